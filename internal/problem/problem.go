@@ -1,0 +1,139 @@
+// Package problem is the error vocabulary of kyso: a closed set of codes that every layer speaks. A code is
+// mapped once to Temporal retryability (activities/errors.go) and once to an RFC 9457 response (internal/api).
+//
+// It imports the standard library only, and knows nothing of HTTP or Temporal.
+package problem
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Code names one kind of failure. Codes are stable: they stand in API answers, search attributes and runbooks.
+type Code string
+
+// Kind groups codes by what the caller can do about them.
+type Kind string
+
+// The kinds. A code has exactly one.
+const (
+	KindInvalid  Kind = "invalid"   // the request is wrong; sending it again will not help
+	KindNotFound Kind = "not-found" // no such thing
+	KindConflict Kind = "conflict"  // the state does not allow it
+	KindDenied   Kind = "denied"    // not allowed, or refused by a person
+	KindExpired  Kind = "expired"   // too late
+	KindUpstream Kind = "upstream"  // an outside party failed; trying again may help
+	KindInternal Kind = "internal"  // our own fault or an unknown error
+)
+
+// The codes.
+const (
+	Invalid             Code = "invalid"              // a field is missing or malformed
+	TooLarge            Code = "too-large"            // more bytes, pages or documents than allowed
+	NotFound            Code = "not-found"            // no record with this id
+	Conflict            Code = "conflict"             // the state does not allow this act
+	IdempotencyMismatch Code = "idempotency-mismatch" // the key was used before with another request
+	Denied              Code = "denied"               // the caller may not do this
+	RateLimited         Code = "rate-limited"         // too many requests; see RetryAfter
+
+	DocumentBroken      Code = "document-broken"         // not a PDF, or damaged beyond repair
+	DocumentEncrypted   Code = "document-encrypted"      // needs a password
+	DocumentXFA         Code = "document-xfa"            // XFA forms are drawn by script and cannot be signed safely
+	DocumentLocked      Code = "document-locked"         // DocMDP or a field lock forbids another signature
+	DocumentActive      Code = "document-active-content" // JavaScript or launch actions, refused by configuration
+	DocumentTooComplex  Code = "document-too-complex"    // parsing hit a limit of memory, time or depth
+	PlacementInvalid    Code = "placement-invalid"       // no such page, or the box is not on it
+	CertificateInvalid  Code = "certificate-invalid"     // wrong chain, key usage, algorithm or key size
+	CertificateExpired  Code = "certificate-expired"     // outside its validity
+	CertificateRevoked  Code = "certificate-revoked"     // revoked or suspended
+	CertificateMissing  Code = "certificate-missing"     // the user has none, or not this one
+	RevocationUnknown   Code = "revocation-unknown"      // no OCSP answer and no CRL could be had
+	SignatureInvalid    Code = "signature-invalid"       // the value does not verify against certificate and digest
+	DigestMismatch      Code = "digest-mismatch"         // H1, H2 or H3 differ from what was approved
+	VerificationFailed  Code = "verification-failed"     // the finished document does not verify
+	DeclinedBySigner    Code = "declined-by-signer"      // refused on the phone
+	ApprovalExpired     Code = "approval-expired"        // the provider's window ended
+	ProviderCredentials Code = "provider-credentials"    // the provider does not accept our account
+	ProviderRefused     Code = "provider-refused"        // the provider turned the request down for good
+	ProviderUnavailable Code = "provider-unavailable"    // time-out, 5xx, garbage or 429
+	Internal            Code = "internal"                // unknown; always loud
+)
+
+var kinds = map[Code]Kind{
+	Invalid: KindInvalid, TooLarge: KindInvalid, NotFound: KindNotFound, Conflict: KindConflict,
+	IdempotencyMismatch: KindConflict, Denied: KindDenied, RateLimited: KindUpstream,
+	DocumentBroken: KindInvalid, DocumentEncrypted: KindInvalid, DocumentXFA: KindInvalid,
+	DocumentLocked: KindInvalid, DocumentActive: KindInvalid, DocumentTooComplex: KindInvalid,
+	PlacementInvalid: KindInvalid, CertificateInvalid: KindDenied, CertificateExpired: KindExpired,
+	CertificateRevoked: KindDenied, CertificateMissing: KindNotFound, RevocationUnknown: KindUpstream,
+	SignatureInvalid: KindConflict, DigestMismatch: KindConflict, VerificationFailed: KindConflict,
+	DeclinedBySigner: KindDenied, ApprovalExpired: KindExpired, ProviderCredentials: KindDenied,
+	ProviderRefused: KindDenied, ProviderUnavailable: KindUpstream, Internal: KindInternal,
+}
+
+// Codes returns every code, for tables and tests.
+func Codes() []Code {
+	all := make([]Code, 0, len(kinds))
+	for code := range kinds {
+		all = append(all, code)
+	}
+	return all
+}
+
+// Kind returns the group of the code; an unknown code is KindInternal.
+func (c Code) Kind() Kind {
+	if kind, ok := kinds[c]; ok {
+		return kind
+	}
+	return KindInternal
+}
+
+// Error is a failure with a code. Message is for people who operate kyso, in English, without personal data:
+// it is stored in workflow histories.
+type Error struct {
+	Code       Code
+	Message    string
+	RetryAfter time.Duration // from the outside party (HTTP Retry-After); zero when it said nothing
+	Err        error         // the cause, if any
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%s: %s: %v", e.Code, e.Message, e.Err)
+	}
+	return fmt.Sprintf("%s: %s", e.Code, e.Message)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// New returns an Error with a formatted message.
+func New(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Wrap returns an Error with a cause. The cause's text becomes part of Error(); it must not hold personal data.
+func Wrap(code Code, err error, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...), Err: err}
+}
+
+// CodeOf returns the code of the first Error in err's chain: Internal when there is none, "" for nil.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return Internal
+}
+
+// RetryAfterOf returns the pause that an outside party asked for, zero when it did not.
+func RetryAfterOf(err error) time.Duration {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.RetryAfter
+	}
+	return 0
+}

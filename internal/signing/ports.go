@@ -1,0 +1,189 @@
+package signing
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// RemoteSigner is a remote signing provider (RSSP): it holds keys, asks their owner on a phone and returns
+// signature values. Error contract, for every method: problem.ProviderUnavailable for anything that a later try
+// may mend (network, 5xx, 429 with RetryAfter, an answer that makes no sense), problem.ProviderCredentials when
+// our account is turned away, problem.ProviderRefused when the request as such is.
+type RemoteSigner interface {
+	// Certificates lists what the provider holds for the user, all when serial is empty. The list may be empty.
+	Certificates(ctx context.Context, requestID, userID, serial string) ([]Certificate, error)
+
+	// Request hands digests over and makes the provider ask the owner. It is idempotent by req.ID: the same id
+	// again never shows a second prompt. A time-out leaves open whether the phone was asked, so the caller tries
+	// again with the same id only; the adapter looks at the status first when the provider has no idempotency.
+	Request(ctx context.Context, req ApprovalRequest) (Accepted, error)
+
+	// Poll asks once for the answer. It returns a Poll with an empty Outcome while the owner has not decided.
+	Poll(ctx context.Context, ref ApprovalRef) (Poll, error)
+}
+
+// ApprovalRequest is one prompt on the owner's phone.
+type ApprovalRequest struct {
+	ID          string // our transaction id, stable over retries
+	UserID      string
+	Serial      string // of the chosen certificate
+	Description string // shown on the phone
+	Documents   []DigestToSign
+	Retry       bool // this id may already have reached the provider
+}
+
+// DigestToSign is one document of an ApprovalRequest.
+type DigestToSign struct {
+	DocumentID string   // shown on the phone; unique within the request
+	Digest     [32]byte // SHA-256 of the signed attributes (H3)
+}
+
+// Accepted is the provider's word that the owner is being asked.
+type Accepted struct {
+	ResponseID string
+	TranCode   string
+	Window     time.Duration // how long the owner has; zero when the provider does not say
+}
+
+// ApprovalRef names a request towards the provider.
+type ApprovalRef struct{ OurID, ResponseID, TranCode, UserID string }
+
+// Poll is one look at a request. Values are as the provider sent them, base64 removed: raw RSA, ECDSA (DER or
+// r‖s) or a whole CMS. They are keyed by DocumentID; the caller verifies each against certificate and digest.
+type Poll struct {
+	Outcome Outcome
+	Values  map[string][]byte
+	Message string // the provider's own words, redacted; for learning unknown texts
+}
+
+// TimestampAuthority is an RFC 3161 time-stamp authority.
+type TimestampAuthority interface {
+	// Stamp returns the DER TimeStampToken (CMS ContentInfo) over a SHA-256 digest. The adapter has checked
+	// imprint, nonce and status. Errors: problem.ProviderUnavailable, problem.ProviderRefused.
+	Stamp(ctx context.Context, digest [32]byte) ([]byte, error)
+}
+
+// RevocationSource fetches revocation data from the addresses inside certificates.
+type RevocationSource interface {
+	// Status returns what is known now about cert, signed by issuer or its OCSP responder: OCSP first, then CRL.
+	// problem.RevocationUnknown when neither could be had.
+	Status(ctx context.Context, cert, issuer []byte) (Revocation, error)
+}
+
+// Revocation is one OCSP answer or CRL, verified by the adapter against the issuer.
+type Revocation struct {
+	State      RevocationState
+	Reason     int       // CRLReason of RFC 5280; 6 is certificateHold
+	RevokedAt  time.Time // zero unless revoked
+	ThisUpdate time.Time
+	NextUpdate time.Time
+	OCSP       []byte // DER OCSPResponse; nil when CRL is set
+	CRL        []byte // DER CertificateList
+}
+
+// RevocationState is what a status service says of a certificate.
+type RevocationState string
+
+// The states. On hold is reversible: it must be asked for again at each use.
+const (
+	RevocationGood    RevocationState = "good"
+	RevocationRevoked RevocationState = "revoked"
+	RevocationOnHold  RevocationState = "on-hold"
+)
+
+// Blobs keeps bytes under keys that are never reused for other bytes. All errors are problem.NotFound or
+// unknown; a Put that returned nil survives a crash.
+type Blobs interface {
+	// Put stores r under key. Writing the same key with the same bytes again is allowed.
+	Put(ctx context.Context, key string, r io.Reader) error
+	// ReadRange returns length bytes from offset; length -1 means to the end.
+	ReadRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
+}
+
+// Upload is a stored file as segments: the uploaded bytes, then one segment for each incremental update.
+type Upload struct {
+	ID        string
+	Name      string // as the user gave it, NFC; personal data
+	Size      int64  // bytes of all segments
+	SHA256    string // hex, of all segments
+	HashState []byte // marshalled SHA-256 state after all segments (encoding.BinaryMarshaler)
+	Segments  []Segment
+	CreatedAt time.Time
+}
+
+// Segment is a run of bytes of an Upload.
+type Segment struct {
+	Key    string `json:"key"`
+	Length int64  `json:"length"`
+	SHA256 string `json:"sha256"` // hex, of this segment
+}
+
+// Records is the store as the activities of a signing see it. problem.NotFound for an unknown id. Every write is
+// idempotent: the same call again changes nothing.
+type Records interface {
+	Signing(ctx context.Context, id string) (Signing, error)
+	Upload(ctx context.Context, id string) (Upload, error)
+	SaveUpload(ctx context.Context, upload Upload) error
+
+	// Move records a transition. Seq makes it idempotent: the same seq with the same status again does nothing,
+	// with another status it is problem.Conflict. It sets Status, UpdatedAt and, for a final status, FinishedAt.
+	Move(ctx context.Context, id string, t Transition) error
+
+	// SaveCertificates replaces the list that was looked up for the signing.
+	SaveCertificates(ctx context.Context, id string, list []Certificate) error
+	Certificates(ctx context.Context, id string) ([]Certificate, error)
+	ChooseCertificate(ctx context.Context, id, fingerprint string) error
+
+	SavePlacement(ctx context.Context, id string, index int, p Placement) error
+	SavePrepared(ctx context.Context, id string, index int, p Prepared) error
+
+	// SaveApproval records the request before it is sent (AcceptedAt zero) and again when it was accepted.
+	SaveApproval(ctx context.Context, id string, a Approval) error
+
+	// SaveValue records a signature value as it came, used or late. One value per document and request id: a
+	// second different value for the same key is problem.Conflict.
+	SaveValue(ctx context.Context, id string, v SignatureValue) error
+	Values(ctx context.Context, id string) ([]SignatureValue, error)
+
+	// SaveEvidence keeps revocation data, time-stamp tokens and check results with the signing (Circular
+	// 15/2025: to be stored with the document). Idempotent by Kind and Digest.
+	SaveEvidence(ctx context.Context, id string, e Evidence) error
+	Evidence(ctx context.Context, id string) ([]Evidence, error)
+
+	// SaveSigned links the signed file (an Upload) to its document.
+	SaveSigned(ctx context.Context, id string, index int, uploadID string, level Level) error
+
+	// OpenIncident and CloseIncident keep the record of a parked step. Both are idempotent by incident id.
+	OpenIncident(ctx context.Context, in Incident) error
+	CloseIncident(ctx context.Context, in Incident) error
+}
+
+// SignatureValue is one value that a provider returned.
+type SignatureValue struct {
+	RequestID  string // Approval.OurID
+	Index      int    // document
+	Value      []byte
+	ReceivedAt time.Time
+	Use        Use
+}
+
+// Use says what became of a value: one value, one use.
+type Use string
+
+// The uses.
+const (
+	UsePending  Use = "pending"  // received, not yet embedded
+	UseEmbedded Use = "embedded" // in the delivered document
+	UseLate     Use = "late"     // came after cancel or expiry; never used
+	UseRejected Use = "rejected" // does not verify
+)
+
+// Evidence is a piece of proof kept beside the documents.
+type Evidence struct {
+	Kind   string // "ocsp", "crl", "timestamp", "certificate-check", "certificate"
+	Index  int    // document, -1 for the whole signing
+	Digest string // hex SHA-256 of Data
+	Data   []byte
+	At     time.Time
+}

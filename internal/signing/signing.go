@@ -1,0 +1,180 @@
+// Package signing is the domain of remote signing: what a signing is, which states it may pass through, and
+// which outside parties it needs (ports.go). It does no I/O and imports the standard library and
+// internal/problem only.
+package signing
+
+import "time"
+
+// MaxDocuments is how many documents one approval on the phone may cover. The 769 profile states no limit; its
+// CSC sibling allows 50 hashes in one call.
+const MaxDocuments = 50
+
+// Level is a PAdES baseline level of ETSI EN 319 142-1.
+type Level string
+
+// The levels that kyso writes.
+const (
+	LevelB  Level = "B-B"  // signature with the certificate chain
+	LevelT  Level = "B-T"  // plus a time-stamp over the signature value
+	LevelLT Level = "B-LT" // plus certificates and revocation data in the document security store
+)
+
+// Valid reports whether l is a level that kyso writes.
+func (l Level) Valid() bool { return l == LevelB || l == LevelT || l == LevelLT }
+
+// AtLeast reports whether l includes other.
+func (l Level) AtLeast(other Level) bool { return l.rank() >= other.rank() }
+
+func (l Level) rank() int {
+	switch l {
+	case LevelT:
+		return 1
+	case LevelLT:
+		return 2
+	}
+	return 0
+}
+
+// Placement says where the visible signature stands on a page as a reader sees it, that is after /Rotate and
+// inside the CropBox.
+type Placement struct {
+	Page   int     `json:"page,omitempty"` // 1 is the first page
+	X      float64 `json:"x,omitempty"`    // points from the left edge of the page as shown
+	Y      float64 `json:"y,omitempty"`    // points from the bottom edge of the page as shown
+	Width  float64 `json:"width,omitempty"`
+	Height float64 `json:"height,omitempty"`
+	// Invisible signatures have no box; the other fields are then ignored.
+	Invisible bool `json:"invisible,omitempty"`
+}
+
+// Signing is one request to sign 1 to MaxDocuments documents under one approval. UserID, Reason and Location are
+// personal data: the store seals them, and they never enter a workflow.
+type Signing struct {
+	ID          string
+	Provider    string // name of the remote signing provider, as configured
+	UserID      string // the provider's user id, such as ICA.079095012345
+	Level       Level
+	Reason      string
+	Location    string
+	Certificate string // SHA-256 of the chosen certificate, hex; empty until chosen
+	Status      Status
+	Attention   Attention // zero when nothing is wrong
+	Approval    Approval  // zero until the provider accepted the request
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	FinishedAt  time.Time // zero while running
+	Documents   []Document
+}
+
+// Document is one file of a signing.
+type Document struct {
+	Index     int    // 0-based place in the signing
+	UploadID  string // the uploaded file
+	Name      string // file name as the user gave it; personal data
+	Size      int64  // bytes before signing
+	SHA256    string // hex digest of the uploaded bytes
+	Placement *Placement
+	Prepared  *Prepared // nil until prepared
+	SignedID  string    // id of the signed file; empty until signed
+	// SignedSHA256 is the hex digest of the whole signed file.
+	SignedSHA256 string
+	Level        Level // level reached; empty until signed
+}
+
+// Prepared is what must be stored before anybody is asked for approval and recomputed before anything is
+// embedded. H1, H2 and H3 are hex SHA-256 digests.
+type Prepared struct {
+	H1             string // of the whole prepared file
+	H2             string // over the ByteRange
+	H3             string // of SignedAttrs; this is what the provider signs
+	ByteRange      [4]int64
+	SignedAttrs    []byte // exact DER bytes of the CMS signed attributes, as SET OF (tag 0x31)
+	Increment      string // blob key of the incremental update with its empty hole
+	IncrementLen   int64
+	FieldName      string
+	HoleOffset     int64  // offset of the first hex digit of /Contents inside the increment
+	HoleLen        int64  // hex digits
+	RevocationNote string // what the certificate check before signing found; no personal data
+}
+
+// Approval is the request that the provider accepted. The provider knows one request under up to three ids; all
+// three are kept, because providers differ in which one they want back.
+type Approval struct {
+	OurID      string // our transaction_id, made from the signing id and the business attempt
+	ResponseID string // data.transaction_id of the answer; may differ from ours
+	TranCode   string // data.tran_code
+	ShortCode  string // shown on our page and on the phone, so that the two can be compared
+	AcceptedAt time.Time
+	ExpiresAt  time.Time // the end of the provider's own window
+	Outcome    Outcome   // empty while waiting
+}
+
+// Outcome is a provider's final answer to a request.
+type Outcome string
+
+// The final answers.
+const (
+	OutcomeApproved Outcome = "approved"
+	OutcomeDeclined Outcome = "declined"
+	OutcomeExpired  Outcome = "expired"
+)
+
+// Attention marks a process that cannot go on without a person.
+type Attention struct {
+	Step     string
+	Reason   string // a problem.Code
+	Message  string // for operators, no personal data
+	Provider string
+	Since    time.Time
+	Attempts int
+}
+
+// Open reports whether somebody has to look.
+func (a Attention) Open() bool { return a.Reason != "" }
+
+// Certificate is one certificate that a provider holds for a user. Subject is personal data.
+type Certificate struct {
+	Fingerprint string    // SHA-256 of DER, hex: the id used in workflows
+	Serial      string    // lower-case hex
+	Subject     string    // common name from the parsed certificate, NFC
+	Issuer      string    // common name of the issuer
+	NotBefore   time.Time // UTC
+	NotAfter    time.Time
+	DER         []byte
+	Chain       [][]byte // issuer first, DER; may be incomplete
+}
+
+// Transition is one recorded change of state. Seq counts from 1 within a signing.
+type Transition struct {
+	Seq    int
+	Status Status
+	At     time.Time
+	Detail string // a few words for people, no personal data
+}
+
+// Incident is one parked step in the store, open until ClosedAt.
+type Incident struct {
+	ID        string
+	SigningID string
+	Attention Attention
+	ClosedAt  time.Time
+	Action    string // retry or cancel
+	Actor     string
+	Note      string // why the operator did it
+}
+
+// ShortCode returns the code that is shown on the page and on the phone for a prepared digest: the first 8 hex
+// digits of H3 in two groups, upper case. It is derived and not drawn, so the two screens can only agree when
+// they speak of the same bytes.
+func ShortCode(h3 string) string {
+	if len(h3) < 8 {
+		return ""
+	}
+	upper := []byte(h3[:8])
+	for i, c := range upper {
+		if c >= 'a' && c <= 'f' {
+			upper[i] = c - 'a' + 'A'
+		}
+	}
+	return string(upper[:4]) + "-" + string(upper[4:])
+}
