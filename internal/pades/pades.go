@@ -1,0 +1,193 @@
+// Package pades writes and checks PDF signatures (PAdES, ETSI EN 319 142-1) in phases that may lie days apart:
+//
+//	Inspect  → is this a file we may sign, and what is on it
+//	Prepare  → one incremental update with field, appearance, ByteRange and an empty hole; all digests
+//	           … the owner of the key approves, somewhere else, hours later …
+//	Embed    → verify the value against certificate and digests, fill the hole
+//	Extend   → append what later verifiers need (certificates, OCSP answers, CRLs)
+//	Verify   → what a relying party may conclude
+//
+// The original file is read by range and never loaded, copied or rewritten: the cost of a signature does not grow
+// with the file when the SHA-256 state of its bytes is given.
+//
+// It knows no network and no clock, and imports the standard library, internal/problem and its own subpackages.
+package pades
+
+import (
+	"crypto/x509"
+	"io"
+	"time"
+)
+
+// Source is a document that is read by range.
+type Source interface {
+	io.ReaderAt
+	Size() int64
+}
+
+// Policy bounds what is accepted. The zero value means the defaults.
+type Policy struct {
+	MaxSize             int64 `json:"max_size,omitempty"`  // bytes; default 256 MiB
+	MaxPages            int   `json:"max_pages,omitempty"` // default 20,000
+	RefuseActiveContent bool  `json:"refuse_active_content,omitempty"`
+}
+
+// Report is what Inspect found in a file that may be signed.
+type Report struct {
+	Version       string   `json:"version"` // such as 1.7
+	Pages         int      `json:"pages"`
+	Signatures    int      `json:"signatures"`               // signed signature fields already in the file
+	DocMDP        int      `json:"doc_mdp,omitempty"`        // P of a certification signature; 0 when there is none
+	ActiveContent []string `json:"active_content,omitempty"` // such as "JavaScript in OpenAction"
+	Warnings      []string `json:"warnings,omitempty"`
+	FirstPage     PageSize `json:"first_page"`
+	LastPage      PageSize `json:"last_page"`
+}
+
+// PageSize is the size of a page as shown, in points, after CropBox and Rotate.
+type PageSize struct {
+	Width  float64 `json:"width"`
+	Height float64 `json:"height"`
+	Rotate int     `json:"rotate,omitempty"` // 0, 90, 180 or 270
+}
+
+// Box says where the visible signature stands on the page as a reader sees it: points from the left and bottom
+// edges of the shown page.
+type Box struct {
+	Page      int     `json:"page"` // 1 is the first page, 0 the last
+	X         float64 `json:"x"`
+	Y         float64 `json:"y"`
+	Width     float64 `json:"width"`  // 0 means the default box in the lower right corner
+	Height    float64 `json:"height"` // 0 with Width 0
+	Invisible bool    `json:"invisible,omitempty"`
+}
+
+// PrepareOptions says what to prepare.
+type PrepareOptions struct {
+	Policy Policy
+	Box    Box
+
+	Certificate *x509.Certificate // of the signer; its digest goes into the signed attributes
+	SigningTime time.Time         // /M, and "Ngày ký" in the appearance, shown in GMT+7
+	SignerName  string            // NFC is applied; empty means the certificate's common name
+	Reason      string
+	Location    string
+	Image       []byte // PNG or JPEG shown at the left of the appearance; optional
+
+	HoleSize  int    // bytes reserved for the CMS; 0 means 32 KiB
+	HashState []byte // marshalled SHA-256 state after all of the source; nil means that Prepare reads it all once
+}
+
+// Prepared is the result of Prepare. Everything but Increment is small and must be stored before anybody is
+// asked to approve.
+type Prepared struct {
+	Increment   []byte // the bytes to append, with the hole filled with '0'
+	Field       string // name of the signature field
+	Page        int    // 1-based
+	ByteRange   [4]int64
+	HoleOffset  int64 // of the first hex digit of /Contents, inside Increment
+	HoleLength  int64 // hex digits
+	SignedAttrs []byte
+	H1          [32]byte // SHA-256 of the prepared file: source and Increment
+	H2          [32]byte // SHA-256 over the ByteRange
+	H3          [32]byte // SHA-256 of SignedAttrs; this is what is signed
+}
+
+// EmbedInput is what Embed needs: what Prepare returned, as it was stored, and the value.
+type EmbedInput struct {
+	Prepared    Prepared
+	SourceSize  int64  // size of the file that was prepared
+	HashState   []byte // marshalled SHA-256 state after all of the source; required
+	Value       []byte // as the provider sent it: raw RSA (PKCS#1 v1.5 or PSS), ECDSA (DER or r‖s), or a CMS
+	Certificate *x509.Certificate
+	Chain       []*x509.Certificate // issuers to put beside it, without the root if preferred
+	Timestamp   []byte              // DER TimeStampToken over SHA-256 of SignatureValue; nil for B-B
+}
+
+// Embedded is a filled increment.
+type Embedded struct {
+	Increment      []byte
+	SignatureValue []byte   // the bytes inside the CMS; a time-stamp is taken over their SHA-256
+	Algorithm      string   // such as "RSASSA-PKCS1-v1_5 with SHA-256"
+	SHA256         [32]byte // of the whole signed file
+	HashState      []byte   // marshalled state after the whole signed file
+}
+
+// Evidence is validation material: DER certificates, OCSP responses and CRLs.
+type Evidence struct {
+	Certificates [][]byte `json:"certificates,omitempty"`
+	OCSPs        [][]byte `json:"ocsps,omitempty"`
+	CRLs         [][]byte `json:"crls,omitempty"`
+}
+
+// Extended is an increment that adds a document security store.
+type Extended struct {
+	Increment []byte
+	SHA256    [32]byte
+	HashState []byte
+}
+
+// VerifyOptions says whom to trust and what is known.
+type VerifyOptions struct {
+	Roots         []*x509.Certificate
+	Intermediates []*x509.Certificate
+	Now           time.Time
+	Evidence      Evidence // fetched by the caller; used beside what the file carries
+}
+
+// Verdict is the main indication of ETSI EN 319 102-1.
+type Verdict string
+
+// The indications.
+const (
+	TotalPassed   Verdict = "TOTAL_PASSED"
+	Indeterminate Verdict = "INDETERMINATE"
+	TotalFailed   Verdict = "TOTAL_FAILED"
+)
+
+// Verification is what Verify found.
+type Verification struct {
+	Verdict    Verdict           `json:"verdict"` // the worst of all signatures; INDETERMINATE when there is none
+	Signatures []SignatureReport `json:"signatures"`
+	Warnings   []string          `json:"warnings,omitempty"`
+}
+
+// SignatureReport is the finding on one signature or document time-stamp.
+type SignatureReport struct {
+	Field         string  `json:"field"`
+	Kind          string  `json:"kind"` // "signature" or "document-timestamp"
+	Verdict       Verdict `json:"verdict"`
+	SubIndication string  `json:"sub_indication,omitempty"` // ETSI words, such as HASH_FAILURE or REVOKED
+	Level         string  `json:"level,omitempty"`          // B-B, B-T, B-LT
+	Signer        string  `json:"signer,omitempty"`         // common name
+	Issuer        string  `json:"issuer,omitempty"`
+	Serial        string  `json:"serial,omitempty"`
+	Fingerprint   string  `json:"fingerprint,omitempty"` // SHA-256, hex
+	Algorithm     string  `json:"algorithm,omitempty"`
+	Reason        string  `json:"reason,omitempty"`
+	Location      string  `json:"location,omitempty"`
+
+	ClaimedTime   time.Time `json:"claimed_time,omitzero"`   // /M
+	TimestampTime time.Time `json:"timestamp_time,omitzero"` // genTime of a valid time-stamp
+	Intact        bool      `json:"intact"`                  // digest and value verify
+	CoversAll     bool      `json:"covers_all"`              // to the last byte of the file
+	LaterChanges  string    `json:"later_changes,omitempty"` // "", "validation-data", "signatures", "other"
+
+	ChainTrusted    bool              `json:"chain_trusted"`
+	CertificateThen CertificateStatus `json:"certificate_then"` // at the best known signing time
+	CertificateNow  CertificateStatus `json:"certificate_now"`
+	Problems        []string          `json:"problems,omitempty"` // English sentences for the report
+}
+
+// CertificateStatus is what is known of a certificate at some time.
+type CertificateStatus string
+
+// The certificate statuses.
+const (
+	CertificateGood        CertificateStatus = "good"
+	CertificateRevoked     CertificateStatus = "revoked"
+	CertificateOnHold      CertificateStatus = "on-hold"
+	CertificateExpired     CertificateStatus = "expired"
+	CertificateNotYetValid CertificateStatus = "not-yet-valid"
+	CertificateUnknown     CertificateStatus = "unknown"
+)

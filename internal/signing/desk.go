@@ -1,0 +1,65 @@
+package signing
+
+import (
+	"context"
+	"time"
+)
+
+// Desk is the store as the doors see it (API and, through it, CLI and pages). Errors are those of Records.
+type Desk interface {
+	Records
+
+	// CreateSigning stores a new signing with its documents in StatusCreated. The same id again with the same
+	// content does nothing; with other content it is problem.Conflict.
+	CreateSigning(ctx context.Context, s Signing) error
+	// Signings lists newest first.
+	Signings(ctx context.Context, f Filter) ([]Signing, error)
+	// Transitions returns the transitions with a Seq above after, oldest first.
+	Transitions(ctx context.Context, id string, after int) ([]Transition, error)
+	// Incidents lists parked steps, oldest first; open ones only unless all.
+	Incidents(ctx context.Context, all bool) ([]Incident, error)
+
+	// FindApproval returns the signing that sent a request known to the provider under any of its three ids.
+	FindApproval(ctx context.Context, provider, transactionID string) (signingID string, err error)
+
+	// Receive commits a webhook as it came, before it is answered. fresh is false when the same event (same
+	// provider and digest of the body) was received before.
+	Receive(ctx context.Context, m InboxMessage) (fresh bool, err error)
+	// Unhandled returns inbox rows that nobody picked up, oldest first.
+	Unhandled(ctx context.Context, limit int) ([]InboxMessage, error)
+	MarkHandled(ctx context.Context, id string) error
+
+	// Remember binds an Idempotency-Key to the digest of its request. The first caller gets stored == nil and
+	// goes on; a later one gets what Answered kept, or problem.Conflict while the first is still at work for
+	// less than a minute (after that it is taken for dead, and the caller goes on). Another digest is
+	// problem.IdempotencyMismatch.
+	Remember(ctx context.Context, key, requestDigest string) (stored *Answer, err error)
+	Answered(ctx context.Context, key string, a Answer) error
+
+	// Ping answers readiness.
+	Ping(ctx context.Context) error
+}
+
+// Filter narrows a list. Zero values do not narrow.
+type Filter struct {
+	Status        Status
+	AttentionOnly bool
+	Before        time.Time // page on: created before
+	Limit         int       // default 50, at most 500
+}
+
+// InboxMessage is a webhook as it came.
+type InboxMessage struct {
+	ID            string // hex SHA-256 over provider and body
+	Provider      string
+	TransactionID string
+	Body          []byte // may hold signature values, no personal data
+	ReceivedAt    time.Time
+}
+
+// Answer is a stored HTTP answer for an Idempotency-Key.
+type Answer struct {
+	Status      int
+	ContentType string
+	Body        []byte
+}
