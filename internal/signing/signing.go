@@ -36,12 +36,12 @@ func (l Level) rank() int {
 }
 
 // Placement says where the visible signature stands on a page as a reader sees it, that is after /Rotate and
-// inside the CropBox.
+// inside the CropBox. The zero value is the default box in the lower right corner of the last page.
 type Placement struct {
-	Page   int     `json:"page,omitempty"` // 1 is the first page
-	X      float64 `json:"x,omitempty"`    // points from the left edge of the page as shown
-	Y      float64 `json:"y,omitempty"`    // points from the bottom edge of the page as shown
-	Width  float64 `json:"width,omitempty"`
+	Page   int     `json:"page,omitempty"`  // 1 is the first page, 0 the last
+	X      float64 `json:"x,omitempty"`     // points from the left edge of the page as shown
+	Y      float64 `json:"y,omitempty"`     // points from the bottom edge of the page as shown
+	Width  float64 `json:"width,omitempty"` // 0 with Height 0: the default box
 	Height float64 `json:"height,omitempty"`
 	// Invisible signatures have no box; the other fields are then ignored.
 	Invisible bool `json:"invisible,omitempty"`
@@ -53,6 +53,7 @@ type Signing struct {
 	ID          string
 	Provider    string // name of the remote signing provider, as configured
 	UserID      string // the provider's user id, such as ICA.079095012345
+	Serial      string // certificate asked for, lower-case hex; empty takes the only usable one or asks
 	Level       Level
 	Reason      string
 	Location    string
@@ -68,14 +69,14 @@ type Signing struct {
 
 // Document is one file of a signing.
 type Document struct {
-	Index     int    // 0-based place in the signing
-	UploadID  string // the uploaded file
-	Name      string // file name as the user gave it; personal data
-	Size      int64  // bytes before signing
-	SHA256    string // hex digest of the uploaded bytes
-	Placement *Placement
-	Prepared  *Prepared // nil until prepared
-	SignedID  string    // id of the signed file; empty until signed
+	Index     int        // 0-based place in the signing
+	UploadID  string     // the uploaded file
+	Name      string     // file name as the user gave it; personal data
+	Size      int64      // bytes before signing
+	SHA256    string     // hex digest of the uploaded bytes
+	Placement *Placement // nil until somebody placed it
+	Prepared  *Prepared  // nil until prepared
+	SignedID  string     // id of the signed file; empty until signed
 	// SignedSHA256 is the hex digest of the whole signed file.
 	SignedSHA256 string
 	Level        Level // level reached; empty until signed

@@ -1,0 +1,135 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"kyso/internal/problem"
+)
+
+// Client starts, answers, watches and repairs the processes. It is the only code that knows workflow ids and
+// start options. Its errors are *problem.Error: NotFound for an unknown or long closed process, Conflict when the
+// state does not allow the act, ProviderUnavailable when Temporal cannot be reached.
+type Client struct {
+	Temporal client.Client
+}
+
+// SigningWorkflowID returns the workflow id of a signing.
+func SigningWorkflowID(signingID string) string { return "signing-" + signingID }
+
+// StartSigning starts the process. Starting the same signing again does nothing, also after it has closed.
+func (c *Client) StartSigning(ctx context.Context, in SigningInput) error {
+	_, err := c.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                       SigningWorkflowID(in.SigningID),
+		TaskQueue:                TaskQueue,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		EnableEagerStart:         true,
+		StaticSummary:            fmt.Sprintf("Sign %d document(s), %s, through %s", in.Documents, in.Level, in.Provider),
+		StaticDetails:            "Remote signing under one approval. The record is in kyso's store; no personal data here.",
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			AttributeStep.ValueSet(StepInspect), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet(in.Provider)),
+	}, Signing, in)
+	if err == nil {
+		return nil
+	}
+	if _, closed := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); closed {
+		return nil
+	}
+	return clientError("starting signing", err)
+}
+
+// ChooseCertificate answers the wait for a certificate. updateID makes it idempotent; empty lets Temporal draw one.
+func (c *Client) ChooseCertificate(ctx context.Context, signingID, updateID string, in ChooseCertificate) (SigningStatus, error) {
+	var status SigningStatus
+	return status, c.update(ctx, signingID, updateID, UpdateChooseCertificate, in, &status)
+}
+
+// Place answers the wait for the placement.
+func (c *Client) Place(ctx context.Context, signingID, updateID string, in Place) (SigningStatus, error) {
+	var status SigningStatus
+	return status, c.update(ctx, signingID, updateID, UpdatePlace, in, &status)
+}
+
+// Cancel stops the process. A value that arrives later is recorded and never used.
+func (c *Client) Cancel(ctx context.Context, signingID, updateID string, in Cancel) (SigningStatus, error) {
+	var status SigningStatus
+	return status, c.update(ctx, signingID, updateID, UpdateCancel, in, &status)
+}
+
+// Repair acts on a parked process and waits up to RepairWait for what becomes of it.
+func (c *Client) Repair(ctx context.Context, signingID, updateID string, in Repair) (RepairResult, error) {
+	var result RepairResult
+	return result, c.update(ctx, signingID, updateID, UpdateRepair, in, &result)
+}
+
+// Nudge tells the process that its provider has news. A process that has closed is not an error.
+func (c *Client) Nudge(ctx context.Context, signingID string) error {
+	err := c.Temporal.SignalWorkflow(ctx, SigningWorkflowID(signingID), "", SignalNudge, nil)
+	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone || err == nil {
+		return nil
+	}
+	return clientError("nudging signing", err)
+}
+
+// Status asks the process itself. The store answers the same for lists and pages; this needs a worker.
+func (c *Client) Status(ctx context.Context, signingID string) (SigningStatus, error) {
+	var status SigningStatus
+	value, err := c.Temporal.QueryWorkflow(ctx, SigningWorkflowID(signingID), "", QueryStatus)
+	if err != nil {
+		return status, clientError("querying signing", err)
+	}
+	if err := value.Get(&status); err != nil {
+		return status, clientError("querying signing", err)
+	}
+	return status, nil
+}
+
+// Ping answers readiness.
+func (c *Client) Ping(ctx context.Context) error {
+	if _, err := c.Temporal.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
+		return clientError("checking Temporal", err)
+	}
+	return nil
+}
+
+func (c *Client) update(ctx context.Context, signingID, updateID, name string, in, out any) error {
+	handle, err := c.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		UpdateID:     updateID,
+		WorkflowID:   SigningWorkflowID(signingID),
+		UpdateName:   name,
+		Args:         []any{in},
+		WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err != nil {
+		return clientError(name, err)
+	}
+	if err := handle.Get(ctx, out); err != nil {
+		return clientError(name, err)
+	}
+	return nil
+}
+
+// clientError turns what Temporal's client returns into the vocabulary of kyso.
+func clientError(doing string, err error) error {
+	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		if code := problem.Code(app.Type()); code.Kind() != problem.KindInternal {
+			return problem.New(code, "%s: %s", doing, app.Message())
+		}
+		return problem.Wrap(problem.Internal, err, "%s", doing)
+	}
+	if _, ok := errors.AsType[*serviceerror.NotFound](err); ok {
+		if strings.Contains(err.Error(), "already completed") {
+			return problem.New(problem.Conflict, "%s: the process has ended", doing)
+		}
+		return problem.New(problem.NotFound, "%s: no such process", doing)
+	}
+	return problem.Wrap(problem.ProviderUnavailable, err, "%s", doing)
+}

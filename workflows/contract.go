@@ -1,0 +1,129 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"kyso/internal/signing"
+)
+
+// TaskQueue is where the workers of kyso poll.
+const TaskQueue = "kyso"
+
+// Updates, signals and queries of Signing.
+const (
+	UpdateChooseCertificate = "choose-certificate"
+	UpdatePlace             = "place"
+	UpdateCancel            = "cancel"
+	UpdateRepair            = "repair"
+
+	// SignalRepair is the twin of UpdateRepair, because Temporal's batch operations can send signals only.
+	SignalRepair = "repair"
+	// SignalNudge says that a webhook came: look now. It carries nothing; the poll is the truth.
+	SignalNudge = "nudge"
+
+	QueryStatus = "status"
+)
+
+// Search attributes of both processes. None holds personal data.
+var (
+	// AttributeStep is the step in kebab-case, such as await-approval.
+	AttributeStep = temporal.NewSearchAttributeKeyKeyword("KysoStep")
+	// AttributeAttention is true while the process is parked.
+	AttributeAttention = temporal.NewSearchAttributeKeyBool("KysoAttention")
+	// AttributeReason is the problem code of a parked process.
+	AttributeReason = temporal.NewSearchAttributeKeyKeyword("KysoReason")
+	// AttributeProvider is the outside party that the process waits for or that failed.
+	AttributeProvider = temporal.NewSearchAttributeKeyKeyword("KysoProvider")
+	// AttributeDeadline is when the current wait ends by itself.
+	AttributeDeadline = temporal.NewSearchAttributeKeyTime("KysoDeadline")
+)
+
+// SigningInput starts a Signing. Everything about people and documents is in the store under SigningID.
+type SigningInput struct {
+	SigningID string        `json:"signing_id"`
+	Provider  string        `json:"provider"`
+	Level     signing.Level `json:"level"`
+	Documents int           `json:"documents"`
+	Placed    bool          `json:"placed"` // every document has its placement already
+	// Patience is how long the user may take to choose a certificate and to place the box; zero means 24 hours.
+	Patience time.Duration `json:"patience,omitempty"`
+}
+
+// SigningResult is how a Signing ended.
+type SigningResult struct {
+	Status signing.Status `json:"status"`
+	Reason string         `json:"reason,omitempty"` // problem code when refused
+}
+
+// SigningStatus is what the status query and every update return.
+type SigningStatus struct {
+	SigningID string         `json:"signing_id"`
+	Status    signing.Status `json:"status"`
+	Step      string         `json:"step"`
+	// Seq counts the transitions so far; the store holds each.
+	Seq       int        `json:"seq"`
+	Attention *Attention `json:"attention,omitempty"` // set while parked
+	// Deadline is when the current wait ends by itself; for an approval, the end of the provider's window.
+	Deadline time.Time `json:"deadline,omitzero"`
+	// Remaining is Deadline minus the workflow's own time, in whole seconds, never below zero.
+	Remaining int `json:"remaining_seconds,omitempty"`
+}
+
+// Attention is an open incident.
+type Attention struct {
+	IncidentID string    `json:"incident_id"`
+	Step       string    `json:"step"`
+	Reason     string    `json:"reason"`
+	Message    string    `json:"message"`
+	Provider   string    `json:"provider,omitempty"`
+	Since      time.Time `json:"since"`
+	Attempts   int       `json:"attempts"` // how often the step was run, automatic retries of one run not counted
+	Actions    []string  `json:"actions"`  // what a repair may do
+}
+
+// ChooseCertificate is the argument of UpdateChooseCertificate.
+type ChooseCertificate struct {
+	Fingerprint string `json:"fingerprint"` // SHA-256 of the certificate, hex
+}
+
+// Place is the argument of UpdatePlace: one placement for each document, in order.
+type Place struct {
+	Placements []signing.Placement `json:"placements"`
+}
+
+// Cancel is the argument of UpdateCancel.
+type Cancel struct {
+	Actor  string `json:"actor"`  // who, as an opaque id
+	Reason string `json:"reason"` // a code or a few words without personal data
+}
+
+// Repair is the argument of UpdateRepair and SignalRepair.
+type Repair struct {
+	Action string `json:"action"` // RepairRetry or RepairCancel
+	Actor  string `json:"actor"`
+	Reason string `json:"reason"`
+}
+
+// What a repair may do.
+const (
+	RepairRetry  = "retry"  // run the step again
+	RepairCancel = "cancel" // give the process up, with its compensation
+)
+
+// RepairResult says what became of a repair.
+type RepairResult struct {
+	Outcome string        `json:"outcome"` // RepairRecovered, RepairFailedAgain or RepairStillWaiting
+	Status  SigningStatus `json:"status"`
+}
+
+// Outcomes of a repair.
+const (
+	RepairRecovered    = "recovered"     // the step succeeded, the process goes on
+	RepairFailedAgain  = "failed-again"  // the step failed and the process is parked again
+	RepairStillWaiting = "still-waiting" // no result within RepairWait
+)
+
+// RepairWait is how long the repair update waits for the step's result before it answers.
+const RepairWait = 20 * time.Second
