@@ -1,0 +1,50 @@
+package problem
+
+// Text is what a code is called in front of people.
+type Text struct {
+	VI string
+	EN string
+}
+
+// Text returns the title of the code in Vietnamese and in English; an unknown code has the title of Internal.
+func (c Code) Text() Text {
+	if text, ok := texts[c]; ok {
+		return text
+	}
+	return texts[Internal]
+}
+
+var texts = map[Code]Text{
+	Invalid:             {"Yêu cầu không hợp lệ", "The request is not valid"},
+	TooLarge:            {"Vượt quá giới hạn cho phép", "More than is allowed"},
+	NotFound:            {"Không tìm thấy", "Not found"},
+	Conflict:            {"Trạng thái hiện tại không cho phép", "The current state does not allow this"},
+	IdempotencyMismatch: {"Khóa chống lặp đã dùng cho yêu cầu khác", "The idempotency key was used for another request"},
+	Denied:              {"Không có quyền thực hiện", "You may not do this"},
+	RateLimited:         {"Quá nhiều yêu cầu, vui lòng thử lại sau", "Too many requests, please try again later"},
+
+	DocumentBroken:     {"Tệp không phải PDF hoặc đã hỏng", "The file is not a PDF or is damaged"},
+	DocumentEncrypted:  {"Tệp PDF có mật khẩu nên không ký được", "The PDF is protected by a password and cannot be signed"},
+	DocumentXFA:        {"Tệp PDF dùng biểu mẫu XFA nên không ký an toàn được", "The PDF uses an XFA form and cannot be signed safely"},
+	DocumentLocked:     {"Tệp PDF đã khóa, không cho phép thêm chữ ký", "The PDF is locked and allows no further signature"},
+	DocumentActive:     {"Tệp PDF có nội dung tự chạy (mã lệnh)", "The PDF holds active content (scripts)"},
+	DocumentTooComplex: {"Tệp PDF quá phức tạp để xử lý an toàn", "The PDF is too complex to be handled safely"},
+	PlacementInvalid:   {"Vị trí chữ ký không nằm trên trang", "The signature box is not on the page"},
+
+	CertificateInvalid: {"Chứng thư số không dùng để ký được", "The certificate cannot be used to sign"},
+	CertificateExpired: {"Chứng thư số đã hết hạn hoặc chưa có hiệu lực", "The certificate is outside its validity"},
+	CertificateRevoked: {"Chứng thư số đã bị thu hồi hoặc tạm dừng", "The certificate is revoked or suspended"},
+	CertificateMissing: {"Không tìm thấy chứng thư số của người ký", "The signer has no such certificate"},
+	RevocationUnknown:  {"Chưa kiểm tra được trạng thái chứng thư số", "The state of the certificate could not be checked"},
+
+	SignatureInvalid:   {"Giá trị chữ ký không khớp với chứng thư số", "The signature value does not match the certificate"},
+	DigestMismatch:     {"Nội dung khác với nội dung đã phê duyệt", "The content differs from what was approved"},
+	VerificationFailed: {"Tài liệu sau khi ký không xác minh được", "The finished document does not verify"},
+	DeclinedBySigner:   {"Người ký đã từ chối", "The signer declined"},
+	ApprovalExpired:    {"Đã hết thời gian xác nhận", "The time to approve has run out"},
+
+	ProviderCredentials: {"Nhà cung cấp không chấp nhận tài khoản kết nối", "The provider does not accept our account"},
+	ProviderRefused:     {"Nhà cung cấp từ chối yêu cầu", "The provider refused the request"},
+	ProviderUnavailable: {"Dịch vụ bên ngoài tạm thời không phản hồi", "An outside service does not answer for now"},
+	Internal:            {"Lỗi hệ thống", "Internal error"},
+}
