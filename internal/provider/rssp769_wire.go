@@ -1,0 +1,242 @@
+package provider
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"kyso/internal/signing"
+)
+
+// login is in clear in each body; the wire has no tokens.
+type login struct {
+	SPID       string `json:"sp_id,omitempty"`
+	SPPassword string `json:"sp_password,omitempty"`
+}
+
+type certificatesRequest struct {
+	login
+	UserID        string `json:"user_id"`
+	Serial        string `json:"serial_number"` // empty means all
+	TransactionID string `json:"transaction_id"`
+	CAName        string `json:"ca_name,omitempty"`
+}
+
+type signRequest struct {
+	login
+	UserID        string     `json:"user_id"`
+	TransactionID string     `json:"transaction_id"`
+	Description   string     `json:"transaction_desc"`
+	Serial        string     `json:"serial_number"` // optional in the document, needed in practice
+	CAName        string     `json:"ca_name,omitempty"`
+	TimeStamp     string     `json:"time_stamp"` // yyyyMMddHHmmssZ, UTC
+	Files         []signFile `json:"sign_files"`
+}
+
+type signFile struct {
+	Data     string `json:"data_to_be_signed"`
+	DocID    string `json:"doc_id"` // shown on the phone
+	FileType string `json:"file_type"`
+	SignType string `json:"sign_type"`
+}
+
+type statusRequest struct {
+	login
+	TransactionID string `json:"transaction_id,omitempty"`
+}
+
+// text reads a JSON string, number or null. Installations disagree on which of their ids are numbers.
+type text string
+
+func (t *text) UnmarshalJSON(data []byte) error {
+	switch {
+	case bytes.Equal(data, []byte("null")):
+		*t = ""
+		return nil
+	case len(data) > 0 && data[0] == '"':
+		var s string
+		err := json.Unmarshal(data, &s)
+		*t = text(s)
+		return err
+	}
+	var n json.Number
+	err := json.Unmarshal(data, &n)
+	*t = text(n)
+	return err
+}
+
+func (t text) int() int {
+	n, _ := strconv.Atoi(string(t))
+	return n
+}
+
+// answer is any answer of the wire. Fields that are not there are zero; unknown fields are ignored.
+type answer struct {
+	reply      reply
+	readable   bool // a JSON object
+	statusCode text
+	message    string
+	data       answerData
+	dataGiven  bool
+}
+
+type answerData struct {
+	TransactionID text              `json:"transaction_id"`
+	TranCode      text              `json:"tran_code"`
+	ExpiredIn     text              `json:"expired_in"` // seconds
+	Signatures    []wireSignature   `json:"signatures"`
+	Certificates  []wireCertificate `json:"user_certificates"`
+}
+
+type wireSignature struct {
+	DocID text   `json:"doc_id"`
+	Value string `json:"signature_value"`
+}
+
+type wireCertificate struct {
+	Serial text   `json:"serial_number"`
+	Data   string `json:"cert_data"`
+	Chain  struct {
+		CA   string `json:"ca_cert"`
+		Root string `json:"root_cert"`
+	} `json:"chain_data"`
+}
+
+// readAnswer reads what can be read. An error answer may carry anything in data, so data that does not fit is
+// taken as absent.
+func readAnswer(r reply) answer {
+	var envelope struct {
+		StatusCode   text            `json:"status_code"`
+		Message      text            `json:"message"`
+		Data         json.RawMessage `json:"data"`
+		Certificates json.RawMessage `json:"user_certificates"` // IntrustCA's gateway has no data around it
+	}
+	a := answer{reply: r}
+	if err := json.Unmarshal(r.body, &envelope); err != nil {
+		return a
+	}
+	a.readable, a.statusCode, a.message = true, envelope.StatusCode, string(envelope.Message)
+	switch {
+	case given(envelope.Data):
+		a.dataGiven = json.Unmarshal(envelope.Data, &a.data) == nil
+	case given(envelope.Certificates):
+		a.dataGiven = json.Unmarshal(r.body, &a.data) == nil
+	}
+	if !a.dataGiven {
+		a.data = answerData{}
+	}
+	return a
+}
+
+func given(raw json.RawMessage) bool { return len(raw) > 0 && !bytes.Equal(raw, []byte("null")) }
+
+func (a answer) namesTransaction() bool { return a.data.TransactionID != "" || a.data.TranCode != "" }
+
+// codes names both codes of an answer, for error texts. A status_code is shown only when it is a number.
+func (a answer) codes() string {
+	if _, err := strconv.Atoi(string(a.statusCode)); err != nil {
+		return fmt.Sprintf("HTTP %d", a.reply.status)
+	}
+	return fmt.Sprintf("HTTP %d, status_code %s", a.reply.status, a.statusCode)
+}
+
+// signed reports whether every listed signature has a value. A list with an empty value is not an answer yet.
+func (a answer) signed() bool {
+	for _, s := range a.data.Signatures {
+		if strings.TrimSpace(s.Value) == "" {
+			return false
+		}
+	}
+	return len(a.data.Signatures) > 0
+}
+
+func (a answer) values() (map[string][]byte, error) {
+	values := make(map[string][]byte, len(a.data.Signatures))
+	for _, s := range a.data.Signatures {
+		value, err := decodeBase64(s.Value)
+		if err != nil {
+			return nil, fmt.Errorf("a signature value is not base64")
+		}
+		if earlier, twice := values[string(s.DocID)]; twice && !bytes.Equal(earlier, value) {
+			return nil, fmt.Errorf("two different signature values for one document")
+		}
+		values[string(s.DocID)] = value
+	}
+	return values, nil
+}
+
+// parseCertificates reads the certificates themselves. One that cannot be read does not hide the others; broken
+// counts them. With a serial, others are left out, for providers that ignore the filter.
+func parseCertificates(items []wireCertificate, serial string) (list []signing.Certificate, broken int) {
+	for _, item := range items {
+		der, err := decodeBase64(item.Data)
+		if err != nil {
+			broken++
+			continue
+		}
+		parsed, err := x509.ParseCertificate(der)
+		if err != nil {
+			broken++
+			continue
+		}
+		if serial != "" && !sameSerial(serial, parsed.SerialNumber) {
+			continue
+		}
+		list = append(list, signing.Certificate{
+			Fingerprint: signing.Fingerprint(der), Serial: serialOf(string(item.Serial), parsed.SerialNumber),
+			Subject: norm.NFC.String(parsed.Subject.CommonName), Issuer: norm.NFC.String(parsed.Issuer.CommonName),
+			NotBefore: parsed.NotBefore.UTC(), NotAfter: parsed.NotAfter.UTC(),
+			DER: der, Chain: chainOf(item),
+		})
+	}
+	return list, broken
+}
+
+// chainOf returns issuer and root as far as they were sent and can be read; the caller has its own trust bundle.
+func chainOf(item wireCertificate) [][]byte {
+	var chain [][]byte
+	for _, encoded := range []string{item.Chain.CA, item.Chain.Root} {
+		der, err := decodeBase64(encoded)
+		if err != nil || len(der) == 0 {
+			continue
+		}
+		if _, err := x509.ParseCertificate(der); err == nil {
+			chain = append(chain, der)
+		}
+	}
+	return chain
+}
+
+// serialOf prefers the provider's spelling, because it compares the serial of a sign request with it as a string
+// (leading zeros differ). It must be the certificate's number all the same.
+func serialOf(spelt string, number *big.Int) string {
+	if sameSerial(spelt, number) {
+		return strings.ToLower(spelt)
+	}
+	return hex.EncodeToString(number.Bytes())
+}
+
+func sameSerial(spelt string, number *big.Int) bool {
+	n, ok := new(big.Int).SetString(spelt, 16)
+	return ok && n.Cmp(number) == 0
+}
+
+// decodeBase64 accepts the white space that live answers hold inside and at the end.
+func decodeBase64(s string) ([]byte, error) {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, s)
+	return base64.StdEncoding.DecodeString(s)
+}
