@@ -1,0 +1,242 @@
+package cms
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// Scheme is a family of signature algorithms.
+type Scheme int
+
+// The schemes.
+const (
+	PKCS1v15 Scheme = iota + 1 // RSASSA-PKCS1-v1_5
+	PSS                        // RSASSA-PSS
+	ECDSA                      // value as DER SEQUENCE of r and s
+)
+
+// Algorithm is a signature algorithm with everything needed to verify a value.
+type Algorithm struct {
+	Scheme     Scheme
+	Hash       crypto.Hash
+	SaltLength int // of PSS
+}
+
+var (
+	oidRSA        = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}
+	oidMGF1       = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 8}
+	oidPSS        = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
+	oidSHA1RSA    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 5}
+	oidSHA256RSA  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 11}
+	oidSHA384RSA  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 12}
+	oidSHA512RSA  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 13}
+	oidECDSASHA1  = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 1}
+	oidECDSASHA2a = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}
+	oidECDSASHA2b = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 3}
+	oidECDSASHA2c = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 4}
+)
+
+// fixedAlgorithms are the algorithm identifiers whose parameters are absent or NULL.
+var fixedAlgorithms = []struct {
+	oid       asn1.ObjectIdentifier
+	algorithm Algorithm
+}{
+	{oidSHA256RSA, Algorithm{Scheme: PKCS1v15, Hash: crypto.SHA256}},
+	{oidSHA384RSA, Algorithm{Scheme: PKCS1v15, Hash: crypto.SHA384}},
+	{oidSHA512RSA, Algorithm{Scheme: PKCS1v15, Hash: crypto.SHA512}},
+	{oidSHA1RSA, Algorithm{Scheme: PKCS1v15, Hash: crypto.SHA1}},
+	{oidECDSASHA2a, Algorithm{Scheme: ECDSA, Hash: crypto.SHA256}},
+	{oidECDSASHA2b, Algorithm{Scheme: ECDSA, Hash: crypto.SHA384}},
+	{oidECDSASHA2c, Algorithm{Scheme: ECDSA, Hash: crypto.SHA512}},
+	{oidECDSASHA1, Algorithm{Scheme: ECDSA, Hash: crypto.SHA1}},
+}
+
+// String names the algorithm as reports show it, such as "RSASSA-PKCS1-v1_5 with SHA-256".
+func (a Algorithm) String() string {
+	name := "unknown"
+	switch a.Scheme {
+	case PKCS1v15:
+		name = "RSASSA-PKCS1-v1_5"
+	case PSS:
+		name = "RSASSA-PSS"
+	case ECDSA:
+		name = "ECDSA"
+	}
+	return name + " with " + a.Hash.String()
+}
+
+// Verify checks that signature is the algorithm's value over message under the public key.
+func (a Algorithm) Verify(key crypto.PublicKey, message, signature []byte) error {
+	sum := digest(a.Hash, message)
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		switch a.Scheme {
+		case PKCS1v15:
+			return rsa.VerifyPKCS1v15(key, a.Hash, sum, signature)
+		case PSS:
+			return rsa.VerifyPSS(key, a.Hash, sum, signature, &rsa.PSSOptions{SaltLength: a.SaltLength, Hash: a.Hash})
+		}
+	case *ecdsa.PublicKey:
+		if a.Scheme == ECDSA {
+			if !ecdsa.VerifyASN1(key, sum, signature) {
+				return errors.New("ECDSA verification error")
+			}
+			return nil
+		}
+	}
+	return fmt.Errorf("a %T does not fit %s", key, a)
+}
+
+// add writes the AlgorithmIdentifier.
+func (a Algorithm) add(b *cryptobyte.Builder) {
+	if a.Scheme == PSS {
+		a.addPSS(b)
+		return
+	}
+	for _, f := range fixedAlgorithms {
+		if f.algorithm != a {
+			continue
+		}
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1ObjectIdentifier(f.oid)
+			if a.Scheme == PKCS1v15 {
+				b.AddASN1NULL() // RFC 4055 §5: MUST be NULL; RFC 5758 §3.2 for ECDSA: absent
+			}
+		})
+		return
+	}
+	b.SetError(fmt.Errorf("no algorithm identifier for %s", a))
+}
+
+// addPSS writes id-RSASSA-PSS with explicit parameters (RFC 4055 §3.1); trailerField 1 is the DEFAULT.
+func (a Algorithm) addPSS(b *cryptobyte.Builder) {
+	explicit := func(n uint8) cbasn1.Tag { return cbasn1.Tag(n).ContextSpecific().Constructed() }
+	hash := func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1ObjectIdentifier(oidByHash(a.Hash))
+			b.AddASN1NULL()
+		})
+	}
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1ObjectIdentifier(oidPSS)
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1(explicit(0), hash)
+			b.AddASN1(explicit(1), func(b *cryptobyte.Builder) {
+				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					b.AddASN1ObjectIdentifier(oidMGF1)
+					hash(b)
+				})
+			})
+			b.AddASN1(explicit(2), func(b *cryptobyte.Builder) { b.AddASN1Int64(int64(a.SaltLength)) })
+		})
+	})
+}
+
+// readAlgorithm reads the signature AlgorithmIdentifier of a signer. digestHash is the digest algorithm stated
+// beside it, which gives the hash when the identifier is plain rsaEncryption and must agree otherwise.
+func readAlgorithm(s *cryptobyte.String, digestHash crypto.Hash) (Algorithm, error) {
+	oid, params, err := readAlgorithmIdentifier(s)
+	if err != nil {
+		return Algorithm{}, err
+	}
+	switch {
+	case oid.Equal(oidRSA):
+		if digestHash == 0 {
+			return Algorithm{}, errors.New("rsaEncryption without a digest algorithm")
+		}
+		return Algorithm{Scheme: PKCS1v15, Hash: digestHash}, nil
+	case oid.Equal(oidPSS):
+		a, err := readPSS(params)
+		if err == nil && digestHash != 0 && a.Hash != digestHash {
+			err = errors.New("digest algorithm and RSASSA-PSS parameters differ")
+		}
+		return a, err
+	}
+	for _, f := range fixedAlgorithms {
+		if !f.oid.Equal(oid) {
+			continue
+		}
+		if digestHash != 0 && digestHash != f.algorithm.Hash {
+			return Algorithm{}, errors.New("digest and signature algorithm differ")
+		}
+		return f.algorithm, nil
+	}
+	return Algorithm{}, fmt.Errorf("signature algorithm %v is not supported", oid)
+}
+
+// readPSS reads RSASSA-PSS-params. Go verifies MGF1 with the hash of the message only, which is what RFC 4055
+// recommends and everybody does.
+func readPSS(params cryptobyte.String) (Algorithm, error) {
+	malformed := errors.New("malformed RSASSA-PSS parameters")
+	a := Algorithm{Scheme: PSS, Hash: crypto.SHA1, SaltLength: 20}
+	mgfHash := crypto.SHA1
+	if params.Empty() {
+		return a, nil
+	}
+	var body, field cryptobyte.String
+	if !params.ReadASN1(&body, cbasn1.SEQUENCE) || !params.Empty() {
+		return a, malformed
+	}
+	explicit := func(n uint8) cbasn1.Tag { return cbasn1.Tag(n).ContextSpecific().Constructed() }
+	var present bool
+	if !body.ReadOptionalASN1(&field, &present, explicit(0)) {
+		return a, malformed
+	}
+	var err error
+	if present {
+		if a.Hash, err = readHash(&field); err != nil {
+			return a, err
+		}
+	}
+	if !body.ReadOptionalASN1(&field, &present, explicit(1)) {
+		return a, malformed
+	}
+	if present {
+		oid, inner, err := readAlgorithmIdentifier(&field)
+		if err != nil || !oid.Equal(oidMGF1) {
+			return a, malformed
+		}
+		if mgfHash, err = readHash(&inner); err != nil {
+			return a, err
+		}
+	}
+	var trailer int
+	if !body.ReadOptionalASN1Integer(&a.SaltLength, explicit(2), 20) ||
+		!body.ReadOptionalASN1Integer(&trailer, explicit(3), 1) || !body.Empty() {
+		return a, malformed
+	}
+	if trailer != 1 || a.SaltLength < 0 || mgfHash != a.Hash {
+		return a, errors.New("unusual RSASSA-PSS parameters are not supported")
+	}
+	return a, nil
+}
+
+// readHash reads a digest AlgorithmIdentifier with absent or NULL parameters.
+func readHash(s *cryptobyte.String) (crypto.Hash, error) {
+	oid, _, err := readAlgorithmIdentifier(s)
+	if err != nil {
+		return 0, err
+	}
+	h := hashByOID(oid)
+	if h == 0 {
+		return 0, fmt.Errorf("digest algorithm %v is not supported", oid)
+	}
+	return h, nil
+}
+
+// readAlgorithmIdentifier returns the OID and the DER of the parameters, empty when absent.
+func readAlgorithmIdentifier(s *cryptobyte.String) (asn1.ObjectIdentifier, cryptobyte.String, error) {
+	var body cryptobyte.String
+	var oid asn1.ObjectIdentifier
+	if !s.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1ObjectIdentifier(&oid) {
+		return nil, nil, errors.New("malformed algorithm identifier")
+	}
+	return oid, body, nil
+}

@@ -1,0 +1,256 @@
+package cms
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/subtle"
+	"crypto/x509"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"math/big"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// SignedData is a CMS SignedData with one signer.
+type SignedData struct {
+	ContentType  asn1.ObjectIdentifier
+	Content      []byte // nil when detached
+	Certificates []*x509.Certificate
+	OCSPs, CRLs  [][]byte // from the crls field (RFC 5940) and adbe-revocationInfoArchival
+	Signer       Signer
+}
+
+// Signer is the one SignerInfo.
+type Signer struct {
+	issuer, keyID   []byte // either issuer and serial, or the subject key identifier
+	serial          *big.Int
+	DigestAlgorithm crypto.Hash
+	Algorithm       Algorithm
+	SignedAttrs     []byte // DER SET OF, tag 0x31: the bytes that are signed
+	Signature       []byte
+	Timestamps      [][]byte // signature time-stamp tokens among the unsigned attributes
+
+	Attributes
+}
+
+// Parse reads a ContentInfo that holds a SignedData (RFC 5652 §3, §5) with exactly one signer and signed
+// attributes. It returns the bytes that follow it.
+func Parse(b []byte) (sd *SignedData, rest []byte, err error) {
+	der, rest, err := firstElement(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	sd, err = parseContentInfo(der)
+	if err == nil {
+		return sd, rest, nil
+	}
+	// BER may also hide inside an element of definite length.
+	if normal, _, berErr := berToDER(der, 0); berErr == nil && !bytes.Equal(normal, der) {
+		sd, err = parseContentInfo(normal)
+	}
+	return sd, rest, err
+}
+
+func parseContentInfo(der []byte) (*SignedData, error) {
+	var body, content cryptobyte.String
+	var oid asn1.ObjectIdentifier
+	in := cryptobyte.String(der)
+	if !in.ReadASN1(&body, cbasn1.SEQUENCE) || !in.Empty() || !body.ReadASN1ObjectIdentifier(&oid) ||
+		!body.ReadASN1(&content, explicitTag(0)) || !body.Empty() {
+		return nil, errors.New("not a CMS ContentInfo")
+	}
+	if !oid.Equal(oidSignedData) {
+		return nil, fmt.Errorf("CMS content type %v is not SignedData", oid)
+	}
+	return parseSignedData(content)
+}
+
+func parseSignedData(in cryptobyte.String) (*SignedData, error) {
+	var body, digests, encap, certs, crls, signers cryptobyte.String
+	var version int
+	var hasCerts, hasCRLs bool
+	if !in.ReadASN1(&body, cbasn1.SEQUENCE) || !in.Empty() || !body.ReadASN1Integer(&version) ||
+		!body.ReadASN1(&digests, cbasn1.SET) || !body.ReadASN1(&encap, cbasn1.SEQUENCE) ||
+		!body.ReadOptionalASN1(&certs, &hasCerts, explicitTag(0)) ||
+		!body.ReadOptionalASN1(&crls, &hasCRLs, explicitTag(1)) ||
+		!body.ReadASN1(&signers, cbasn1.SET) || !body.Empty() {
+		return nil, errors.New("malformed SignedData")
+	}
+	sd := &SignedData{}
+	if err := sd.readContent(encap); err != nil {
+		return nil, err
+	}
+	sd.readCertificates(certs)
+	sd.readRevocation(crls)
+	var signer cryptobyte.String
+	if !signers.ReadASN1(&signer, cbasn1.SEQUENCE) {
+		return nil, errors.New("SignedData without a signer")
+	}
+	if !signers.Empty() {
+		return nil, errors.New("SignedData with several signers")
+	}
+	if err := sd.Signer.read(signer); err != nil {
+		return nil, fmt.Errorf("reading signer: %w", err)
+	}
+	sd.OCSPs = append(sd.OCSPs, sd.Signer.ocsps...)
+	sd.CRLs = append(sd.CRLs, sd.Signer.crls...)
+	return sd, nil
+}
+
+// readContent reads EncapsulatedContentInfo.
+func (sd *SignedData) readContent(encap cryptobyte.String) error {
+	var wrapped, content cryptobyte.String
+	var present bool
+	if !encap.ReadASN1ObjectIdentifier(&sd.ContentType) ||
+		!encap.ReadOptionalASN1(&wrapped, &present, explicitTag(0)) || !encap.Empty() {
+		return errors.New("malformed encapsulated content")
+	}
+	if present {
+		if !wrapped.ReadASN1(&content, cbasn1.OCTET_STRING) || !wrapped.Empty() {
+			return errors.New("malformed encapsulated content")
+		}
+		sd.Content = append([]byte{}, content...)
+	}
+	return nil
+}
+
+// readCertificates keeps what crypto/x509 can read. Others (attribute certificates, broken ones) cannot help
+// anybody and do no harm.
+func (sd *SignedData) readCertificates(in cryptobyte.String) {
+	for !in.Empty() {
+		var element cryptobyte.String
+		var tag cbasn1.Tag
+		if !in.ReadAnyASN1Element(&element, &tag) {
+			return
+		}
+		if tag != cbasn1.SEQUENCE {
+			continue
+		}
+		if cert, err := x509.ParseCertificate(element); err == nil {
+			sd.Certificates = append(sd.Certificates, cert)
+		}
+	}
+}
+
+// readRevocation reads RevocationInfoChoices: CRLs, and OCSP answers as in RFC 5940 §2.1.
+func (sd *SignedData) readRevocation(in cryptobyte.String) {
+	oidOCSP := asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 16, 2}
+	for !in.Empty() {
+		var element cryptobyte.String
+		var tag cbasn1.Tag
+		if !in.ReadAnyASN1Element(&element, &tag) {
+			return
+		}
+		if tag == cbasn1.SEQUENCE {
+			sd.CRLs = append(sd.CRLs, element)
+			continue
+		}
+		var body cryptobyte.String
+		var oid asn1.ObjectIdentifier
+		if tag == explicitTag(1) && element.ReadASN1(&body, tag) && body.ReadASN1ObjectIdentifier(&oid) && oid.Equal(oidOCSP) {
+			sd.OCSPs = append(sd.OCSPs, body)
+		}
+	}
+}
+
+// read reads SignerInfo (RFC 5652 §5.3).
+func (s *Signer) read(in cryptobyte.String) error {
+	var version int
+	if !in.ReadASN1Integer(&version) {
+		return errors.New("malformed version")
+	}
+	if err := s.readID(&in); err != nil {
+		return err
+	}
+	var err error
+	if s.DigestAlgorithm, err = readHash(&in); err != nil {
+		return err
+	}
+	var attrs, signature, unsigned cryptobyte.String
+	var present bool
+	if !in.ReadOptionalASN1(&attrs, &present, explicitTag(0)) {
+		return errors.New("malformed signed attributes")
+	}
+	if !present {
+		return errors.New("no signed attributes")
+	}
+	if s.Algorithm, err = readAlgorithm(&in, s.DigestAlgorithm); err != nil {
+		return err
+	}
+	if !in.ReadASN1(&signature, cbasn1.OCTET_STRING) ||
+		!in.ReadOptionalASN1(&unsigned, &present, explicitTag(1)) || !in.Empty() {
+		return errors.New("malformed signature value")
+	}
+	s.Signature = signature
+	s.SignedAttrs = append(derHeader(0x31, len(attrs)), attrs...) // §5.4: SET OF tag, not the IMPLICIT [0]
+	if s.Attributes, err = ParseSignedAttrs(s.SignedAttrs); err != nil {
+		return err
+	}
+	return s.readUnsigned(unsigned)
+}
+
+// readID reads SignerIdentifier.
+func (s *Signer) readID(in *cryptobyte.String) error {
+	var body, issuer cryptobyte.String
+	if in.PeekASN1Tag(cbasn1.SEQUENCE) {
+		s.serial = new(big.Int)
+		if !in.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1Element(&issuer, cbasn1.SEQUENCE) ||
+			!body.ReadASN1Integer(s.serial) || !body.Empty() {
+			return errors.New("malformed signer identifier")
+		}
+		s.issuer = issuer
+		return nil
+	}
+	if !in.ReadASN1(&body, cbasn1.Tag(0).ContextSpecific()) || body.Empty() {
+		return errors.New("malformed signer identifier")
+	}
+	s.keyID = body
+	return nil
+}
+
+func (s *Signer) readUnsigned(in cryptobyte.String) error {
+	attrs, err := readAttributes(in)
+	if err != nil {
+		return fmt.Errorf("unsigned attributes: %w", err)
+	}
+	for _, a := range attrs {
+		if a.oid.Equal(oidTimeStamp) {
+			s.Timestamps = append(s.Timestamps, a.values...)
+		}
+	}
+	return nil
+}
+
+// Verify checks the signature value over the signed attributes with the key of cert.
+func (s *Signer) Verify(cert *x509.Certificate) error {
+	return s.Algorithm.Verify(cert.PublicKey, s.SignedAttrs, s.Signature)
+}
+
+// Names reports whether the signer identifier names cert.
+func (s *Signer) Names(cert *x509.Certificate) bool {
+	if s.serial != nil {
+		return bytes.Equal(s.issuer, cert.RawIssuer) && s.serial.Cmp(cert.SerialNumber) == 0
+	}
+	return len(cert.SubjectKeyId) > 0 && bytes.Equal(s.keyID, cert.SubjectKeyId)
+}
+
+// Certificate returns the signer's certificate: named by the signer identifier and, when there is a
+// signing-certificate attribute, by that too. It looks in the SignedData and then in extra.
+func (sd *SignedData) Certificate(extra []*x509.Certificate) *x509.Certificate {
+	for _, list := range [][]*x509.Certificate{sd.Certificates, extra} {
+		for _, cert := range list {
+			if sd.Signer.Names(cert) && (!sd.Signer.HasSigningCertificate() || sd.Signer.IsSigningCertificate(cert)) {
+				return cert
+			}
+		}
+	}
+	return nil
+}
+
+// SameDigest compares digests.
+func SameDigest(a, b []byte) bool { return len(a) > 0 && subtle.ConstantTimeCompare(a, b) == 1 }
+
+func explicitTag(n uint8) cbasn1.Tag { return cbasn1.Tag(n).ContextSpecific().Constructed() }
