@@ -1,0 +1,135 @@
+package pdf
+
+// SignatureField is a field of type Sig in the form tree (12.7.5.5), signed or not.
+type SignatureField struct {
+	Name  string // fully qualified, in UTF-8
+	Ref   Ref    // of the field; zero when it is a direct object
+	Field *Dict
+
+	// What follows is set when the field is signed.
+	Value         *Dict // the signature dictionary; nil when the field is empty
+	ValueRef      Ref   // zero when the dictionary is a direct object
+	ContentsStart int64 // of the '<' of /Contents in the file; -1 when it is not a hexadecimal string in plain
+	ContentsEnd   int64 // behind the '>'
+}
+
+// AcroForm returns the form dictionary and its reference (zero when it is direct); nil when there is none.
+func (f *File) AcroForm() (*Dict, Ref, error) {
+	root, err := f.Catalog()
+	if err != nil {
+		return nil, Ref{}, err
+	}
+	ref, _ := root.Get("AcroForm").(Ref)
+	form, err := f.Dict(root.Get("AcroForm"))
+	return form, ref, err
+}
+
+// FieldFunc is called for every field and widget of the form tree. typ is the inherited field type.
+type FieldFunc func(name string, typ Name, ref Ref, field *Dict) error
+
+// WalkFields visits the form tree in order, parents before kids. Circles are cut.
+func (f *File) WalkFields(visit FieldFunc) error {
+	form, _, err := f.AcroForm()
+	if err != nil || form == nil {
+		return err
+	}
+	w := &fieldWalk{f: f, visit: visit, seen: map[int]bool{}}
+	return w.kids(form.Get("Fields"), "", "", f.lim.Depth)
+}
+
+type fieldWalk struct {
+	f     *File
+	visit FieldFunc
+	seen  map[int]bool
+}
+
+func (w *fieldWalk) kids(list Object, prefix string, typ Name, depth int) error {
+	kids, err := w.f.Array(list)
+	if err != nil {
+		return err
+	}
+	if len(kids) > 0 && depth == 0 {
+		return tooComplex("form fields are nested too deeply")
+	}
+	for _, kid := range kids {
+		if err := w.field(kid, prefix, typ, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *fieldWalk) field(o Object, name string, typ Name, depth int) error {
+	ref, _ := o.(Ref)
+	if ref.Num > 0 {
+		if w.seen[ref.Num] {
+			return nil
+		}
+		w.seen[ref.Num] = true
+	}
+	d, err := w.f.Dict(o)
+	if err != nil || d == nil {
+		return err
+	}
+	if part := d.Get("T"); part != nil {
+		text, err := w.f.TextOf(part)
+		if err != nil {
+			return err
+		}
+		if name != "" {
+			name += "."
+		}
+		name += text
+	}
+	own, err := w.f.NameOf(d.Get("FT"))
+	if err != nil {
+		return err
+	}
+	if own != "" {
+		typ = own
+	}
+	if err := w.visit(name, typ, ref, d); err != nil {
+		return err
+	}
+	return w.kids(d.Get("Kids"), name, typ, depth-1)
+}
+
+// SignatureFields returns the signature fields of the form, in the order of the form.
+func (f *File) SignatureFields() ([]SignatureField, error) {
+	var fields []SignatureField
+	err := f.WalkFields(func(name string, typ Name, ref Ref, d *Dict) error {
+		// A widget below the field repeats neither T nor V and is not a field of its own (12.7.4.1).
+		if typ != "Sig" || (d.Get("T") == nil && d.Get("V") == nil && d.Get("FT") == nil) {
+			return nil
+		}
+		field, err := f.signatureField(d)
+		if err != nil {
+			return err
+		}
+		field.Name, field.Ref = name, ref
+		fields = append(fields, field)
+		return nil
+	})
+	return fields, err
+}
+
+func (f *File) signatureField(d *Dict) (SignatureField, error) {
+	field := SignatureField{Field: d, ContentsStart: -1, ContentsEnd: -1}
+	field.ValueRef, _ = d.Get("V").(Ref)
+	var err error
+	if field.Value, err = f.Dict(d.Get("V")); err != nil || field.Value == nil {
+		return field, err
+	}
+	start, end, ok := field.Value.Span("Contents")
+	if _, isString := field.Value.Get("Contents").(String); !ok || !isString {
+		return field, nil
+	}
+	var first [1]byte
+	if err := f.readInto(first[:], start); err != nil {
+		return field, err
+	}
+	if first[0] == '<' {
+		field.ContentsStart, field.ContentsEnd = start, end
+	}
+	return field, nil
+}

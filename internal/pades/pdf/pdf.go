@@ -1,0 +1,270 @@
+// Package pdf reads PDF files lazily, by range, and appends incremental updates (ISO 32000-2, 7.5).
+//
+// It reads what a signature touches and nothing else: the end of the file, the chain of cross-reference sections
+// and the few objects that are asked for. A classic cross-reference table is never turned into Go values; its
+// 20-byte entries are read where they lie. Original bytes are never rewritten.
+//
+// Files come from strangers: sizes, depths and the total work are bounded, cycles are broken, and no input makes
+// the package panic. Damage is problem.DocumentBroken, a limit is problem.DocumentTooComplex.
+//
+// It does not render, decrypt or repair in place. It imports the standard library and internal/problem only.
+package pdf
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"kyso/internal/problem"
+)
+
+// Limits bounds the work on one file. Zero fields mean the defaults.
+type Limits struct {
+	ObjectBytes  int64 // longest object without its stream data; default 16 MiB
+	DecodedBytes int64 // longest decoded structural stream; default 32 MiB
+	Work         int64 // bytes parsed and decoded in total, a rebuilding scan not counted; default 1 GiB
+	Depth        int   // nesting of objects, of the page tree, of fields; default 64
+	Sections     int   // cross-reference sections; default 4,096
+	Objects      int   // object numbers; default 8,388,607 (ISO 32000-1, annex C)
+	Pages        int   // pages that a walk visits; default 20,000
+}
+
+func (l Limits) withDefaults() Limits {
+	def := func(v *int64, d int64) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	defInt := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	def(&l.ObjectBytes, 16<<20)
+	def(&l.DecodedBytes, 32<<20)
+	def(&l.Work, 1<<30)
+	defInt(&l.Depth, 64)
+	defInt(&l.Sections, 4096)
+	defInt(&l.Objects, 8388607)
+	defInt(&l.Pages, 20000)
+	return l
+}
+
+// File is an open PDF file. It is not safe for concurrent use.
+type File struct {
+	r    io.ReaderAt
+	size int64
+	lim  Limits
+
+	version  string
+	base     int64      // what file offsets in the PDF count from: where %PDF- stands when junk precedes it
+	sections []*Section // newest first
+	trailer  *Dict
+	rebuilt  *rebuiltIndex // set when the cross-reference data was unusable
+
+	work    int64
+	scratch []byte
+	cache   map[int]Object
+	objStms map[int]*objectStream
+	cached  int64 // decoded bytes held in objStms
+	loading map[int]bool
+}
+
+// Open reads the header and the chain of cross-reference sections. When that chain is damaged the whole file is
+// scanned once instead and Rebuilt reports true. An encrypted file opens, but only Encrypted may be asked.
+func Open(r io.ReaderAt, size int64, lim Limits) (*File, error) {
+	f := &File{r: r, size: size, lim: lim.withDefaults(), cache: map[int]Object{},
+		objStms: map[int]*objectStream{}, loading: map[int]bool{}}
+	header, err := f.readHeader()
+	if err != nil {
+		return nil, err
+	}
+	err = f.openChain(header)
+	if err != nil {
+		if final(err) {
+			return nil, err
+		}
+		if err := f.rebuild(); err != nil {
+			return nil, err
+		}
+	}
+	if f.Encrypted() {
+		return f, nil
+	}
+	if _, err := f.Catalog(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// openChain tries the offsets as they stand and, when junk precedes the header, counted from the header.
+func (f *File) openChain(header int64) error {
+	start, err := f.startxref()
+	if err != nil {
+		return err
+	}
+	bases := []int64{0}
+	if header > 0 {
+		bases = []int64{header, 0}
+	}
+	for _, base := range bases {
+		f.base = base
+		if err = f.loadChain(start); err == nil {
+			if err = f.checkRoot(); err == nil {
+				return nil
+			}
+		}
+		if final(err) {
+			return err
+		}
+	}
+	f.base = header
+	return err
+}
+
+// checkRoot makes sure that the chain leads to a catalog before it is trusted.
+func (f *File) checkRoot() error {
+	if f.Encrypted() {
+		return nil
+	}
+	ref, ok := f.trailer.Get("Root").(Ref)
+	if !ok {
+		return broken("the trailer has no Root")
+	}
+	entry, err := f.lookup(ref.Num)
+	if err != nil {
+		return err
+	}
+	obj, err := f.load(ref.Num, entry)
+	if err != nil {
+		return err
+	}
+	if dict, ok := obj.(*Dict); !ok || dict.Get("Pages") == nil {
+		return broken("Root is not a catalog")
+	}
+	return nil
+}
+
+// readHeader finds %PDF-x.y in the first kilobyte, as readers have always allowed.
+func (f *File) readHeader() (int64, error) {
+	if f.size < 32 {
+		return 0, broken("the file has only %d bytes", f.size)
+	}
+	buf, err := f.read(0, min(1024, f.size))
+	if err != nil {
+		return 0, err
+	}
+	at := bytes.Index(buf, []byte("%PDF-"))
+	if at < 0 {
+		return 0, broken("there is no %%PDF- header in the first kilobyte")
+	}
+	end := at + 5
+	for end < len(buf) && end < at+8 && !isSpace(buf[end]) {
+		end++
+	}
+	f.version = string(buf[at+5 : end])
+	return int64(at), nil
+}
+
+// Size returns the number of bytes of the file.
+func (f *File) Size() int64 { return f.size }
+
+// Base returns what the offsets written in the file count from: 0, or the place of the header when junk precedes it.
+func (f *File) Base() int64 { return f.base }
+
+// Reader returns the bytes that the file was opened on.
+func (f *File) Reader() io.ReaderAt { return f.r }
+
+// Trailer returns the newest trailer dictionary.
+func (f *File) Trailer() *Dict { return f.trailer }
+
+// Sections returns the cross-reference sections, newest first; none when the file had to be rebuilt.
+func (f *File) Sections() []*Section { return f.sections }
+
+// Rebuilt reports whether the cross-reference data was unusable, so that objects were found by a scan.
+func (f *File) Rebuilt() bool { return f.rebuilt != nil }
+
+// Encrypted reports whether the file has an encryption dictionary.
+func (f *File) Encrypted() bool { return f.trailer.Get("Encrypt") != nil }
+
+// Version returns the version of the header or, when it is later, of the catalog.
+func (f *File) Version() string {
+	version := f.version
+	if root, err := f.Catalog(); err == nil {
+		if name, ok := root.Get("Version").(Name); ok && string(name) > version {
+			version = string(name)
+		}
+	}
+	return version
+}
+
+// RootRef returns the reference to the catalog.
+func (f *File) RootRef() Ref {
+	ref, _ := f.trailer.Get("Root").(Ref)
+	return ref
+}
+
+// Catalog returns the document catalog (7.7.2).
+func (f *File) Catalog() (*Dict, error) {
+	root, err := f.Dict(f.trailer.Get("Root"))
+	if err != nil {
+		return nil, fmt.Errorf("reading the catalog: %w", err)
+	}
+	if root == nil {
+		return nil, broken("there is no document catalog")
+	}
+	return root, nil
+}
+
+// read returns length bytes from off in a fresh slice.
+func (f *File) read(off, length int64) ([]byte, error) {
+	buf := make([]byte, length)
+	return buf, f.readInto(buf, off)
+}
+
+// readInto fills buf from off. A reader that ends early is a fault of the store, not of the document.
+func (f *File) readInto(buf []byte, off int64) error {
+	if off < 0 || off > f.size-int64(len(buf)) {
+		return broken("offset %d lies outside the file", off)
+	}
+	n, err := f.r.ReadAt(buf, off)
+	if n == len(buf) {
+		return nil
+	}
+	if err == nil || errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return &readError{err: fmt.Errorf("reading %d bytes at %d: %w", len(buf), off, err)}
+}
+
+// readError marks a failure of the underlying reader. It has no problem code: trying again may help.
+type readError struct{ err error }
+
+func (e *readError) Error() string { return e.err.Error() }
+func (e *readError) Unwrap() error { return e.err }
+
+// final reports whether err must not be answered by a repairing scan: a limit or a failing reader.
+func final(err error) bool {
+	if _, ok := errors.AsType[*readError](err); ok {
+		return true
+	}
+	return problem.CodeOf(err) == problem.DocumentTooComplex
+}
+
+// spend counts n bytes of work against the limit.
+func (f *File) spend(n int64) error {
+	f.work += n
+	if f.work > f.lim.Work {
+		return tooComplex("reading takes more than %d bytes of work", f.lim.Work)
+	}
+	return nil
+}
+
+func broken(format string, args ...any) error {
+	return problem.New(problem.DocumentBroken, format, args...)
+}
+
+func tooComplex(format string, args ...any) error {
+	return problem.New(problem.DocumentTooComplex, format, args...)
+}

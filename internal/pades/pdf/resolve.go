@@ -1,0 +1,229 @@
+package pdf
+
+import "bytes"
+
+// How much is read for an object at first, and how many objects and decoded object streams are kept.
+const (
+	firstWindow    = 1 << 10
+	cachedObjects  = 4096
+	cachedObjBytes = 16 << 20
+)
+
+// parseAt runs read on a window of the file from at, growing it until read has enough.
+func (f *File) parseAt(at int64, read func(*parser) (Object, error)) (Object, int64, error) {
+	for window := int64(firstWindow); ; window *= 4 {
+		if at < 0 || at >= f.size {
+			return nil, 0, broken("offset %d lies outside the file", at)
+		}
+		length := min(window, f.size-at)
+		if int64(cap(f.scratch)) < length {
+			f.scratch = make([]byte, length)
+		}
+		buf := f.scratch[:length]
+		if err := f.readInto(buf, at); err != nil {
+			return nil, 0, err
+		}
+		p := &parser{buf: buf, base: at, eof: length == f.size-at, depth: f.lim.Depth}
+		obj, err := read(p)
+		if spent := f.spend(int64(p.pos) + 16); spent != nil {
+			return nil, 0, spent
+		}
+		if err != errShort {
+			return obj, at + int64(p.pos), err
+		}
+		if window > f.lim.ObjectBytes {
+			return nil, 0, tooComplex("an object is longer than %d bytes", f.lim.ObjectBytes)
+		}
+	}
+}
+
+// objectAt reads "num gen obj …" at a file offset.
+func (f *File) objectAt(at int64) (Object, Ref, error) {
+	var ref Ref
+	obj, _, err := f.parseAt(at, func(p *parser) (Object, error) {
+		var err error
+		if ref, err = p.header(); err != nil {
+			return nil, err
+		}
+		return p.indirect()
+	})
+	return obj, ref, err
+}
+
+// header reads "num gen obj".
+func (p *parser) header() (Ref, error) {
+	num, err := p.object()
+	if err != nil {
+		return Ref{}, err
+	}
+	gen, err := p.object()
+	if err != nil {
+		return Ref{}, err
+	}
+	word, err := p.object()
+	if err != nil {
+		return Ref{}, err
+	}
+	n, ok1 := num.(int64)
+	g, ok2 := gen.(int64)
+	if k, isWord := word.(keyword); !ok1 || !ok2 || !isWord || k != "obj" || n < 0 || g < 0 || g > 65535 {
+		return Ref{}, broken("there is no object at the given offset")
+	}
+	return Ref{Num: int(n), Gen: int(g)}, nil
+}
+
+// indirect reads the value of an indirect object and sees whether stream data follows.
+func (p *parser) indirect() (Object, error) {
+	obj, err := p.object()
+	if err != nil {
+		return nil, err
+	}
+	if word, ok := obj.(keyword); ok {
+		if word == "endobj" {
+			return nil, nil
+		}
+		return nil, broken("an object holds the bare word of %d characters", len(word))
+	}
+	dict, ok := obj.(*Dict)
+	if !ok {
+		return obj, nil
+	}
+	p.skip()
+	const word = "stream"
+	if len(p.buf)-p.pos < len(word)+2 && !p.eof {
+		return nil, errShort
+	}
+	if !bytes.HasPrefix(p.buf[p.pos:], []byte(word)) {
+		return dict, nil
+	}
+	p.pos += len(word)
+	if p.pos < len(p.buf) && p.buf[p.pos] == '\r' {
+		p.pos++
+	}
+	if p.pos < len(p.buf) && p.buf[p.pos] == '\n' {
+		p.pos++
+	}
+	return &Stream{Dict: dict, Offset: p.base + int64(p.pos)}, nil
+}
+
+// Resolve follows references to a value. A reference to nothing is null (7.3.10).
+func (f *File) Resolve(o Object) (Object, error) {
+	for range 32 {
+		ref, ok := o.(Ref)
+		if !ok {
+			return o, nil
+		}
+		var err error
+		if o, err = f.Get(ref.Num); err != nil {
+			return nil, err
+		}
+	}
+	return nil, broken("a reference leads in a circle")
+}
+
+// Get returns the indirect object with a number, nil when there is none. Damage makes it scan the file once and
+// look again. The result is shared: clone before changing it.
+func (f *File) Get(num int) (Object, error) {
+	if obj, ok := f.cache[num]; ok {
+		return obj, nil
+	}
+	if err := f.spend(16); err != nil {
+		return nil, err
+	}
+	obj, err := f.find(num)
+	if err != nil && f.rebuilt == nil && !final(err) {
+		if err := f.rebuild(); err != nil {
+			return nil, err
+		}
+		obj, err = f.find(num)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(f.cache) >= cachedObjects {
+		clear(f.cache)
+	}
+	f.cache[num] = obj
+	return obj, nil
+}
+
+func (f *File) find(num int) (Object, error) {
+	entry, err := f.lookup(num)
+	if err != nil {
+		return nil, err
+	}
+	return f.load(num, entry)
+}
+
+// load reads the object that an entry points to and makes sure that it bears the right number.
+func (f *File) load(num int, e Entry) (Object, error) {
+	switch e.Kind {
+	case InUse:
+		obj, ref, err := f.objectAt(e.Offset)
+		if err != nil {
+			return nil, err
+		}
+		if ref.Num != num {
+			return nil, broken("object %d stands where object %d should be", ref.Num, num)
+		}
+		return obj, nil
+	case Compressed:
+		return f.compressed(num, e)
+	}
+	return nil, nil
+}
+
+// Dict resolves o to a dictionary, that of a stream included; nil when it is something else.
+func (f *File) Dict(o Object) (*Dict, error) {
+	v, err := f.Resolve(o)
+	if err != nil {
+		return nil, err
+	}
+	switch d := v.(type) {
+	case *Dict:
+		return d, nil
+	case *Stream:
+		return d.Dict, nil
+	}
+	return nil, nil
+}
+
+// Array resolves o to an array; nil when it is something else.
+func (f *File) Array(o Object) (Array, error) {
+	v, err := f.Resolve(o)
+	if err != nil {
+		return nil, err
+	}
+	a, _ := v.(Array)
+	return a, nil
+}
+
+// NameOf resolves o to a name; empty when it is something else.
+func (f *File) NameOf(o Object) (Name, error) {
+	v, err := f.Resolve(o)
+	if err != nil {
+		return "", err
+	}
+	n, _ := v.(Name)
+	return n, nil
+}
+
+// IntOf resolves o to an integer.
+func (f *File) IntOf(o Object) (int64, bool, error) {
+	v, err := f.Resolve(o)
+	if err != nil {
+		return 0, false, err
+	}
+	n, ok := Int(v)
+	return n, ok, nil
+}
+
+// TextOf resolves o to a text string in UTF-8; empty when it is something else.
+func (f *File) TextOf(o Object) (string, error) {
+	v, err := f.Resolve(o)
+	if err != nil {
+		return "", err
+	}
+	s, _ := v.(String)
+	return DecodeText(s), nil
+}
