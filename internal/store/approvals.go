@@ -1,0 +1,165 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+// SaveApproval implements signing.Records. A zero field never empties a stored one, so a late "before it is sent"
+// does not undo "accepted"; the first outcome stays, and another one is problem.Conflict.
+func (s *Store) SaveApproval(ctx context.Context, id string, a signing.Approval) error {
+	if a.OurID == "" {
+		return problem.New(problem.Invalid, "an approval has a transaction id of ours")
+	}
+	return s.change(ctx, "saving an approval", id, func(tx *sql.Tx) error {
+		inserted, err := affected(tx.ExecContext(ctx, `
+			INSERT INTO approvals (our_id, signing_id, response_id, tran_code, short_code, accepted_at, expires_at,
+				outcome)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (our_id) DO NOTHING`,
+			a.OurID, id, a.ResponseID, a.TranCode, a.ShortCode, at(a.AcceptedAt), at(a.ExpiresAt), string(a.Outcome)))
+		if err != nil {
+			return err
+		}
+		if inserted > 0 {
+			_, err = tx.ExecContext(ctx, `UPDATE signings SET approval_id = $1 WHERE id = $2`, a.OurID, id)
+		} else {
+			err = fillApproval(ctx, tx, id, a)
+		}
+		if err != nil {
+			return err
+		}
+		return saveApprovalIDs(ctx, tx, id, a)
+	})
+}
+
+// fillApproval adds what is new to a stored approval.
+func fillApproval(ctx context.Context, tx *sql.Tx, id string, a signing.Approval) error {
+	var owner string
+	var outcome signing.Outcome
+	err := tx.QueryRowContext(ctx, `SELECT signing_id, outcome FROM approvals WHERE our_id = $1`, a.OurID).
+		Scan(&owner, &outcome)
+	if err != nil {
+		return err
+	}
+	if owner != id {
+		return conflict("this transaction id belongs to another signing")
+	}
+	if outcome != "" && a.Outcome != "" && outcome != a.Outcome {
+		return conflict("the request was %s and cannot become %s", outcome, a.Outcome)
+	}
+	_, err = tx.ExecContext(ctx, `
+		UPDATE approvals SET
+			response_id = COALESCE(NULLIF($1, ''), response_id),
+			tran_code   = COALESCE(NULLIF($2, ''), tran_code),
+			short_code  = COALESCE(NULLIF($3, ''), short_code),
+			accepted_at = COALESCE($4, accepted_at),
+			expires_at  = COALESCE($5, expires_at),
+			outcome     = COALESCE(NULLIF($6, ''), outcome)
+		WHERE our_id = $7`,
+		a.ResponseID, a.TranCode, a.ShortCode, at(a.AcceptedAt), at(a.ExpiresAt), string(a.Outcome), a.OurID)
+	return err
+}
+
+// saveApprovalIDs makes the request findable under each of its ids.
+func saveApprovalIDs(ctx context.Context, tx *sql.Tx, id string, a signing.Approval) error {
+	for _, known := range []string{a.OurID, a.ResponseID, a.TranCode} {
+		if known == "" {
+			continue
+		}
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO approval_ids (provider, transaction_id, our_id)
+			SELECT s.provider, $2, $3 FROM signings s WHERE s.id = $1
+			ON CONFLICT (provider, transaction_id) DO NOTHING`, id, known, a.OurID)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// FindApproval implements signing.Desk.
+func (s *Store) FindApproval(ctx context.Context, provider, transactionID string) (string, error) {
+	var id string
+	err := s.db.QueryRowContext(ctx, `
+		SELECT a.signing_id FROM approval_ids i JOIN approvals a ON a.our_id = i.our_id
+		WHERE i.provider = $1 AND i.transaction_id = $2`, provider, transactionID).Scan(&id)
+	if err != nil {
+		return "", fmt.Errorf("finding an approval: %w", orNoSuch(err, "request"))
+	}
+	return id, nil
+}
+
+// valueRow is the row id under which a signature value is sealed.
+func valueRow(signingID, requestID string, index int) string {
+	return fmt.Sprintf("%s/%s/%d", signingID, requestID, index)
+}
+
+// SaveValue implements signing.Records. The same value may come again to record what became of it: a pending one
+// gets its use, and a use that is decided stays.
+func (s *Store) SaveValue(ctx context.Context, id string, v signing.SignatureValue) error {
+	k, err := s.openKeys(ctx)
+	if err != nil {
+		return err
+	}
+	digest := plainDigest(v.Value)
+	return s.change(ctx, "saving a signature value", id, func(tx *sql.Tx) error {
+		var stored string
+		err := tx.QueryRowContext(ctx, `
+			SELECT sha256 FROM signature_values WHERE signing_id = $1 AND request_id = $2 AND position = $3`,
+			id, v.RequestID, v.Index).Scan(&stored)
+		if errors.Is(err, sql.ErrNoRows) {
+			_, err = tx.ExecContext(ctx, `
+				INSERT INTO signature_values (signing_id, request_id, position, sha256, value, received_at, used)
+				VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+				id, v.RequestID, v.Index, digest,
+				k.sealed("signature_values", "value", valueRow(id, v.RequestID, v.Index), v.Value),
+				at(v.ReceivedAt), string(v.Use))
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		if stored != digest {
+			return conflict("another signature value is stored for document %d of this request", v.Index)
+		}
+		_, err = tx.ExecContext(ctx, `
+			UPDATE signature_values SET used = $1
+			WHERE signing_id = $2 AND request_id = $3 AND position = $4 AND used = $5`,
+			string(v.Use), id, v.RequestID, v.Index, string(signing.UsePending))
+		return err
+	})
+}
+
+// Values implements signing.Records, in the order of documents, oldest first.
+func (s *Store) Values(ctx context.Context, id string) ([]signing.SignatureValue, error) {
+	k, err := s.openKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []signing.SignatureValue
+	err = s.read(ctx, "listing signature values", func(tx *sql.Tx) error {
+		if err := exists(ctx, tx, id); err != nil {
+			return err
+		}
+		rows, err := tx.QueryContext(ctx, `
+			SELECT request_id, position, value, received_at, used FROM signature_values
+			WHERE signing_id = $1 ORDER BY position, received_at, request_id`, id)
+		return each(rows, err, func(rows *sql.Rows) error {
+			var v signing.SignatureValue
+			var value []byte
+			err := rows.Scan(&v.RequestID, &v.Index, &value, into(&v.ReceivedAt), &v.Use)
+			if err != nil {
+				return err
+			}
+			v.Value, err = k.open("signature_values", "value", valueRow(id, v.RequestID, v.Index), value)
+			list = append(list, v)
+			return err
+		})
+	})
+	return list, err
+}

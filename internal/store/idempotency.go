@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+// takenForDead is how long the first caller of an Idempotency-Key may work before another one goes on.
+const takenForDead = time.Minute
+
+// idempotencyID hides the key: it comes from outside and may hold anything, personal data included.
+func (k *keys) idempotencyID(key string) string {
+	return k.lookup.Digest("idempotency-key", []byte(key))
+}
+
+// Remember implements signing.Desk.
+func (s *Store) Remember(ctx context.Context, key, requestDigest string) (*signing.Answer, error) {
+	k, err := s.openKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	id, request := k.idempotencyID(key), k.lookup.Digest("idempotent-request", []byte(requestDigest))
+	now := s.now()
+	var stored *signing.Answer
+	err = s.write(ctx, "remembering an idempotency key", func(tx *sql.Tx) error {
+		first, err := affected(tx.ExecContext(ctx, `
+			INSERT INTO idempotency (id, request, started_at, status, content_type) VALUES ($1, $2, $3, 0, '')
+			ON CONFLICT (id) DO NOTHING`, id, request, at(now)))
+		if err != nil || first > 0 {
+			return err
+		}
+		stored, err = k.recall(ctx, tx, id, request)
+		if err != nil || stored != nil {
+			return err
+		}
+		takenOver, err := affected(tx.ExecContext(ctx, `
+			UPDATE idempotency SET started_at = $1 WHERE id = $2 AND status = 0 AND started_at <= $3`,
+			at(now), id, at(now.Add(-takenForDead))))
+		if err == nil && takenOver == 0 {
+			return conflict("the first request with this Idempotency-Key is still at work")
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return stored, nil
+}
+
+// recall returns the answer that is kept for a key, nil while there is none.
+func (k *keys) recall(ctx context.Context, tx *sql.Tx, id, request string) (*signing.Answer, error) {
+	var known string
+	var a signing.Answer
+	var body []byte
+	err := tx.QueryRowContext(ctx, `SELECT request, status, content_type, body FROM idempotency WHERE id = $1`, id).
+		Scan(&known, &a.Status, &a.ContentType, &body)
+	if err != nil {
+		return nil, err
+	}
+	if known != request {
+		return nil, problem.New(problem.IdempotencyMismatch, "the Idempotency-Key was used with another request")
+	}
+	if a.Status == 0 {
+		return nil, nil
+	}
+	a.Body, err = k.open("idempotency", "body", id, body)
+	return &a, err
+}
+
+// Answered implements signing.Desk. The first answer stays.
+func (s *Store) Answered(ctx context.Context, key string, a signing.Answer) error {
+	k, err := s.openKeys(ctx)
+	if err != nil {
+		return err
+	}
+	if a.Status <= 0 {
+		return problem.New(problem.Invalid, "an answer has a status")
+	}
+	id := k.idempotencyID(key)
+	return s.write(ctx, "keeping an answer", func(tx *sql.Tx) error {
+		kept, err := affected(tx.ExecContext(ctx, `
+			UPDATE idempotency SET status = $1, content_type = $2, body = $3 WHERE id = $4 AND status = 0`,
+			a.Status, a.ContentType, k.sealed("idempotency", "body", id, a.Body), id))
+		if err != nil || kept > 0 {
+			return err
+		}
+		var status int
+		err = tx.QueryRowContext(ctx, `SELECT status FROM idempotency WHERE id = $1`, id).Scan(&status)
+		return orNoSuch(err, "idempotency key")
+	})
+}

@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"kyso/internal/problem"
+	"kyso/internal/seal"
+)
+
+// keys seals columns and makes lookup digests.
+type keys struct {
+	box    *seal.Box
+	lookup *seal.Lookup
+}
+
+// openKeys unwraps the data keys on first use and makes them in a new database.
+func (s *Store) openKeys(ctx context.Context) (*keys, error) {
+	s.keysMu.Lock()
+	defer s.keysMu.Unlock()
+	if s.keys != nil {
+		return s.keys, nil
+	}
+	k := &keys{}
+	data, err := s.dataKey(ctx, "seal/1")
+	if err == nil {
+		k.box, err = seal.NewBox(data)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the sealing key of the store: %w", err)
+	}
+	data, err = s.dataKey(ctx, "lookup")
+	if err == nil {
+		k.lookup, err = seal.NewLookup(data)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the lookup key of the store: %w", err)
+	}
+	s.keys = k
+	return k, nil
+}
+
+// dataKey returns the key of that name. Of several processes that draw it at once, the first one wins.
+func (s *Store) dataKey(ctx context.Context, name string) ([]byte, error) {
+	const find = `SELECT wrapped FROM data_keys WHERE name = $1`
+	var wrapped []byte
+	err := s.db.QueryRowContext(ctx, find, name).Scan(&wrapped)
+	if errors.Is(err, sql.ErrNoRows) {
+		wrapped, err = s.sealer.Wrap(ctx, name, seal.NewKey())
+		if err != nil {
+			return nil, err
+		}
+		_, err = s.db.ExecContext(ctx,
+			`INSERT INTO data_keys (name, wrapped) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, name, wrapped)
+		if err != nil {
+			return nil, err
+		}
+		err = s.db.QueryRowContext(ctx, find, name).Scan(&wrapped)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.sealer.Unwrap(ctx, name, wrapped)
+}
+
+// sealed encrypts a column value; row names the row as its primary key does.
+func (k *keys) sealed(table, column, row string, plain []byte) []byte {
+	return k.box.Seal(plain, seal.Place{Table: table, Column: column, Row: row})
+}
+
+func (k *keys) open(table, column, row string, value []byte) ([]byte, error) {
+	plain, err := k.box.Open(value, seal.Place{Table: table, Column: column, Row: row})
+	if err != nil {
+		return nil, fmt.Errorf("reading %s.%s: %w", table, column, err)
+	}
+	if len(plain) == 0 {
+		return nil, nil
+	}
+	return plain, nil
+}
+
+// openText decrypts into text unless err is set already, which it passes on.
+func (k *keys) openText(err error, text *string, table, column, row string, value []byte) error {
+	if err != nil {
+		return err
+	}
+	plain, err := k.open(table, column, row, value)
+	*text = string(plain)
+	return err
+}
+
+// digest is the keyed digest of a value's JSON form.
+func (k *keys) digest(domain string, value any) (string, error) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return "", err
+	}
+	return k.lookup.Digest(domain, text), nil
+}
+
+// plainDigest is the hex SHA-256 of bytes that nobody could guess.
+func plainDigest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+func conflict(format string, args ...any) error {
+	return problem.New(problem.Conflict, format, args...)
+}

@@ -1,0 +1,207 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+// The bounds of a list.
+const (
+	defaultLimit = 50
+	maxLimit     = 500
+)
+
+// asked is what a signing was asked to be: two requests are the same when this is.
+type asked struct {
+	Provider, UserID, Level, Reason, Location, Certificate string
+	Documents                                              []askedDocument
+}
+
+type askedDocument struct {
+	UploadID, Name, SHA256 string
+	Size                   int64
+	Placement              *signing.Placement
+}
+
+func whatIsAsked(in signing.Signing) asked {
+	a := asked{Provider: in.Provider, UserID: in.UserID, Level: string(in.Level), Reason: in.Reason,
+		Location: in.Location, Certificate: in.Certificate}
+	for _, d := range in.Documents {
+		a.Documents = append(a.Documents, askedDocument{d.UploadID, d.Name, d.SHA256, d.Size, d.Placement})
+	}
+	return a
+}
+
+// CreateSigning implements signing.Desk. Its documents refer to uploads that are stored already.
+func (s *Store) CreateSigning(ctx context.Context, in signing.Signing) error {
+	if err := checkNew(in); err != nil {
+		return err
+	}
+	k, err := s.openKeys(ctx)
+	if err != nil {
+		return err
+	}
+	content, err := k.digest("signing", whatIsAsked(in))
+	if err != nil {
+		return fmt.Errorf("creating a signing: %w", err)
+	}
+	return s.write(ctx, "creating a signing", func(tx *sql.Tx) error {
+		created, err := affected(tx.ExecContext(ctx, `
+			INSERT INTO signings (id, content, provider, user_id, user_lookup, level, reason, location, certificate,
+				status, created_at, updated_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) ON CONFLICT (id) DO NOTHING`,
+			in.ID, content, in.Provider, k.sealed("signings", "user_id", in.ID, []byte(in.UserID)), k.user(in.UserID),
+			string(in.Level), k.sealed("signings", "reason", in.ID, []byte(in.Reason)),
+			k.sealed("signings", "location", in.ID, []byte(in.Location)), in.Certificate,
+			string(signing.StatusCreated), at(in.CreatedAt)))
+		if err != nil {
+			return err
+		}
+		if created == 0 {
+			return sameContent(ctx, tx, in.ID, content)
+		}
+		for i, d := range in.Documents {
+			if err := insertDocument(ctx, tx, k, in.ID, i, d); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func checkNew(in signing.Signing) error {
+	if in.ID == "" || in.Provider == "" || in.UserID == "" || in.CreatedAt.IsZero() {
+		return problem.New(problem.Invalid, "a signing has an id, a provider, a user and a time of creation")
+	}
+	if len(in.Documents) == 0 {
+		return problem.New(problem.Invalid, "a signing has at least one document")
+	}
+	for i, d := range in.Documents {
+		if d.Index != i {
+			return problem.New(problem.Invalid, "document %d of a signing has index %d", i, d.Index)
+		}
+	}
+	return nil
+}
+
+func sameContent(ctx context.Context, tx *sql.Tx, id, content string) error {
+	var stored string
+	if err := tx.QueryRowContext(ctx, `SELECT content FROM signings WHERE id = $1`, id).Scan(&stored); err != nil {
+		return err
+	}
+	if stored != content {
+		return conflict("a signing with this id exists with other content")
+	}
+	return nil
+}
+
+// user is the lookup digest of a user id.
+func (k *keys) user(id string) string { return k.lookup.Digest("user", []byte(id)) }
+
+// signingQuery reads signings with their newest approval and open incident. COALESCE stands where a join may find
+// nothing, not on times: SQLite tells the type of a plain column only.
+const signingQuery = `
+	SELECT s.id, s.provider, s.user_id, s.level, s.reason, s.location, s.certificate, s.status, s.created_at,
+		s.updated_at, s.finished_at,
+		COALESCE(a.our_id, ''), COALESCE(a.response_id, ''), COALESCE(a.tran_code, ''), COALESCE(a.short_code, ''),
+		a.accepted_at, a.expires_at, COALESCE(a.outcome, ''),
+		COALESCE(i.step, ''), COALESCE(i.reason, ''), COALESCE(i.message, ''), COALESCE(i.provider, ''), i.since,
+		COALESCE(i.attempts, 0)
+	FROM signings s
+	LEFT JOIN approvals a ON a.our_id = s.approval_id
+	LEFT JOIN incidents i ON i.id = s.incident_id`
+
+type scanner interface{ Scan(dest ...any) error }
+
+func scanSigning(row scanner, k *keys) (signing.Signing, error) {
+	var out signing.Signing
+	var user, reason, location []byte
+	a, n := &out.Approval, &out.Attention
+	err := row.Scan(&out.ID, &out.Provider, &user, &out.Level, &reason, &location, &out.Certificate, &out.Status,
+		into(&out.CreatedAt), into(&out.UpdatedAt), into(&out.FinishedAt),
+		&a.OurID, &a.ResponseID, &a.TranCode, &a.ShortCode, into(&a.AcceptedAt), into(&a.ExpiresAt), &a.Outcome,
+		&n.Step, &n.Reason, &n.Message, &n.Provider, into(&n.Since), &n.Attempts)
+	err = k.openText(err, &out.UserID, "signings", "user_id", out.ID, user)
+	err = k.openText(err, &out.Reason, "signings", "reason", out.ID, reason)
+	err = k.openText(err, &out.Location, "signings", "location", out.ID, location)
+	return out, err
+}
+
+// Signing implements signing.Records.
+func (s *Store) Signing(ctx context.Context, id string) (signing.Signing, error) {
+	k, err := s.openKeys(ctx)
+	if err != nil {
+		return signing.Signing{}, err
+	}
+	var out signing.Signing
+	err = s.read(ctx, "reading a signing", func(tx *sql.Tx) error {
+		out, err = scanSigning(tx.QueryRowContext(ctx, signingQuery+` WHERE s.id = $1`, id), k)
+		if err != nil {
+			return orNoSuch(err, "signing")
+		}
+		return readDocuments(ctx, tx, k, []*signing.Signing{&out}, `= $1`, id)
+	})
+	return out, err
+}
+
+// Signings implements signing.Desk.
+func (s *Store) Signings(ctx context.Context, f signing.Filter) ([]signing.Signing, error) {
+	k, err := s.openKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tail, args := narrow(f)
+	var list []*signing.Signing
+	err = s.read(ctx, "listing signings", func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, signingQuery+tail, args...)
+		err = each(rows, err, func(rows *sql.Rows) error {
+			one, err := scanSigning(rows, k)
+			list = append(list, &one)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return readDocuments(ctx, tx, k, list, `IN (SELECT s.id FROM signings s`+tail+`)`, args...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]signing.Signing, len(list))
+	for i, one := range list {
+		out[i] = *one
+	}
+	return out, nil
+}
+
+// narrow turns a filter into the end of a query over signings s.
+func narrow(f signing.Filter) (tail string, args []any) {
+	conditions := []string{}
+	add := func(condition string, arg any) {
+		args = append(args, arg)
+		conditions = append(conditions, fmt.Sprintf(condition, len(args)))
+	}
+	if f.Status != "" {
+		add(`s.status = $%d`, string(f.Status))
+	}
+	if !f.Before.IsZero() {
+		add(`s.created_at < $%d`, at(f.Before))
+	}
+	if f.AttentionOnly {
+		conditions = append(conditions, `s.incident_id IS NOT NULL`)
+	}
+	if len(conditions) > 0 {
+		tail = ` WHERE ` + strings.Join(conditions, ` AND `)
+	}
+	limit := f.Limit
+	if limit <= 0 {
+		limit = defaultLimit
+	}
+	args = append(args, min(limit, maxLimit))
+	return tail + fmt.Sprintf(` ORDER BY s.created_at DESC, s.id DESC LIMIT $%d`, len(args)), args
+}
