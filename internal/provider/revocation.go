@@ -1,0 +1,180 @@
+package provider
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+const (
+	maxCRL       = 20 << 20
+	clockSkew    = 5 * time.Minute
+	crlTimeout   = time.Minute
+	maxAddresses = 3 // of each kind; a certificate of a stranger may list any number
+	maxCachedCRL = 64
+	// maxAge is how long status data without nextUpdate counts. RFC 6960 §4.2.2.1 lets such an answer mean
+	// "newer data is there all the time".
+	maxAge = time.Hour
+)
+
+// Revocation asks the addresses inside certificates for OCSP answers and CRLs. It implements
+// signing.RevocationSource.
+//
+// The addresses come from certificates that strangers may have sent. So only http and https are followed, and
+// only to public addresses unless AllowPrivate is set. Both formats are signed, which is why http is enough.
+//
+// An OCSP answer is never kept: revocation or suspension must be seen at the next use. A CRL is kept until its
+// nextUpdate, as its issuer says that there is no newer one before.
+type Revocation struct {
+	// Rewrite replaces the beginning of addresses that are known to be dead or that need a way through our
+	// network; the longest match holds.
+	Rewrite map[string]string
+	// AllowPrivate permits loopback and private addresses and any port; for development.
+	AllowPrivate bool
+	Timeout      time.Duration    // of an OCSP request; 0 means 15 s. A CRL has at least a minute.
+	HTTP         *http.Client     // nil means one that keeps to the rules above; one of the caller's has to do so itself
+	Clock        func() time.Time // nil means time.Now
+
+	once    sync.Once
+	guarded *http.Client
+	mu      sync.Mutex
+	crls    map[string]*x509.RevocationList // by address and issuer key, newest
+}
+
+var _ signing.RevocationSource = (*Revocation)(nil)
+
+// Status implements signing.RevocationSource. An OCSP responder that says "unknown" is passed over like one that
+// does not answer. Certificates that cannot be read are problem.CertificateInvalid.
+func (s *Revocation) Status(ctx context.Context, cert, issuer []byte) (signing.Revocation, error) {
+	subject, err := x509.ParseCertificate(cert)
+	if err != nil {
+		return signing.Revocation{}, problem.New(problem.CertificateInvalid, "the certificate cannot be read")
+	}
+	ca, err := x509.ParseCertificate(issuer)
+	if err != nil {
+		return signing.Revocation{}, problem.New(problem.CertificateInvalid, "the issuer's certificate cannot be read")
+	}
+	if err := issued(subject, ca); err != nil {
+		return signing.Revocation{}, problem.New(problem.CertificateInvalid, "%v", err)
+	}
+	var failures []error
+	for _, address := range first(subject.OCSPServer) {
+		found, err := s.ocsp(ctx, address, subject, ca)
+		if err == nil {
+			return found, nil
+		}
+		failures = append(failures, fmt.Errorf("OCSP at %s: %w", host(address), err))
+	}
+	for _, address := range first(subject.CRLDistributionPoints) {
+		found, err := s.crl(ctx, address, subject, ca)
+		if err == nil {
+			return found, nil
+		}
+		failures = append(failures, fmt.Errorf("CRL at %s: %w", host(address), err))
+	}
+	if len(failures) == 0 {
+		return signing.Revocation{}, problem.New(problem.RevocationUnknown, "the certificate names no address of OCSP or CRL")
+	}
+	e := problem.Wrap(problem.RevocationUnknown, errors.Join(failures...), "no status of the certificate could be had")
+	for _, failure := range failures {
+		e.RetryAfter = max(e.RetryAfter, problem.RetryAfterOf(failure))
+	}
+	return signing.Revocation{}, e
+}
+
+// issued reports whether ca signed cert. Asking somebody else about it could only mislead.
+func issued(cert, ca *x509.Certificate) error {
+	if !bytes.Equal(cert.RawIssuer, ca.RawSubject) {
+		return errors.New("the issuer's certificate has another name than the certificate says")
+	}
+	if err := ca.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature); err != nil {
+		return errors.New("the issuer's key did not sign the certificate")
+	}
+	return nil
+}
+
+// fetch makes one exchange with an address out of a certificate.
+func (s *Revocation) fetch(ctx context.Context, address string, c call) (reply, error) {
+	target, err := s.target(address)
+	if err != nil {
+		return reply{}, err
+	}
+	c.party, c.client, c.now, c.url = "the address", s.client(), s.Clock, target
+	r, err := c.do(ctx)
+	if err != nil {
+		return reply{}, err
+	}
+	if !r.ok() {
+		return reply{}, r.unavailable("HTTP %d", r.status)
+	}
+	return r, nil
+}
+
+// target applies Rewrite and refuses what is not an ordinary web address.
+func (s *Revocation) target(address string) (string, error) {
+	longest := ""
+	for prefix := range s.Rewrite {
+		if strings.HasPrefix(address, prefix) && len(prefix) > len(longest) {
+			longest = prefix
+		}
+	}
+	if longest != "" {
+		address = s.Rewrite[longest] + strings.TrimPrefix(address, longest)
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "", errors.New("not an http address")
+	}
+	if u.User != nil {
+		return "", errors.New("an address with a user name")
+	}
+	if port := u.Port(); !s.AllowPrivate && port != "" && port != "80" && port != "443" {
+		return "", errors.New("an address with an unusual port")
+	}
+	return address, nil
+}
+
+func (s *Revocation) client() *http.Client {
+	if s.HTTP != nil {
+		return s.HTTP
+	}
+	s.once.Do(func() { s.guarded = &http.Client{Transport: guardedTransport(s.AllowPrivate)} })
+	return s.guarded
+}
+
+// fresh checks a validity period against the clock, which may differ a little from the issuer's.
+func (s *Revocation) fresh(thisUpdate, nextUpdate time.Time) error {
+	now := clock(s.Clock)
+	if thisUpdate.After(now.Add(clockSkew)) {
+		return errors.New("it is of the future")
+	}
+	if nextUpdate.IsZero() {
+		nextUpdate = thisUpdate.Add(maxAge)
+	}
+	if nextUpdate.Add(clockSkew).Before(now) {
+		return errors.New("it is out of date")
+	}
+	return nil
+}
+
+func first(addresses []string) []string { return addresses[:min(len(addresses), maxAddresses)] }
+
+// revoked tells a suspension (reason certificateHold) from a revocation.
+func revoked(reason int, at time.Time) signing.Revocation {
+	if reason == reasonHold {
+		return signing.Revocation{State: signing.RevocationOnHold, Reason: reason, RevokedAt: at.UTC()}
+	}
+	return signing.Revocation{State: signing.RevocationRevoked, Reason: reason, RevokedAt: at.UTC()}
+}
+
+const reasonHold = 6 // certificateHold, RFC 5280 §5.3.1

@@ -1,0 +1,169 @@
+package provider
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"net/http"
+	"slices"
+
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+var (
+	oidIssuingPoint = asn1.ObjectIdentifier{2, 5, 29, 28}
+	oidNumber       = asn1.ObjectIdentifier{2, 5, 29, 20}
+	oidAuthorityKey = asn1.ObjectIdentifier{2, 5, 29, 35}
+)
+
+// crl answers from one CRL, kept or fetched.
+func (s *Revocation) crl(ctx context.Context, address string, cert, ca *x509.Certificate) (signing.Revocation, error) {
+	list, err := s.list(ctx, address, ca)
+	if err != nil {
+		return signing.Revocation{}, err
+	}
+	if err := covers(list, address, cert); err != nil {
+		return signing.Revocation{}, problem.New(problem.ProviderUnavailable, "%v", err)
+	}
+	found := signing.Revocation{State: signing.RevocationGood}
+	for i := range list.RevokedCertificateEntries {
+		entry := &list.RevokedCertificateEntries[i]
+		if entry.SerialNumber.Cmp(cert.SerialNumber) == 0 {
+			found = revoked(entry.ReasonCode, entry.RevocationTime)
+			break
+		}
+	}
+	found.ThisUpdate, found.NextUpdate, found.CRL = list.ThisUpdate.UTC(), list.NextUpdate.UTC(), list.Raw
+	return found, nil
+}
+
+// list returns the CRL at address, signed by ca and current.
+func (s *Revocation) list(ctx context.Context, address string, ca *x509.Certificate) (*x509.RevocationList, error) {
+	keySum := sha256.Sum256(ca.RawSubjectPublicKeyInfo)
+	key := address + "\n" + hex.EncodeToString(keySum[:])
+	s.mu.Lock()
+	kept := s.crls[key]
+	s.mu.Unlock()
+	// No skew here: at nextUpdate a newer one is due.
+	if kept != nil && clock(s.Clock).Before(kept.NextUpdate) && !clock(s.Clock).Before(kept.ThisUpdate) {
+		return kept, nil
+	}
+	r, err := s.fetch(ctx, address, call{
+		method: http.MethodGet, timeout: max(s.Timeout, crlTimeout), limit: maxCRL, accept: "application/pkix-crl",
+	})
+	if err != nil {
+		return nil, err
+	}
+	fetched, err := s.readCRL(r.body, ca)
+	if err != nil {
+		return nil, problem.New(problem.ProviderUnavailable, "%v", err)
+	}
+	// RFC 5280 §5.2.3: numbers only grow, so a lower one is an old list played again.
+	if kept != nil && kept.Number != nil && fetched.Number != nil && fetched.Number.Cmp(kept.Number) < 0 {
+		return nil, problem.New(problem.ProviderUnavailable, "it is older than the one we had")
+	}
+	s.keep(key, fetched)
+	return fetched, nil
+}
+
+func (s *Revocation) keep(key string, list *x509.RevocationList) {
+	if list.NextUpdate.IsZero() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.crls == nil {
+		s.crls = map[string]*x509.RevocationList{}
+	}
+	if _, there := s.crls[key]; !there && len(s.crls) >= maxCachedCRL {
+		clear(s.crls) // strangers' certificates can fill it; losing it costs downloads only
+	}
+	s.crls[key] = list
+}
+
+func (s *Revocation) readCRL(data []byte, ca *x509.Certificate) (*x509.RevocationList, error) {
+	// RFC 5280 §4.2.1.13 wants DER; some authorities serve PEM.
+	if block, _ := pem.Decode(data); block != nil && block.Type == "X509 CRL" {
+		data = block.Bytes
+	}
+	list, err := x509.ParseRevocationList(data)
+	if err != nil {
+		return nil, errors.New("it is not a CRL")
+	}
+	if !bytes.Equal(list.RawIssuer, ca.RawSubject) {
+		return nil, errors.New("it is of another issuer")
+	}
+	if err := list.CheckSignatureFrom(ca); err != nil {
+		return nil, errors.New("it is not signed by the issuer")
+	}
+	return list, s.fresh(list.ThisUpdate, list.NextUpdate)
+}
+
+// issuingPoint is RFC 5280 §5.2.5.
+type issuingPoint struct {
+	Point struct {
+		Full     []asn1.RawValue `asn1:"optional,tag:0"`
+		Relative asn1.RawValue   `asn1:"optional,tag:1"`
+	} `asn1:"optional,tag:0"`
+	OnlyUsers      bool           `asn1:"optional,tag:1"`
+	OnlyCAs        bool           `asn1:"optional,tag:2"`
+	OnlyReasons    asn1.BitString `asn1:"optional,tag:3"`
+	Indirect       bool           `asn1:"optional,tag:4"`
+	OnlyAttributes bool           `asn1:"optional,tag:5"`
+}
+
+// covers reports whether a list without the certificate means that it is good. A list with a critical extension
+// that we do not know, such as a delta CRL, must not be used for that (RFC 5280 §5.2).
+func covers(list *x509.RevocationList, address string, cert *x509.Certificate) error {
+	for _, extension := range list.Extensions {
+		switch {
+		case extension.Id.Equal(oidIssuingPoint):
+			if err := inScope(extension.Value, address, cert); err != nil {
+				return err
+			}
+		case extension.Critical && !extension.Id.Equal(oidNumber) && !extension.Id.Equal(oidAuthorityKey):
+			return errors.New("it has a critical extension that is not supported")
+		}
+	}
+	for i := range list.RevokedCertificateEntries {
+		for _, extension := range list.RevokedCertificateEntries[i].Extensions {
+			if extension.Critical && !extension.Id.Equal(oidReason) {
+				return errors.New("it has an entry with a critical extension that is not supported")
+			}
+		}
+	}
+	return nil
+}
+
+var oidReason = asn1.ObjectIdentifier{2, 5, 29, 21}
+
+func inScope(value []byte, address string, cert *x509.Certificate) error {
+	var point issuingPoint
+	if err := unmarshal(value, &point); err != nil {
+		return errors.New("its scope cannot be read")
+	}
+	if point.Indirect || point.OnlyAttributes || point.OnlyReasons.BitLength > 0 ||
+		point.OnlyUsers && cert.IsCA || point.OnlyCAs && !cert.IsCA {
+		return errors.New("it does not cover this certificate")
+	}
+	if len(point.Point.Relative.FullBytes) > 0 {
+		return errors.New("its scope is given in a form that is not supported")
+	}
+	if len(point.Point.Full) == 0 {
+		return nil
+	}
+	// The name must be one of the certificate's; otherwise the list of another shard could hide a revocation.
+	for _, name := range point.Point.Full {
+		uri := name.Class == asn1.ClassContextSpecific && name.Tag == 6
+		if uri && (string(name.Bytes) == address || slices.Contains(cert.CRLDistributionPoints, string(name.Bytes))) {
+			return nil
+		}
+	}
+	return errors.New("it is of another distribution point")
+}
