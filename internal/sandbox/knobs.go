@@ -1,0 +1,254 @@
+package sandbox
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Knobs bend the provider's behaviour for one user. The zero value is a well-behaved provider whose user answers
+// on the phone.
+type Knobs struct {
+	// Certificates are the certificates that the user holds, each a state (valid, expired, revoked, suspended,
+	// wrong-chain) and optionally a key (valid+p256, valid+pss; RSA-2048 with PKCS#1 v1.5 when not said).
+	// "none" alone is a user without any. Empty means one valid RSA certificate.
+	Certificates []string `json:"certificates,omitempty"`
+	// NoCertificateAs401 answers 401 instead of an empty list when there is no certificate.
+	NoCertificateAs401 bool `json:"no_certificate_as_401,omitempty"`
+	// CRLFInCert breaks base64 of certificates into lines, as live answers do.
+	CRLFInCert bool `json:"crlf_in_cert,omitempty"`
+	// SignAnyway accepts certificates that are not active, so that the portal's own check is the only one.
+	SignAnyway bool `json:"sign_anyway,omitempty"`
+
+	// Decision answers instead of a person: approve, decline, or never (the phone stays dark). Empty waits for
+	// the phone.
+	Decision string `json:"decision,omitempty"`
+	// DecisionAfterSeconds is when Decision happens, counted from the push.
+	DecisionAfterSeconds float64 `json:"decision_after_s,omitempty"`
+	// WindowSeconds is how long the user has; zero means DefaultWindow.
+	WindowSeconds float64 `json:"window_s,omitempty"`
+	// HideWindow leaves expired_in out of answers.
+	HideWindow bool `json:"hide_window,omitempty"`
+
+	// DifferentResponseID answers with a transaction_id of the provider's own, the only one that status knows.
+	DifferentResponseID bool `json:"different_resp_tx,omitempty"`
+	// StatusBy is what the status call takes: transaction_id, tran_code, or both when empty.
+	StatusBy string `json:"status_by,omitempty"`
+	// DuplicateAs400 answers 400 to a transaction_id that is known, instead of the first answer again.
+	DuplicateAs400 bool `json:"duplicate_400,omitempty"`
+	// UppercaseHexRejected answers 400 to digests with upper-case hex digits.
+	UppercaseHexRejected bool `json:"uppercase_hex_rejected,omitempty"`
+
+	// What comes back as the signature value. More than one may be set.
+	CMSAnswer  bool `json:"cms_answer,omitempty"`  // a detached CMS around the value, instead of the value alone
+	RawRS      bool `json:"raw_rs,omitempty"`      // ECDSA as r‖s instead of DER
+	SwapBatch  bool `json:"swap_batch,omitempty"`  // the first two documents get each other's value
+	WrongKey   bool `json:"wrong_key,omitempty"`   // made with a key of somebody else
+	EmptyValue bool `json:"empty_value,omitempty"` // success with an empty value
+
+	// Webhook overrides Settings.Webhook for this user.
+	Webhook string `json:"webhook,omitempty"`
+	// Faults befall requests of this user, before those of Settings are looked at.
+	Faults []Fault `json:"faults,omitempty"`
+}
+
+// The values of Knobs.Decision.
+const (
+	DecisionApprove = "approve"
+	DecisionDecline = "decline"
+	DecisionNever   = "never"
+)
+
+// Settings are the world-wide switches. The zero value is a world in which everything works.
+type Settings struct {
+	// FaultRate is the share of requests to the signing provider, between 0 and 1, that meet a random fault: an
+	// answer lost after the effect, 500, junk or 429. OCSP, CRL and time-stamp requests meet 500, junk and 429,
+	// always before any effect.
+	FaultRate float64 `json:"fault_rate,omitempty"`
+	// Faults befall requests of any user.
+	Faults []Fault `json:"faults,omitempty"`
+	// BodyStatusOnly answers errors of the signing provider with HTTP 200 and the code in the body alone.
+	BodyStatusOnly bool `json:"body_status_only,omitempty"`
+	// DeclinedText and ExpiredText replace the provider's words, which its document does not fix.
+	DeclinedText string `json:"declined_text,omitempty"`
+	ExpiredText  string `json:"expired_text,omitempty"`
+
+	// WebhookURL gets final decisions; empty sends none.
+	WebhookURL string `json:"webhook_url,omitempty"`
+	// Webhook is on (also when empty), lost, late or double.
+	Webhook string `json:"webhook,omitempty"`
+	// WebhookDelaySeconds is how late a late webhook is; zero means ten seconds.
+	WebhookDelaySeconds float64 `json:"webhook_delay_s,omitempty"`
+
+	// OCSP is empty, down, unauthorized, stale, or bad-signature.
+	OCSP string `json:"ocsp,omitempty"`
+	// CRL is empty, down or stale.
+	CRL string `json:"crl,omitempty"`
+	// AIA is empty or down: the addresses of issuer certificates answer 404.
+	AIA string `json:"aia,omitempty"`
+	// TSA is empty, down, reject, wrong-imprint or wrong-nonce.
+	TSA string `json:"tsa,omitempty"`
+}
+
+// Fault is one misbehaviour of the signing provider's wire.
+type Fault struct {
+	// On is the call: certificates, sign, status, or any when empty.
+	On string `json:"on,omitempty"`
+	// Do is what happens. Without effect: 500, 429. After the effect: 500-after, lost (the connection is cut),
+	// junk, truncated, huge (10 MB). slow answers rightly after DelayMS.
+	Do string `json:"do"`
+	// Times is how often; zero means every time.
+	Times int `json:"times,omitempty"`
+	// DelayMS is how long a slow answer takes, in real milliseconds.
+	DelayMS int `json:"delay_ms,omitempty"`
+	// RetryAfterSeconds is the Retry-After of 429; zero means one second.
+	RetryAfterSeconds int `json:"retry_after_s,omitempty"`
+}
+
+var (
+	faultCalls = []string{"", callCertificates, callSign, callStatus}
+	faultKinds = []string{"500", "429", "500-after", "lost", "junk", "truncated", "huge", "slow"}
+	webhooks   = []string{"", "on", "lost", "late", "double"}
+)
+
+// check refuses knobs that mean nothing, so that a test with a typing mistake does not pass for no reason.
+func (k Knobs) check() error {
+	for _, c := range k.Certificates {
+		if _, err := parseCertSpec(c); err != nil && !(c == "none" && len(k.Certificates) == 1) {
+			return err
+		}
+	}
+	if !slices.Contains([]string{"", DecisionApprove, DecisionDecline, DecisionNever}, k.Decision) {
+		return fmt.Errorf("%w: decision %q", ErrInvalid, k.Decision)
+	}
+	if !slices.Contains([]string{"", "transaction_id", "tran_code"}, k.StatusBy) {
+		return fmt.Errorf("%w: status_by %q", ErrInvalid, k.StatusBy)
+	}
+	if !slices.Contains(webhooks, k.Webhook) {
+		return fmt.Errorf("%w: webhook %q", ErrInvalid, k.Webhook)
+	}
+	if k.WindowSeconds < 0 || k.DecisionAfterSeconds < 0 {
+		return fmt.Errorf("%w: a negative time", ErrInvalid)
+	}
+	return checkFaults(k.Faults)
+}
+
+func (s Settings) check() error {
+	if s.FaultRate < 0 || s.FaultRate > 1 {
+		return fmt.Errorf("%w: fault_rate %v", ErrInvalid, s.FaultRate)
+	}
+	for _, c := range []struct {
+		name, value string
+		allowed     []string
+	}{
+		{"webhook", s.Webhook, webhooks},
+		{"ocsp", s.OCSP, []string{"", "down", "unauthorized", "stale", "bad-signature"}},
+		{"crl", s.CRL, []string{"", "down", "stale"}},
+		{"aia", s.AIA, []string{"", "down"}},
+		{"tsa", s.TSA, []string{"", "down", "reject", "wrong-imprint", "wrong-nonce"}},
+	} {
+		if !slices.Contains(c.allowed, c.value) {
+			return fmt.Errorf("%w: %s %q", ErrInvalid, c.name, c.value)
+		}
+	}
+	return checkFaults(s.Faults)
+}
+
+func checkFaults(faults []Fault) error {
+	for _, f := range faults {
+		if !slices.Contains(faultCalls, f.On) || !slices.Contains(faultKinds, f.Do) || f.Times < 0 {
+			return fmt.Errorf("%w: fault %+v", ErrInvalid, f)
+		}
+	}
+	return nil
+}
+
+func (k Knobs) window() time.Duration {
+	if k.WindowSeconds == 0 {
+		return DefaultWindow
+	}
+	return seconds(k.WindowSeconds)
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// SetKnobs replaces the knobs of a user. Certificates are issued anew when Certificates changed.
+func (w *World) SetKnobs(userID string, k Knobs) error {
+	if err := k.check(); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	before := w.knobs(userID)
+	w.state.Knobs[userID] = k
+	if !slices.Equal(before.Certificates, k.Certificates) {
+		w.retire(userID)
+	}
+	w.changed()
+	w.mu.Unlock()
+	return w.flush()
+}
+
+// retire takes a user's certificates away, so that the next call issues others. Requests that wait still find
+// their keys. The caller holds w.mu.
+func (w *World) retire(userID string) {
+	if u := w.state.Users[userID]; u != nil {
+		for _, c := range u.Certificates {
+			w.state.Retired[c.Serial] = c
+		}
+		delete(w.state.Users, userID)
+	}
+}
+
+// Knobs returns the knobs of a user.
+func (w *World) Knobs(userID string) Knobs {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.knobs(userID)
+}
+
+// knobs is Knobs for callers that hold w.mu.
+func (w *World) knobs(userID string) Knobs {
+	if k, ok := w.state.Knobs[userID]; ok {
+		return k
+	}
+	return specialUsers[bareID(userID)]
+}
+
+// SetSettings replaces the world-wide switches.
+func (w *World) SetSettings(s Settings) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	w.state.Settings = s
+	w.changed()
+	w.mu.Unlock()
+	return w.flush()
+}
+
+// Settings returns the world-wide switches.
+func (w *World) Settings() Settings {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.state.Settings
+}
+
+// specialUsers are people whose knobs differ from the start, so that every case can be tried by hand without the
+// control handler. docs/sandbox.md lists them. Each works with and without the prefix ICA.
+var specialUsers = map[string]Knobs{
+	"001095000000": {Certificates: []string{"none"}},
+	"001095000002": {Certificates: []string{"valid", "valid"}},
+	"001095000003": {Certificates: []string{"expired", "valid"}},
+	"001095000010": {Certificates: []string{"expired"}},
+	"001095000011": {Certificates: []string{"revoked"}},
+	"001095000012": {Certificates: []string{"suspended"}},
+	"001095000013": {Certificates: []string{"wrong-chain"}, SignAnyway: true},
+	"001095000020": {Certificates: []string{"valid+p256"}},
+	"001095000021": {Certificates: []string{"valid+pss"}},
+	"001095000030": {Decision: DecisionDecline, DecisionAfterSeconds: 2},
+	"001095000031": {Decision: DecisionNever},
+	"001095000032": {Decision: DecisionApprove, DecisionAfterSeconds: 2},
+	"001095000040": {CMSAnswer: true},
+	"001095000041": {WrongKey: true},
+	"001095000042": {EmptyValue: true},
+}

@@ -1,0 +1,73 @@
+package sandbox
+
+import (
+	"slices"
+	"time"
+)
+
+// EffectKind names what an outside party did.
+type EffectKind string
+
+// The effects.
+const (
+	EffectPush        EffectKind = "push"        // a request appeared on a phone; Key is the portal's transaction id
+	EffectDecision    EffectKind = "decision"    // approved, declined or expired; Key as for push
+	EffectSign        EffectKind = "sign"        // a key was used; Key is transaction id / document id
+	EffectTimestamp   EffectKind = "timestamp"   // a time-stamp was granted; Key is the imprint
+	EffectOCSP        EffectKind = "ocsp"        // a status was told; Key is the serial number
+	EffectCRL         EffectKind = "crl"         // a list was fetched; Key is its file name
+	EffectWebhook     EffectKind = "webhook"     // a webhook was sent, or lost on purpose; Key is the transaction id
+	EffectCertificate EffectKind = "certificate" // issued, revoked, suspended or restored; Key is the serial number
+)
+
+// Effect is one line of the ledger: something that happened in the outside world and cannot be taken back. A test
+// counts effects by Kind and Key to see whether anything happened twice.
+type Effect struct {
+	Seq           int        `json:"seq"`
+	At            time.Time  `json:"at"`
+	Kind          EffectKind `json:"kind"`
+	Key           string     `json:"key"`
+	User          string     `json:"user,omitempty"`
+	TransactionID string     `json:"transaction_id,omitempty"`
+	Documents     int        `json:"documents,omitempty"`
+	DocID         string     `json:"doc_id,omitempty"`
+	Digest        string     `json:"digest,omitempty"` // hex
+	Detail        string     `json:"detail,omitempty"`
+}
+
+// Ledger returns all effects, oldest first. It is append-only.
+func (w *World) Ledger() []Effect {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.state.Ledger)
+}
+
+// CountEffects returns how many effects of the kind have the key; an empty key counts all of the kind.
+func (w *World) CountEffects(kind EffectKind, key string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, e := range w.state.Ledger {
+		if e.Kind == kind && (key == "" || e.Key == key) {
+			n++
+		}
+	}
+	return n
+}
+
+// record appends to the ledger. The caller holds w.mu.
+func (w *World) record(e Effect) {
+	e.Seq = len(w.state.Ledger) + 1
+	if e.At.IsZero() {
+		e.At = w.now()
+	}
+	w.state.Ledger = append(w.state.Ledger, e)
+	w.changed()
+}
+
+// note is record for callers that do not hold w.mu.
+func (w *World) note(e Effect) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.record(e)
+}

@@ -1,0 +1,160 @@
+package sandbox
+
+import (
+	"crypto/rand"
+	"crypto/x509"
+	"fmt"
+	"math/big"
+	"net/http"
+	"strings"
+	"time"
+)
+
+const crlLife = 24 * time.Hour
+
+// routePKI adds what certificates point at.
+func (w *World) routePKI(mux *http.ServeMux) {
+	mux.HandleFunc("POST /ocsp", w.serveOCSP)
+	mux.HandleFunc("GET /ocsp/{request...}", w.serveOCSP)
+	mux.HandleFunc("GET /crl/{name}", w.serveCRL)
+	mux.HandleFunc("GET /ca/{name}", w.serveIssuer)
+}
+
+// serveIssuer answers /ca/root.crt and /ca/issuing.crt with DER.
+func (w *World) serveIssuer(rw http.ResponseWriter, r *http.Request) {
+	role, ok := strings.CutSuffix(r.PathValue("name"), ".crt")
+	if !ok || (role != roleRoot && role != roleIssuing) || w.Settings().AIA == "down" {
+		http.NotFound(rw, r)
+		return
+	}
+	a, err := w.authority(role)
+	if err != nil {
+		http.Error(rw, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	rw.Header().Set("Content-Type", "application/pkix-cert")
+	_, _ = rw.Write(a.cert.Raw) // the client is gone; nothing to do about it
+}
+
+// serveCRL answers /crl/root.crl and /crl/issuing.crl with a list made now.
+func (w *World) serveCRL(rw http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	role, ok := strings.CutSuffix(name, ".crl")
+	if !ok || (role != roleRoot && role != roleIssuing) {
+		http.NotFound(rw, r)
+		return
+	}
+	mode := w.Settings().CRL
+	if mode == "down" {
+		http.Error(rw, "CRL server is down", http.StatusServiceUnavailable)
+		return
+	}
+	if w.pkiFault(rw, r) {
+		return
+	}
+	der, err := w.makeCRL(role, mode == "stale")
+	if err != nil {
+		http.Error(rw, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.note(Effect{Kind: EffectCRL, Key: name, Detail: mode})
+	rw.Header().Set("Content-Type", "application/pkix-crl")
+	_, _ = rw.Write(der)
+}
+
+// makeCRL lists what is revoked now. A stale list is one that nobody has renewed: it was made ten days ago, ended
+// three days ago, and knows only what was revoked by then.
+func (w *World) makeCRL(role string, stale bool) ([]byte, error) {
+	issuer, err := w.authority(role)
+	if err != nil {
+		return nil, err
+	}
+	made := w.now().Truncate(time.Second)
+	life := crlLife
+	if stale {
+		made, life = made.Add(-10*24*time.Hour), 7*24*time.Hour
+	}
+	template := &x509.RevocationList{
+		Number: big.NewInt(made.UnixMilli()), ThisUpdate: made, NextUpdate: made.Add(life),
+		SignatureAlgorithm: x509.SHA256WithRSA,
+	}
+	w.mu.Lock()
+	for serial, record := range w.state.Issued {
+		if record.Issuer != role || record.Revoked == nil || record.Revoked.At.After(made) {
+			continue
+		}
+		number, ok := new(big.Int).SetString(serial, 16)
+		if !ok {
+			w.mu.Unlock()
+			return nil, fmt.Errorf("serial number %q is not hex", serial)
+		}
+		template.RevokedCertificateEntries = append(template.RevokedCertificateEntries, x509.RevocationListEntry{
+			SerialNumber: number, RevocationTime: record.Revoked.At.UTC(), ReasonCode: record.Revoked.Reason})
+	}
+	w.mu.Unlock()
+	return x509.CreateRevocationList(rand.Reader, template, issuer.cert, issuer.key)
+}
+
+// Revoke revokes a certificate for good with a reason of RFC 5280 section 5.3.1, at a time that may lie ahead; the
+// zero time is now.
+func (w *World) Revoke(serial string, reason int, at time.Time) error {
+	if reason < 0 || reason > 10 || reason == 7 || reason == reasonHold || reason == 8 {
+		return fmt.Errorf("%w: revocation reason %d", ErrInvalid, reason)
+	}
+	return w.setRevocation(serial, "revoked", func(now time.Time) *revocation {
+		if at.IsZero() {
+			at = now
+		}
+		return &revocation{At: at, Reason: reason}
+	})
+}
+
+// Suspend puts a certificate on hold; Restore takes that back.
+func (w *World) Suspend(serial string) error {
+	return w.setRevocation(serial, "suspended", func(now time.Time) *revocation {
+		return &revocation{At: now, Reason: reasonHold}
+	})
+}
+
+// Restore ends a suspension. A revocation stays.
+func (w *World) Restore(serial string) error {
+	return w.setRevocation(serial, "restored", func(time.Time) *revocation { return nil })
+}
+
+func (w *World) setRevocation(serial, word string, change func(now time.Time) *revocation) error {
+	serial = strings.ToLower(serial)
+	w.mu.Lock()
+	record := w.state.Issued[serial]
+	now := w.now()
+	var err error
+	switch {
+	case record == nil:
+		err = fmt.Errorf("certificate %q: %w", serial, ErrNotFound)
+	case record.Revoked != nil && record.Revoked.Reason != reasonHold && !record.Revoked.At.After(now):
+		err = fmt.Errorf("%w: certificate %s is revoked, which is final", ErrInvalid, serial)
+	default:
+		record.Revoked = change(now)
+		w.record(Effect{Kind: EffectCertificate, Key: serial, User: record.User, Detail: word})
+	}
+	w.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return w.flush()
+}
+
+// Serials returns the serial numbers of a user's certificates, which are issued if need be.
+func (w *World) Serials(userID string) ([]string, error) {
+	u, err := w.subscriber(userID)
+	if err != nil {
+		return nil, err
+	}
+	if u == nil {
+		return nil, fmt.Errorf("user %q: %w", userID, ErrNotFound)
+	}
+	var serials []string
+	for _, c := range u.Certificates {
+		serials = append(serials, c.Serial)
+	}
+	return serials, w.flush()
+}

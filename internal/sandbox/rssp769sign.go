@@ -1,0 +1,233 @@
+package sandbox
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// signAnswer is data of the sign call.
+type signAnswer struct {
+	TransactionID string `json:"transaction_id"`
+	TranCode      string `json:"tran_code"`
+	ExpiredIn     *int   `json:"expired_in,omitempty"`
+}
+
+// statusAnswer is data of the status call. Signatures is null while the owner has not approved.
+type statusAnswer struct {
+	TransactionID string          `json:"transaction_id"`
+	Signatures    []signatureItem `json:"signatures"`
+}
+
+type signatureItem struct {
+	DocID     string  `json:"doc_id"`
+	Value     string  `json:"signature_value"`
+	Timestamp *string `json:"timestamp_signature"` // always null
+}
+
+const waitingText = "sig_wait_for_user_confirm"
+
+// sign starts a transaction: the request appears on the phone. The same transaction_id never appears twice.
+func (w *World) sign(p profile, req rsspRequest) rsspAnswer {
+	if _, ok := personOf(req.UserID); !ok || !p.serves(req.UserID) {
+		return unauthorized("user_id")
+	}
+	k := w.Knobs(req.UserID)
+	documents, why := p.readDocuments(req, k)
+	if why != "" {
+		return badRequest(why)
+	}
+	u, err := w.subscriber(req.UserID)
+	if err != nil {
+		return serverError(err.Error())
+	}
+	c, refusal := w.chooseCredential(u, req.SerialNumber, k)
+	if refusal != nil {
+		return *refusal
+	}
+	tx, fresh := w.start(req, k, c, documents)
+	if !fresh {
+		if k.DuplicateAs400 || !tx.sameAs(req, documents) {
+			return duplicate()
+		}
+		return w.started(tx, k)
+	}
+	// From here on the provider is bound: the request survives a crash before anybody hears of it.
+	if err := w.flush(); err != nil {
+		return serverError(err.Error())
+	}
+	w.log.Info("request on the phone", "user", tx.User, "code", shortCode(tx.Documents[0].Digest), "documents", len(documents))
+	if w.opts.OnPush != nil {
+		w.mu.Lock()
+		view := w.view(tx)
+		w.mu.Unlock()
+		w.opts.OnPush(view)
+	}
+	return w.started(tx, k)
+}
+
+// readDocuments checks sign_files and says what is wrong with them.
+func (p profile) readDocuments(req rsspRequest, k Knobs) ([]*document, string) {
+	switch {
+	case req.TransactionID == "":
+		return nil, "transaction_id is required"
+	case len(req.Files) == 0 || len(req.Files) > maxDocuments:
+		return nil, "sign_files has to hold 1 to 50 documents"
+	}
+	seen := map[string]bool{}
+	var documents []*document
+	for _, f := range req.Files {
+		digest, err := p.decodeDigest(f.Data, k)
+		switch {
+		case err != nil:
+			return nil, err.Error()
+		case f.DocID == "" || seen[f.DocID]:
+			return nil, "doc_id is required, and unique"
+		case f.SignType != "hash":
+			return nil, "sign_type has to be hash"
+		case f.FileType == "":
+			return nil, "file_type is required"
+		}
+		seen[f.DocID] = true
+		documents = append(documents, &document{ID: f.DocID, FileType: f.FileType, Digest: digest})
+	}
+	return documents, ""
+}
+
+// chooseCredential finds the certificate to sign with: the named one, else the first active one.
+func (w *World) chooseCredential(u *user, serial string, k Knobs) (*credential, *rsspAnswer) {
+	for _, c := range u.Certificates {
+		active := w.certificateStatus(c) == "VALID" || k.SignAnyway
+		switch {
+		case serial == "" && active, strings.EqualFold(serial, c.Serial) && active:
+			return c, nil
+		case strings.EqualFold(serial, c.Serial):
+			a := inactive("the certificate is not active")
+			return nil, &a
+		}
+	}
+	if serial == "" {
+		a := inactive("the user has no active certificate")
+		return nil, &a
+	}
+	a := badRequest("serial_number is not one of this user")
+	return nil, &a
+}
+
+// start stores a new transaction, or returns the one that has the id already.
+func (w *World) start(req rsspRequest, k Knobs, c *credential, documents []*document) (tx *transaction, fresh bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if tx := w.byID[req.TransactionID]; tx != nil {
+		return tx, false
+	}
+	now := w.now()
+	tx = &transaction{
+		TranCode: newUUID(), OurID: req.TransactionID, ResponseID: req.TransactionID, User: req.UserID,
+		Serial: c.Serial, Description: req.Description, Documents: documents,
+		CreatedAt: now, ExpiresAt: now.Add(k.window()),
+	}
+	if k.DifferentResponseID {
+		tx.ResponseID = newUUID()
+	}
+	switch k.Decision {
+	case DecisionNever:
+		tx.Dark = true
+	case DecisionApprove:
+		tx.Auto = string(Approved)
+	case DecisionDecline:
+		tx.Auto = string(Declined)
+	}
+	if tx.Auto != "" {
+		tx.AutoAt = now.Add(seconds(k.DecisionAfterSeconds))
+	}
+	w.state.Transactions[tx.TranCode] = tx
+	w.record(Effect{Kind: EffectPush, Key: tx.OurID, User: tx.User, TransactionID: tx.OurID, Documents: len(documents)})
+	w.index(tx)
+	return tx, true
+}
+
+// sameAs reports whether a repeated request is the one that was accepted.
+func (tx *transaction) sameAs(req rsspRequest, documents []*document) bool {
+	if tx.OurID != req.TransactionID || tx.User != req.UserID || len(tx.Documents) != len(documents) ||
+		(req.SerialNumber != "" && !strings.EqualFold(req.SerialNumber, tx.Serial)) {
+		return false
+	}
+	for i, d := range tx.Documents {
+		if d.ID != documents[i].ID || string(d.Digest) != string(documents[i].Digest) {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *World) started(tx *transaction, k Knobs) rsspAnswer {
+	data := signAnswer{TransactionID: tx.ResponseID, TranCode: tx.TranCode}
+	if !k.HideWindow {
+		left := max(0, int(tx.ExpiresAt.Sub(w.now())/time.Second))
+		data.ExpiredIn = &left
+	}
+	return rsspAnswer{StatusCode: http.StatusOK, Message: waitingText, Data: data}
+}
+
+// findForStatus looks a transaction up as the status call does, which providers disagree about.
+func (w *World) findForStatus(id string) *transaction {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if tx := w.state.Transactions[id]; tx != nil {
+		if w.knobs(tx.User).StatusBy != "transaction_id" {
+			return tx
+		}
+		return nil
+	}
+	tx := w.byID[id]
+	if tx == nil || id != tx.ResponseID || w.knobs(tx.User).StatusBy == "tran_code" {
+		return nil
+	}
+	return tx
+}
+
+func (w *World) status(tx *transaction) rsspAnswer {
+	if tx == nil {
+		return noTransaction()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return rsspAnswer{StatusCode: http.StatusOK, Message: w.statusText(tx),
+		Data: statusAnswer{TransactionID: tx.ResponseID, Signatures: signatureItems(tx)}}
+}
+
+// statusText is the provider's word for where a transaction stands. Those for declined and expired are guesses:
+// no document has them. The caller holds w.mu.
+func (w *World) statusText(tx *transaction) string {
+	s := w.state.Settings
+	switch tx.Decision {
+	case Approved:
+		return "SUCCESS"
+	case Declined:
+		if s.DeclinedText != "" {
+			return s.DeclinedText
+		}
+		return "sig_user_rejected"
+	case Expired:
+		if s.ExpiredText != "" {
+			return s.ExpiredText
+		}
+		return "sig_transaction_expired"
+	default:
+		return waitingText
+	}
+}
+
+// signatureItems is nil, which is JSON null, unless approved.
+func signatureItems(tx *transaction) []signatureItem {
+	if tx.Decision != Approved {
+		return nil
+	}
+	var items []signatureItem
+	for _, d := range tx.Documents {
+		items = append(items, signatureItem{DocID: d.ID, Value: base64.StdEncoding.EncodeToString(d.Value)})
+	}
+	return items
+}

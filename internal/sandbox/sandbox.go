@@ -1,0 +1,134 @@
+// Package sandbox is the outside world of kyso in one value: a remote signing provider with its phone app, a
+// certification authority with OCSP and CRLs, and a time-stamp authority. They speak the real wire over HTTP with
+// real keys, certificates and signatures, and misbehave only when told to.
+//
+// NOT FOR PRODUCTION. Its certificates have no legal value, its phone asks nobody for a PIN, and its control
+// handler lets anybody do anything. Serving it on loopback addresses only is the caller's duty.
+//
+// It is a second implementation of those wires, with types of its own: it imports the standard library only, and
+// never kyso's providers, domain or PDF code. A mistake made there is not made again here.
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// The account that the signing provider knows, unless Options says otherwise.
+const (
+	DefaultSPID       = "5a4d-000000000000000001.apps.sandbox.invalid"
+	DefaultSPPassword = "sandbox-only"
+)
+
+// DefaultWindow is how long the owner of a key has to answer.
+const DefaultWindow = 300 * time.Second
+
+// Options configures a World. The zero value is a well-behaved world in memory with fresh keys.
+type Options struct {
+	// Clock is the time of everything: certificates, windows, stamps. When nil it is the real time, and what
+	// falls due (automatic answers, expiry, late webhooks) happens by itself. With a clock of the caller's own,
+	// it happens at the next request of any party or when Settle is called.
+	Clock func() time.Time
+	// Dir keeps the state in Dir/sandbox.json, so that the world survives a crash; it holds private keys. Empty
+	// means memory only.
+	Dir string
+	// Logger gets what a person running the sandbox should see; nil discards it.
+	Logger *slog.Logger
+	// SPID and SPPassword are the account of the signing portal.
+	SPID, SPPassword string
+	// WebhookURL is where the provider tells about final decisions; it can be changed by Settings.
+	WebhookURL string
+	// Client posts webhooks; nil means a client with a time-out of five seconds.
+	Client *http.Client
+	// Seed makes the random faults of Settings.FaultRate repeatable.
+	Seed uint64
+	// OnPush is called after a request was put on a phone and saved, before the provider answers. It may call
+	// any method of the World.
+	OnPush func(PhoneRequest)
+}
+
+// World is all outside parties with their state. Make one with New.
+type World struct {
+	opts   Options
+	log    *slog.Logger
+	client *http.Client
+
+	pkiMu       sync.Mutex // taken before mu, never after it
+	authorities map[string]*authority
+
+	mu        sync.Mutex
+	state     *state
+	open      map[string]*transaction // with something still to happen, by tran_code
+	byID      map[string]*transaction // by the portal's and by the provider's transaction_id
+	requests  []RequestRecord
+	random    *rand.Rand
+	dirty     uint64 // counts changes
+	saveTimer *time.Timer
+	closed    bool
+
+	saveMu sync.Mutex
+	saved  uint64 // the change count that is on disk
+	posts  sync.WaitGroup
+}
+
+// New makes a world, or wakes the one kept in Options.Dir.
+func New(opts Options) (*World, error) {
+	w := &World{
+		opts: opts, log: opts.Logger, client: opts.Client,
+		state: newState(), open: map[string]*transaction{}, byID: map[string]*transaction{},
+		random:      rand.New(rand.NewPCG(opts.Seed, 769)),
+		authorities: map[string]*authority{},
+	}
+	if w.log == nil {
+		w.log = slog.New(slog.DiscardHandler)
+	}
+	if w.client == nil {
+		w.client = &http.Client{Timeout: 5 * time.Second}
+	}
+	if w.opts.SPID == "" {
+		w.opts.SPID, w.opts.SPPassword = DefaultSPID, DefaultSPPassword
+	}
+	if opts.Dir != "" {
+		if err := w.load(filepath.Join(opts.Dir, stateFile)); err != nil {
+			return nil, fmt.Errorf("loading the sandbox: %w", err)
+		}
+	}
+	if opts.WebhookURL != "" {
+		w.state.Settings.WebhookURL = opts.WebhookURL
+	}
+	w.mu.Lock()
+	for _, tx := range w.state.Transactions {
+		w.index(tx)
+	}
+	w.mu.Unlock()
+	return w, w.flush()
+}
+
+// Close saves the state and waits for webhooks that are being posted.
+func (w *World) Close() error {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.posts.Wait()
+	return w.flush()
+}
+
+func (w *World) now() time.Time {
+	if w.opts.Clock != nil {
+		return w.opts.Clock().UTC()
+	}
+	return time.Now().UTC()
+}
+
+// Errors of the phone and control methods.
+var (
+	ErrNotFound = errors.New("no such thing in the sandbox")
+	ErrDecided  = errors.New("the request was decided before, or its time is over")
+	ErrInvalid  = errors.New("the sandbox does not understand")
+)

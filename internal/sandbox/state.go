@@ -1,0 +1,127 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const (
+	stateFile    = "sandbox.json"
+	stateVersion = 1
+	// saveDelay bounds what a crash may lose of the state that nobody was promised.
+	saveDelay = 20 * time.Millisecond
+)
+
+// state is everything that survives a restart. It is guarded by World.mu.
+type state struct {
+	Version      int                     `json:"version"`
+	BaseURL      string                  `json:"base_url"`
+	CA           map[string]*keyPair     `json:"ca"`     // by role
+	Issued       map[string]*issued      `json:"issued"` // by serial number
+	Settings     Settings                `json:"settings"`
+	Knobs        map[string]Knobs        `json:"knobs"`        // by user id, where they differ from the defaults
+	Users        map[string]*user        `json:"users"`        // by user id
+	Retired      map[string]*credential  `json:"retired"`      // by serial number; see retire
+	Transactions map[string]*transaction `json:"transactions"` // by tran_code
+	Ledger       []Effect                `json:"ledger"`
+}
+
+func newState() *state {
+	return &state{Version: stateVersion, CA: map[string]*keyPair{}, Issued: map[string]*issued{}, Knobs: map[string]Knobs{},
+		Users: map[string]*user{}, Retired: map[string]*credential{}, Transactions: map[string]*transaction{}}
+}
+
+// load reads the state when there is one.
+func (w *World) load(path string) error {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s := newState()
+	if err := json.Unmarshal(data, s); err != nil {
+		return fmt.Errorf("reading %s: %w", path, err)
+	}
+	if s.Version != stateVersion {
+		return fmt.Errorf("%s has version %d, this program writes %d: remove the file to start afresh", path, s.Version, stateVersion)
+	}
+	w.state = s
+	return nil
+}
+
+// changed notes that the state has to be saved soon. The caller holds w.mu.
+func (w *World) changed() {
+	w.dirty++
+	if w.opts.Dir == "" || w.saveTimer != nil || w.closed {
+		return
+	}
+	w.saveTimer = time.AfterFunc(saveDelay, func() {
+		if err := w.flush(); err != nil {
+			w.log.Error("saving the sandbox failed", "error", err)
+		}
+	})
+}
+
+// flush returns when every change made before the call is on disk. Callers that wait together share one write.
+func (w *World) flush() error {
+	if w.opts.Dir == "" {
+		return nil
+	}
+	w.mu.Lock()
+	wanted := w.dirty
+	w.mu.Unlock()
+
+	w.saveMu.Lock()
+	defer w.saveMu.Unlock()
+	if w.saved >= wanted && w.saved > 0 {
+		return nil
+	}
+	w.mu.Lock()
+	at := w.dirty
+	w.saveTimer = nil
+	data, err := json.Marshal(w.state)
+	w.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("encoding the sandbox: %w", err)
+	}
+	if err := replaceFile(filepath.Join(w.opts.Dir, stateFile), data); err != nil {
+		return fmt.Errorf("saving the sandbox: %w", err)
+	}
+	w.saved = at
+	return nil
+}
+
+// replaceFile puts data at path so that a crash leaves the old or the new content, never a mixture.
+func replaceFile(path string, data []byte) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".sandbox-*") // created with mode 0600; it holds private keys
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // fails after the rename, which is fine
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

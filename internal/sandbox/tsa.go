@@ -1,0 +1,190 @@
+package sandbox
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
+	"io"
+	"math/big"
+	"net/http"
+	"time"
+)
+
+// The structures of RFC 3161.
+type (
+	tspRequest struct {
+		Version    int
+		Imprint    tspImprint
+		Policy     asn1.ObjectIdentifier `asn1:"optional"`
+		Nonce      *big.Int              `asn1:"optional"`
+		CertReq    bool                  `asn1:"optional,default:false"`
+		Extensions []pkix.Extension      `asn1:"tag:0,optional"`
+	}
+	tspImprint struct {
+		Hash   pkix.AlgorithmIdentifier
+		Digest []byte
+	}
+	tspResponse struct {
+		Status tspStatus
+		Token  asn1.RawValue `asn1:"optional"`
+	}
+	tspStatus struct {
+		Status  int
+		Text    []string       `asn1:"optional,utf8,omitempty"`
+		Failure asn1.BitString `asn1:"optional"`
+	}
+	tstInfo struct {
+		Version  int
+		Policy   asn1.ObjectIdentifier
+		Imprint  tspImprint
+		Serial   *big.Int
+		Time     time.Time   `asn1:"generalized"`
+		Accuracy tstAccuracy // one second: genTime is cut to whole seconds
+		Nonce    *big.Int    `asn1:"optional"`
+		TSA      asn1.RawValue
+	}
+	tstAccuracy struct{ Seconds int }
+)
+
+// Failure bits of PKIFailureInfo (RFC 3161 section 2.4.2).
+const (
+	tspBadAlg              = 0
+	tspBadRequest          = 2
+	tspBadDataFormat       = 5
+	tspTimeNotAvailable    = 14
+	tspUnacceptedPolicy    = 15
+	tspUnacceptedExtension = 16
+)
+
+const (
+	tspGranted   = 0
+	tspRejection = 2
+)
+
+// serveTSA is RFC 3161 over HTTP (section 3.4).
+func (w *World) serveTSA(rw http.ResponseWriter, r *http.Request) {
+	mode := w.Settings().TSA
+	if mode == "down" {
+		http.Error(rw, "TSA is down", http.StatusServiceUnavailable)
+		return
+	}
+	if r.Header.Get("Content-Type") != "application/timestamp-query" {
+		http.Error(rw, "Content-Type is not application/timestamp-query", http.StatusUnsupportedMediaType)
+		return
+	}
+	if w.pkiFault(rw, r) {
+		return
+	}
+	der, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, 64<<10))
+	if err != nil {
+		http.Error(rw, "too big", http.StatusRequestEntityTooLarge)
+		return
+	}
+	answer, err := w.stamp(der, mode)
+	if err != nil {
+		http.Error(rw, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	rw.Header().Set("Content-Type", "application/timestamp-reply")
+	_, _ = rw.Write(answer) // the client is gone; nothing to do about it
+}
+
+// stamp answers one TimeStampReq.
+func (w *World) stamp(der []byte, mode string) ([]byte, error) {
+	var req tspRequest
+	if rest, err := asn1.Unmarshal(der, &req); err != nil || len(rest) > 0 || req.Version != 1 {
+		return rejection(tspBadRequest, "not a TimeStampReq of version 1")
+	}
+	size := map[string]int{oidSHA256.String(): 32, oidSHA384.String(): 48, oidSHA512.String(): 64}[req.Imprint.Hash.Algorithm.String()]
+	switch {
+	case mode == "reject":
+		return rejection(tspTimeNotAvailable, "the time source is not available")
+	case size == 0:
+		return rejection(tspBadAlg, "only SHA-256, SHA-384 and SHA-512")
+	case len(req.Imprint.Digest) != size:
+		return rejection(tspBadDataFormat, "the imprint has a wrong length")
+	case req.Policy != nil && !req.Policy.Equal(oidTimestampPolicy):
+		return rejection(tspUnacceptedPolicy, "only the policy "+oidTimestampPolicy.String())
+	case len(req.Extensions) > 0:
+		return rejection(tspUnacceptedExtension, "no extensions")
+	}
+	tsa, err := w.authority(roleTSA)
+	if err != nil {
+		return nil, err
+	}
+	token, err := w.makeToken(tsa, req, mode)
+	if err != nil {
+		return nil, fmt.Errorf("making a time-stamp token: %w", err)
+	}
+	w.note(Effect{Kind: EffectTimestamp, Key: fmt.Sprintf("%x", req.Imprint.Digest)})
+	if err := w.flush(); err != nil {
+		return nil, err
+	}
+	return asn1.Marshal(tspResponse{Status: tspStatus{Status: tspGranted}, Token: asn1.RawValue{FullBytes: token}})
+}
+
+func rejection(failure int, text string) ([]byte, error) {
+	bits := asn1.BitString{Bytes: make([]byte, failure/8+1), BitLength: failure + 1}
+	bits.Bytes[failure/8] = 0x80 >> (failure % 8)
+	return asn1.Marshal(tspResponse{Status: tspStatus{Status: tspRejection, Text: []string{text}, Failure: bits}})
+}
+
+// makeToken makes the TimeStampToken: a CMS around TSTInfo.
+func (w *World) makeToken(tsa *authority, req tspRequest, mode string) ([]byte, error) {
+	now := w.now().Truncate(time.Second)
+	name, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 4, IsCompound: true, Bytes: tsa.cert.RawSubject})
+	if err != nil {
+		return nil, err
+	}
+	info := tstInfo{
+		Version: 1, Policy: oidTimestampPolicy, Imprint: req.Imprint, Serial: newSerial(), Time: now,
+		Accuracy: tstAccuracy{1}, Nonce: req.Nonce,
+		TSA: asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: name},
+	}
+	switch mode {
+	case "wrong-imprint":
+		info.Imprint.Digest = append([]byte{}, req.Imprint.Digest...)
+		info.Imprint.Digest[0] ^= 1
+	case "wrong-nonce":
+		info.Nonce = newSerial()
+	}
+	content, err := asn1.Marshal(info)
+	if err != nil {
+		return nil, err
+	}
+	attributes, err := tokenAttributes(tsa.cert, content, now)
+	if err != nil {
+		return nil, err
+	}
+	digest := sha256.Sum256(attributes)
+	value, err := tsa.key.Sign(rand.Reader, digest[:], crypto.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	token := cms{contentType: oidTSTInfo, content: content, signer: tsa.cert, signedAttrs: attributes,
+		algorithm: algorithmRSA, value: value}
+	if req.CertReq {
+		token.certificates = []*x509.Certificate{tsa.cert}
+	}
+	return token.marshal()
+}
+
+var oidTSTInfo = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4}
+
+// tokenAttributes are the signed attributes of a token; ESSCertIDv2 with its default SHA-256 (RFC 5816).
+func tokenAttributes(cert *x509.Certificate, content []byte, now time.Time) ([]byte, error) {
+	type essCertID struct{ Hash []byte }
+	type signingCertificateV2 struct{ Certs []essCertID }
+	digest := sha256.Sum256(content)
+	certHash := sha256.Sum256(cert.Raw)
+	return marshalAttributes([]attribute{
+		{oidContentType, []any{oidTSTInfo}},
+		{oidSigningTime, []any{now}},
+		{oidMessageDigest, []any{digest[:]}},
+		{oidSigningCertV2, []any{signingCertificateV2{[]essCertID{{certHash[:]}}}}},
+	})
+}
