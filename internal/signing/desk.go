@@ -43,6 +43,7 @@ type Desk interface {
 // Filter narrows a list. Zero values do not narrow.
 type Filter struct {
 	Status        Status
+	UserID        string // compared by a keyed digest
 	AttentionOnly bool
 	Before        time.Time // page on: created before
 	Limit         int       // default 50, at most 500

@@ -155,7 +155,7 @@ func (s *Store) Signings(ctx context.Context, f signing.Filter) ([]signing.Signi
 	if err != nil {
 		return nil, err
 	}
-	tail, args := narrow(f)
+	tail, args := k.narrow(f)
 	var list []*signing.Signing
 	err = s.read(ctx, "listing signings", func(tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, signingQuery+tail, args...)
@@ -180,7 +180,7 @@ func (s *Store) Signings(ctx context.Context, f signing.Filter) ([]signing.Signi
 }
 
 // narrow turns a filter into the end of a query over signings s.
-func narrow(f signing.Filter) (tail string, args []any) {
+func (k *keys) narrow(f signing.Filter) (tail string, args []any) {
 	conditions := []string{}
 	add := func(condition string, arg any) {
 		args = append(args, arg)
@@ -188,6 +188,9 @@ func narrow(f signing.Filter) (tail string, args []any) {
 	}
 	if f.Status != "" {
 		add(`s.status = $%d`, string(f.Status))
+	}
+	if f.UserID != "" {
+		add(`s.user_lookup = $%d`, k.user(f.UserID))
 	}
 	if !f.Before.IsZero() {
 		add(`s.created_at < $%d`, at(f.Before))
