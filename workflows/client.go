@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -49,25 +50,30 @@ func (c *Client) StartSigning(ctx context.Context, in SigningInput) error {
 // ChooseCertificate answers the wait for a certificate. updateID makes it idempotent; empty lets Temporal draw one.
 func (c *Client) ChooseCertificate(ctx context.Context, signingID, updateID string, in ChooseCertificate) (SigningStatus, error) {
 	var status SigningStatus
-	return status, c.update(ctx, signingID, updateID, UpdateChooseCertificate, in, &status)
+	err := c.update(ctx, signingID, updateID, UpdateChooseCertificate, in, &status)
+	return countdown(status), err
 }
 
 // Place answers the wait for the placement.
 func (c *Client) Place(ctx context.Context, signingID, updateID string, in Place) (SigningStatus, error) {
 	var status SigningStatus
-	return status, c.update(ctx, signingID, updateID, UpdatePlace, in, &status)
+	err := c.update(ctx, signingID, updateID, UpdatePlace, in, &status)
+	return countdown(status), err
 }
 
 // Cancel stops the process. A value that arrives later is recorded and never used.
 func (c *Client) Cancel(ctx context.Context, signingID, updateID string, in Cancel) (SigningStatus, error) {
 	var status SigningStatus
-	return status, c.update(ctx, signingID, updateID, UpdateCancel, in, &status)
+	err := c.update(ctx, signingID, updateID, UpdateCancel, in, &status)
+	return countdown(status), err
 }
 
 // Repair acts on a parked process and waits up to RepairWait for what becomes of it.
 func (c *Client) Repair(ctx context.Context, signingID, updateID string, in Repair) (RepairResult, error) {
 	var result RepairResult
-	return result, c.update(ctx, signingID, updateID, UpdateRepair, in, &result)
+	err := c.update(ctx, signingID, updateID, UpdateRepair, in, &result)
+	result.Status = countdown(result.Status)
+	return result, err
 }
 
 // Nudge tells the process that its provider has news. A process that has closed is not an error.
@@ -89,7 +95,14 @@ func (c *Client) Status(ctx context.Context, signingID string) (SigningStatus, e
 	if err := value.Get(&status); err != nil {
 		return status, clientError("querying signing", err)
 	}
-	return status, nil
+	return countdown(status), nil
+}
+
+func countdown(status SigningStatus) SigningStatus {
+	if left := time.Until(status.Deadline); left > 0 {
+		status.Remaining = int(left / time.Second)
+	}
+	return status
 }
 
 // Ping answers readiness.

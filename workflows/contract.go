@@ -67,7 +67,8 @@ type SigningStatus struct {
 	Attention *Attention `json:"attention,omitempty"` // set while parked
 	// Deadline is when the current wait ends by itself; for an approval, the end of the provider's window.
 	Deadline time.Time `json:"deadline,omitzero"`
-	// Remaining is Deadline minus the workflow's own time, in whole seconds, never below zero.
+	// Remaining counts down to Deadline in whole seconds, never below zero. The client fills it in: a workflow's
+	// own time stands still between events.
 	Remaining int `json:"remaining_seconds,omitempty"`
 }
 

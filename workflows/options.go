@@ -1,5 +1,12 @@
 package workflows
 
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
 // The steps of a signing, as they stand in KysoStep and in incidents.
 const (
 	StepInspect           = "inspect"
@@ -15,3 +22,52 @@ const (
 	StepDeliver           = "deliver"
 	StepDone              = "done"
 )
+
+// There are four kinds of work and one option set for each. Whether an error is retried is decided by the
+// activity (activities/errors.go), never by lists of types here.
+
+// patientAttempts is how often a call to an outside party is tried before the process parks: with the pauses of
+// call and heavy, about two minutes.
+const patientAttempts = 8
+
+// record is for store writes of a millisecond. They run inside the workflow task and are tried until they
+// succeed: without its record a process must not go on.
+func record(ctx workflow.Context) workflow.Context {
+	return workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		StartToCloseTimeout: 10 * time.Second,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second},
+	})
+}
+
+// call is for a request to an outside party.
+func call(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: time.Minute,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second, MaximumAttempts: patientAttempts,
+		},
+		Summary: summary,
+	})
+}
+
+// poll is for a question that is asked until it is answered. The activity says when to ask again; retries are not
+// in the history, so a wait of days costs what a wait of seconds does.
+func poll(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: time.Minute,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 3 * time.Second, BackoffCoefficient: 1},
+		Summary:             summary,
+	})
+}
+
+// heavy is for PDF work on all documents of a process.
+func heavy(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 15 * time.Minute,
+		HeartbeatTimeout:    2 * time.Minute,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second, MaximumAttempts: patientAttempts,
+		},
+		Summary: summary,
+	})
+}

@@ -1,0 +1,254 @@
+package activities
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+// ApprovalGrace is how long after the end of the provider's window an answer is still asked for: the decision may
+// have been made in its last second.
+const ApprovalGrace = 30 * time.Second
+
+// LateWatch is how long after the end of the provider's window a cancelled or expired request is watched for a
+// value that must not be used.
+const LateWatch = 2 * time.Minute
+
+// Requested is the provider's word that the phone is being asked.
+type Requested struct {
+	ExpiresAt time.Time `json:"expires_at"` // end of the provider's window
+}
+
+// RequestApproval hands the digests to the provider, which asks the owner on the phone. Effect: one prompt. Key:
+// the signing's own transaction id, recorded before it is sent; a retry sends the same id, and tells the adapter
+// that the provider may know it already. Errors: ProviderCredentials and ProviderRefused are final.
+func (a *Signing) RequestApproval(ctx context.Context, signingID string) (Requested, error) {
+	requested, err := a.requestApproval(ctx, signingID)
+	return requested, fail(err)
+}
+
+func (a *Signing) requestApproval(ctx context.Context, signingID string) (Requested, error) {
+	s, err := a.Records.Signing(ctx, signingID)
+	if err != nil {
+		return Requested{}, err
+	}
+	if !s.Approval.AcceptedAt.IsZero() {
+		return Requested{ExpiresAt: s.Approval.ExpiresAt}, nil
+	}
+	signer, err := a.signer(s.Provider)
+	if err != nil {
+		return Requested{}, err
+	}
+	req, err := a.approvalRequest(ctx, s)
+	if err != nil {
+		return Requested{}, err
+	}
+	approval := signing.Approval{OurID: req.ID, ShortCode: signing.ShortCode(s.Documents[0].Prepared.H3)}
+	if err := a.Records.SaveApproval(ctx, s.ID, approval); err != nil {
+		return Requested{}, err
+	}
+	accepted, err := signer.Request(ctx, req)
+	if err != nil {
+		return Requested{}, err
+	}
+	approval.ResponseID, approval.TranCode = accepted.ResponseID, accepted.TranCode
+	approval.AcceptedAt = a.Now()
+	approval.ExpiresAt = approval.AcceptedAt.Add(accepted.Window)
+	return Requested{ExpiresAt: approval.ExpiresAt}, a.Records.SaveApproval(ctx, s.ID, approval)
+}
+
+func (a *Signing) approvalRequest(ctx context.Context, s signing.Signing) (signing.ApprovalRequest, error) {
+	cert, err := a.certificate(ctx, s.ID, s.Certificate)
+	if err != nil {
+		return signing.ApprovalRequest{}, err
+	}
+	req := signing.ApprovalRequest{
+		ID: "kyso-" + s.ID, UserID: s.UserID, Serial: cert.Serial,
+		Retry: s.Approval.OurID != "",
+	}
+	for _, doc := range s.Documents {
+		if doc.Prepared == nil {
+			return req, problem.New(problem.Conflict, "document %d is not prepared", doc.Index+1)
+		}
+		var digest [32]byte
+		if n, err := hex.Decode(digest[:], []byte(doc.Prepared.H3)); err != nil || n != len(digest) {
+			return req, problem.New(problem.DigestMismatch, "the stored H3 of document %d is not a SHA-256", doc.Index+1)
+		}
+		req.Documents = append(req.Documents, signing.DigestToSign{DocumentID: documentID(s, doc), Digest: digest})
+	}
+	req.Description = description(s)
+	return req, nil
+}
+
+// documentID is what the phone shows for one document and what the provider names its value by. The number keeps
+// it unique when two files have the same name.
+func documentID(s signing.Signing, doc signing.Document) string {
+	if len(s.Documents) == 1 {
+		return doc.Name
+	}
+	return fmt.Sprintf("%d. %s", doc.Index+1, doc.Name)
+}
+
+// description is the line that the phone shows above the documents.
+func description(s signing.Signing) string {
+	code := signing.ShortCode(s.Documents[0].Prepared.H3)
+	if len(s.Documents) == 1 {
+		return fmt.Sprintf("Ký văn bản %s · mã %s", s.Documents[0].Name, code)
+	}
+	return fmt.Sprintf("Ký %d văn bản · mã %s", len(s.Documents), code)
+}
+
+// PollInput is one look at a request.
+type PollInput struct {
+	SigningID string `json:"signing_id"`
+	// Last makes an undecided request an expired one once its window and grace are over.
+	Last bool `json:"last,omitempty"`
+}
+
+// Polled is the provider's final answer.
+type Polled struct {
+	Outcome signing.Outcome `json:"outcome"`
+}
+
+// PollApproval asks the provider for the decision and keeps the values that come with it. While there is none it
+// fails with ErrorPending and says when to look again: retries are not in the history, so waiting costs nothing.
+// Effect: records. Key: signing and document.
+func (a *Signing) PollApproval(ctx context.Context, in PollInput) (Polled, error) {
+	polled, err := a.pollApproval(ctx, in)
+	return polled, fail(err)
+}
+
+func (a *Signing) pollApproval(ctx context.Context, in PollInput) (Polled, error) {
+	s, err := a.Records.Signing(ctx, in.SigningID)
+	if err != nil {
+		return Polled{}, err
+	}
+	if s.Approval.Outcome != "" {
+		return Polled{Outcome: s.Approval.Outcome}, nil
+	}
+	poll, err := a.poll(ctx, s)
+	if err != nil {
+		return Polled{}, err
+	}
+	now := a.Now()
+	outcome := poll.Outcome
+	switch {
+	case outcome == signing.OutcomeApproved:
+		if err := a.saveValues(ctx, s, poll, signing.UsePending); err != nil {
+			return Polled{}, err
+		}
+	case outcome == "" && in.Last && now.After(s.Approval.ExpiresAt):
+		outcome = signing.OutcomeExpired
+	case outcome == "":
+		return Polled{}, pending(pollPause(now.Sub(s.Approval.AcceptedAt)))
+	}
+	s.Approval.Outcome = outcome
+	return Polled{Outcome: outcome}, a.Records.SaveApproval(ctx, s.ID, s.Approval)
+}
+
+func (a *Signing) poll(ctx context.Context, s signing.Signing) (signing.Poll, error) {
+	signer, err := a.signer(s.Provider)
+	if err != nil {
+		return signing.Poll{}, err
+	}
+	return signer.Poll(ctx, signing.ApprovalRef{
+		OurID: s.Approval.OurID, ResponseID: s.Approval.ResponseID, TranCode: s.Approval.TranCode, UserID: s.UserID,
+	})
+}
+
+// saveValues keeps every value of an answer, or none: an approval that lacks one is not an answer yet.
+func (a *Signing) saveValues(ctx context.Context, s signing.Signing, poll signing.Poll, use signing.Use) error {
+	for _, doc := range s.Documents {
+		if len(poll.Values[documentID(s, doc)]) == 0 {
+			return problem.New(problem.ProviderUnavailable, "the provider says approved and sends no value for document %d", doc.Index+1)
+		}
+	}
+	for _, doc := range s.Documents {
+		err := a.Records.SaveValue(ctx, s.ID, signing.SignatureValue{
+			RequestID: s.Approval.OurID, Index: doc.Index, Value: poll.Values[documentID(s, doc)], ReceivedAt: a.Now(), Use: use,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pollPause says how long to wait between two looks, by the age of the request: people decide in the first minute
+// or much later.
+func pollPause(age time.Duration) time.Duration {
+	switch {
+	case age < time.Minute:
+		return 3 * time.Second
+	case age < 10*time.Minute:
+		return 5 * time.Second
+	case age < time.Hour:
+		return 15 * time.Second
+	case age < 24*time.Hour:
+		return time.Minute
+	}
+	return 5 * time.Minute
+}
+
+// CollectLate watches a request that nobody waits for any more, until its window is well over. A value that still
+// comes is recorded as late and never used. Effect: records. It ends without an error also when the provider
+// cannot be reached: there is nothing more to be done.
+func (a *Signing) CollectLate(ctx context.Context, signingID string) error {
+	return fail(a.collectLate(ctx, signingID))
+}
+
+func (a *Signing) collectLate(ctx context.Context, signingID string) error {
+	s, err := a.Records.Signing(ctx, signingID)
+	if err != nil {
+		return err
+	}
+	if s.Approval.OurID == "" {
+		return nil
+	}
+	if err := a.retireValues(ctx, s); err != nil {
+		return err
+	}
+	if s.Approval.Outcome == signing.OutcomeApproved || s.Approval.Outcome == signing.OutcomeDeclined {
+		return nil
+	}
+	poll, err := a.poll(ctx, s)
+	if err == nil && poll.Outcome == signing.OutcomeApproved {
+		return a.saveValues(ctx, s, poll, signing.UseLate)
+	}
+	over := a.Now().After(a.lateUntil(s))
+	if over || (err == nil && poll.Outcome != "") {
+		return nil
+	}
+	return pending(15 * time.Second)
+}
+
+// lateUntil is when watching for a late value ends. A request whose acceptance was never learnt has no window;
+// it is watched from its creation.
+func (a *Signing) lateUntil(s signing.Signing) time.Time {
+	if s.Approval.ExpiresAt.IsZero() {
+		return s.UpdatedAt.Add(5*time.Minute + LateWatch)
+	}
+	return s.Approval.ExpiresAt.Add(LateWatch)
+}
+
+// retireValues marks values that came in time for a signing that was given up afterwards.
+func (a *Signing) retireValues(ctx context.Context, s signing.Signing) error {
+	values, err := a.Records.Values(ctx, s.ID)
+	if err != nil {
+		return err
+	}
+	for _, v := range values {
+		if v.Use != signing.UsePending {
+			continue
+		}
+		v.Use = signing.UseLate
+		if err := a.Records.SaveValue(ctx, s.ID, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}

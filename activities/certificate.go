@@ -1,0 +1,81 @@
+package activities
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+// checkCertificate makes the check that is owed before each use of a certificate: chain, dates, key, and the
+// status of every certificate on the path as it is now. Suspension is reversible, so an earlier "good" says
+// nothing. What was found is kept with the signing (Circular 15/2025/TT-BKHCN). It returns the certificate and its
+// path to the root, both included.
+func (a *Signing) checkCertificate(ctx context.Context, s signing.Signing) (*x509.Certificate, []*x509.Certificate, error) {
+	stored, err := a.certificate(ctx, s.ID, s.Certificate)
+	if err != nil {
+		return nil, nil, err
+	}
+	cert, chain, err := parse(stored)
+	if err != nil {
+		return nil, nil, err
+	}
+	path, err := a.Trust.Check(cert, chain, a.Now())
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := 0; i+1 < len(path); i++ {
+		if err := a.checkStatus(ctx, s.ID, path[i], path[i+1]); err != nil {
+			return nil, nil, err
+		}
+	}
+	return cert, path, nil
+}
+
+// issuers returns what belongs into a signature beside the certificate: its path without the root, which every
+// verifier must have from elsewhere.
+func issuers(path []*x509.Certificate) []*x509.Certificate {
+	if len(path) < 3 {
+		return nil
+	}
+	return path[1 : len(path)-1]
+}
+
+func (a *Signing) checkStatus(ctx context.Context, signingID string, cert, issuer *x509.Certificate) error {
+	status, err := a.Revocation.Status(ctx, cert.Raw, issuer.Raw)
+	if err != nil {
+		return err
+	}
+	if err := a.saveRevocation(ctx, signingID, status); err != nil {
+		return err
+	}
+	switch status.State {
+	case signing.RevocationGood:
+		return nil
+	case signing.RevocationOnHold:
+		return problem.New(problem.CertificateRevoked, "the certificate is suspended")
+	}
+	return problem.New(problem.CertificateRevoked, "the certificate was revoked on %s", status.RevokedAt.UTC().Format("2006-01-02"))
+}
+
+func (a *Signing) saveRevocation(ctx context.Context, signingID string, status signing.Revocation) error {
+	kind, data := "ocsp", status.OCSP
+	if len(data) == 0 {
+		kind, data = "crl", status.CRL
+	}
+	if err := a.saveEvidence(ctx, signingID, kind, -1, data); err != nil {
+		return fmt.Errorf("keeping revocation data: %w", err)
+	}
+	return nil
+}
+
+func (a *Signing) saveEvidence(ctx context.Context, signingID, kind string, index int, data []byte) error {
+	sum := sha256.Sum256(data)
+	return a.Records.SaveEvidence(ctx, signingID, signing.Evidence{
+		Kind: kind, Index: index, Digest: hex.EncodeToString(sum[:]), Data: data, At: a.Now(),
+	})
+}

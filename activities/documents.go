@@ -1,0 +1,130 @@
+package activities
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"kyso/internal/pades"
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+// maxIncrement bounds what is read back as one increment: the hole of 32 KiB in hex, an appearance with a font
+// and an image, and validation data of a few hundred kilobytes fit many times.
+const maxIncrement = 32 << 20
+
+func (a *Signing) signer(provider string) (signing.RemoteSigner, error) {
+	if signer, ok := a.Signers[provider]; ok {
+		return signer, nil
+	}
+	return nil, problem.New(problem.ProviderCredentials, "the provider %s is not configured on this worker", provider)
+}
+
+func (a *Signing) source(ctx context.Context, uploadID string) (pades.Source, error) {
+	upload, err := a.Records.Upload(ctx, uploadID)
+	if err != nil {
+		return nil, err
+	}
+	return a.Open(ctx, upload)
+}
+
+// certificate returns one of the certificates that were looked up for the signing.
+func (a *Signing) certificate(ctx context.Context, signingID, fingerprint string) (signing.Certificate, error) {
+	list, err := a.Records.Certificates(ctx, signingID)
+	if err != nil {
+		return signing.Certificate{}, err
+	}
+	for _, c := range list {
+		if c.Fingerprint == fingerprint {
+			return c, nil
+		}
+	}
+	return signing.Certificate{}, problem.New(problem.CertificateMissing, "no certificate with this fingerprint was looked up")
+}
+
+// parse reads the DER of a certificate and of its issuers. An issuer that cannot be read is left out: the
+// configured intermediates may stand in for it.
+func parse(c signing.Certificate) (*x509.Certificate, []*x509.Certificate, error) {
+	cert, err := x509.ParseCertificate(c.DER)
+	if err != nil {
+		return nil, nil, problem.New(problem.CertificateInvalid, "the certificate cannot be parsed")
+	}
+	var chain []*x509.Certificate
+	for _, der := range c.Chain {
+		if issuer, err := x509.ParseCertificate(der); err == nil {
+			chain = append(chain, issuer)
+		}
+	}
+	return cert, chain, nil
+}
+
+// putIncrement stores bytes under their own digest, so that a retry that makes other bytes never overwrites
+// what a record points to.
+func (a *Signing) putIncrement(ctx context.Context, data []byte) (signing.Segment, error) {
+	sum := sha256.Sum256(data)
+	digest := hex.EncodeToString(sum[:])
+	segment := signing.Segment{Key: "increments/" + digest[:2] + "/" + digest, Length: int64(len(data)), SHA256: digest}
+	return segment, a.Blobs.Put(ctx, segment.Key, bytes.NewReader(data))
+}
+
+func (a *Signing) readIncrement(ctx context.Context, key string, length int64) ([]byte, error) {
+	if length <= 0 || length > maxIncrement {
+		return nil, problem.New(problem.DigestMismatch, "the stored increment has an impossible length")
+	}
+	r, err := a.Blobs.ReadRange(ctx, key, 0, length)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	data := make([]byte, length)
+	if _, err := io.ReadFull(r, data); err != nil {
+		return nil, fmt.Errorf("reading an increment: %w", err)
+	}
+	return data, nil
+}
+
+// stageID names a document of a signing at a level. It is derived, so that a retry finds what is already done.
+func stageID(s signing.Signing, index int, level signing.Level) string {
+	return fmt.Sprintf("%s-%d-%s", s.ID, index, strings.ToLower(string(level)))
+}
+
+// stage returns a document at a level, and false when it has not been made.
+func (a *Signing) stage(ctx context.Context, s signing.Signing, index int, level signing.Level) (signing.Upload, bool, error) {
+	upload, err := a.Records.Upload(ctx, stageID(s, index, level))
+	if problem.CodeOf(err) == problem.NotFound {
+		return upload, false, nil
+	}
+	return upload, err == nil, err
+}
+
+// saveStage stores a document at a level: the segments of base and one increment.
+func (a *Signing) saveStage(ctx context.Context, s signing.Signing, doc signing.Document, level signing.Level,
+	base signing.Upload, increment []byte, digest [32]byte, hashState []byte,
+) error {
+	upload := signing.Upload{
+		ID: stageID(s, doc.Index, level), Name: signedName(doc.Name), Size: base.Size + int64(len(increment)),
+		SHA256: hex.EncodeToString(digest[:]), HashState: hashState, CreatedAt: a.Now(),
+		Segments: append([]signing.Segment(nil), base.Segments...),
+	}
+	if len(increment) > 0 {
+		segment, err := a.putIncrement(ctx, increment)
+		if err != nil {
+			return err
+		}
+		upload.Segments = append(upload.Segments, segment)
+	}
+	return a.Records.SaveUpload(ctx, upload)
+}
+
+// signedName returns contract-signed.pdf for contract.pdf.
+func signedName(name string) string {
+	base := strings.TrimSuffix(name, path.Ext(name))
+	return strings.TrimSuffix(base, "-signed") + "-signed.pdf"
+}

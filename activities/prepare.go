@@ -1,0 +1,102 @@
+package activities
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"kyso/internal/pades"
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+// PrepareDocuments checks the certificate, then writes for each document the incremental update that will carry
+// the signature, with all digests. Effect: blobs and records. Key: signing and document; what is prepared stays
+// as it is, since somebody may have seen its short code. Errors: document, placement and certificate codes are
+// final.
+func (a *Signing) PrepareDocuments(ctx context.Context, signingID string) error {
+	return fail(a.prepareDocuments(ctx, signingID))
+}
+
+func (a *Signing) prepareDocuments(ctx context.Context, signingID string) error {
+	s, err := a.Records.Signing(ctx, signingID)
+	if err != nil {
+		return err
+	}
+	cert, _, err := a.checkCertificate(ctx, s)
+	if err != nil {
+		return err
+	}
+	at := a.Now()
+	for _, doc := range s.Documents {
+		activity.RecordHeartbeat(ctx, doc.Index)
+		if doc.Prepared != nil {
+			continue
+		}
+		if err := a.prepareDocument(ctx, s, doc, cert, at); err != nil {
+			return fmt.Errorf("document %d: %w", doc.Index+1, err)
+		}
+	}
+	return nil
+}
+
+func (a *Signing) prepareDocument(ctx context.Context, s signing.Signing, doc signing.Document, cert *x509.Certificate, at time.Time) error {
+	upload, err := a.Records.Upload(ctx, doc.UploadID)
+	if err != nil {
+		return err
+	}
+	src, err := a.Open(ctx, upload)
+	if err != nil {
+		return err
+	}
+	prepared, err := a.PDF.Prepare(ctx, src, pades.PrepareOptions{
+		Policy: a.Policy, Box: box(doc.Placement), Certificate: cert, SigningTime: at,
+		Reason: s.Reason, Location: s.Location, HashState: upload.HashState,
+	})
+	if err != nil {
+		return err
+	}
+	segment, err := a.putIncrement(ctx, prepared.Increment)
+	if err != nil {
+		return err
+	}
+	return a.Records.SavePrepared(ctx, s.ID, doc.Index, signing.Prepared{
+		H1: hex.EncodeToString(prepared.H1[:]), H2: hex.EncodeToString(prepared.H2[:]), H3: hex.EncodeToString(prepared.H3[:]),
+		ByteRange: prepared.ByteRange, SignedAttrs: prepared.SignedAttrs,
+		Increment: segment.Key, IncrementLen: segment.Length,
+		FieldName: prepared.Field, HoleOffset: prepared.HoleOffset, HoleLen: prepared.HoleLength,
+	})
+}
+
+func box(p *signing.Placement) pades.Box {
+	if p == nil {
+		return pades.Box{}
+	}
+	return pades.Box{Page: p.Page, X: p.X, Y: p.Y, Width: p.Width, Height: p.Height, Invisible: p.Invisible}
+}
+
+// restore turns the record of a preparation back into what pades made, with the increment read from the blobs.
+func (a *Signing) restore(ctx context.Context, doc signing.Document) (pades.Prepared, error) {
+	p := doc.Prepared
+	if p == nil {
+		return pades.Prepared{}, problem.New(problem.Conflict, "document %d is not prepared", doc.Index+1)
+	}
+	increment, err := a.readIncrement(ctx, p.Increment, p.IncrementLen)
+	if err != nil {
+		return pades.Prepared{}, err
+	}
+	out := pades.Prepared{
+		Increment: increment, Field: p.FieldName, ByteRange: p.ByteRange,
+		HoleOffset: p.HoleOffset, HoleLength: p.HoleLen, SignedAttrs: p.SignedAttrs,
+	}
+	for digest, text := range map[*[32]byte]string{&out.H1: p.H1, &out.H2: p.H2, &out.H3: p.H3} {
+		if n, err := hex.Decode(digest[:], []byte(text)); err != nil || n != len(digest) {
+			return pades.Prepared{}, problem.New(problem.DigestMismatch, "a stored digest of document %d is not a SHA-256", doc.Index+1)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,202 @@
+// Package activities holds every side effect that a process may ask for. Each activity is: load, decide whether it
+// is already done, call, record, return something small. What it returns stands in a history for years, so it is
+// ids, digests and states only.
+//
+// It may import the domain packages, internal/pades, internal/forms, internal/problem and the Temporal SDK.
+package activities
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"kyso/internal/pades"
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+// PDF is the PDF engine. Documents are untrusted: the implementation parses them in a process that may die.
+// Errors are the document codes of package problem, DocumentTooComplex when a limit was hit.
+type PDF interface {
+	Inspect(ctx context.Context, src pades.Source, p pades.Policy) (*pades.Report, error)
+	Prepare(ctx context.Context, src pades.Source, opt pades.PrepareOptions) (*pades.Prepared, error)
+	Needs(ctx context.Context, src pades.Source, extra []*x509.Certificate) ([]pades.Need, error)
+	Extend(ctx context.Context, src pades.Source, ev pades.Evidence, hashState []byte) (*pades.Extended, error)
+	Verify(ctx context.Context, src pades.Source, opt pades.VerifyOptions) (*pades.Verification, error)
+}
+
+// Signing holds what the activities of a signing need. Every exported method is an activity.
+type Signing struct {
+	Records    signing.Records
+	Blobs      signing.Blobs
+	Signers    map[string]signing.RemoteSigner // by provider name
+	TSA        signing.TimestampAuthority
+	Revocation signing.RevocationSource
+	PDF        PDF
+	Trust      signing.Trust
+	Policy     pades.Policy
+	// Open gives a stored document as a source that is read by range.
+	Open func(ctx context.Context, u signing.Upload) (pades.Source, error)
+	Now  func() time.Time
+}
+
+// InspectDocuments looks at every document before anybody is asked for anything. Effect: none.
+// Errors: the document codes; they are final.
+func (a *Signing) InspectDocuments(ctx context.Context, signingID string) error {
+	return fail(a.inspectDocuments(ctx, signingID))
+}
+
+func (a *Signing) inspectDocuments(ctx context.Context, signingID string) error {
+	s, err := a.Records.Signing(ctx, signingID)
+	if err != nil {
+		return err
+	}
+	for _, doc := range s.Documents {
+		activity.RecordHeartbeat(ctx, doc.Index)
+		src, err := a.source(ctx, doc.UploadID)
+		if err != nil {
+			return err
+		}
+		if _, err := a.PDF.Inspect(ctx, src, a.Policy); err != nil {
+			return fmt.Errorf("document %d: %w", doc.Index+1, err)
+		}
+	}
+	return nil
+}
+
+// Found is what FindCertificates found.
+type Found struct {
+	Fingerprint string `json:"fingerprint,omitempty"` // the certificate to use; empty when the user has to choose
+	Usable      int    `json:"usable"`
+}
+
+// FindCertificates looks the user's certificates up and chooses when there is no choice. Effect: the list is
+// stored. Key: the signing. Errors: CertificateMissing, CertificateExpired, CertificateInvalid are final.
+func (a *Signing) FindCertificates(ctx context.Context, signingID string) (Found, error) {
+	found, err := a.findCertificates(ctx, signingID)
+	return found, fail(err)
+}
+
+func (a *Signing) findCertificates(ctx context.Context, signingID string) (Found, error) {
+	s, err := a.Records.Signing(ctx, signingID)
+	if err != nil {
+		return Found{}, err
+	}
+	if s.Certificate != "" {
+		return Found{Fingerprint: s.Certificate, Usable: 1}, nil
+	}
+	signer, err := a.signer(s.Provider)
+	if err != nil {
+		return Found{}, err
+	}
+	list, err := signer.Certificates(ctx, "kyso-"+s.ID+"-cert", s.UserID, s.Serial)
+	if err != nil {
+		return Found{}, err
+	}
+	if err := a.Records.SaveCertificates(ctx, s.ID, list); err != nil {
+		return Found{}, err
+	}
+	usable, err := a.usable(list, s.Serial)
+	if err != nil {
+		return Found{}, err
+	}
+	if len(usable) > 1 {
+		return Found{Usable: len(usable)}, nil
+	}
+	return Found{Fingerprint: usable[0], Usable: 1}, a.Records.ChooseCertificate(ctx, s.ID, usable[0])
+}
+
+// usable returns the fingerprints of the certificates that may sign. When none may, the error says what is wrong
+// with the first, which is the one that a person with one certificate asks about.
+func (a *Signing) usable(list []signing.Certificate, serial string) ([]string, error) {
+	var usable []string
+	var first error
+	for _, c := range list {
+		if serial != "" && c.Serial != serial {
+			continue
+		}
+		err := a.checkDates(c)
+		if err == nil {
+			usable = append(usable, c.Fingerprint)
+		} else if first == nil {
+			first = err
+		}
+	}
+	if len(usable) > 0 {
+		return usable, nil
+	}
+	if first != nil {
+		return nil, first
+	}
+	return nil, problem.New(problem.CertificateMissing, "the provider holds no such certificate for the user")
+}
+
+func (a *Signing) checkDates(c signing.Certificate) error {
+	cert, chain, err := parse(c)
+	if err != nil {
+		return err
+	}
+	_, err = a.Trust.Check(cert, chain, a.Now())
+	return err
+}
+
+// RecordTransition writes one transition. Key: signing and seq.
+func (a *Signing) RecordTransition(ctx context.Context, in TransitionInput) error {
+	return fail(a.Records.Move(ctx, in.SigningID, in.Transition))
+}
+
+// TransitionInput is one transition to write.
+type TransitionInput struct {
+	SigningID  string             `json:"signing_id"`
+	Transition signing.Transition `json:"transition"`
+}
+
+// RecordChoice writes the certificate that the user chose, after checking that it is one of theirs and may sign.
+// Key: the signing. Errors: CertificateMissing and the certificate codes are final.
+func (a *Signing) RecordChoice(ctx context.Context, in ChoiceInput) error {
+	return fail(a.recordChoice(ctx, in))
+}
+
+// ChoiceInput is the choice of a certificate.
+type ChoiceInput struct {
+	SigningID   string `json:"signing_id"`
+	Fingerprint string `json:"fingerprint"`
+}
+
+func (a *Signing) recordChoice(ctx context.Context, in ChoiceInput) error {
+	chosen, err := a.certificate(ctx, in.SigningID, in.Fingerprint)
+	if err != nil {
+		return err
+	}
+	if err := a.checkDates(chosen); err != nil {
+		return err
+	}
+	return a.Records.ChooseCertificate(ctx, in.SigningID, in.Fingerprint)
+}
+
+// RecordPlacements writes where the boxes stand. Key: signing and document.
+func (a *Signing) RecordPlacements(ctx context.Context, in PlacementsInput) error {
+	for i, p := range in.Placements {
+		if err := a.Records.SavePlacement(ctx, in.SigningID, i, p); err != nil {
+			return fail(err)
+		}
+	}
+	return nil
+}
+
+// PlacementsInput holds one placement for each document, in order.
+type PlacementsInput struct {
+	SigningID  string              `json:"signing_id"`
+	Placements []signing.Placement `json:"placements"`
+}
+
+// RecordIncident writes an incident, opened or closed. Key: the incident id.
+func (a *Signing) RecordIncident(ctx context.Context, in signing.Incident) error {
+	if in.ClosedAt.IsZero() {
+		return fail(a.Records.OpenIncident(ctx, in))
+	}
+	return fail(a.Records.CloseIncident(ctx, in))
+}

@@ -1,0 +1,221 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"kyso/activities"
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+// errGivenUp is what a step returns when an operator's repair gave the process up.
+var errGivenUp = errors.New("given up by a repair")
+
+// incidents gives a process one way to run a step that may fail: call it; when it fails for good or runs past its
+// patience, mark the process in the search attributes, record the incident, and wait for a repair. Retry runs
+// the step again from its beginning, which every activity allows.
+type incidents struct {
+	processID string
+	episodes  int        // how often the process was parked
+	open      *Attention // the incident that waits or is being retried
+	waiting   bool       // parked now, a repair is welcome
+	repair    *Repair
+	settled   int    // counts retries that ended
+	outcome   string // of the last of them
+}
+
+// run runs one step. final says which problem codes end the process instead of parking it.
+func (i *incidents) run(ctx workflow.Context, step, provider string, final func(problem.Code) bool, do func(workflow.Context) error) error {
+	for attempt := 1; ; attempt++ {
+		err := do(ctx)
+		if err == nil {
+			return i.close(ctx, RepairRecovered)
+		}
+		if ctx.Err() != nil || final(codeOf(err)) {
+			return errors.Join(err, i.close(ctx, RepairFailedAgain))
+		}
+		if err := i.park(ctx, step, provider, attempt, err); err != nil {
+			return err
+		}
+		if i.repair.Action == RepairCancel {
+			return errors.Join(errGivenUp, i.close(ctx, RepairRecovered))
+		}
+	}
+}
+
+// park makes the failure visible and waits for a repair.
+func (i *incidents) park(ctx workflow.Context, step, provider string, attempt int, cause error) error {
+	fresh := i.open == nil
+	if fresh {
+		i.episodes++
+		i.open = &Attention{
+			IncidentID: fmt.Sprintf("%s-%d", i.processID, i.episodes), Since: workflow.Now(ctx),
+			Actions: []string{RepairRetry, RepairCancel},
+		}
+	}
+	i.open.Step, i.open.Provider, i.open.Attempts = step, provider, attempt
+	i.open.Reason, i.open.Message = string(codeOf(cause)), messageOf(cause)
+	if err := i.mark(ctx, true); err != nil {
+		return err
+	}
+	workflow.SetCurrentDetails(ctx, i.details(ctx))
+	if err := i.write(ctx, signing.Incident{}); err != nil {
+		return err
+	}
+	i.settle(RepairFailedAgain)
+	i.repair, i.waiting = nil, true
+	err := workflow.Await(ctx, func() bool { return i.repair != nil })
+	i.waiting = false
+	if err != nil {
+		return errors.Join(err, i.close(ctx, RepairFailedAgain))
+	}
+	return nil
+}
+
+// close takes the marks away and records who ended the incident, if there is one. It works on a cancelled
+// process too.
+func (i *incidents) close(ctx workflow.Context, outcome string) error {
+	if i.open == nil {
+		return nil
+	}
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	closed := signing.Incident{ClosedAt: workflow.Now(ctx), Action: RepairCancel}
+	if i.repair != nil {
+		closed.Action, closed.Actor, closed.Note = i.repair.Action, i.repair.Actor, i.repair.Reason
+	}
+	err := errors.Join(i.mark(ctx, false), i.write(ctx, closed))
+	i.open, i.repair = nil, nil
+	i.settle(outcome)
+	return err
+}
+
+func (i *incidents) settle(outcome string) {
+	i.settled++
+	i.outcome = outcome
+}
+
+// write records the open incident; end carries what is known of its end.
+func (i *incidents) write(ctx workflow.Context, end signing.Incident) error {
+	end.ID, end.SigningID = i.open.IncidentID, i.processID
+	end.Attention = signing.Attention{
+		Step: i.open.Step, Reason: i.open.Reason, Message: i.open.Message, Provider: i.open.Provider,
+		Since: i.open.Since, Attempts: i.open.Attempts,
+	}
+	return workflow.ExecuteLocalActivity(record(ctx), signingActivities.RecordIncident, end).Get(ctx, nil)
+}
+
+func (i *incidents) mark(ctx workflow.Context, attention bool) error {
+	updates := []temporal.SearchAttributeUpdate{AttributeAttention.ValueSet(attention), AttributeStep.ValueSet(i.open.Step)}
+	if attention {
+		updates = append(updates, AttributeReason.ValueSet(i.open.Reason), AttributeDeadline.ValueUnset())
+	} else {
+		updates = append(updates, AttributeReason.ValueUnset())
+	}
+	return workflow.UpsertTypedSearchAttributes(ctx, updates...)
+}
+
+// details is what an operator reads first in the Temporal UI.
+func (i *incidents) details(ctx workflow.Context) string {
+	info := workflow.GetInfo(ctx)
+	return fmt.Sprintf("### Waiting for a repair\n\n"+
+		"**Step** `%s` · **reason** `%s` · **party** %s · **since** %s · **runs of the step** %d\n\n%s\n\n"+
+		"Runbook: `docs/operations.md#%s`\n\n"+
+		"```\nstarter signing repair %s --action retry --reason \"…\"\nstarter signing repair %s --action cancel --reason \"…\"\n```\n\n"+
+		"Many at once: `temporal workflow signal --name %s --query '…' --input '{\"action\":\"retry\",\"actor\":\"…\",\"reason\":\"…\"}'` (workflow type %s).",
+		i.open.Step, i.open.Reason, party(i.open.Provider), i.open.Since.UTC().Format(time.RFC3339), i.open.Attempts,
+		i.open.Message, i.open.Reason, i.processID, i.processID, SignalRepair, info.WorkflowType.Name)
+}
+
+func party(provider string) string {
+	if provider == "" {
+		return "kyso"
+	}
+	return provider
+}
+
+// checkRepair is the validator of the update: what it rejects leaves nothing in the history.
+func (i *incidents) checkRepair(in Repair) error {
+	switch {
+	case !i.waiting:
+		return refuse(problem.Conflict, "the process is not waiting for a repair")
+	case !slices.Contains(i.open.Actions, in.Action):
+		return refuse(problem.Invalid, "action %q is not one of %v", in.Action, i.open.Actions)
+	case in.Actor == "" || in.Reason == "":
+		return refuse(problem.Invalid, "a repair names its actor and its reason")
+	}
+	return nil
+}
+
+// accept takes a repair and waits for what becomes of it.
+func (i *incidents) accept(ctx workflow.Context, in Repair) (string, error) {
+	if i.repair == nil {
+		i.repair = &in
+	}
+	before := i.settled
+	ok, err := workflow.AwaitWithTimeout(ctx, RepairWait, func() bool { return i.settled > before })
+	if err != nil {
+		return "", err
+	}
+	if !ok {
+		return RepairStillWaiting, nil
+	}
+	return i.outcome, nil
+}
+
+// receiveSignals is the signal twin of the repair update, for Temporal's batch operations. A signal that does not
+// fit is ignored with a log line: there is nobody to answer.
+func (i *incidents) receiveSignals(ctx workflow.Context) {
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		signals := workflow.GetSignalChannel(ctx, SignalRepair)
+		for {
+			var in Repair
+			if !signals.Receive(ctx, &in) {
+				return
+			}
+			if err := i.checkRepair(in); err != nil {
+				workflow.GetLogger(ctx).Warn("Repair signal ignored", "reason", err.Error())
+				continue
+			}
+			i.repair = &in
+		}
+	})
+}
+
+// codeOf returns the problem code of an activity's failure. A time-out of the engine is the outside party's.
+func codeOf(err error) problem.Code {
+	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		code := problem.Code(app.Type())
+		if code.Kind() == problem.KindInternal {
+			return problem.Internal
+		}
+		return code
+	}
+	if _, ok := errors.AsType[*temporal.TimeoutError](err); ok {
+		return problem.ProviderUnavailable
+	}
+	return problem.CodeOf(err)
+}
+
+func messageOf(err error) string {
+	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		return app.Message()
+	}
+	if _, ok := errors.AsType[*temporal.TimeoutError](err); ok {
+		return "the step did not end in its time"
+	}
+	return "see the last failure of the activity"
+}
+
+// refuse is the answer of a validator: a typed error that is not retried.
+func refuse(code problem.Code, format string, args ...any) error {
+	return temporal.NewNonRetryableApplicationError(fmt.Sprintf(format, args...), string(code), nil)
+}
+
+// signingActivities names the activities of a signing for method references; it is never called.
+var signingActivities *activities.Signing

@@ -1,0 +1,340 @@
+package workflows_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+	_ "modernc.org/sqlite"
+
+	"kyso/activities"
+	"kyso/internal/blob"
+	"kyso/internal/pades"
+	"kyso/internal/pdfchild"
+	"kyso/internal/provider"
+	"kyso/internal/sandbox"
+	"kyso/internal/seal"
+	"kyso/internal/signing"
+	"kyso/internal/store"
+	"kyso/workflows"
+)
+
+// A journey is one signing through real parts: the real workflow and activities, the real HTTP clients, the
+// sandbox's real keys and certificates, SQLite, files, and the PDF engine in its child process. Only Temporal is
+// its test environment, which skips the time that nobody works in: four days of waiting take a second.
+
+func TestMain(m *testing.M) {
+	pdfchild.Main()
+	os.Exit(m.Run())
+}
+
+const (
+	user  = "ICA.079095012345"
+	start = "2026-11-20T03:00:00Z"
+)
+
+// faultRate is the share of calls to outside parties that fail in every journey.
+const faultRate = 0.05
+
+type journey struct {
+	*testing.T
+	env   *testsuite.TestWorkflowEnvironment
+	world *sandbox.World
+	store *store.Store
+	acts  *activities.Signing
+	blobs *blob.Blobs
+	id    string
+	in    workflows.SigningInput
+}
+
+// newJourney makes a world in which everybody behaves, apart from the faults that every client must live with.
+func newJourney(t *testing.T) *journey {
+	t.Helper()
+	j := &journey{T: t, id: "018f5c00-0000-7000-8000-000000000001"}
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	j.env = suite.NewTestWorkflowEnvironment()
+	j.env.SetTestTimeout(3 * time.Minute)
+	at, err := time.Parse(time.RFC3339, start)
+	j.must(err)
+	j.env.SetStartTime(at)
+	j.openWorld()
+	j.openStore()
+	j.wire()
+	workflows.Register(j.env)
+	activities.Register(j.env, j.acts)
+	return j
+}
+
+func (j *journey) must(err error) {
+	j.Helper()
+	if err != nil {
+		j.Fatal(err)
+	}
+}
+
+func (j *journey) openWorld() {
+	var err error
+	j.world, err = sandbox.New(sandbox.Options{Clock: j.env.Now, Seed: 7})
+	j.must(err)
+	j.Cleanup(func() { j.world.Close() })
+	parties := httptest.NewServer(j.world.Parties())
+	j.Cleanup(parties.Close)
+	j.must(j.world.SetBaseURL(parties.URL))
+	j.must(j.world.SetSettings(sandbox.Settings{FaultRate: faultRate}))
+	roots, err := j.world.Roots()
+	j.must(err)
+	intermediates, err := j.world.Intermediates()
+	j.must(err)
+	intrust := provider.IntrustCA()
+	j.acts = &activities.Signing{
+		Signers: map[string]signing.RemoteSigner{
+			"intrustca": &provider.RSSP769{Name: "intrustca", BaseURL: parties.URL, SPID: sandbox.DefaultSPID,
+				SPPassword: sandbox.DefaultSPPassword, Profile: intrust, Timeout: 2 * time.Second, Clock: j.env.Now},
+			"vnpt": &provider.RSSP769{Name: "vnpt", BaseURL: parties.URL + "/sca/sp769", SPID: sandbox.DefaultSPID,
+				SPPassword: sandbox.DefaultSPPassword, Profile: provider.VNPT(), Timeout: 2 * time.Second, Clock: j.env.Now},
+		},
+		TSA:        &provider.TSA{URLs: []string{parties.URL + "/tsa"}, Clock: j.env.Now},
+		Revocation: &provider.Revocation{AllowPrivate: true, Clock: j.env.Now},
+		Trust:      signing.Trust{Roots: roots, Intermediates: intermediates},
+		Now:        j.env.Now,
+	}
+}
+
+func (j *journey) openStore() {
+	ctx, dir := context.Background(), j.TempDir()
+	key, err := seal.ReadOrCreateMasterKey(filepath.Join(dir, "master.key"))
+	j.must(err)
+	j.store, err = store.Open(ctx, "sqlite:"+filepath.Join(dir, "kyso.db"), key)
+	j.must(err)
+	j.Cleanup(func() { j.store.Close() })
+	j.must(j.store.Migrate(ctx))
+	j.blobs, err = blob.Open(ctx, "file://"+filepath.Join(dir, "blobs"))
+	j.must(err)
+	j.Cleanup(func() { j.blobs.Close() })
+}
+
+func (j *journey) wire() {
+	j.acts.Records, j.acts.Blobs = j.store, j.blobs
+	j.acts.PDF = &pdfchild.Runner{}
+	j.acts.Open = func(ctx context.Context, u signing.Upload) (pades.Source, error) {
+		return blob.NewSegmentReader(ctx, j.blobs, u.Segments)
+	}
+}
+
+// request stores a signing of the given files, as the API would.
+func (j *journey) request(s signing.Signing, files ...[]byte) {
+	j.Helper()
+	ctx := context.Background()
+	s.ID, s.Status, s.CreatedAt, s.UpdatedAt = j.id, signing.StatusCreated, j.env.Now(), j.env.Now()
+	if s.UserID == "" {
+		s.UserID = user
+	}
+	if s.Provider == "" {
+		s.Provider = "intrustca"
+	}
+	if s.Level == "" {
+		s.Level = signing.LevelT
+	}
+	placed := true
+	for i, file := range files {
+		upload, err := blob.Upload(ctx, j.blobs, fmt.Sprintf("hợp đồng %d.pdf", i+1), bytes.NewReader(file), 1<<30)
+		j.must(err)
+		j.must(j.store.SaveUpload(ctx, upload))
+		doc := signing.Document{Index: i, UploadID: upload.ID, Name: upload.Name, Size: upload.Size, SHA256: upload.SHA256}
+		if len(s.Documents) > i {
+			doc.Placement = s.Documents[i].Placement
+		} else {
+			doc.Placement = &signing.Placement{}
+		}
+		placed = placed && doc.Placement != nil
+		s.Documents = append(s.Documents[:i:i], doc)
+	}
+	j.must(j.store.CreateSigning(ctx, s))
+	j.in = workflows.SigningInput{SigningID: s.ID, Provider: s.Provider, Level: s.Level, Documents: len(files), Placed: placed}
+}
+
+// at does something in the outside world after a time that nobody waits for.
+func (j *journey) at(after time.Duration, do func()) { j.env.RegisterDelayedCallback(do, after) }
+
+func (j *journey) approve(userID string) func() {
+	return func() {
+		if n, err := j.world.Approve(userID); err != nil || n == 0 {
+			j.Errorf("approve: %d requests, %v", n, err)
+		}
+	}
+}
+
+// update sends an update and reports what became of it to done, which may be nil.
+func (j *journey) update(name string, arg any, done func(result any, err error)) func() {
+	return func() {
+		j.env.UpdateWorkflow(name, fmt.Sprintf("%s-%d", name, time.Now().UnixNano()), &outcome{t: j.T, name: name, done: done}, arg)
+	}
+}
+
+type outcome struct {
+	t    *testing.T
+	name string
+	done func(any, error)
+}
+
+func (o *outcome) Accept() {}
+func (o *outcome) Reject(err error) {
+	o.Complete(nil, err)
+}
+
+func (o *outcome) Complete(result any, err error) {
+	if o.done != nil {
+		o.done(result, err)
+	} else if err != nil {
+		o.t.Errorf("update %s: %v", o.name, err)
+	}
+}
+
+// run runs the process to its end and checks what must hold after every journey.
+func (j *journey) run(want signing.Status) signing.Signing {
+	j.Helper()
+	j.env.ExecuteWorkflow(workflows.Signing, j.in)
+	if !j.env.IsWorkflowCompleted() {
+		j.Fatal("the process did not end")
+	}
+	var result workflows.SigningResult
+	if err := j.env.GetWorkflowResult(&result); err != nil {
+		j.Fatalf("the process failed: %v", err)
+	}
+	s, err := j.store.Signing(context.Background(), j.id)
+	j.must(err)
+	if result.Status != want || s.Status != want {
+		j.Fatalf("ended %s (store: %s, reason %s), want %s", result.Status, s.Status, result.Reason, want)
+	}
+	j.checkInvariants(s)
+	return s
+}
+
+// checkInvariants holds the store against the ledger of the outside world.
+func (j *journey) checkInvariants(s signing.Signing) {
+	j.Helper()
+	if n := j.world.CountEffects(sandbox.EffectPush, ""); n > 1 {
+		j.Errorf("the phone was asked %d times", n)
+	}
+	stamps := j.world.CountEffects(sandbox.EffectTimestamp, "")
+	if s.Status == signing.StatusSigned && s.Level.AtLeast(signing.LevelT) && stamps != len(s.Documents) {
+		j.Errorf("%d time-stamps for %d documents", stamps, len(s.Documents))
+	}
+	j.checkTransitions(s)
+	j.checkValues(s)
+	for _, doc := range s.Documents {
+		if (doc.SignedID != "") != (s.Status == signing.StatusSigned) {
+			j.Errorf("document %d: signed id %q in a signing that is %s", doc.Index, doc.SignedID, s.Status)
+		}
+	}
+	if open, err := j.store.Incidents(context.Background(), false); err != nil || len(open) > 0 {
+		j.Errorf("open incidents after the end: %v, %v", open, err)
+	}
+}
+
+func (j *journey) checkTransitions(s signing.Signing) {
+	j.Helper()
+	list, err := j.store.Transitions(context.Background(), s.ID, 0)
+	j.must(err)
+	status := signing.StatusCreated
+	for i, tr := range list {
+		if tr.Seq != i+1 {
+			j.Errorf("transition %d has seq %d", i+1, tr.Seq)
+		}
+		if err := status.Check(tr.Status); err != nil {
+			j.Error(err)
+		}
+		status = tr.Status
+	}
+}
+
+// checkValues: one value, one use; embedded exactly when signed.
+func (j *journey) checkValues(s signing.Signing) {
+	j.Helper()
+	values, err := j.store.Values(context.Background(), s.ID)
+	j.must(err)
+	embedded := 0
+	for _, v := range values {
+		switch v.Use {
+		case signing.UseEmbedded:
+			embedded++
+		case signing.UsePending:
+			j.Errorf("the value of document %d is still pending", v.Index)
+		}
+	}
+	want := 0
+	if s.Status == signing.StatusSigned {
+		want = len(s.Documents)
+	}
+	if embedded != want {
+		j.Errorf("%d values embedded, want %d", embedded, want)
+	}
+}
+
+// status asks the running process.
+func (j *journey) status() workflows.SigningStatus {
+	j.Helper()
+	value, err := j.env.QueryWorkflow(workflows.QueryStatus)
+	j.must(err)
+	var status workflows.SigningStatus
+	j.must(value.Get(&status))
+	return status
+}
+
+// parked checks that the process is parked for a reason.
+func (j *journey) parked(step, reason string) {
+	j.Helper()
+	s := j.status()
+	if s.Attention == nil || s.Attention.Step != step || s.Attention.Reason != reason {
+		j.Errorf("attention is %+v, want step %s, reason %s", s.Attention, step, reason)
+	}
+}
+
+// verify checks a delivered file as a relying party without our store would.
+func (j *journey) verify(s signing.Signing) []*pades.Verification {
+	j.Helper()
+	var all []*pades.Verification
+	for _, doc := range s.Documents {
+		upload, err := j.store.Upload(context.Background(), doc.SignedID)
+		j.must(err)
+		src, err := j.acts.Open(context.Background(), upload)
+		j.must(err)
+		result, err := pades.Verify(src, pades.VerifyOptions{Roots: j.acts.Trust.Roots, Now: j.env.Now()})
+		j.must(err)
+		all = append(all, result)
+	}
+	return all
+}
+
+// page is a small PDF with one line of text.
+func page(text string) []byte {
+	var b bytes.Buffer
+	var offsets []int
+	object := func(body string) {
+		offsets = append(offsets, b.Len())
+		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", len(offsets), body)
+	}
+	b.WriteString("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
+	object("<</Type/Catalog/Pages 2 0 R>>")
+	object("<</Type/Pages/Kids[3 0 R]/Count 1/MediaBox[0 0 595 842]>>")
+	object("<</Type/Page/Parent 2 0 R/Resources<</Font<</F 5 0 R>>>>/Contents 4 0 R>>")
+	content := "BT /F 18 Tf 72 760 Td (" + text + ") Tj ET"
+	object(fmt.Sprintf("<</Length %d>>\nstream\n%s\nendstream", len(content), content))
+	object("<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>")
+	xref := b.Len()
+	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(offsets)+1)
+	for _, offset := range offsets {
+		fmt.Fprintf(&b, "%010d 00000 n \n", offset)
+	}
+	fmt.Fprintf(&b, "trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", len(offsets)+1, xref)
+	return b.Bytes()
+}
