@@ -1,0 +1,167 @@
+package pades
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"kyso/internal/pades/pdf"
+)
+
+// The look of a visible signature, in points.
+const (
+	padding     = 4.0
+	borderWidth = 0.75
+	baseLine    = 0.95 // from the top of a line down, in em: room for a circumflex with a tone
+)
+
+// vietnamTime is the zone that signing times are shown in. Viet Nam has had no daylight saving since 1975.
+var vietnamTime = time.FixedZone("+07", 7*60*60)
+
+// addAppearance writes the appearance of a signature as a form XObject with all that it needs (12.5.5, 8.10). Its
+// own space is the box as a reader sees it; the matrix turns it on a rotated page.
+func addAppearance(u *pdf.Update, g geometry, width, height float64, opt PrepareOptions) (pdf.Ref, error) {
+	t := &typesetter{}
+	resources := pdf.NewDict()
+	content := appendBorder(make([]byte, 0, 4096), width, height)
+	left := padding
+	if len(opt.Image) > 0 {
+		picture, err := addImage(u, opt.Image)
+		if err != nil {
+			return pdf.Ref{}, fmt.Errorf("embedding the image: %w", err)
+		}
+		area := rect{padding, padding, min(padding+width/3, padding+height-2*padding), height - padding}
+		content = appendImage(content, area, picture)
+		resources.Set("XObject", pdf.NewDict("Im0", picture.ref))
+		left = area.x1 + padding
+	}
+	content, err := appendText(content, t, rect{left, padding, width - padding, height - padding}, opt)
+	if err != nil {
+		return pdf.Ref{}, err
+	}
+	fonts, err := t.embed(u)
+	if err != nil {
+		return pdf.Ref{}, err
+	}
+	resources.Set("Font", fonts)
+	form := pdf.NewDict("Type", pdf.Name("XObject"), "Subtype", pdf.Name("Form"),
+		"BBox", pdf.Array{int64(0), int64(0), round(width), round(height)}, "Resources", resources)
+	if m := g.matrix(width, height); m != nil {
+		form.Set("Matrix", m)
+	}
+	return u.AddStream(form, content), nil
+}
+
+// appendBorder draws a thin frame. The ground stays clear: a signature must not hide what it signs.
+func appendBorder(out []byte, width, height float64) []byte {
+	const inset = borderWidth / 2
+	out = append(out, "q 0.16 0.38 0.60 RG "...)
+	out = appendNumbers(out, borderWidth)
+	out = append(out, "w "...)
+	out = appendNumbers(out, inset, inset, width-2*inset, height-2*inset)
+	return append(out, "re S Q\n"...)
+}
+
+// appendImage draws the picture as large as the area allows, in its middle.
+func appendImage(out []byte, area rect, p picture) []byte {
+	scale := min(area.width()/float64(p.width), area.height()/float64(p.height))
+	w, h := float64(p.width)*scale, float64(p.height)*scale
+	out = append(out, "q "...)
+	out = appendNumbers(out, w, 0, 0, h, area.x0+(area.width()-w)/2, area.y0+(area.height()-h)/2)
+	return append(out, "cm /Im0 Do Q\n"...)
+}
+
+// paragraphs returns the text in the usual Vietnamese form.
+func paragraphs(t *typesetter, opt PrepareOptions) ([][]glyph, error) {
+	items := []struct{ label, value string }{
+		{"Ký bởi:", opt.SignerName},
+		{"Ngày ký:", opt.SigningTime.In(vietnamTime).Format("02/01/2006 15:04:05 -07:00")},
+		{"Lý do:", opt.Reason},
+		{"Nơi ký:", opt.Location},
+	}
+	out := make([][]glyph, 0, len(items))
+	for i, item := range items {
+		if i >= 2 && cleanText(item.value) == "" {
+			continue
+		}
+		glyphs, err := t.glyphs(item.label + " " + item.value)
+		if err != nil {
+			return nil, err
+		}
+		for k := range min(utf8.RuneCountInString(item.label), len(glyphs)) {
+			glyphs[k].grey = true
+		}
+		out = append(out, glyphs)
+	}
+	return out, nil
+}
+
+// appendText sets the paragraphs into the area, in the middle of its height.
+func appendText(out []byte, t *typesetter, area rect, opt PrepareOptions) ([]byte, error) {
+	text, err := paragraphs(t, opt)
+	if err != nil {
+		return nil, err
+	}
+	ellipsis, err := t.glyph('…')
+	if err != nil {
+		return nil, err
+	}
+	lines, size := fit(text, ellipsis, area.width(), area.height())
+	for _, line := range lines {
+		t.use(line)
+	}
+	block := float64(len(lines)) * leading * size
+	y := area.y1 - (area.height()-block)/2 - baseLine*size
+	out = append(out, "BT\n"...)
+	for i, line := range lines {
+		if i == 0 {
+			out = appendNumbers(out, area.x0, y)
+		} else {
+			out = appendNumbers(out, 0, -leading*size)
+		}
+		out = append(out, "Td\n"...)
+		out = t.appendLine(out, line, size, i == 0)
+	}
+	return append(out, "ET\n"...), nil
+}
+
+// appendLine shows one line, changing font and colour where they change. first is true at the start of a text
+// object, where neither has been set.
+func (t *typesetter) appendLine(out []byte, line []glyph, size float64, first bool) []byte {
+	for start := 0; start < len(line); {
+		g := line[start]
+		end := start + 1
+		for end < len(line) && line[end].face == g.face && line[end].grey == g.grey {
+			end++
+		}
+		if first || start == 0 || line[start-1].face != g.face {
+			out = append(append(append(out, '/'), fontName(g.face)...), ' ')
+			out = append(appendNumbers(out, size), "Tf "...)
+		}
+		if first || start == 0 || line[start-1].grey != g.grey {
+			if g.grey {
+				out = append(out, "0.4 g "...)
+			} else {
+				out = append(out, "0.07 0.12 0.2 rg "...)
+			}
+		}
+		out = append(out, '<')
+		for _, g := range line[start:end] {
+			out = appendCode(out, int(t.used[g.face].number[g.id]))
+		}
+		out = append(out, "> Tj\n"...)
+		start, first = end, false
+	}
+	return out
+}
+
+// appendNumbers writes numbers, each followed by a space, to a thousandth of a point.
+func appendNumbers(out []byte, values ...float64) []byte {
+	for _, v := range values {
+		out = strconv.AppendFloat(out, math.Round(v*1000)/1000, 'f', -1, 64)
+		out = append(out, ' ')
+	}
+	return out
+}

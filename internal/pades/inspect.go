@@ -1,0 +1,133 @@
+package pades
+
+import (
+	"fmt"
+
+	"kyso/internal/pades/pdf"
+	"kyso/internal/problem"
+)
+
+// withDefaults fills in the bounds.
+func (p Policy) withDefaults() Policy {
+	if p.MaxSize <= 0 {
+		p.MaxSize = 256 << 20
+	}
+	if p.MaxPages <= 0 {
+		p.MaxPages = 20000
+	}
+	return p
+}
+
+// open applies the checks that every phase repeats: size, structure, encryption.
+func open(src Source, policy Policy) (*pdf.File, error) {
+	policy = policy.withDefaults()
+	if src.Size() > policy.MaxSize {
+		return nil, problem.New(problem.TooLarge, "the file has more than %d bytes", policy.MaxSize)
+	}
+	f, err := pdf.Open(src, src.Size(), pdf.Limits{Pages: policy.MaxPages})
+	if err != nil {
+		return nil, fmt.Errorf("opening the file: %w", err)
+	}
+	if f.Encrypted() {
+		return nil, problem.New(problem.DocumentEncrypted, "the file is encrypted")
+	}
+	count, err := f.PageCount()
+	if err != nil {
+		return nil, fmt.Errorf("counting the pages: %w", err)
+	}
+	if count > policy.MaxPages {
+		return nil, problem.New(problem.TooLarge, "the file has more than %d pages", policy.MaxPages)
+	}
+	return f, nil
+}
+
+// Inspect decides whether the file may be signed and reports what is on it. A refusal is a problem: one of
+// DocumentBroken, DocumentEncrypted, DocumentXFA, DocumentLocked, DocumentActive, DocumentTooComplex, TooLarge.
+// It reads untrusted bytes: run it where it may be killed.
+func Inspect(src Source, policy Policy) (*Report, error) {
+	f, err := open(src, policy)
+	if err != nil {
+		return nil, err
+	}
+	fm, err := readForm(f)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := fm.freeName(); err != nil {
+		return nil, err
+	}
+	report := &Report{Version: f.Version(), Signatures: fm.signed(), DocMDP: fm.docMDP}
+	active := &activity{file: f}
+	if err := active.document(fm); err != nil {
+		return nil, fmt.Errorf("looking for active content: %w", err)
+	}
+	if err := report.pages(f, active); err != nil {
+		return nil, fmt.Errorf("reading the pages: %w", err)
+	}
+	if policy.RefuseActiveContent && len(active.found) > 0 {
+		return nil, problem.New(problem.DocumentActive, "the file has active content: %s", active.found[0])
+	}
+	report.ActiveContent = active.found
+	return report, report.warn(f)
+}
+
+// pages walks the page tree: count, sizes of the first and the last page, actions on the way.
+func (r *Report) pages(f *pdf.File, active *activity) error {
+	var last *pdf.Page
+	err := f.WalkPages(func(p *pdf.Page) (bool, error) {
+		r.Pages = p.Number
+		if p.Number == 1 {
+			size, err := pageSize(f, p)
+			if err != nil {
+				return false, err
+			}
+			r.FirstPage = size
+		}
+		last = p
+		return true, active.page(p)
+	})
+	if err != nil {
+		return err
+	}
+	if last == nil {
+		return problem.New(problem.DocumentBroken, "the file has no pages")
+	}
+	r.LastPage, err = pageSize(f, last)
+	return err
+}
+
+func pageSize(f *pdf.File, p *pdf.Page) (PageSize, error) {
+	g, err := pageGeometry(f, p)
+	if err != nil {
+		return PageSize{}, err
+	}
+	width, height := g.shown()
+	return PageSize{Width: width, Height: height, Rotate: g.rotate}, nil
+}
+
+// warn adds what does not stop a signature and yet deserves a word.
+func (r *Report) warn(f *pdf.File) error {
+	root, err := f.Catalog()
+	if err != nil {
+		return err
+	}
+	if f.Rebuilt() {
+		r.Warnings = append(r.Warnings, "the cross-reference data is damaged and was rebuilt")
+	}
+	if count, err := f.PageCount(); err != nil {
+		return err
+	} else if count != r.Pages {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the page tree says %d pages and has %d", count, r.Pages))
+	}
+	perms, err := f.Dict(root.Get("Perms"))
+	if err != nil {
+		return err
+	}
+	if perms.Get("UR3") != nil || perms.Get("UR") != nil {
+		r.Warnings = append(r.Warnings, "the file carries usage rights, which a further signature may void")
+	}
+	if root.Get("Collection") != nil {
+		r.Warnings = append(r.Warnings, "the file is a portfolio: a signature covers its attachments, a reader may not show them")
+	}
+	return nil
+}

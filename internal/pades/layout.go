@@ -1,0 +1,84 @@
+package pades
+
+// Sizes of the text in an appearance.
+const (
+	largestText = 12.0 // points
+	leastText   = 4.5  // points
+	textStep    = 0.25 // points
+	leading     = 1.25 // distance of base lines, in em
+)
+
+// fit breaks paragraphs into lines at the largest size at which all of them fit into width × height points. When
+// even the least size is too large, what comes last is dropped and what is too long ends in an ellipsis: the name
+// and the time are always there.
+func fit(paragraphs [][]glyph, ellipsis glyph, width, height float64) (lines [][]glyph, size float64) {
+	for size = largestText; size >= leastText; size -= textStep {
+		lines = lines[:0]
+		for _, p := range paragraphs {
+			lines = append(lines, wrap(p, width/size)...)
+		}
+		if float64(len(lines))*leading*size <= height {
+			return lines, size
+		}
+	}
+	size = min(leastText, height/(2*leading))
+	room := int(height / (leading * size))
+	return squeeze(paragraphs, ellipsis, width/size, max(room, 1)), size
+}
+
+// wrap breaks a paragraph at spaces, and inside a word that is longer than a line. width is in em.
+func wrap(p []glyph, width float64) [][]glyph {
+	var lines [][]glyph
+	start, space, used := 0, -1, 0.0
+	for i := 0; i < len(p); i++ {
+		if p[i].char == ' ' {
+			space = i
+		}
+		if used += p[i].width; used <= width || i == start {
+			continue
+		}
+		end, next := i, i
+		if space > start {
+			end, next = space, space+1
+		}
+		lines = append(lines, p[start:end])
+		start, space, used = next, -1, 0
+		i = next - 1
+	}
+	if start < len(p) {
+		lines = append(lines, p[start:])
+	}
+	return lines
+}
+
+// squeeze gives every paragraph one line while there is room, in order of importance, and spare lines to the first
+// ones that need them.
+func squeeze(paragraphs [][]glyph, ellipsis glyph, width float64, room int) [][]glyph {
+	paragraphs = paragraphs[:min(room, len(paragraphs))]
+	spare := room - len(paragraphs)
+	var out [][]glyph
+	for _, p := range paragraphs {
+		lines := wrap(p, width)
+		if extra := len(lines) - 1; extra > spare {
+			lines = lines[:1+spare]
+			lines[spare] = shorten(lines[spare], ellipsis, width)
+			spare = 0
+		} else {
+			spare -= extra
+		}
+		out = append(out, lines...)
+	}
+	return out
+}
+
+// shorten ends a line in an ellipsis within width.
+func shorten(line []glyph, ellipsis glyph, width float64) []glyph {
+	used := ellipsis.width
+	for i, g := range line {
+		if used += g.width; used > width {
+			line = line[:i]
+			break
+		}
+	}
+	return append(append([]glyph{}, line...), ellipsis)
+}
