@@ -177,10 +177,22 @@ func (w *World) SetKnobs(userID string, k Knobs) error {
 	if err := k.check(); err != nil {
 		return err
 	}
+	return w.changeKnobs(userID, func() { w.state.Knobs[userID] = k })
+}
+
+// ResetKnobs gives a user the knobs back that they had at the start.
+func (w *World) ResetKnobs(userID string) error {
+	return w.changeKnobs(userID, func() { delete(w.state.Knobs, userID) })
+}
+
+func (w *World) changeKnobs(userID string, change func()) error {
+	if _, ok := personOf(userID); !ok {
+		return fmt.Errorf("user %q: %w", userID, ErrNotFound)
+	}
 	w.mu.Lock()
 	before := w.knobs(userID)
-	w.state.Knobs[userID] = k
-	if !slices.Equal(before.Certificates, k.Certificates) {
+	change()
+	if !slices.Equal(before.Certificates, w.knobs(userID).Certificates) {
 		w.retire(userID)
 	}
 	w.changed()

@@ -30,12 +30,14 @@ type (
 	}
 	tspResponse struct {
 		Status tspStatus
-		Token  asn1.RawValue `asn1:"optional"`
+		Token  asn1.RawValue
 	}
-	tspStatus struct {
+	tspStatus    struct{ Status int }
+	tspRejection struct{ Status tspFailure } // a response without token
+	tspFailure   struct {
 		Status  int
-		Text    []string       `asn1:"optional,utf8,omitempty"`
-		Failure asn1.BitString `asn1:"optional"`
+		Text    []asn1.RawValue // PKIFreeText
+		Failure asn1.BitString
 	}
 	tstInfo struct {
 		Version  int
@@ -60,9 +62,10 @@ const (
 	tspUnacceptedExtension = 16
 )
 
+// PKIStatus (RFC 3161 section 2.4.2).
 const (
-	tspGranted   = 0
-	tspRejection = 2
+	tspGranted  = 0
+	tspRejected = 2
 )
 
 // serveTSA is RFC 3161 over HTTP (section 3.4).
@@ -130,7 +133,8 @@ func (w *World) stamp(der []byte, mode string) ([]byte, error) {
 func rejection(failure int, text string) ([]byte, error) {
 	bits := asn1.BitString{Bytes: make([]byte, failure/8+1), BitLength: failure + 1}
 	bits.Bytes[failure/8] = 0x80 >> (failure % 8)
-	return asn1.Marshal(tspResponse{Status: tspStatus{Status: tspRejection, Text: []string{text}, Failure: bits}})
+	words := asn1.RawValue{Tag: asn1.TagUTF8String, Bytes: []byte(text)}
+	return asn1.Marshal(tspRejection{tspFailure{Status: tspRejected, Text: []asn1.RawValue{words}, Failure: bits}})
 }
 
 // makeToken makes the TimeStampToken: a CMS around TSTInfo.

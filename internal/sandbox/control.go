@@ -1,0 +1,199 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Control serves the strings behind the stage, as JSON. docs/sandbox.md lists the calls as curl commands. A page
+// of another site cannot change anything.
+func (w *World) Control() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) { writeJSON(rw, http.StatusOK, controlCalls) })
+	mux.HandleFunc("GET /settings", func(rw http.ResponseWriter, _ *http.Request) { writeJSON(rw, http.StatusOK, w.Settings()) })
+	mux.HandleFunc("PUT /settings", w.putSettings)
+	mux.HandleFunc("GET /users/{id}", w.getUser)
+	mux.HandleFunc("PUT /users/{id}/knobs", w.putKnobs)
+	mux.HandleFunc("DELETE /users/{id}/knobs", w.deleteKnobs)
+	mux.HandleFunc("POST /users/{id}/{act}", w.actForUser)
+	mux.HandleFunc("POST /certificates/{serial}/{act}", w.actOnCertificate)
+	mux.HandleFunc("GET /ledger", w.getLedger)
+	mux.HandleFunc("GET /requests", func(rw http.ResponseWriter, _ *http.Request) { writeJSON(rw, http.StatusOK, w.Requests()) })
+	mux.HandleFunc("POST /settle", func(rw http.ResponseWriter, _ *http.Request) {
+		w.Settle()
+		writeJSON(rw, http.StatusOK, map[string]time.Time{"now": w.now()})
+	})
+	mux.HandleFunc("GET /trust.pem", w.getTrust)
+	return marked(http.NewCrossOriginProtection().Handler(mux))
+}
+
+var controlCalls = map[string]any{
+	"warning": "NOT FOR PRODUCTION",
+	"calls": []string{
+		"GET /settings", "PUT /settings", "GET /users/{id}", "PUT /users/{id}/knobs", "DELETE /users/{id}/knobs",
+		"POST /users/{id}/approve|decline|ignore", "POST /certificates/{serial}/revoke|suspend|restore",
+		"GET /ledger?kind=&key=&after=", "GET /requests", "POST /settle", "GET /trust.pem",
+	},
+}
+
+// readJSON decodes a body strictly: a misspelt knob is an error, not a knob that does nothing.
+func readJSON(rw http.ResponseWriter, r *http.Request, into any) error {
+	d := json.NewDecoder(http.MaxBytesReader(rw, r.Body, 1<<20))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return nil
+}
+
+func (w *World) putSettings(rw http.ResponseWriter, r *http.Request) {
+	var s Settings
+	err := readJSON(rw, r, &s)
+	if err == nil {
+		err = w.SetSettings(s)
+	}
+	if err != nil {
+		writeError(rw, err)
+		return
+	}
+	writeJSON(rw, http.StatusOK, w.Settings())
+}
+
+// controlUser is a user as the control handler shows them.
+type controlUser struct {
+	ID           string               `json:"id"`
+	Name         string               `json:"name"`
+	Knobs        Knobs                `json:"knobs"`
+	Certificates []controlCertificate `json:"certificates"`
+	Waiting      []PhoneRequest       `json:"waiting"`
+}
+
+type controlCertificate struct {
+	Serial   string    `json:"serial_number"`
+	Status   string    `json:"status"`
+	Scheme   string    `json:"scheme"`
+	NotAfter time.Time `json:"not_after"`
+}
+
+func (w *World) getUser(rw http.ResponseWriter, r *http.Request) {
+	view, err := w.controlUser(r.PathValue("id"))
+	if err != nil {
+		writeError(rw, err)
+		return
+	}
+	writeJSON(rw, http.StatusOK, view)
+}
+
+func (w *World) controlUser(id string) (controlUser, error) {
+	p, ok := personOf(id)
+	if !ok {
+		return controlUser{}, fmt.Errorf("user %q: %w", id, ErrNotFound)
+	}
+	u, err := w.subscriber(id)
+	if err != nil {
+		return controlUser{}, err
+	}
+	view := controlUser{ID: id, Name: p.name, Knobs: w.Knobs(id), Waiting: w.Pending(id), Certificates: []controlCertificate{}}
+	for _, c := range u.Certificates {
+		view.Certificates = append(view.Certificates, controlCertificate{Serial: c.Serial, Status: w.certificateStatus(c),
+			Scheme: c.Scheme, NotAfter: c.cert.NotAfter})
+	}
+	return view, w.flush()
+}
+
+func (w *World) putKnobs(rw http.ResponseWriter, r *http.Request) {
+	var k Knobs
+	err := readJSON(rw, r, &k)
+	if err == nil {
+		err = w.SetKnobs(r.PathValue("id"), k)
+	}
+	if err != nil {
+		writeError(rw, err)
+		return
+	}
+	w.getUser(rw, r)
+}
+
+func (w *World) deleteKnobs(rw http.ResponseWriter, r *http.Request) {
+	if err := w.ResetKnobs(r.PathValue("id")); err != nil {
+		writeError(rw, err)
+		return
+	}
+	w.getUser(rw, r)
+}
+
+func (w *World) actForUser(rw http.ResponseWriter, r *http.Request) {
+	act, ok := map[string]func(string) (int, error){"approve": w.Approve, "decline": w.Decline, "ignore": w.Ignore}[r.PathValue("act")]
+	if !ok {
+		http.NotFound(rw, r)
+		return
+	}
+	n, err := act(r.PathValue("id"))
+	if err != nil {
+		writeError(rw, err)
+		return
+	}
+	writeJSON(rw, http.StatusOK, map[string]int{"requests": n})
+}
+
+func (w *World) actOnCertificate(rw http.ResponseWriter, r *http.Request) {
+	serial := r.PathValue("serial")
+	var err error
+	switch r.PathValue("act") {
+	case "revoke":
+		body := struct {
+			At     time.Time `json:"at"`
+			Reason int       `json:"reason"`
+		}{}
+		if r.ContentLength != 0 {
+			err = readJSON(rw, r, &body)
+		}
+		if err == nil {
+			err = w.Revoke(serial, body.Reason, body.At)
+		}
+	case "suspend":
+		err = w.Suspend(serial)
+	case "restore":
+		err = w.Restore(serial)
+	default:
+		err = ErrNotFound
+	}
+	if err != nil {
+		writeError(rw, err)
+		return
+	}
+	writeJSON(rw, http.StatusOK, map[string]string{"serial_number": serial, "done": r.PathValue("act")})
+}
+
+// getLedger filters by kind, key and a sequence number to start after.
+func (w *World) getLedger(rw http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	after := 0
+	if s := q.Get("after"); s != "" {
+		var err error
+		if after, err = strconv.Atoi(s); err != nil {
+			writeError(rw, fmt.Errorf("%w: after %q", ErrInvalid, s))
+			return
+		}
+	}
+	effects := []Effect{}
+	for _, e := range w.Ledger() {
+		if e.Seq > after && (q.Get("kind") == "" || string(e.Kind) == q.Get("kind")) && (q.Get("key") == "" || e.Key == q.Get("key")) {
+			effects = append(effects, e)
+		}
+	}
+	writeJSON(rw, http.StatusOK, map[string]any{"effects": effects})
+}
+
+func (w *World) getTrust(rw http.ResponseWriter, _ *http.Request) {
+	pem, err := w.TrustPEM()
+	if err != nil {
+		writeError(rw, err)
+		return
+	}
+	rw.Header().Set("Content-Type", "application/x-pem-file")
+	_, _ = rw.Write(pem) // the client is gone; nothing to do about it
+}
