@@ -254,3 +254,6 @@ func (sd *SignedData) Certificate(extra []*x509.Certificate) *x509.Certificate {
 func SameDigest(a, b []byte) bool { return len(a) > 0 && subtle.ConstantTimeCompare(a, b) == 1 }
 
 func explicitTag(n uint8) cbasn1.Tag { return cbasn1.Tag(n).ContextSpecific().Constructed() }
+
+// IsData reports whether the content type is id-data, as it must be for a signature over a file.
+func (sd *SignedData) IsData() bool { return sd.ContentType.Equal(oidData) }

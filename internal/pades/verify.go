@@ -1,0 +1,270 @@
+package pades
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"kyso/internal/pades/cms"
+	"kyso/internal/pades/pdf"
+	"kyso/internal/problem"
+)
+
+// maxSignatures bounds the work on one file: each signature means hashing the file once.
+const maxSignatures = 100
+
+// verifier is one run of Verify.
+type verifier struct {
+	src   Source
+	file  *pdf.File
+	now   time.Time
+	roots *x509.CertPool
+	pool  *pool
+	poes  []poe
+}
+
+// poe is a proof of existence: everything before end existed at a time (EN 319 102-1 §5.6.2.3).
+type poe struct {
+	end int64
+	at  time.Time
+}
+
+// signature is one signed field under examination.
+type signature struct {
+	field  pdf.SignatureField
+	report *SignatureReport
+	end    int64 // of the signed range; 0 when the format is wrong
+	cms    *cms.SignedData
+	token  *cms.Token // of a document time-stamp
+	pades  bool       // SubFilter ETSI.CAdES.detached
+	cert   *x509.Certificate
+}
+
+// Verify says what a relying party may conclude about every signature and document time-stamp of a file, along the
+// lines of EN 319 102-1. It is strict where readers are known to be fooled: a signature counts only when its
+// ByteRange leaves out exactly the hexadecimal string of its own /Contents and nothing else, and later revisions may
+// only add validation data, time-stamps and further signatures.
+//
+// The error is for files that cannot be examined at all; everything else is a verdict.
+func Verify(src Source, opt VerifyOptions) (*Verification, error) {
+	f, err := pdf.Open(src, src.Size(), pdf.Limits{})
+	if err != nil {
+		return nil, fmt.Errorf("opening the file: %w", err)
+	}
+	if f.Encrypted() {
+		return nil, problem.New(problem.DocumentEncrypted, "the file is encrypted")
+	}
+	fields, err := f.SignatureFields()
+	if err != nil {
+		return nil, fmt.Errorf("reading the signature fields: %w", err)
+	}
+	v := &verifier{src: src, file: f, now: opt.Now, roots: x509.NewCertPool(), pool: newPool()}
+	result := &Verification{Verdict: Indeterminate}
+	v.fillPool(opt, result)
+	signatures, err := v.collect(fields)
+	if err != nil {
+		return nil, err
+	}
+	if len(signatures) == 0 {
+		result.Warnings = append(result.Warnings, "The file holds no signature.")
+		return result, nil
+	}
+	if err := v.checkAll(signatures); err != nil {
+		return nil, err
+	}
+	result.Verdict = TotalPassed
+	for _, s := range signatures {
+		result.Signatures = append(result.Signatures, *s.report)
+		if worse(s.report.Verdict, result.Verdict) {
+			result.Verdict = s.report.Verdict
+		}
+	}
+	return result, nil
+}
+
+func (v *verifier) fillPool(opt VerifyOptions, result *Verification) {
+	for _, root := range opt.Roots {
+		v.roots.AddCert(root)
+	}
+	for _, cert := range opt.Intermediates {
+		v.pool.addCertificate(cert, false)
+	}
+	v.pool.add(opt.Evidence, false)
+	store, err := readStore(v.file)
+	if err != nil {
+		result.Warnings = append(result.Warnings, "The document security store cannot be read.")
+		return
+	}
+	v.pool.add(store, true)
+}
+
+// collect reads the signed fields and their CMS, in the order of the form.
+func (v *verifier) collect(fields []pdf.SignatureField) ([]*signature, error) {
+	var list []*signature
+	for _, field := range fields {
+		if v.isEmpty(field) {
+			continue
+		}
+		if len(list) == maxSignatures {
+			return nil, problem.New(problem.DocumentTooComplex, "the file has more than %d signatures", maxSignatures)
+		}
+		s := &signature{field: field, report: &SignatureReport{
+			Field: field.Name, Kind: "signature", Verdict: TotalPassed,
+			CertificateThen: CertificateUnknown, CertificateNow: CertificateUnknown,
+		}}
+		list = append(list, s)
+		if field.Value == nil {
+			s.report.fail(TotalFailed, subFormat, "The value of the field is not a signature dictionary.")
+			continue
+		}
+		v.describe(s)
+		if err := v.checkFormat(s); err != nil {
+			s.report.fail(TotalFailed, subFormat, "The signature is malformed: "+err.Error()+".")
+			s.end = 0
+			continue
+		}
+		v.pool.addSignedData(s.cms)
+	}
+	return list, nil
+}
+
+func (v *verifier) isEmpty(field pdf.SignatureField) bool {
+	if field.Value != nil {
+		return false
+	}
+	value, err := v.file.Resolve(field.Field.Get("V"))
+	return err == nil && value == nil
+}
+
+// describe fills in what the signature dictionary claims about itself.
+func (v *verifier) describe(s *signature) {
+	text := func(key pdf.Name) string {
+		t, err := v.file.TextOf(s.field.Value.Get(key))
+		if err != nil {
+			return ""
+		}
+		return t
+	}
+	s.report.Reason, s.report.Location = text("Reason"), text("Location")
+	if at, ok := parseDate(text("M")); ok {
+		s.report.ClaimedTime = at
+	}
+}
+
+// checkAll examines the signatures from the last to the first, so that a document time-stamp proves what it covers
+// before that is judged.
+func (v *verifier) checkAll(signatures []*signature) error {
+	order := slices.Clone(signatures)
+	slices.SortStableFunc(order, func(a, b *signature) int { return int(min(1, max(-1, b.end-a.end))) })
+	for _, s := range order {
+		if s.end == 0 {
+			continue
+		}
+		if err := v.checkCoverage(s); err != nil {
+			return err
+		}
+		if err := v.checkDigest(s); err != nil {
+			return err
+		}
+		if !s.report.Intact {
+			continue
+		}
+		if s.token != nil {
+			v.checkDocumentTimestamp(s)
+		} else {
+			v.checkSigner(s)
+		}
+	}
+	if v.file.Rebuilt() { // perhaps only found while objects were read
+		for _, s := range signatures {
+			s.report.fail(TotalFailed, subFormat, "The cross-references of the file are damaged.")
+		}
+	}
+	return nil
+}
+
+// checkCoverage finds out what lies behind the signed bytes.
+func (v *verifier) checkCoverage(s *signature) error {
+	r := s.report
+	r.CoversAll = s.end == v.src.Size()
+	if r.CoversAll {
+		return nil
+	}
+	changes, why, err := v.laterChanges(s.end)
+	if err != nil {
+		return err
+	}
+	r.LaterChanges = changes
+	if changes == changesOther {
+		r.fail(TotalFailed, subFormat, "The file was changed after this signature: "+why+".")
+	}
+	return nil
+}
+
+// checkDigest hashes the signed bytes and verifies digest and value.
+func (v *verifier) checkDigest(s *signature) error {
+	r, signer := s.report, &s.cms.Signer
+	h := signer.DigestAlgorithm
+	if s.token != nil {
+		h = s.token.Hash
+	}
+	sum, err := hashAround(v.src, h, s.field.ContentsStart, s.field.ContentsEnd, s.end)
+	if err != nil {
+		return fmt.Errorf("hashing the signed bytes: %w", err)
+	}
+	r.Algorithm = signer.Algorithm.String()
+	if s.token != nil {
+		if s.cert, err = s.token.VerifyDigest(sum, v.pool.certs); err != nil {
+			r.fail(TotalFailed, subHash, "The document time-stamp does not verify: "+err.Error()+".")
+			return nil
+		}
+		r.setCertificate(s.cert)
+		r.Intact = true
+		return nil
+	}
+	if !cms.SameDigest(signer.MessageDigest, sum) {
+		r.fail(TotalFailed, subHash, "The signed bytes were changed after signing.")
+		return nil
+	}
+	if s.cert = s.cms.Certificate(v.pool.certs); s.cert == nil {
+		r.fail(Indeterminate, subNoCertificate, "The signer's certificate is missing or not the one that was signed for.")
+		return nil
+	}
+	r.setCertificate(s.cert)
+	if err := signer.Verify(s.cert); err != nil {
+		r.fail(TotalFailed, subSignature, "The signature value does not verify.")
+		return nil
+	}
+	r.Intact = true
+	return nil
+}
+
+// setCertificate names the signer in the report.
+func (r *SignatureReport) setCertificate(cert *x509.Certificate) {
+	sum := sha256.Sum256(cert.Raw)
+	r.Signer, r.Issuer = cert.Subject.CommonName, cert.Issuer.CommonName
+	r.Serial, r.Fingerprint = cert.SerialNumber.Text(16), hex.EncodeToString(sum[:])
+}
+
+// fail lowers the verdict; the first reason of the worst verdict stays.
+func (r *SignatureReport) fail(verdict Verdict, sub, sentence string) {
+	if worse(verdict, r.Verdict) {
+		r.Verdict, r.SubIndication = verdict, sub
+	}
+	r.note(sentence)
+}
+
+// note adds a sentence to the report.
+func (r *SignatureReport) note(sentence string) {
+	if !slices.Contains(r.Problems, sentence) {
+		r.Problems = append(r.Problems, sentence)
+	}
+}
+
+func worse(a, b Verdict) bool {
+	rank := map[Verdict]int{TotalPassed: 0, Indeterminate: 1, TotalFailed: 2}
+	return rank[a] > rank[b]
+}

@@ -1,0 +1,283 @@
+package pades
+
+import (
+	"crypto/x509"
+	"slices"
+
+	"kyso/internal/pades/cms"
+	"kyso/internal/pades/pdf"
+)
+
+// explainStore allows a document security store to come or to grow. Whatever it refers to must really be a
+// certificate, an OCSP answer or a CRL, so that no other array or stream can be smuggled into the role.
+func (c *changes) explainStore(oldValue, newValue pdf.Object) error {
+	if newValue == nil {
+		if oldValue != nil {
+			return notAllowed("the document security store was removed")
+		}
+		return nil
+	}
+	store, err := c.new.Dict(newValue)
+	if err != nil {
+		return err
+	}
+	if err := onlyKeys("document security store", store, "Type", "Certs", "OCSPs", "CRLs", "VRI"); err != nil {
+		return err
+	}
+	c.explained(oldValue, newValue)
+	old, err := c.old.Dict(oldValue)
+	if err != nil {
+		return err
+	}
+	if err := c.explainStoreLists(old, store, "Certs", "OCSPs", "CRLs"); err != nil {
+		return err
+	}
+	oldVRI, err := c.old.Dict(old.Get("VRI"))
+	if err != nil {
+		return err
+	}
+	vri, err := c.new.Dict(store.Get("VRI"))
+	if err != nil {
+		return err
+	}
+	if vri.Len() > maxStoreItems {
+		return notAllowed("VRI has too many entries")
+	}
+	c.explained(old.Get("VRI"), store.Get("VRI"))
+	for _, key := range vri.Keys() {
+		entry, err := c.new.Dict(vri.Get(key))
+		if err != nil {
+			return err
+		}
+		if err := onlyKeys("VRI", entry, "Type", "Cert", "OCSP", "CRL", "TU", "TS"); err != nil {
+			return err
+		}
+		c.explained(oldVRI.Get(key), vri.Get(key))
+		oldEntry, err := c.old.Dict(oldVRI.Get(key))
+		if err != nil {
+			return err
+		}
+		if err := c.explainStoreLists(oldEntry, entry, "Cert", "OCSP", "CRL"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *changes) explainStoreLists(old, new *pdf.Dict, certs, ocsps, crls pdf.Name) error {
+	for _, list := range []struct {
+		key   pdf.Name
+		parse func([]byte) error
+	}{
+		{certs, func(b []byte) error { _, err := x509.ParseCertificate(b); return err }},
+		{ocsps, func(b []byte) error { _, err := cms.ParseOCSP(b); return err }},
+		{crls, func(b []byte) error { _, err := cms.ParseCRL(b); return err }},
+	} {
+		array, err := c.new.Array(new.Get(list.key))
+		if err != nil {
+			return err
+		}
+		if len(array) > maxStoreItems {
+			return notAllowed("%s has too many entries", list.key)
+		}
+		for _, item := range array {
+			data, err := streamsOf(c.new, pdf.Array{item})
+			if err != nil {
+				return err
+			}
+			if len(data) != 1 || list.parse(data[0]) != nil {
+				return notAllowed("%s of the document security store holds something else", list.key)
+			}
+		}
+		c.explained(old.Get(list.key), new.Get(list.key))
+	}
+	return nil
+}
+
+// explained takes an object off the list of modified ones when it had the same role before.
+func (c *changes) explained(oldValue, newValue pdf.Object) {
+	oldRef, ok1 := oldValue.(pdf.Ref)
+	newRef, ok2 := newValue.(pdf.Ref)
+	if ok1 && ok2 && oldRef == newRef {
+		delete(c.modified, oldRef.Num)
+	}
+}
+
+func onlyKeys(what string, d *pdf.Dict, allowed ...pdf.Name) error {
+	if d == nil || d.HasDuplicates() {
+		return notAllowed("the %s is not a proper dictionary", what)
+	}
+	for _, key := range d.Keys() {
+		if !slices.Contains(allowed, key) {
+			return notAllowed("the %s has %s", what, key)
+		}
+	}
+	return nil
+}
+
+// explainForm allows new signature fields, each with its widget on a page, and the signing of empty ones.
+func (c *changes) explainForm(oldValue, newValue pdf.Object) error {
+	old, err := c.old.Dict(oldValue)
+	if err != nil {
+		return err
+	}
+	form, err := c.new.Dict(newValue)
+	if err != nil {
+		return err
+	}
+	if form == nil {
+		if old != nil {
+			return notAllowed("the form was removed")
+		}
+		return nil
+	}
+	if err := c.sameExcept("form", old, form, "Fields", "SigFlags"); err != nil {
+		return err
+	}
+	if flags := form.Get("SigFlags"); flags != nil {
+		if _, ok := flags.(int64); !ok {
+			return notAllowed("SigFlags is not a number")
+		}
+	}
+	c.explained(oldValue, newValue)
+	c.explained(old.Get("Fields"), form.Get("Fields"))
+	added, err := c.addedItems(old.Get("Fields"), form.Get("Fields"))
+	if err != nil {
+		return err
+	}
+	for _, ref := range added {
+		if err := c.explainNewField(ref, added); err != nil {
+			return err
+		}
+	}
+	return c.explainFilledFields()
+}
+
+// addedItems compares two arrays, of which the new one must begin with the old one; what follows must be
+// references to new objects.
+func (c *changes) addedItems(oldValue, newValue pdf.Object) ([]pdf.Ref, error) {
+	old, err := c.old.Array(oldValue)
+	if err != nil {
+		return nil, err
+	}
+	list, err := c.new.Array(newValue)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) < len(old) || !equal(list[:len(old)], old) {
+		return nil, notAllowed("entries of an array were removed or exchanged")
+	}
+	var added []pdf.Ref
+	for _, item := range list[len(old):] {
+		ref, ok := item.(pdf.Ref)
+		if !ok || !c.added[ref.Num] {
+			return nil, notAllowed("something else than a new object was added to an array")
+		}
+		added = append(added, ref)
+	}
+	return added, nil
+}
+
+// explainNewField checks a field that came with its signature. Actions, scripts and kids are not among its keys.
+func (c *changes) explainNewField(ref pdf.Ref, fields []pdf.Ref) error {
+	object, err := c.new.Get(ref.Num)
+	if err != nil {
+		return err
+	}
+	field, ok := object.(*pdf.Dict)
+	if !ok {
+		return notAllowed("a new field is not a dictionary")
+	}
+	if err := onlyKeys("new field", field, "Type", "Subtype", "FT", "T", "TU", "V", "F", "Ff", "Rect", "P", "AP", "DA",
+		"DR", "MK", "BS", "Border", "Lock", "M", "NM"); err != nil {
+		return err
+	}
+	if field.Get("FT") != pdf.Name("Sig") {
+		return notAllowed("a new field is not a signature field")
+	}
+	if err := c.checkNewValue(field.Get("V")); err != nil {
+		return err
+	}
+	return c.explainPage(field.Get("P"), fields)
+}
+
+// checkNewValue demands a signature dictionary that is new; whether it holds is judged as a signature of its own.
+func (c *changes) checkNewValue(o pdf.Object) error {
+	if ref, ok := o.(pdf.Ref); ok && !c.added[ref.Num] {
+		return notAllowed("a new field takes an old signature")
+	}
+	value, err := c.new.Dict(o)
+	if err != nil {
+		return err
+	}
+	if value == nil {
+		return notAllowed("a new field has no signature")
+	}
+	if value.Get("SubFilter") != pdf.Name("ETSI.RFC3161") {
+		c.signatures = true
+	}
+	return nil
+}
+
+// explainPage allows the widgets of new fields at the end of /Annots of their page, and nothing else.
+func (c *changes) explainPage(pageValue pdf.Object, fields []pdf.Ref) error {
+	ref, ok := pageValue.(pdf.Ref)
+	if !ok {
+		return nil // an invisible field that stands on no page; if a page was touched, that remains unexplained
+	}
+	oldPage, err := c.old.Dict(ref)
+	if err != nil {
+		return err
+	}
+	page, err := c.new.Dict(ref)
+	if err != nil {
+		return err
+	}
+	if oldPage == nil || page == nil {
+		return notAllowed("a new field stands on a page that is not there")
+	}
+	if err := c.sameExcept("page", oldPage, page, "Annots"); err != nil {
+		return err
+	}
+	added, err := c.addedItems(oldPage.Get("Annots"), page.Get("Annots"))
+	if err != nil {
+		return err
+	}
+	for _, annotation := range added {
+		if !slices.Contains(fields, annotation) {
+			return notAllowed("an annotation was added to a page")
+		}
+	}
+	delete(c.modified, ref.Num)
+	c.explained(oldPage.Get("Annots"), page.Get("Annots"))
+	return nil
+}
+
+// explainFilledFields allows a signature in a field that was there and empty.
+func (c *changes) explainFilledFields() error {
+	fields, err := c.old.SignatureFields()
+	if err != nil {
+		return err
+	}
+	for _, was := range fields {
+		if was.Value != nil || !c.modified[was.Ref.Num] {
+			continue
+		}
+		object, err := c.new.Get(was.Ref.Num)
+		if err != nil {
+			return err
+		}
+		field, ok := object.(*pdf.Dict)
+		if !ok {
+			return notAllowed("a field became something else")
+		}
+		if err := c.sameExcept("field", was.Field, field, "V", "AP", "M", "F"); err != nil {
+			return err
+		}
+		if err := c.checkNewValue(field.Get("V")); err != nil {
+			return err
+		}
+		delete(c.modified, was.Ref.Num)
+	}
+	return nil
+}

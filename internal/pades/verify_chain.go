@@ -1,0 +1,125 @@
+package pades
+
+import (
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"time"
+)
+
+// Sub-indications of EN 319 102-1 §5.1.3 that this package uses.
+const (
+	subFormat        = "FORMAT_FAILURE"
+	subHash          = "HASH_FAILURE"
+	subSignature     = "SIG_CRYPTO_FAILURE"
+	subNoCertificate = "NO_SIGNING_CERTIFICATE_FOUND"
+	subNoChain       = "NO_CERTIFICATE_CHAIN_FOUND"
+	subConstraints   = "SIG_CONSTRAINTS_FAILURE"
+	subChain         = "CHAIN_CONSTRAINTS_FAILURE"
+	subCrypto        = "CRYPTO_CONSTRAINTS_FAILURE_NO_POE"
+	subExpired       = "OUT_OF_BOUNDS_NO_POE"
+	subNotYetValid   = "NOT_YET_VALID"
+	subRevoked       = "REVOKED_NO_POE"
+	subRevokedCA     = "REVOKED_CA_NO_POE"
+	subTryLater      = "TRY_LATER"
+)
+
+// chainResult is what can be said of a certificate at a moment.
+type chainResult struct {
+	trusted bool   // a chain to a root was found
+	sub     string // why it may not be relied on; empty when it may
+	problem string
+	leaf    finding // revocation of the certificate itself
+	inFile  bool    // certificates and revocation data of the chain are all in the file
+	issuer  *x509.Certificate
+}
+
+// checkChain validates a certificate at a moment for which existence of the signature is proven (or now).
+func (v *verifier) checkChain(cert *x509.Certificate, at time.Time) chainResult {
+	r := chainResult{leaf: finding{status: CertificateUnknown}}
+	chain, err := v.buildChain(cert, at)
+	if err != nil {
+		r.sub, r.problem = subNoChain, "No chain of certificates leads to a trusted root."
+		if _, unhandled := errors.AsType[x509.UnhandledCriticalExtension](err); unhandled {
+			r.sub, r.problem = subChain, "A certificate has a critical extension that is not known."
+		}
+		return r
+	}
+	r.trusted = true
+	r.issuer = chain[min(1, len(chain)-1)]
+	r.sub, r.problem = v.checkMembers(chain, at, &r)
+	return r
+}
+
+// buildChain finds a chain to a root, at a moment or, when the certificate was not valid then, at the nearest one
+// when it was: whether the moment fits is judged apart.
+func (v *verifier) buildChain(cert *x509.Certificate, at time.Time) ([]*x509.Certificate, error) {
+	if at.After(cert.NotAfter) {
+		at = cert.NotAfter
+	}
+	if at.Before(cert.NotBefore) {
+		at = cert.NotBefore
+	}
+	intermediates := x509.NewCertPool()
+	for _, c := range v.pool.certs {
+		intermediates.AddCert(c)
+	}
+	chains, err := cert.Verify(x509.VerifyOptions{
+		Roots: v.roots, Intermediates: intermediates, CurrentTime: at,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return chains[0], nil
+}
+
+// checkMembers checks keys, validity and revocation of a chain, the leaf first.
+func (v *verifier) checkMembers(chain []*x509.Certificate, at time.Time, r *chainResult) (sub, problem string) {
+	leaf := chain[0]
+	for _, cert := range chain {
+		if weakKey(cert) {
+			return subCrypto, "A key in the chain of certificates is too weak."
+		}
+	}
+	r.inFile = true
+	var unknown bool
+	for i, cert := range chain[:len(chain)-1] {
+		found := v.pool.statusAt(cert, chain[i+1], at, v.now)
+		r.inFile = r.inFile && found.inFile && v.pool.inFile[sha256.Sum256(cert.Raw)]
+		unknown = unknown || found.status == CertificateUnknown
+		if i == 0 {
+			r.leaf = found
+		} else if found.status == CertificateRevoked || found.status == CertificateOnHold {
+			return subRevokedCA, "An issuer's certificate was revoked."
+		}
+	}
+	switch {
+	case r.leaf.status == CertificateRevoked:
+		return subRevoked, "The certificate was revoked, and nothing proves that the signature existed before."
+	case at.Before(leaf.NotBefore):
+		r.leaf.status = CertificateNotYetValid
+		return subNotYetValid, "The certificate was not valid yet at the proven time."
+	case at.After(leaf.NotAfter):
+		r.leaf.status = CertificateExpired
+		return subExpired, "The certificate has expired, and nothing proves that the signature existed before."
+	case r.leaf.status == CertificateOnHold:
+		return subTryLater, "The certificate was suspended; whether it will be revoked is not known yet."
+	case unknown && len(chain) > 1:
+		return subTryLater, "The revocation status of a certificate in the chain is not known."
+	}
+	return "", ""
+}
+
+// weakKey reports keys below what ETSI TS 119 312 allows for signatures.
+func weakKey(cert *x509.Certificate) bool {
+	switch key := cert.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return key.N.BitLen() < 2048
+	case *ecdsa.PublicKey:
+		return key.Curve.Params().BitSize < 256
+	}
+	return false
+}

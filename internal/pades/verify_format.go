@@ -1,0 +1,165 @@
+package pades
+
+import (
+	"bytes"
+	"crypto"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"kyso/internal/pades/cms"
+	"kyso/internal/pades/pdf"
+)
+
+// maxContents bounds the hexadecimal digits of one /Contents.
+const maxContents = 8 << 20
+
+// checkFormat reads a signature dictionary the strict way. Each rule closes a known way of making readers see a
+// valid signature on other bytes (universal forgery, incremental saving, wrapping).
+func (v *verifier) checkFormat(s *signature) error {
+	value := s.field.Value
+	if value.HasDuplicates() || s.field.Field.HasDuplicates() {
+		return errors.New("a key stands twice")
+	}
+	if err := s.checkKind(); err != nil {
+		return err
+	}
+	if s.field.ContentsStart < 0 {
+		return errors.New("Contents is not a hexadecimal string in the file itself")
+	}
+	if err := s.checkByteRange(v.src.Size()); err != nil {
+		return err
+	}
+	der, err := v.readContents(s.field.ContentsStart, s.field.ContentsEnd)
+	if err != nil {
+		return err
+	}
+	return s.parseContents(der)
+}
+
+// checkKind checks Type, Filter and SubFilter.
+func (s *signature) checkKind() error {
+	value := s.field.Value
+	if _, ok := value.Get("Filter").(pdf.Name); !ok {
+		return errors.New("Filter is not a name")
+	}
+	wantType := pdf.Name("Sig")
+	switch value.Get("SubFilter") {
+	case pdf.Name("ETSI.CAdES.detached"):
+		s.pades = true
+	case pdf.Name("adbe.pkcs7.detached"):
+	case pdf.Name("ETSI.RFC3161"):
+		wantType = "DocTimeStamp"
+		s.report.Kind = "document-timestamp"
+	default:
+		return errors.New("SubFilter is not one that PAdES or ISO 32000-2 allows for new signatures")
+	}
+	// Type is optional for Sig (ISO 32000-2, table 255).
+	if typ := value.Get("Type"); typ != wantType && (typ != nil || wantType != "Sig") {
+		return errors.New("Type does not fit SubFilter")
+	}
+	return nil
+}
+
+// checkByteRange demands exactly four integers that surround the string of this very dictionary.
+func (s *signature) checkByteRange(size int64) error {
+	array, ok := s.field.Value.Get("ByteRange").(pdf.Array)
+	if !ok || len(array) != 4 {
+		return errors.New("ByteRange is not an array of four integers")
+	}
+	var br [4]int64
+	for i, item := range array {
+		if br[i], ok = item.(int64); !ok {
+			return errors.New("ByteRange is not an array of four integers")
+		}
+	}
+	switch {
+	case br[0] != 0:
+		return errors.New("ByteRange does not begin at the first byte")
+	case br[1] != s.field.ContentsStart || br[2] != s.field.ContentsEnd:
+		return errors.New("ByteRange leaves out more or less than Contents")
+	case br[3] <= 0 || br[3] > size-br[2]:
+		return errors.New("ByteRange ends outside the file")
+	}
+	s.end = br[2] + br[3]
+	return nil
+}
+
+// readContents reads the hexadecimal string from the file itself. It lies outside the signed bytes, so there must
+// be one way only to write it: digits of one case, no white space.
+func (v *verifier) readContents(start, end int64) ([]byte, error) {
+	if end-start < 4 || end-start-2 > maxContents {
+		return nil, errors.New("Contents is empty or too long")
+	}
+	token := make([]byte, end-start)
+	if n, err := v.src.ReadAt(token, start); n != len(token) {
+		return nil, fmt.Errorf("reading Contents: %w", err)
+	}
+	digits := token[1 : len(token)-1]
+	if token[0] != '<' || token[len(token)-1] != '>' || len(digits)%2 != 0 {
+		return nil, errors.New("Contents is not a hexadecimal string")
+	}
+	if bytes.ContainsAny(digits, "abcdef") && bytes.ContainsAny(digits, "ABCDEF") {
+		return nil, errors.New("Contents mixes digits of both cases")
+	}
+	der := make([]byte, len(digits)/2)
+	if _, err := hex.Decode(der, digits); err != nil {
+		return nil, errors.New("Contents is not a hexadecimal string")
+	}
+	return der, nil
+}
+
+// parseContents parses the CMS. What follows it must be padding.
+func (s *signature) parseContents(der []byte) error {
+	var rest []byte
+	var err error
+	if s.report.Kind == "document-timestamp" {
+		if s.token, rest, err = cms.ParseToken(der); err != nil {
+			return err
+		}
+		s.cms = s.token.SignedData
+	} else if s.cms, rest, err = cms.Parse(der); err != nil {
+		return err
+	}
+	if len(bytes.Trim(rest, "\x00")) > 0 {
+		return errors.New("data follows the CMS")
+	}
+	if s.token == nil && (s.cms.Content != nil || !s.cms.IsData()) {
+		return errors.New("the CMS is not detached")
+	}
+	return nil
+}
+
+// hashAround hashes everything up to end except the gap.
+func hashAround(src io.ReaderAt, h crypto.Hash, gapStart, gapEnd, end int64) ([]byte, error) {
+	w := h.New()
+	buf := make([]byte, 128<<10)
+	for _, part := range []*io.SectionReader{
+		io.NewSectionReader(src, 0, gapStart), io.NewSectionReader(src, gapEnd, end-gapEnd),
+	} {
+		n, err := io.CopyBuffer(w, onlyReader{part}, buf)
+		if err != nil {
+			return nil, err
+		}
+		if n != part.Size() {
+			return nil, io.ErrUnexpectedEOF
+		}
+	}
+	return w.Sum(nil), nil
+}
+
+// onlyReader hides WriteTo, so that the buffer is used.
+type onlyReader struct{ io.Reader }
+
+// parseDate reads a PDF date such as D:20260131093000+07'00' (ISO 32000-2, 7.9.4).
+func parseDate(s string) (time.Time, bool) {
+	s = string(bytes.ReplaceAll([]byte(s), []byte("'"), nil))
+	for _, layout := range []string{"D:20060102150405-0700", "D:20060102150405Z0000", "D:20060102150405Z", "D:20060102150405"} {
+		if at, err := time.Parse(layout, s); err == nil {
+			return at.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}

@@ -1,0 +1,110 @@
+package pades
+
+import (
+	"crypto/x509"
+	"time"
+
+	"kyso/internal/pades/cms"
+)
+
+// noNextUpdate is how long an OCSP answer without nextUpdate counts: it says that newer information is always to
+// be had (RFC 6960 §4.2.2.1), so it speaks for the moment only.
+const noNextUpdate = time.Hour
+
+// finding is what the evidence says of a certificate at one moment.
+type finding struct {
+	status CertificateStatus
+	reason int  // of a revocation
+	inFile bool // the file itself carries the statement
+}
+
+// statusAt says what is known of cert at a moment, seen from now (EN 319 102-1 §5.2.6, kept simple):
+//
+//   - a statement counts for a moment that lies before it was made, or between thisUpdate and nextUpdate;
+//   - revoked before the moment is revoked for good, however old the statement;
+//   - revoked after the moment is good at the moment;
+//   - good from after the certificate's end is no statement, because issuers may drop expired certificates.
+func (p *pool) statusAt(cert, issuer *x509.Certificate, at, now time.Time) finding {
+	best := finding{status: CertificateUnknown}
+	var bestTime time.Time
+	for _, st := range p.statuses(cert, issuer) {
+		if st.ThisUpdate.After(now.Add(clockSkew)) || p.responderRevoked(st.Responder, issuer, now) {
+			continue
+		}
+		revoked := st.State == cms.StateRevoked && !st.RevokedAt.After(at)
+		if revoked && st.Reason != cms.ReasonHold {
+			return finding{CertificateRevoked, st.Reason, st.inFile}
+		}
+		if st.State == cms.StateUnknown || !countsAt(&st.Status, at) || st.State == cms.StateGood && st.ThisUpdate.After(cert.NotAfter) {
+			continue
+		}
+		if !closer(st.ThisUpdate, bestTime, at) && best.status != CertificateUnknown {
+			best.inFile = best.inFile || st.inFile && !revoked && best.status == CertificateGood
+			continue
+		}
+		status := CertificateGood
+		if revoked {
+			status = CertificateOnHold
+		}
+		inFile := st.inFile || status == CertificateGood && best.status == CertificateGood && best.inFile
+		best, bestTime = finding{status, st.Reason, inFile}, st.ThisUpdate
+	}
+	return best
+}
+
+// countsAt reports whether a statement may be used for a moment.
+func countsAt(st *cms.Status, at time.Time) bool {
+	if !st.ThisUpdate.Before(at) {
+		return true
+	}
+	until := st.NextUpdate
+	if until.IsZero() {
+		until = st.ThisUpdate.Add(noNextUpdate)
+	}
+	return !at.After(until.Add(clockSkew))
+}
+
+// closer reports whether a statement made at a says more about a moment than one made at b: the first after it,
+// else the last before it.
+func closer(a, b, at time.Time) bool {
+	aAfter, bAfter := !a.Before(at), !b.Before(at)
+	if aAfter != bAfter {
+		return aAfter
+	}
+	if aAfter {
+		return a.Before(b)
+	}
+	return a.After(b)
+}
+
+// responderRevoked reports whether a delegated responder is known to be revoked. Nobody looks for the status of one
+// with id-pkix-ocsp-nocheck, and only the issuer's own word is asked here, so that responders cannot vouch for
+// themselves.
+func (p *pool) responderRevoked(responder, issuer *x509.Certificate, now time.Time) bool {
+	if responder == nil || cms.NoCheck(responder) {
+		return false
+	}
+	for _, st := range p.statuses(responder, issuer) {
+		if st.Responder == nil && st.State == cms.StateRevoked && !st.RevokedAt.After(now) {
+			return true
+		}
+	}
+	return false
+}
+
+// statusNow is statusAt for now, with the validity period of the certificate.
+func (p *pool) statusNow(cert, issuer *x509.Certificate, now time.Time) CertificateStatus {
+	found := finding{status: CertificateUnknown}
+	if issuer != nil {
+		found = p.statusAt(cert, issuer, now, now)
+	}
+	switch {
+	case found.status == CertificateRevoked:
+		return CertificateRevoked
+	case now.Before(cert.NotBefore):
+		return CertificateNotYetValid
+	case now.After(cert.NotAfter):
+		return CertificateExpired
+	}
+	return found.status
+}

@@ -1,0 +1,150 @@
+package pades
+
+import (
+	"crypto"
+	"crypto/x509"
+	"time"
+
+	"kyso/internal/pades/cms"
+)
+
+// checkSigner judges an intact signature: attributes, algorithms, time, chain and revocation.
+func (v *verifier) checkSigner(s *signature) {
+	r := s.report
+	v.checkAttributes(s)
+	at, stamped, stampsInFile := v.provenTime(s)
+	chain := v.checkChain(s.cert, at)
+	r.ChainTrusted = chain.trusted
+	r.CertificateThen = chain.leaf.status
+	r.CertificateNow = v.pool.statusNow(s.cert, chain.issuer, v.now)
+	if chain.sub != "" {
+		r.fail(Indeterminate, chain.sub, chain.problem)
+	}
+	if !s.pades || !s.cms.Signer.HasSigningCertificateV2() {
+		return
+	}
+	switch {
+	case stamped && stampsInFile && chain.trusted && chain.inFile:
+		r.Level = "B-LT"
+	case stamped:
+		r.Level = "B-T"
+	default:
+		r.Level = "B-B"
+	}
+}
+
+// checkAttributes checks what the CMS promises beyond its cryptography.
+func (v *verifier) checkAttributes(s *signature) {
+	r, signer := s.report, &s.cms.Signer
+	if weakHash(signer.DigestAlgorithm) || weakHash(signer.Algorithm.Hash) {
+		r.fail(Indeterminate, subCrypto, "The signature uses SHA-1.")
+	}
+	if !signer.SignedContentType.Equal(s.cms.ContentType) {
+		r.fail(TotalFailed, subFormat, "The signed content type is not that of the CMS.")
+	}
+	if s.pades && !signer.HasSigningCertificate() {
+		r.fail(Indeterminate, subConstraints, "The signed attributes do not name the certificate.")
+	}
+	if use := s.cert.KeyUsage; use != 0 && use&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) == 0 {
+		r.fail(Indeterminate, subChain, "The certificate is not meant for signatures.")
+	}
+}
+
+// provenTime returns the earliest time at which the signature provably existed: by its own time-stamps, by document
+// time-stamps over it, else now. A time-stamp that is broken makes the signature suspect; one whose authority is
+// not trusted proves nothing.
+func (v *verifier) provenTime(s *signature) (at time.Time, stamped, inFile bool) {
+	r := s.report
+	at = v.provenBy(s.end)
+	inFile = true
+	for _, der := range s.cms.Signer.Timestamps {
+		token, rest, err := cms.ParseToken(der)
+		if err != nil || len(rest) > 0 {
+			r.fail(Indeterminate, subConstraints, "A time-stamp cannot be read.")
+			continue
+		}
+		v.pool.addSignedData(token.SignedData)
+		cert, err := token.VerifyMessage(s.cms.Signer.Signature, v.pool.certs)
+		if err != nil {
+			r.fail(Indeterminate, subConstraints, "A time-stamp does not verify: "+err.Error()+".")
+			continue
+		}
+		chain := v.checkAuthority(token, cert, v.provenBy(s.end))
+		if chain.sub != "" {
+			r.note("The time-stamp proves nothing: " + chain.problem)
+			if chain.sub == subTryLater {
+				r.fail(Indeterminate, subTryLater, "The revocation status of the time-stamp authority is not known.")
+			}
+			continue
+		}
+		stamped, inFile = true, inFile && chain.inFile
+		if token.Time.Before(at) {
+			at = token.Time
+		}
+		if r.TimestampTime.IsZero() || token.Time.Before(r.TimestampTime) {
+			r.TimestampTime = token.Time
+		}
+	}
+	return at, stamped, inFile
+}
+
+// provenBy returns the earliest time proven by a document time-stamp for everything before end, else now.
+func (v *verifier) provenBy(end int64) time.Time {
+	at := v.now
+	for _, p := range v.poes {
+		if p.end > end && p.at.Before(at) {
+			at = p.at
+		}
+	}
+	return at
+}
+
+// checkAuthority judges the certificate of a time-stamp authority. control is the time at which the token itself
+// provably existed: until then the authority's key must have been sound.
+func (v *verifier) checkAuthority(token *cms.Token, cert *x509.Certificate, control time.Time) chainResult {
+	if token.Time.After(v.now.Add(clockSkew)) {
+		return chainResult{sub: subConstraints, problem: "Its time lies in the future."}
+	}
+	signer := &token.SignedData.Signer
+	if weakHash(token.Hash) || weakHash(signer.DigestAlgorithm) || weakHash(signer.Algorithm.Hash) {
+		return chainResult{sub: subCrypto, problem: "It uses SHA-1."}
+	}
+	r := v.checkChain(cert, token.Time)
+	if r.sub != "" {
+		return r
+	}
+	if control.After(cert.NotAfter) {
+		r.sub, r.problem = subExpired, "The certificate of its authority has expired."
+		return r
+	}
+	// A retired authority is revoked with a reason; with none, or with a lost key, anybody may have made the token
+	// since (RFC 3161 §4).
+	const unspecified, keyCompromise, caCompromise = 0, 1, 2
+	later := v.pool.statusAt(cert, r.issuer, control, v.now)
+	if later.status == CertificateRevoked {
+		switch later.reason {
+		case unspecified, keyCompromise, caCompromise:
+			r.sub, r.problem = subRevoked, "The certificate of its authority was revoked."
+		}
+	}
+	return r
+}
+
+// checkDocumentTimestamp judges an intact document time-stamp and keeps it as a proof of existence.
+func (v *verifier) checkDocumentTimestamp(s *signature) {
+	r := s.report
+	chain := v.checkAuthority(s.token, s.cert, v.provenBy(s.end))
+	r.ChainTrusted = chain.trusted
+	r.CertificateThen = chain.leaf.status
+	r.CertificateNow = v.pool.statusNow(s.cert, chain.issuer, v.now)
+	if chain.sub != "" {
+		r.fail(Indeterminate, chain.sub, chain.problem)
+	}
+	if r.Verdict != TotalPassed {
+		return
+	}
+	r.TimestampTime = s.token.Time
+	v.poes = append(v.poes, poe{end: s.end, at: s.token.Time})
+}
+
+func weakHash(h crypto.Hash) bool { return h == crypto.SHA1 }
