@@ -1,0 +1,152 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"kyso/internal/problem"
+)
+
+// directory is a backend on a file system. gocloud.dev's own file backend never syncs, so a blob that was
+// acknowledged could be empty after a crash; here a file appears whole under its name, and only when it and the
+// name are on disk.
+type directory struct{ root string }
+
+// tempDir holds files that are being written, on the same file system as the final ones. Keys cannot reach it.
+const tempDir = ".incoming"
+
+// abandoned is the age at which a file in tempDir belongs to nobody: its process died.
+const abandoned = 24 * time.Hour
+
+func openDirectory(u *url.URL) (*directory, error) {
+	if u.Host != "" || !filepath.IsAbs(u.Path) {
+		return nil, problem.New(problem.Invalid, "a file URL names an absolute path, such as file:///var/lib/kyso/blobs")
+	}
+	d := &directory{root: filepath.Clean(u.Path)}
+	if err := makeDirs(filepath.Join(d.root, tempDir)); err != nil {
+		return nil, err
+	}
+	return d, d.sweep()
+}
+
+// sweep removes what crashed processes left behind.
+func (d *directory) sweep() error {
+	entries, err := os.ReadDir(filepath.Join(d.root, tempDir))
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil || time.Since(info.ModTime()) < abandoned {
+			continue // gone meanwhile, or still being written
+		}
+		if err := os.Remove(filepath.Join(d.root, tempDir, entry.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *directory) Close() error { return nil }
+
+func (d *directory) Put(ctx context.Context, key string, r io.Reader) (err error) {
+	temp, err := os.CreateTemp(filepath.Join(d.root, tempDir), "put-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(temp.Name())
+		}
+	}()
+	_, err = io.Copy(&earlyWriter{file: temp, ctx: ctx}, r)
+	if err == nil {
+		err = temp.Sync()
+	}
+	if err = errors.Join(err, temp.Close()); err != nil {
+		return err
+	}
+	path := d.path(key)
+	if err := makeDirs(filepath.Dir(path)); err != nil {
+		return err
+	}
+	if err := os.Rename(temp.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func (d *directory) ReadRange(_ context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	file, err := os.Open(d.path(key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, problem.New(problem.NotFound, "no such blob")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if length < 0 {
+		length = 1<<63 - 1 - offset
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.NewSectionReader(file, offset, length), file}, nil
+}
+
+func (d *directory) path(key string) string { return filepath.Join(d.root, filepath.FromSlash(key)) }
+
+// writeOutEvery is how many bytes are written before the kernel is asked to carry them to the disk.
+const writeOutEvery = 8 << 20
+
+// earlyWriter asks the kernel to write out while more is coming, so that the sync at the end finds little to do.
+// It stops when the context is done.
+type earlyWriter struct {
+	file           *os.File
+	ctx            context.Context
+	written, asked int64
+}
+
+func (w *earlyWriter) Write(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := w.file.Write(p)
+	w.written += int64(n)
+	if w.written-w.asked >= writeOutEvery {
+		startWriteOut(w.file, w.asked, w.written-w.asked)
+		w.asked = w.written
+	}
+	return n, err
+}
+
+// makeDirs is os.MkdirAll with mode 0700 that also puts the names of new directories on disk.
+func makeDirs(path string) error {
+	err := os.Mkdir(path, 0o700)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeDirs(filepath.Dir(path)); err != nil {
+			return err
+		}
+		err = os.Mkdir(path, 0o700)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
