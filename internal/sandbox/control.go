@@ -1,8 +1,11 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -15,8 +18,10 @@ func (w *World) Control() http.Handler {
 	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) { writeJSON(rw, http.StatusOK, controlCalls) })
 	mux.HandleFunc("GET /settings", func(rw http.ResponseWriter, _ *http.Request) { writeJSON(rw, http.StatusOK, w.Settings()) })
 	mux.HandleFunc("PUT /settings", w.putSettings)
+	mux.HandleFunc("PATCH /settings", w.putSettings)
 	mux.HandleFunc("GET /users/{id}", w.getUser)
 	mux.HandleFunc("PUT /users/{id}/knobs", w.putKnobs)
+	mux.HandleFunc("PATCH /users/{id}/knobs", w.putKnobs)
 	mux.HandleFunc("DELETE /users/{id}/knobs", w.deleteKnobs)
 	mux.HandleFunc("POST /users/{id}/{act}", w.actForUser)
 	mux.HandleFunc("POST /certificates/{serial}/{act}", w.actOnCertificate)
@@ -33,15 +38,15 @@ func (w *World) Control() http.Handler {
 var controlCalls = map[string]any{
 	"warning": "NOT FOR PRODUCTION",
 	"calls": []string{
-		"GET /settings", "PUT /settings", "GET /users/{id}", "PUT /users/{id}/knobs", "DELETE /users/{id}/knobs",
+		"GET /settings", "PUT|PATCH /settings", "GET /users/{id}", "PUT|PATCH /users/{id}/knobs", "DELETE /users/{id}/knobs",
 		"POST /users/{id}/approve|decline|ignore", "POST /certificates/{serial}/revoke|suspend|restore",
 		"GET /ledger?kind=&key=&after=", "GET /requests", "POST /settle", "GET /trust.pem",
 	},
 }
 
-// readJSON decodes a body strictly: a misspelt knob is an error, not a knob that does nothing.
-func readJSON(rw http.ResponseWriter, r *http.Request, into any) error {
-	d := json.NewDecoder(http.MaxBytesReader(rw, r.Body, 1<<20))
+// decodeStrictly refuses unknown fields: a misspelt knob is an error, not a knob that does nothing.
+func decodeStrictly(body []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
@@ -49,13 +54,36 @@ func readJSON(rw http.ResponseWriter, r *http.Request, into any) error {
 	return nil
 }
 
-func (w *World) putSettings(rw http.ResponseWriter, r *http.Request) {
-	var s Settings
-	err := readJSON(rw, r, &s)
-	if err == nil {
-		err = w.SetSettings(s)
-	}
+func readBody(rw http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, 1<<20))
 	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return body, nil
+}
+
+// put decodes a body over the value that update hands out: PUT starts from zero, PATCH from what is there.
+func put[T any](rw http.ResponseWriter, r *http.Request, update func(change func(*T)) error) error {
+	body, err := readBody(rw, r)
+	if err != nil {
+		return err
+	}
+	// Decoded twice: once to refuse it as a whole before anything changes.
+	if err := decodeStrictly(body, new(T)); err != nil {
+		return err
+	}
+	var failed error
+	err = update(func(v *T) {
+		if r.Method == http.MethodPut {
+			*v = *new(T)
+		}
+		failed = decodeStrictly(body, v)
+	})
+	return errors.Join(failed, err)
+}
+
+func (w *World) putSettings(rw http.ResponseWriter, r *http.Request) {
+	if err := put(rw, r, w.UpdateSettings); err != nil {
 		writeError(rw, err)
 		return
 	}
@@ -105,12 +133,8 @@ func (w *World) controlUser(id string) (controlUser, error) {
 }
 
 func (w *World) putKnobs(rw http.ResponseWriter, r *http.Request) {
-	var k Knobs
-	err := readJSON(rw, r, &k)
-	if err == nil {
-		err = w.SetKnobs(r.PathValue("id"), k)
-	}
-	if err != nil {
+	update := func(change func(*Knobs)) error { return w.UpdateKnobs(r.PathValue("id"), change) }
+	if err := put(rw, r, update); err != nil {
 		writeError(rw, err)
 		return
 	}
@@ -148,8 +172,9 @@ func (w *World) actOnCertificate(rw http.ResponseWriter, r *http.Request) {
 			At     time.Time `json:"at"`
 			Reason int       `json:"reason"`
 		}{}
-		if r.ContentLength != 0 {
-			err = readJSON(rw, r, &body)
+		var raw []byte
+		if raw, err = readBody(rw, r); err == nil && len(raw) > 0 {
+			err = decodeStrictly(raw, &body)
 		}
 		if err == nil {
 			err = w.Revoke(serial, body.Reason, body.At)

@@ -174,29 +174,45 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 
 // SetKnobs replaces the knobs of a user. Certificates are issued anew when Certificates changed.
 func (w *World) SetKnobs(userID string, k Knobs) error {
-	if err := k.check(); err != nil {
-		return err
-	}
-	return w.changeKnobs(userID, func() { w.state.Knobs[userID] = k })
+	return w.UpdateKnobs(userID, func(old *Knobs) { *old = k })
+}
+
+// UpdateKnobs changes some knobs of a user and leaves the others.
+func (w *World) UpdateKnobs(userID string, change func(*Knobs)) error {
+	return w.changeKnobs(userID, func(k Knobs) error {
+		k.Faults, k.Certificates = slices.Clone(k.Faults), slices.Clone(k.Certificates)
+		change(&k)
+		if err := k.check(); err != nil {
+			return err
+		}
+		w.state.Knobs[userID] = k
+		return nil
+	})
 }
 
 // ResetKnobs gives a user the knobs back that they had at the start.
 func (w *World) ResetKnobs(userID string) error {
-	return w.changeKnobs(userID, func() { delete(w.state.Knobs, userID) })
+	return w.changeKnobs(userID, func(Knobs) error {
+		delete(w.state.Knobs, userID)
+		return nil
+	})
 }
 
-func (w *World) changeKnobs(userID string, change func()) error {
+func (w *World) changeKnobs(userID string, change func(Knobs) error) error {
 	if _, ok := personOf(userID); !ok {
 		return fmt.Errorf("user %q: %w", userID, ErrNotFound)
 	}
 	w.mu.Lock()
 	before := w.knobs(userID)
-	change()
+	err := change(before)
 	if !slices.Equal(before.Certificates, w.knobs(userID).Certificates) {
 		w.retire(userID)
 	}
 	w.changed()
 	w.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	return w.flush()
 }
 
@@ -226,15 +242,26 @@ func (w *World) knobs(userID string) Knobs {
 	return specialUsers[bareID(userID)]
 }
 
-// SetSettings replaces the world-wide switches.
+// SetSettings replaces the world-wide switches, the address of the webhook included.
 func (w *World) SetSettings(s Settings) error {
-	if err := s.check(); err != nil {
+	return w.UpdateSettings(func(old *Settings) { *old = s })
+}
+
+// UpdateSettings changes some world-wide switches and leaves the others.
+func (w *World) UpdateSettings(change func(*Settings)) error {
+	w.mu.Lock()
+	s := w.state.Settings
+	s.Faults = slices.Clone(s.Faults)
+	change(&s)
+	err := s.check()
+	if err == nil {
+		w.state.Settings = s
+		w.changed()
+	}
+	w.mu.Unlock()
+	if err != nil {
 		return err
 	}
-	w.mu.Lock()
-	w.state.Settings = s
-	w.changed()
-	w.mu.Unlock()
 	return w.flush()
 }
 
