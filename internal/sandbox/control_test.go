@@ -1,0 +1,112 @@
+package sandbox_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"kyso/internal/sandbox"
+)
+
+func TestControl(t *testing.T) {
+	t.Parallel()
+	b := start(t, sandbox.Options{WebhookURL: "http://127.0.0.1:9/hook"})
+	control := open(t, b.Control())
+	expect := func(want int, method, path, body string, words ...string) string {
+		t.Helper()
+		status, answer := control.do(method, path, body)
+		if status != want {
+			t.Errorf("%s %s %s: %d %s", method, path, body, status, answer)
+		}
+		mustContain(t, answer, words...)
+		return answer
+	}
+	expect(200, "GET", "/", "", "NOT FOR PRODUCTION")
+
+	// Settings: PATCH leaves what it does not name, PUT does not, and neither takes what it does not know.
+	expect(200, "PATCH", "/settings", `{"ocsp":"down"}`, "127.0.0.1:9", `"down"`)
+	expect(400, "PATCH", "/settings", `{"oscp":"down"}`)
+	expect(400, "PUT", "/settings", `{"fault_rate":7}`)
+	expect(400, "PATCH", "/settings", `{"ocsp":"up","crl":"down"}`)
+	if s := b.Settings(); s.OCSP != "down" || s.CRL != "" || s.WebhookURL == "" {
+		t.Errorf("settings %+v", s)
+	}
+	expect(200, "PUT", "/settings", `{"webhook":"lost"}`)
+	if s := b.Settings(); s.OCSP != "" || s.WebhookURL != "" || s.Webhook != "lost" {
+		t.Errorf("settings %+v", s)
+	}
+
+	// Users and their knobs.
+	expect(200, "GET", "/users/ICA.079095012345", "", "NGUYỄN VĂN MINH", `"status": "VALID"`)
+	expect(404, "GET", "/users/nobody", "")
+	expect(404, "PUT", "/users/nobody/knobs", `{}`)
+	expect(200, "PUT", "/users/"+minh+"/knobs", `{"certificates":["valid","revoked+p256"],"faults":[{"on":"sign","do":"lost","times":2}]}`, "REVOKED", "p256")
+	expect(200, "PATCH", "/users/"+minh+"/knobs", `{"window_s":60}`, "REVOKED", `"lost"`, `"window_s": 60`)
+	for _, bad := range []string{`{"certificates":["vaild"]}`, `{"certificates":["none","valid"]}`, `{"decision":"maybe"}`,
+		`{"faults":[{"do":"explode"}]}`, `{"status_by":"x"}`, `{"webhook":"x"}`, `{"window_s":-1}`, `{"unknown":1}`, `[]`, ``} {
+		expect(400, "PUT", "/users/"+minh+"/knobs", bad)
+	}
+	expect(200, "DELETE", "/users/"+minh+"/knobs", "")
+	if n := len(b.certificates(minh).Data.Certificates); n != 1 {
+		t.Errorf("%d certificates after the knobs were reset", n)
+	}
+
+	// Certificates.
+	serial := fmt.Sprintf("%x", b.leaf(minh).SerialNumber)
+	expect(200, "POST", "/certificates/"+serial+"/suspend", "")
+	expect(200, "GET", "/users/"+minh, "", "SUSPENDED")
+	expect(200, "POST", "/certificates/"+strings.ToUpper(serial)+"/restore", "")
+	expect(400, "POST", "/certificates/"+serial+"/revoke", `{"reason":6}`)
+	expect(404, "POST", "/certificates/"+serial+"/burn", "")
+	expect(404, "POST", "/certificates/5401/revoke", "")
+	expect(200, "POST", "/certificates/"+serial+"/revoke", `{"reason":1}`)
+	expect(200, "GET", "/users/"+minh, "", "REVOKED")
+
+	// The phone by control, the ledger, the log.
+	b.sign(icaFree, "T-1", "a")
+	expect(200, "GET", "/users/"+icaFree, "", `"short_code"`)
+	expect(200, "POST", "/users/"+icaFree+"/decline", "", `"requests": 1`)
+	expect(404, "POST", "/users/"+icaFree+"/dance", "")
+	answer := expect(200, "GET", "/ledger?kind=push&key=T-1", "")
+	var ledger struct{ Effects []sandbox.Effect }
+	must(t, json.Unmarshal([]byte(answer), &ledger))
+	if len(ledger.Effects) != 1 || ledger.Effects[0].User != icaFree || ledger.Effects[0].Documents != 1 {
+		t.Errorf("ledger %s", answer)
+	}
+	expect(200, "GET", fmt.Sprintf("/ledger?after=%d", len(b.Ledger())), "", `"effects": []`)
+	expect(400, "GET", "/ledger?after=x", "")
+	expect(200, "GET", "/requests", "", signPath)
+	expect(200, "POST", "/settle", "", `"now"`)
+	expect(200, "GET", "/trust.pem", "", "BEGIN CERTIFICATE")
+}
+
+// TestPeople: ids of every form have an owner, always the same, and names use the whole alphabet.
+func TestPeople(t *testing.T) {
+	t.Parallel()
+	b := start(t, sandbox.Options{})
+	uid := func(user string) string {
+		for _, n := range b.leaf(user).Subject.Names {
+			if n.Type.String() == "0.9.2342.19200300.100.1.1" {
+				return n.Value.(string)
+			}
+		}
+		return ""
+	}
+	for user, want := range map[string]string{"001302000007": "CCCD:001302000007", "123456789": "CMND:123456789",
+		"B1234567": "HC:B1234567", "0312345678-001": "MST:0312345678-001"} {
+		if got := uid(user); got != want {
+			t.Errorf("%s has UID %q", user, got)
+		}
+	}
+	if name := b.leaf("001302000007").Subject.CommonName; !utf8.ValidString(name) || name != strings.ToUpper(name) || len(strings.Fields(name)) != 3 {
+		t.Errorf("name %q", name)
+	}
+	if p := b.leaf("001302000007").Subject.Province; p[0] != "HÀ NỘI" {
+		t.Errorf("province %q", p)
+	}
+	if org := b.leaf("0312345678-001").Subject; len(org.Organization) != 1 || org.Organization[0] != org.CommonName {
+		t.Errorf("organisation %s", org)
+	}
+}
