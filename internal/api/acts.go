@@ -1,0 +1,252 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+	"kyso/workflows"
+)
+
+// maxNote is how many characters of an operator's reason are kept.
+const maxNote = 300
+
+// CertificateBody is one certificate that the provider holds for the signer.
+type CertificateBody struct {
+	Owner       string    `json:"owner" doc:"Common name"`
+	Issuer      string    `json:"issuer"`
+	Serial      string    `json:"serial"`
+	Fingerprint string    `json:"fingerprint" doc:"SHA-256, hex"`
+	ValidFrom   time.Time `json:"valid_from"`
+	ValidTo     time.Time `json:"valid_to"`
+	State       string    `json:"state" enum:"valid,expired,not-yet-valid" doc:"By its dates; revocation is checked when it is used"`
+	Chosen      bool      `json:"chosen"`
+}
+
+// CertificateList is what the provider holds for the signer of a signing.
+type CertificateList struct {
+	Items []CertificateBody `json:"items"`
+}
+
+type certificatesOutput struct {
+	Body CertificateList
+}
+
+func (s *server) listCertificates(ctx context.Context, in *signingInput) (*certificatesOutput, error) {
+	record, err := s.Desk.Signing(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.Desk.Certificates(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := CertificateList{Items: []CertificateBody{}}
+	now := s.Now()
+	for _, c := range list {
+		out.Items = append(out.Items, CertificateBody{Owner: c.Subject, Issuer: c.Issuer, Serial: c.Serial,
+			Fingerprint: c.Fingerprint, ValidFrom: c.NotBefore.UTC(), ValidTo: c.NotAfter.UTC(),
+			State: stateByDates(c, now), Chosen: c.Fingerprint == record.Certificate})
+	}
+	return &certificatesOutput{Body: out}, nil
+}
+
+func stateByDates(c signing.Certificate, now time.Time) string {
+	switch {
+	case now.After(c.NotAfter):
+		return "expired"
+	case now.Before(c.NotBefore):
+		return "not-yet-valid"
+	}
+	return "valid"
+}
+
+type statusOutput struct {
+	Body StatusBody
+}
+
+// act carries what every act on a signing has.
+type act struct {
+	Key string `header:"Idempotency-Key" maxLength:"255" doc:"The same key again acts once"`
+	ID  string `path:"id" maxLength:"64"`
+}
+
+type chooseInput struct {
+	act
+	Body struct {
+		Serial string `json:"serial" minLength:"1" maxLength:"128" doc:"Serial number or fingerprint, hex"`
+	}
+}
+
+func (s *server) chooseCertificate(ctx context.Context, in *chooseInput) (*statusOutput, error) {
+	var fields fieldErrors
+	serial := checkSerial("body.serial", in.Body.Serial, &fields)
+	if err := fields.err(); err != nil {
+		return nil, err
+	}
+	if _, err := s.Desk.Signing(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	list, err := s.Desk.Certificates(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	fingerprint, err := pick(list, serial)
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.Workflows.ChooseCertificate(ctx, in.ID, updateID(in.Key), workflows.ChooseCertificate{Fingerprint: fingerprint})
+	if err != nil {
+		return nil, err
+	}
+	return &statusOutput{Body: statusBody(in.ID, status)}, nil
+}
+
+// pick finds a certificate by fingerprint or serial number. Leading zeros of a serial number say nothing.
+func pick(list []signing.Certificate, wanted string) (string, error) {
+	for _, c := range list {
+		if c.Fingerprint == wanted || strings.TrimLeft(normalSerial(c.Serial), "0") == strings.TrimLeft(wanted, "0") {
+			return c.Fingerprint, nil
+		}
+	}
+	return "", problem.New(problem.CertificateMissing, "no such certificate among the %d of this signing", len(list))
+}
+
+type placeInput struct {
+	act
+	Body struct {
+		Placements []PlacementBody `json:"placements" minItems:"1" maxItems:"50" doc:"One for each document, in their order"`
+	}
+}
+
+func (s *server) place(ctx context.Context, in *placeInput) (*statusOutput, error) {
+	record, err := s.Desk.Signing(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	var fields fieldErrors
+	if got, want := len(in.Body.Placements), len(record.Documents); got != want {
+		fields.add("body.placements", fmt.Sprintf("must have one item for each of the %d documents", want))
+	}
+	var placements []signing.Placement
+	for i, p := range in.Body.Placements {
+		placements = append(placements, checkPlacement(fmt.Sprintf("body.placements[%d]", i), p, &fields))
+	}
+	if err := fields.err(); err != nil {
+		return nil, err
+	}
+	status, err := s.Workflows.Place(ctx, in.ID, updateID(in.Key), workflows.Place{Placements: placements})
+	if err != nil {
+		return nil, err
+	}
+	return &statusOutput{Body: statusBody(in.ID, status)}, nil
+}
+
+type cancelInput struct {
+	act
+	Body struct {
+		Reason string `json:"reason,omitempty" maxLength:"1000" doc:"A few words without personal data; they stay in the history"`
+		Actor  string `json:"actor,omitempty" maxLength:"64" doc:"Who cancels, as an opaque id"`
+	} `required:"false"`
+}
+
+func (s *server) cancel(ctx context.Context, in *cancelInput) (*statusOutput, error) {
+	var fields fieldErrors
+	cancel := workflows.Cancel{Actor: checkActor(in.Body.Actor, &fields), Reason: checkNote("body.reason", in.Body.Reason, maxNote, &fields)}
+	if err := fields.err(); err != nil {
+		return nil, err
+	}
+	if _, err := s.Desk.Signing(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	status, err := s.Workflows.Cancel(ctx, in.ID, updateID(in.Key), cancel)
+	if err != nil {
+		return nil, err
+	}
+	return &statusOutput{Body: statusBody(in.ID, status)}, nil
+}
+
+type repairInput struct {
+	act
+	Body struct {
+		Action string `json:"action" enum:"retry,cancel"`
+		Reason string `json:"reason" minLength:"1" maxLength:"1000" doc:"Why, in a few words without personal data; they stay in the history"`
+		Actor  string `json:"actor,omitempty" maxLength:"64" doc:"Who repairs, as an opaque id"`
+	}
+}
+
+// RepairBody says what became of a repair.
+type RepairBody struct {
+	Outcome string     `json:"outcome" enum:"recovered,failed-again,still-waiting"`
+	Signing StatusBody `json:"signing"`
+}
+
+type repairOutput struct {
+	Body RepairBody
+}
+
+func (s *server) repair(ctx context.Context, in *repairInput) (*repairOutput, error) {
+	var fields fieldErrors
+	repair := workflows.Repair{Action: in.Body.Action, Actor: checkActor(in.Body.Actor, &fields),
+		Reason: checkNote("body.reason", in.Body.Reason, maxNote, &fields)}
+	if repair.Reason == "" {
+		fields.add("body.reason", "must say why")
+	}
+	if err := fields.err(); err != nil {
+		return nil, err
+	}
+	if _, err := s.Desk.Signing(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	result, err := s.Workflows.Repair(ctx, in.ID, updateID(in.Key), repair)
+	if err != nil {
+		return nil, err
+	}
+	return &repairOutput{Body: RepairBody{Outcome: result.Outcome, Signing: statusBody(in.ID, result.Status)}}, nil
+}
+
+type listIncidentsInput struct {
+	All bool `query:"all" doc:"Closed ones too"`
+}
+
+// IncidentBody is one parked step.
+type IncidentBody struct {
+	ID        string        `json:"id"`
+	Signing   string        `json:"signing" doc:"Path of the signing"`
+	SigningID string        `json:"signing_id"`
+	Attention AttentionBody `json:"attention"`
+	ClosedAt  *time.Time    `json:"closed_at,omitempty"`
+	Action    string        `json:"action,omitempty" doc:"The repair that closed it"`
+	Actor     string        `json:"actor,omitempty"`
+	Note      string        `json:"note,omitempty" doc:"Why the operator did it"`
+}
+
+// IncidentList is a list of incidents, oldest first.
+type IncidentList struct {
+	Items []IncidentBody `json:"items"`
+}
+
+type listIncidentsOutput struct {
+	Body IncidentList
+}
+
+func (s *server) listIncidents(ctx context.Context, in *listIncidentsInput) (*listIncidentsOutput, error) {
+	list, err := s.Desk.Incidents(ctx, in.All)
+	if err != nil {
+		return nil, err
+	}
+	out := IncidentList{Items: []IncidentBody{}}
+	for _, incident := range list {
+		body := IncidentBody{ID: incident.ID, Signing: signingPath(incident.SigningID), SigningID: incident.SigningID,
+			Attention: *attentionBody(incident.Attention, incident.ID), Action: incident.Action, Actor: incident.Actor, Note: incident.Note}
+		if !incident.ClosedAt.IsZero() {
+			closed := incident.ClosedAt.UTC()
+			body.ClosedAt, body.Attention.Actions = &closed, []string{}
+		}
+		out.Items = append(out.Items, body)
+	}
+	return &listIncidentsOutput{Body: out}, nil
+}

@@ -1,0 +1,159 @@
+// Package api is kyso's door over HTTP: JSON under /v1 with an OpenAPI 3.1 description, problems as RFC 9457 says,
+// server-sent events for progress, and webhooks in. A handler decodes, asks the workflow client or the store, and
+// encodes; it decides nothing about a signing.
+//
+// It may import workflows, the domain, internal/problem and huma. It never touches the store, blobs, PDF code or a
+// provider directly: what it needs of them comes in through Options.
+package api
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"kyso/internal/signing"
+	"kyso/workflows"
+)
+
+// Version is the version of the HTTP interface, as the OpenAPI description names it.
+const Version = "1.0.0"
+
+// Workflows is what the API asks of the processes; *workflows.Client is the real one.
+type Workflows interface {
+	StartSigning(ctx context.Context, in workflows.SigningInput) error
+	ChooseCertificate(ctx context.Context, signingID, updateID string, in workflows.ChooseCertificate) (workflows.SigningStatus, error)
+	Place(ctx context.Context, signingID, updateID string, in workflows.Place) (workflows.SigningStatus, error)
+	Cancel(ctx context.Context, signingID, updateID string, in workflows.Cancel) (workflows.SigningStatus, error)
+	Repair(ctx context.Context, signingID, updateID string, in workflows.Repair) (workflows.RepairResult, error)
+	Nudge(ctx context.Context, signingID string) error
+	Ping(ctx context.Context) error
+}
+
+// Source is a stored file that is read by range.
+type Source interface {
+	io.ReaderAt
+	Size() int64
+}
+
+// Options is what the API is made of. Desk, Workflows, Upload, Open and Providers are required.
+type Options struct {
+	Desk      signing.Desk
+	Workflows Workflows
+	// Upload stores r and returns its record, not yet saved in the Desk. It must not keep the file in memory.
+	// Errors: problem.TooLarge, problem.DocumentBroken.
+	Upload func(ctx context.Context, name string, r io.Reader) (signing.Upload, error)
+	// Open gives access to the bytes of an upload. A Source that is also an io.Closer is closed after use.
+	Open func(ctx context.Context, upload signing.Upload) (Source, error)
+	// Providers are the names of the remote signing providers that may be asked for; the first is the default.
+	Providers []string
+	// Webhooks maps a provider to the secret in the path of its webhooks. A provider that is not in it has none.
+	Webhooks map[string]string
+	// Hosts are the names, without port, under which the API may be called. The API has no keys of its own yet,
+	// so without Hosts only loopback names are answered: a web page that points its own name at 127.0.0.1 (DNS
+	// rebinding) is turned away. /healthz and /readyz answer under any name.
+	Hosts  []string
+	Now    func() time.Time // default time.Now
+	Logger *slog.Logger     // default slog.Default
+	Limits Limits
+}
+
+// Limits bound what a caller may take. Zero values mean the defaults.
+type Limits struct {
+	UploadBytes     int64         // of one document; default 256 MiB
+	JSONBytes       int64         // of a JSON body; default 256 KiB
+	WebhookBytes    int64         // of a webhook; default 1 MiB
+	Request         time.Duration // for everything but uploads, downloads and events; default 60 s
+	Stall           time.Duration // how long a peer may send or take nothing; default 30 s
+	EventPoll       time.Duration // how often an event stream looks into the store; default 500 ms
+	KeepAlive       time.Duration // between comments on a quiet event stream; default 15 s
+	IdempotencyWait time.Duration // how long a repeated request waits for the first one; default 5 s
+}
+
+func (l *Limits) setDefaults() {
+	setDefault(&l.UploadBytes, 256<<20)
+	setDefault(&l.JSONBytes, 256<<10)
+	setDefault(&l.WebhookBytes, 1<<20)
+	setDefault(&l.Request, 60*time.Second)
+	setDefault(&l.Stall, 30*time.Second)
+	setDefault(&l.EventPoll, 500*time.Millisecond)
+	setDefault(&l.KeepAlive, 15*time.Second)
+	setDefault(&l.IdempotencyWait, 5*time.Second)
+}
+
+func setDefault[T int64 | time.Duration](value *T, fallback T) {
+	if *value == 0 {
+		*value = fallback
+	}
+}
+
+type server struct {
+	Options
+	mux  *http.ServeMux
+	spec []byte // the OpenAPI description
+}
+
+// New returns the handler of the whole API. It panics when a required option is missing, which is a mistake of the
+// program and shows at its start.
+func New(options Options) http.Handler {
+	s := newServer(options)
+	var handler http.Handler = http.HandlerFunc(s.route)
+	handler = s.recovered(handler)
+	handler = s.idempotent(handler)
+	handler = s.sameOrigin(handler)
+	handler = s.knownHost(handler)
+	return s.observed(handler)
+}
+
+func newServer(options Options) *server {
+	s := &server{Options: options, mux: http.NewServeMux()}
+	if s.Desk == nil || s.Workflows == nil || s.Upload == nil || s.Open == nil || len(s.Providers) == 0 {
+		panic("api: Desk, Workflows, Upload, Open and Providers are required")
+	}
+	s.Limits.setDefaults()
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	if s.Logger == nil {
+		s.Logger = slog.Default()
+	}
+	config := huma.DefaultConfig("kyso", Version)
+	config.Info.Description = description
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", "" // own pages, see pages.go
+	config.CreateHooks = nil                                             // no $schema fields in answers
+	s.operations(humago.New(s.mux, config))
+	s.pages(config.OpenAPI)
+	return s
+}
+
+// NewServer returns a server for the handler with the limits that belong to the connection. The handler moves the
+// deadlines of bodies itself, so that a long download or event stream may go on as long as the peer takes it.
+// Shutdown ends event streams at once and lets other requests finish.
+func NewServer(handler http.Handler) *http.Server {
+	stop := make(chan struct{})
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		BaseContext: func(net.Listener) context.Context {
+			return context.WithValue(context.Background(), stopKey{}, (<-chan struct{})(stop))
+		},
+	}
+	server.RegisterOnShutdown(sync.OnceFunc(func() { close(stop) }))
+	return server
+}
+
+type stopKey struct{}
+
+// stopping is closed when the server of NewServer shuts down; nil, and so never, under another server.
+func stopping(ctx context.Context) <-chan struct{} {
+	stop, _ := ctx.Value(stopKey{}).(<-chan struct{})
+	return stop
+}

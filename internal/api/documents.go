@@ -1,0 +1,227 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"golang.org/x/text/unicode/norm"
+
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+const (
+	pdfType       = "application/pdf"
+	maxNameLength = 200 // characters
+	unnamed       = "document.pdf"
+)
+
+// DocumentBody is an uploaded or signed file.
+type DocumentBody struct {
+	ID        string    `json:"id"`
+	Self      string    `json:"self" doc:"Path of this document"`
+	Name      string    `json:"name" doc:"File name as given, in Unicode NFC, without folders"`
+	Size      int64     `json:"size" doc:"Bytes"`
+	SHA256    string    `json:"sha256" doc:"Hex"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func documentBody(u signing.Upload) DocumentBody {
+	return DocumentBody{ID: u.ID, Self: uploadPath + "/" + u.ID, Name: u.Name, Size: u.Size, SHA256: u.SHA256, CreatedAt: u.CreatedAt.UTC()}
+}
+
+type uploadInput struct {
+	Key         string `header:"Idempotency-Key" maxLength:"255" doc:"The same key again gives the first answer; the file must be the same"`
+	Name        string `query:"name" maxLength:"1000" doc:"File name; else the one in Content-Disposition"`
+	Disposition string `header:"Content-Disposition" maxLength:"4000" doc:"attachment with filename or filename*"`
+	ContentType string `header:"Content-Type" doc:"application/pdf"`
+
+	request *http.Request
+	writer  http.ResponseWriter
+}
+
+// Resolve implements huma.Resolver: it keeps the connection, because the body is streamed and not decoded.
+func (in *uploadInput) Resolve(ctx huma.Context) []error {
+	in.request, in.writer = humago.Unwrap(ctx)
+	return nil
+}
+
+type documentOutput struct {
+	Location string `header:"Location"`
+	Body     DocumentBody
+}
+
+func (s *server) createDocument(ctx context.Context, in *uploadInput) (*documentOutput, error) {
+	if err := checkUploadType(in.ContentType); err != nil {
+		return nil, err
+	}
+	if in.request.ContentLength > s.Limits.UploadBytes {
+		return nil, &http.MaxBytesError{Limit: s.Limits.UploadBytes}
+	}
+	body := s.uploadBody(in.writer, in.request)
+	upload, err := s.Upload(ctx, uploadName(in.Name, in.Disposition), body)
+	if body.err != nil { // says more than what the storing made of it
+		return nil, body.err
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Desk.SaveUpload(ctx, upload); err != nil {
+		return nil, err
+	}
+	out := documentBody(upload)
+	return &documentOutput{Location: out.Self, Body: out}, nil
+}
+
+func checkUploadType(contentType string) error {
+	if contentType == "" {
+		return nil
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	if err != nil || media != pdfType && media != "application/octet-stream" {
+		return &refusal{problem.Invalid, http.StatusUnsupportedMediaType, "the body must be " + pdfType}
+	}
+	return nil
+}
+
+// uploadReader bounds a streamed body and gives its sender a while for each piece, not for the whole.
+type uploadReader struct {
+	body    io.Reader
+	control *http.ResponseController
+	stall   time.Duration
+	err     error
+}
+
+func (s *server) uploadBody(w http.ResponseWriter, r *http.Request) *uploadReader {
+	return &uploadReader{body: http.MaxBytesReader(w, r.Body, s.Limits.UploadBytes),
+		control: http.NewResponseController(w), stall: s.Limits.Stall}
+}
+
+// Read implements io.Reader.
+func (u *uploadReader) Read(p []byte) (int, error) {
+	_ = u.control.SetReadDeadline(time.Now().Add(u.stall)) // a test's recorder has none
+	n, err := u.body.Read(p)
+	if err == io.EOF { // see bufferedBody
+		_ = u.control.SetReadDeadline(time.Time{})
+	} else if err != nil {
+		u.err = bodyError(err)
+	}
+	return n, err
+}
+
+// bodyError says why a body could not be read: too large, too slow or cut off.
+func bodyError(err error) error {
+	var maxBytes *http.MaxBytesError
+	switch {
+	case errors.As(err, &maxBytes):
+		return maxBytes
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &refusal{problem.Invalid, http.StatusRequestTimeout, "the body came too slowly"}
+	}
+	return &refusal{problem.Invalid, http.StatusRequestTimeout, "the body ended before it was complete"}
+}
+
+// uploadName takes the name from the query or the Content-Disposition header and cleans it.
+func uploadName(query, disposition string) string {
+	name := query
+	if name == "" && disposition != "" {
+		if _, params, err := mime.ParseMediaType(disposition); err == nil {
+			name = params["filename"]
+		}
+	}
+	return cleanName(name)
+}
+
+// cleanName keeps the last element of a path in NFC, without control characters and without the marks that change
+// the direction of text: they can make "fdp.exe" look like "exe.pdf".
+func cleanName(name string) string {
+	name = path.Base(strings.ReplaceAll(norm.NFC.String(strings.ToValidUTF8(name, "")), `\`, "/"))
+	name = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, name))
+	if name == "" || name == "." || name == ".." || name == "/" {
+		return unnamed
+	}
+	if runes := []rune(name); len(runes) > maxNameLength {
+		name = string(runes[:maxNameLength-4]) + ".pdf"
+	}
+	return name
+}
+
+type documentInput struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+type getDocumentOutput struct {
+	Body DocumentBody
+}
+
+func (s *server) getDocument(ctx context.Context, in *documentInput) (*getDocumentOutput, error) {
+	upload, err := s.Desk.Upload(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &getDocumentOutput{Body: documentBody(upload)}, nil
+}
+
+func (s *server) getDocumentContent(ctx context.Context, in *documentInput) (*huma.StreamResponse, error) {
+	upload, err := s.Desk.Upload(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return s.content(ctx, upload, upload.Name)
+}
+
+// content streams a stored file; ranges and conditional requests are net/http's.
+func (s *server) content(ctx context.Context, upload signing.Upload, name string) (*huma.StreamResponse, error) {
+	source, err := s.Open(ctx, upload)
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(hctx huma.Context) {
+		if closer, ok := source.(io.Closer); ok {
+			defer func() { _ = closer.Close() }() // read only: nothing is lost
+		}
+		r, w := humago.Unwrap(hctx)
+		w.Header().Set("Content-Type", pdfType)
+		w.Header().Set("Content-Disposition", attachment(name))
+		w.Header().Set("ETag", `"`+upload.SHA256+`"`)
+		w.Header().Set("Cache-Control", "private, no-cache") // the bytes never change, but who may read them does
+		http.ServeContent(w, r, "", upload.CreatedAt, io.NewSectionReader(source, 0, source.Size()))
+	}}, nil
+}
+
+// attachment is a Content-Disposition of RFC 6266: an ASCII name for old readers, the true one in UTF-8 (RFC 8187).
+// It is never inline, so that a browser does not show foreign content under our name.
+func attachment(name string) string {
+	ascii := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || strings.ContainsRune(`"\%`, r) {
+			return '_'
+		}
+		return r
+	}, name)
+	return `attachment; filename="` + ascii + `"; filename*=UTF-8''` + strings.ReplaceAll(url.QueryEscape(name), "+", "%20")
+}
+
+// signedName is the name of the signed file made from the name of the original.
+func signedName(name string) string {
+	extension := path.Ext(name)
+	if !strings.EqualFold(extension, ".pdf") {
+		return name + "-signed.pdf"
+	}
+	return strings.TrimSuffix(name, extension) + "-signed" + extension
+}

@@ -1,0 +1,222 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"kyso/internal/problem"
+)
+
+// statuses is the one place where a problem code gets its HTTP status.
+var statuses = map[problem.Code]int{
+	problem.Invalid:             http.StatusUnprocessableEntity,
+	problem.TooLarge:            http.StatusRequestEntityTooLarge,
+	problem.NotFound:            http.StatusNotFound,
+	problem.Conflict:            http.StatusConflict,
+	problem.IdempotencyMismatch: http.StatusUnprocessableEntity,
+	problem.Denied:              http.StatusForbidden,
+	problem.RateLimited:         http.StatusTooManyRequests,
+
+	problem.DocumentBroken:     http.StatusUnprocessableEntity,
+	problem.DocumentEncrypted:  http.StatusUnprocessableEntity,
+	problem.DocumentXFA:        http.StatusUnprocessableEntity,
+	problem.DocumentLocked:     http.StatusUnprocessableEntity,
+	problem.DocumentActive:     http.StatusUnprocessableEntity,
+	problem.DocumentTooComplex: http.StatusUnprocessableEntity,
+	problem.PlacementInvalid:   http.StatusUnprocessableEntity,
+
+	problem.CertificateInvalid: http.StatusUnprocessableEntity,
+	problem.CertificateExpired: http.StatusUnprocessableEntity,
+	problem.CertificateRevoked: http.StatusUnprocessableEntity,
+	problem.CertificateMissing: http.StatusNotFound,
+	problem.RevocationUnknown:  http.StatusServiceUnavailable,
+
+	problem.SignatureInvalid:   http.StatusConflict,
+	problem.DigestMismatch:     http.StatusConflict,
+	problem.VerificationFailed: http.StatusConflict,
+	problem.DeclinedBySigner:   http.StatusConflict,
+	problem.ApprovalExpired:    http.StatusConflict,
+
+	problem.ProviderCredentials: http.StatusBadGateway,
+	problem.ProviderRefused:     http.StatusBadGateway,
+	problem.ProviderUnavailable: http.StatusServiceUnavailable,
+	problem.Internal:            http.StatusInternalServerError,
+}
+
+// retryAfter is what a caller is told to wait when the failing party named no time.
+const retryAfter = 5 * time.Second
+
+// Problem is an error answer (RFC 9457, application/problem+json).
+type Problem struct {
+	Type      string       `json:"type" doc:"Path of a page about this kind of problem" example:"/problems/document-encrypted"`
+	Title     string       `json:"title" doc:"The kind of problem in Vietnamese" example:"Không tìm thấy"`
+	TitleEN   string       `json:"title_en" doc:"The kind of problem in English" example:"Not found"`
+	Status    int          `json:"status" doc:"HTTP status" example:"404"`
+	Detail    string       `json:"detail,omitempty" doc:"What happened this time, in English"`
+	Code      problem.Code `json:"code" doc:"Stable name of the kind of problem" example:"not-found"`
+	RequestID string       `json:"request_id,omitempty" doc:"Name this when you ask about the problem; it stands in the logs"`
+	Errors    []FieldError `json:"errors,omitempty" doc:"The fields that are wrong"`
+}
+
+// FieldError says what is wrong with one field.
+type FieldError struct {
+	Location string `json:"location" doc:"Path of the field" example:"body.documents[0].id"`
+	Message  string `json:"message" doc:"What is wrong with it, in English"`
+}
+
+// Error implements error.
+func (p *Problem) Error() string { return string(p.Code) + ": " + p.Detail }
+
+// GetStatus implements huma.StatusError.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType implements huma.ContentTypeFilter.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// refusal is an answer of the protocol whose status says more than its code would: a wrong media type, a body that
+// came too slowly, a foreign host name.
+type refusal struct {
+	code   problem.Code
+	status int
+	detail string
+}
+
+// Error implements error.
+func (r *refusal) Error() string { return r.detail }
+
+// fieldErrors is problem.Invalid with the fields that are wrong.
+type fieldErrors []FieldError
+
+// Error implements error.
+func (f fieldErrors) Error() string { return "invalid: " + strconv.Itoa(len(f)) + " field(s)" }
+
+// add notes one wrong field.
+func (f *fieldErrors) add(location, message string) {
+	*f = append(*f, FieldError{Location: location, Message: message})
+}
+
+// err returns nil when no field is wrong.
+func (f fieldErrors) err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return f
+}
+
+// problemOf turns any error into its answer and the pause to ask for. The text of an error without a code is not
+// shown: it may come from anywhere.
+func problemOf(err error) (*Problem, time.Duration) {
+	code, detail, pause := problem.CodeOf(err), "", problem.RetryAfterOf(err)
+	var fields fieldErrors
+	var maxBytes *http.MaxBytesError
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return newProblem(r.code, r.status, r.detail), 0
+	}
+	switch {
+	case errors.As(err, &fields):
+		code, detail = problem.Invalid, "one or more fields are not valid"
+	case errors.As(err, &maxBytes):
+		code, detail = problem.TooLarge, "the body is larger than "+strconv.FormatInt(maxBytes.Limit, 10)+" bytes"
+	case code == problem.Internal && errors.Is(err, context.DeadlineExceeded):
+		code, detail = problem.ProviderUnavailable, "no answer in time"
+	case code == problem.Internal:
+		detail = "the request failed for a reason that is in the logs under this request id"
+	default:
+		if e, ok := errors.AsType[*problem.Error](err); ok {
+			detail = e.Message
+		}
+	}
+	p := newProblem(code, statuses[code], detail)
+	p.Errors = fields
+	if pause == 0 && code.Kind() == problem.KindUpstream {
+		pause = retryAfter
+	}
+	return p, pause
+}
+
+func newProblem(code problem.Code, status int, detail string) *Problem {
+	text := code.Text()
+	return &Problem{Type: "/problems/" + string(code), Title: text.VI, TitleEN: text.EN, Status: status, Detail: detail, Code: code}
+}
+
+// codeOfStatus names what the framework itself refuses (an unknown route, a wrong media type, a bad field).
+func codeOfStatus(status int) problem.Code {
+	switch status {
+	case http.StatusNotFound:
+		return problem.NotFound
+	case http.StatusForbidden:
+		return problem.Denied
+	case http.StatusRequestEntityTooLarge:
+		return problem.TooLarge
+	case http.StatusTooManyRequests:
+		return problem.RateLimited
+	case http.StatusInternalServerError:
+		return problem.Internal
+	}
+	return problem.Invalid
+}
+
+// huma builds every error answer through these two variables, which are its documented way to another error type.
+// They hold no state, so several handlers in one process share them without harm.
+func init() {
+	huma.NewError = func(status int, detail string, _ ...error) huma.StatusError {
+		return newProblem(codeOfStatus(status), status, detail)
+	}
+	huma.NewErrorWithContext = func(ctx huma.Context, status int, detail string, errs ...error) huma.StatusError {
+		p, pause := frameworkProblem(status, detail, errs)
+		if pause > 0 {
+			ctx.SetHeader("Retry-After", seconds(pause))
+		}
+		return noteProblem(ctx.Context(), p, errors.Join(errs...))
+	}
+}
+
+// frameworkProblem distinguishes an error that a handler returned from a request that the framework refused.
+func frameworkProblem(status int, detail string, errs []error) (*Problem, time.Duration) {
+	if status == http.StatusInternalServerError && len(errs) > 0 {
+		return problemOf(errs[0])
+	}
+	p := newProblem(codeOfStatus(status), status, detail)
+	for _, err := range errs {
+		if d, ok := errors.AsType[*huma.ErrorDetail](err); ok {
+			p.Errors = append(p.Errors, FieldError{Location: d.Location, Message: d.Message})
+		}
+	}
+	return p, 0
+}
+
+// noteProblem gives the answer its request id and leaves the cause of a server's fault to the request log.
+func noteProblem(ctx context.Context, p *Problem, cause error) *Problem {
+	info := infoOf(ctx)
+	p.RequestID = info.id
+	info.code = p.Code
+	if p.Status >= http.StatusInternalServerError {
+		info.cause = cause
+	}
+	return p
+}
+
+// writeProblem answers with an error outside huma: in middleware and for unknown routes.
+func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
+	p, pause := problemOf(err)
+	if pause > 0 {
+		w.Header().Set("Retry-After", seconds(pause))
+	}
+	noteProblem(r.Context(), p, err)
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.WriteHeader(p.Status)
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(p) // the peer may be gone; the status is logged anyway
+}
+
+func seconds(d time.Duration) string {
+	return strconv.Itoa(max(1, int(math.Ceil(d.Seconds()))))
+}

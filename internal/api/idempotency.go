@@ -1,0 +1,219 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+const (
+	keyHeader      = "Idempotency-Key"
+	replayedHeader = "Idempotency-Replayed"
+	maxKeyLength   = 255
+	maxKeptAnswer  = 256 << 10
+	uploadPath     = "/v1/documents"
+	webhookPrefix  = "/v1/webhooks/"
+)
+
+// idempotent makes every write with an Idempotency-Key happen once: the first answer is kept and given again. It
+// stands on the store, so it also holds over restarts and between several processes.
+//
+// Faults of ours or of the network (5xx, 408, 429) are not final: the same key then runs the request again. That is
+// safe because what a request creates is named by its key (see signingID and updateID).
+//
+// Webhooks have their own rule, the inbox.
+func (s *server) idempotent(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost || strings.HasPrefix(r.URL.Path, webhookPrefix) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		body, err := s.bufferedBody(w, r)
+		if err != nil {
+			writeProblem(w, r, err)
+			return
+		}
+		key := r.Header.Get(keyHeader)
+		if key == "" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if !validKey(key) {
+			writeProblem(w, r, fieldErrors{{Location: "header." + keyHeader, Message: "1 to 255 visible ASCII characters"}})
+			return
+		}
+		s.once(w, r, key, requestDigest(r, body), next)
+	})
+}
+
+// once runs the request unless an answer for its key is there already.
+func (s *server) once(w http.ResponseWriter, r *http.Request, key, digest string, next http.Handler) {
+	stored, err := s.remember(r.Context(), key, digest)
+	switch {
+	case err != nil:
+		writeProblem(w, r, err)
+		return
+	case stored != nil && final(stored.Status):
+		s.replay(w, r, stored)
+		return
+	}
+	capture := &answerCapture{ResponseWriter: w, status: http.StatusOK}
+	next.ServeHTTP(capture, r)
+	if capture.dropped {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 5*time.Second)
+	defer cancel()
+	answer := signing.Answer{Status: capture.status, ContentType: w.Header().Get("Content-Type"), Body: capture.body.Bytes()}
+	if err := s.Desk.Answered(ctx, key, answer); err != nil {
+		s.Logger.ErrorContext(ctx, "keeping an idempotent answer", "request_id", infoOf(ctx).id, "error", err.Error())
+	}
+}
+
+// remember waits a little while the first request with the key is still at work.
+func (s *server) remember(ctx context.Context, key, digest string) (*signing.Answer, error) {
+	deadline := time.Now().Add(s.Limits.IdempotencyWait)
+	for {
+		stored, err := s.Desk.Remember(ctx, key, digest)
+		if problem.CodeOf(err) != problem.Conflict {
+			return stored, err
+		}
+		if time.Now().After(deadline) {
+			return nil, &problem.Error{Code: problem.Conflict, RetryAfter: time.Second,
+				Message: "the first request with this idempotency key is still at work"}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// replay gives a kept answer again. The body of a repeated upload is hashed first: it must be the same file.
+func (s *server) replay(w http.ResponseWriter, r *http.Request, stored *signing.Answer) {
+	var resource struct {
+		Self   string `json:"self"`
+		SHA256 string `json:"sha256"`
+	}
+	created := stored.Status < http.StatusMultipleChoices && json.Unmarshal(stored.Body, &resource) == nil
+	if created && r.URL.Path == uploadPath {
+		sum := sha256.New()
+		if _, err := io.Copy(sum, s.uploadBody(w, r)); err != nil {
+			writeProblem(w, r, err)
+			return
+		}
+		if hex.EncodeToString(sum.Sum(nil)) != resource.SHA256 {
+			writeProblem(w, r, problem.New(problem.IdempotencyMismatch, "the key was used before for another file"))
+			return
+		}
+	}
+	if created && resource.Self != "" {
+		w.Header().Set("Location", resource.Self)
+	}
+	w.Header().Set("Content-Type", stored.ContentType)
+	w.Header().Set(replayedHeader, "true")
+	w.WriteHeader(stored.Status)
+	_, _ = w.Write(stored.Body) // the peer may be gone
+}
+
+// final reports whether an answer is given again as it is.
+func final(status int) bool {
+	return status < http.StatusInternalServerError && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests
+}
+
+func validKey(key string) bool {
+	if len(key) > maxKeyLength {
+		return false
+	}
+	return !strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// requestDigest is what makes two requests the same. An upload is compared by its bytes on replay instead.
+func requestDigest(r *http.Request, body []byte) string {
+	sum := sha256.New()
+	_, _ = fmt.Fprintf(sum, "%s\n%s\n%s\n", r.Method, r.URL.RequestURI(), r.Header.Get("Content-Disposition"))
+	if r.URL.Path == uploadPath {
+		_, _ = fmt.Fprintf(sum, "%d\n", r.ContentLength)
+	}
+	_, _ = sum.Write(body)
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// bufferedBody reads a JSON body whole, with a limit and a deadline, and puts it back. An upload is left alone.
+// The deadline is taken off again: left in place it would cancel the request's context while a handler works.
+func (s *server) bufferedBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.URL.Path == uploadPath {
+		return nil, nil
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(s.Limits.Stall)) // a test's recorder has none
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.Limits.JSONBytes))
+	if err != nil {
+		return nil, bodyError(err)
+	}
+	_ = control.SetReadDeadline(time.Time{})
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return body, nil
+}
+
+// signingID returns the id of a signing: from the Idempotency-Key, so that a retry after a crash finds the signing
+// that the first try stored, else a new UUIDv7.
+func signingID(key string) string {
+	if key == "" {
+		return uuid.Must(uuid.NewV7()).String()
+	}
+	return uuid.NewHash(sha256.New(), signingSpace, []byte(key), 8).String()
+}
+
+// signingSpace is the name space of ids made from keys: a fixed random UUID.
+var signingSpace = uuid.MustParse("5d9f5a0e-4b53-4f0e-9a53-0c5d7f0f6a1b")
+
+// updateID returns the id of an update from the Idempotency-Key, so that Temporal runs a retried act once. It is a
+// digest, because a key is the caller's text and would stand in the history. Empty lets Temporal draw one.
+func updateID(key string) string {
+	if key == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:16])
+}
+
+// answerCapture passes an answer on and keeps a copy of it.
+type answerCapture struct {
+	http.ResponseWriter
+	status  int
+	body    bytes.Buffer
+	dropped bool // too large to keep
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (c *answerCapture) WriteHeader(status int) {
+	c.status = status
+	c.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (c *answerCapture) Write(p []byte) (int, error) {
+	if c.body.Len()+len(p) > maxKeptAnswer {
+		c.dropped = true
+	} else {
+		c.body.Write(p)
+	}
+	return c.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (c *answerCapture) Unwrap() http.ResponseWriter { return c.ResponseWriter }

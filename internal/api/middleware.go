@@ -1,0 +1,235 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"kyso/internal/problem"
+)
+
+// requestInfo is what the log line of a request says beside its route and status.
+type requestInfo struct {
+	id    string
+	code  problem.Code // of the problem answered, if any
+	cause error        // of a 5xx answer
+	sent  func() bool  // whether the answer has begun
+}
+
+type infoKey struct{}
+
+// infoOf returns the information of the request that ctx belongs to, and a throw-away one outside of a request.
+func infoOf(ctx context.Context) *requestInfo {
+	if info, ok := ctx.Value(infoKey{}).(*requestInfo); ok {
+		return info
+	}
+	return &requestInfo{sent: func() bool { return false }}
+}
+
+// observed is the outermost layer: it names the request, sets the headers that every answer has, and logs one
+// line with the route's pattern. Paths, queries, addresses and bodies hold personal data or secrets and are not
+// logged.
+func (s *server) observed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started := time.Now()
+		info := &requestInfo{id: newRequestID()}
+		_, pattern := s.mux.Handler(r)
+		setCommonHeaders(w.Header(), info.id)
+		observer := &responseObserver{ResponseWriter: w, control: http.NewResponseController(w), stall: s.Limits.Stall}
+		info.sent = func() bool { return observer.status != 0 }
+		observer.extend()
+		next.ServeHTTP(observer, r.WithContext(context.WithValue(r.Context(), infoKey{}, info)))
+		s.log(r.Context(), info, pattern, observer, time.Since(started))
+	})
+}
+
+func (s *server) log(ctx context.Context, info *requestInfo, pattern string, seen *responseObserver, took time.Duration) {
+	if pattern == "" {
+		pattern = "unknown route"
+	}
+	attributes := []slog.Attr{slog.String("request_id", info.id), slog.String("route", pattern),
+		slog.Int("status", seen.statusOr200()), slog.Int64("bytes", seen.bytes), slog.Int64("ms", took.Milliseconds())}
+	level := slog.LevelInfo
+	if info.code != "" {
+		attributes = append(attributes, slog.String("code", string(info.code)))
+	}
+	if info.cause != nil {
+		level = slog.LevelError
+		attributes = append(attributes, slog.String("error", info.cause.Error()))
+	}
+	s.Logger.LogAttrs(ctx, level, "http request", attributes...)
+}
+
+func newRequestID() string {
+	var id [8]byte
+	_, _ = rand.Read(id[:]) // never fails, says its documentation
+	return hex.EncodeToString(id[:])
+}
+
+func setCommonHeaders(h http.Header, requestID string) {
+	h.Set("X-Request-Id", requestID)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+}
+
+// responseObserver remembers status and size, and moves the write deadline with every write: an answer may take
+// as long as its reader goes on taking it.
+type responseObserver struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	stall   time.Duration
+	status  int
+	bytes   int64
+}
+
+// extend gives the peer another while; a writer without deadlines (a test's recorder) has none to move.
+func (o *responseObserver) extend() { _ = o.control.SetWriteDeadline(time.Now().Add(o.stall)) }
+
+// WriteHeader implements http.ResponseWriter.
+func (o *responseObserver) WriteHeader(status int) {
+	if o.status == 0 && status >= http.StatusOK {
+		o.status = status
+	}
+	o.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (o *responseObserver) Write(p []byte) (int, error) {
+	if o.status == 0 {
+		o.status = http.StatusOK
+	}
+	o.extend()
+	n, err := o.ResponseWriter.Write(p)
+	o.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (o *responseObserver) Unwrap() http.ResponseWriter { return o.ResponseWriter }
+
+func (o *responseObserver) statusOr200() int {
+	if o.status == 0 {
+		return http.StatusOK
+	}
+	return o.status
+}
+
+// knownHost turns away requests under a foreign name; see Options.Hosts.
+func (s *server) knownHost(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.hostAllowed(r.Host) || r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		writeProblem(w, r, &refusal{problem.Denied, http.StatusMisdirectedRequest, "the API does not answer under this host name"})
+	})
+}
+
+func (s *server) hostAllowed(hostport string) bool {
+	host := hostport
+	if name, _, err := net.SplitHostPort(hostport); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.Trim(host, "[]"))
+	if len(s.Hosts) > 0 {
+		return slices.ContainsFunc(s.Hosts, func(h string) bool { return strings.EqualFold(h, host) })
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// sameOrigin refuses writes that a page of another origin made a browser send.
+func (s *server) sameOrigin(next http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		writeProblem(w, r, problem.New(problem.Denied, "writes from a page of another origin are refused"))
+	}))
+	return protection.Handler(next)
+}
+
+// recovered turns a panic into a logged 500. It stands inside the idempotency layer, which so learns of it.
+func (s *server) recovered(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			what := recover()
+			if what == nil {
+				return
+			}
+			if what == http.ErrAbortHandler { //nolint:errorlint // the identity is the contract of net/http
+				panic(what)
+			}
+			err := fmt.Errorf("panic: %v\n%s", what, debug.Stack())
+			if info := infoOf(r.Context()); info.sent() { // too late for a status: cut, so that nobody takes it for whole
+				s.Logger.ErrorContext(r.Context(), "http answer cut", "request_id", info.id, "error", err.Error())
+				panic(http.ErrAbortHandler)
+			}
+			writeProblem(w, r, err)
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// streams are the routes that may take as long as their peer goes on; all others have Limits.Request.
+var streams = map[string]bool{
+	"POST /v1/documents":                          true,
+	"GET /v1/documents/{id}/content":              true,
+	"GET /v1/signings/{id}/documents/{n}/content": true,
+	"GET /v1/signings/{id}/events":                true,
+}
+
+// route calls the handler of the request's route, and answers unknown routes and methods with a problem.
+func (s *server) route(w http.ResponseWriter, r *http.Request) {
+	handler, pattern := s.mux.Handler(r)
+	if pattern == "" {
+		s.noRoute(w, r, handler)
+		return
+	}
+	if !streams[pattern] {
+		ctx, cancel := context.WithTimeout(r.Context(), s.Limits.Request)
+		defer cancel()
+		r = r.WithContext(ctx)
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// noRoute lets the mux's own handler say whether it is the path or the method that is unknown.
+func (s *server) noRoute(w http.ResponseWriter, r *http.Request, handler http.Handler) {
+	probe := &headerProbe{header: http.Header{}}
+	handler.ServeHTTP(probe, r)
+	for _, name := range []string{"Allow", "Location"} {
+		if value := probe.header.Get(name); value != "" {
+			w.Header().Set(name, value)
+		}
+	}
+	if probe.status < http.StatusBadRequest {
+		w.WriteHeader(probe.status)
+		return
+	}
+	writeProblem(w, r, &refusal{codeOfStatus(probe.status), probe.status, "no such path or method; see /docs"})
+}
+
+// headerProbe is a ResponseWriter that keeps nothing but status and header.
+type headerProbe struct {
+	header http.Header
+	status int
+}
+
+// Header implements http.ResponseWriter.
+func (p *headerProbe) Header() http.Header { return p.header }
+
+// Write implements http.ResponseWriter.
+func (p *headerProbe) Write(b []byte) (int, error) { return len(b), nil }
+
+// WriteHeader implements http.ResponseWriter.
+func (p *headerProbe) WriteHeader(status int) { p.status = status }

@@ -1,0 +1,168 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"html/template"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"kyso/internal/problem"
+)
+
+//go:embed docs.html
+var docsHTML string
+
+//go:embed docs.css
+var docsCSS string
+
+var docsTemplate = template.Must(template.New("docs").Parse(docsHTML))
+
+// readyWait bounds a readiness check: an orchestrator asks often and gives up soon.
+const readyWait = 3 * time.Second
+
+// pages registers what is not part of /v1: health, the OpenAPI description and the two readable pages. They load
+// nothing from anywhere else.
+func (s *server) pages(openapi *huma.OpenAPI) {
+	spec, err := json.Marshal(openapi)
+	if err != nil {
+		panic("api: OpenAPI description: " + err.Error()) // a mistake in a route; the test of this package finds it
+	}
+	s.spec = spec
+	s.mux.HandleFunc("GET /healthz", s.health)
+	s.mux.HandleFunc("GET /readyz", s.ready)
+	s.mux.HandleFunc("GET /openapi.json", s.openapi)
+	s.mux.HandleFunc("GET /problems/{code}", s.problemPage)
+	s.mux.Handle("GET /docs", page("docs", docsPage(openapi)))
+	s.mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
+}
+
+// health says that the process runs. It asks nobody, so that a database outage restarts nothing.
+func (s *server) health(w http.ResponseWriter, _ *http.Request) { answerState(w, http.StatusOK, "ok") }
+
+// ready says whether requests can be served: store and Temporal answer.
+func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), readyWait)
+	defer cancel()
+	for name, ping := range map[string]func(context.Context) error{"store": s.Desk.Ping, "temporal": s.Workflows.Ping} {
+		if err := ping(ctx); err != nil {
+			s.Logger.WarnContext(ctx, "not ready", "part", name, "error", err.Error())
+			answerState(w, http.StatusServiceUnavailable, name+" does not answer")
+			return
+		}
+	}
+	answerState(w, http.StatusOK, "ready")
+}
+
+func answerState(w http.ResponseWriter, status int, state string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"status": state}) // the peer may be gone
+}
+
+func (s *server) openapi(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/openapi+json")
+	_, _ = w.Write(s.spec) // the peer may be gone
+}
+
+// docsData is what the page template shows.
+type docsData struct {
+	Title    string
+	Text     string
+	Groups   []docsGroup
+	Problems []docsProblem
+	CSS      template.CSS
+}
+
+type docsGroup struct {
+	Tag        string
+	Operations []docsOperation
+}
+
+type docsOperation struct {
+	Method, Path, Summary, ID string
+	Parameters                []*huma.Param
+	Body                      string
+	Statuses                  []string
+}
+
+type docsProblem struct {
+	Code   problem.Code
+	Status int
+	problem.Text
+}
+
+func docsPage(openapi *huma.OpenAPI) docsData {
+	data := docsData{Title: "kyso API " + Version, Text: openapi.Info.Description, CSS: template.CSS(docsCSS)} //nolint:gosec // embedded
+	groups := map[string][]docsOperation{}
+	for path, item := range openapi.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post} {
+			if op != nil {
+				groups[op.Tags[0]] = append(groups[op.Tags[0]], docsOf(path, op))
+			}
+		}
+	}
+	for _, tag := range []string{tagDocuments, tagSignings, tagOperations, tagWebhooks} {
+		slices.SortFunc(groups[tag], func(a, b docsOperation) int {
+			return strings.Compare(a.Path+a.Method, b.Path+b.Method)
+		})
+		data.Groups = append(data.Groups, docsGroup{tag, groups[tag]})
+	}
+	codes := problem.Codes()
+	slices.Sort(codes)
+	for _, code := range codes {
+		data.Problems = append(data.Problems, docsProblem{code, statuses[code], code.Text()})
+	}
+	return data
+}
+
+func docsOf(path string, op *huma.Operation) docsOperation {
+	out := docsOperation{Method: op.Method, Path: path, Summary: op.Summary, ID: op.OperationID, Parameters: op.Parameters}
+	if op.RequestBody != nil {
+		for contentType := range op.RequestBody.Content {
+			out.Body = contentType
+		}
+	}
+	for status := range op.Responses {
+		out.Statuses = append(out.Statuses, status)
+	}
+	slices.Sort(out.Statuses)
+	return out
+}
+
+// problemPage says in both languages what a code means; the type of every problem points here.
+func (s *server) problemPage(w http.ResponseWriter, r *http.Request) {
+	code := problem.Code(r.PathValue("code"))
+	status, known := statuses[code]
+	if !known {
+		writeProblem(w, r, problem.New(problem.NotFound, "no such problem"))
+		return
+	}
+	text := code.Text()
+	page("problem", docsData{Title: text.VI, CSS: template.CSS(docsCSS), //nolint:gosec // embedded
+		Problems: []docsProblem{{code, status, text}}}).ServeHTTP(w, r)
+}
+
+// page serves one rendering of the template. The policy allows its own style sheet, named by digest, and nothing
+// else.
+func page(name string, data docsData) http.Handler {
+	var out bytes.Buffer
+	if err := docsTemplate.ExecuteTemplate(&out, name, data); err != nil {
+		panic("api: page " + name + ": " + err.Error()) // embedded template; a test renders it
+	}
+	sum := sha256.Sum256([]byte(docsCSS))
+	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; frame-ancestors 'none'"
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Security-Policy", policy)
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(out.Bytes()) // the peer may be gone
+	})
+}

@@ -1,0 +1,259 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+	"kyso/workflows"
+)
+
+const (
+	maxReason   = 200
+	maxLocation = 100
+	// startWait bounds how long an accepted request waits for Temporal: the signing is stored by then, and the
+	// sweeper starts what was not started.
+	startWait = 10 * time.Second
+)
+
+// SigningRequest asks for a signing.
+type SigningRequest struct {
+	User      string            `json:"user" maxLength:"80" doc:"The signer's id at the provider: a citizen number, or ICA. and a number" example:"ICA.079095012345"`
+	Documents []DocumentRequest `json:"documents" minItems:"1" maxItems:"50" doc:"All are approved together on the phone"`
+	Serial    string            `json:"serial,omitempty" maxLength:"128" doc:"Certificate to sign with, hex; without it the only usable one is taken, or the signing waits for a choice"`
+	Level     signing.Level     `json:"level,omitempty" enum:"B-B,B-T,B-LT" default:"B-T"`
+	Reason    string            `json:"reason,omitempty" maxLength:"1000" doc:"Shown in the document, at most 200 characters"`
+	Location  string            `json:"location,omitempty" maxLength:"500" doc:"Shown in the document, at most 100 characters"`
+	Provider  string            `json:"provider,omitempty" maxLength:"40" doc:"Remote signing provider; the first configured one when left out"`
+}
+
+// DocumentRequest is one document to sign.
+type DocumentRequest struct {
+	ID        string         `json:"id" maxLength:"64" doc:"Of an uploaded document"`
+	Placement *PlacementBody `json:"placement,omitempty" doc:"{} is the default box; without it the signing waits for a placement"`
+}
+
+type createSigningInput struct {
+	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"The same key again finds the same signing"`
+	Body SigningRequest
+}
+
+type signingOutput struct {
+	Location string `header:"Location"`
+	Body     SigningBody
+}
+
+func (s *server) createSigning(ctx context.Context, in *createSigningInput) (*signingOutput, error) {
+	record, err := s.newSigning(ctx, in.Key, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	if record, err = s.saveSigning(ctx, record); err != nil {
+		return nil, err
+	}
+	startCtx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	if err := s.Workflows.StartSigning(startCtx, startInput(record)); err != nil {
+		// Accepted all the same: the record is committed, and the sweeper starts it when Temporal is back.
+		s.Logger.WarnContext(ctx, "signing accepted, not started yet", "request_id", infoOf(ctx).id, "signing_id", record.ID, "error", err.Error())
+	}
+	// Without the user and the names: this answer is kept for its Idempotency-Key.
+	body := s.summaryBody(record)
+	return &signingOutput{Location: body.Self, Body: body}, nil
+}
+
+// newSigning checks a request and makes the record of it.
+func (s *server) newSigning(ctx context.Context, key string, in SigningRequest) (signing.Signing, error) {
+	var fields fieldErrors
+	now := s.Now().UTC().Truncate(time.Microsecond)
+	out := signing.Signing{
+		ID: signingID(key), Status: signing.StatusCreated, CreatedAt: now, UpdatedAt: now,
+		UserID:   checkUser(in.User, &fields),
+		Serial:   checkSerial("body.serial", in.Serial, &fields),
+		Reason:   checkText("body.reason", in.Reason, maxReason, &fields),
+		Location: checkText("body.location", in.Location, maxLocation, &fields),
+		Level:    cmp.Or(in.Level, signing.LevelT),
+		Provider: cmp.Or(in.Provider, s.Providers[0]),
+	}
+	if !out.Level.Valid() {
+		fields.add("body.level", "must be B-B, B-T or B-LT")
+	}
+	if !slices.Contains(s.Providers, out.Provider) {
+		fields.add("body.provider", "must be one of "+strings.Join(s.Providers, ", "))
+	}
+	var err error
+	out.Documents, err = s.documents(ctx, in.Documents, &fields)
+	if err != nil {
+		return out, err
+	}
+	return out, fields.err()
+}
+
+func (s *server) documents(ctx context.Context, asked []DocumentRequest, fields *fieldErrors) ([]signing.Document, error) {
+	seen := map[string]bool{}
+	var out []signing.Document
+	for i, d := range asked {
+		location := fmt.Sprintf("body.documents[%d]", i)
+		if seen[d.ID] {
+			fields.add(location+".id", "the same document is named twice")
+			continue
+		}
+		seen[d.ID] = true
+		upload, err := s.Desk.Upload(ctx, d.ID)
+		if problem.CodeOf(err) == problem.NotFound {
+			fields.add(location+".id", "no such document; upload it first")
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		document := signing.Document{Index: i, UploadID: upload.ID, Name: upload.Name, Size: upload.Size, SHA256: upload.SHA256}
+		if d.Placement != nil {
+			placement := checkPlacement(location+".placement", *d.Placement, fields)
+			document.Placement = &placement
+		}
+		out = append(out, document)
+	}
+	return out, nil
+}
+
+// saveSigning stores the record. When an earlier try with the same key stored it already, that one counts, so that
+// its answer does not step back in time.
+func (s *server) saveSigning(ctx context.Context, record signing.Signing) (signing.Signing, error) {
+	err := s.Desk.CreateSigning(ctx, record)
+	if problem.CodeOf(err) == problem.Conflict {
+		return record, problem.New(problem.IdempotencyMismatch, "the key was used before for another signing")
+	}
+	if err != nil {
+		return record, err
+	}
+	return s.Desk.Signing(ctx, record.ID)
+}
+
+func startInput(record signing.Signing) workflows.SigningInput {
+	unplaced := slices.ContainsFunc(record.Documents, func(d signing.Document) bool { return d.Placement == nil })
+	return workflows.SigningInput{SigningID: record.ID, Provider: record.Provider, Level: record.Level,
+		Documents: len(record.Documents), Placed: !unplaced}
+}
+
+type signingInput struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+type getSigningOutput struct {
+	Body SigningBody
+}
+
+func (s *server) getSigning(ctx context.Context, in *signingInput) (*getSigningOutput, error) {
+	record, err := s.Desk.Signing(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	transitions, err := s.Desk.Transitions(ctx, in.ID, 0)
+	if err != nil {
+		return nil, err
+	}
+	incident, err := s.openIncident(ctx, record)
+	if err != nil {
+		return nil, err
+	}
+	return &getSigningOutput{Body: s.fullBody(record, transitions, incident)}, nil
+}
+
+// openIncident returns the id of the incident that a parked signing waits in.
+func (s *server) openIncident(ctx context.Context, record signing.Signing) (string, error) {
+	if !record.Attention.Open() {
+		return "", nil
+	}
+	open, err := s.Desk.Incidents(ctx, false)
+	if err != nil {
+		return "", err
+	}
+	for _, incident := range open {
+		if incident.SigningID == record.ID {
+			return incident.ID, nil
+		}
+	}
+	return "", nil
+}
+
+type listSigningsInput struct {
+	Status    signing.Status `query:"status" enum:"created,awaiting-certificate,awaiting-placement,preparing,requested,awaiting-approval,completing,signed,declined,expired,cancelled,refused"`
+	Attention bool           `query:"attention" doc:"Only those that are parked"`
+	Before    time.Time      `query:"before" doc:"Only those created before; see next"`
+	Limit     int            `query:"limit" minimum:"1" maximum:"500" default:"50"`
+}
+
+// SigningList is a page of signings, newest first.
+type SigningList struct {
+	Items []SigningBody `json:"items"`
+	Next  string        `json:"next,omitempty" doc:"Path of the next page"`
+}
+
+type listSigningsOutput struct {
+	Body SigningList
+}
+
+func (s *server) listSignings(ctx context.Context, in *listSigningsInput) (*listSigningsOutput, error) {
+	list, err := s.Desk.Signings(ctx, signing.Filter{Status: in.Status, AttentionOnly: in.Attention, Before: in.Before, Limit: in.Limit})
+	if err != nil {
+		return nil, err
+	}
+	out := SigningList{Items: []SigningBody{}}
+	for _, record := range list {
+		out.Items = append(out.Items, s.summaryBody(record))
+	}
+	if len(list) == in.Limit {
+		out.Next = nextPage(in, list[len(list)-1].CreatedAt)
+	}
+	return &listSigningsOutput{Body: out}, nil
+}
+
+func nextPage(in *listSigningsInput, before time.Time) string {
+	query := url.Values{"before": {before.UTC().Format(time.RFC3339Nano)}, "limit": {strconv.Itoa(in.Limit)}}
+	if in.Status != "" {
+		query.Set("status", string(in.Status))
+	}
+	if in.Attention {
+		query.Set("attention", "true")
+	}
+	return "/v1/signings?" + query.Encode()
+}
+
+type signedContentInput struct {
+	ID    string `path:"id" maxLength:"64"`
+	Index int    `path:"n" minimum:"0" maximum:"49" doc:"0 is the first document"`
+}
+
+func contentPath(signingID string, index int) string {
+	return signingPath(signingID) + "/documents/" + strconv.Itoa(index) + "/content"
+}
+
+// getSignedContent gives a signed file out once the whole signing is done: before that it has not been verified.
+func (s *server) getSignedContent(ctx context.Context, in *signedContentInput) (*huma.StreamResponse, error) {
+	record, err := s.Desk.Signing(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if in.Index >= len(record.Documents) {
+		return nil, problem.New(problem.NotFound, "the signing has %d documents", len(record.Documents))
+	}
+	document := record.Documents[in.Index]
+	if record.Status != signing.StatusSigned || document.SignedID == "" {
+		return nil, problem.New(problem.Conflict, "the signing is %s; there is no signed file", record.Status)
+	}
+	upload, err := s.Desk.Upload(ctx, document.SignedID)
+	if err != nil {
+		return nil, err
+	}
+	return s.content(ctx, upload, signedName(document.Name))
+}

@@ -1,0 +1,108 @@
+package api
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"kyso/internal/signing"
+)
+
+// userPattern is what providers take as a user id: a citizen number (CCCD, 12 digits) or the older identity number
+// (CMND, 9), a tax code (10 digits, a branch has 3 more), a passport number, or IntrustCA's form with its prefix.
+var userPattern = regexp.MustCompile(`^(\d{9}|\d{12}|\d{10}(-?\d{3})?|[A-Z]{1,2}\d{6,8}|ICA\.[0-9A-Za-z][0-9A-Za-z._-]{2,59})$`)
+
+var (
+	serialPattern = regexp.MustCompile(`^[0-9a-f]{1,64}$`)
+	actorPattern  = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9:._-]{0,63}$`)
+	// personal matches what may be a citizen, phone or account number, or a mail address.
+	personal = regexp.MustCompile(`\d([ .-]?\d){7,}|\S@\S`)
+)
+
+const (
+	maxPage     = 1 << 20
+	maxDistance = 1 << 20 // points; ISO 32000 Annex C speaks of 14,400, readers allow more with UserUnit
+)
+
+// checkUser returns the user id without white space around it.
+func checkUser(user string, fields *fieldErrors) string {
+	user = strings.TrimSpace(user)
+	if !userPattern.MatchString(user) {
+		fields.add("body.user", "must be a citizen number of 12 digits (or 9), a tax code, a passport number, or ICA. and the provider's id")
+	}
+	return user
+}
+
+// checkText returns text in NFC. Reason and location are drawn on the page, so control characters have no place.
+func checkText(location, text string, limit int, fields *fieldErrors) string {
+	text = strings.TrimSpace(norm.NFC.String(text))
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }) {
+		fields.add(location, "must be text without control characters")
+	}
+	if utf8.RuneCountInString(text) > limit {
+		fields.add(location, fmt.Sprintf("must have at most %d characters", limit))
+	}
+	return text
+}
+
+// checkNote is checkText for words that go into the history of the process, where they stay and cannot be erased.
+func checkNote(location, text string, limit int, fields *fieldErrors) string {
+	text = checkText(location, text, limit, fields)
+	if personal.MatchString(text) {
+		fields.add(location, "must not hold personal data such as numbers of people, phones or mail addresses")
+	}
+	return text
+}
+
+// checkActor returns who acts; the default is the API itself.
+func checkActor(actor string, fields *fieldErrors) string {
+	if actor == "" {
+		return "api"
+	}
+	if !actorPattern.MatchString(actor) || personal.MatchString(actor) {
+		fields.add("body.actor", "must be an opaque id: letters, digits and : . _ -, no personal data")
+	}
+	return actor
+}
+
+// normalSerial is the form in which serial numbers are compared: lower-case hex without separators.
+func normalSerial(serial string) string {
+	return strings.ToLower(strings.NewReplacer(":", "", " ", "", "-", "").Replace(serial))
+}
+
+func checkSerial(location, serial string, fields *fieldErrors) string {
+	serial = normalSerial(serial)
+	if serial != "" && !serialPattern.MatchString(serial) {
+		fields.add(location, "must be a certificate's serial number in hex")
+	}
+	return serial
+}
+
+// checkPlacement checks what can be known without the file; whether the box is on the page is seen when the file
+// is prepared.
+func checkPlacement(location string, in PlacementBody, fields *fieldErrors) signing.Placement {
+	p := signing.Placement(in)
+	if p.Page < 0 || p.Page > maxPage {
+		fields.add(location+".page", "must be 1 for the first page or more, or 0 for the last")
+	}
+	for _, n := range []struct {
+		name  string
+		value float64
+	}{{"x", p.X}, {"y", p.Y}, {"width", p.Width}, {"height", p.Height}} {
+		if math.IsNaN(n.value) || math.IsInf(n.value, 0) || n.value < 0 || n.value > maxDistance {
+			fields.add(location+"."+n.name, "must be a distance in points, 0 or more")
+		}
+	}
+	if (p.Width == 0) != (p.Height == 0) {
+		fields.add(location, "width and height go together; leave both out for the default box")
+	}
+	if p.Invisible {
+		return signing.Placement{Invisible: true}
+	}
+	return p
+}

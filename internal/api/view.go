@@ -1,0 +1,218 @@
+package api
+
+import (
+	"time"
+
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+	"kyso/workflows"
+)
+
+// digestPrefix is how many hex digits of a digest people are shown to compare.
+const digestPrefix = 16
+
+// SigningBody is a signing. The countdown is reckoned by the server's clock.
+type SigningBody struct {
+	ID         string         `json:"id"`
+	Self       string         `json:"self" doc:"Path of this signing"`
+	Status     signing.Status `json:"status" enum:"created,awaiting-certificate,awaiting-placement,preparing,requested,awaiting-approval,completing,signed,declined,expired,cancelled,refused"`
+	Final      bool           `json:"final" doc:"Nothing can follow this status"`
+	Level      signing.Level  `json:"level"`
+	Provider   string         `json:"provider"`
+	User       string         `json:"user,omitempty" doc:"Only in the answer for one signing"`
+	Serial     string         `json:"serial,omitempty" doc:"Serial number asked for"`
+	Reason     string         `json:"reason,omitempty" doc:"Only in the answer for one signing"`
+	Location   string         `json:"location,omitempty" doc:"Only in the answer for one signing"`
+	ShortCode  string         `json:"short_code,omitempty" doc:"Stands on the phone too; compare before approving" example:"7A3F-09C1"`
+	CreatedAt  time.Time      `json:"created_at"`
+	UpdatedAt  time.Time      `json:"updated_at"`
+	FinishedAt *time.Time     `json:"finished_at,omitempty"`
+	ServerTime time.Time      `json:"server_time"`
+
+	Certificate string           `json:"certificate,omitempty" doc:"SHA-256 of the chosen certificate, hex"`
+	Countdown   *CountdownBody   `json:"countdown,omitempty" doc:"Only while the phone shows the request"`
+	Attention   *AttentionBody   `json:"attention,omitempty" doc:"Only while the signing is parked and somebody has to act"`
+	Outcome     *OutcomeBody     `json:"outcome,omitempty" doc:"Why the signing ended otherwise than signed; only in the answer for one signing"`
+	Documents   []SignedDocument `json:"documents"`
+	Transitions []TransitionBody `json:"transitions,omitempty" doc:"Only in the answer for one signing"`
+}
+
+// SignedDocument is one file of a signing.
+type SignedDocument struct {
+	Index        int            `json:"index" doc:"0 is the first"`
+	ID           string         `json:"id" doc:"The uploaded document"`
+	Name         string         `json:"name,omitempty" doc:"Only in the answer for one signing"`
+	Size         int64          `json:"size"`
+	SHA256       string         `json:"sha256"`
+	Placement    *PlacementBody `json:"placement,omitempty"`
+	DigestPrefix string         `json:"digest_prefix,omitempty" doc:"First 16 hex digits of the digest that is signed; stands on the phone too"`
+	SignedID     string         `json:"signed_id,omitempty" doc:"The signed document"`
+	SignedSHA256 string         `json:"signed_sha256,omitempty"`
+	Content      string         `json:"content,omitempty" doc:"Path of the signed file"`
+	LevelReached signing.Level  `json:"level_reached,omitempty"`
+}
+
+// PlacementBody says where the visible signature stands, in points from the left and bottom edges of the page as a
+// reader sees it. An empty one is the default box in the lower right corner of the last page.
+type PlacementBody struct {
+	Page      int     `json:"page,omitempty" doc:"1 is the first page, 0 the last"`
+	X         float64 `json:"x,omitempty"`
+	Y         float64 `json:"y,omitempty"`
+	Width     float64 `json:"width,omitempty" doc:"0 with height 0: the default box"`
+	Height    float64 `json:"height,omitempty"`
+	Invisible bool    `json:"invisible,omitempty" doc:"No visible signature; the other fields are ignored"`
+}
+
+// CountdownBody is the time that the owner of the key has.
+type CountdownBody struct {
+	AcceptedAt       time.Time `json:"accepted_at" doc:"When the provider accepted the request"`
+	ExpiresAt        time.Time `json:"expires_at" doc:"The end of the provider's window"`
+	RemainingSeconds int       `json:"remaining_seconds" doc:"By the server's clock"`
+	ServerTime       time.Time `json:"server_time"`
+	ShortCode        string    `json:"short_code,omitempty"`
+}
+
+// AttentionBody says why a signing is parked and what may be done.
+type AttentionBody struct {
+	IncidentID string       `json:"incident_id,omitempty"`
+	Step       string       `json:"step"`
+	Code       problem.Code `json:"code"`
+	Title      string       `json:"title" doc:"The code in Vietnamese"`
+	TitleEN    string       `json:"title_en" doc:"The code in English"`
+	Message    string       `json:"message" doc:"For operators, in English, without personal data"`
+	Provider   string       `json:"provider,omitempty"`
+	Since      time.Time    `json:"since"`
+	Attempts   int          `json:"attempts"`
+	Actions    []string     `json:"actions" doc:"What a repair may do"`
+}
+
+// OutcomeBody says why a signing ended without signed documents.
+type OutcomeBody struct {
+	Code    problem.Code `json:"code"`
+	Title   string       `json:"title" doc:"The code in Vietnamese"`
+	TitleEN string       `json:"title_en" doc:"The code in English"`
+}
+
+// TransitionBody is one recorded change of state.
+type TransitionBody struct {
+	Seq    int            `json:"seq"`
+	Status signing.Status `json:"status"`
+	Final  bool           `json:"final"`
+	At     time.Time      `json:"at"`
+	Detail string         `json:"detail,omitempty" doc:"Problem code of an outcome other than signed, when there is one"`
+}
+
+// summaryBody is a signing without anything about people, for lists.
+func (s *server) summaryBody(in signing.Signing) SigningBody {
+	now := s.Now().UTC()
+	body := SigningBody{ID: in.ID, Self: signingPath(in.ID), Status: in.Status, Final: in.Status.Final(), Level: in.Level,
+		Provider: in.Provider, Serial: in.Serial, ShortCode: in.Approval.ShortCode, Certificate: in.Certificate,
+		CreatedAt: in.CreatedAt.UTC(), UpdatedAt: in.UpdatedAt.UTC(), ServerTime: now,
+		Countdown: countdownBody(in, now), Documents: []SignedDocument{}}
+	if !in.FinishedAt.IsZero() {
+		finished := in.FinishedAt.UTC()
+		body.FinishedAt = &finished
+	}
+	if in.Attention.Open() {
+		body.Attention = attentionBody(in.Attention, "")
+	}
+	for _, d := range in.Documents {
+		body.Documents = append(body.Documents, signedDocument(in.ID, d))
+	}
+	return body
+}
+
+// fullBody is a signing with everything that its caller may see.
+func (s *server) fullBody(in signing.Signing, transitions []signing.Transition, incident string) SigningBody {
+	body := s.summaryBody(in)
+	body.User, body.Reason, body.Location = in.UserID, in.Reason, in.Location
+	for i, d := range in.Documents {
+		body.Documents[i].Name = d.Name
+	}
+	for _, t := range transitions {
+		body.Transitions = append(body.Transitions, transitionBody(t))
+		if t.Status.Final() {
+			body.Outcome = outcomeBody(t)
+		}
+	}
+	if body.Attention != nil {
+		body.Attention.IncidentID = incident
+	}
+	return body
+}
+
+func signingPath(id string) string { return "/v1/signings/" + id }
+
+func signedDocument(signingID string, d signing.Document) SignedDocument {
+	out := SignedDocument{Index: d.Index, ID: d.UploadID, Size: d.Size, SHA256: d.SHA256,
+		SignedID: d.SignedID, SignedSHA256: d.SignedSHA256, LevelReached: d.Level}
+	if d.Placement != nil {
+		placement := PlacementBody(*d.Placement)
+		out.Placement = &placement
+	}
+	if d.Prepared != nil {
+		out.DigestPrefix = d.Prepared.H3[:min(digestPrefix, len(d.Prepared.H3))]
+	}
+	if d.SignedID != "" {
+		out.Content = contentPath(signingID, d.Index)
+	}
+	return out
+}
+
+// countdownBody is nil unless the phone shows the request now.
+func countdownBody(in signing.Signing, now time.Time) *CountdownBody {
+	a := in.Approval
+	if in.Status != signing.StatusAwaitingApproval || a.AcceptedAt.IsZero() {
+		return nil
+	}
+	return &CountdownBody{AcceptedAt: a.AcceptedAt.UTC(), ExpiresAt: a.ExpiresAt.UTC(), ServerTime: now, ShortCode: a.ShortCode,
+		RemainingSeconds: max(0, int(a.ExpiresAt.Sub(now)/time.Second))}
+}
+
+func attentionBody(a signing.Attention, incident string) *AttentionBody {
+	code := problem.Code(a.Reason)
+	text := code.Text()
+	return &AttentionBody{IncidentID: incident, Step: a.Step, Code: code, Title: text.VI, TitleEN: text.EN, Message: a.Message,
+		Provider: a.Provider, Since: a.Since.UTC(), Attempts: a.Attempts,
+		Actions: []string{workflows.RepairRetry, workflows.RepairCancel}}
+}
+
+// outcomeBody is nil when the last transition names no code: signed, or cancelled by its requester.
+func outcomeBody(last signing.Transition) *OutcomeBody {
+	code := problem.Code(last.Detail)
+	if code.Kind() == problem.KindInternal {
+		return nil
+	}
+	text := code.Text()
+	return &OutcomeBody{Code: code, Title: text.VI, TitleEN: text.EN}
+}
+
+func transitionBody(t signing.Transition) TransitionBody {
+	return TransitionBody{Seq: t.Seq, Status: t.Status, Final: t.Status.Final(), At: t.At.UTC(), Detail: t.Detail}
+}
+
+// StatusBody is what an act returns: where the process stands after it.
+type StatusBody struct {
+	ID               string         `json:"id"`
+	Self             string         `json:"self"`
+	Status           signing.Status `json:"status"`
+	Step             string         `json:"step"`
+	Seq              int            `json:"seq" doc:"Number of the last transition; events after it are news"`
+	Deadline         *time.Time     `json:"deadline,omitempty" doc:"When the current wait ends by itself"`
+	RemainingSeconds int            `json:"remaining_seconds,omitempty"`
+	Attention        *AttentionBody `json:"attention,omitempty"`
+}
+
+func statusBody(id string, in workflows.SigningStatus) StatusBody {
+	body := StatusBody{ID: id, Self: signingPath(id), Status: in.Status, Step: in.Step, Seq: in.Seq, RemainingSeconds: in.Remaining}
+	if !in.Deadline.IsZero() {
+		deadline := in.Deadline.UTC()
+		body.Deadline = &deadline
+	}
+	if a := in.Attention; a != nil {
+		body.Attention = attentionBody(signing.Attention{Step: a.Step, Reason: a.Reason, Message: a.Message,
+			Provider: a.Provider, Since: a.Since, Attempts: a.Attempts}, a.IncidentID)
+		body.Attention.Actions = a.Actions
+	}
+	return body
+}
