@@ -1,0 +1,260 @@
+// Package internal_test checks who imports whom. The table is the architecture: what is not listed is forbidden.
+// Tests may import more, so only other files are looked at.
+package internal_test
+
+import (
+	"encoding/json"
+	"errors"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "kyso"
+
+// rules lists, for each folder, the folders of this module whose packages it may import. A folder speaks for
+// everything below it, unless a deeper one has a line of its own, and may always import itself.
+var rules = map[string]string{
+	"internal/problem":  "",
+	"internal/seal":     "",
+	"internal/signing":  "internal/problem",
+	"internal/pades":    "internal/problem",
+	"internal/forms":    "internal/problem",
+	"internal/pdfchild": "internal/pades internal/problem",
+	"internal/provider": "internal/signing internal/problem",
+	"internal/store":    "internal/signing internal/problem internal/seal",
+	"internal/blob":     "internal/signing internal/problem",
+	"activities":        "internal/signing internal/pades internal/forms internal/problem",
+	"workflows":         "activities internal/signing internal/problem",
+	"internal/api":      "workflows internal/signing internal/problem",
+
+	// The stand-ins of outside parties share nothing with the clients that they test, nor with the domain.
+	"internal/sandbox": "",
+	// Clients of the API know the API and no part behind it.
+	"internal/apiclient": "internal/problem",
+	// The only place that assembles concrete parts.
+	"internal/app": "activities workflows internal/api internal/blob internal/forms internal/pades internal/pdfchild " +
+		"internal/problem internal/provider internal/seal internal/signing internal/store",
+
+	"worker":  "internal/app internal/pdfchild internal/problem",
+	"starter": "internal/app internal/apiclient internal/pdfchild internal/problem",
+	// The whole world in one process: it also registers the search attributes that workflows names, draws a master
+	// key, and judges what its demo signed.
+	"starter/dev": "internal/app internal/apiclient internal/forms internal/pades internal/pdfchild " +
+		"internal/problem internal/sandbox internal/seal workflows",
+
+	// For tests: nothing may import them.
+	"internal/pgtest":            "",
+	"internal/pades/cms/cmstest": "internal/pades",
+}
+
+// testOnly may be imported by tests only, even from the folder that it lies in.
+var testOnly = []string{"internal/pgtest", "internal/pades/cms/cmstest"}
+
+// owners lists modules that only these folders may import: each part has one place that knows it.
+var owners = map[string]string{
+	"go.temporal.io/sdk":                "workflows activities worker starter internal/app starter/dev",
+	"go.temporal.io/server":             "starter/dev",
+	"github.com/temporalio/ui-server":   "starter/dev",
+	"modernc.org/sqlite":                "starter/dev",
+	"github.com/jackc/pgx":              "internal/store internal/pgtest",
+	"github.com/pressly/goose":          "internal/store",
+	"gocloud.dev":                       "internal/blob",
+	"github.com/pdfcpu/pdfcpu":          "internal/forms",
+	"github.com/danielgtaylor/huma":     "internal/api",
+	"github.com/spf13/cobra":            "starter starter/dev",
+	"github.com/johannesboyne/gofakes3": "",
+}
+
+// standardOnly import nothing but the standard library besides what rules gives them.
+var standardOnly = []string{"internal/problem", "internal/signing", "internal/seal"}
+
+// links lists what a program must not contain, however deep.
+var links = map[string]string{
+	"worker":  "go.temporal.io/server modernc.org/sqlite kyso/internal/sandbox",
+	"starter": "go.temporal.io/server modernc.org/sqlite kyso/internal/sandbox",
+}
+
+// TestImports holds every import of every file that is no test against the tables.
+func TestImports(t *testing.T) {
+	seen := map[string]bool{}
+	for _, file := range sources(t) {
+		dir := filepath.ToSlash(filepath.Dir(file))
+		rule := ruleOf(dir)
+		if rule == "" {
+			t.Errorf("%s: the folder has no line in the table of rules", file)
+			continue
+		}
+		seen[rule] = true
+		for _, path := range imports(t, file) {
+			if why := forbidden(rule, path); why != "" {
+				t.Errorf("%s imports %s: %s", file, path, why)
+			}
+		}
+	}
+	if len(seen) < 5 {
+		t.Fatalf("only %d folders were found: the test looks in the wrong place", len(seen))
+	}
+}
+
+// forbidden says why files under rule may not import path; "" when they may.
+func forbidden(rule, path string) string {
+	inside, ours := strings.CutPrefix(path, module+"/")
+	if ours && slices.Contains(testOnly, inside) {
+		return inside + " is for tests only"
+	}
+	if ours {
+		allowed := append(strings.Fields(rules[rule]), rule)
+		if !slices.Contains(allowed, ruleOf(inside)) {
+			return rule + " may import only: " + orNothing(rules[rule])
+		}
+		return ""
+	}
+	first, _, _ := strings.Cut(path, "/")
+	if slices.Contains(standardOnly, rule) && strings.Contains(first, ".") {
+		return rule + " imports the standard library only"
+	}
+	for part, folders := range owners {
+		if under(path, part) && !slices.Contains(strings.Fields(folders), rule) {
+			return part + " may be imported only by: " + orNothing(folders)
+		}
+	}
+	return ""
+}
+
+func orNothing(list string) string {
+	if list == "" {
+		return "nothing"
+	}
+	return list
+}
+
+// ruleOf returns the folder of the table that speaks for dir.
+func ruleOf(dir string) string {
+	longest := ""
+	for folder := range rules {
+		if under(dir, folder) && len(folder) > len(longest) {
+			longest = folder
+		}
+	}
+	return longest
+}
+
+func under(path, folder string) bool { return path == folder || strings.HasPrefix(path, folder+"/") }
+
+// sources returns the Go files of the module that are no tests, relative to its root.
+func sources(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := entry.Name()
+		if entry.IsDir() && path != ".." && (name[0] == '.' || name == "testdata" || name == "node_modules") {
+			return fs.SkipDir
+		}
+		if strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
+			relative, err := filepath.Rel("..", path)
+			files = append(files, relative)
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func imports(t *testing.T, file string) []string {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", file), nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := make([]string, len(parsed.Imports))
+	for i, spec := range parsed.Imports {
+		paths[i], err = strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return paths
+}
+
+// TestLinks asks the go command what the production programs contain.
+func TestLinks(t *testing.T) {
+	for program, banned := range links {
+		for _, path := range dependencies(t, program) {
+			for _, one := range strings.Fields(banned) {
+				if under(path, one) {
+					t.Errorf("%s links %s, which must stay out of it", program, path)
+				}
+			}
+		}
+	}
+}
+
+func dependencies(t *testing.T, program string) []string {
+	t.Helper()
+	list := exec.Command("go", "list", "-deps", "-json=ImportPath", "./"+program)
+	list.Dir = ".."
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list ./%s: %v", program, err)
+	}
+	var paths []string
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var one struct{ ImportPath string }
+		err := decoder.Decode(&one)
+		if errors.Is(err, io.EOF) {
+			return paths
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, one.ImportPath)
+	}
+}
+
+// TestTheRulesBite tries imports that must be refused.
+func TestTheRulesBite(t *testing.T) {
+	cases := []struct {
+		from, path string
+		refused    bool
+	}{
+		{"internal/sandbox", "kyso/internal/signing", true},
+		{"internal/sandbox", "kyso/internal/provider", true},
+		{"internal/signing", "kyso/internal/problem", false},
+		{"internal/signing", "golang.org/x/text/unicode/norm", true},
+		{"internal/signing", "crypto/sha256", false},
+		{"internal/pades", "kyso/internal/pades/cms", false},
+		{"internal/pades", "kyso/internal/pades/cms/cmstest", true},
+		{"workflows", "kyso/internal/store", true},
+		{"workflows", "go.temporal.io/sdk/workflow", false},
+		{"internal/store", "modernc.org/sqlite", true},
+		{"internal/store", "github.com/jackc/pgx/v5/stdlib", false},
+		{"internal/store", "kyso/internal/pgtest", true},
+		{"internal/app", "kyso/internal/sandbox", true},
+		{"worker", "go.temporal.io/server/temporal", true},
+		{"starter", "kyso/internal/sandbox", true},
+		{"starter/dev", "kyso/internal/sandbox", false},
+		{"internal/api", "kyso/internal/apiclient", true},
+	}
+	for _, c := range cases {
+		if why := forbidden(ruleOf(c.from), c.path); (why != "") != c.refused {
+			t.Errorf("%s importing %s: %q, want refused %v", c.from, c.path, why, c.refused)
+		}
+	}
+	if rule := ruleOf("internal/unknown"); rule != "" {
+		t.Errorf("an unknown folder is taken for %s", rule)
+	}
+}
