@@ -57,7 +57,7 @@ func (w *World) sign(p profile, req rsspRequest) rsspAnswer {
 	if err := w.flush(); err != nil {
 		return serverError(err.Error())
 	}
-	w.log.Info("request on the phone", "user", tx.User, "code", shortCode(tx.Documents[0].Digest), "documents", len(documents))
+	w.log.Info("request on the phone", "transaction", tx.OurID, "code", shortCode(tx.Documents[0].Digest), "documents", len(documents))
 	if w.opts.OnPush != nil {
 		w.mu.Lock()
 		view := w.view(tx)
