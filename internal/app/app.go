@@ -1,0 +1,147 @@
+// Package app turns configuration into running parts. It is the only place that knows which concrete store, blob
+// store, provider and PDF engine stand behind the interfaces of the other packages: Config is read from the
+// environment (config.go), Open connects (app.go), and Worker and API assemble the two programs.
+//
+// It may import everything but internal/sandbox: what stands in for the outside world is not part of the product.
+package app
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+
+	"kyso/internal/blob"
+	"kyso/internal/pades"
+	"kyso/internal/problem"
+	"kyso/internal/seal"
+	"kyso/internal/signing"
+	"kyso/internal/store"
+	"kyso/workflows"
+)
+
+// App holds the parts that the worker and the API share.
+type App struct {
+	Config   Config
+	Log      *slog.Logger
+	Store    *store.Store
+	Blobs    *blob.Blobs
+	Temporal client.Client
+	Trust    signing.Trust
+}
+
+// Open connects to the store, the blobs and Temporal, and reads the trusted certificates. It does not wait: what
+// cannot be reached now is an error.
+func Open(ctx context.Context, cfg Config, log *slog.Logger) (*App, error) {
+	a := &App{Config: cfg, Log: log}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) open(ctx context.Context) error {
+	var err error
+	if a.Trust, err = ReadTrust(a.Config.TrustFile); err != nil {
+		return err
+	}
+	if a.Store, err = OpenStore(ctx, a.Config); err != nil {
+		return err
+	}
+	if a.Blobs, err = blob.Open(ctx, a.Config.Blobs); err != nil {
+		return fmt.Errorf("opening the blobs: %w", err)
+	}
+	options := a.Config.Temporal
+	options.Logger = sdklog.NewStructuredLogger(a.Log)
+	if a.Temporal, err = client.DialContext(ctx, options); err != nil {
+		return problem.Wrap(problem.ProviderUnavailable, err, "connecting to Temporal at %s", options.HostPort)
+	}
+	return nil
+}
+
+// Close releases what Open took. Close the worker and the API first.
+func (a *App) Close() error {
+	var errs []error
+	if a.Temporal != nil {
+		a.Temporal.Close()
+	}
+	if a.Blobs != nil {
+		errs = append(errs, a.Blobs.Close())
+	}
+	if a.Store != nil {
+		errs = append(errs, a.Store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Ready reports whether the store and Temporal answer.
+func (a *App) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return errors.Join(a.Store.Ping(ctx), a.Workflows().Ping(ctx))
+}
+
+// Workflows returns the client of the processes.
+func (a *App) Workflows() *workflows.Client { return &workflows.Client{Temporal: a.Temporal} }
+
+// OpenStore opens the store alone, for Migrate.
+func OpenStore(ctx context.Context, cfg Config) (*store.Store, error) {
+	key, err := seal.ReadMasterKey(cfg.MasterKeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("reading the master key: %w", err)
+	}
+	return store.Open(ctx, cfg.Database, key)
+}
+
+// Migrate brings the schema of the store up to date. Several processes may do so at once.
+func Migrate(ctx context.Context, cfg Config) error {
+	s, err := OpenStore(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.Migrate(ctx), s.Close())
+}
+
+// ReadTrust reads a PEM bundle: self-signed certificates are trusted roots, the others are issuers that answers of
+// providers may leave out.
+func ReadTrust(path string) (signing.Trust, error) {
+	var trust signing.Trust
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return trust, fmt.Errorf("reading the trusted certificates: %w", err)
+	}
+	for {
+		var block *pem.Block
+		if block, data = pem.Decode(data); block == nil {
+			break
+		}
+		if block.Type != "CERTIFICATE" {
+			return trust, problem.New(problem.Invalid, "%s holds a PEM block of type %s; only certificates belong there", path, block.Type)
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return trust, fmt.Errorf("reading a certificate of %s: %w", path, err)
+		}
+		if cert.CheckSignatureFrom(cert) == nil {
+			trust.Roots = append(trust.Roots, cert)
+		} else {
+			trust.Intermediates = append(trust.Intermediates, cert)
+		}
+	}
+	if len(trust.Roots) == 0 {
+		return trust, problem.New(problem.Invalid, "%s holds no self-signed certificate, so nothing would be trusted", path)
+	}
+	return trust, nil
+}
+
+// source gives a stored file as something that is read by range.
+func (a *App) source(ctx context.Context, u signing.Upload) (pades.Source, error) {
+	return blob.NewSegmentReader(ctx, a.Blobs, u.Segments), nil
+}

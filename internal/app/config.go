@@ -1,0 +1,194 @@
+package app
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+
+	"kyso/internal/pades"
+)
+
+// Config is everything that can be configured, and this is its manual. Each field is one environment variable. A
+// secret can be given as NAME_FILE too, the path of a file that holds it; a secret in the environment is readable
+// by every child process and in crash dumps, so that is the way for production.
+//
+// The defaults reach what a developer has on one machine: Temporal on 127.0.0.1:7233, the PostgreSQL of
+// docker-compose.yml, and the outside parties of "starter/dev sandbox" on 127.0.0.1:8769 with its trust file in
+// .kyso. They reach no real party.
+type Config struct {
+	// Database is KYSO_DATABASE (secret): postgres://user@host:port/name, or sqlite:/absolute/path.db in programs
+	// that link SQLite, which is the development world alone.
+	Database string
+	// MasterKeyFile is KYSO_MASTER_KEY_FILE: 32 random bytes that wrap the keys under which personal data is
+	// sealed. Without it nothing can be read. Make one with: head -c 32 /dev/urandom > FILE
+	MasterKeyFile string
+	// Blobs is KYSO_BLOBS: where documents are, file:///folder or s3://bucket?endpoint=…&region=….
+	Blobs string
+	// TrustFile is KYSO_TRUST: a PEM bundle. Self-signed certificates in it are trusted roots; the others are
+	// issuers that providers leave out of their answers.
+	TrustFile string
+
+	// Temporal is read as every Temporal tool does: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY,
+	// TEMPORAL_TLS_…, or a profile in the file that TEMPORAL_CONFIG_FILE names.
+	Temporal client.Options
+
+	// Providers is KYSO_PROVIDERS: the remote signing providers in use, by the name of their profile (intrustca,
+	// vnpt, neac), separated by commas. The first is the default. Each has the variables of Provider.
+	Providers []Provider
+
+	// TSAs is KYSO_TSA: addresses of time-stamp authorities (RFC 3161), separated by commas, asked in this order.
+	TSAs []string
+	// RevocationRewrite is KYSO_REVOCATION_REWRITE: pairs from=to separated by commas. An OCSP, CRL or issuer
+	// address in a certificate that begins with from is asked at to instead; some certificates in use carry
+	// addresses that have been dead for years.
+	RevocationRewrite map[string]string
+	// RevocationPrivate is KYSO_REVOCATION_PRIVATE: whether addresses in certificates may lead into private
+	// networks. Certificates come from outside, so only a development world says true.
+	RevocationPrivate bool
+
+	// Policy bounds what is accepted for signing: KYSO_MAX_DOCUMENT_BYTES, KYSO_MAX_PAGES, and
+	// KYSO_REFUSE_ACTIVE_CONTENT (true refuses PDFs with JavaScript or launch actions, which otherwise get a
+	// warning).
+	Policy pades.Policy
+	// PDFParallel is KYSO_PDF_PARALLEL: how many PDF processes may run at once in one worker. This bounds the
+	// heavy work of a worker; waiting for phones takes no place.
+	PDFParallel int
+	// PDFMemoryMB is KYSO_PDF_MEMORY_MB: how much memory one PDF process may take.
+	PDFMemoryMB int
+
+	// APIListen is KYSO_API_LISTEN: where "starter serve" listens. The API has no keys of its own yet, so an
+	// address beyond loopback needs a gateway in front of it.
+	APIListen string
+	// APIHosts is KYSO_API_HOSTS: the names under which the API may be called, separated by commas. Empty means
+	// loopback names only.
+	APIHosts []string
+	// HealthListen is KYSO_HEALTH_LISTEN: where a worker answers /healthz and /readyz; empty means nowhere.
+	HealthListen string
+	// StopTimeout is KYSO_STOP_TIMEOUT: how long a stopping program lets running work finish. Keep it below the
+	// grace period of what stops it.
+	StopTimeout time.Duration
+	// LogLevel is KYSO_LOG_LEVEL: debug, info, warn or error.
+	LogLevel slog.Level
+}
+
+// Provider is one remote signing provider. NAME below is its name in upper case.
+type Provider struct {
+	// Name is the profile: intrustca, vnpt or neac. It stands in records, so it is never renamed.
+	Name string
+	// URL is KYSO_NAME_URL: the base address, before the paths of the profile.
+	URL string
+	// SPID and SPPassword are KYSO_NAME_SP_ID and KYSO_NAME_SP_PASSWORD (secret): our account.
+	SPID       string
+	SPPassword string
+	// CAName is KYSO_NAME_CA_NAME: which CA the national gateway passes requests on to; for neac only.
+	CAName string
+	// WebhookToken is KYSO_NAME_WEBHOOK_TOKEN (secret): the last part of the address that the provider calls,
+	// /v1/webhooks/NAME/TOKEN. Empty means that no webhook is accepted; the poll finds the answer all the same.
+	WebhookToken string
+}
+
+// The account and the address of the sandbox, the defaults of every provider.
+const (
+	sandboxURL        = "http://127.0.0.1:8769"
+	sandboxSPID       = "5a4d-000000000000000001.apps.sandbox.invalid"
+	sandboxSPPassword = "sandbox-only"
+)
+
+// FromEnvironment reads the configuration from NAME=value lines as os.Environ returns them. The error names every
+// mistake, not only the first.
+func FromEnvironment(environ []string) (Config, error) {
+	r := newReader(environ)
+	cfg := Config{
+		Database:          r.secret("KYSO_DATABASE", "postgres://kyso@127.0.0.1:5432/kyso?sslmode=disable"),
+		MasterKeyFile:     r.text("KYSO_MASTER_KEY_FILE", ".kyso/master.key"),
+		Blobs:             r.text("KYSO_BLOBS", "file://"+absolute(".kyso/blobs")),
+		TrustFile:         r.text("KYSO_TRUST", ".kyso/trust.pem"),
+		TSAs:              r.list("KYSO_TSA", sandboxURL+"/tsa"),
+		RevocationRewrite: r.pairs("KYSO_REVOCATION_REWRITE"),
+		RevocationPrivate: r.yes("KYSO_REVOCATION_PRIVATE"),
+		Policy: pades.Policy{
+			MaxSize:             int64(r.number("KYSO_MAX_DOCUMENT_BYTES", 256<<20, 1<<10, 4<<30)),
+			MaxPages:            r.number("KYSO_MAX_PAGES", 20_000, 1, 1_000_000),
+			RefuseActiveContent: r.yes("KYSO_REFUSE_ACTIVE_CONTENT"),
+		},
+		PDFParallel:  r.number("KYSO_PDF_PARALLEL", 2, 1, 256),
+		PDFMemoryMB:  r.number("KYSO_PDF_MEMORY_MB", 512, 64, 64<<10),
+		APIListen:    r.text("KYSO_API_LISTEN", "127.0.0.1:8680"),
+		APIHosts:     r.list("KYSO_API_HOSTS", ""),
+		HealthListen: r.text("KYSO_HEALTH_LISTEN", ""),
+		StopTimeout:  r.duration("KYSO_STOP_TIMEOUT", 30*time.Second),
+	}
+	r.check("KYSO_LOG_LEVEL", cfg.LogLevel.UnmarshalText([]byte(r.text("KYSO_LOG_LEVEL", "info"))))
+	r.address("KYSO_API_LISTEN", cfg.APIListen)
+	if cfg.HealthListen != "" {
+		r.address("KYSO_HEALTH_LISTEN", cfg.HealthListen)
+	}
+	if len(cfg.TSAs) == 0 {
+		r.fail("KYSO_TSA", "name at least one time-stamp authority")
+	}
+	for _, tsa := range cfg.TSAs {
+		r.url("KYSO_TSA", tsa)
+	}
+	cfg.Providers = r.providers()
+	var err error
+	cfg.Temporal, err = envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: r})
+	r.check("TEMPORAL_…", err)
+	r.strangers()
+	return cfg, r.err()
+}
+
+// providers reads KYSO_PROVIDERS and the variables of each.
+func (r *reader) providers() []Provider {
+	names := r.list("KYSO_PROVIDERS", "intrustca,vnpt")
+	if len(names) == 0 {
+		r.fail("KYSO_PROVIDERS", "name at least one provider")
+	}
+	var list []Provider
+	for i, name := range names {
+		profile, known := profiles[name]
+		if !known || slices.Contains(names[:i], name) {
+			r.fail("KYSO_PROVIDERS", fmt.Sprintf("%q is unknown or named twice; the profiles are %s", name,
+				strings.Join(slices.Sorted(maps.Keys(profiles)), ", ")))
+			continue
+		}
+		prefix := "KYSO_" + strings.ToUpper(name) + "_"
+		p := Provider{
+			Name:         name,
+			URL:          r.text(prefix+"URL", sandboxURL+profile.sandboxPath),
+			SPID:         r.text(prefix+"SP_ID", sandboxSPID),
+			SPPassword:   r.secret(prefix+"SP_PASSWORD", sandboxSPPassword),
+			CAName:       r.text(prefix+"CA_NAME", ""),
+			WebhookToken: r.secret(prefix+"WEBHOOK_TOKEN", ""),
+		}
+		r.url(prefix+"URL", p.URL)
+		if p.WebhookToken != "" && len(p.WebhookToken) < 16 {
+			r.fail(prefix+"WEBHOOK_TOKEN", "needs at least 16 characters; whoever guesses it can fill the inbox")
+		}
+		if p.URL != sandboxURL+profile.sandboxPath && !r.given(prefix+"SP_PASSWORD") {
+			r.fail(prefix+"SP_PASSWORD", "has to be given for a provider that is not the sandbox")
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+func (r *reader) url(name, value string) {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		r.fail(name, "has to be an http or https address")
+	}
+}
+
+func (r *reader) address(name, value string) {
+	if _, _, err := net.SplitHostPort(value); err != nil {
+		r.fail(name, "has to be host:port")
+	}
+}

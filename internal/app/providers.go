@@ -1,0 +1,55 @@
+package app
+
+import (
+	"kyso/internal/problem"
+	"kyso/internal/provider"
+	"kyso/internal/signing"
+)
+
+// profile is how a provider's name becomes a profile of the wire.
+type profile struct {
+	make        func(Provider) provider.Profile
+	sandboxPath string // where the sandbox serves it
+}
+
+// profiles are the providers that kyso can speak to.
+var profiles = map[string]profile{
+	"vnpt":      {func(Provider) provider.Profile { return provider.VNPT() }, "/sca/sp769"},
+	"intrustca": {func(Provider) provider.Profile { return provider.IntrustCA() }, ""},
+	"neac":      {func(p Provider) provider.Profile { return provider.NEAC(p.CAName) }, ""},
+}
+
+// signers returns the client of every configured provider.
+func (a *App) signers() (map[string]signing.RemoteSigner, error) {
+	signers := map[string]signing.RemoteSigner{}
+	for _, p := range a.Config.Providers {
+		known, ok := profiles[p.Name]
+		if !ok {
+			return nil, problem.New(problem.Invalid, "no provider is called %q", p.Name)
+		}
+		signers[p.Name] = &provider.RSSP769{
+			Name: p.Name, BaseURL: p.URL, SPID: p.SPID, SPPassword: p.SPPassword, Profile: known.make(p),
+		}
+	}
+	return signers, nil
+}
+
+// names returns the providers' names, the default first.
+func (c Config) names() []string {
+	var names []string
+	for _, p := range c.Providers {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// webhooks returns the tokens by provider.
+func (c Config) webhooks() map[string]string {
+	tokens := map[string]string{}
+	for _, p := range c.Providers {
+		if p.WebhookToken != "" {
+			tokens[p.Name] = p.WebhookToken
+		}
+	}
+	return tokens
+}

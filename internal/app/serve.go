@@ -1,0 +1,70 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"kyso/internal/api"
+	"kyso/internal/blob"
+	"kyso/internal/signing"
+)
+
+// API assembles the HTTP interface.
+func (a *App) API() http.Handler { return api.New(a.apiOptions()) }
+
+func (a *App) apiOptions() api.Options {
+	return api.Options{
+		Desk:      a.Store,
+		Workflows: a.Workflows(),
+		Upload: func(ctx context.Context, name string, r io.Reader) (signing.Upload, error) {
+			return blob.Upload(ctx, a.Blobs, name, r, a.Config.Policy.MaxSize)
+		},
+		Open: func(ctx context.Context, u signing.Upload) (api.Source, error) {
+			return a.source(ctx, u)
+		},
+		Providers: a.Config.names(),
+		Webhooks:  a.Config.webhooks(),
+		Hosts:     a.Config.APIHosts,
+		Now:       time.Now,
+		Logger:    a.Log,
+		Limits:    api.Limits{UploadBytes: a.Config.Policy.MaxSize},
+	}
+}
+
+// Serve answers the API on listener until ctx ends, then lets running requests finish. It also picks up webhooks
+// that were committed and whose nudge was lost.
+func (a *App) Serve(ctx context.Context, listener net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	swept := make(chan struct{})
+	go func() {
+		defer close(swept)
+		sweeper := &api.Sweeper{Desk: a.Store, Workflows: a.Workflows(), Logger: a.Log}
+		sweeper.Run(ctx)
+	}()
+	a.Log.Info("API started", "address", listener.Addr().String())
+	err := ServeHTTP(ctx, api.NewServer(a.API()), listener, a.Config.StopTimeout)
+	cancel()
+	<-swept
+	return err
+}
+
+// ServeHTTP serves until ctx ends and then shuts down: running requests get up to patience, streams are cut.
+func ServeHTTP(ctx context.Context, server *http.Server, listener net.Listener, patience time.Duration) error {
+	stop := context.AfterFunc(ctx, func() {
+		limit, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := server.Shutdown(limit); err != nil {
+			_ = server.Close() // what is left are streams and stalled peers
+		}
+	})
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving on %s: %w", listener.Addr(), err)
+	}
+	return nil
+}

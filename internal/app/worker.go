@@ -1,0 +1,110 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/worker"
+
+	"kyso/activities"
+	"kyso/internal/pades"
+	"kyso/internal/pdfchild"
+	"kyso/internal/provider"
+	"kyso/workflows"
+)
+
+// NewWorker assembles a worker with every process and activity. The interceptors are for tools that watch or
+// disturb it; the product has none.
+func (a *App) NewWorker(interceptors ...interceptor.WorkerInterceptor) (worker.Worker, error) {
+	deps, err := a.activities()
+	if err != nil {
+		return nil, err
+	}
+	w := worker.New(a.Temporal, workflows.TaskQueue, a.workerOptions(interceptors))
+	workflows.Register(w)
+	activities.Register(w, deps)
+	return w, nil
+}
+
+func (a *App) workerOptions(interceptors []interceptor.WorkerInterceptor) worker.Options {
+	return worker.Options{
+		// The stock value of zero abandons running activities at SIGTERM; their effects would be repeated after
+		// the time-out of the attempt.
+		WorkerStopTimeout: a.Config.StopTimeout,
+		// The number of pollers follows the load, from a handful up.
+		WorkflowTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		ActivityTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		// A place is taken while an activity runs: PDF work, which PDFParallel bounds by itself, and calls to
+		// parties, which are short because waiting is done by retries. Enough for all calls that may be slow at
+		// once, and far below what the stock 1,000 would do to memory when every one holds documents.
+		MaxConcurrentActivityExecutionSize: 64,
+		// Code that does not fit a history blocks that process and is logged; the next correct release goes on
+		// where it stood. The other choice fails the process, and nobody can undo that.
+		WorkflowPanicPolicy: worker.BlockWorkflow,
+		Interceptors:        interceptors,
+	}
+}
+
+func (a *App) activities() (*activities.Signing, error) {
+	signers, err := a.signers()
+	if err != nil {
+		return nil, err
+	}
+	return &activities.Signing{
+		Records: a.Store,
+		Blobs:   a.Blobs,
+		Signers: signers,
+		TSA:     &provider.TSA{URLs: a.Config.TSAs},
+		Revocation: &provider.Revocation{
+			Rewrite: a.Config.RevocationRewrite, AllowPrivate: a.Config.RevocationPrivate,
+		},
+		PDF:    &pdfchild.Runner{MemoryMB: a.Config.PDFMemoryMB, MaxParallel: a.Config.PDFParallel},
+		Trust:  a.Trust,
+		Policy: a.Config.Policy,
+		Open:   a.source,
+		Now:    time.Now,
+	}, nil
+}
+
+// RunWorker polls until ctx ends, then lets running activities finish.
+func (a *App) RunWorker(ctx context.Context, interceptors ...interceptor.WorkerInterceptor) error {
+	w, err := a.NewWorker(interceptors...)
+	if err != nil {
+		return err
+	}
+	if err := w.Start(); err != nil {
+		return fmt.Errorf("starting the worker: %w", err)
+	}
+	a.Log.Info("worker started", "task_queue", workflows.TaskQueue, "providers", a.Config.names())
+	<-ctx.Done()
+	w.Stop()
+	a.Log.Info("worker stopped")
+	return nil
+}
+
+// Health answers /healthz (the process lives) and /readyz (store and Temporal answer).
+func (a *App) Health() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := a.Ready(r.Context()); err != nil {
+			a.Log.Warn("not ready", "error", err)
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
+		}
+	})
+	return mux
+}
+
+// Verify judges a file as a relying party would, with the configured trust and without the network: what the file
+// does not carry is not known. The file is parsed in a process of its own.
+func (a *App) Verify(ctx context.Context, src pades.Source, now time.Time) (*pades.Verification, error) {
+	runner := &pdfchild.Runner{MemoryMB: a.Config.PDFMemoryMB}
+	v, err := runner.Verify(ctx, src, pades.VerifyOptions{Roots: a.Trust.Roots, Intermediates: a.Trust.Intermediates, Now: now})
+	if err != nil {
+		return nil, fmt.Errorf("verifying: %w", err)
+	}
+	return v, nil
+}

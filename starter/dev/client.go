@@ -1,0 +1,216 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// client speaks to the API of a world and to the phone of its sandbox, over HTTP as anybody would. It keeps the
+// types of what it reads to itself, so that an answer that changes is noticed here.
+type client struct {
+	api, phone, control string
+}
+
+func newClient(a Addresses) *client { return &client{api: a.API, phone: a.Phone, control: a.Control} }
+
+// document is an uploaded file.
+type document struct {
+	ID     string `json:"id"`
+	SHA256 string `json:"sha256"`
+}
+
+// signingView is a signing as the API shows it.
+type signingView struct {
+	ID          string `json:"id"`
+	Status      string `json:"status"`
+	Final       bool   `json:"final"`
+	ShortCode   string `json:"short_code"`
+	Transitions []struct {
+		Seq    int       `json:"seq"`
+		Status string    `json:"status"`
+		At     time.Time `json:"at"`
+		Detail string    `json:"detail"`
+	} `json:"transitions"`
+	Attention *struct {
+		Step    string `json:"step"`
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	} `json:"attention"`
+	Countdown *struct {
+		RemainingSeconds int `json:"remaining_seconds"`
+	} `json:"countdown"`
+	Documents []struct {
+		ID           string `json:"id"`
+		SHA256       string `json:"sha256"`
+		SignedSHA256 string `json:"signed_sha256"`
+		LevelReached string `json:"level_reached"`
+		DigestPrefix string `json:"digest_prefix"`
+		Content      string `json:"content"`
+	} `json:"documents"`
+}
+
+// signingRequest asks for a signature.
+type signingRequest struct {
+	User      string            `json:"user"`
+	Documents []requestDocument `json:"documents"`
+	Level     string            `json:"level,omitempty"`
+	Reason    string            `json:"reason,omitempty"`
+	Location  string            `json:"location,omitempty"`
+	Provider  string            `json:"provider,omitempty"`
+}
+
+type requestDocument struct {
+	ID        string     `json:"id"`
+	Placement *placement `json:"placement"`
+}
+
+type placement struct {
+	Page   int     `json:"page,omitempty"`
+	X      float64 `json:"x,omitempty"`
+	Y      float64 `json:"y,omitempty"`
+	Width  float64 `json:"width,omitempty"`
+	Height float64 `json:"height,omitempty"`
+}
+
+func (c *client) upload(ctx context.Context, name string, pdf io.Reader) (document, error) {
+	var d document
+	return d, c.do(ctx, http.MethodPost, c.api+"/v1/documents?name="+url.QueryEscape(name), "application/pdf", pdf, &d)
+}
+
+func (c *client) sign(ctx context.Context, in signingRequest) (signingView, error) {
+	var s signingView
+	return s, c.post(ctx, c.api+"/v1/signings", in, &s)
+}
+
+func (c *client) signing(ctx context.Context, id string) (signingView, error) {
+	var s signingView
+	return s, c.do(ctx, http.MethodGet, c.api+"/v1/signings/"+id, "", nil, &s)
+}
+
+// signed downloads a signed file.
+func (c *client) signed(ctx context.Context, path string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.api+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return send(request)
+}
+
+func (c *client) post(ctx context.Context, url string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	return c.do(ctx, http.MethodPost, url, "application/json", bytes.NewReader(body), out)
+}
+
+func (c *client) do(ctx context.Context, method, url, contentType string, body io.Reader, out any) error {
+	request, err := http.NewRequestWithContext(ctx, method, url, body)
+	if err != nil {
+		return err
+	}
+	if contentType != "" {
+		request.Header.Set("Content-Type", contentType)
+	}
+	answer, err := send(request)
+	if err != nil || out == nil {
+		return err
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return fmt.Errorf("reading the answer of %s %s: %w", method, request.URL.Path, err)
+	}
+	return nil
+}
+
+func send(request *http.Request) ([]byte, error) {
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", request.Method, request.URL.Path, err)
+	}
+	if response.StatusCode >= 300 {
+		return nil, fmt.Errorf("%s %s: %s: %s", request.Method, request.URL.Path, response.Status, strings.TrimSpace(string(answer)))
+	}
+	return answer, nil
+}
+
+// await asks for a signing until ready says so, and shows each new transition.
+func (c *client) await(ctx context.Context, id string, show func(signingView), ready func(signingView) bool) (signingView, error) {
+	for {
+		s, err := c.signing(ctx, id)
+		if err != nil {
+			return s, err
+		}
+		if show != nil {
+			show(s)
+		}
+		if ready(s) {
+			return s, nil
+		}
+		if s.Final || s.Attention != nil {
+			return s, fmt.Errorf("the signing is %s %s", s.Status, stuck(s))
+		}
+		select {
+		case <-ctx.Done():
+			return s, fmt.Errorf("waiting for the signing, which is %s: %w", s.Status, ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func stuck(s signingView) string {
+	if s.Attention == nil {
+		return ""
+	}
+	return fmt.Sprintf("and parked at step %s: %s: %s", s.Attention.Step, s.Attention.Code, s.Attention.Message)
+}
+
+// phoneRequest is a request as the phone shows it.
+type phoneRequest struct {
+	ID            string `json:"id"`
+	TransactionID string `json:"transaction_id"`
+	ShortCode     string `json:"short_code"`
+	Description   string `json:"description"`
+	SecondsLeft   int    `json:"seconds_left"`
+}
+
+// waiting returns what the phone of a user shows.
+func (c *client) waiting(ctx context.Context, user string) ([]phoneRequest, error) {
+	var answer struct {
+		Requests []phoneRequest `json:"requests"`
+	}
+	err := c.do(ctx, http.MethodGet, c.phone+"/api/requests?user="+url.QueryEscape(user), "", nil, &answer)
+	return answer.Requests, err
+}
+
+// approve taps "approve" on the phone.
+func (c *client) approve(ctx context.Context, requestID string) error {
+	return c.post(ctx, c.phone+"/api/requests/"+url.PathEscape(requestID)+"/approve", nil, nil)
+}
+
+// effect is one line of the ledger of the outside world.
+type effect struct {
+	Kind          string `json:"kind"`
+	Key           string `json:"key"`
+	TransactionID string `json:"transaction_id,omitempty"`
+	Detail        string `json:"detail,omitempty"`
+}
+
+func (c *client) ledger(ctx context.Context) ([]effect, error) {
+	var answer struct {
+		Effects []effect `json:"effects"`
+	}
+	err := c.do(ctx, http.MethodGet, c.control+"/ledger", "", nil, &answer)
+	return answer.Effects, err
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/interceptor"
+)
+
+// crashVariable makes a worker process of this program kill itself once: before:Activity when the activity is about
+// to run, after:Activity when its effects are done and its result is not yet reported.
+const crashVariable = "KYSO_CRASH"
+
+// crash is the interceptor behind crashVariable.
+type crash struct {
+	interceptor.WorkerInterceptorBase
+	after    bool
+	activity string
+	marker   string // a file that exists once it has happened
+}
+
+func parseCrash(plan, data string) (*crash, error) {
+	moment, name, ok := strings.Cut(plan, ":")
+	if !ok || name == "" || (moment != "before" && moment != "after") {
+		return nil, fmt.Errorf("%s has to be before:Activity or after:Activity", crashVariable)
+	}
+	marker := filepath.Join(data, "crashed-"+moment+"-"+name)
+	return &crash{after: moment == "after", activity: name, marker: marker}, nil
+}
+
+// InterceptActivity implements interceptor.WorkerInterceptor. Local activities pass here too.
+func (c *crash) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	return &crashingActivity{ActivityInboundInterceptorBase: interceptor.ActivityInboundInterceptorBase{Next: next}, plan: c}
+}
+
+type crashingActivity struct {
+	interceptor.ActivityInboundInterceptorBase
+	plan *crash
+}
+
+// ExecuteActivity implements interceptor.ActivityInboundInterceptor.
+func (a *crashingActivity) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
+	meant := activity.GetInfo(ctx).ActivityType.Name == a.plan.activity
+	if meant && !a.plan.after {
+		a.plan.die()
+	}
+	result, err := a.Next.ExecuteActivity(ctx, in)
+	if meant && a.plan.after {
+		a.plan.die()
+	}
+	return result, err
+}
+
+// die kills the process, the first time only: the marker outlives it.
+func (c *crash) die() {
+	marker, err := os.OpenFile(c.marker, os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return // it has happened before
+	}
+	_ = marker.Close()
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {} // until the signal arrives
+}

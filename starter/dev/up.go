@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kyso/internal/app"
+)
+
+func newUpCommand() *cobra.Command {
+	var data string
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Start the whole world and keep it running (the default)",
+		Long: "Starts Temporal with its Web UI, the store, the sandbox with its phone, a worker and the API, each on a loopback\n" +
+			"port that stays the same over restarts. Everything is kept in the data folder: stop it with Ctrl-C or kill -9 and\n" +
+			"start it again, and running processes go on.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return up(cmd.Context(), cmd.OutOrStdout(), data) },
+	}
+	cmd.Flags().StringVar(&data, "data", dataFolder(), "data folder (or KYSO_DATA)")
+	return cmd
+}
+
+// dataFolder is the default of --data.
+func dataFolder() string {
+	if data := os.Getenv("KYSO_DATA"); data != "" {
+		return data
+	}
+	return ".kyso"
+}
+
+func up(ctx context.Context, out io.Writer, data string) error {
+	begin := time.Now()
+	w, err := Start(ctx, Options{Data: data, Progress: func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }})
+	if err != nil {
+		return err
+	}
+	w.Addresses.print(out)
+	fmt.Fprintf(out, "\nSẵn sàng · ready in %.1f s. Data and logs: %s. Ctrl-C stops; the next start goes on.\n",
+		time.Since(begin).Seconds(), w.folder.path)
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(out, "Đang dừng · stopping …")
+		return w.Close()
+	case err := <-w.Failed():
+		_ = w.Close() // the first error says why
+		return err
+	}
+}
+
+// print shows people where everything is.
+func (a Addresses) print(out io.Writer) {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table)
+	for _, row := range [][3]string{
+		{"API", a.API + "/docs", "giao diện lập trình · documents, signings, OpenAPI"},
+		{"Điện thoại", a.Phone, "phê duyệt ở đây · approve here, as the owner of the key"},
+		{"Temporal UI", a.TemporalUI, "các tiến trình · every process, step by step"},
+		{"Điều khiển", a.Control, "gây lỗi, sổ tác động · faults, delays, ledger of effects"},
+		{"Bên ngoài", a.Parties, "RSSP, TSA, CA · the outside parties"},
+		{"Temporal", a.Temporal, "gRPC"},
+		{"Chứng thư gốc", a.Trust, "trust this to check signatures of this world"},
+	} {
+		fmt.Fprintf(table, "  %s\t%s\t%s\n", row[0], row[1], row[2])
+	}
+	_ = table.Flush() // a terminal that is gone is noticed elsewhere
+}
+
+func newSandboxCommand() *cobra.Command {
+	var data, listen string
+	cmd := &cobra.Command{
+		Use:   "sandbox",
+		Short: "Run the outside parties alone, on fixed ports",
+		Long: "Runs the stand-ins of signing provider, time-stamp authority and CA on the port of --listen, their phone on the next\n" +
+			"one and their control on the one after it: the defaults of internal/app.Config reach them.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runSandbox(cmd.Context(), cmd.OutOrStdout(), data, listen)
+		},
+	}
+	cmd.Flags().StringVar(&data, "data", dataFolder(), "data folder (or KYSO_DATA)")
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8769", "loopback address of the parties; phone and control follow")
+	return cmd
+}
+
+func runSandbox(ctx context.Context, out io.Writer, data, listen string) error {
+	address, err := net.ResolveTCPAddr("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("reading --listen: %w", err)
+	}
+	if !address.IP.IsLoopback() {
+		return fmt.Errorf("the sandbox answers everybody, so --listen has to be a loopback address")
+	}
+	f, err := openFolder(data)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.close() }() // the process ends anyway
+	w := &World{folder: f, failed: make(chan error, 8), log: app.NewLog(out, 0), ports: ports{}}
+	for i, name := range []string{portParties, portPhone, portControl} {
+		listener, err := net.Listen("tcp", (&net.TCPAddr{IP: address.IP, Port: address.Port + i}).String())
+		if err != nil {
+			return fmt.Errorf("listening for the %s: %w", name, err)
+		}
+		w.ports[name] = listener
+	}
+	if err := w.startSandbox(Options{}, ""); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "parties %s\nphone   %s\ncontrol %s\ntrust   %s\n", w.ports.url(portParties), w.ports.url(portPhone),
+		w.ports.url(portControl), filepath.Join(f.path, "trust.pem"))
+	<-ctx.Done()
+	return w.Close()
+}

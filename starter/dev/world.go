@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"kyso/internal/app"
+	"kyso/internal/sandbox"
+	"kyso/internal/seal"
+)
+
+// Options says what kind of world to start. The zero value is a whole one in .kyso.
+type Options struct {
+	// Data is the data folder; empty means .kyso.
+	Data string
+	// NoWorker leaves the worker out, for those who run it as a process of its own to be able to kill it.
+	NoWorker bool
+	// Progress is told what takes long; nil is silent.
+	Progress func(format string, args ...any)
+	// OnPush is called when a request reaches a phone.
+	OnPush func(sandbox.PhoneRequest)
+}
+
+// World is a running world. Close it, or kill the process: both leave a data folder from which it starts again.
+type World struct {
+	Addresses Addresses
+	App       *app.App
+	Sandbox   *sandbox.World
+
+	folder   *folder
+	ports    ports
+	temporal *temporalServer
+	log      *slog.Logger
+	logFile  *os.File
+
+	running sync.WaitGroup
+	stops   []func() // in the order of starting
+	failed  chan error
+}
+
+// Addresses is addresses.json in the data folder: where everything is, for programs that want to use it.
+type Addresses struct {
+	API        string `json:"api"`
+	Temporal   string `json:"temporal"`
+	TemporalUI string `json:"temporal_ui"`
+	Phone      string `json:"phone"`
+	Control    string `json:"control"`
+	Parties    string `json:"parties"`
+	Trust      string `json:"trust"` // path of the PEM bundle with the sandbox's root
+}
+
+const addressesFile = "addresses.json"
+
+// Start starts a world and returns when all of it answers.
+func Start(ctx context.Context, opts Options) (*World, error) {
+	if opts.Data == "" {
+		opts.Data = ".kyso"
+	}
+	if opts.Progress == nil {
+		opts.Progress = func(string, ...any) {}
+	}
+	w := &World{failed: make(chan error, 8)}
+	if err := w.start(ctx, opts); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	return w, nil
+}
+
+func (w *World) start(ctx context.Context, opts Options) error {
+	var err error
+	if w.folder, err = openFolder(opts.Data); err != nil {
+		return err
+	}
+	if w.logFile, err = w.folder.openLog("kyso.log"); err != nil {
+		return err
+	}
+	w.log = app.NewLog(w.logFile, slog.LevelInfo)
+	if w.ports, err = w.folder.reservePorts(); err != nil {
+		return err
+	}
+	if _, err := os.Stat(w.folder.file("temporal.db")); errors.Is(err, fs.ErrNotExist) {
+		opts.Progress("Lần chạy đầu · first start: creating databases and keys in %s", w.folder.path)
+	}
+	if w.temporal, err = startTemporal(ctx, w.folder, w.ports); err != nil {
+		return err
+	}
+	secrets, err := w.folder.secrets()
+	if err != nil {
+		return err
+	}
+	webhook := w.ports.url(portAPI) + "/v1/webhooks/" + webhookProvider + "/" + secrets.WebhookToken
+	if err := w.startSandbox(opts, webhook); err != nil {
+		return err
+	}
+	w.Addresses = w.addresses()
+	if err := w.startKyso(ctx, opts, secrets); err != nil {
+		return err
+	}
+	// Last, so that whoever finds the file finds a world that answers.
+	return writeJSON(w.folder.file(addressesFile), w.Addresses)
+}
+
+func (w *World) addresses() Addresses {
+	return Addresses{
+		API:        w.ports.url(portAPI),
+		Temporal:   w.ports.hostPort(portTemporal),
+		TemporalUI: w.ports.url(portUI),
+		Phone:      w.ports.url(portPhone),
+		Control:    w.ports.url(portControl),
+		Parties:    w.ports.url(portParties),
+		Trust:      w.folder.file("trust.pem"),
+	}
+}
+
+// startSandbox starts the outside parties; webhook is where they tell about decisions, if anywhere.
+func (w *World) startSandbox(opts Options, webhook string) error {
+	var err error
+	w.Sandbox, err = sandbox.New(sandbox.Options{
+		Dir: w.folder.path, Logger: w.log, OnPush: opts.OnPush, WebhookURL: webhook,
+	})
+	if err != nil {
+		return fmt.Errorf("starting the sandbox: %w", err)
+	}
+	if err := w.Sandbox.SetBaseURL(w.ports.url(portParties)); err != nil {
+		return err
+	}
+	trust, err := w.Sandbox.TrustPEM()
+	if err != nil {
+		return fmt.Errorf("reading the sandbox's certificates: %w", err)
+	}
+	if err := writeFile(w.folder.file("trust.pem"), trust); err != nil {
+		return err
+	}
+	w.serve(portParties, w.Sandbox.Parties())
+	w.serve(portPhone, w.Sandbox.Phone())
+	w.serve(portControl, w.Sandbox.Control())
+	return nil
+}
+
+func (w *World) startKyso(ctx context.Context, opts Options, secrets secrets) error {
+	if _, err := seal.ReadOrCreateMasterKey(w.folder.file("master.key")); err != nil {
+		return fmt.Errorf("making the master key: %w", err)
+	}
+	cfg, err := app.FromEnvironment(environment(w.folder.path, w.Addresses, secrets))
+	if err != nil {
+		return err
+	}
+	if err := app.Migrate(ctx, cfg); err != nil {
+		return err
+	}
+	if w.App, err = app.Open(ctx, cfg, w.log); err != nil {
+		return err
+	}
+	w.run(func(ctx context.Context) error { return w.App.Serve(ctx, w.ports[portAPI]) })
+	if !opts.NoWorker {
+		w.run(func(ctx context.Context) error { return w.App.RunWorker(ctx) })
+	}
+	return waitFor(ctx, "the API", func() error { return get(ctx, w.Addresses.API+"/readyz") })
+}
+
+// run runs a part until Close. A part that ends by itself with an error ends the world; see Failed.
+func (w *World) run(part func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	w.stops = append(w.stops, func() { cancel(); <-done })
+	w.running.Go(func() {
+		defer close(done)
+		if err := part(ctx); err != nil {
+			w.failed <- err
+		}
+	})
+}
+
+func (w *World) serve(name string, handler http.Handler) {
+	listener := w.ports[name]
+	w.run(func(ctx context.Context) error {
+		return app.ServeHTTP(ctx, &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}, listener, time.Second)
+	})
+}
+
+// Failed delivers the error of a part that ended by itself.
+func (w *World) Failed() <-chan error { return w.failed }
+
+// Close stops everything, the last started first.
+func (w *World) Close() error {
+	for i := len(w.stops) - 1; i >= 0; i-- {
+		w.stops[i]()
+	}
+	w.running.Wait()
+	var errs []error
+	if w.App != nil {
+		errs = append(errs, w.App.Close())
+	}
+	if w.Sandbox != nil {
+		errs = append(errs, w.Sandbox.Close())
+	}
+	if w.temporal != nil {
+		errs = append(errs, w.temporal.stop())
+	}
+	errs = append(errs, w.ports.close())
+	if w.logFile != nil {
+		errs = append(errs, w.logFile.Close())
+	}
+	if w.folder != nil {
+		errs = append(errs, w.folder.close())
+	}
+	return errors.Join(errs...)
+}
+
+// webhookProvider is the provider whose webhooks the sandbox sends: it has one address for all of them.
+const webhookProvider = "intrustca"
+
+// secrets are drawn at the first start.
+type secrets struct {
+	WebhookToken string `json:"webhook_token"`
+}
+
+func (f *folder) secrets() (secrets, error) {
+	var s secrets
+	err := readJSON(f.file("secrets.json"), &s)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.WebhookToken = rand.Text()
+		err = writeJSON(f.file("secrets.json"), s)
+	}
+	if err != nil {
+		return s, fmt.Errorf("keeping the world's secrets: %w", err)
+	}
+	return s, nil
+}
+
+// environment is the configuration of a world as the environment variables of internal/app.Config. A worker of its
+// own process gets the same one.
+func environment(data string, a Addresses, s secrets) []string {
+	return []string{
+		"KYSO_DATABASE=sqlite:" + filepath.Join(data, "kyso.db"),
+		"KYSO_MASTER_KEY_FILE=" + filepath.Join(data, "master.key"),
+		"KYSO_BLOBS=file://" + filepath.Join(data, "blobs"),
+		"KYSO_TRUST=" + a.Trust,
+		"KYSO_PROVIDERS=intrustca,vnpt",
+		"KYSO_INTRUSTCA_URL=" + a.Parties,
+		"KYSO_INTRUSTCA_SP_ID=" + sandbox.DefaultSPID,
+		"KYSO_INTRUSTCA_SP_PASSWORD=" + sandbox.DefaultSPPassword,
+		"KYSO_INTRUSTCA_WEBHOOK_TOKEN=" + s.WebhookToken,
+		"KYSO_VNPT_URL=" + a.Parties + "/sca/sp769",
+		"KYSO_VNPT_SP_ID=" + sandbox.DefaultSPID,
+		"KYSO_VNPT_SP_PASSWORD=" + sandbox.DefaultSPPassword,
+		"KYSO_TSA=" + a.Parties + "/tsa",
+		"KYSO_REVOCATION_PRIVATE=true", // the sandbox's OCSP responder is on loopback
+		"KYSO_STOP_TIMEOUT=5s",
+		"TEMPORAL_ADDRESS=" + a.Temporal,
+		"TEMPORAL_NAMESPACE=" + namespace,
+		"TEMPORAL_CONFIG_FILE=" + os.DevNull, // not the developer's own clusters
+	}
+}

@@ -1,0 +1,69 @@
+// Command worker polls Temporal and runs the processes of kyso with their activities; it does nothing else. Its
+// configuration comes from the environment (see internal/app.Config). It stops on SIGINT and SIGTERM: running
+// activities get KYSO_STOP_TIMEOUT to finish, what is left is taken over by another worker.
+//
+// It may import internal/app and internal/pdfchild.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"kyso/internal/app"
+	"kyso/internal/pdfchild"
+)
+
+func main() {
+	pdfchild.Main() // this program is its own PDF process
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	cfg, err := app.FromEnvironment(os.Environ())
+	if err != nil {
+		return err
+	}
+	log := app.NewLog(os.Stdout, cfg.LogLevel)
+	slog.SetDefault(log)
+	a, err := app.Open(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	health := make(chan error, 1)
+	go func() {
+		defer cancel() // a worker that cannot say how it is stops
+		health <- serveHealth(ctx, a)
+	}()
+	err = a.RunWorker(ctx)
+	cancel()
+	return errors.Join(err, <-health, a.Close())
+}
+
+// serveHealth answers health checks until ctx ends; without an address it only waits.
+func serveHealth(ctx context.Context, a *app.App) error {
+	if a.Config.HealthListen == "" {
+		<-ctx.Done()
+		return nil
+	}
+	listener, err := net.Listen("tcp", a.Config.HealthListen)
+	if err != nil {
+		return fmt.Errorf("listening for health checks: %w", err)
+	}
+	server := &http.Server{Handler: a.Health(), ReadHeaderTimeout: 5 * time.Second}
+	return app.ServeHTTP(ctx, server, listener, time.Second)
+}
