@@ -27,12 +27,12 @@ func addAppearance(u *pdf.Update, g geometry, width, height float64, opt Prepare
 	resources := pdf.NewDict()
 	content := appendBorder(make([]byte, 0, 4096), width, height)
 	left := padding
-	if len(opt.Image) > 0 {
+	if side := imageSide(width, height); len(opt.Image) > 0 && side > 0 {
 		picture, err := addImage(u, opt.Image)
 		if err != nil {
 			return pdf.Ref{}, fmt.Errorf("embedding the image: %w", err)
 		}
-		area := rect{padding, padding, min(padding+width/3, padding+height-2*padding), height - padding}
+		area := rect{padding, padding, padding + side, height - padding}
 		content = appendImage(content, area, picture)
 		resources.Set("XObject", pdf.NewDict("Im0", picture.ref))
 		left = area.x1 + padding
@@ -52,6 +52,17 @@ func addAppearance(u *pdf.Update, g geometry, width, height float64, opt Prepare
 		form.Set("Matrix", m)
 	}
 	return u.AddStream(form, content), nil
+}
+
+// imageSide returns how wide a picture may be: the height of the box, a third of its width, and no more than leaves
+// room for the text. 0 means that the box is too narrow for one.
+func imageSide(width, height float64) float64 {
+	const least = 12
+	side := min(height-2*padding, width/3, width-leastWidth-padding)
+	if side < least {
+		return 0
+	}
+	return side
 }
 
 // appendBorder draws a thin frame. The ground stays clear: a signature must not hide what it signs.

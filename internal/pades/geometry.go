@@ -7,13 +7,13 @@ import (
 	"kyso/internal/problem"
 )
 
-// Sizes in points. A box smaller than the least cannot hold two lines that anybody can read.
+// Sizes in points. A box smaller than the least cannot hold the name and the whole time.
 const (
 	defaultWidth  = 200
 	defaultHeight = 64
 	defaultMargin = 36
-	leastWidth    = 40
-	leastHeight   = 16
+	leastWidth    = 80
+	leastHeight   = 20
 	slack         = 0.5 // a box may miss the edge by rounding in a page viewer
 )
 

@@ -2,24 +2,38 @@ package pades
 
 // Sizes of the text in an appearance.
 const (
-	largestText = 12.0 // points
-	leastText   = 4.5  // points
+	largestText = 14.0 // points
+	leastText   = 4.0  // points
 	textStep    = 0.25 // points
 	leading     = 1.25 // distance of base lines, in em
+	unbroken    = 0.6  // how much smaller text may get for having every paragraph on one line
 )
 
-// fit breaks paragraphs into lines at the largest size at which all of them fit into width × height points. When
-// even the least size is too large, what comes last is dropped and what is too long ends in an ellipsis: the name
-// and the time are always there.
+// fit breaks paragraphs into lines at the largest size at which all of them fit into width × height points, or at a
+// somewhat smaller one that leaves every paragraph on one line. When even the least size is too large, what comes
+// last is dropped and what is too long ends in an ellipsis: the name and the time are always there.
 func fit(paragraphs [][]glyph, ellipsis glyph, width, height float64) (lines [][]glyph, size float64) {
+	largest := 0.0
 	for size = largestText; size >= leastText; size -= textStep {
-		lines = lines[:0]
+		tried := make([][]glyph, 0, 2*len(paragraphs))
 		for _, p := range paragraphs {
-			lines = append(lines, wrap(p, width/size)...)
+			tried = append(tried, wrap(p, width/size)...)
 		}
-		if float64(len(lines))*leading*size <= height {
-			return lines, size
+		if float64(len(tried))*leading*size > height {
+			continue
 		}
+		if largest == 0 {
+			lines, largest = tried, size
+		}
+		if len(lines) == len(paragraphs) || size < unbroken*largest {
+			break
+		}
+		if len(tried) == len(paragraphs) {
+			return tried, size
+		}
+	}
+	if largest > 0 {
+		return lines, largest
 	}
 	size = min(leastText, height/(2*leading))
 	room := int(height / (leading * size))
