@@ -17,11 +17,11 @@ import (
 )
 
 const (
-	maxCRL       = 20 << 20
-	clockSkew    = 5 * time.Minute
-	crlTimeout   = time.Minute
-	maxAddresses = 3 // of each kind; a certificate of a stranger may list any number
-	maxCachedCRL = 64
+	maxCRL        = 20 << 20
+	clockSkew     = 5 * time.Minute
+	crlTimeout    = time.Minute
+	maxAddresses  = 3          // of each kind; a certificate of a stranger may list any number
+	maxCachedCRLs = 2 * maxCRL // bytes of DER; parsed, they take several times that
 	// maxAge is how long status data without nextUpdate counts. RFC 6960 §4.2.2.1 lets such an answer mean
 	// "newer data is there all the time".
 	maxAge = time.Hour
@@ -36,8 +36,7 @@ const (
 // An OCSP answer is never kept: revocation or suspension must be seen at the next use. A CRL is kept until its
 // nextUpdate, as its issuer says that there is no newer one before.
 type Revocation struct {
-	// Rewrite replaces the beginning of addresses that are known to be dead or that need a way through our
-	// network; the longest match holds.
+	// Rewrite replaces the beginning of addresses, for those that are known to be dead; the longest match holds.
 	Rewrite map[string]string
 	// AllowPrivate permits loopback and private addresses and any port; for development.
 	AllowPrivate bool

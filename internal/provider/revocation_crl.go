@@ -81,7 +81,11 @@ func (s *Revocation) keep(key string, list *x509.RevocationList) {
 	if s.crls == nil {
 		s.crls = map[string]*x509.RevocationList{}
 	}
-	if _, there := s.crls[key]; !there && len(s.crls) >= maxCachedCRL {
+	kept := len(list.Raw)
+	for _, other := range s.crls {
+		kept += len(other.Raw)
+	}
+	if kept > maxCachedCRLs {
 		clear(s.crls) // strangers' certificates can fill it; losing it costs downloads only
 	}
 	s.crls[key] = list

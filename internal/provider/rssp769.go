@@ -58,13 +58,14 @@ func VNPT() Profile {
 
 // IntrustCA is the gateway of IntrustCA: the same JSON with base64 digests, user ids of the form
 // ICA.<citizen number>, and the status codes of the system behind it (0 ok, 6 login failed). No public document
-// exists, so the paths are configuration; these are VNPT's.
+// exists; its status call is taken to be the sign path with an id, as VNPT's is.
 func IntrustCA() Profile {
-	p := VNPT()
-	p.Hash, p.AddPrefix, p.DropPrefix = HashBase64, "ICA.", ""
-	p.ExtraOK, p.ExtraCredentials = []int{0}, []int{6}
-	p.StatusWithLogin = true
-	return p
+	return Profile{
+		CertificatesPath: "/gateway/ca/get_cert", SignPath: "/gateway/ca/sign_file",
+		StatusPath: "/gateway/ca/sign_file/" + tranID + "/status", StatusWithLogin: true,
+		Hash: HashBase64, AddPrefix: "ICA.", ExtraOK: []int{0}, ExtraCredentials: []int{6},
+		Window: 300 * time.Second,
+	}
 }
 
 // NEAC is the national gateway, which passes requests on to the CA named caName. Its status call is not public;

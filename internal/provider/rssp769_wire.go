@@ -149,8 +149,12 @@ func (a answer) codes() string {
 	return fmt.Sprintf("HTTP %d, status_code %s", a.reply.status, a.statusCode)
 }
 
-// signed reports whether every listed signature has a value. A list with an empty value is not an answer yet.
+// signed reports whether the signatures are there. A list with an empty value is taken for an answer only when
+// the provider says that it is done; the caller then misses the value and says so.
 func (a answer) signed() bool {
+	if strings.Contains(fold(a.message), "success") {
+		return len(a.data.Signatures) > 0
+	}
 	for _, s := range a.data.Signatures {
 		if strings.TrimSpace(s.Value) == "" {
 			return false
