@@ -1,0 +1,35 @@
+# "make" alone lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: demo dev test bench lint help
+
+GO ?= go
+
+# Tools that are built from source when they are used; nothing is installed.
+WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# In CI every test runs; elsewhere go test may answer from its cache.
+COUNT := $(if $(filter true,$(CI)),-count=1)
+
+demo: ## Sign a PDF in a world of its own, killed in the middle once: make demo PDF=contract.pdf OUT=out
+	@$(GO) run ./starter/dev demo $(if $(PDF),--pdf "$$PDF") $(if $(OUT),--out "$$OUT")
+
+dev: ## Run the whole world in one process, with its data in .kyso/
+	@$(GO) run ./starter/dev up
+
+test: ## Check the code and run every test; installs the tools that tests need where it can
+	@scripts/test-tools.sh
+	@scripts/gofmt.sh
+	$(GO) vet ./...
+	$(GO) run $(WORKFLOWCHECK) ./workflows/...
+	$(GO) test -vet=off -timeout 20m -p 2 $(COUNT) ./...
+
+bench: ## Measure what a signature costs, beside reading and hashing the same bytes once
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./internal/...
+
+lint: ## Run the linters of .golangci.yml and Temporal's workflow checker
+	$(GO) run $(GOLANGCI_LINT) run ./...
+	$(GO) run $(WORKFLOWCHECK) ./workflows/...
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
