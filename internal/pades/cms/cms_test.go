@@ -3,9 +3,7 @@ package cms_test
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -13,8 +11,6 @@ import (
 	"math/big"
 	"testing"
 	"time"
-
-	"github.com/digitorus/pkcs7"
 
 	"kyso/internal/pades/cms"
 	"kyso/internal/pades/cms/cmstest"
@@ -72,107 +68,18 @@ func TestSignedAttrsRefusesBadInput(t *testing.T) {
 	}
 }
 
-// valueKind is one way in which a provider may answer.
-type valueKind struct {
-	name  string
-	key   crypto.Signer
-	value func(t testing.TB, id *cmstest.Identity, attrs, h3 []byte) []byte
-	want  string
-}
-
-func valueKinds(t testing.TB) []valueKind {
-	rsaKey := cmstest.RSAKey(t, "signer", 2048)
-	pkcs1 := func(t testing.TB, id *cmstest.Identity, _, h3 []byte) []byte {
-		return signWith(t, id.Key, h3, crypto.SHA256)
-	}
-	pss := func(salt int) func(testing.TB, *cmstest.Identity, []byte, []byte) []byte {
-		return func(t testing.TB, id *cmstest.Identity, _, h3 []byte) []byte {
-			return signWith(t, id.Key, h3, &rsa.PSSOptions{SaltLength: salt, Hash: crypto.SHA256})
-		}
-	}
-	joined := func(t testing.TB, id *cmstest.Identity, _, h3 []byte) []byte {
-		key := id.Key.(*ecdsa.PrivateKey)
-		r, s, err := ecdsa.Sign(rand.Reader, key, h3)
-		if err != nil {
-			t.Fatal(err)
-		}
-		size := (key.Params().BitSize + 7) / 8
-		return append(r.FillBytes(make([]byte, size)), s.FillBytes(make([]byte, size))...)
-	}
-	const v15, vPSS, vEC = "RSASSA-PKCS1-v1_5 with SHA-256", "RSASSA-PSS with SHA-256", "ECDSA with SHA-256"
-	return []valueKind{
-		{"rsa pkcs1", rsaKey, pkcs1, v15},
-		{"rsa pss", rsaKey, pss(32), vPSS},
-		{"rsa pss salt 20", rsaKey, pss(20), vPSS},
-		{"rsa pss longest salt", rsaKey, pss(256 - 32 - 2), vPSS},
-		{"rsa 3072", cmstest.RSAKey(t, "signer3072", 3072), pkcs1, v15},
-		{"p256 der", cmstest.ECKey(t, elliptic.P256()), pkcs1, vEC},
-		{"p256 joined", cmstest.ECKey(t, elliptic.P256()), joined, vEC},
-		{"p384 der", cmstest.ECKey(t, elliptic.P384()), pkcs1, vEC},
-		{"p384 joined", cmstest.ECKey(t, elliptic.P384()), joined, vEC},
-		{"p521 joined", cmstest.ECKey(t, elliptic.P521()), joined, vEC},
-		{"cms over our attributes", rsaKey, wrapped, v15},
-		{"cms over its own attributes", rsaKey, foreign, v15},
-	}
-}
-
-func signWith(t testing.TB, key crypto.Signer, digest []byte, opts crypto.SignerOpts) []byte {
-	t.Helper()
-	value, err := key.Sign(rand.Reader, digest, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return value
-}
-
-// wrapped is a CMS around a value over our attributes.
-func wrapped(t testing.TB, id *cmstest.Identity, attrs, h3 []byte) []byte {
-	t.Helper()
-	der, err := cms.Assemble(cms.Parts{SignedAttrs: attrs, Signature: signWith(t, id.Key, h3, crypto.SHA256),
-		Algorithm: cms.Algorithm{Scheme: cms.PKCS1v15, Hash: crypto.SHA256}, Certificate: id.Cert})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return der
-}
-
-// foreign is a CMS by another library with signed attributes of its own (signing-time among them).
-func foreign(t testing.TB, id *cmstest.Identity, _, _ []byte) []byte {
-	t.Helper()
-	type essCertID struct{ Hash []byte }
-	sum := sha256.Sum256(id.Cert.Raw)
-	signed, err := pkcs7.NewSignedData(content)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed.SetDigestAlgorithm(pkcs7.OIDDigestAlgorithmSHA256)
-	err = signed.AddSigner(id.Cert, id.Key, pkcs7.SignerInfoConfig{ExtraSignedAttributes: []pkcs7.Attribute{{
-		Type:  asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 47},
-		Value: struct{ Certs []essCertID }{[]essCertID{{sum[:]}}},
-	}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed.Detach()
-	der, err := signed.Finish()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return der
-}
-
 func TestMatchValueKnowsEveryForm(t *testing.T) {
 	pki := cmstest.New(t, time.Now())
-	for _, kind := range valueKinds(t) {
-		t.Run(kind.name, func(t *testing.T) {
-			signer := pki.Signer(kind.key, nil)
-			attrs, h3 := prepared(t, signer.Cert)
-			match, err := cms.MatchValue(signer.Cert, attrs, kind.value(t, signer, attrs, h3))
+	for _, kind := range cmstest.ValueKinds(t) {
+		t.Run(kind.Name, func(t *testing.T) {
+			signer := pki.Signer(kind.Key, nil)
+			attrs, _ := prepared(t, signer.Cert)
+			match, err := cms.MatchValue(signer.Cert, attrs, kind.Value(t, signer, attrs, content))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if match.Algorithm.String() != kind.want {
-				t.Errorf("algorithm %s, want %s", match.Algorithm, kind.want)
+			if match.Algorithm.String() != kind.Algorithm {
+				t.Errorf("algorithm %s, want %s", match.Algorithm, kind.Algorithm)
 			}
 			der, err := cms.Assemble(cms.Parts{SignedAttrs: match.SignedAttrs, Signature: match.Signature,
 				Algorithm: match.Algorithm, Certificate: signer.Cert, Certificates: []*x509.Certificate{pki.CA.Cert}})
@@ -207,7 +114,7 @@ func TestMatchValueRefuses(t *testing.T) {
 	rsaKey := cmstest.RSAKey(t, "signer", 2048)
 	signer := pki.Signer(rsaKey, nil)
 	attrs, h3 := prepared(t, signer.Cert)
-	good := signWith(t, rsaKey, h3, crypto.SHA256)
+	good := cmstest.Sign(t, rsaKey, h3, crypto.SHA256)
 	flipped := bytes.Clone(good)
 	flipped[100] ^= 1
 	other := pki.Signer(cmstest.RSAKey(t, "other", 2048), nil)
@@ -219,7 +126,6 @@ func TestMatchValueRefuses(t *testing.T) {
 	}
 	otherDocument := sha256.Sum256([]byte("another"))
 	otherAttrs, _ := cms.SignedAttrs(otherDocument[:], signer.Cert)
-	otherSum := sha256.Sum256(otherAttrs)
 	ec := pki.Signer(cmstest.ECKey(t, elliptic.P256()), nil)
 	ecAttrs, _ := prepared(t, ec.Cert)
 	for name, c := range map[string]struct {
@@ -230,13 +136,13 @@ func TestMatchValueRefuses(t *testing.T) {
 		"one bit off":                  {signer.Cert, attrs, flipped},
 		"cut":                          {signer.Cert, attrs, good[:255]},
 		"longer":                       {signer.Cert, attrs, append(bytes.Clone(good), 0)},
-		"by another key":               {signer.Cert, attrs, signWith(t, other.Key, h3, crypto.SHA256)},
-		"hashed twice":                 {signer.Cert, attrs, signWith(t, rsaKey, doubleHash[:], crypto.SHA256)},
+		"by another key":               {signer.Cert, attrs, cmstest.Sign(t, other.Key, h3, crypto.SHA256)},
+		"hashed twice":                 {signer.Cert, attrs, cmstest.Sign(t, rsaKey, doubleHash[:], crypto.SHA256)},
 		"without DigestInfo":           {signer.Cert, attrs, noDigestInfo},
-		"the document instead":         {signer.Cert, attrs, signWith(t, rsaKey, sum(content), crypto.SHA256)},
-		"cms over another document":    {signer.Cert, attrs, wrapped(t, signer, otherAttrs, otherSum[:])},
-		"cms naming a sibling":         {signer.Cert, attrs, foreign(t, sibling, nil, nil)},
-		"cms and one more byte":        {signer.Cert, attrs, append(foreign(t, signer, nil, nil), 0)},
+		"the document instead":         {signer.Cert, attrs, cmstest.Sign(t, rsaKey, sum(content), crypto.SHA256)},
+		"cms over another document":    {signer.Cert, attrs, cmstest.Wrapped(t, signer, otherAttrs, nil)},
+		"cms naming a sibling":         {signer.Cert, attrs, cmstest.Foreign(t, sibling, nil, content)},
+		"cms and one more byte":        {signer.Cert, attrs, append(cmstest.Foreign(t, signer, nil, content), 0)},
 		"ecdsa zero":                   {ec.Cert, ecAttrs, make([]byte, 64)},
 		"ecdsa value for another cert": {ec.Cert, ecAttrs, good},
 	} {
@@ -254,8 +160,8 @@ func sum(b []byte) []byte {
 func TestParseReadsBER(t *testing.T) {
 	pki := cmstest.New(t, time.Now())
 	signer := pki.Signer(cmstest.RSAKey(t, "signer", 2048), nil)
-	attrs, h3 := prepared(t, signer.Cert)
-	der := wrapped(t, signer, attrs, h3)
+	attrs, _ := prepared(t, signer.Cert)
+	der := cmstest.Wrapped(t, signer, attrs, nil)
 	for name, ber := range map[string][]byte{
 		"indefinite at the outside": indefinite(t, der, 1),
 		"indefinite in depth":       indefinite(t, der, 3),

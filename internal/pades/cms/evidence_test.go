@@ -220,10 +220,10 @@ func TestCRLScope(t *testing.T) {
 func FuzzCMSParse(f *testing.F) {
 	pki := cmstest.New(f, time.Now())
 	signer := pki.Signer(cmstest.RSAKey(f, "signer", 2048), nil)
-	attrs, h3 := prepared(f, signer.Cert)
-	signed := wrapped(f, signer, attrs, h3)
+	attrs, _ := prepared(f, signer.Cert)
+	signed := cmstest.Wrapped(f, signer, attrs, nil)
 	f.Add(signed)
-	f.Add(foreign(f, signer, nil, nil))
+	f.Add(cmstest.Foreign(f, signer, nil, content))
 	f.Add(pki.Stamp([]byte("x"), now()))
 	f.Add(pki.OCSP(signer.Cert, now(), now(), 1))
 	f.Add(pki.CRL(pki.CA, now()))
