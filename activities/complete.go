@@ -195,11 +195,7 @@ func (a *Signing) extend(ctx context.Context, s signing.Signing, doc signing.Doc
 	if err != nil {
 		return err
 	}
-	needs, err := a.PDF.Needs(ctx, src, slices.Concat(a.Trust.Intermediates, a.Trust.Roots))
-	if err != nil {
-		return err
-	}
-	evidence, err := a.gather(ctx, s.ID, needs, known)
+	evidence, err := a.gather(ctx, s.ID, src, known)
 	if err != nil {
 		return err
 	}
@@ -210,29 +206,49 @@ func (a *Signing) extend(ctx context.Context, s signing.Signing, doc signing.Doc
 	return a.saveStage(ctx, s, doc, signing.LevelLT, stamped, extended.Increment, extended.SHA256, extended.HashState)
 }
 
-func (a *Signing) gather(ctx context.Context, signingID string, needs []pades.Need, known map[string]signing.Revocation) (pades.Evidence, error) {
-	var ev pades.Evidence
-	for _, need := range needs {
-		ev.Certificates = append(ev.Certificates, need.Cert.Raw, need.Issuer.Raw)
-		key := signing.Fingerprint(need.Cert.Raw)
-		status, ok := known[key]
-		if !ok {
-			var err error
-			if status, err = a.Revocation.Status(ctx, need.Cert.Raw, need.Issuer.Raw); err != nil {
-				return ev, err
-			}
-			if err := a.saveRevocation(ctx, signingID, status); err != nil {
-				return ev, err
-			}
-			known[key] = status
+// maxGatherRounds bounds how often an answer may name a responder that is itself in question.
+const maxGatherRounds = 4
+
+// gather fetches what a verifier of src will miss.
+func (a *Signing) gather(ctx context.Context, signingID string, src pades.Source, known map[string]signing.Revocation) (pades.Evidence, error) {
+	var found pades.Evidence
+	for range maxGatherRounds {
+		have := found
+		have.Certificates = slices.Clone(found.Certificates)
+		for _, c := range slices.Concat(a.Trust.Intermediates, a.Trust.Roots) {
+			have.Certificates = append(have.Certificates, c.Raw)
 		}
-		if len(status.OCSP) > 0 {
-			ev.OCSPs = append(ev.OCSPs, status.OCSP)
-		} else {
-			ev.CRLs = append(ev.CRLs, status.CRL)
+		needs, err := a.PDF.Needs(ctx, src, have)
+		if err != nil || len(needs) == 0 {
+			return found, err
+		}
+		for _, need := range needs {
+			status, err := a.statusOf(ctx, signingID, need, known)
+			if err != nil {
+				return found, err
+			}
+			found.Certificates = append(found.Certificates, need.Certificate.Raw, need.Issuer.Raw)
+			if len(status.OCSP) > 0 {
+				found.OCSPs = append(found.OCSPs, status.OCSP)
+			} else {
+				found.CRLs = append(found.CRLs, status.CRL)
+			}
 		}
 	}
-	return ev, nil
+	return found, problem.New(problem.RevocationUnknown, "status services keep naming further certificates")
+}
+
+func (a *Signing) statusOf(ctx context.Context, signingID string, need pades.Need, known map[string]signing.Revocation) (signing.Revocation, error) {
+	key := signing.Fingerprint(need.Certificate.Raw)
+	if status, ok := known[key]; ok {
+		return status, nil
+	}
+	status, err := a.Revocation.Status(ctx, need.Certificate.Raw, need.Issuer.Raw)
+	if err != nil {
+		return status, err
+	}
+	known[key] = status
+	return status, a.saveRevocation(ctx, signingID, status)
 }
 
 // DeliverDocuments verifies each finished document as a relying party would, and only then links it to the
@@ -246,20 +262,17 @@ func (a *Signing) deliverDocuments(ctx context.Context, signingID string) error 
 	if err != nil {
 		return err
 	}
-	evidence, err := a.keptEvidence(ctx, s.ID)
-	if err != nil {
-		return err
-	}
+	known := map[string]signing.Revocation{}
 	for _, doc := range s.Documents {
 		activity.RecordHeartbeat(ctx, doc.Index)
-		if err := a.deliver(ctx, s, doc, evidence); err != nil {
+		if err := a.deliver(ctx, s, doc, known); err != nil {
 			return fmt.Errorf("document %d: %w", doc.Index+1, err)
 		}
 	}
 	return nil
 }
 
-func (a *Signing) deliver(ctx context.Context, s signing.Signing, doc signing.Document, evidence pades.Evidence) error {
+func (a *Signing) deliver(ctx context.Context, s signing.Signing, doc signing.Document, known map[string]signing.Revocation) error {
 	finished, ok, err := a.stage(ctx, s, doc.Index, s.Level)
 	if err != nil {
 		return err
@@ -268,6 +281,10 @@ func (a *Signing) deliver(ctx context.Context, s signing.Signing, doc signing.Do
 		return problem.New(problem.Conflict, "the document has not reached level %s", s.Level)
 	}
 	src, err := a.Open(ctx, finished)
+	if err != nil {
+		return err
+	}
+	evidence, err := a.gather(ctx, s.ID, src, known) // nothing for B-LT, which carries it all
 	if err != nil {
 		return err
 	}
@@ -299,18 +316,4 @@ func accept(result *pades.Verification, field string) error {
 		return problem.New(problem.VerificationFailed, "the finished signature is %s %s", report.Verdict, report.SubIndication)
 	}
 	return problem.New(problem.VerificationFailed, "the finished file has no signature in our field")
-}
-
-func (a *Signing) keptEvidence(ctx context.Context, signingID string) (pades.Evidence, error) {
-	var ev pades.Evidence
-	kept, err := a.Records.Evidence(ctx, signingID)
-	for _, e := range kept {
-		switch e.Kind {
-		case "ocsp":
-			ev.OCSPs = append(ev.OCSPs, e.Data)
-		case "crl":
-			ev.CRLs = append(ev.CRLs, e.Data)
-		}
-	}
-	return ev, err
 }

@@ -239,7 +239,6 @@ func TestRefusedBeforeThePhoneIsAsked(t *testing.T) {
 		want    problem.Code
 	}{
 		"no certificate":   {knobs: sandbox.Knobs{Certificates: []string{"none"}}, want: problem.CertificateMissing},
-		"none, by 401":     {knobs: sandbox.Knobs{Certificates: []string{"none"}, NoCertificateAs401: true}, want: problem.CertificateMissing},
 		"expired":          {knobs: sandbox.Knobs{Certificates: []string{"expired"}}, want: problem.CertificateExpired},
 		"revoked":          {knobs: sandbox.Knobs{Certificates: []string{"revoked"}, SignAnyway: true}, want: problem.CertificateRevoked},
 		"suspended":        {knobs: sandbox.Knobs{Certificates: []string{"suspended"}, SignAnyway: true}, want: problem.CertificateRevoked},
@@ -275,7 +274,7 @@ func TestRevokedWhileWaiting(t *testing.T) {
 	j := newJourney(t)
 	j.must(j.world.SetKnobs(user, sandbox.Knobs{WindowSeconds: (5 * 24 * time.Hour).Seconds()}))
 	j.request(signing.Signing{}, page("x"))
-	j.at(48*time.Hour, func() { j.must(j.world.Revoke(j.serial(), 1)) })
+	j.at(48*time.Hour, func() { j.must(j.world.Revoke(j.serial(), 1, j.env.Now())) })
 	j.at(96*time.Hour, j.approve(user))
 	j.at(97*time.Hour, func() {
 		j.parked(workflows.StepEmbed, "certificate-revoked")

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"math"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -30,12 +31,20 @@ const (
 // call and heavy, about two minutes.
 const patientAttempts = 8
 
+const (
+	// forever is longer than any outage.
+	forever = 10 * 365 * 24 * time.Hour
+	// unlimited is said out loud, because the test environment takes zero for ten.
+	unlimited = math.MaxInt32
+)
+
 // record is for store writes of a millisecond. They run inside the workflow task and are tried until they
 // succeed: without its record a process must not go on.
 func record(ctx workflow.Context) workflow.Context {
 	return workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
-		StartToCloseTimeout: 10 * time.Second,
-		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second},
+		StartToCloseTimeout:    10 * time.Second,
+		ScheduleToCloseTimeout: forever, // when unset, the SDK takes StartToCloseTimeout for all tries together
+		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second},
 	})
 }
 
@@ -55,7 +64,7 @@ func call(ctx workflow.Context, summary string) workflow.Context {
 func poll(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: time.Minute,
-		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 3 * time.Second, BackoffCoefficient: 1},
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 3 * time.Second, BackoffCoefficient: 1, MaximumAttempts: unlimited},
 		Summary:             summary,
 	})
 }

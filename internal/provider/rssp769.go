@@ -179,10 +179,13 @@ func (p *RSSP769) lookUp(ctx context.Context, id string) (signing.Accepted, bool
 	return p.accepted(id, answer), true, nil
 }
 
+// maxWindow is the longest window that is believed. Known ones are minutes; a number beyond this is not seconds.
+const maxWindow = 30 * 24 * time.Hour
+
 func (p *RSSP769) accepted(id string, a answer) signing.Accepted {
 	window := p.Profile.Window
-	if s := a.data.ExpiredIn.int(); s > 0 && s <= 24*60*60 {
-		window = time.Duration(s) * time.Second
+	if given := time.Duration(a.data.ExpiredIn.int()) * time.Second; given > 0 && given <= maxWindow {
+		window = given
 	}
 	return signing.Accepted{
 		ResponseID: orDefault(string(a.data.TransactionID), id), TranCode: string(a.data.TranCode), Window: window,

@@ -18,8 +18,8 @@ const (
 
 // asked is what a signing was asked to be: two requests are the same when this is.
 type asked struct {
-	Provider, UserID, Level, Reason, Location, Certificate string
-	Documents                                              []askedDocument
+	Provider, UserID, Serial, Level, Reason, Location, Certificate string
+	Documents                                                      []askedDocument
 }
 
 type askedDocument struct {
@@ -29,7 +29,7 @@ type askedDocument struct {
 }
 
 func whatIsAsked(in signing.Signing) asked {
-	a := asked{Provider: in.Provider, UserID: in.UserID, Level: string(in.Level), Reason: in.Reason,
+	a := asked{Provider: in.Provider, UserID: in.UserID, Serial: in.Serial, Level: string(in.Level), Reason: in.Reason,
 		Location: in.Location, Certificate: in.Certificate}
 	for _, d := range in.Documents {
 		a.Documents = append(a.Documents, askedDocument{d.UploadID, d.Name, d.SHA256, d.Size, d.Placement})
@@ -52,11 +52,11 @@ func (s *Store) CreateSigning(ctx context.Context, in signing.Signing) error {
 	}
 	return s.write(ctx, "creating a signing", func(tx *sql.Tx) error {
 		created, err := affected(tx.ExecContext(ctx, `
-			INSERT INTO signings (id, content, provider, user_id, user_lookup, level, reason, location, certificate,
-				status, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) ON CONFLICT (id) DO NOTHING`,
+			INSERT INTO signings (id, content, provider, user_id, user_lookup, serial, level, reason, location,
+				certificate, status, created_at, updated_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) ON CONFLICT (id) DO NOTHING`,
 			in.ID, content, in.Provider, k.sealed("signings", "user_id", in.ID, []byte(in.UserID)), k.user(in.UserID),
-			string(in.Level), k.sealed("signings", "reason", in.ID, []byte(in.Reason)),
+			in.Serial, string(in.Level), k.sealed("signings", "reason", in.ID, []byte(in.Reason)),
 			k.sealed("signings", "location", in.ID, []byte(in.Location)), in.Certificate,
 			string(signing.StatusCreated), at(in.CreatedAt)))
 		if err != nil {
@@ -106,7 +106,7 @@ func (k *keys) user(id string) string { return k.lookup.Digest("user", []byte(id
 // signingQuery reads signings with their newest approval and open incident. COALESCE stands where a join may find
 // nothing, not on times: SQLite tells the type of a plain column only.
 const signingQuery = `
-	SELECT s.id, s.provider, s.user_id, s.level, s.reason, s.location, s.certificate, s.status, s.created_at,
+	SELECT s.id, s.provider, s.user_id, s.serial, s.level, s.reason, s.location, s.certificate, s.status, s.created_at,
 		s.updated_at, s.finished_at,
 		COALESCE(a.our_id, ''), COALESCE(a.response_id, ''), COALESCE(a.tran_code, ''), COALESCE(a.short_code, ''),
 		a.accepted_at, a.expires_at, COALESCE(a.outcome, ''),
@@ -122,7 +122,7 @@ func scanSigning(row scanner, k *keys) (signing.Signing, error) {
 	var out signing.Signing
 	var user, reason, location []byte
 	a, n := &out.Approval, &out.Attention
-	err := row.Scan(&out.ID, &out.Provider, &user, &out.Level, &reason, &location, &out.Certificate, &out.Status,
+	err := row.Scan(&out.ID, &out.Provider, &user, &out.Serial, &out.Level, &reason, &location, &out.Certificate, &out.Status,
 		into(&out.CreatedAt), into(&out.UpdatedAt), into(&out.FinishedAt),
 		&a.OurID, &a.ResponseID, &a.TranCode, &a.ShortCode, into(&a.AcceptedAt), into(&a.ExpiresAt), &a.Outcome,
 		&n.Step, &n.Reason, &n.Message, &n.Provider, into(&n.Since), &n.Attempts)

@@ -22,6 +22,7 @@ CREATE TABLE signings (
     provider    TEXT NOT NULL,
     user_id     BYTEA NOT NULL, -- sealed
     user_lookup TEXT NOT NULL, -- keyed digest of the user id
+    serial      TEXT NOT NULL, -- of the certificate asked for; may be empty
     level       TEXT NOT NULL,
     reason      BYTEA NOT NULL, -- sealed
     location    BYTEA NOT NULL, -- sealed
