@@ -29,7 +29,7 @@ type Signer struct {
 	serial          *big.Int
 	DigestAlgorithm crypto.Hash
 	Algorithm       Algorithm
-	SignedAttrs     []byte // DER SET OF, tag 0x31: the bytes that are signed
+	SignedAttrs     []byte // DER SET OF, tag 0x31: the bytes that are signed; nil when there are none
 	Signature       []byte
 	Timestamps      [][]byte // signature time-stamp tokens among the unsigned attributes
 
@@ -174,9 +174,7 @@ func (s *Signer) read(in cryptobyte.String) error {
 	if !in.ReadOptionalASN1(&attrs, &present, explicitTag(0)) {
 		return errors.New("malformed signed attributes")
 	}
-	if !present {
-		return errors.New("no signed attributes")
-	}
+	signed := present
 	if s.Algorithm, err = readAlgorithm(&in, s.DigestAlgorithm); err != nil {
 		return err
 	}
@@ -185,11 +183,12 @@ func (s *Signer) read(in cryptobyte.String) error {
 		return errors.New("malformed signature value")
 	}
 	s.Signature = signature
-	s.SignedAttrs = append(derHeader(0x31, len(attrs)), attrs...) // §5.4: SET OF tag, not the IMPLICIT [0]
-	if s.Attributes, err = ParseSignedAttrs(s.SignedAttrs); err != nil {
+	if err := s.readUnsigned(unsigned); err != nil || !signed {
 		return err
 	}
-	return s.readUnsigned(unsigned)
+	s.SignedAttrs = append(derHeader(0x31, len(attrs)), attrs...) // §5.4: SET OF tag, not the IMPLICIT [0]
+	s.Attributes, err = ParseSignedAttrs(s.SignedAttrs)
+	return err
 }
 
 // readID reads SignerIdentifier.
@@ -224,8 +223,12 @@ func (s *Signer) readUnsigned(in cryptobyte.String) error {
 	return nil
 }
 
-// Verify checks the signature value over the signed attributes with the key of cert.
+// Verify checks the signature value over the signed attributes with the key of cert. A signer without signed
+// attributes does not verify: CAdES demands them (EN 319 122-1 §5.1).
 func (s *Signer) Verify(cert *x509.Certificate) error {
+	if s.SignedAttrs == nil {
+		return errors.New("no signed attributes")
+	}
 	return s.Algorithm.Verify(cert.PublicKey, s.SignedAttrs, s.Signature)
 }
 
