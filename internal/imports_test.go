@@ -194,7 +194,7 @@ func imports(t *testing.T, file string) []string {
 func TestLinks(t *testing.T) {
 	for program, banned := range links {
 		for _, path := range dependencies(t, program) {
-			for _, one := range strings.Fields(banned) {
+			for one := range strings.FieldsSeq(banned) {
 				if under(path, one) {
 					t.Errorf("%s links %s, which must stay out of it", program, path)
 				}

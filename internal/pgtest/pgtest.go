@@ -12,6 +12,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"errors"
 	"net/url"
 	"os"
 	"strings"
@@ -47,7 +48,7 @@ func Main(m *testing.M) int {
 func New(t testing.TB) string {
 	t.Helper()
 	running.once.Do(start)
-	if running.err == errNotInstalled && os.Getenv("CI") != "true" {
+	if errors.Is(running.err, errNotInstalled) && os.Getenv("CI") != "true" {
 		t.Skip(running.err)
 	}
 	if running.err != nil {

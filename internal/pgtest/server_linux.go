@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -88,7 +89,7 @@ func (s *server) run() error {
 		err := s.process.Start()
 		started <- err
 		if err == nil {
-			s.process.Wait()
+			_ = s.process.Wait() // how it ended stands in its log
 			close(s.done)
 		}
 	}()
@@ -101,16 +102,17 @@ func (s *server) waitReady() error {
 		return err
 	}
 	defer db.Close()
-	deadline := time.After(time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 	for {
-		if err = db.Ping(); err == nil {
+		if err = db.PingContext(ctx); err == nil {
 			return nil
 		}
 		select {
 		case <-s.done:
 			log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
 			return fmt.Errorf("postgres ended: %s", log)
-		case <-deadline:
+		case <-ctx.Done():
 			return fmt.Errorf("postgres does not answer: %w", err)
 		case <-time.After(20 * time.Millisecond):
 		}
@@ -125,14 +127,14 @@ func (s *server) dsn() string {
 // stop ends the server and removes its directory.
 func (s *server) stop() {
 	if s.process != nil && s.process.Process != nil {
-		s.process.Process.Signal(syscall.SIGQUIT)
+		_ = s.process.Process.Signal(syscall.SIGQUIT) // it may have ended already
 		<-s.done
 	}
 	os.RemoveAll(s.dir)
 }
 
 func command(account *syscall.Credential, dir, name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(name, args...)
+	cmd := exec.CommandContext(context.Background(), name, args...) // ends with stop
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "HOME="+dir, "LC_ALL=C")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account}

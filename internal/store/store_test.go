@@ -8,12 +8,12 @@ import (
 	"sync"
 	"testing"
 
+	_ "modernc.org/sqlite"
+
 	"kyso/internal/pgtest"
 	"kyso/internal/problem"
 	"kyso/internal/seal"
 	"kyso/internal/store"
-
-	_ "modernc.org/sqlite"
 )
 
 func TestMain(m *testing.M) {
