@@ -1,7 +1,6 @@
 package pades
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"hash"
@@ -177,10 +176,8 @@ func (b *builder) write() error {
 
 // signature returns the signature dictionary (12.8.1, table 255; ETSI EN 319 142-1, 6.3).
 func (b *builder) signature() *pdf.Dict {
-	b.byteRange = &pdf.Slot{Text: bytes.Repeat([]byte{' '}, byteRangeLength)}
-	hole := bytes.Repeat([]byte{'0'}, 2*b.opt.HoleSize+2)
-	hole[0], hole[len(hole)-1] = '<', '>'
-	b.contents = &pdf.Slot{Text: hole}
+	b.byteRange = &pdf.Slot{Fill: ' ', Size: byteRangeLength}
+	b.contents = &pdf.Slot{Open: "<", Fill: '0', Size: 2 * b.opt.HoleSize, Close: ">"}
 	d := pdf.NewDict("Type", pdf.Name("Sig"), "Filter", pdf.Name("Adobe.PPKLite"),
 		"SubFilter", pdf.Name("ETSI.CAdES.detached"), "ByteRange", b.byteRange, "Contents", b.contents,
 		"M", pdf.String(pdfDate(b.opt.SigningTime)))
@@ -271,11 +268,11 @@ func (b *builder) finish(src Source) (*Prepared, error) {
 		return nil, fmt.Errorf("writing the update: %w", err)
 	}
 	start := src.Size() + int64(b.contents.Offset)
-	end := start + int64(len(b.contents.Text))
+	end := start + int64(b.contents.Len())
 	total := src.Size() + int64(len(increment))
 	p := &Prepared{Increment: increment, Field: b.name, Page: b.page.Number,
 		ByteRange: [4]int64{0, start, end, total - end}, HoleOffset: int64(b.contents.Offset) + 1,
-		HoleLength: int64(len(b.contents.Text)) - 2}
+		HoleLength: int64(b.contents.Size)}
 	text := fmt.Appendf(nil, "[0 %d %d %d]", start, end, total-end)
 	copy(increment[b.byteRange.Offset:], text)
 	return p, p.digest(src, b.opt)

@@ -1,5 +1,10 @@
 package pdf
 
+import (
+	"iter"
+	"slices"
+)
+
 // Page is a leaf of the page tree with what it inherits (7.7.3).
 type Page struct {
 	Number   int // 1-based
@@ -109,11 +114,13 @@ func (f *File) descend(number int) (*Page, error) {
 			}
 			return f.newPage(number, ref, node, attrs)
 		}
-		kid, skipped, err := f.chooseKid(node, kids, left)
+		kid, before, err := f.chooseKid(node, kids, left)
 		if err != nil || kid == nil {
 			return nil, err
 		}
-		left -= skipped
+		if left -= before; left < 1 {
+			return nil, nil
+		}
 		ref, _ = kid.(Ref)
 		if node, err = f.Dict(kid); err != nil || node == nil {
 			return nil, err
@@ -123,8 +130,9 @@ func (f *File) descend(number int) (*Page, error) {
 }
 
 // chooseKid picks the kid that holds the left-th page and says how many pages stand before it. When there are as
-// many kids as pages, each is taken for a page and none but the chosen one is read.
-func (f *File) chooseKid(node *Dict, kids Array, left int) (kid Object, skipped int, err error) {
+// many kids as pages, each is taken for a page and none but the chosen one is read; else the kids are counted
+// from the nearer end.
+func (f *File) chooseKid(node *Dict, kids Array, left int) (kid Object, before int, err error) {
 	count, _, err := f.IntOf(node.Get("Count"))
 	if err != nil {
 		return nil, 0, err
@@ -132,26 +140,37 @@ func (f *File) chooseKid(node *Dict, kids Array, left int) (kid Object, skipped 
 	if count == int64(len(kids)) && left <= len(kids) {
 		return kids[left-1], left - 1, nil
 	}
+	if fromEnd := count - int64(left) + 1; fromEnd > 0 && fromEnd < int64(left) {
+		kid, after, own, err := f.countKids(slices.Backward(kids), int(fromEnd))
+		return kid, int(count) - after - own, err
+	}
+	kid, before, _, err = f.countKids(slices.All(kids), left)
+	return kid, before, err
+}
+
+// countKids goes through kids until it has passed left pages. It returns the kid that holds the last of them, the
+// pages that it passed before, and those of the kid itself.
+func (f *File) countKids(kids iter.Seq2[int, Object], left int) (kid Object, passed, own int, err error) {
 	for _, kid := range kids {
 		d, err := f.Dict(kid)
 		if err != nil {
-			return nil, 0, err
+			return nil, 0, 0, err
 		}
 		pages := int64(1)
 		if d.Get("Kids") != nil {
 			if pages, _, err = f.IntOf(d.Get("Count")); err != nil {
-				return nil, 0, err
+				return nil, 0, 0, err
 			}
 		}
 		if d == nil || pages < 0 {
 			continue
 		}
-		if int64(left-skipped) <= pages {
-			return kid, skipped, nil
+		if int64(left-passed) <= pages {
+			return kid, passed, int(pages), nil
 		}
-		skipped += int(pages)
+		passed += int(pages)
 	}
-	return nil, 0, nil
+	return nil, 0, 0, nil
 }
 
 func (f *File) newPage(number int, ref Ref, d *Dict, attrs inherited) (*Page, error) {

@@ -94,7 +94,7 @@ func (u *Update) Bytes() ([]byte, error) {
 
 // begin makes the increment start on a line of its own.
 func (u *Update) begin() ([]byte, error) {
-	out := make([]byte, 0, 128<<10)
+	out := make([]byte, 0, 80<<10) // of a signature with the default hole
 	last, err := u.file.read(u.file.size-1, 1)
 	if err != nil {
 		return nil, err

@@ -3,15 +3,21 @@ package pdf
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 )
 
-// Slot is a value that is filled in after its place is known, such as /ByteRange and /Contents of a signature.
-// Text is written as it is; Offset becomes its place within the increment.
+// Slot is a value whose place is needed, to fill it in later: /ByteRange and /Contents of a signature. It is written
+// as Open, Size times Fill and Close; Offset becomes its place within the increment.
 type Slot struct {
-	Text   []byte
-	Offset int
+	Open, Close string
+	Fill        byte
+	Size        int
+	Offset      int
 }
+
+// Len returns how many bytes the slot takes.
+func (s *Slot) Len() int { return len(s.Open) + s.Size + len(s.Close) }
 
 // Append writes an object in PDF syntax. The form depends on the value only.
 func Append(out []byte, o Object) ([]byte, error) {
@@ -40,10 +46,20 @@ func Append(out []byte, o Object) ([]byte, error) {
 	case *Dict:
 		return appendDict(out, v)
 	case *Slot:
-		v.Offset = len(out)
-		return append(out, v.Text...), nil
+		return appendSlot(out, v), nil
 	}
 	return nil, fmt.Errorf("a %T cannot be written inside an object", o)
+}
+
+func appendSlot(out []byte, s *Slot) []byte {
+	s.Offset = len(out)
+	out = append(out, s.Open...)
+	start := len(out)
+	out = slices.Grow(out, s.Size+len(s.Close))[:start+s.Size]
+	for i := range out[start:] {
+		out[start+i] = s.Fill
+	}
+	return append(out, s.Close...)
 }
 
 func appendReal(out []byte, v float64) ([]byte, error) {
