@@ -1,0 +1,235 @@
+package pdfchild
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"syscall"
+
+	"kyso/internal/pades"
+	"kyso/internal/problem"
+)
+
+// childVariable marks a process as a child.
+const childVariable = "KYSO_PDF_CHILD"
+
+// maxStack bounds the stack of a goroutine in the child. Go's own bound of 1 GB would hit the memory limit first
+// and look like it.
+const maxStack = 64 << 20
+
+// Main must be the first call of every main function (and TestMain) whose program uses a Runner. In an ordinary
+// process it returns at once; in a child it works until the parent closes the pipe, and does not return.
+func Main() {
+	if os.Getenv(childVariable) != "1" {
+		return
+	}
+	// Ctrl-C and service managers signal whole groups. The parent decides when the child ends: if the child died
+	// first, a shutdown would look like a hostile document.
+	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	out := os.Stdout
+	os.Stdout = os.Stderr // a stray print must not get among the frames
+	go endOnSignal(syscall.SIGXCPU)
+	if err := serve(os.Stdin, out); err != nil && !errors.Is(err, io.EOF) {
+		fmt.Fprintln(os.Stderr, "kyso PDF process:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// exitCPU is the exit status of a child that used up its CPU time.
+const exitCPU = 24
+
+// endOnSignal ends the child when its CPU time is used up. The Go runtime catches the kernel's signal and, left to
+// itself, ignores it.
+func endOnSignal(s os.Signal) {
+	exceeded := make(chan os.Signal, 1)
+	signal.Notify(exceeded, s)
+	<-exceeded
+	os.Exit(exitCPU)
+}
+
+// serve answers calls until in ends.
+func serve(in io.Reader, out io.Writer) error {
+	buffered := bufio.NewReaderSize(in, pageSize+headerSize)
+	for {
+		kind, payload, err := readFrame(buffered, maxCall)
+		if err != nil {
+			return err
+		}
+		var call request
+		if kind != frameCall {
+			return fmt.Errorf("frame %q where a call belongs", kind)
+		}
+		if err := json.Unmarshal(payload, &call); err != nil {
+			return fmt.Errorf("reading a call: %w", err)
+		}
+		if err := confine(call.MemoryMB, call.CPUSeconds); err != nil {
+			return fmt.Errorf("limiting this process: %w", err)
+		}
+		src := &remoteSource{size: call.Size, in: buffered, out: out}
+		kind, answer := perform(call, src)
+		if err := writeFrame(out, kind, answer); err != nil {
+			return fmt.Errorf("sending a result: %w", err)
+		}
+	}
+}
+
+// confine sets the limits before the first byte of a document is seen.
+func confine(memoryMB int, cpuSeconds uint64) error {
+	debug.SetMaxStack(maxStack)
+	// Collect early: the hard limit counts what the collector has not given back.
+	debug.SetMemoryLimit(int64(memoryMB) << 20 / 4 * 3)
+	return setLimits(uint64(memoryMB)<<20, cpuSeconds)
+}
+
+// perform runs one operation and encodes what came of it.
+func perform(call request, src *remoteSource) (kind byte, answer []byte) {
+	result, err := guarded(call, src)
+	if err == nil {
+		if answer, err = json.Marshal(result); err == nil && len(answer) > maxResult {
+			err = problem.New(problem.DocumentTooComplex, "the result has %d bytes", len(answer))
+		}
+	}
+	if err == nil {
+		return frameResult, answer
+	}
+	answer, err = json.Marshal(failureOf(err))
+	if err != nil { // strings always marshal
+		panic(err)
+	}
+	return frameFail, answer
+}
+
+// guarded turns a panic into an error. A panic is a mistake in the reader that a broken file brought out: the
+// place goes into the error, its text does not, as it may quote the document.
+func guarded(call request, src *remoteSource) (result any, err error) {
+	do, ok := operations[call.Op]
+	if !ok {
+		return nil, fmt.Errorf("operation %q is not known", call.Op)
+	}
+	defer func() {
+		if recovered := recover(); recovered != nil {
+			err = problem.New(problem.DocumentBroken, "the reader stumbled over this file at %s", panicPlace())
+		}
+	}()
+	return do(src, call.Args)
+}
+
+// panicPlace names the innermost function of ours on the panicking stack.
+func panicPlace() string {
+	var pcs [64]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(0, pcs[:])])
+	panicking := false
+	for {
+		frame, more := frames.Next()
+		if strings.HasPrefix(frame.Function, "runtime.") {
+			panicking = panicking || frame.Function == "runtime.gopanic"
+		} else if panicking {
+			name := frame.Function[strings.LastIndexByte(frame.Function, '/')+1:]
+			return fmt.Sprintf("%s line %d", name, frame.Line)
+		}
+		if !more {
+			return "an unknown place"
+		}
+	}
+}
+
+const (
+	pageSize = 64 << 10
+	maxPages = 64 // kept by a child, so 4 MiB
+)
+
+// remoteSource reads a document through the parent, in pages. It is safe for concurrent use.
+type remoteSource struct {
+	size int64
+	in   io.Reader
+	out  io.Writer
+
+	mu    sync.Mutex
+	pages map[int64][]byte
+	order []int64 // of pages, oldest first
+}
+
+var _ pades.Source = (*remoteSource)(nil)
+
+// Size implements pades.Source.
+func (s *remoteSource) Size() int64 { return s.size }
+
+// ReadAt implements io.ReaderAt. Long reads go around the pages: whoever reads a file from end to end does so
+// once.
+func (s *remoteSource) ReadAt(p []byte, off int64) (n int, err error) {
+	if off < 0 {
+		return 0, errors.New("negative offset")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for n < len(p) {
+		at := off + int64(n)
+		if at >= s.size {
+			return n, io.EOF
+		}
+		var got []byte
+		if want := min(int64(len(p)-n), s.size-at, maxRead); want >= pageSize {
+			got, err = s.fetch(at, want)
+		} else {
+			got, err = s.page(at / pageSize)
+			if err == nil {
+				got = got[at%pageSize:]
+			}
+		}
+		if err != nil {
+			return n, err
+		}
+		n += copy(p[n:], got)
+	}
+	return n, nil
+}
+
+func (s *remoteSource) page(number int64) ([]byte, error) {
+	if data, ok := s.pages[number]; ok {
+		return data, nil
+	}
+	start := number * pageSize
+	data, err := s.fetch(start, min(pageSize, s.size-start))
+	if err != nil {
+		return nil, err
+	}
+	if s.pages == nil {
+		s.pages = make(map[int64][]byte, maxPages)
+	}
+	if len(s.order) == maxPages {
+		delete(s.pages, s.order[0])
+		s.order = s.order[1:]
+	}
+	s.pages[number] = data
+	s.order = append(s.order, number)
+	return data, nil
+}
+
+var errNoData = errors.New("the document cannot be read")
+
+func (s *remoteSource) fetch(off, length int64) ([]byte, error) {
+	var ask [12]byte
+	binary.BigEndian.PutUint64(ask[:], uint64(off))
+	binary.BigEndian.PutUint32(ask[8:], uint32(length))
+	if err := writeFrame(s.out, frameRead, ask[:]); err != nil {
+		return nil, err
+	}
+	kind, data, err := readFrame(s.in, maxRead)
+	if err != nil {
+		return nil, err
+	}
+	if kind != frameData || int64(len(data)) != length {
+		return nil, errNoData
+	}
+	return data, nil
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package pdfchild
+
+const raceEnabled = false

@@ -1,0 +1,178 @@
+// Package pdfchild reads untrusted PDF files in a child process that may die. PDF parsers meet files that overflow
+// the stack, eat all memory or never end, and a Go program cannot survive the first two: recover does not catch
+// them. Here they cost one typed error, and everything else in the parent goes on.
+//
+// The child is the same executable started again with one environment variable; Main turns it into a child before
+// anything else of the program runs. It gets no file names, no arguments, no environment, and no open files but
+// three pipes. It asks the parent for ranges of the document and sends back one result. Before it sees a byte it
+// limits its own memory, CPU time, stack, files and core dumps; the parent limits its wall time.
+//
+// It imports internal/pades, internal/problem and the standard library.
+package pdfchild
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"kyso/internal/pades"
+	"kyso/internal/problem"
+)
+
+// Runner starts children. The zero value works; it must not be copied after first use.
+type Runner struct {
+	MemoryMB    int           // of data in the child; 0 means 512
+	CPU         time.Duration // of one operation; 0 means 10 s
+	Wall        time.Duration // of one operation, reading the document not counted; 0 means 20 s
+	MaxParallel int           // operations at a time; 0 means 2
+
+	once  sync.Once
+	slots chan struct{}
+}
+
+func (r *Runner) memoryMB() int       { return orDefault(r.MemoryMB, 512) }
+func (r *Runner) cpu() time.Duration  { return orDefault(r.CPU, 10*time.Second) }
+func (r *Runner) wall() time.Duration { return orDefault(r.Wall, 20*time.Second) }
+
+// acquire waits for one of MaxParallel places.
+func (r *Runner) acquire(ctx context.Context) error {
+	r.once.Do(func() { r.slots = make(chan struct{}, orDefault(r.MaxParallel, 2)) })
+	select {
+	case r.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for a PDF process: %w", context.Cause(ctx))
+	}
+}
+
+func (r *Runner) release() { <-r.slots }
+
+// Session returns a child for several operations one after the other, such as the documents of a batch. The
+// process starts with the first operation, and again after one that it did not survive. Close ends it. A Session
+// is not safe for concurrent use.
+//
+// Documents of one batch share a process and so one address space; those of different people should not.
+func (r *Runner) Session() *Session { return &Session{runner: r} }
+
+// one runs a single operation in a child of its own.
+func one[T any](r *Runner, do func(*Session) (T, error)) (T, error) {
+	s := r.Session()
+	defer s.Close()
+	return do(s)
+}
+
+// Inspect is pades.Inspect in a child. Besides its errors there is problem.DocumentTooComplex for a file that
+// the child did not survive, and problem.DocumentBroken for one that made the reader panic; so with the others.
+func (r *Runner) Inspect(ctx context.Context, src pades.Source, policy pades.Policy) (*pades.Report, error) {
+	return one(r, func(s *Session) (*pades.Report, error) { return s.Inspect(ctx, src, policy) })
+}
+
+// Prepare is pades.Prepare in a child.
+func (r *Runner) Prepare(ctx context.Context, src pades.Source, opts pades.PrepareOptions) (*pades.Prepared, error) {
+	return one(r, func(s *Session) (*pades.Prepared, error) { return s.Prepare(ctx, src, opts) })
+}
+
+// Extend is pades.Extend in a child.
+func (r *Runner) Extend(ctx context.Context, src pades.Source, ev pades.Evidence, hashState []byte) (*pades.Extended, error) {
+	return one(r, func(s *Session) (*pades.Extended, error) { return s.Extend(ctx, src, ev, hashState) })
+}
+
+// Needs is pades.Needs in a child.
+func (r *Runner) Needs(ctx context.Context, src pades.Source, have pades.Evidence) ([]pades.Need, error) {
+	return one(r, func(s *Session) ([]pades.Need, error) { return s.Needs(ctx, src, have) })
+}
+
+// Verify is pades.Verify in a child.
+func (r *Runner) Verify(ctx context.Context, src pades.Source, opts pades.VerifyOptions) (*pades.Verification, error) {
+	return one(r, func(s *Session) (*pades.Verification, error) { return s.Verify(ctx, src, opts) })
+}
+
+// Inspect is Runner.Inspect in this session.
+func (s *Session) Inspect(ctx context.Context, src pades.Source, policy pades.Policy) (*pades.Report, error) {
+	return run[*pades.Report](ctx, s, opInspect, src, policy)
+}
+
+// Prepare is Runner.Prepare in this session.
+func (s *Session) Prepare(ctx context.Context, src pades.Source, opts pades.PrepareOptions) (*pades.Prepared, error) {
+	if opts.Certificate == nil {
+		return nil, problem.New(problem.Invalid, "no certificate to prepare a signature for")
+	}
+	return run[*pades.Prepared](ctx, s, opPrepare, src, prepareArgs{PrepareOptions: opts, Certificate: opts.Certificate.Raw})
+}
+
+// Extend is Runner.Extend in this session.
+func (s *Session) Extend(ctx context.Context, src pades.Source, ev pades.Evidence, hashState []byte) (*pades.Extended, error) {
+	return run[*pades.Extended](ctx, s, opExtend, src, extendArgs{Evidence: ev, HashState: hashState})
+}
+
+// Needs is Runner.Needs in this session.
+func (s *Session) Needs(ctx context.Context, src pades.Source, have pades.Evidence) ([]pades.Need, error) {
+	found, err := run[[]needResult](ctx, s, opNeeds, src, have)
+	if err != nil {
+		return nil, err
+	}
+	var needs []pades.Need
+	for _, n := range found {
+		pair, err := parseAll([][]byte{n.Certificate, n.Issuer})
+		if err != nil {
+			return nil, fmt.Errorf("reading what the PDF process found: %w", err)
+		}
+		needs = append(needs, pades.Need{Certificate: pair[0], Issuer: pair[1]})
+	}
+	return needs, nil
+}
+
+// Verify is Runner.Verify in this session.
+func (s *Session) Verify(ctx context.Context, src pades.Source, opts pades.VerifyOptions) (*pades.Verification, error) {
+	return run[*pades.Verification](ctx, s, opVerify, src, verifyArgs{
+		VerifyOptions: opts, Roots: rawAll(opts.Roots), Intermediates: rawAll(opts.Intermediates),
+	})
+}
+
+// run sends one operation and decodes its result.
+func run[T any](ctx context.Context, s *Session, op string, src pades.Source, args any) (T, error) {
+	var result T
+	encoded, err := json.Marshal(args)
+	if err != nil {
+		return result, problem.Wrap(problem.Invalid, err, "options that cannot be written down")
+	}
+	answer, err := s.do(ctx, op, src, encoded)
+	if err != nil {
+		return result, err
+	}
+	if err := json.Unmarshal(answer, &result); err != nil {
+		return result, fmt.Errorf("reading what the PDF process found: %w", err)
+	}
+	return result, nil
+}
+
+func rawAll(certificates []*x509.Certificate) [][]byte {
+	var list [][]byte
+	for _, c := range certificates {
+		list = append(list, c.Raw)
+	}
+	return list
+}
+
+func parseAll(list [][]byte) ([]*x509.Certificate, error) {
+	var certificates []*x509.Certificate
+	for _, der := range list {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, err
+		}
+		certificates = append(certificates, c)
+	}
+	return certificates, nil
+}
+
+func orDefault[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}

@@ -1,0 +1,86 @@
+package pdfchild
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"kyso/internal/problem"
+)
+
+// A frame is one byte of kind, four bytes of length (big endian) and the payload.
+const (
+	frameCall   = 'C' // parent: request as JSON
+	frameData   = 'D' // parent: the bytes of a range
+	frameNoData = 'N' // parent: the range could not be read; the parent knows why
+	frameRead   = 'R' // child: offset (8 bytes) and length (4 bytes)
+	frameResult = 'S' // child: result as JSON
+	frameFail   = 'F' // child: failure as JSON
+)
+
+// headerSize is the size of a frame's header.
+const headerSize = 5
+
+const (
+	maxRead   = 1 << 20  // bytes of one range
+	maxResult = 64 << 20 // bytes of a result; increments with images and evidence stay far below
+	maxCall   = 64 << 20 // bytes of a request, the image of a signature and evidence included
+)
+
+// request asks a child for one operation.
+type request struct {
+	Op         string
+	Size       int64 // of the document
+	MemoryMB   int
+	CPUSeconds uint64
+	Args       json.RawMessage
+}
+
+// failure is an error on its way to the parent.
+type failure struct {
+	Code problem.Code
+	Text string
+}
+
+func failureOf(err error) failure {
+	code := problem.CodeOf(err)
+	return failure{Code: code, Text: strings.Replace(err.Error(), string(code)+": ", "", 1)}
+}
+
+// err makes an error of it again. Only a known code is taken; anything else is an unknown error.
+func (f failure) err() error {
+	if f.Code == problem.Internal || f.Code.Kind() == problem.KindInternal {
+		return errors.New(f.Text)
+	}
+	return problem.New(f.Code, "%s", f.Text)
+}
+
+func writeFrame(w io.Writer, kind byte, payload []byte) error {
+	frame := make([]byte, headerSize, headerSize+len(payload))
+	frame[0] = kind
+	binary.BigEndian.PutUint32(frame[1:], uint32(len(payload)))
+	_, err := w.Write(append(frame, payload...))
+	return err
+}
+
+// errTooLong is a frame that says to be longer than it may.
+var errTooLong = errors.New("the frame is too long")
+
+func readFrame(r io.Reader, limit uint32) (kind byte, payload []byte, err error) {
+	var header [headerSize]byte
+	if _, err := io.ReadFull(r, header[:]); err != nil {
+		return 0, nil, err
+	}
+	length := binary.BigEndian.Uint32(header[1:])
+	if length > limit {
+		return 0, nil, errTooLong
+	}
+	payload = make([]byte, length)
+	if _, err := io.ReadFull(r, payload); err != nil {
+		return 0, nil, fmt.Errorf("in the middle of a frame: %w", err)
+	}
+	return header[0], payload, nil
+}
