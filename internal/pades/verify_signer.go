@@ -51,7 +51,7 @@ func (v *verifier) checkAttributes(s *signature) {
 }
 
 // provenTime returns the earliest time at which the signature provably existed: by its own time-stamps, by document
-// time-stamps over it, else now. A time-stamp that is broken makes the signature suspect; one whose authority is
+// time-stamps over it, else now, and whether there is a time-stamp at all. A time-stamp that is broken makes the signature suspect; one whose authority is
 // not trusted proves nothing.
 func (v *verifier) provenTime(s *signature) (at time.Time, stamped, inFile bool) {
 	r := s.report
@@ -73,6 +73,7 @@ func (v *verifier) provenTime(s *signature) (at time.Time, stamped, inFile bool)
 		if chain.sub != "" {
 			r.note("The time-stamp proves nothing: " + chain.problem)
 			if chain.sub == subTryLater {
+				stamped, inFile = true, false // the level says what the file carries, not what it proves
 				r.fail(Indeterminate, subTryLater, "The revocation status of the time-stamp authority is not known.")
 			}
 			continue
