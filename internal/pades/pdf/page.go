@@ -3,6 +3,8 @@ package pdf
 import (
 	"iter"
 	"slices"
+
+	"kyso/internal/problem"
 )
 
 // Page is a leaf of the page tree with what it inherits (7.7.3).
@@ -126,7 +128,7 @@ func (f *File) descend(number int) (*Page, error) {
 			return nil, err
 		}
 	}
-	return nil, tooComplex("the page tree is nested too deeply")
+	return nil, nil
 }
 
 // chooseKid picks the kid that holds the left-th page and says how many pages stand before it. When there are as
@@ -243,7 +245,7 @@ func (w *pageWalk) leaf(ref Ref, d *Dict, attrs inherited) (bool, error) {
 		return false, broken("a page is not an indirect object")
 	}
 	if w.number++; w.number > w.f.lim.Pages {
-		return false, tooComplex("there are more than %d pages", w.f.lim.Pages)
+		return false, problem.New(problem.TooLarge, "there are more than %d pages", w.f.lim.Pages)
 	}
 	page, err := w.f.newPage(w.number, ref, d, attrs)
 	if err != nil {

@@ -66,7 +66,7 @@ func appendReal(out []byte, v float64) ([]byte, error) {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return nil, fmt.Errorf("%v is not a PDF number", v)
 	}
-	return strconv.AppendFloat(out, v, 'f', -1, 64), nil
+	return strconv.AppendFloat(out, v+0, 'f', -1, 64), nil // + 0 takes the sign off a negative zero
 }
 
 func appendName(out []byte, name Name) []byte {
