@@ -68,17 +68,20 @@ type statusOutput struct {
 	Body StatusBody
 }
 
-// act carries what every act on a signing has.
-type act struct {
+// Act is what every act on a signing has. It is exported because huma reads embedded structs only then.
+type Act struct {
 	Key string `header:"Idempotency-Key" maxLength:"255" doc:"The same key again acts once"`
 	ID  string `path:"id" maxLength:"64"`
 }
 
+// ChooseRequest names the certificate to sign with.
+type ChooseRequest struct {
+	Serial string `json:"serial" minLength:"1" maxLength:"128" doc:"Serial number or fingerprint, hex"`
+}
+
 type chooseInput struct {
-	act
-	Body struct {
-		Serial string `json:"serial" minLength:"1" maxLength:"128" doc:"Serial number or fingerprint, hex"`
-	}
+	Act
+	Body ChooseRequest
 }
 
 func (s *server) chooseCertificate(ctx context.Context, in *chooseInput) (*statusOutput, error) {
@@ -115,11 +118,14 @@ func pick(list []signing.Certificate, wanted string) (string, error) {
 	return "", problem.New(problem.CertificateMissing, "no such certificate among the %d of this signing", len(list))
 }
 
+// PlaceRequest says where the visible signatures stand.
+type PlaceRequest struct {
+	Placements []PlacementBody `json:"placements" minItems:"1" maxItems:"50" doc:"One for each document, in their order"`
+}
+
 type placeInput struct {
-	act
-	Body struct {
-		Placements []PlacementBody `json:"placements" minItems:"1" maxItems:"50" doc:"One for each document, in their order"`
-	}
+	Act
+	Body PlaceRequest
 }
 
 func (s *server) place(ctx context.Context, in *placeInput) (*statusOutput, error) {
@@ -145,17 +151,24 @@ func (s *server) place(ctx context.Context, in *placeInput) (*statusOutput, erro
 	return &statusOutput{Body: statusBody(in.ID, status)}, nil
 }
 
+// CancelRequest says who cancels and why. All of it may be left out.
+type CancelRequest struct {
+	Reason string `json:"reason,omitempty" maxLength:"1000" doc:"A few words without personal data; they stay in the history"`
+	Actor  string `json:"actor,omitempty" maxLength:"64" doc:"Who cancels, as an opaque id"`
+}
+
 type cancelInput struct {
-	act
-	Body struct {
-		Reason string `json:"reason,omitempty" maxLength:"1000" doc:"A few words without personal data; they stay in the history"`
-		Actor  string `json:"actor,omitempty" maxLength:"64" doc:"Who cancels, as an opaque id"`
-	} `required:"false"`
+	Act
+	Body *CancelRequest
 }
 
 func (s *server) cancel(ctx context.Context, in *cancelInput) (*statusOutput, error) {
+	var asked CancelRequest
+	if in.Body != nil {
+		asked = *in.Body
+	}
 	var fields fieldErrors
-	cancel := workflows.Cancel{Actor: checkActor(in.Body.Actor, &fields), Reason: checkNote("body.reason", in.Body.Reason, maxNote, &fields)}
+	cancel := workflows.Cancel{Actor: checkActor(asked.Actor, &fields), Reason: checkNote("body.reason", asked.Reason, maxNote, &fields)}
 	if err := fields.err(); err != nil {
 		return nil, err
 	}
@@ -169,13 +182,16 @@ func (s *server) cancel(ctx context.Context, in *cancelInput) (*statusOutput, er
 	return &statusOutput{Body: statusBody(in.ID, status)}, nil
 }
 
+// RepairRequest says what an operator does about a parked signing.
+type RepairRequest struct {
+	Action string `json:"action" enum:"retry,cancel"`
+	Reason string `json:"reason" minLength:"1" maxLength:"1000" doc:"Why, in a few words without personal data; they stay in the history"`
+	Actor  string `json:"actor,omitempty" maxLength:"64" doc:"Who repairs, as an opaque id"`
+}
+
 type repairInput struct {
-	act
-	Body struct {
-		Action string `json:"action" enum:"retry,cancel"`
-		Reason string `json:"reason" minLength:"1" maxLength:"1000" doc:"Why, in a few words without personal data; they stay in the history"`
-		Actor  string `json:"actor,omitempty" maxLength:"64" doc:"Who repairs, as an opaque id"`
-	}
+	Act
+	Body RepairRequest
 }
 
 // RepairBody says what became of a repair.

@@ -71,7 +71,7 @@ func (e *eventStream) look(ctx context.Context) (signing.Signing, []signing.Tran
 
 // run sends until the end, until the client goes or until the server stops.
 func (e *eventStream) run(ctx context.Context) error {
-	if _, err := fmt.Fprintf(e.w, "retry: %d\n\n", reconnect.Milliseconds()); err != nil {
+	if err := e.write(fmt.Sprintf("retry: %d\n\n", reconnect.Milliseconds())); err != nil {
 		return err
 	}
 	ticker := time.NewTicker(e.Limits.EventPoll)

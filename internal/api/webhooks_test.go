@@ -1,0 +1,140 @@
+package api_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"kyso/internal/api"
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+const hook = "/v1/webhooks/intrustca/s3cret-token"
+
+// asked is a signing whose request the provider knows as transaction.
+func (b *testBench) asked(transaction string) api.SigningBody {
+	b.t.Helper()
+	created := b.signing()
+	b.move(created.ID, 1, signing.StatusPreparing, signing.StatusRequested)
+	must(b.t, b.store.SaveApproval(b.t.Context(), created.ID, signing.Approval{OurID: transaction}))
+	return created
+}
+
+func (b *testBench) unhandled() int {
+	b.t.Helper()
+	rows, err := b.store.Unhandled(b.t.Context(), 100)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return len(rows)
+}
+
+func TestWebhookNudges(t *testing.T) {
+	b := newBench(t)
+	created := b.asked("kyso-1")
+	body := `{"sp_id":"x","status_code":200,"message":"SUCCESS","transaction_id":"kyso-1","signed_files":[{"doc_id":"a","signature_value":"AAAA","timestamp_signature":null}]}`
+	got := b.post(hook, body)
+	wantStatus(t, got, http.StatusOK)
+	if strings.TrimSpace(string(got.body)) != "{}" {
+		t.Errorf("answered %s", got.body)
+	}
+	wantStatus(t, b.post(hook, body), http.StatusOK) // doubled
+	if len(b.flows.nudged) != 1 || b.flows.nudged[0] != created.ID || b.unhandled() != 0 {
+		t.Errorf("nudged %q, %d rows left", b.flows.nudged, b.unhandled())
+	}
+	var shown api.SigningBody
+	b.get(created.Self).into(t, &shown)
+	if shown.Status != signing.StatusRequested {
+		t.Errorf("the webhook made it %s", shown.Status)
+	}
+	wantStatus(t, b.post(hook, `{"data":{"transaction_id":"kyso-1"}}`), http.StatusOK)
+	if len(b.flows.nudged) != 2 {
+		t.Errorf("nudged %q", b.flows.nudged)
+	}
+}
+
+func TestWebhookRefusals(t *testing.T) {
+	b := newBench(t)
+	for _, path := range []string{"/v1/webhooks/intrustca/wrong", "/v1/webhooks/vnpt/s3cret-token", "/v1/webhooks/vnpt/", "/v1/webhooks/other/x"} {
+		b.wantProblem(b.post(path, `{}`), http.StatusNotFound, problem.NotFound)
+	}
+	b.wantProblem(b.post(hook, `no JSON`), http.StatusUnprocessableEntity, problem.Invalid)
+	b.wantProblem(b.post(hook, `{"x":"`+strings.Repeat("x", 1<<20)+`"}`), http.StatusRequestEntityTooLarge, problem.TooLarge)
+	wantStatus(t, b.post(hook, `{"transaction_id":"nobody's"}`), http.StatusOK)
+	wantStatus(t, b.post(hook, `{"message":"test"}`), http.StatusOK)
+	if len(b.flows.nudged) != 0 || b.unhandled() != 1 {
+		t.Errorf("nudged %q, %d rows left", b.flows.nudged, b.unhandled())
+	}
+}
+
+func TestSweepHandsOverWhatWasLeft(t *testing.T) {
+	b := newBench(t)
+	created := b.asked("kyso-1")
+	b.flows.fail(problem.New(problem.ProviderUnavailable, "Temporal is away"))
+	wantStatus(t, b.post(hook, `{"transaction_id":"kyso-1"}`), http.StatusOK)
+	wantStatus(t, b.post(hook, `{"transaction_id":"nobody's"}`), http.StatusOK)
+	if b.unhandled() != 2 {
+		t.Fatalf("%d rows left", b.unhandled())
+	}
+	b.flows.nudged = nil
+	later := func(d time.Duration) *api.Sweeper {
+		return &api.Sweeper{Desk: b.store, Workflows: b.flows, Now: func() time.Time { return time.Now().Add(d) }}
+	}
+	if err := later(time.Minute).Sweep(t.Context()); problem.CodeOf(err) != problem.ProviderUnavailable {
+		t.Error("a sweep without Temporal says", err)
+	}
+	b.flows.fail(nil)
+	b.flows.nudged = nil
+	must(t, later(time.Second).Sweep(t.Context())) // too fresh: the request may still be at work
+	if len(b.flows.nudged) != 0 {
+		t.Errorf("nudged %q", b.flows.nudged)
+	}
+	must(t, later(time.Minute).Sweep(t.Context()))
+	if len(b.flows.nudged) != 1 || b.flows.nudged[0] != created.ID || b.unhandled() != 1 {
+		t.Errorf("nudged %q, %d rows left", b.flows.nudged, b.unhandled())
+	}
+	must(t, later(2*time.Hour).Sweep(t.Context()))
+	if b.unhandled() != 0 {
+		t.Errorf("a webhook that nobody knows is kept for ever")
+	}
+}
+
+func TestSigningIsAcceptedWhileTemporalIsAway(t *testing.T) {
+	b := newBench(t)
+	b.flows.fail(problem.New(problem.ProviderUnavailable, "Temporal is away"))
+	created := b.signing()
+	running := b.signing()
+	b.move(running.ID, 1, signing.StatusPreparing)
+	b.flows.fail(nil)
+	b.flows.started = nil
+	sweeper := &api.Sweeper{Desk: b.store, Workflows: b.flows, Now: func() time.Time { return time.Now().Add(time.Minute) }}
+	must(t, sweeper.Sweep(t.Context()))
+	if starts := b.flows.starts(); len(starts) != 1 || starts[0].SigningID != created.ID || !starts[0].Placed {
+		t.Errorf("started %+v", starts)
+	}
+}
+
+func TestSweeperRunsUntilStopped(t *testing.T) {
+	b := newBench(t)
+	created := b.signing()
+	b.flows.mu.Lock()
+	b.flows.started = nil
+	b.flows.mu.Unlock()
+	done := make(chan struct{})
+	sweeper := &api.Sweeper{Desk: b.store, Workflows: b.flows, Every: time.Millisecond, Now: func() time.Time { return time.Now().Add(time.Minute) }}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { sweeper.Run(ctx); close(done) }()
+	for deadline := time.Now().Add(10 * time.Second); len(b.flows.starts()) < 2; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it does not sweep")
+		}
+	}
+	cancel()
+	<-done
+	if b.flows.starts()[0].SigningID != created.ID {
+		t.Errorf("started %+v", b.flows.starts()[0])
+	}
+}
