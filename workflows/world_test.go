@@ -5,9 +5,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -77,9 +79,25 @@ func (j *journey) must(err error) {
 	}
 }
 
+// seedOf draws the seed of a world's faults anew at each run, so that runs differ.
+func seedOf(t *testing.T) uint64 {
+	t.Helper()
+	text := os.Getenv("KYSO_SEED")
+	if text == "" {
+		return rand.Uint64N(1_000_000)
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("KYSO_SEED: %v", err)
+	}
+	return seed
+}
+
 func (j *journey) openWorld() {
 	var err error
-	j.world, err = sandbox.New(sandbox.Options{Clock: j.env.Now, Seed: 7})
+	seed := seedOf(j.T)
+	j.Logf("faults come from seed %d; KYSO_SEED=%d repeats them", seed, seed)
+	j.world, err = sandbox.New(sandbox.Options{Clock: j.env.Now, Seed: seed})
 	j.must(err)
 	j.Cleanup(func() { j.world.Close() })
 	parties := httptest.NewServer(j.world.Parties())

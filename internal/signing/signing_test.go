@@ -1,0 +1,75 @@
+package signing_test
+
+import (
+	"slices"
+	"testing"
+
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+func TestEveryStatusIsReachedAndEnds(t *testing.T) {
+	reached := []signing.Status{signing.StatusCreated}
+	for i := 0; i < len(reached); i++ {
+		for _, to := range signing.Statuses() {
+			if reached[i].Check(to) == nil && !slices.Contains(reached, to) {
+				reached = append(reached, to)
+			}
+		}
+	}
+	for _, status := range signing.Statuses() {
+		if !slices.Contains(reached, status) {
+			t.Errorf("%s cannot be reached", status)
+		}
+	}
+	for _, status := range []signing.Status{signing.StatusSigned, signing.StatusDeclined, signing.StatusExpired, signing.StatusCancelled, signing.StatusRefused} {
+		if !status.Final() {
+			t.Errorf("%s is not final", status)
+		}
+	}
+}
+
+func TestNothingFollowsAFinalStatus(t *testing.T) {
+	for _, from := range signing.Statuses() {
+		for _, to := range signing.Statuses() {
+			err := from.Check(to)
+			if from.Final() && err == nil {
+				t.Errorf("%s may become %s", from, to)
+			}
+			if err != nil && problem.CodeOf(err) != problem.Conflict {
+				t.Errorf("%s to %s: %v", from, to, err)
+			}
+		}
+	}
+}
+
+// After the owner approved, the requester can no longer end it in another way than an operator's cancel.
+func TestApprovalIsAPointOfNoReturn(t *testing.T) {
+	for _, to := range []signing.Status{signing.StatusDeclined, signing.StatusExpired, signing.StatusRefused} {
+		if signing.StatusCompleting.Check(to) == nil {
+			t.Errorf("an approved signing may become %s", to)
+		}
+	}
+}
+
+func TestLevelsAreOrdered(t *testing.T) {
+	levels := []signing.Level{signing.LevelB, signing.LevelT, signing.LevelLT}
+	for i, a := range levels {
+		for j, b := range levels {
+			if a.AtLeast(b) != (i >= j) {
+				t.Errorf("%s at least %s is %v", a, b, a.AtLeast(b))
+			}
+		}
+	}
+	if signing.Level("B-X").Valid() {
+		t.Error("B-X is a level")
+	}
+}
+
+func TestShortCode(t *testing.T) {
+	for digest, want := range map[string]string{"ab12cd34ef": "AB12-CD34", "0000": "", "": ""} {
+		if got := signing.ShortCode(digest); got != want {
+			t.Errorf("ShortCode(%q) = %q, want %q", digest, got, want)
+		}
+	}
+}
