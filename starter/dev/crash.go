@@ -29,8 +29,12 @@ func parseCrash(plan, data string) (*crash, error) {
 	if !ok || name == "" || (moment != "before" && moment != "after") {
 		return nil, fmt.Errorf("%s has to be before:Activity or after:Activity", crashVariable)
 	}
-	marker := filepath.Join(data, "crashed-"+moment+"-"+name)
-	return &crash{after: moment == "after", activity: name, marker: marker}, nil
+	return &crash{after: moment == "after", activity: name, marker: crashMarker(data, plan)}, nil
+}
+
+// crashMarker is the file that says that a plan was carried out.
+func crashMarker(data, plan string) string {
+	return filepath.Join(data, "crashed-"+strings.ReplaceAll(plan, ":", "-"))
 }
 
 // InterceptActivity implements interceptor.WorkerInterceptor. Local activities pass here too.

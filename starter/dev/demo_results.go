@@ -53,7 +53,7 @@ func (d *demonstration) results(ctx context.Context, s signingView, original []b
 	for name, data := range map[string][]byte{
 		d.base + "-signed.pdf": signed, d.base + "-signature.p7s": cms, d.base + "-signed-content.bin": content, "trust.pem": trust,
 	} {
-		if err := writeFile(filepath.Join(d.outDir, name), data); err != nil {
+		if err := os.WriteFile(filepath.Join(d.outDir, name), data, 0o644); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,8 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"kyso/internal/app"
 )
 
 func newUpCommand() *cobra.Command {
@@ -52,8 +51,7 @@ func up(ctx context.Context, out io.Writer, data string) error {
 		fmt.Fprintln(out, "Đang dừng · stopping …")
 		return w.Close()
 	case err := <-w.Failed():
-		_ = w.Close() // the first error says why
-		return err
+		return errors.Join(err, w.Close())
 	}
 }
 
@@ -104,20 +102,23 @@ func runSandbox(ctx context.Context, out io.Writer, data, listen string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.close() }() // the process ends anyway
-	w := &World{folder: f, failed: make(chan error, 8), log: app.NewLog(out, 0), ports: ports{}}
+	w := &World{folder: f, failed: make(chan error, 8), ports: ports{}}
 	for i, name := range []string{portParties, portPhone, portControl} {
 		listener, err := net.Listen("tcp", (&net.TCPAddr{IP: address.IP, Port: address.Port + i}).String())
 		if err != nil {
-			return fmt.Errorf("listening for the %s: %w", name, err)
+			return errors.Join(fmt.Errorf("listening for the %s: %w", name, err), w.Close())
 		}
 		w.ports[name] = listener
 	}
 	if err := w.startSandbox(Options{}, ""); err != nil {
-		return err
+		return errors.Join(err, w.Close())
 	}
 	fmt.Fprintf(out, "parties %s\nphone   %s\ncontrol %s\ntrust   %s\n", w.ports.url(portParties), w.ports.url(portPhone),
 		w.ports.url(portControl), filepath.Join(f.path, "trust.pem"))
-	<-ctx.Done()
-	return w.Close()
+	select {
+	case <-ctx.Done():
+		return w.Close()
+	case err := <-w.Failed():
+		return errors.Join(err, w.Close())
+	}
 }

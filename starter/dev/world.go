@@ -40,7 +40,7 @@ type World struct {
 	ports    ports
 	temporal *temporalServer
 	log      *slog.Logger
-	logFile  *os.File
+	logs     []*os.File
 
 	running sync.WaitGroup
 	stops   []func() // in the order of starting
@@ -80,10 +80,9 @@ func (w *World) start(ctx context.Context, opts Options) error {
 	if w.folder, err = openFolder(opts.Data); err != nil {
 		return err
 	}
-	if w.logFile, err = w.folder.openLog("kyso.log"); err != nil {
+	if w.log, err = w.openLog("kyso.log"); err != nil {
 		return err
 	}
-	w.log = app.NewLog(w.logFile, slog.LevelInfo)
 	if w.ports, err = w.folder.reservePorts(); err != nil {
 		return err
 	}
@@ -121,12 +120,22 @@ func (w *World) addresses() Addresses {
 	}
 }
 
+func (w *World) openLog(name string) (*slog.Logger, error) {
+	file, err := w.folder.openLog(name)
+	if err != nil {
+		return nil, err
+	}
+	w.logs = append(w.logs, file)
+	return app.NewLog(file, slog.LevelInfo), nil
+}
+
 // startSandbox starts the outside parties; webhook is where they tell about decisions, if anywhere.
 func (w *World) startSandbox(opts Options, webhook string) error {
-	var err error
-	w.Sandbox, err = sandbox.New(sandbox.Options{
-		Dir: w.folder.path, Logger: w.log, OnPush: opts.OnPush, WebhookURL: webhook,
-	})
+	log, err := w.openLog("sandbox.log") // apart from kyso's own: the outside world may name people
+	if err != nil {
+		return err
+	}
+	w.Sandbox, err = sandbox.New(sandbox.Options{Dir: w.folder.path, Logger: log, OnPush: opts.OnPush, WebhookURL: webhook})
 	if err != nil {
 		return fmt.Errorf("starting the sandbox: %w", err)
 	}
@@ -207,8 +216,8 @@ func (w *World) Close() error {
 		errs = append(errs, w.temporal.stop())
 	}
 	errs = append(errs, w.ports.close())
-	if w.logFile != nil {
-		errs = append(errs, w.logFile.Close())
+	for _, file := range w.logs {
+		errs = append(errs, file.Close())
 	}
 	if w.folder != nil {
 		errs = append(errs, w.folder.close())

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"kyso/activities"
+	"kyso/internal/pades/cms"
+)
+
+// stampedImprint returns what a time-stamp authority was asked to stamp: the hex SHA-256 of the signature value.
+func stampedImprint(pdf []byte) (string, error) {
+	der, _, err := splitSignature(pdf)
+	if err != nil {
+		return "", err
+	}
+	data, _, err := cms.Parse(der)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(data.Signer.Signature)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// notOnThePath are activities that a signing with one certificate and a placement does not run. The journeys in
+// workflows reach them.
+var notOnThePath = []string{"RecordChoice", "RecordPlacements", "RecordIncident", "CollectLate"}
+
+// onThePath returns every other activity of a signing, so that a new one is killed too.
+func onThePath(t *testing.T) []string {
+	var names []string
+	kind := reflect.TypeFor[*activities.Signing]()
+	for i := range kind.NumMethod() {
+		if name := kind.Method(i).Name; !slices.Contains(notOnThePath, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) < 8 {
+		t.Fatalf("only %v are activities of a signing; this test does not look at the right type", names)
+	}
+	return names
+}
+
+// TestWorkerKilledAtEachActivity kills worker processes with SIGKILL right before and right after each activity, and
+// wants every signing to end as if nothing had happened: one prompt on the phone, one use of the key, one time-stamp,
+// one valid signature. "After" is the harder half: the effect is there and its result is lost.
+//
+// A killed activity is tried again when its time-out ends, up to two minutes later. So the signings run together: each
+// gets a worker that dies on it, and one more worker finishes them all.
+func TestWorkerKilledAtEachActivity(t *testing.T) {
+	data := t.TempDir()
+	w, err := Start(t.Context(), Options{Data: data, NoWorker: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	c := newClient(w.Addresses)
+	type crashed struct{ plan, id string }
+	var all []crashed
+	for i, name := range onThePath(t) {
+		for j, moment := range []string{"before", "after"} {
+			plan := moment + ":" + name
+			// Everybody approves two seconds after the push, also while no worker lives.
+			user := fmt.Sprintf("ICA.00109507%02d%d0", i, j)
+			if err := c.knobs(t.Context(), user, map[string]any{"decision": "approve", "decision_after_s": 2}); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, crashed{plan, crashOnce(t, c, data, user, plan)})
+		}
+	}
+	last, err := startWorkerProcess(t.Context(), data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer last.kill()
+	begin := time.Now()
+	for _, signing := range all {
+		s := awaitStatus(t, c, signing.id, "signed", 5*time.Minute)
+		checkSignedOnce(t, w, c, s)
+		t.Logf("%-28s signed %5.1f s after the last worker started", signing.plan, time.Since(begin).Seconds())
+	}
+}
+
+// crashOnce starts a signing with a worker that dies on it, and returns when the worker is dead.
+func crashOnce(t *testing.T, c *client, data, user, plan string) string {
+	t.Helper()
+	worker, err := startWorkerProcess(t.Context(), data, crashVariable+"="+plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := startSigning(t, c, user)
+	select {
+	case <-worker.done:
+	case <-time.After(2 * time.Minute):
+		worker.kill()
+		t.Fatalf("%s: the worker did not reach the point where it dies", plan)
+	}
+	if _, err := os.Stat(crashMarker(data, plan)); err != nil {
+		t.Fatalf("%s: the worker died of something else: %v", plan, err)
+	}
+	return id
+}

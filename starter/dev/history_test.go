@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	sdkpb "go.temporal.io/api/sdk/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"kyso/workflows"
+)
+
+// history reads all events of a signing.
+func history(t *testing.T, w *World, id string) []*historypb.HistoryEvent {
+	t.Helper()
+	var events []*historypb.HistoryEvent
+	it := w.App.Temporal.GetWorkflowHistory(t.Context(), workflows.SigningWorkflowID(id), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for it.HasNext() {
+		event, err := it.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, event)
+	}
+	return events
+}
+
+func eventBytes(events []*historypb.HistoryEvent) int {
+	n := 0
+	for _, e := range events {
+		n += proto.Size(e)
+	}
+	return n
+}
+
+func eventTypes(events []*historypb.HistoryEvent) string {
+	var names []string
+	for _, e := range events {
+		names = append(names, e.GetEventType().String())
+	}
+	return strings.Join(names, "\n")
+}
+
+func TestSigningFromUploadToFile(t *testing.T) {
+	w, c := sharedWorld(t)
+	const user = "ICA.079095012345"
+	id := startSigning(t, c, user)
+	awaitStatus(t, c, id, "awaiting-approval", 30*time.Second)
+	approveOnPhone(t, c, user)
+	begin := time.Now()
+	s := awaitStatus(t, c, id, "signed", 30*time.Second)
+	took := time.Since(begin)
+	checkSignedOnce(t, w, c, s)
+	awaitClosed(t, w, id)
+	events := history(t, w, id)
+	t.Logf("one document, B-LT: %d events, %d bytes; signed %.2f s after the approval", len(events), eventBytes(events), took.Seconds())
+	if size := eventBytes(events); size > 32<<10 {
+		t.Errorf("the history of one signing takes %d bytes, want at most 32 KiB", size)
+	}
+}
+
+// awaitClosed waits for the end of the process itself, a moment after its record says signed.
+func awaitClosed(t *testing.T, w *World, id string) {
+	t.Helper()
+	var result workflows.SigningResult
+	if err := w.App.Temporal.GetWorkflow(t.Context(), workflows.SigningWorkflowID(id), "").Get(t.Context(), &result); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWaitingCostsNothing compares the histories of two signings that differ in how long the owner of the key takes.
+// The longer one waits for several polls, which all happen within one event; 4 minutes and 4 days are for virtual
+// time, see the journeys in workflows.
+func TestWaitingCostsNothing(t *testing.T) {
+	w, c := sharedWorld(t)
+	settings := map[string]any{"webhook": "lost"} // so that both are found by the poll
+	wait := func(user string, seconds int) []*historypb.HistoryEvent {
+		knobs := map[string]any{"decision": "approve", "decision_after_s": seconds}
+		for name, value := range settings {
+			knobs[name] = value
+		}
+		if err := c.knobs(t.Context(), user, knobs); err != nil {
+			t.Fatal(err)
+		}
+		id := startSigning(t, c, user)
+		awaitStatus(t, c, id, "signed", time.Minute)
+		awaitClosed(t, w, id)
+		return history(t, w, id)
+	}
+	short, long := wait("ICA.001095100001", 1), wait("ICA.001095100002", 20)
+	t.Logf("approved after 1 s: %d events, %d bytes; after 20 s: %d events, %d bytes", len(short), eventBytes(short), len(long), eventBytes(long))
+	if a, b := eventTypes(short), eventTypes(long); a != b {
+		t.Errorf("a longer wait left other events:\n%s\n--- after 20 s ---\n%s", a, b)
+	}
+}
+
+// canaries are what must never be in Temporal: it keeps histories for a month, shows them to operators, and cannot
+// erase a part of one.
+func canaries(t *testing.T, pdf []byte) map[string][]byte {
+	t.Helper()
+	return map[string][]byte{
+		"name of the signer": []byte("NGUYỄN VĂN MINH"),
+		"citizen number":     []byte("079095012345"),
+		"reason":             []byte(testReason),
+		"location":           []byte(testLocation),
+		"file name":          []byte(testFile),
+		"bytes of the PDF":   pdf[len(pdf)/2 : len(pdf)/2+24],
+		"head of the PDF":    pdf[:16],
+		"provider's account": []byte("apps.sandbox.invalid"),
+		"provider's secret":  []byte("sandbox-only"),
+	}
+}
+
+// spellings returns the ways in which a value may be hidden in a stream of bytes.
+func spellings(value []byte) map[string][]byte {
+	list := map[string][]byte{
+		"as it is":     value,
+		"hex":          []byte(hex.EncodeToString(value)),
+		"HEX":          []byte(strings.ToUpper(hex.EncodeToString(value))),
+		"JSON escapes": []byte(strings.Trim(fmt.Sprintf("%+q", value), `"`)),
+	}
+	var wide []byte
+	for _, unit := range utf16.Encode([]rune(string(value))) {
+		wide = append(wide, byte(unit>>8), byte(unit))
+	}
+	list["UTF-16"] = wide
+	// Base64 of a value inside something longer depends on where it begins, by three cases. The characters at both
+	// ends mix with the neighbours and are left out.
+	for shift := range 3 {
+		coded := base64.StdEncoding.EncodeToString(append(make([]byte, shift), value...))
+		list[fmt.Sprintf("base64 at %d", shift)] = []byte(coded[4 : len(coded)-4])
+	}
+	return list
+}
+
+// TestTemporalHoldsNoPersonalData signs, and looks for canaries in every event of every process, in what the UI is
+// told, and in Temporal's database files and kyso's logs as they lie on disk.
+func TestTemporalHoldsNoPersonalData(t *testing.T) {
+	w, c := sharedWorld(t)
+	const user = "ICA.079095012345"
+	id := startSigning(t, c, user)
+	awaitStatus(t, c, id, "awaiting-approval", 30*time.Second)
+	hay := map[string][]byte{}
+	metadata, err := w.App.Temporal.QueryWorkflow(t.Context(), workflows.SigningWorkflowID(id), "", "__temporal_workflow_metadata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var details sdkpb.WorkflowMetadata
+	if err := metadata.Get(&details); err != nil {
+		t.Fatal(err)
+	}
+	hay["what the UI is told"] = []byte(details.String())
+	approveOnPhone(t, c, user)
+	awaitStatus(t, c, id, "signed", 30*time.Second)
+	awaitClosed(t, w, id)
+
+	list, err := w.App.Temporal.WorkflowService().ListWorkflowExecutions(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Namespace: namespace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hay["list of processes"] = []byte(protojson.Format(list))
+	for _, execution := range list.GetExecutions() {
+		workflowID := execution.GetExecution().GetWorkflowId()
+		for _, event := range history(t, w, strings.TrimPrefix(workflowID, workflows.SigningWorkflowID(""))) {
+			raw, err := proto.Marshal(event)
+			if err != nil {
+				t.Fatal(err)
+			}
+			hay[fmt.Sprintf("event %d of %s", event.GetEventId(), workflowID)] = append(raw, protojson.Format(event)...)
+		}
+	}
+	if len(hay) < 20 {
+		t.Fatalf("only %d things to look at; the scan does not see the histories", len(hay))
+	}
+	for _, name := range []string{"temporal.db", "temporal.db-wal", "kyso.db", "kyso.db-wal", "logs/temporal.log", "logs/kyso.log"} {
+		if hay[name], err = os.ReadFile(filepath.Join(shared.data, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pdf, err := samplePDF()
+	if err != nil {
+		t.Fatal(err)
+	}
+	looked := 0
+	for canary, value := range canaries(t, pdf) {
+		for spelling, needle := range spellings(value) {
+			for place, data := range hay {
+				looked++
+				if bytes.Contains(data, needle) {
+					t.Errorf("%s: holds the %s (%s)", place, canary, spelling)
+				}
+			}
+		}
+	}
+	t.Logf("%d places looked at, %d comparisons", len(hay), looked)
+}
+
+// TestScanFindsWhatIsThere keeps the scan honest.
+func TestScanFindsWhatIsThere(t *testing.T) {
+	secret := []byte("NGUYỄN VĂN MINH")
+	for name, hay := range map[string][]byte{
+		"plain":      append([]byte("xx"), secret...),
+		"base64":     []byte(base64.StdEncoding.EncodeToString([]byte(`{"name":"NGUYỄN VĂN MINH","n":1}`))),
+		"hex":        []byte(hex.EncodeToString(secret)),
+		"JSON ASCII": []byte(`{"name":"NGUY\u1ec4N V\u0102N MINH"}`),
+	} {
+		found := false
+		for _, needle := range spellings(secret) {
+			found = found || bytes.Contains(hay, needle)
+		}
+		if !found {
+			t.Errorf("%s: the canary was not found", name)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"kyso/internal/forms"
+	"kyso/internal/pades"
+	"kyso/internal/pdfchild"
+)
+
+// TestMain lets the test binary stand in for the program: as a PDF process, and as the processes that tests kill.
+func TestMain(m *testing.M) {
+	pdfchild.Main()
+	if len(os.Args) > 1 && os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	os.Setenv(asProgram, "1") // inherited by every process that the tests start
+	code := m.Run()
+	if shared.world != nil {
+		if err := errors.Join(shared.world.Close(), os.RemoveAll(shared.data)); err != nil {
+			fmt.Fprintln(os.Stderr, "closing the shared world:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// asProgram makes the test binary be the program.
+const asProgram = "KYSO_TEST_AS_PROGRAM"
+
+// shared is the one world that most tests work in: a start costs more than a test.
+var shared struct {
+	once  sync.Once
+	data  string
+	world *World
+	err   error
+}
+
+func sharedWorld(t *testing.T) (*World, *client) {
+	t.Helper()
+	shared.once.Do(func() {
+		if shared.data, shared.err = os.MkdirTemp("", "kyso-test-"); shared.err == nil {
+			shared.world, shared.err = Start(context.Background(), Options{Data: shared.data})
+		}
+	})
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return shared.world, newClient(shared.world.Addresses)
+}
+
+// What a signing of the tests is made of. Each is looked for in histories afterwards.
+const (
+	testReason   = "Đồng ý ký kết hợp đồng số mười bảy"
+	testLocation = "Quận Bình Thạnh"
+	testFile     = "hợp đồng lao động.pdf"
+)
+
+var samplePDF = sync.OnceValues(forms.Sample)
+
+// startSigning uploads the sample and asks for a B-LT signature of the user.
+func startSigning(t *testing.T, c *client, user string) string {
+	t.Helper()
+	pdf, err := samplePDF()
+	if err != nil {
+		t.Fatal(err)
+	}
+	uploaded, err := c.upload(t.Context(), testFile, bytes.NewReader(pdf))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.sign(t.Context(), signingRequest{User: user, Level: "B-LT", Reason: testReason, Location: testLocation,
+		Documents: []requestDocument{{ID: uploaded.ID, Placement: &placement{}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.ID
+}
+
+func awaitStatus(t *testing.T, c *client, id, status string, patience time.Duration) signingView {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	s, err := c.await(ctx, id, nil, func(s signingView) bool { return s.Status == status })
+	if err != nil {
+		t.Fatalf("signing %s: %v", id, err)
+	}
+	return s
+}
+
+// approveOnPhone approves everything that waits on the user's phone.
+func approveOnPhone(t *testing.T, c *client, user string) {
+	t.Helper()
+	waiting, err := c.waiting(t.Context(), user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(waiting) == 0 {
+		t.Fatalf("nothing waits on the phone of the user")
+	}
+	for _, r := range waiting {
+		if err := c.approve(t.Context(), r.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// checkSignedOnce checks the file and what the outside world saw of its making.
+func checkSignedOnce(t *testing.T, w *World, c *client, s signingView) {
+	t.Helper()
+	original, err := samplePDF()
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := c.signed(t.Context(), s.Documents[0].Content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.HasPrefix(signed, original) {
+		t.Errorf("signing %s: the signed file does not begin with the original", s.ID)
+	}
+	v, err := w.App.Verify(t.Context(), bytes.NewReader(signed), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Verdict != pades.TotalPassed || len(v.Signatures) != 1 || v.Signatures[0].Level != "B-LT" {
+		t.Errorf("signing %s: verdict %s on %d signatures: %+v", s.ID, v.Verdict, len(v.Signatures), v.Signatures)
+	}
+	effects, err := c.ledger(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	transaction := "kyso-" + s.ID
+	count := map[string]int{}
+	for _, e := range effects {
+		if e.TransactionID == transaction {
+			count[e.Kind]++
+		}
+	}
+	if count["push"] != 1 || count["sign"] != 1 {
+		t.Errorf("signing %s: %d pushes and %d uses of the key, want one each", s.ID, count["push"], count["sign"])
+	}
+	imprint, err := stampedImprint(signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stamps := 0
+	for _, e := range effects {
+		if e.Kind == "timestamp" && e.Key == imprint {
+			stamps++
+		}
+	}
+	if stamps != 1 {
+		t.Errorf("signing %s: the authority stamped its signature %d times, want once", s.ID, stamps)
+	}
+}

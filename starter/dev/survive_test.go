@@ -1,0 +1,270 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// startUp runs "up" as a process of its own and returns when it says that it is ready.
+func startUp(t *testing.T, data string) *exec.Cmd {
+	t.Helper()
+	cmd := upCommand(t, data)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { killUp(cmd) })
+	ready := make(chan bool, 1)
+	go func() {
+		lines := bufio.NewScanner(stdout)
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), "ready in") {
+				ready <- true
+				break
+			}
+		}
+		close(ready)
+		_, _ = io.Copy(io.Discard, stdout)
+	}()
+	select {
+	case ok := <-ready:
+		if !ok {
+			t.Fatalf("up ended before it was ready: %v", cmd.Wait())
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("up was not ready within a minute")
+	}
+	return cmd
+}
+
+func upCommand(t *testing.T, data string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, "up", "--data", data)
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
+
+// killUp is kill -9 of everything: Temporal, store, sandbox, worker and API.
+func killUp(cmd *exec.Cmd) {
+	_ = cmd.Process.Kill() // fails when it is dead already
+	_ = cmd.Wait()         // says that it was killed
+}
+
+func readAddresses(t *testing.T, data string) Addresses {
+	t.Helper()
+	var a Addresses
+	if err := readJSON(filepath.Join(data, addressesFile), &a); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// TestWorldSurvivesKill kills the whole world while a signing waits for the phone, several times, and wants it to go
+// on from where it was, at the same addresses.
+func TestWorldSurvivesKill(t *testing.T) {
+	const user = "ICA.001095100003"
+	data := t.TempDir()
+	up := startUp(t, data)
+	before := readAddresses(t, data)
+	c := newClient(before)
+	id := startSigning(t, c, user)
+	waiting := awaitStatus(t, c, id, "awaiting-approval", 30*time.Second)
+
+	var restarts []time.Duration
+	for range 3 {
+		killUp(up)
+		begin := time.Now()
+		up = startUp(t, data)
+		restarts = append(restarts, time.Since(begin))
+	}
+	slices.Sort(restarts)
+	t.Logf("ready after kill -9 of everything: %v", restarts)
+	if restarts[1] > 3*time.Second {
+		t.Errorf("the median restart took %v, want at most 3 s", restarts[1])
+	}
+	if after := readAddresses(t, data); after != before {
+		t.Errorf("addresses changed:\n%+v\n%+v", before, after)
+	}
+	if s, err := c.signing(t.Context(), id); err != nil || s.Status != "awaiting-approval" || s.ShortCode != waiting.ShortCode {
+		t.Fatalf("after the restarts the signing is %s with code %s: %v", s.Status, s.ShortCode, err)
+	}
+	approveOnPhone(t, c, user)
+	s := awaitStatus(t, c, id, "signed", 2*time.Minute)
+	effects, err := c.ledger(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"push", "sign", "timestamp"} {
+		n := 0
+		for _, e := range effects {
+			if e.Kind == kind {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("the outside world saw %d %s, want 1", n, kind)
+		}
+	}
+	if _, err := c.signed(t.Context(), s.Documents[0].Content); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFirstStartKilled kills the very first start at many moments and wants the next start to find a world, not a half
+// of one.
+func TestFirstStartKilled(t *testing.T) {
+	for _, after := range []time.Duration{50, 100, 150, 200, 300, 400} {
+		data := t.TempDir()
+		up := upCommand(t, data)
+		if err := up.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(after * time.Millisecond)
+		killUp(up)
+		killUp(startUp(t, data))
+		if n := schemaObjects(t, filepath.Join(data, "temporal.db")); n != wholeSchema(t) {
+			t.Errorf("killed after %v: Temporal's schema has %d objects, want %d", after*time.Millisecond, n, wholeSchema(t))
+		}
+	}
+}
+
+func schemaObjects(t *testing.T, path string) int {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var n int
+	if err := db.QueryRow(`SELECT COUNT(*) FROM sqlite_master`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+var wholeSchemaCount int
+
+func wholeSchema(t *testing.T) int {
+	t.Helper()
+	if wholeSchemaCount == 0 {
+		path := filepath.Join(t.TempDir(), "whole.db")
+		if err := createTemporalDB(t.Context(), path); err != nil {
+			t.Fatal(err)
+		}
+		wholeSchemaCount = schemaObjects(t, path)
+	}
+	return wholeSchemaCount
+}
+
+func TestTwoWorldsDoNotShareAFolder(t *testing.T) {
+	data := t.TempDir()
+	first, err := openFolder(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = openFolder(data)
+	if !errors.Is(err, errInUse) || !strings.Contains(err.Error(), "--data") {
+		t.Errorf("the second world got %v; want an error that says what to do", err)
+	}
+	if err := first.close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := openFolder(data)
+	if err != nil {
+		t.Fatalf("a folder that was given back cannot be taken: %v", err)
+	}
+	if err := again.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPortsStayUnlessTaken(t *testing.T) {
+	f, err := openFolder(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	first, err := f.reservePorts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.close(); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := net.Listen("tcp", first.hostPort(portPhone))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	second, err := f.reservePorts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.close()
+	for _, name := range portNames {
+		if stayed := second.port(name) == first.port(name); stayed == (name == portPhone) {
+			t.Errorf("port of %s: %d, then %d", name, first.port(name), second.port(name))
+		}
+	}
+}
+
+// TestPragmasAreReadBack misspells one and wants to be told: SQLite says nothing.
+func TestPragmasAreReadBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "temporal.db")
+	if err := createTemporalDB(context.Background(), path); err != nil {
+		t.Fatal(err)
+	}
+	cfg := temporalSQL(path)
+	delete(cfg.ConnectAttributes, "synchronous")
+	cfg.ConnectAttributes["synchronus"] = "full"
+	cfg.ConnectAttributes["journal_mode"] = "delete"
+	if err := checkPragmas(cfg); err == nil {
+		t.Error("a database in the wrong mode was accepted")
+	}
+	if err := checkPragmas(temporalSQL(path)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDemo runs what "make demo" runs.
+func TestDemo(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	output, err := exec.CommandContext(t.Context(), self, "demo", "--out", out).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	for _, want := range []string{"the worker is dead (signal: killed)", "TOTAL_PASSED", "1 push, 1 use of the key, 1 time-stamp"} {
+		if !strings.Contains(string(output), want) {
+			t.Errorf("the demo does not say %q:\n%s", want, output)
+		}
+	}
+	for _, name := range []string{"hop-dong-signed.pdf", "hop-dong-signature.p7s", "hop-dong-signed-content.bin", "report.json", "trust.pem"} {
+		if info, err := os.Stat(filepath.Join(out, name)); err != nil || info.Size() == 0 {
+			t.Errorf("%s is missing or empty: %v", name, err)
+		}
+	}
+}
