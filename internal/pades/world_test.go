@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kyso/internal/pades"
+	"kyso/internal/pades/cms"
 	"kyso/internal/pades/cms/cmstest"
 )
 
@@ -155,4 +156,18 @@ func needTool(t *testing.T, name string) {
 		}
 		t.Skipf("%s is not installed: its judgement is left out", name)
 	}
+}
+
+// redigest makes the digests of a prepared file fit its increment again and signs it.
+func (w *world) redigest(data []byte, in *pades.EmbedInput) {
+	w.T.Helper()
+	p := &in.Prepared
+	p.H1 = sha256.Sum256(append(bytes.Clone(data), p.Increment...))
+	p.H2 = sha256.Sum256(signedBytes(data, p))
+	attrs, err := cms.SignedAttrs(p.H2[:], w.signer.Cert)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	p.SignedAttrs, p.H3 = attrs, sha256.Sum256(attrs)
+	in.Value = w.value(p)
 }

@@ -148,8 +148,8 @@ func readAlgorithm(s *cryptobyte.String, digestHash crypto.Hash) (Algorithm, err
 	}
 	switch {
 	case oid.Equal(oidRSA):
-		if digestHash == 0 {
-			return Algorithm{}, errors.New("rsaEncryption without a digest algorithm")
+		if digestHash == 0 || !absentOrNull(params) {
+			return Algorithm{}, errors.New("rsaEncryption without a digest algorithm or with parameters")
 		}
 		return Algorithm{Scheme: PKCS1v15, Hash: digestHash}, nil
 	case oid.Equal(oidPSS):
@@ -162,6 +162,9 @@ func readAlgorithm(s *cryptobyte.String, digestHash crypto.Hash) (Algorithm, err
 	for _, f := range fixedAlgorithms {
 		if !f.oid.Equal(oid) {
 			continue
+		}
+		if !absentOrNull(params) {
+			return Algorithm{}, errors.New("signature algorithm with unexpected parameters")
 		}
 		if digestHash != 0 && digestHash != f.algorithm.Hash {
 			return Algorithm{}, errors.New("digest and signature algorithm differ")
@@ -220,12 +223,12 @@ func readPSS(params cryptobyte.String) (Algorithm, error) {
 
 // readHash reads a digest AlgorithmIdentifier with absent or NULL parameters.
 func readHash(s *cryptobyte.String) (crypto.Hash, error) {
-	oid, _, err := readAlgorithmIdentifier(s)
+	oid, params, err := readAlgorithmIdentifier(s)
 	if err != nil {
 		return 0, err
 	}
 	h := hashByOID(oid)
-	if h == 0 {
+	if h == 0 || !absentOrNull(params) {
 		return 0, fmt.Errorf("digest algorithm %v is not supported", oid)
 	}
 	return h, nil
@@ -239,4 +242,9 @@ func readAlgorithmIdentifier(s *cryptobyte.String) (asn1.ObjectIdentifier, crypt
 		return nil, nil, errors.New("malformed algorithm identifier")
 	}
 	return oid, body, nil
+}
+
+func absentOrNull(params cryptobyte.String) bool {
+	var null cryptobyte.String
+	return params.Empty() || params.ReadASN1(&null, cbasn1.NULL) && null.Empty() && params.Empty()
 }

@@ -79,6 +79,9 @@ func parseSignedData(in cryptobyte.String) (*SignedData, error) {
 		!body.ReadASN1(&signers, cbasn1.SET) || !body.Empty() {
 		return nil, errors.New("malformed SignedData")
 	}
+	if version < 1 || version > 5 {
+		return nil, fmt.Errorf("SignedData of unknown version %d", version)
+	}
 	sd := &SignedData{}
 	if err := sd.readContent(encap); err != nil {
 		return nil, err
@@ -95,9 +98,27 @@ func parseSignedData(in cryptobyte.String) (*SignedData, error) {
 	if err := sd.Signer.read(signer); err != nil {
 		return nil, fmt.Errorf("reading signer: %w", err)
 	}
+	if !lists(digests, sd.Signer.DigestAlgorithm) {
+		return nil, errors.New("digestAlgorithms lack that of the signer")
+	}
 	sd.OCSPs = append(sd.OCSPs, sd.Signer.ocsps...)
 	sd.CRLs = append(sd.CRLs, sd.Signer.crls...)
 	return sd, nil
+}
+
+// lists reports whether a digest algorithm is among digestAlgorithms; verifiers may insist on it (RFC 5652 §5.1).
+func lists(digests cryptobyte.String, want crypto.Hash) bool {
+	found := false
+	for !digests.Empty() {
+		var element cryptobyte.String
+		if !digests.ReadASN1Element(&element, cbasn1.SEQUENCE) {
+			return false
+		}
+		if h, err := readHash(&element); err == nil && h == want {
+			found = true
+		}
+	}
+	return found
 }
 
 // readContent reads EncapsulatedContentInfo.
@@ -164,6 +185,9 @@ func (s *Signer) read(in cryptobyte.String) error {
 	}
 	if err := s.readID(&in); err != nil {
 		return err
+	}
+	if version != 1 && version != 3 {
+		return fmt.Errorf("unknown version %d", version)
 	}
 	var err error
 	if s.DigestAlgorithm, err = readHash(&in); err != nil {
