@@ -10,14 +10,16 @@ import (
 
 // Bounds of the search for actions.
 const (
-	maxFindings = 20   // more are not listed
-	maxChain    = 1000 // actions behind one trigger
+	maxFindings    = 20      // more are not listed
+	maxChain       = 1000    // actions behind one trigger
+	maxAnnotations = 500_000 // on all pages together; pages may share a list
 )
 
 // activity collects the actions of a file that run or send something: JavaScript, programs, data (12.6.4).
 type activity struct {
-	file  *pdf.File
-	found []string
+	file        *pdf.File
+	found       []string
+	annotations int
 }
 
 // activeActions are the action types that are reported. Hide, Named, GoTo, URI and the like only navigate.
@@ -76,6 +78,9 @@ func (a *activity) page(p *pdf.Page) error {
 	annots, err := a.file.Array(p.Dict.Get("Annots"))
 	if err != nil {
 		return err
+	}
+	if a.annotations += len(annots); a.annotations > maxAnnotations {
+		return problem.New(problem.DocumentTooComplex, "there are more than %d annotations", maxAnnotations)
 	}
 	for _, item := range annots {
 		annot, err := a.file.Dict(item)

@@ -2,7 +2,7 @@ package pades
 
 import (
 	"fmt"
-	"slices"
+	"maps"
 	"strings"
 
 	"kyso/internal/pades/pdf"
@@ -16,24 +16,29 @@ type form struct {
 	names      map[string]bool
 	signatures []pdf.SignatureField
 	docMDP     int // the strictest P of a certification or lock; 0 when there is none
-	locks      []fieldLock
+	locks      fieldLocks
 }
 
-// fieldLock is a FieldMDP transform or a signature field lock: which fields may not change (12.8.2.4).
-type fieldLock struct {
-	action string
-	fields []string
+// fieldLocks is what all FieldMDP transforms and signature field locks say together: which fields may not change
+// (12.8.2.4).
+type fieldLocks struct {
+	all     bool
+	locked  map[string]bool // named by an Include
+	exclude bool            // there is an Exclude
+	exempt  map[string]bool // named by every Exclude
 }
 
 // readForm walks the form once: names in use, signatures, locks. XFA is a refusal: such a form is drawn by a
 // script from other data than the pages that are signed.
 func readForm(f *pdf.File) (*form, error) {
-	out := &form{names: map[string]bool{}}
+	out := &form{names: map[string]bool{}, locks: fieldLocks{locked: map[string]bool{}}}
 	var err error
 	if out.dict, out.ref, err = f.AcroForm(); err != nil {
 		return nil, err
 	}
-	if out.dict.Get("XFA") != nil {
+	if xfa, err := f.Resolve(out.dict.Get("XFA")); err != nil {
+		return nil, err
+	} else if xfa != nil {
 		return nil, problem.New(problem.DocumentXFA, "the form is made with XFA")
 	}
 	if out.dict != nil {
@@ -164,27 +169,37 @@ func (fm *form) addFieldLock(f *pdf.File, d *pdf.Dict) error {
 	if err != nil {
 		return err
 	}
-	lock := fieldLock{action: string(action)}
+	names := make(map[string]bool, len(list))
 	for _, item := range list {
 		name, err := f.TextOf(item)
 		if err != nil {
 			return err
 		}
-		lock.fields = append(lock.fields, name)
+		names[name] = true
 	}
-	fm.locks = append(fm.locks, lock)
+	fm.locks.add(action, names)
 	return nil
 }
 
-// locked reports whether the lock covers a field of that name. An action that is unknown covers everything.
-func (l fieldLock) locked(name string) bool {
-	switch l.action {
+// add takes in one lock. An action that is unknown covers everything.
+func (l *fieldLocks) add(action pdf.Name, names map[string]bool) {
+	switch action {
 	case "Include":
-		return slices.Contains(l.fields, name)
+		maps.Copy(l.locked, names)
 	case "Exclude":
-		return !slices.Contains(l.fields, name)
+		if l.exclude {
+			maps.DeleteFunc(l.exempt, func(name string, _ bool) bool { return !names[name] })
+		} else {
+			l.exclude, l.exempt = true, names
+		}
+	default:
+		l.all = true
 	}
-	return true
+}
+
+// cover reports whether a field of that name may not be added.
+func (l *fieldLocks) cover(name string) bool {
+	return l.all || l.locked[name] || l.exclude && !l.exempt[name]
 }
 
 // freeName returns a name for a new signature field. It refuses when the file forbids every change (P = 1), or
@@ -195,10 +210,7 @@ func (fm *form) freeName() (string, error) {
 	}
 	for n := fm.signed() + 1; n <= fm.signed()+len(fm.names)+1000; n++ {
 		name := fmt.Sprintf("Signature%d", n)
-		if fm.names[name] {
-			continue
-		}
-		if !slices.ContainsFunc(fm.locks, func(l fieldLock) bool { return l.locked(name) }) {
+		if !fm.names[name] && !fm.locks.cover(name) {
 			return name, nil
 		}
 	}
