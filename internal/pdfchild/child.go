@@ -38,7 +38,7 @@ func Main() {
 	out := os.Stdout
 	os.Stdout = os.Stderr // a stray print must not get among the frames
 	go endOnSignal(syscall.SIGXCPU)
-	if err := serve(os.Stdin, out); err != nil && !errors.Is(err, io.EOF) {
+	if err := serve(os.Stdin, out); !errors.Is(err, io.EOF) {
 		fmt.Fprintln(os.Stderr, "kyso PDF process:", err)
 		os.Exit(1)
 	}
@@ -57,7 +57,7 @@ func endOnSignal(s os.Signal) {
 	os.Exit(exitCPU)
 }
 
-// serve answers calls until in ends.
+// serve answers calls until in ends, which is io.EOF.
 func serve(in io.Reader, out io.Writer) error {
 	buffered := bufio.NewReaderSize(in, pageSize+headerSize)
 	for {

@@ -197,7 +197,7 @@ func TestRemoteSourceReads(t *testing.T) {
 	}
 }
 
-func TestMainReturnsInAnOrdinaryProcess(t *testing.T) {
+func TestMainReturnsInAnOrdinaryProcess(*testing.T) {
 	Main() // would not come back in a child
 }
 

@@ -32,17 +32,17 @@ const (
 
 // request asks a child for one operation.
 type request struct {
-	Op         string
-	Size       int64 // of the document
-	MemoryMB   int
-	CPUSeconds uint64
-	Args       json.RawMessage
+	Op         string          `json:"op"`
+	Size       int64           `json:"size"` // of the document
+	MemoryMB   int             `json:"memory_mb"`
+	CPUSeconds uint64          `json:"cpu_seconds"`
+	Args       json.RawMessage `json:"args"`
 }
 
 // failure is an error on its way to the parent.
 type failure struct {
-	Code problem.Code
-	Text string
+	Code problem.Code `json:"code"`
+	Text string       `json:"text"`
 }
 
 func failureOf(err error) failure {

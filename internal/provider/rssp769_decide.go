@@ -53,13 +53,13 @@ var decisions = []struct {
 	{undecided, func(sighting) bool { return true }},
 }
 
-func says(any ...string) func(sighting) bool {
+func says(words ...string) func(sighting) bool {
 	return func(s sighting) bool {
-		return slices.ContainsFunc(any, func(word string) bool { return strings.Contains(s.words, word) })
+		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(s.words, word) })
 	}
 }
 
-// decide reads a status answer. Its errors are problem.ProviderUnavailable and problem.ProviderCredentials.
+// decide reads a status answer. Its errors are those of failure.
 func (p *RSSP769) decide(a answer) (verdict, error) {
 	if !a.readable && (a.reply.ok() || len(a.reply.body) > 0) {
 		return none, p.failure(a)

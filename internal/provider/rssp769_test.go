@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -50,9 +51,7 @@ func script(t *testing.T, profile Profile, answers ...scriptedAnswer) *scripted 
 		}
 		s.seen = append(s.seen, exchange{r.URL.EscapedPath(), string(body)})
 		a := answers[min(len(s.seen), len(answers))-1]
-		for key, values := range a.header {
-			w.Header()[key] = values
-		}
+		maps.Copy(w.Header(), a.header)
 		w.WriteHeader(a.status)
 		io.WriteString(w, a.body)
 	}))

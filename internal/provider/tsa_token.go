@@ -3,9 +3,8 @@ package provider
 import (
 	"bytes"
 	"crypto"
-	"crypto/sha1" // ESS signing-certificate v1 names certificates by SHA-1; nothing is signed with it
-	_ "crypto/sha256"
-	_ "crypto/sha512"
+	"crypto/sha1"     // ESS signing-certificate v1 names certificates by SHA-1; nothing is signed with it
+	_ "crypto/sha512" // for hashOf
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
