@@ -207,6 +207,7 @@ func dependencies(t *testing.T, program string) []string {
 	t.Helper()
 	list := exec.Command("go", "list", "-deps", "-json=ImportPath", "./"+program)
 	list.Dir = ".."
+	list.Stderr = t.Output()
 	out, err := list.Output()
 	if err != nil {
 		t.Fatalf("go list ./%s: %v", program, err)
