@@ -55,15 +55,20 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 
 // ServeHTTP serves until ctx ends and then shuts down: running requests get up to patience, streams are cut.
 func ServeHTTP(ctx context.Context, server *http.Server, listener net.Listener, patience time.Duration) error {
-	stop := context.AfterFunc(ctx, func() {
+	shut := make(chan struct{})
+	unwatch := context.AfterFunc(ctx, func() {
+		defer close(shut)
 		limit, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := server.Shutdown(limit); err != nil {
 			_ = server.Close() // what is left are streams and stalled peers
 		}
 	})
-	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	err := server.Serve(listener)
+	if !unwatch() {
+		<-shut // Serve returns when a shutdown begins, not when it is done
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving on %s: %w", listener.Addr(), err)
 	}
 	return nil
