@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"slices"
 
-	"go.temporal.io/sdk/activity"
-
 	"kyso/internal/pades"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
@@ -18,6 +16,7 @@ import (
 // each value with the certificate's key, and only then fills the holes. Effect: blobs and records. Key: signing,
 // document, level. Errors: SignatureInvalid, DigestMismatch and the certificate codes are final for the attempt.
 func (a *Signing) EmbedSignatures(ctx context.Context, signingID string) error {
+	defer alive(ctx)()
 	return fail(a.embedSignatures(ctx, signingID))
 }
 
@@ -38,7 +37,6 @@ func (a *Signing) embedSignatures(ctx context.Context, signingID string) error {
 // eachDocument runs do for every document that has not reached the level.
 func (a *Signing) eachDocument(ctx context.Context, s signing.Signing, level signing.Level, do func(signing.Document) error) error {
 	for _, doc := range s.Documents {
-		activity.RecordHeartbeat(ctx, doc.Index)
 		_, done, err := a.stage(ctx, s, doc.Index, level)
 		if err == nil && !done {
 			err = do(doc)
@@ -113,6 +111,7 @@ func (a *Signing) markValue(ctx context.Context, s signing.Signing, index int, u
 // TimestampSignatures adds a time-stamp over each signature value (B-T). Effect: one time-stamp for each
 // document. Key: signing and document; the token is kept before it is used, so that a retry does not ask again.
 func (a *Signing) TimestampSignatures(ctx context.Context, signingID string) error {
+	defer alive(ctx)()
 	return fail(a.timestampSignatures(ctx, signingID))
 }
 
@@ -169,6 +168,7 @@ func (a *Signing) token(ctx context.Context, s signing.Signing, doc signing.Docu
 // ExtendSignatures adds certificates and revocation data for the signer's and the time-stamp authority's chains
 // (B-LT). Effect: blobs and records. Key: signing and document.
 func (a *Signing) ExtendSignatures(ctx context.Context, signingID string) error {
+	defer alive(ctx)()
 	return fail(a.extendSignatures(ctx, signingID))
 }
 
@@ -254,6 +254,7 @@ func (a *Signing) statusOf(ctx context.Context, signingID string, need pades.Nee
 // DeliverDocuments verifies each finished document as a relying party would, and only then links it to the
 // signing. Effect: records. Key: signing and document. Errors: VerificationFailed is final for the attempt.
 func (a *Signing) DeliverDocuments(ctx context.Context, signingID string) error {
+	defer alive(ctx)()
 	return fail(a.deliverDocuments(ctx, signingID))
 }
 
@@ -264,7 +265,6 @@ func (a *Signing) deliverDocuments(ctx context.Context, signingID string) error 
 	}
 	known := map[string]signing.Revocation{}
 	for _, doc := range s.Documents {
-		activity.RecordHeartbeat(ctx, doc.Index)
 		if err := a.deliver(ctx, s, doc, known); err != nil {
 			return fmt.Errorf("document %d: %w", doc.Index+1, err)
 		}

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"go.temporal.io/sdk/activity"
-
 	"kyso/internal/pades"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
@@ -19,6 +17,7 @@ import (
 // as it is, since somebody may have seen its short code. Errors: document, placement and certificate codes are
 // final.
 func (a *Signing) PrepareDocuments(ctx context.Context, signingID string) error {
+	defer alive(ctx)()
 	return fail(a.prepareDocuments(ctx, signingID))
 }
 
@@ -33,7 +32,6 @@ func (a *Signing) prepareDocuments(ctx context.Context, signingID string) error 
 	}
 	at := a.Now()
 	for _, doc := range s.Documents {
-		activity.RecordHeartbeat(ctx, doc.Index)
 		if doc.Prepared != nil {
 			continue
 		}

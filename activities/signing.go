@@ -10,8 +10,6 @@ import (
 	"fmt"
 	"time"
 
-	"go.temporal.io/sdk/activity"
-
 	"kyso/internal/pades"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
@@ -45,6 +43,7 @@ type Signing struct {
 // InspectDocuments looks at every document before anybody is asked for anything. Effect: none.
 // Errors: the document codes; they are final.
 func (a *Signing) InspectDocuments(ctx context.Context, signingID string) error {
+	defer alive(ctx)()
 	return fail(a.inspectDocuments(ctx, signingID))
 }
 
@@ -54,7 +53,6 @@ func (a *Signing) inspectDocuments(ctx context.Context, signingID string) error 
 		return err
 	}
 	for _, doc := range s.Documents {
-		activity.RecordHeartbeat(ctx, doc.Index)
 		src, err := a.source(ctx, doc.UploadID)
 		if err != nil {
 			return err

@@ -51,7 +51,7 @@ func record(ctx workflow.Context) workflow.Context {
 // call is for a request to an outside party.
 func call(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: time.Minute,
+		StartToCloseTimeout: 40 * time.Second, // a look at the status, and the request
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second, MaximumAttempts: patientAttempts,
 		},
@@ -63,7 +63,7 @@ func call(ctx workflow.Context, summary string) workflow.Context {
 // in the history, so a wait of days costs what a wait of seconds does.
 func poll(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: time.Minute,
+		StartToCloseTimeout: 20 * time.Second, // also what a worker killed in the middle of a look costs
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 3 * time.Second, BackoffCoefficient: 1, MaximumAttempts: unlimited},
 		Summary:             summary,
 	})
@@ -73,7 +73,7 @@ func poll(ctx workflow.Context, summary string) workflow.Context {
 func heavy(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 15 * time.Minute,
-		HeartbeatTimeout:    2 * time.Minute,
+		HeartbeatTimeout:    15 * time.Second,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second, MaximumAttempts: patientAttempts,
 		},
