@@ -2,8 +2,6 @@ package pades_test
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"crypto/x509"
 	"encoding/hex"
 	"testing"
 
@@ -122,39 +120,4 @@ func TestSignatureValueIsWhatEmbedPutsIn(t *testing.T) {
 	if !bytes.Contains(out.Increment, []byte(hex.EncodeToString(value))) {
 		t.Error("the value does not stand in the increment")
 	}
-}
-
-// BenchmarkPrepareEmbed is one signature on a file of 50 KB, the key operation left out.
-func BenchmarkPrepareEmbed(b *testing.B) {
-	w := newWorld(b)
-	data := sized(50 << 10)
-	state := hashState(b, data)
-	opt := pades.PrepareOptions{Box: pades.Box{Page: 1}, Certificate: w.signer.Cert, SigningTime: w.Now, Reason: "Đồng ý", HashState: state}
-	prepared, err := pades.Prepare(bytes.NewReader(data), opt)
-	if err != nil {
-		b.Fatal(err)
-	}
-	in := pades.EmbedInput{Prepared: *prepared, SourceSize: int64(len(data)), HashState: state, Value: w.value(prepared),
-		Certificate: w.signer.Cert, Chain: []*x509.Certificate{w.CA.Cert}}
-	b.Run("prepare", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := pades.Prepare(bytes.NewReader(data), opt); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("embed", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := pades.Embed(in); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("hash", func(b *testing.B) {
-		for b.Loop() {
-			sha256.Sum256(data)
-		}
-	})
 }

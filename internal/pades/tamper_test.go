@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"kyso/internal/pades"
+	"kyso/internal/pades/cms/cmstest"
 )
 
 // accepts reports whether a verifier would let a file pass.
@@ -216,7 +217,7 @@ func TestContentsVariants(t *testing.T) {
 	if len(signature)%2 == 1 {
 		signature += "0"
 	}
-	other := newWorld(t)
+	other := &world{PKI: w.PKI, signer: w.Signer(cmstest.RSAKey(t, "other", 2048), nil)}
 	_, stranger := dissect(t, other.signB(onePage("", "")))
 	_, another := dissect(t, w.signB(onePage("/Rotate 90", "")))
 	mixed := []byte(signature)

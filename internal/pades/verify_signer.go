@@ -51,8 +51,8 @@ func (v *verifier) checkAttributes(s *signature) {
 }
 
 // provenTime returns the earliest time at which the signature provably existed: by its own time-stamps, by document
-// time-stamps over it, else now, and whether there is a time-stamp at all. A time-stamp that is broken makes the signature suspect; one whose authority is
-// not trusted proves nothing.
+// time-stamps over it, else now; and whether there is a time-stamp at all. A time-stamp that is broken makes the
+// signature suspect; one whose authority is not trusted proves nothing.
 func (v *verifier) provenTime(s *signature) (at time.Time, stamped, inFile bool) {
 	r := s.report
 	at = v.provenBy(s.end)

@@ -58,7 +58,7 @@ func TestTokenByWrongCertificate(t *testing.T) {
 	pki := cmstest.New(t, time.Now())
 	message := []byte("signature value")
 	signer := pki.Signer(cmstest.RSAKey(t, "signer", 2048), nil)
-	notCritical := pki.Issue(pki.CA, cmstest.RSAKey(t, "tsa", 2048), pki.Template("TSA", func(c *x509.Certificate) {
+	notCritical := pki.Issue(pki.CA, cmstest.RSAKey(t, "false tsa", 2048), pki.Template("TSA", func(c *x509.Certificate) {
 		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping}
 	}))
 	for name, id := range map[string]*cmstest.Identity{"a signer": signer, "not critical": notCritical} {

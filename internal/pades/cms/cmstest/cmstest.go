@@ -84,26 +84,39 @@ func ECKey(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {
 	return key
 }
 
-// New makes an infrastructure whose certificates were issued a year before now.
+// New makes an infrastructure whose certificates were issued a year before now. All that New makes share names and
+// keys; for one that has nothing in common with them take Stranger.
 func New(t testing.TB, now time.Time) *PKI {
 	t.Helper()
+	return named(t, "Kyso Test", now)
+}
+
+// Stranger is an infrastructure that nobody has reason to trust.
+func Stranger(t testing.TB, now time.Time) *PKI {
+	t.Helper()
+	return named(t, "Stranger", now)
+}
+
+func named(t testing.TB, name string, now time.Time) *PKI {
+	t.Helper()
 	p := &PKI{T: t, Now: now.UTC().Truncate(time.Second)}
-	p.Root = p.Issue(nil, RSAKey(t, "root", 2048), p.Template("Kyso Test Root", func(c *x509.Certificate) {
+	p.Root = p.Issue(nil, RSAKey(t, name+" root", 2048), p.Template(name+" Root", func(c *x509.Certificate) {
 		c.IsCA, c.BasicConstraintsValid = true, true
 		c.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 		c.NotAfter = now.AddDate(20, 0, 0)
 	}))
-	p.CA = p.Issue(p.Root, RSAKey(t, "ca", 2048), p.Template("Kyso Test CA", func(c *x509.Certificate) {
+	p.CA = p.Issue(p.Root, RSAKey(t, name+" ca", 2048), p.Template(name+" CA", func(c *x509.Certificate) {
 		c.IsCA, c.BasicConstraintsValid = true, true
 		c.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 		c.NotAfter = now.AddDate(10, 0, 0)
 	}))
-	p.TSA = p.Issue(p.CA, RSAKey(t, "tsa", 2048), p.Template("Kyso Test TSA", func(c *x509.Certificate) {
+	p.TSA = p.Issue(p.CA, RSAKey(t, name+" tsa", 2048), p.Template(name+" TSA", func(c *x509.Certificate) {
 		c.KeyUsage = x509.KeyUsageDigitalSignature
+		c.NotAfter = now.AddDate(8, 0, 0)
 		use, _ := asn1.Marshal([]asn1.ObjectIdentifier{oidTSAUse})
 		c.ExtraExtensions = []pkix.Extension{{Id: oidEKU, Critical: true, Value: use}}
 	}))
-	p.Responder = p.Issue(p.CA, ECKey(t, elliptic.P256()), p.Template("Kyso Test OCSP", func(c *x509.Certificate) {
+	p.Responder = p.Issue(p.CA, ECKey(t, elliptic.P256()), p.Template(name+" OCSP", func(c *x509.Certificate) {
 		c.KeyUsage = x509.KeyUsageDigitalSignature
 		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}
 		c.ExtraExtensions = []pkix.Extension{{Id: oidNoCheck, Value: []byte{5, 0}}}
