@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"kyso/internal/problem"
@@ -65,7 +66,9 @@ func (d *directory) Put(ctx context.Context, key string, r io.Reader) (err error
 			os.Remove(temp.Name())
 		}
 	}()
-	_, err = io.Copy(&earlyWriter{file: temp, ctx: ctx}, r)
+	out := &earlyWriter{ctx: ctx, file: temp}
+	_, err = io.Copy(out, r)
+	out.asked.Wait() // before anybody closes the file
 	if err == nil {
 		err = temp.Sync()
 	}
@@ -104,23 +107,26 @@ func (d *directory) path(key string) string { return filepath.Join(d.root, filep
 // writeOutEvery is how many bytes are written before the kernel is asked to carry them to the disk.
 const writeOutEvery = 8 << 20
 
-// earlyWriter asks the kernel to write out while more is coming, so that the sync at the end finds little to do.
-// It stops when the context is done.
+// earlyWriter asks the kernel to write out while more is coming, so that the sync at the end finds little to do. The
+// asking may block on a busy disk, so it goes on beside the writing. It stops when the context is done.
 type earlyWriter struct {
-	file           *os.File
-	ctx            context.Context
-	written, asked int64
+	ctx   context.Context // io.Writer has none
+	file  *os.File
+	asked sync.WaitGroup
+
+	written, handed int64
 }
 
+// Write implements io.Writer.
 func (w *earlyWriter) Write(p []byte) (int, error) {
 	if err := w.ctx.Err(); err != nil {
 		return 0, err
 	}
 	n, err := w.file.Write(p)
 	w.written += int64(n)
-	if w.written-w.asked >= writeOutEvery {
-		startWriteOut(w.file, w.asked, w.written-w.asked)
-		w.asked = w.written
+	if from, length := w.handed, w.written-w.handed; length >= writeOutEvery {
+		w.asked.Go(func() { startWriteOut(w.file, from, length) })
+		w.handed = w.written
 	}
 	return n, err
 }
