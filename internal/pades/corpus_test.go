@@ -37,6 +37,12 @@ func TestCorpus(t *testing.T) {
 	if len(files) < 400 {
 		t.Fatalf("found %d files under %s, want hundreds", len(files), dir)
 	}
+	if testing.Short() {
+		for i := range len(files) / 10 {
+			files[i] = files[10*i]
+		}
+		files = files[:len(files)/10]
+	}
 	results := make([]corpusResult, len(files))
 	var wait sync.WaitGroup
 	slots := make(chan struct{}, 2)

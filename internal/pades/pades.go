@@ -10,7 +10,8 @@
 // The original file is read by range and never loaded, copied or rewritten: the cost of a signature does not grow
 // with the file when the SHA-256 state of its bytes is given.
 //
-// It knows no network and no clock, and imports the standard library, internal/problem and its own subpackages.
+// It knows no network and no clock. It imports the standard library, internal/problem, its own subpackages, x/text
+// for normal forms, and go-fonts for the fonts of appearances.
 package pades
 
 import (

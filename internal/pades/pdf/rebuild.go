@@ -81,11 +81,11 @@ func (s *scanner) window(buf []byte, base, from int64) error {
 		if base+int64(pos) <= from {
 			continue
 		}
-		if num, start, ok := headerBefore(buf, pos-3); ok {
-			if err := s.add(num, base+int64(start)); err != nil {
+		if ref, start, ok := headerBefore(buf, pos-3); ok {
+			if err := s.add(ref, base+int64(start)); err != nil {
 				return err
 			}
-			s.noteStream(num, buf[pos:], base+int64(start))
+			s.noteStream(ref.Num, buf[pos:], base+int64(start))
 		}
 	}
 	for pos := 0; ; {
@@ -101,7 +101,7 @@ func (s *scanner) window(buf []byte, base, from int64) error {
 }
 
 // headerBefore reads "num gen " backwards from the keyword at pos.
-func headerBefore(buf []byte, pos int) (num, start int, ok bool) {
+func headerBefore(buf []byte, pos int) (ref Ref, start int, ok bool) {
 	back := func(i int, class func(byte) bool) int {
 		for i > 0 && class(buf[i-1]) {
 			i--
@@ -113,23 +113,27 @@ func headerBefore(buf []byte, pos int) (num, start int, ok bool) {
 	numEnd := back(genStart, isSpace)
 	numStart := back(numEnd, isDigit)
 	if genStart == genEnd || numEnd == genStart || numStart == numEnd || numEnd-numStart > 10 || genEnd-genStart > 5 {
-		return 0, 0, false
+		return Ref{}, 0, false
 	}
 	for _, c := range buf[numStart:numEnd] {
-		num = num*10 + int(c-'0')
+		ref.Num = ref.Num*10 + int(c-'0')
 	}
-	return num, numStart, true
+	for _, c := range buf[genStart:genEnd] {
+		ref.Gen = ref.Gen*10 + int(c-'0')
+	}
+	return ref, numStart, ref.Gen <= 65535
 }
 
-func (s *scanner) add(num int, at int64) error {
-	if num <= 0 || num > s.f.lim.Objects {
+// add notes an object; a later one of the same number replaces it.
+func (s *scanner) add(ref Ref, at int64) error {
+	if ref.Num <= 0 || ref.Num > s.f.lim.Objects {
 		return nil
 	}
 	if len(s.index.entries) >= scanLimit {
 		return tooComplex("a damaged file has more than %d objects", scanLimit)
 	}
-	s.index.entries[num] = Entry{Kind: InUse, Offset: at}
-	s.index.next = max(s.index.next, num+1)
+	s.index.entries[ref.Num] = Entry{Kind: InUse, Offset: at, Gen: ref.Gen}
+	s.index.next = max(s.index.next, ref.Num+1)
 	return nil
 }
 
