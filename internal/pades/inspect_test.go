@@ -124,6 +124,7 @@ func TestPagesAreFoundInSpiteOfWrongCounts(t *testing.T) {
 		"right, fourth": {tree(5, 2, 3), 4, "8 0 obj"},
 		"right, last":   {tree(5, 2, 3), 0, "9 0 obj"},
 		"zero":          {tree(0, 0, 0), 0, "9 0 obj"},
+		"too many":      {tree(9, 2, 3), 0, "9 0 obj"},
 		"branches zero": {tree(5, 0, 0), 2, "6 0 obj"},
 	} {
 		prepared, err := pades.Prepare(bytes.NewReader(c.data), pades.PrepareOptions{Certificate: signer.cert,

@@ -66,15 +66,16 @@ func (f *File) Page(number int) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
+	stated := number
 	if number == 0 {
-		number = count
+		stated = count
 	}
-	if number > 0 && number <= count {
-		if page, err := f.descend(number); err != nil || page != nil {
+	if stated > 0 && stated <= count {
+		if page, err := f.descend(stated); err != nil || page != nil {
 			return page, err
 		}
 	}
-	if number > 0 && number <= count || count == 0 {
+	if number <= count || count == 0 {
 		return f.walkTo(number)
 	}
 	return nil, nil
