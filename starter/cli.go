@@ -1,0 +1,246 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kyso/internal/apiclient"
+)
+
+// cli is what every command shares: the streams, the environment and the flags of the root command. Data goes to
+// out and nothing else does; words goes to stderr.
+type cli struct {
+	in      io.Reader
+	out     io.Writer
+	words   io.Writer
+	env     func(string) string
+	asks    bool // a person sits at the keyboard
+	redraws bool // a line of words may be drawn again
+
+	url    string
+	output string
+	lang   string
+
+	started bool // arguments and flags were accepted
+}
+
+// The forms of output. JSON is the API's own, never reshaped.
+const (
+	asTable = "table"
+	asJSON  = "json"
+	asLines = "jsonl"
+	asIDs   = "ids"
+)
+
+// vietnam is the zone in which times are shown.
+var vietnam = time.FixedZone("+07", 7*60*60)
+
+func (c *cli) execute(ctx context.Context, args []string) int {
+	root := c.root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	return c.exit(err)
+}
+
+func (c *cli) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "starter",
+		Short: "Sign PDF files through kyso: start, watch, answer and repair signings, verify files",
+		Long: `Sign PDF files through kyso.
+
+The API is found by --url, KYSO_URL, or addresses.json of a running development world (in KYSO_DATA, else .kyso).
+Data goes to stdout, words to stderr. See "starter help exit-codes" for what a script may rely on.`,
+		SilenceErrors: true, SilenceUsage: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if !slices.Contains([]string{asTable, asJSON, asLines, asIDs}, c.output) {
+				return fmt.Errorf("--output %s: table, json, jsonl or ids", c.output)
+			}
+			if !slices.Contains([]string{"", "vi", "en"}, c.lang) {
+				return fmt.Errorf("--lang %s: vi or en", c.lang)
+			}
+			c.started = true
+			return nil
+		},
+	}
+	root.SetOut(c.out)
+	root.SetErr(c.words)
+	root.SetIn(c.in)
+	flags := root.PersistentFlags()
+	flags.StringVar(&c.url, "url", "", "address of the API (default: KYSO_URL, else addresses.json)")
+	flags.StringVarP(&c.output, "output", "o", asTable, "form of the data: table, json, jsonl or ids")
+	flags.StringVar(&c.lang, "lang", "", "language of words: vi or en (default: KYSO_LANG, else LANG, else vi)")
+	root.AddCommand(c.signCommand(), c.signingCommand(), c.incidentCommand(), c.verifyCommand(), c.serveCommand(),
+		c.migrateCommand(), c.versionCommand(), exitCodesTopic())
+	return root
+}
+
+// client finds the API.
+func (c *cli) client() (*apiclient.Client, error) {
+	address := c.url
+	if address == "" {
+		address = c.env("KYSO_URL")
+	}
+	if address == "" {
+		known, err := c.addresses()
+		if err != nil || known.API == "" {
+			return nil, usage("no address of the API: give --url or KYSO_URL, or start a world with \"make dev\" in this folder")
+		}
+		address = known.API
+	}
+	if !strings.Contains(address, "://") {
+		address = "http://" + address
+	}
+	return &apiclient.Client{BaseURL: address}, nil
+}
+
+// addresses is what a running development world says of itself.
+type addresses struct {
+	API   string `json:"api"`
+	Trust string `json:"trust"`
+}
+
+func (c *cli) addresses() (addresses, error) {
+	var out addresses
+	data := c.env("KYSO_DATA")
+	if data == "" {
+		data = ".kyso"
+	}
+	text, err := os.ReadFile(filepath.Join(data, "addresses.json"))
+	if err != nil {
+		return out, fmt.Errorf("reading addresses: %w", err)
+	}
+	if err := json.Unmarshal(text, &out); err != nil {
+		return out, fmt.Errorf("reading addresses: %w", err)
+	}
+	return out, nil
+}
+
+// text chooses the language of words. Vietnamese is the default, also under LANG=C.
+func (c *cli) text(vi, en string) string {
+	if c.english() {
+		return en
+	}
+	return vi
+}
+
+func (c *cli) english() bool {
+	for _, lang := range []string{c.lang, c.env("KYSO_LANG"), c.env("LC_ALL"), c.env("LC_MESSAGES"), c.env("LANG")} {
+		if lang != "" {
+			return strings.HasPrefix(lang, "en")
+		}
+	}
+	return false
+}
+
+// say writes one line of words.
+func (c *cli) say(vi, en string, args ...any) {
+	_, _ = fmt.Fprintf(c.words, c.text(vi, en)+"\n", args...) // nobody is left to tell
+}
+
+// print writes data in the form asked for. table is called for the table form only.
+func (c *cli) print(raw apiclient.Raw, ids []string, table func(io.Writer)) error {
+	switch c.output {
+	case asIDs:
+		return c.printLines(ids)
+	case asJSON:
+		var pretty bytes.Buffer
+		if err := json.Indent(&pretty, raw, "", "  "); err != nil {
+			return fmt.Errorf("the answer is no JSON: %w", err)
+		}
+		return c.printLines([]string{strings.TrimSpace(pretty.String())})
+	case asLines:
+		return c.printItems(raw)
+	}
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	table(w)
+	return w.Flush()
+}
+
+// printItems writes each item of a list as a line, and what is no list as one line.
+func (c *cli) printItems(raw apiclient.Raw) error {
+	var list struct{ Items []json.RawMessage }
+	items := []json.RawMessage{raw}
+	if json.Unmarshal(raw, &list) == nil && list.Items != nil {
+		items = list.Items
+	}
+	for _, item := range items {
+		var line bytes.Buffer
+		if err := json.Compact(&line, item); err != nil {
+			return fmt.Errorf("the answer is no JSON: %w", err)
+		}
+		if err := c.printLines([]string{line.String()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *cli) printLines(lines []string) error {
+	for _, line := range lines {
+		if _, err := fmt.Fprintln(c.out, line); err != nil {
+			return fmt.Errorf("writing the answer: %w", err)
+		}
+	}
+	return nil
+}
+
+// row writes one line of a table.
+func row(w io.Writer, cells ...string) {
+	_, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) // a tabwriter keeps the error until Flush
+}
+
+// shown is a time as people read it here.
+func shown(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.In(vietnam).Format("02/01/2006 15:04:05 -07")
+}
+
+// actor names who acts, as an opaque id for the history.
+func actor() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return "cli:" + filepath.Base(strings.ReplaceAll(u.Username, `\`, "/"))
+	}
+	return "cli"
+}
+
+// group is a command that only holds others.
+func group(name, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: name, Short: short, Args: exactly(0, "one of the subcommands of "+name),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+// exactly and atLeast are cobra's argument checks with words that name the argument.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != n {
+			return fmt.Errorf("expected %s", what)
+		}
+		return nil
+	}
+}
+
+func atLeast(what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return errors.New("expected " + what)
+		}
+		return nil
+	}
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/spf13/cobra"
+
+	"kyso/internal/apiclient"
+	"kyso/internal/problem"
+)
+
+// Exit codes. They are part of the interface; scripts rely on them.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitAuth        = 3
+	exitNotFound    = 4
+	exitState       = 5
+	exitDeclined    = 6
+	exitExpired     = 7
+	exitPending     = 8
+	exitInterrupted = 130
+)
+
+func exitCodesTopic() *cobra.Command {
+	return &cobra.Command{
+		Use:   "exit-codes",
+		Short: "What the exit codes mean",
+		Long: `Exit codes:
+
+    0  done; for watch and sign: signed; for verify: TOTAL_PASSED
+    1  failed, or the documents or the certificate cannot be signed with, or the signing was cancelled;
+       for verify: anything but TOTAL_PASSED
+    2  wrong usage: an unknown flag, a missing argument, a field that the API refuses
+    3  not allowed
+    4  no such signing, document or certificate
+    5  the state does not allow this act
+    6  the owner of the key declined
+    7  the time to approve ran out
+    8  still pending: somebody has to choose a certificate or place a box, --timeout ran out,
+       or a repair has no result yet
+  130  interrupted; what was started goes on`,
+	}
+}
+
+// exitError ends a command with a code. Its words have been said when silent.
+type exitError struct {
+	code   int
+	err    error
+	silent bool
+}
+
+// Error implements error.
+func (e *exitError) Error() string { return e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *exitError) Unwrap() error { return e.err }
+
+func usage(format string, args ...any) error {
+	return &exitError{code: exitUsage, err: fmt.Errorf(format, args...)}
+}
+
+// ended is the end of a command whose words have been said.
+func ended(code int) error {
+	if code == exitOK {
+		return nil
+	}
+	return &exitError{code: code, err: fmt.Errorf("exit code %d", code), silent: true}
+}
+
+// exit says what went wrong and returns the exit code.
+func (c *cli) exit(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	var with *exitError
+	switch {
+	case errors.As(err, &with):
+		if !with.silent {
+			c.say("Lỗi: %v", "Error: %v", with.err)
+		}
+		return with.code
+	case !c.started: // cobra's own: an unknown command or flag, a missing argument
+		c.say("Lỗi: %v. Xem \"starter --help\".", "Error: %v. See \"starter --help\".", err)
+		return exitUsage
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	}
+	c.explain(err)
+	return codeOf(err)
+}
+
+// explain says what the API or the network had to say.
+func (c *cli) explain(err error) {
+	var answered *apiclient.Error
+	if !errors.As(err, &answered) {
+		c.say("Lỗi: %v", "Error: %v", err)
+		return
+	}
+	c.say("Lỗi: %s (%s)", "Error: %s (%s)", c.text(answered.Title, answered.TitleEN), answered.Code)
+	if answered.Detail != "" {
+		c.say("  %s", "  %s", answered.Detail)
+	}
+	for _, field := range answered.Fields {
+		c.say("  %s: %s", "  %s: %s", field.Location, field.Message)
+	}
+	if answered.Code == problem.Internal {
+		c.say("  mã yêu cầu %s", "  request id %s", answered.RequestID)
+	}
+}
+
+// codeOf maps problems to exit codes, once.
+func codeOf(err error) int {
+	var answered *apiclient.Error
+	if errors.As(err, &answered) {
+		switch answered.Status {
+		case http.StatusUnauthorized, http.StatusForbidden, http.StatusMisdirectedRequest:
+			return exitAuth
+		}
+	}
+	switch code := problem.CodeOf(err); {
+	case code == problem.Invalid || code == problem.IdempotencyMismatch:
+		return exitUsage
+	case code == problem.NotFound || code == problem.CertificateMissing:
+		return exitNotFound
+	case code == problem.DeclinedBySigner:
+		return exitDeclined
+	case code == problem.ApprovalExpired:
+		return exitExpired
+	case code.Kind() == problem.KindConflict:
+		return exitState
+	}
+	return exitFailed
+}

@@ -1,0 +1,33 @@
+// Command starter is the hand on kyso: it starts, answers, watches and repairs signings as a client of the HTTP API,
+// verifies signed files on this machine, and runs the API itself (serve, migrate).
+//
+// Commands that work on signings know nothing but the API. It may import internal/app (for serve and migrate),
+// internal/apiclient, internal/pades, internal/pdfchild and internal/provider (for verify), and internal/problem.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/mattn/go-isatty"
+
+	"kyso/internal/pdfchild"
+)
+
+func main() {
+	pdfchild.Main() // serves and exits when this process was started to parse an untrusted file
+	os.Exit(run())
+}
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	c := &cli{
+		in: os.Stdin, out: os.Stdout, words: os.Stderr, env: os.Getenv,
+		asks:    isatty.IsTerminal(os.Stdin.Fd()) && isatty.IsTerminal(os.Stderr.Fd()),
+		redraws: isatty.IsTerminal(os.Stderr.Fd()) && os.Getenv("TERM") != "dumb",
+	}
+	return c.execute(ctx, os.Args[1:])
+}

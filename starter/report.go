@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"kyso/internal/pades"
+)
+
+// report is the verification in words.
+func (c *cli) report(name string, found *pades.Verification) []string {
+	lines := []string{name, c.verdict(found.Verdict)}
+	if len(found.Signatures) == 0 {
+		lines = append(lines, c.text("Tài liệu không có chữ ký số.", "The document holds no signature."))
+	}
+	for i, s := range found.Signatures {
+		lines = append(lines, "")
+		lines = append(lines, c.signatureReport(i+1, s)...)
+	}
+	for _, warning := range found.Warnings {
+		lines = append(lines, c.text("Lưu ý: ", "Note: ")+warning)
+	}
+	return lines
+}
+
+func (c *cli) verdict(v pades.Verdict) string {
+	switch v {
+	case pades.TotalPassed:
+		return c.text("KẾT LUẬN: HỢP LỆ", "VERDICT: VALID") + " (" + string(v) + ")"
+	case pades.TotalFailed:
+		return c.text("KẾT LUẬN: KHÔNG HỢP LỆ", "VERDICT: INVALID") + " (" + string(v) + ")"
+	}
+	return c.text("KẾT LUẬN: CHƯA ĐỦ CĂN CỨ", "VERDICT: CANNOT BE DETERMINED") + " (" + string(v) + ")"
+}
+
+func (c *cli) signatureReport(n int, s pades.SignatureReport) []string {
+	title := c.text("Chữ ký", "Signature")
+	if s.Kind == "document-timestamp" {
+		title = c.text("Dấu thời gian tài liệu", "Document time-stamp")
+	}
+	lines := []string{fmt.Sprintf("%s %d (%s)", title, n, s.Field)}
+	pair := func(vi, en, value string) {
+		if value != "" {
+			lines = append(lines, "  "+c.text(vi, en)+": "+value)
+		}
+	}
+	result := string(s.Verdict)
+	if s.SubIndication != "" {
+		result += " · " + s.SubIndication
+	}
+	pair("Kết quả", "Result", result)
+	pair("Người ký", "Signer", s.Signer)
+	pair("Đơn vị cấp chứng thư số", "Issuer", s.Issuer)
+	pair("Số sê-ri", "Serial number", s.Serial)
+	pair("Thời gian ký", "Time", c.signingTime(s))
+	pair("Lý do", "Reason", s.Reason)
+	pair("Nơi ký", "Location", s.Location)
+	pair("Mức chữ ký", "Level", s.Level)
+	pair("Thuật toán", "Algorithm", s.Algorithm)
+	pair("Toàn vẹn", "Integrity", c.integrity(s))
+	pair("Phạm vi", "Coverage", c.coverage(s))
+	pair("Chuỗi tin cậy", "Chain", c.yes(s.ChainTrusted, "dẫn tới gốc tin cậy", "leads to a trusted root", "không dẫn tới gốc tin cậy", "does not lead to a trusted root"))
+	pair("Chứng thư số lúc ký", "Certificate then", c.certificate(s.CertificateThen))
+	pair("Chứng thư số hiện tại", "Certificate now", c.certificate(s.CertificateNow))
+	for _, problem := range s.Problems {
+		lines = append(lines, "  ! "+problem)
+	}
+	return lines
+}
+
+// signingTime says which time is proven: a time-stamp is, the signer's own word is not.
+func (c *cli) signingTime(s pades.SignatureReport) string {
+	switch {
+	case !s.TimestampTime.IsZero():
+		return when(s.TimestampTime) + " " + c.text("(theo dấu thời gian)", "(by time-stamp)")
+	case !s.ClaimedTime.IsZero():
+		return when(s.ClaimedTime) + " " + c.text("(theo lời người ký, không có dấu thời gian)", "(the signer's word, no time-stamp)")
+	}
+	return c.text("không rõ", "unknown")
+}
+
+func when(t time.Time) string { return t.In(vietnam).Format("02/01/2006 15:04:05 -07:00") }
+
+func (c *cli) integrity(s pades.SignatureReport) string {
+	return c.yes(s.Intact, "nội dung không thay đổi từ khi ký", "the signed content is unchanged",
+		"nội dung đã bị thay đổi hoặc chữ ký sai", "the content was changed or the signature is wrong")
+}
+
+func (c *cli) coverage(s pades.SignatureReport) string {
+	if s.CoversAll {
+		return c.text("toàn bộ tài liệu", "the whole document")
+	}
+	switch s.LaterChanges {
+	case "validation-data":
+		return c.text("tài liệu lúc ký; sau đó chỉ thêm dữ liệu xác minh", "the document as signed; only validation data was added later")
+	case "signatures":
+		return c.text("tài liệu lúc ký; sau đó có thêm chữ ký khác", "the document as signed; other signatures were added later")
+	case "":
+		return c.text("một phần tài liệu", "a part of the document")
+	}
+	return c.text("tài liệu lúc ký; SAU ĐÓ ĐÃ CÓ THAY ĐỔI", "the document as signed; IT WAS CHANGED LATER")
+}
+
+func (c *cli) yes(ok bool, yesVI, yesEN, noVI, noEN string) string {
+	if ok {
+		return c.text("có, "+yesVI, "yes, "+yesEN)
+	}
+	return c.text("KHÔNG, "+noVI, "NO, "+noEN)
+}
+
+func (c *cli) certificate(s pades.CertificateStatus) string {
+	switch s {
+	case pades.CertificateGood:
+		return c.text("còn hiệu lực", "valid")
+	case pades.CertificateRevoked:
+		return c.text("đã bị thu hồi", "revoked")
+	case pades.CertificateOnHold:
+		return c.text("đang tạm dừng", "suspended")
+	case pades.CertificateExpired:
+		return c.text("đã hết hạn", "expired")
+	case pades.CertificateNotYetValid:
+		return c.text("chưa có hiệu lực", "not yet valid")
+	}
+	return c.text("không rõ", "unknown")
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"kyso/internal/app"
+)
+
+func (c *cli) serveCommand() *cobra.Command {
+	return &cobra.Command{Use: "serve", Short: "Serve the API", Args: exactly(0, "no argument"),
+		Long: `Serve the API until interrupted. It is configured by KYSO_… and TEMPORAL_… variables, which internal/app/config.go
+documents. It has no keys of its own yet: beyond loopback it needs a gateway in front and its names in KYSO_API_HOSTS.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := app.FromEnvironment(os.Environ())
+			if err != nil {
+				return &exitError{code: exitUsage, err: err}
+			}
+			service, err := app.Open(cmd.Context(), config, app.NewLog(c.words, config.LogLevel))
+			if err != nil {
+				return err
+			}
+			defer func() { _ = service.Close() }() // the process ends
+			listener, err := new(net.ListenConfig).Listen(cmd.Context(), "tcp", config.APIListen)
+			if err != nil {
+				return fmt.Errorf("listening: %w", err)
+			}
+			return service.Serve(cmd.Context(), listener)
+		}}
+}
+
+func (c *cli) migrateCommand() *cobra.Command {
+	return &cobra.Command{Use: "migrate", Short: "Bring the schema of the store up to date", Args: exactly(0, "no argument"),
+		Long: `Bring the schema of the store up to date. Several may run at once; run it before programs of a new version start.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := app.FromEnvironment(os.Environ())
+			if err != nil {
+				return &exitError{code: exitUsage, err: err}
+			}
+			if err := app.Migrate(cmd.Context(), config); err != nil {
+				return err
+			}
+			c.say("Lược đồ đã cập nhật.", "The schema is up to date.")
+			return nil
+		}}
+}
+
+func (c *cli) versionCommand() *cobra.Command {
+	return &cobra.Command{Use: "version", Short: "Print the version", Args: exactly(0, "no argument"),
+		RunE: func(*cobra.Command, []string) error { return c.printLines([]string{version()}) }}
+}
+
+// version is what Go recorded about this build.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "starter (unknown build)"
+	}
+	out := "starter " + info.Main.Version
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			out += " " + setting.Value
+		}
+	}
+	return out + " " + info.GoVersion
+}

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kyso/internal/apiclient"
+)
+
+// signFlags are the flags of sign.
+type signFlags struct {
+	request   apiclient.SigningRequest
+	box       boxFlags
+	out       string
+	force     bool
+	watch     bool
+	timeout   time.Duration
+	key       string
+	documents []string
+}
+
+// boxFlags say where the visible signature stands.
+type boxFlags struct {
+	page      int
+	box       string
+	invisible bool
+}
+
+func (b *boxFlags) register(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&b.page, "page", 0, "page of the visible signature; 0 is the last")
+	cmd.Flags().StringVar(&b.box, "box", "", "x,y,width,height in points from the lower left corner of the page as shown (default: lower right)")
+	cmd.Flags().BoolVar(&b.invisible, "invisible", false, "no visible signature")
+}
+
+func (b *boxFlags) placement() (apiclient.Placement, error) {
+	p := apiclient.Placement{Page: b.page, Invisible: b.invisible}
+	if b.page < 0 {
+		return p, usage("--page %d: 1 is the first page, 0 the last", b.page)
+	}
+	if b.box == "" {
+		return p, nil
+	}
+	if b.invisible {
+		return p, usage("--box and --invisible exclude each other")
+	}
+	parts := strings.Split(b.box, ",")
+	if len(parts) != 4 {
+		return p, usage("--box %s: x,y,width,height", b.box)
+	}
+	for i, target := range []*float64{&p.X, &p.Y, &p.Width, &p.Height} {
+		n, err := strconv.ParseFloat(strings.TrimSpace(parts[i]), 64)
+		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) || n < 0 {
+			return p, usage("--box %s: four numbers, 0 or more", b.box)
+		}
+		*target = n
+	}
+	return p, nil
+}
+
+func (c *cli) signCommand() *cobra.Command {
+	f := &signFlags{}
+	cmd := &cobra.Command{
+		Use:   "sign FILE…",
+		Short: "Sign PDF files; the owner of the key approves on a phone",
+		Long: `Upload the files, ask for a signature on all of them under one approval, and wait.
+
+By default it watches until the end and writes NAME-signed.pdf beside each file (see --out), never over an existing
+file without --force. With --watch=false it prints the id of the signing and returns at once. Compare the code and the
+digest with those on the phone before approving. Ctrl-C detaches; the signing goes on.`,
+		Example: `  starter sign contract.pdf --user ICA.079095012345
+  starter sign a.pdf b.pdf --user ICA.079095012345 --level B-LT --out signed/
+  starter sign a.pdf --user 079095012345 --page 1 --box 350,60,200,64 --reason "Phê duyệt" -o json`,
+		Args: atLeast("one FILE or more"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.documents = args
+			return c.sign(cmd.Context(), f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.request.User, "user", "", "id of the signer at the provider, such as ICA.079095012345 (required)")
+	flags.StringVar(&f.request.Serial, "serial", "", "serial number of the certificate (default: the only usable one)")
+	flags.StringVar(&f.request.Level, "level", "B-T", "B-B, B-T (with time-stamp) or B-LT (with revocation data)")
+	flags.StringVar(&f.request.Reason, "reason", "", "reason, shown in the document")
+	flags.StringVar(&f.request.Location, "location", "", "place, shown in the document")
+	flags.StringVar(&f.request.Provider, "provider", "", "remote signing provider (default: the server's)")
+	flags.StringVar(&f.out, "out", "", "folder, or file when there is one document")
+	flags.BoolVar(&f.force, "force", false, "write over existing files")
+	flags.BoolVar(&f.watch, "watch", true, "wait until the end")
+	flags.DurationVar(&f.timeout, "timeout", 0, "stop watching after this long (exit code 8); 0 waits as long as it takes")
+	flags.StringVar(&f.key, "idempotency-key", "", "the same key again finds the same signing (default: a fresh one)")
+	f.box.register(cmd)
+	return cmd
+}
+
+func (c *cli) sign(ctx context.Context, f *signFlags) error {
+	if f.request.User == "" {
+		return usage("--user is required: the id of the signer at the provider, such as ICA.079095012345")
+	}
+	placement, err := f.box.placement()
+	if err != nil {
+		return err
+	}
+	targets, err := f.targets()
+	if err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	if f.key == "" {
+		f.key = apiclient.NewKey()
+	}
+	for i, path := range f.documents {
+		// The place in the list is part of the key: two files are two uploads.
+		document, err := c.upload(ctx, client, fmt.Sprintf("%s/%d", f.key, i), path)
+		if err != nil {
+			return err
+		}
+		f.request.Documents = append(f.request.Documents, apiclient.DocumentToSign{ID: document.ID, Placement: &placement})
+	}
+	signing, raw, err := client.Sign(ctx, f.key, f.request)
+	if err != nil {
+		return err
+	}
+	c.say("Đã nhận yêu cầu ký %s (%d tài liệu)", "Accepted as signing %s (%d document(s))", signing.ID, len(f.documents))
+	if !f.watch {
+		return c.print(raw, []string{signing.ID}, func(w io.Writer) { row(w, signing.ID) })
+	}
+	return c.watchAndSave(ctx, client, signing.ID, f.timeout, targets, f.force)
+}
+
+func (c *cli) upload(ctx context.Context, client *apiclient.Client, key, path string) (apiclient.Document, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return apiclient.Document{}, usage("%v", err)
+	}
+	if info.IsDir() {
+		return apiclient.Document{}, usage("%s is a folder", path)
+	}
+	document, err := client.Upload(ctx, key, filepath.Base(path), info.Size(), func() (io.ReadCloser, error) { return os.Open(path) })
+	if err != nil {
+		return document, fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	return document, nil
+}
+
+// targets decides before anybody is asked where the signed files go, so that no approval is wasted on a file that
+// cannot be written.
+func (f *signFlags) targets() ([]string, error) {
+	var out []string
+	info, err := os.Stat(f.out)
+	folder := len(f.documents) > 1 || strings.HasSuffix(f.out, "/") || err == nil && info.IsDir()
+	seen := map[string]bool{}
+	for _, path := range f.documents {
+		target := signedName(path)
+		switch {
+		case f.out != "" && folder:
+			target = filepath.Join(f.out, filepath.Base(target))
+		case f.out != "":
+			target = f.out
+		}
+		if seen[target] {
+			return nil, usage("two of the files would be written to %s", target)
+		}
+		seen[target] = true
+		if _, err := os.Lstat(target); err == nil && !f.force && f.watch {
+			return nil, &exitError{code: exitFailed, err: fmt.Errorf("%s exists; --force writes over it", target)}
+		}
+		out = append(out, target)
+	}
+	return out, nil
+}
+
+func signedName(path string) string {
+	extension := filepath.Ext(path)
+	if !strings.EqualFold(extension, ".pdf") {
+		return path + "-signed.pdf"
+	}
+	return strings.TrimSuffix(path, extension) + "-signed" + extension
+}
+
+// watchAndSave waits for the end and fetches the signed files.
+func (c *cli) watchAndSave(ctx context.Context, client *apiclient.Client, id string, timeout time.Duration, targets []string, force bool) error {
+	code, err := c.watch(ctx, client, id, timeout)
+	if err != nil {
+		return err
+	}
+	signing, raw, err := client.Signing(ctx, id)
+	if err != nil {
+		return err
+	}
+	var saved []string
+	if code == exitOK {
+		for i, target := range targets {
+			if err := save(ctx, client, signing.Documents[i], target, force); err != nil {
+				return err
+			}
+			c.say("Đã ghi %s", "Wrote %s", target)
+			saved = append(saved, target)
+		}
+	}
+	if c.output == asLines { // the events were the data
+		return ended(code)
+	}
+	err = c.print(raw, []string{id}, func(w io.Writer) {
+		for _, target := range saved {
+			row(w, target)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return ended(code)
+}
+
+// save writes a signed file beside its final name, compares its digest, and only then gives it the name.
+func save(ctx context.Context, client *apiclient.Client, document apiclient.Signed, target string, force bool) error {
+	body, err := client.Download(ctx, document.Content)
+	if err != nil {
+		return fmt.Errorf("fetching the signed file: %w", err)
+	}
+	defer func() { _ = body.Close() }() // read to the end or given up
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		return fmt.Errorf("making the folder: %w", err)
+	}
+	part, err := os.CreateTemp(filepath.Dir(target), ".kyso-*.part")
+	if err != nil {
+		return fmt.Errorf("writing the signed file: %w", err)
+	}
+	defer func() { _ = os.Remove(part.Name()) }() // gone already when all went well
+	if err := errors.Join(copyChecked(part, body, document.SignedSHA256), part.Chmod(0o644), part.Sync(), part.Close()); err != nil {
+		return fmt.Errorf("writing the signed file: %w", err)
+	}
+	if force {
+		return os.Rename(part.Name(), target)
+	}
+	if err := os.Link(part.Name(), target); errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s exists; --force writes over it", target)
+	} else if err == nil {
+		return nil
+	}
+	return os.Rename(part.Name(), target) // a file system without hard links
+}

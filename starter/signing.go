@@ -1,0 +1,365 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kyso/internal/apiclient"
+)
+
+func (c *cli) signingCommand() *cobra.Command {
+	return group("signing", "List, show, watch, answer, cancel and repair signings",
+		c.listCommand(), c.showCommand(), c.watchCommand(), c.certificatesCommand(), c.chooseCommand(),
+		c.placeCommand(), c.cancelCommand(), c.repairCommand())
+}
+
+func (c *cli) listCommand() *cobra.Command {
+	var f apiclient.Filter
+	cmd := &cobra.Command{Use: "list", Short: "List signings, newest first", Args: exactly(0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			list, raw, err := client.Signings(cmd.Context(), f)
+			if err != nil {
+				return err
+			}
+			var ids []string
+			for _, s := range list.Items {
+				ids = append(ids, s.ID)
+			}
+			return c.print(raw, ids, func(w io.Writer) { listTable(w, list.Items) })
+		}}
+	cmd.Flags().StringVar(&f.Status, "status", "", "only this status, such as awaiting-approval")
+	cmd.Flags().BoolVar(&f.Attention, "attention", false, "only those that are parked")
+	cmd.Flags().StringVar(&f.Before, "before", "", "only those created before this time (RFC 3339)")
+	cmd.Flags().IntVar(&f.Limit, "limit", 0, "at most this many (default 50, at most 500)")
+	return cmd
+}
+
+func listTable(w io.Writer, list []apiclient.Signing) {
+	row(w, "ID", "STATUS", "LEVEL", "PROVIDER", "DOCUMENTS", "CREATED", "ATTENTION")
+	for _, s := range list {
+		attention := "-"
+		if s.Attention != nil {
+			attention = s.Attention.Step + ": " + string(s.Attention.Code)
+		}
+		row(w, s.ID, s.Status, s.Level, s.Provider, strconv.Itoa(len(s.Documents)), shown(s.CreatedAt), attention)
+	}
+}
+
+func (c *cli) showCommand() *cobra.Command {
+	return &cobra.Command{Use: "show ID", Short: "Show a signing", Args: exactly(1, "the ID of a signing"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			signing, raw, err := client.Signing(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return c.print(raw, []string{signing.ID}, func(w io.Writer) { c.showTable(w, signing) })
+		}}
+}
+
+func (c *cli) showTable(w io.Writer, s apiclient.Signing) {
+	pair := func(vi, en, value string) {
+		if value != "" {
+			row(w, c.text(vi, en), value)
+		}
+	}
+	pair("Mã", "ID", s.ID)
+	pair("Trạng thái", "Status", s.Status+" · "+c.statusWords(s.Status))
+	if s.Outcome != nil {
+		pair("Lý do kết thúc", "Outcome", c.text(s.Outcome.Title, s.Outcome.TitleEN)+" ("+string(s.Outcome.Code)+")")
+	}
+	if a := s.Attention; a != nil {
+		pair("Cần xử lý", "Attention", fmt.Sprintf("%s (%s, %s, %d×): %s", c.text(a.Title, a.TitleEN), a.Step, a.Code, a.Attempts, a.Message))
+	}
+	pair("Mức", "Level", s.Level)
+	pair("Nhà cung cấp", "Provider", s.Provider)
+	pair("Người ký", "User", masked(s.User))
+	pair("Lý do ký", "Reason", s.Reason)
+	pair("Nơi ký", "Location", s.Location)
+	pair("Mã đối chiếu", "Short code", s.ShortCode)
+	if s.Countdown != nil {
+		pair("Còn lại", "Left", clock(time.Duration(s.Countdown.RemainingSeconds)*time.Second))
+	}
+	pair("Tạo lúc", "Created", shown(s.CreatedAt))
+	if !s.FinishedAt.IsZero() {
+		pair("Kết thúc lúc", "Finished", shown(s.FinishedAt))
+	}
+	for _, d := range s.Documents {
+		cells := []string{d.Name, fmt.Sprintf("%d B", d.Size)}
+		for _, extra := range []string{d.DigestPrefix, d.LevelReached, d.Content} {
+			if extra != "" {
+				cells = append(cells, extra)
+			}
+		}
+		pair("Tài liệu "+strconv.Itoa(d.Index+1), "Document "+strconv.Itoa(d.Index+1), strings.Join(cells, " · "))
+	}
+	for _, t := range s.Transitions {
+		row(w, "  "+shown(t.At), strings.TrimSpace(t.Status+" "+t.Detail))
+	}
+}
+
+// masked hides the middle of a person's number; a screen may be shared. JSON has it whole.
+func masked(user string) string {
+	runes := []rune(user)
+	if len(runes) < 9 {
+		return user
+	}
+	for i := len(runes) - 9; i < len(runes)-3; i++ {
+		runes[i] = '•'
+	}
+	return string(runes)
+}
+
+func (c *cli) watchCommand() *cobra.Command {
+	var timeout time.Duration
+	var out string
+	var force bool
+	cmd := &cobra.Command{Use: "watch ID", Short: "Follow a signing until its end", Args: exactly(1, "the ID of a signing"),
+		Long: `Follow a signing until its end. With --out the signed files are written when there are any. The exit code is that
+of the outcome; see "starter help exit-codes". With -o jsonl every transition is a line of JSON.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			if out == "" {
+				code, err := c.watch(cmd.Context(), client, args[0], timeout)
+				if err != nil {
+					return err
+				}
+				return ended(code)
+			}
+			signing, _, err := client.Signing(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			f := signFlags{out: out, force: force, watch: true}
+			for _, d := range signing.Documents {
+				f.documents = append(f.documents, d.Name)
+			}
+			targets, err := f.targets()
+			if err != nil {
+				return err
+			}
+			return c.watchAndSave(cmd.Context(), client, args[0], timeout, targets, force)
+		}}
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "stop watching after this long (exit code 8)")
+	cmd.Flags().StringVar(&out, "out", "", "write the signed files here: a folder, or a file when there is one document")
+	cmd.Flags().BoolVar(&force, "force", false, "write over existing files")
+	return cmd
+}
+
+func (c *cli) certificatesCommand() *cobra.Command {
+	return &cobra.Command{Use: "certificates ID", Short: "List what the provider holds for the signer", Args: exactly(1, "the ID of a signing"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			list, raw, err := client.Certificates(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			var serials []string
+			for _, cert := range list.Items {
+				serials = append(serials, cert.Serial)
+			}
+			return c.print(raw, serials, func(w io.Writer) {
+				row(w, "SERIAL", "OWNER", "ISSUER", "FROM", "TO", "STATE")
+				for _, cert := range list.Items {
+					row(w, cert.Serial, cert.Owner, cert.Issuer, shown(cert.ValidFrom), shown(cert.ValidTo), cert.State)
+				}
+			})
+		}}
+}
+
+func (c *cli) chooseCommand() *cobra.Command {
+	var key string
+	cmd := &cobra.Command{Use: "choose ID SERIAL", Short: "Choose the certificate", Args: exactly(2, "the ID of a signing and a SERIAL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.act(func(client *apiclient.Client) (apiclient.Status, apiclient.Raw, error) {
+				return client.Choose(cmd.Context(), orNewKey(key), args[0], args[1])
+			})
+		}}
+	keyFlag(cmd, &key)
+	return cmd
+}
+
+func (c *cli) placeCommand() *cobra.Command {
+	var key string
+	box := &boxFlags{}
+	cmd := &cobra.Command{Use: "place ID", Short: "Place the signature box, the same on every document", Args: exactly(1, "the ID of a signing"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			placement, err := box.placement()
+			if err != nil {
+				return err
+			}
+			return c.act(func(client *apiclient.Client) (apiclient.Status, apiclient.Raw, error) {
+				signing, _, err := client.Signing(cmd.Context(), args[0])
+				if err != nil {
+					return apiclient.Status{}, nil, err
+				}
+				placements := make([]apiclient.Placement, len(signing.Documents))
+				for i := range placements {
+					placements[i] = placement
+				}
+				return client.Place(cmd.Context(), orNewKey(key), args[0], placements)
+			})
+		}}
+	box.register(cmd)
+	keyFlag(cmd, &key)
+	return cmd
+}
+
+// act runs one act and shows where the signing stands.
+func (c *cli) act(do func(*apiclient.Client) (apiclient.Status, apiclient.Raw, error)) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	status, raw, err := do(client)
+	if err != nil {
+		return err
+	}
+	return c.print(raw, []string{status.ID}, func(w io.Writer) { row(w, status.ID, status.Status) })
+}
+
+func keyFlag(cmd *cobra.Command, key *string) {
+	cmd.Flags().StringVar(key, "idempotency-key", "", "the same key again acts once (default: a fresh one)")
+}
+
+func orNewKey(key string) string {
+	if key == "" {
+		return apiclient.NewKey()
+	}
+	return key
+}
+
+// bulk is an act on one signing or on many: many are shown and not touched unless --apply is given.
+type bulk struct {
+	reason string
+	apply  bool
+	key    string
+}
+
+func (b *bulk) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&b.reason, "reason", "", "why, in a few words without personal data; they stay in the history")
+	cmd.Flags().BoolVar(&b.apply, "apply", false, "with several IDs: do it; without, only show what would be done")
+	keyFlag(cmd, &b.key)
+}
+
+func (c *cli) cancelCommand() *cobra.Command {
+	b := &bulk{}
+	cmd := &cobra.Command{Use: "cancel ID…", Short: "Cancel before the owner approves; - reads IDs from stdin", Args: atLeast("the ID of a signing, or -"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.each(cmd.Context(), b, "cancel", args, func(client *apiclient.Client, key, id string) (string, apiclient.Raw, error) {
+				status, raw, err := client.Cancel(cmd.Context(), key, id, actor(), b.reason)
+				return status.Status, raw, err
+			})
+		}}
+	b.register(cmd)
+	return cmd
+}
+
+func (c *cli) repairCommand() *cobra.Command {
+	b := &bulk{}
+	var action string
+	cmd := &cobra.Command{Use: "repair ID…", Short: "Repair parked signings; - reads IDs from stdin", Args: atLeast("the ID of a signing, or -"),
+		Long: `Repair parked signings: retry runs the failed step again, cancel gives the signing up. It reports what became of each:
+recovered, failed-again or still-waiting (exit codes 0, 1 and 8).`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if action != "retry" && action != "cancel" {
+				return usage("--action: retry or cancel")
+			}
+			if b.reason == "" {
+				return usage("--reason is required: why, in a few words without personal data")
+			}
+			return c.each(cmd.Context(), b, action, args, func(client *apiclient.Client, key, id string) (string, apiclient.Raw, error) {
+				repaired, raw, err := client.Repair(cmd.Context(), key, id, action, actor(), b.reason)
+				return repaired.Outcome, raw, err
+			})
+		}}
+	cmd.Flags().StringVar(&action, "action", "", "retry or cancel (required)")
+	b.register(cmd)
+	return cmd
+}
+
+// each acts on every id and goes on after one that fails. The worst result decides the exit code.
+func (c *cli) each(ctx context.Context, b *bulk, doing string, args []string, do func(client *apiclient.Client, key, id string) (string, apiclient.Raw, error)) error {
+	ids, err := c.ids(args)
+	if err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	if len(ids) > 1 && !b.apply {
+		c.say("Chạy thử: %s %d yêu cầu ký. Thêm --apply để thực hiện.", "Dry run: %s %d signings. Add --apply to do it.", doing, len(ids))
+		return c.printLines(ids)
+	}
+	key, code := orNewKey(b.key), exitOK
+	for _, id := range ids {
+		if ctx.Err() != nil {
+			return ended(exitInterrupted)
+		}
+		result, raw, err := do(client, key+"/"+id, id)
+		switch {
+		case err != nil && len(ids) == 1:
+			return err
+		case err != nil:
+			c.say("%s:", "%s:", id)
+			c.explain(err)
+			code = max(code, codeOf(err))
+			continue
+		}
+		if err := c.print(raw, []string{id}, func(w io.Writer) { row(w, id, result) }); err != nil {
+			return err
+		}
+		switch result {
+		case "failed-again":
+			code = max(code, exitFailed)
+		case "still-waiting":
+			code = max(code, exitPending)
+		}
+	}
+	return ended(code)
+}
+
+// ids reads the ids of a command, from stdin in place of "-".
+func (c *cli) ids(args []string) ([]string, error) {
+	var out []string
+	for _, arg := range args {
+		if arg != "-" {
+			out = append(out, arg)
+			continue
+		}
+		lines := bufio.NewScanner(c.in)
+		for lines.Scan() {
+			if id := strings.TrimSpace(lines.Text()); id != "" {
+				out = append(out, id)
+			}
+		}
+		if err := lines.Err(); err != nil {
+			return nil, fmt.Errorf("reading ids: %w", err)
+		}
+	}
+	if len(out) == 0 {
+		return nil, usage("no IDs given")
+	}
+	return out, nil
+}

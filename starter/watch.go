@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"kyso/internal/apiclient"
+)
+
+// errWaiting stops the event stream: a person has to answer before anything goes on.
+var errWaiting = errors.New("waiting for an answer")
+
+// watch follows a signing and says how it goes. It returns the exit code of the outcome; the error is for what went
+// wrong on the way.
+func (c *cli) watch(ctx context.Context, client *apiclient.Client, id string, timeout time.Duration) (int, error) {
+	limited := ctx
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		limited, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	w := &watcher{cli: c, client: client, id: id, progress: newProgress(c)}
+	err := w.follow(limited)
+	w.progress.done()
+	switch {
+	case err == nil:
+		return w.outcome(ctx)
+	case errors.Is(err, errWaiting):
+		return exitPending, nil
+	case ctx.Err() != nil:
+		w.sayHowToReturn()
+		return exitInterrupted, nil
+	case limited.Err() != nil:
+		c.say("Hết thời gian theo dõi; yêu cầu vẫn tiếp tục.", "Stopped watching; the signing goes on.")
+		w.sayHowToReturn()
+		return exitPending, nil
+	case errors.Is(err, apiclient.ErrLost):
+		w.sayHowToReturn()
+	}
+	return exitFailed, err
+}
+
+type watcher struct {
+	*cli
+	client   *apiclient.Client
+	id       string
+	seen     int
+	status   string
+	progress *progress
+}
+
+func (w *watcher) sayHowToReturn() {
+	w.say("Theo dõi tiếp: starter signing watch %s", "Watch again with: starter signing watch %s", w.id)
+}
+
+// follow returns nil at the end, and errWaiting when a person has to answer and none sits here.
+func (w *watcher) follow(ctx context.Context) error {
+	for {
+		err := w.client.Follow(ctx, w.id, w.seen, func(e apiclient.Event) error { return w.on(ctx, e) })
+		if !errors.Is(err, errWaiting) || w.status != "awaiting-certificate" {
+			return err
+		}
+		if err := w.chooseHere(ctx); err != nil {
+			return err
+		}
+		w.progress = newProgress(w.cli)
+	}
+}
+
+func (w *watcher) on(ctx context.Context, e apiclient.Event) error {
+	switch {
+	case e.Transition != nil:
+		w.seen, w.status = e.Transition.Seq, e.Transition.Status
+		if w.output == asLines {
+			if err := w.printItems(e.Data); err != nil {
+				return err
+			}
+		}
+		if !e.Transition.Final { // the outcome says it, with the reason
+			w.progress.step(w.statusWords(w.status))
+		}
+		return w.maybeWait(ctx)
+	case e.Countdown != nil:
+		w.showCountdown(ctx, *e.Countdown)
+	case e.Attention != nil && e.Attention.Open:
+		w.progress.note(w.text("Cần người vận hành xử lý: ", "An operator has to act: ") +
+			w.text(e.Attention.Title, e.Attention.TitleEN) + " (" + e.Attention.Step + ")\n  " +
+			"starter signing repair " + w.id + " --action retry --reason …")
+	case e.Attention != nil:
+		w.progress.note(w.text("Đã xử lý xong, tiếp tục.", "Repaired, going on."))
+	}
+	return nil
+}
+
+// maybeWait looks whether the wait is still on: the event may be an old one of a stream that was taken up again.
+func (w *watcher) maybeWait(ctx context.Context) error {
+	if w.status != "awaiting-certificate" && w.status != "awaiting-placement" {
+		return nil
+	}
+	signing, _, err := w.client.Signing(ctx, w.id)
+	if err != nil {
+		return err
+	}
+	if signing.Status != w.status || signing.Certificate != "" && w.status == "awaiting-certificate" {
+		return nil
+	}
+	if w.status == "awaiting-placement" {
+		w.progress.done()
+		w.say("Chưa chọn vị trí chữ ký. Chạy: starter signing place %s --page 1 --box x,y,w,h",
+			"The signature box is not placed yet. Run: starter signing place %s --page 1 --box x,y,w,h", w.id)
+	}
+	return errWaiting
+}
+
+// showCountdown shows what to compare on the phone. The digest is that of the first document.
+func (w *watcher) showCountdown(ctx context.Context, countdown apiclient.Countdown) {
+	if w.progress.code != countdown.ShortCode {
+		prefix := ""
+		if signing, _, err := w.client.Signing(ctx, w.id); err == nil && len(signing.Documents) > 0 { // nice to have
+			prefix = signing.Documents[0].DigestPrefix
+		}
+		w.progress.compare(countdown.ShortCode, prefix)
+	}
+	w.progress.count(time.Duration(countdown.RemainingSeconds) * time.Second)
+}
+
+// chooseHere lets the person at the keyboard choose a certificate; without one it says how to.
+func (w *watcher) chooseHere(ctx context.Context) error {
+	w.progress.done()
+	list, _, err := w.client.Certificates(ctx, w.id)
+	if err != nil {
+		return err
+	}
+	w.say("Có %d chứng thư số:", "There are %d certificates:", len(list.Items))
+	for i, cert := range list.Items {
+		w.say("  %d. %s · %s · %s · %s – %s (%s)", "  %d. %s · %s · %s · %s – %s (%s)", i+1, cert.Serial, cert.Owner, cert.Issuer,
+			shown(cert.ValidFrom), shown(cert.ValidTo), cert.State)
+	}
+	if !w.asks {
+		w.say("Chọn một: starter signing choose %s SERIAL", "Choose one: starter signing choose %s SERIAL", w.id)
+		return errWaiting
+	}
+	lines := bufio.NewScanner(w.in)
+	for {
+		_, _ = fmt.Fprint(w.words, w.text("Chọn số thứ tự: ", "Number: "))
+		if !lines.Scan() {
+			return errWaiting
+		}
+		n, err := strconv.Atoi(strings.TrimSpace(lines.Text()))
+		if err != nil || n < 1 || n > len(list.Items) {
+			continue
+		}
+		_, _, err = w.client.Choose(ctx, apiclient.NewKey(), w.id, list.Items[n-1].Fingerprint)
+		return err
+	}
+}
+
+// outcome says how it ended.
+func (w *watcher) outcome(ctx context.Context) (int, error) {
+	signing, _, err := w.client.Signing(ctx, w.id)
+	if err != nil {
+		return exitFailed, err
+	}
+	words := w.statusWords(signing.Status)
+	if o := signing.Outcome; o != nil {
+		words += ": " + w.text(o.Title, o.TitleEN) + " (" + string(o.Code) + ")"
+	}
+	w.say("%s", "%s", words)
+	return outcomeCode(signing.Status), nil
+}
+
+// outcomeCode is the exit code of a status.
+func outcomeCode(status string) int {
+	switch status {
+	case "signed":
+		return exitOK
+	case "declined":
+		return exitDeclined
+	case "expired":
+		return exitExpired
+	case "cancelled", "refused":
+		return exitFailed
+	}
+	return exitPending
+}
+
+var statusNames = map[string][2]string{
+	"created":              {"Đã nhận yêu cầu", "Accepted"},
+	"awaiting-certificate": {"Chờ chọn chứng thư số", "Waiting for a choice of certificate"},
+	"awaiting-placement":   {"Chờ chọn vị trí chữ ký", "Waiting for the placement"},
+	"preparing":            {"Đang chuẩn bị tài liệu", "Preparing the documents"},
+	"requested":            {"Đang gửi yêu cầu tới nhà cung cấp", "Asking the provider"},
+	"awaiting-approval":    {"Chờ xác nhận trên điện thoại", "Waiting for approval on the phone"},
+	"completing":           {"Đã xác nhận, đang hoàn tất", "Approved, completing"},
+	"signed":               {"Đã ký xong", "Signed"},
+	"declined":             {"Người ký đã từ chối", "Declined by the signer"},
+	"expired":              {"Hết thời gian xác nhận", "Expired"},
+	"cancelled":            {"Đã hủy", "Cancelled"},
+	"refused":              {"Không ký được", "Cannot be signed"},
+}
+
+func (c *cli) statusWords(status string) string {
+	if names, ok := statusNames[status]; ok {
+		return c.text(names[0], names[1])
+	}
+	return status
+}
+
+// copyChecked copies and compares with the digest that the API told.
+func copyChecked(to io.Writer, from io.Reader, want string) error {
+	sum := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(to, sum), from); err != nil {
+		return err
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != want {
+		return fmt.Errorf("the file came damaged: SHA-256 %s, expected %s", got, want)
+	}
+	return nil
+}
