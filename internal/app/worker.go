@@ -10,7 +10,6 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"kyso/activities"
-	"kyso/internal/pades"
 	"kyso/internal/pdfchild"
 	"kyso/internal/provider"
 	"kyso/workflows"
@@ -54,18 +53,16 @@ func (a *App) activities() (*activities.Signing, error) {
 		return nil, err
 	}
 	return &activities.Signing{
-		Records: a.Store,
-		Blobs:   a.Blobs,
-		Signers: signers,
-		TSA:     &provider.TSA{URLs: a.Config.TSAs},
-		Revocation: &provider.Revocation{
-			Rewrite: a.Config.RevocationRewrite, AllowPrivate: a.Config.RevocationPrivate,
-		},
-		PDF:    &pdfchild.Runner{MemoryMB: a.Config.PDFMemoryMB, MaxParallel: a.Config.PDFParallel},
-		Trust:  a.Trust,
-		Policy: a.Config.Policy,
-		Open:   a.source,
-		Now:    time.Now,
+		Records:    a.Store,
+		Blobs:      a.Blobs,
+		Signers:    signers,
+		TSA:        &provider.TSA{URLs: a.Config.TSAs},
+		Revocation: a.revocation(),
+		PDF:        &pdfchild.Runner{MemoryMB: a.Config.PDFMemoryMB, MaxParallel: a.Config.PDFParallel},
+		Trust:      a.Trust,
+		Policy:     a.Config.Policy,
+		Open:       a.source,
+		Now:        time.Now,
 	}, nil
 }
 
@@ -96,15 +93,4 @@ func (a *App) Health() http.Handler {
 		}
 	})
 	return mux
-}
-
-// Verify judges a file as a relying party would, with the configured trust and without the network: what the file
-// does not carry is not known. The file is parsed in a process of its own.
-func (a *App) Verify(ctx context.Context, src pades.Source, now time.Time) (*pades.Verification, error) {
-	runner := &pdfchild.Runner{MemoryMB: a.Config.PDFMemoryMB}
-	v, err := runner.Verify(ctx, src, pades.VerifyOptions{Roots: a.Trust.Roots, Intermediates: a.Trust.Intermediates, Now: now})
-	if err != nil {
-		return nil, fmt.Errorf("verifying: %w", err)
-	}
-	return v, nil
 }

@@ -43,9 +43,11 @@ type signingView struct {
 		Code    string `json:"code"`
 		Message string `json:"message"`
 	} `json:"attention"`
-	Countdown *struct {
-		RemainingSeconds int `json:"remaining_seconds"`
-	} `json:"countdown"`
+	Outcome *struct {
+		Code    string `json:"code"`
+		Title   string `json:"title"`
+		TitleEN string `json:"title_en"`
+	} `json:"outcome"`
 	Documents []struct {
 		ID           string `json:"id"`
 		SHA256       string `json:"sha256"`
@@ -159,7 +161,7 @@ func (c *client) await(ctx context.Context, id string, show func(signingView), r
 			return s, nil
 		}
 		if s.Final || s.Attention != nil {
-			return s, fmt.Errorf("the signing is %s %s", s.Status, stuck(s))
+			return s, fmt.Errorf("the signing is %s%s", s.Status, stuck(s))
 		}
 		select {
 		case <-ctx.Done():
@@ -169,11 +171,15 @@ func (c *client) await(ctx context.Context, id string, show func(signingView), r
 	}
 }
 
+// stuck says why a signing will not go on by itself.
 func stuck(s signingView) string {
-	if s.Attention == nil {
-		return ""
+	switch {
+	case s.Attention != nil:
+		return fmt.Sprintf(" and parked at step %s: %s: %s", s.Attention.Step, s.Attention.Code, s.Attention.Message)
+	case s.Outcome != nil:
+		return fmt.Sprintf(": %s · %s (%s)", s.Outcome.Title, s.Outcome.TitleEN, s.Outcome.Code)
 	}
-	return fmt.Sprintf("and parked at step %s: %s: %s", s.Attention.Step, s.Attention.Code, s.Attention.Message)
+	return ""
 }
 
 // phoneRequest is a request as the phone shows it.

@@ -127,7 +127,7 @@ func checkSignedOnce(t *testing.T, w *World, c *client, s signingView) {
 	if !bytes.HasPrefix(signed, original) {
 		t.Errorf("signing %s: the signed file does not begin with the original", s.ID)
 	}
-	v, err := w.App.Verify(t.Context(), bytes.NewReader(signed), time.Now())
+	v, err := w.App.Verify(t.Context(), bytes.NewReader(signed))
 	if err != nil {
 		t.Fatal(err)
 	}
