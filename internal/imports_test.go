@@ -44,7 +44,7 @@ var rules = map[string]string{
 		"internal/problem internal/provider internal/seal internal/signing internal/store",
 
 	"worker":  "internal/app internal/pdfchild internal/problem",
-	"starter": "internal/app internal/apiclient internal/pades internal/pdfchild internal/problem",
+	"starter": "internal/app internal/apiclient internal/pades internal/pdfchild internal/problem internal/provider",
 	// The whole world in one process: it also registers the search attributes that workflows names, draws a master
 	// key, and judges what its demo signed.
 	"starter/dev": "internal/app internal/apiclient internal/forms internal/pades internal/pdfchild " +

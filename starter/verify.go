@@ -12,12 +12,8 @@ import (
 
 	"kyso/internal/app"
 	"kyso/internal/pades"
-	"kyso/internal/pdfchild"
 	"kyso/internal/provider"
 )
-
-// maxRounds bounds the fetching of revocation data: an answer may name a responder that is in question itself.
-const maxRounds = 3
 
 type verifyFlags struct {
 	trust   string
@@ -77,12 +73,16 @@ func (c *cli) verify(ctx context.Context, f *verifyFlags, path string) error {
 	if err != nil {
 		return &exitError{code: exitUsage, err: err}
 	}
-	judge := &verifier{cli: c, runner: &pdfchild.Runner{}, source: source, options: pades.VerifyOptions{
-		Roots: trust.Roots, Intermediates: trust.Intermediates, Now: time.Now()}}
-	if !f.offline {
-		judge.fetch(ctx, &provider.Revocation{AllowPrivate: f.private})
+	judge := func() (*pades.Verification, []error, error) {
+		if f.offline {
+			return app.Verify(ctx, source, trust, nil, time.Now())
+		}
+		return app.Verify(ctx, source, trust, &provider.Revocation{AllowPrivate: f.private}, time.Now())
 	}
-	found, err := judge.runner.Verify(ctx, source, judge.options)
+	found, missing, err := judge()
+	for _, m := range missing {
+		c.say("Chưa biết: %v", "Not known: %v", m)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
@@ -109,41 +109,6 @@ func (c *cli) trustFile(f *verifyFlags) string {
 	}
 	f.private = true
 	return known.Trust
-}
-
-type verifier struct {
-	*cli
-	runner  *pdfchild.Runner
-	source  pades.Source
-	options pades.VerifyOptions
-}
-
-// fetch asks issuers for what the file does not carry. What cannot be had is said and stays unknown, and the
-// verdict says so too.
-func (v *verifier) fetch(ctx context.Context, revocation *provider.Revocation) {
-	for range maxRounds {
-		needs, err := v.runner.Needs(ctx, v.source, v.options.Evidence)
-		if err != nil || len(needs) == 0 {
-			return // a file without signatures or beyond reading; Verify says it better
-		}
-		before := len(v.options.Evidence.OCSPs) + len(v.options.Evidence.CRLs)
-		for _, need := range needs {
-			status, err := revocation.Status(ctx, need.Certificate.Raw, need.Issuer.Raw)
-			if err != nil {
-				v.say("Chưa hỏi được trạng thái của chứng thư số %x: %v", "The status of certificate %x is not to be had: %v",
-					need.Certificate.SerialNumber, err)
-				continue
-			}
-			if len(status.OCSP) > 0 {
-				v.options.Evidence.OCSPs = append(v.options.Evidence.OCSPs, status.OCSP)
-			} else {
-				v.options.Evidence.CRLs = append(v.options.Evidence.CRLs, status.CRL)
-			}
-		}
-		if len(v.options.Evidence.OCSPs)+len(v.options.Evidence.CRLs) == before {
-			return
-		}
-	}
 }
 
 // printVerification writes the report; the JSON is that of internal/pades.
