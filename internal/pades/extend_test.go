@@ -2,6 +2,7 @@ package pades_test
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/elliptic"
 	"crypto/sha256"
 	"crypto/x509"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"kyso/internal/pades"
+	"kyso/internal/pades/cms"
 	"kyso/internal/pades/cms/cmstest"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
@@ -157,14 +159,21 @@ func TestNeeds(t *testing.T) {
 // archive appends a document time-stamp, as other programs write them.
 func (w *world) archive(file []byte, at time.Time) []byte {
 	w.T.Helper()
+	value := pdf.NewDict("Type", pdf.Name("DocTimeStamp"), "Filter", pdf.Name("Adobe.PPKLite"), "SubFilter", pdf.Name("ETSI.RFC3161"))
+	return w.appendField(file, value, func(signed []byte) []byte { return w.Stamp(signed, at) })
+}
+
+// appendField appends a field with a signature dictionary whose /Contents is made from the signed bytes.
+func (w *world) appendField(file []byte, value *pdf.Dict, contentsOf func(signed []byte) []byte) []byte {
+	w.T.Helper()
 	byteRange := &pdf.Slot{Fill: ' ', Size: 60}
 	contents := &pdf.Slot{Open: "<", Fill: '0', Size: 16 << 10, Close: ">"}
+	value.Set("ByteRange", byteRange)
+	value.Set("Contents", contents)
 	out := revise(w.T, file, func(f *pdf.File, u *pdf.Update) {
-		value := u.Add(pdf.NewDict("Type", pdf.Name("DocTimeStamp"), "Filter", pdf.Name("Adobe.PPKLite"),
-			"SubFilter", pdf.Name("ETSI.RFC3161"), "ByteRange", byteRange, "Contents", contents))
 		field := u.Add(pdf.NewDict("Type", pdf.Name("Annot"), "Subtype", pdf.Name("Widget"), "FT", pdf.Name("Sig"),
-			"T", pdf.String(fmt.Sprintf("stamp%d", u.Reserve().Num)), "V", value, "F", int64(132), "P", pdf.Ref{Num: pageNum},
-			"Rect", pdf.Array{int64(0), int64(0), int64(0), int64(0)}))
+			"T", pdf.String(fmt.Sprintf("field%d", u.Reserve().Num)), "V", u.Add(value), "F", int64(132),
+			"P", pdf.Ref{Num: pageNum}, "Rect", pdf.Array{int64(0), int64(0), int64(0), int64(0)}))
 		page := object(w.T, f, pageNum)
 		annots, err := f.Array(page.Get("Annots"))
 		if err != nil {
@@ -185,9 +194,47 @@ func (w *world) archive(file []byte, at time.Time) []byte {
 	start := len(file) + contents.Offset
 	end := start + contents.Len()
 	copy(out[len(file)+byteRange.Offset:], fmt.Sprintf("[0 %d %d %d]", start, end, len(out)-end))
-	token := w.Stamp(append(bytes.Clone(out[:start]), out[end:]...), at)
-	copy(out[start+1:], hex.EncodeToString(token))
+	copy(out[start+1:], hex.EncodeToString(contentsOf(append(bytes.Clone(out[:start]), out[end:]...))))
 	return out
+}
+
+// TestCertification: after a certification with P = 1 only validation data may come.
+func TestCertification(t *testing.T) {
+	w := newWorld(t)
+	ev := w.evidence(w.Now)
+	for p, changes := range map[int64]string{1: "other", 2: "signatures"} {
+		params := pdf.NewDict("Type", pdf.Name("TransformParams"), "V", pdf.Name("1.2"), "P", p)
+		value := pdf.NewDict("Type", pdf.Name("Sig"), "Filter", pdf.Name("Adobe.PPKLite"), "SubFilter", pdf.Name("ETSI.CAdES.detached"),
+			"Reference", pdf.Array{pdf.NewDict("TransformMethod", pdf.Name("DocMDP"), "TransformParams", params)})
+		certified := w.appendField(onePage("", ""), value, w.detached)
+		want(t, w.verify(certified, ev), pades.TotalPassed, "", "B-B")
+		want(t, w.verify(w.extend(certified, ev), ev), pades.TotalPassed, "", "B-B")
+		want(t, w.verify(w.archive(certified, w.Now), ev), pades.TotalPassed, "", "B-T")
+		want(t, w.verify(w.extend(w.archive(certified, w.Now), ev), ev), pades.TotalPassed, "", "B-LT")
+		plain := pdf.NewDict("Type", pdf.Name("Sig"), "Filter", pdf.Name("Adobe.PPKLite"), "SubFilter", pdf.Name("ETSI.CAdES.detached"))
+		v := w.verify(w.appendField(certified, plain, w.detached), ev)
+		if got := v.Signatures[0].LaterChanges; got != changes || v.Signatures[1].Verdict != pades.TotalPassed {
+			t.Errorf("P %d: later changes %q, want %q", p, got, changes)
+		}
+	}
+}
+
+// detached signs bytes as a B-B signature.
+func (w *world) detached(signed []byte) []byte {
+	w.T.Helper()
+	sum := sha256.Sum256(signed)
+	attrs, err := cms.SignedAttrs(sum[:], w.signer.Cert)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	h3 := sha256.Sum256(attrs)
+	der, err := cms.Assemble(cms.Parts{SignedAttrs: attrs, Signature: cmstest.Sign(w.T, w.signer.Key, h3[:], crypto.SHA256),
+		Algorithm: cms.Algorithm{Scheme: cms.PKCS1v15, Hash: crypto.SHA256}, Certificate: w.signer.Cert,
+		Certificates: []*x509.Certificate{w.CA.Cert}})
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return der
 }
 
 // TestDocumentTimestamps: they prove existence, so that a signature outlives its certificate and its authority.
@@ -203,11 +250,11 @@ func TestDocumentTimestamps(t *testing.T) {
 	if stamp.Kind != "document-timestamp" || !stamp.CoversAll || !stamp.TimestampTime.Equal(w.Now.Add(time.Minute)) || stamp.Signer != "Kyso Test TSA" {
 		t.Errorf("%+v", stamp)
 	}
-	if v.Signatures[0].LaterChanges != "validation-data" {
+	if v.Signatures[0].Level != "B-LT" || v.Signatures[0].LaterChanges != "validation-data" {
 		t.Errorf("a document time-stamp counts as %q", v.Signatures[0].LaterChanges)
 	}
 	b := w.archive(w.signB(onePage("", "")), w.Now) // no time-stamp of its own: the document's proves its time
-	r := want(t, w.verifyAt(b, w.evidence(w.Now), w.Now.AddDate(4, 0, 0)), pades.TotalPassed, "", "B-B")
+	r := want(t, w.verifyAt(b, w.evidence(w.Now), w.Now.AddDate(4, 0, 0)), pades.TotalPassed, "", "B-T")
 	if r.CertificateThen != pades.CertificateGood || r.CertificateNow != pades.CertificateExpired {
 		t.Errorf("%+v", r)
 	}

@@ -28,8 +28,9 @@ type verifier struct {
 
 // poe is a proof of existence: everything before end existed at a time (EN 319 102-1 §5.6.2.3).
 type poe struct {
-	end int64
-	at  time.Time
+	end    int64
+	at     time.Time
+	inFile bool // the file carries what is needed to judge the authority
 }
 
 // signature is one signed field under examination.
@@ -63,11 +64,12 @@ func Verify(src Source, opt VerifyOptions) (*Verification, error) {
 	}
 	v := &verifier{src: src, file: f, now: opt.Now, roots: x509.NewCertPool(), pool: newPool()}
 	result := &Verification{Verdict: Indeterminate}
-	v.fillPool(opt, result)
+	v.addStore(result)
 	signatures, err := v.collect(fields)
 	if err != nil {
 		return nil, err
 	}
+	v.addKnown(opt) // after what the file carries, so that this stays known of it
 	if len(signatures) == 0 {
 		result.Warnings = append(result.Warnings, "The file holds no signature.")
 		return result, nil
@@ -85,7 +87,18 @@ func Verify(src Source, opt VerifyOptions) (*Verification, error) {
 	return result, nil
 }
 
-func (v *verifier) fillPool(opt VerifyOptions, result *Verification) {
+// addStore takes in what the document security store of the file holds.
+func (v *verifier) addStore(result *Verification) {
+	store, err := readStore(v.file)
+	if err != nil {
+		result.Warnings = append(result.Warnings, "The document security store cannot be read.")
+		return
+	}
+	v.pool.add(store, true)
+}
+
+// addKnown takes in what the caller trusts and knows.
+func (v *verifier) addKnown(opt VerifyOptions) {
 	for _, root := range opt.Roots {
 		v.roots.AddCert(root)
 	}
@@ -93,12 +106,6 @@ func (v *verifier) fillPool(opt VerifyOptions, result *Verification) {
 		v.pool.addCertificate(cert, false)
 	}
 	v.pool.add(opt.Evidence, false)
-	store, err := readStore(v.file)
-	if err != nil {
-		result.Warnings = append(result.Warnings, "The document security store cannot be read.")
-		return
-	}
-	v.pool.add(store, true)
 }
 
 // collect reads the signed fields and their CMS, in the order of the form.
@@ -197,11 +204,31 @@ func (v *verifier) checkCoverage(s *signature) error {
 	if err != nil {
 		return err
 	}
+	if changes == changesSignatures {
+		final, err := v.forbidsChanges(s)
+		if err != nil {
+			return err
+		}
+		if final {
+			changes, why = changesOther, "it was certified to be the last signature"
+		}
+	}
 	r.LaterChanges = changes
 	if changes == changesOther {
 		r.fail(TotalFailed, subFormat, "The file was changed after this signature: "+why+".")
 	}
 	return nil
+}
+
+// forbidsChanges reports whether the signature or the lock of its field permits no change at all (DocMDP with P = 1,
+// ISO 32000-2, 12.8.2.2). Validation data and document time-stamps are not changes in that sense.
+func (v *verifier) forbidsChanges(s *signature) (bool, error) {
+	rules := form{locks: fieldLocks{locked: map[string]bool{}}}
+	err := rules.readLocks(v.file, s.field)
+	if code := problem.CodeOf(err); code == problem.DocumentBroken || code == problem.DocumentTooComplex {
+		return true, nil
+	}
+	return rules.docMDP == 1, err
 }
 
 // checkDigest hashes the signed bytes and verifies digest and value.

@@ -55,8 +55,12 @@ func (v *verifier) checkAttributes(s *signature) {
 // signature suspect; one whose authority is not trusted proves nothing.
 func (v *verifier) provenTime(s *signature) (at time.Time, stamped, inFile bool) {
 	r := s.report
-	at = v.provenBy(s.end)
-	inFile = true
+	at, inFile = v.now, true
+	if proof := v.provenBy(s.end); proof != nil { // a document time-stamp makes B-T too (EN 319 142-1 §6.3)
+		at, stamped, inFile = proof.at, true, proof.inFile
+		r.TimestampTime = proof.at
+	}
+	own := false
 	for _, der := range s.cms.Signer.Timestamps {
 		token, rest, err := cms.ParseToken(der)
 		if err != nil || len(rest) > 0 {
@@ -69,16 +73,16 @@ func (v *verifier) provenTime(s *signature) (at time.Time, stamped, inFile bool)
 			r.fail(Indeterminate, subConstraints, "A time-stamp does not verify: "+err.Error()+".")
 			continue
 		}
-		chain := v.checkAuthority(token, cert, v.provenBy(s.end))
+		chain := v.checkAuthority(token, cert, v.controlTime(s.end))
 		if chain.sub != "" {
 			r.note("The time-stamp proves nothing: " + chain.problem)
 			if chain.sub == subTryLater {
-				stamped, inFile = true, false // the level says what the file carries, not what it proves
+				stamped, inFile, own = true, false, true // the level says what the file carries, not what it proves
 				r.fail(Indeterminate, subTryLater, "The revocation status of the time-stamp authority is not known.")
 			}
 			continue
 		}
-		stamped, inFile = true, inFile && chain.inFile
+		stamped, inFile, own = true, chain.inFile && (inFile || !own), true
 		if token.Time.Before(at) {
 			at = token.Time
 		}
@@ -89,15 +93,25 @@ func (v *verifier) provenTime(s *signature) (at time.Time, stamped, inFile bool)
 	return at, stamped, inFile
 }
 
-// provenBy returns the earliest time proven by a document time-stamp for everything before end, else now.
-func (v *verifier) provenBy(end int64) time.Time {
-	at := v.now
-	for _, p := range v.poes {
-		if p.end > end && p.at.Before(at) {
-			at = p.at
+// provenBy returns the earliest proof of existence by a document time-stamp for everything before end, nil when there
+// is none.
+func (v *verifier) provenBy(end int64) *poe {
+	var first *poe
+	for i, p := range v.poes {
+		if p.end > end && (first == nil || p.at.Before(first.at)) {
+			first = &v.poes[i]
 		}
 	}
-	return at
+	return first
+}
+
+// controlTime is the time until which the key behind something before end must have been sound: when it was proven to
+// exist, else now.
+func (v *verifier) controlTime(end int64) time.Time {
+	if proof := v.provenBy(end); proof != nil {
+		return proof.at
+	}
+	return v.now
 }
 
 // checkAuthority judges the certificate of a time-stamp authority. control is the time at which the token itself
@@ -134,7 +148,7 @@ func (v *verifier) checkAuthority(token *cms.Token, cert *x509.Certificate, cont
 // checkDocumentTimestamp judges an intact document time-stamp and keeps it as a proof of existence.
 func (v *verifier) checkDocumentTimestamp(s *signature) {
 	r := s.report
-	chain := v.checkAuthority(s.token, s.cert, v.provenBy(s.end))
+	chain := v.checkAuthority(s.token, s.cert, v.controlTime(s.end))
 	r.ChainTrusted = chain.trusted
 	r.CertificateThen = chain.leaf.status
 	r.CertificateNow = v.pool.statusNow(s.cert, chain.issuer, v.now)
@@ -145,7 +159,7 @@ func (v *verifier) checkDocumentTimestamp(s *signature) {
 		return
 	}
 	r.TimestampTime = s.token.Time
-	v.poes = append(v.poes, poe{end: s.end, at: s.token.Time})
+	v.poes = append(v.poes, poe{end: s.end, at: s.token.Time, inFile: chain.inFile})
 }
 
 func weakHash(h crypto.Hash) bool { return h == crypto.SHA1 }
