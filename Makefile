@@ -1,6 +1,6 @@
 # "make" alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: demo dev test bench lint help
+.PHONY: demo dev build-dev test bench lint help
 
 GO ?= go
 
@@ -11,11 +11,16 @@ GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # In CI every test runs; elsewhere go test may answer from its cache.
 COUNT := $(if $(filter true,$(CI)),-count=1)
 
-demo: ## Sign a PDF in a world of its own, killed in the middle once: make demo PDF=contract.pdf OUT=out
-	@$(GO) run ./starter/dev demo $(if $(PDF),--pdf "$$PDF") $(if $(OUT),--out "$$OUT")
+demo: build-dev ## Sign a PDF in a world of its own, killed in the middle once: make demo PDF=contract.pdf OUT=out LEVEL=B-LT
+	@bin/kyso-dev demo $(if $(PDF),--pdf "$$PDF") $(if $(OUT),--out "$$OUT") $(if $(LEVEL),--level "$$LEVEL")
 
-dev: ## Run the whole world in one process, with its data in .kyso/
-	@$(GO) run ./starter/dev up
+dev: build-dev ## Run the whole world in one process, with its data in .kyso/
+	@exec bin/kyso-dev up
+
+# The Temporal server is part of the program, so its first build takes minutes; say so before the silence.
+build-dev:
+	@[ -x bin/kyso-dev ] || echo "Đang biên dịch lần đầu, mất vài phút · building for the first time, this takes some minutes"
+	@$(GO) build -o bin/kyso-dev ./starter/dev
 
 test: ## Check the code and run every test; installs the tools that tests need where it can
 	@scripts/test-tools.sh
