@@ -2,6 +2,7 @@ package pades
 
 import (
 	"math"
+	"slices"
 
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
@@ -102,6 +103,8 @@ func (g geometry) shown() (width, height float64) {
 }
 
 // toUser converts a rectangle on the shown page to user space.
+//
+//nolint:dupl // an inverse has the same shape
 func (g geometry) toUser(r rect) rect {
 	c := g.crop
 	switch g.rotate {
@@ -116,6 +119,8 @@ func (g geometry) toUser(r rect) rect {
 }
 
 // toShown is the inverse of toUser.
+//
+//nolint:dupl // as above
 func (g geometry) toShown(r rect) rect {
 	c := g.crop
 	switch g.rotate {
@@ -188,10 +193,5 @@ func defaultPlace(width, height float64, taken []rect) (rect, error) {
 }
 
 func free(r rect, taken []rect) bool {
-	for _, t := range taken {
-		if r.overlaps(t) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(taken, r.overlaps)
 }

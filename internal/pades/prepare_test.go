@@ -111,7 +111,7 @@ func TestFewestObjectsAreReplaced(t *testing.T) {
 			p := prepare(t, signer, data, pades.PrepareOptions{})
 			first := 6 + len(c.more)
 			var changed []string
-			for _, line := range strings.Split(string(p.Increment), "\n") {
+			for line := range strings.SplitSeq(string(p.Increment), "\n") {
 				var num int
 				if _, err := fmt.Sscanf(line, "%d 0 obj", &num); err == nil && num < first {
 					changed = append(changed, fmt.Sprint(num))

@@ -207,7 +207,7 @@ func toUnicode(chars []rune) []byte {
 		}
 		out = append(out, "endbfchar\n"...)
 	}
-	return append(out, "endcmap\nCMapName currentdict /CMap defineresource pop\nend\nend\n"...)
+	return append(out, "endcmap\nCMapName currentdict /CMap defineresource pop\nend\n"+"end\n"...)
 }
 
 // appendCode writes four hexadecimal digits.

@@ -36,7 +36,7 @@ func (f *Font) Subset(glyphs []uint16) (*Subset, error) {
 	}
 	glyf := make([]byte, 0, 8<<10)
 	loca := make([]byte, 0, 4*len(glyphs))
-	for i := 0; i < len(s.Glyphs); i++ { // components are appended while we go
+	for i := 0; i < len(s.Glyphs); i++ { //nolint:intrange // components are appended while we go
 		loca = binary.BigEndian.AppendUint32(loca, uint32(len(glyf)))
 		outline, err := f.outline(s.Glyphs[i])
 		if err != nil {

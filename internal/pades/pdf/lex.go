@@ -3,6 +3,7 @@ package pdf
 import (
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -216,14 +217,7 @@ func (p *parser) name() (Object, error) {
 }
 
 func decodeName(raw []byte) string {
-	escaped := false
-	for _, c := range raw {
-		if c == '#' {
-			escaped = true
-			break
-		}
-	}
-	if !escaped {
+	if !slices.Contains(raw, '#') {
 		return string(raw)
 	}
 	out := make([]byte, 0, len(raw))

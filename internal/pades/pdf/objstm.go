@@ -124,8 +124,9 @@ func (f *File) openObjectStream(stream *Stream) (*objectStream, error) {
 		offset, err2 := p.object()
 		n, ok1 := num.(int64)
 		at, ok2 := offset.(int64)
-		if err1 != nil || err2 != nil || !ok1 || !ok2 || n > int64(f.lim.Objects) || at > int64(len(data)) {
-			break // what was read so far can be used
+		// A header that ends early is a known slip: what was read so far can be used.
+		if usable := err1 == nil && err2 == nil && ok1 && ok2; !usable || n > int64(f.lim.Objects) || at > int64(len(data)) {
+			break
 		}
 		s.numbers = append(s.numbers, int32(n))
 		s.offsets = append(s.offsets, int32(at))

@@ -311,7 +311,7 @@ func TestFilters(t *testing.T) {
 	tiff := []byte{1, 1, 1, 5, 1, 1}
 	for name, c := range map[string]struct{ dict, data, want string }{
 		"plain":     {"", "abc", "abc"},
-		"flate":     {"/Filter/FlateDecode", string(deflate([]byte("hello hello"))), "hello hello"},
+		"flate":     {"/Filter/FlateDecode", string(deflate([]byte("hello there"))), "hello there"},
 		"tiff":      {"/Filter[/FlateDecode]/DecodeParms[<</Predictor 2/Columns 3>>]", string(deflate(tiff)), "\x01\x02\x03\x05\x06\x07"},
 		"png":       {"/Filter/FlateDecode/DecodeParms<</Predictor 15/Columns 3>>", string(deflate([]byte("\x01\x01\x01\x01\x02\x01\x01\x01\x03\x01\x01\x01\x04\x01\x01\x01\x00\x09\x09\x09"))), "\x01\x02\x03\x02\x03\x04\x02\x03\x04\x03\x04\x05\x09\x09\x09"},
 		"hex":       {"/Filter/ASCIIHexDecode", "48 65 6c>", "Hel"},

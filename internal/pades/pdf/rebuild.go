@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"bytes"
+	"slices"
 )
 
 // rebuiltIndex is what a scan of the whole file found, the last definition of each number.
@@ -211,8 +212,8 @@ func keepKeys(d *Dict) *Dict {
 func (f *File) searchCatalog() error {
 	f.trailer = &Dict{}
 	numbers := sortedNumbers(f.rebuilt.entries)
-	for i := len(numbers) - 1; i >= 0; i-- {
-		obj, _, err := f.objectAt(f.rebuilt.entries[numbers[i]].Offset)
+	for _, num := range slices.Backward(numbers) {
+		obj, _, err := f.objectAt(f.rebuilt.entries[num].Offset)
 		if err != nil {
 			if final(err) {
 				return err
@@ -220,7 +221,7 @@ func (f *File) searchCatalog() error {
 			continue
 		}
 		if d, ok := obj.(*Dict); ok && d.Get("Type") == Name("Catalog") {
-			f.trailer = NewDict("Root", Ref{Num: numbers[i]})
+			f.trailer = NewDict("Root", Ref{Num: num, Gen: f.rebuilt.entries[num].Gen})
 			return nil
 		}
 	}

@@ -1,6 +1,9 @@
 package pdf
 
-import "bytes"
+import (
+	"bytes"
+	"errors"
+)
 
 // How much is read for an object at first, and how many objects and decoded object streams are kept.
 const (
@@ -10,10 +13,10 @@ const (
 )
 
 // parseAt runs read on a window of the file from at, growing it until read has enough.
-func (f *File) parseAt(at int64, read func(*parser) (Object, error)) (Object, int64, error) {
+func (f *File) parseAt(at int64, read func(*parser) (Object, error)) (Object, error) {
 	for window := int64(firstWindow); ; window *= 4 {
 		if at < 0 || at >= f.size {
-			return nil, 0, broken("offset %d lies outside the file", at)
+			return nil, broken("offset %d lies outside the file", at)
 		}
 		length := min(window, f.size-at)
 		if int64(cap(f.scratch)) < length {
@@ -21,18 +24,18 @@ func (f *File) parseAt(at int64, read func(*parser) (Object, error)) (Object, in
 		}
 		buf := f.scratch[:length]
 		if err := f.readInto(buf, at); err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		p := &parser{buf: buf, base: at, eof: length == f.size-at, depth: f.lim.Depth}
 		obj, err := read(p)
 		if spent := f.spend(int64(p.pos) + 16); spent != nil {
-			return nil, 0, spent
+			return nil, spent
 		}
-		if err != errShort {
-			return obj, at + int64(p.pos), err
+		if !errors.Is(err, errShort) {
+			return obj, err
 		}
 		if window > f.lim.ObjectBytes {
-			return nil, 0, tooComplex("an object is longer than %d bytes", f.lim.ObjectBytes)
+			return nil, tooComplex("an object is longer than %d bytes", f.lim.ObjectBytes)
 		}
 	}
 }
@@ -40,7 +43,7 @@ func (f *File) parseAt(at int64, read func(*parser) (Object, error)) (Object, in
 // objectAt reads "num gen obj …" at a file offset.
 func (f *File) objectAt(at int64) (Object, Ref, error) {
 	var ref Ref
-	obj, _, err := f.parseAt(at, func(p *parser) (Object, error) {
+	obj, err := f.parseAt(at, func(p *parser) (Object, error) {
 		var err error
 		if ref, err = p.header(); err != nil {
 			return nil, err

@@ -152,7 +152,8 @@ func (f *File) streamError(err error) error {
 
 // streamLength returns /Length when endstream stands there, else the distance to the next endstream.
 func (f *File) streamLength(s *Stream, resolve bool) (int64, error) {
-	length, ok := int64(0), false
+	var length int64
+	var ok bool
 	if resolve {
 		var err error
 		if length, ok, err = f.IntOf(s.Dict.Get("Length")); err != nil {

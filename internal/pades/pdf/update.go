@@ -64,9 +64,6 @@ func (u *Update) put(ref Ref, o updated) {
 	u.objects[ref.Num] = o
 }
 
-// Object returns what the update has for a number, nil when nothing.
-func (u *Update) Object(num int) Object { return u.objects[num].value }
-
 // Bytes returns the increment: objects, cross-reference section, trailer. It is to be appended at Size() of the
 // file; Slots know their place within it afterwards.
 func (u *Update) Bytes() ([]byte, error) {
@@ -147,7 +144,7 @@ func (u *Update) trailer(digest []byte) *Dict {
 func (u *Update) finish(out []byte, entries map[int]Entry, digest []byte) ([]byte, error) {
 	f := u.file
 	var prev int64
-	stream := false
+	var stream bool
 	if f.rebuilt != nil {
 		stream = f.rebuilt.compressed
 		for num, e := range f.rebuilt.entries {
@@ -210,9 +207,11 @@ func (u *Update) appendTable(out []byte, entries map[int]Entry, prev int64, dige
 
 // runEnd returns the end of the run of consecutive numbers that starts at i.
 func runEnd(numbers []int, i int) int {
-	for i++; i < len(numbers) && numbers[i] == numbers[i-1]+1; i++ {
+	end := i + 1
+	for end < len(numbers) && numbers[end] == numbers[end-1]+1 {
+		end++
 	}
-	return i
+	return end
 }
 
 func (u *Update) appendXRefStream(out []byte, entries map[int]Entry, prev int64, digest []byte, at int64) ([]byte, error) {

@@ -47,17 +47,15 @@ func streamWidths(d *Dict) (widths [3]int, row int, err error) {
 	if !ok || len(w) < 3 {
 		return widths, 0, broken("a cross-reference stream has no widths")
 	}
-	for i, item := range w {
-		n, ok := Int(item)
-		if !ok || n < 0 || n > 8 || i >= 16 {
+	for i := range widths {
+		n, ok := Int(w[i])
+		if !ok || n < 0 || n > 8 {
 			return widths, 0, broken("the widths of a cross-reference stream are malformed")
 		}
-		if i < 3 {
-			widths[i] = int(n)
-		}
+		widths[i] = int(n)
 		row += int(n)
 	}
-	if row == 0 {
+	if row == 0 || len(w) > len(widths) { // no standard defines a fourth field
 		return widths, 0, broken("the widths of a cross-reference stream are malformed")
 	}
 	return widths, row, nil
@@ -67,13 +65,12 @@ func streamWidths(d *Dict) (widths [3]int, row int, err error) {
 func (sub *subsection) streamRow(i int, base int64) Entry {
 	length := len(sub.data) / sub.count
 	row := sub.data[i*length : (i+1)*length]
-	kind, a, b := int64(InUse), int64(0), int64(0)
-	w := sub.widths
+	kind, w := int64(InUse), sub.widths
 	if w[0] > 0 {
 		kind = bigEndian(row[:w[0]])
 	}
-	a = bigEndian(row[w[0] : w[0]+w[1]])
-	b = bigEndian(row[w[0]+w[1] : w[0]+w[1]+w[2]])
+	a := bigEndian(row[w[0] : w[0]+w[1]])
+	b := bigEndian(row[w[0]+w[1] : w[0]+w[1]+w[2]])
 	switch {
 	case kind == int64(InUse) && a > 0:
 		return Entry{Kind: InUse, Offset: a + base, Gen: int(b & 0xffff)}

@@ -145,7 +145,7 @@ func (f *File) looseRows(sub *subsection) (end int64, err error) {
 
 // trailerAt reads the trailer dictionary behind the keyword.
 func (f *File) trailerAt(at int64) (*Dict, error) {
-	obj, _, err := f.parseAt(at, func(p *parser) (Object, error) { return p.object() })
+	obj, err := f.parseAt(at, func(p *parser) (Object, error) { return p.object() })
 	if err != nil {
 		return nil, err
 	}
