@@ -41,7 +41,8 @@ func Embed(in EmbedInput) (*Embedded, error) {
 		return nil, err
 	}
 	if int64(hex.EncodedLen(len(signature))) > p.HoleLength {
-		return nil, problem.New(problem.TooLarge, "the signature of %d bytes does not fit the hole of %d", len(signature), p.HoleLength/2)
+		return nil, problem.New(problem.TooLarge, "the signature of %d bytes does not fit the hole of %d",
+			len(signature), p.HoleLength/2)
 	}
 	out := &Embedded{
 		Increment:      bytes.Clone(p.Increment),

@@ -35,7 +35,8 @@ func (p *pool) statusAt(cert, issuer *x509.Certificate, at, now time.Time) findi
 		if revoked && st.Reason != cms.ReasonHold {
 			return finding{CertificateRevoked, st.Reason, st.inFile}
 		}
-		if st.State == cms.StateUnknown || !countsAt(&st.Status, at) || st.State == cms.StateGood && st.ThisUpdate.After(cert.NotAfter) {
+		tooLate := st.State == cms.StateGood && st.ThisUpdate.After(cert.NotAfter)
+		if st.State == cms.StateUnknown || tooLate || !countsAt(&st.Status, at) {
 			continue
 		}
 		if !closer(st.ThisUpdate, bestTime, at) && best.status != CertificateUnknown {

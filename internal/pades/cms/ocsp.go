@@ -283,7 +283,8 @@ func publicKeyBits(cert *x509.Certificate) []byte {
 	in := cryptobyte.String(cert.RawSubjectPublicKeyInfo)
 	var body, skipped cryptobyte.String
 	var bits []byte
-	if !in.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1(&skipped, cbasn1.SEQUENCE) || !body.ReadASN1BitStringAsBytes(&bits) {
+	if !in.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1(&skipped, cbasn1.SEQUENCE) ||
+		!body.ReadASN1BitStringAsBytes(&bits) {
 		return nil
 	}
 	return bits

@@ -111,7 +111,8 @@ func (t *Token) VerifyDigest(messageDigest []byte, extra []*x509.Certificate) (*
 	if !SameDigest(t.Imprint, messageDigest) {
 		return nil, errors.New("time-stamp is over other data")
 	}
-	if !s.SignedContentType.Equal(oidTSTInfo) || !SameDigest(s.MessageDigest, digest(s.DigestAlgorithm, t.SignedData.Content)) {
+	if !s.SignedContentType.Equal(oidTSTInfo) ||
+		!SameDigest(s.MessageDigest, digest(s.DigestAlgorithm, t.SignedData.Content)) {
 		return nil, errors.New("time-stamp token's content was changed")
 	}
 	if !s.HasSigningCertificate() {
@@ -131,7 +132,8 @@ func (t *Token) VerifyDigest(messageDigest []byte, extra []*x509.Certificate) (*
 }
 
 func checkTimeStamping(cert *x509.Certificate) error {
-	only := len(cert.ExtKeyUsage) == 1 && cert.ExtKeyUsage[0] == x509.ExtKeyUsageTimeStamping && len(cert.UnknownExtKeyUsage) == 0
+	only := len(cert.ExtKeyUsage) == 1 && cert.ExtKeyUsage[0] == x509.ExtKeyUsageTimeStamping &&
+		len(cert.UnknownExtKeyUsage) == 0
 	for _, ext := range cert.Extensions {
 		if only && ext.Critical && ext.Id.Equal(oidExtKeyUsage) {
 			return nil
