@@ -142,7 +142,7 @@ func (w *watcher) chooseHere(ctx context.Context) error {
 	w.say("Có %d chứng thư số:", "There are %d certificates:", len(list.Items))
 	for i, cert := range list.Items {
 		w.say("  %d. %s · %s · %s · %s – %s (%s)", "  %d. %s · %s · %s · %s – %s (%s)", i+1, cert.Serial, cert.Owner, cert.Issuer,
-			shown(cert.ValidFrom), shown(cert.ValidTo), cert.State)
+			shown(cert.ValidFrom), shown(cert.ValidTo), w.stateWords(cert.State))
 	}
 	if !w.asks {
 		w.say("Chọn một: starter signing choose %s SERIAL", "Choose one: starter signing choose %s SERIAL", w.id)
@@ -163,6 +163,18 @@ func (w *watcher) chooseHere(ctx context.Context) error {
 	}
 }
 
+func (c *cli) stateWords(state string) string {
+	switch state {
+	case "valid":
+		return c.text("trong thời hạn", "valid")
+	case "expired":
+		return c.text("đã hết hạn", "expired")
+	case "not-yet-valid":
+		return c.text("chưa có hiệu lực", "not yet valid")
+	}
+	return state
+}
+
 // outcome says how it ended.
 func (w *watcher) outcome(ctx context.Context) (int, error) {
 	signing, _, err := w.client.Signing(ctx, w.id)
@@ -171,7 +183,10 @@ func (w *watcher) outcome(ctx context.Context) (int, error) {
 	}
 	words := w.statusWords(signing.Status)
 	if o := signing.Outcome; o != nil {
-		words += ": " + w.text(o.Title, o.TitleEN) + " (" + string(o.Code) + ")"
+		if title := w.text(o.Title, o.TitleEN); title != words {
+			words += ": " + title
+		}
+		words += " (" + string(o.Code) + ")"
 	}
 	w.say("%s", "%s", words)
 	return outcomeCode(signing.Status), nil

@@ -45,7 +45,7 @@ type uploadInput struct {
 	Key         string `header:"Idempotency-Key" maxLength:"255" doc:"The same key again gives the first answer; the file must be the same"`
 	Name        string `query:"name" maxLength:"1000" doc:"File name; else the one in Content-Disposition"`
 	Disposition string `header:"Content-Disposition" maxLength:"4000" doc:"attachment with filename or filename*"`
-	ContentType string `header:"Content-Type" doc:"application/pdf"`
+	ContentType string `header:"Content-Type" hidden:"true"` // OpenAPI names it with the body
 
 	request *http.Request
 	writer  http.ResponseWriter

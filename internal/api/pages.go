@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	_ "embed"
@@ -112,7 +113,7 @@ func docsPage(openapi *huma.OpenAPI) docsData {
 	}
 	for _, tag := range []string{tagDocuments, tagSignings, tagOperations, tagWebhooks} {
 		slices.SortFunc(groups[tag], func(a, b docsOperation) int {
-			return strings.Compare(a.Path+a.Method, b.Path+b.Method)
+			return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(b.Method, a.Method)) // POST before GET
 		})
 		data.Groups = append(data.Groups, docsGroup{tag, groups[tag]})
 	}
