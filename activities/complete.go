@@ -135,7 +135,7 @@ func (a *Signing) timestampSignatures(ctx context.Context, signingID string) err
 		return err
 	}
 	return a.eachDocument(ctx, s, signing.LevelT, func(doc signing.Document) error {
-		token, err := a.token(ctx, s, doc, cert, issuers(path))
+		token, err := a.token(ctx, s, doc, cert)
 		if err != nil {
 			return err
 		}
@@ -144,7 +144,7 @@ func (a *Signing) timestampSignatures(ctx context.Context, signingID string) err
 }
 
 // token returns the kept time-stamp token of a document, or asks for one and keeps it.
-func (a *Signing) token(ctx context.Context, s signing.Signing, doc signing.Document, cert *x509.Certificate, chain []*x509.Certificate) ([]byte, error) {
+func (a *Signing) token(ctx context.Context, s signing.Signing, doc signing.Document, cert *x509.Certificate) ([]byte, error) {
 	evidence, err := a.Records.Evidence(ctx, s.ID)
 	if err != nil {
 		return nil, err
@@ -154,11 +154,19 @@ func (a *Signing) token(ctx context.Context, s signing.Signing, doc signing.Docu
 			return e.Data, nil
 		}
 	}
-	embedded, _, err := a.fill(ctx, s, doc, cert, chain, nil)
+	prepared, err := a.restore(ctx, doc)
 	if err != nil {
 		return nil, err
 	}
-	token, err := a.TSA.Stamp(ctx, sha256.Sum256(embedded.SignatureValue))
+	value, err := a.value(ctx, s, doc.Index)
+	if err != nil {
+		return nil, err
+	}
+	bare, _, err := pades.SignatureValue(&prepared, cert, value.Value)
+	if err != nil {
+		return nil, err
+	}
+	token, err := a.TSA.Stamp(ctx, sha256.Sum256(bare))
 	if err != nil {
 		return nil, err
 	}
