@@ -23,15 +23,15 @@ import (
 
 func main() {
 	pdfchild.Main() // this program is its own PDF process
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx); err != nil {
+	if err := run(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		os.Exit(1)
 	}
 }
 
 func run(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	cfg, err := app.FromEnvironment(os.Environ())
 	if err != nil {
 		return err
@@ -60,7 +60,8 @@ func serveHealth(ctx context.Context, a *app.App) error {
 		<-ctx.Done()
 		return nil
 	}
-	listener, err := net.Listen("tcp", a.Config.HealthListen)
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", a.Config.HealthListen)
 	if err != nil {
 		return fmt.Errorf("listening for health checks: %w", err)
 	}

@@ -35,10 +35,9 @@ var notOnThePath = []string{"RecordChoice", "RecordPlacements", "RecordIncident"
 // onThePath returns every other activity of a signing, so that a new one is killed too.
 func onThePath(t *testing.T) []string {
 	var names []string
-	kind := reflect.TypeFor[*activities.Signing]()
-	for i := range kind.NumMethod() {
-		if name := kind.Method(i).Name; !slices.Contains(notOnThePath, name) {
-			names = append(names, name)
+	for method := range reflect.TypeFor[*activities.Signing]().Methods() {
+		if !slices.Contains(notOnThePath, method.Name) {
+			names = append(names, method.Name)
 		}
 	}
 	if len(names) < 8 {

@@ -64,7 +64,7 @@ func demo(ctx context.Context, out io.Writer, opts demoOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(opts.outDir, 0o755); err != nil {
+	if err := os.MkdirAll(opts.outDir, 0o750); err != nil {
 		return fmt.Errorf("making the output folder: %w", err)
 	}
 	if d.data == "" {
@@ -73,19 +73,19 @@ func demo(ctx context.Context, out io.Writer, opts demoOptions) (err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(d.data)) }()
 	}
-	d.say("Khởi động · starting the world (Temporal, store, sandbox, API)")
+	d.sayf("Khởi động · starting the world (Temporal, store, sandbox, API)")
 	if d.world, err = Start(ctx, Options{Data: d.data, NoWorker: true}); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.world.Close()) }()
 	d.client = newClient(d.world.Addresses)
-	d.say("Sẵn sàng · ready: API %s, Temporal UI %s", d.world.Addresses.API, d.world.Addresses.TemporalUI)
+	d.sayf("Sẵn sàng · ready: API %s, Temporal UI %s", d.world.Addresses.API, d.world.Addresses.TemporalUI)
 	return d.run(ctx, pdf)
 }
 
-// say prints one line of progress with the time since the start.
-func (d *demonstration) say(format string, args ...any) {
-	fmt.Fprintf(d.out, "%6.2fs  %s\n", time.Since(d.begin).Seconds(), fmt.Sprintf(format, args...))
+// sayf prints one line of progress with the time since the start.
+func (d *demonstration) sayf(format string, args ...any) {
+	tellf(d.out, "%6.2fs  %s\n", time.Since(d.begin).Seconds(), fmt.Sprintf(format, args...))
 }
 
 // document reads the file or writes the sample.
@@ -141,7 +141,7 @@ func (d *demonstration) startWorker(ctx context.Context) error {
 		return err
 	}
 	d.worker = worker
-	d.say("Worker đã chạy · worker process %d is polling", worker.cmd.Process.Pid)
+	d.sayf("Worker đã chạy · worker process %d is polling", worker.cmd.Process.Pid)
 	return nil
 }
 
@@ -150,7 +150,7 @@ func (d *demonstration) request(ctx context.Context, pdf []byte) (string, error)
 	if err != nil {
 		return "", err
 	}
-	d.say("Đã tải lên · uploaded %s.pdf, %d bytes, SHA-256 %s…", d.base, len(pdf), uploaded.SHA256[:16])
+	d.sayf("Đã tải lên · uploaded %s.pdf, %d bytes, SHA-256 %s…", d.base, len(pdf), uploaded.SHA256[:16])
 	s, err := d.client.sign(ctx, signingRequest{
 		User: d.user, Level: d.level, Reason: "Đồng ý ký kết hợp đồng", Location: "Thành phố Hồ Chí Minh",
 		Documents: []requestDocument{{ID: uploaded.ID, Placement: d.box}},
@@ -158,7 +158,7 @@ func (d *demonstration) request(ctx context.Context, pdf []byte) (string, error)
 	if err != nil {
 		return "", err
 	}
-	d.say("Yêu cầu ký · signing %s requested, level %s", s.ID, d.level)
+	d.sayf("Yêu cầu ký · signing %s requested, level %s", s.ID, d.level)
 	return s.ID, nil
 }
 
@@ -182,7 +182,7 @@ func (d *demonstration) show(s signingView) {
 		if !ok {
 			text = t.Status
 		}
-		d.say("  %s", strings.TrimSpace(text+" "+t.Detail))
+		d.sayf("  %s", strings.TrimSpace(text+" "+t.Detail))
 	}
 }
 
@@ -193,7 +193,7 @@ func (d *demonstration) approveWithoutWorker(ctx context.Context, id string) err
 	if d.worker.alive() {
 		return errors.New("the worker survived kill -9")
 	}
-	d.say("kill -9 %d: không còn worker · the worker is dead (%s)", pid, d.worker.cmd.ProcessState)
+	d.sayf("kill -9 %d: không còn worker · the worker is dead (%s)", pid, d.worker.cmd.ProcessState)
 
 	s, err := d.client.signing(ctx, id)
 	if err != nil {
@@ -207,11 +207,11 @@ func (d *demonstration) approveWithoutWorker(ctx context.Context, id string) err
 	if at < 0 {
 		return fmt.Errorf("no request with the code %s is on the phone", s.ShortCode)
 	}
-	d.say("Mã trên trang và trên điện thoại · code on page and phone: %s; digest %s…", s.ShortCode, s.Documents[0].DigestPrefix)
+	d.sayf("Mã trên trang và trên điện thoại · code on page and phone: %s; digest %s…", s.ShortCode, s.Documents[0].DigestPrefix)
 	if err := d.client.approve(ctx, waiting[at].ID); err != nil {
 		return err
 	}
-	d.say("Đã phê duyệt trên điện thoại · approved on the phone, with no worker alive")
+	d.sayf("Đã phê duyệt trên điện thoại · approved on the phone, with no worker alive")
 	time.Sleep(time.Second)
 	if s, err = d.client.signing(ctx, id); err != nil {
 		return err
@@ -219,6 +219,6 @@ func (d *demonstration) approveWithoutWorker(ctx context.Context, id string) err
 	if s.Status != "awaiting-approval" {
 		return fmt.Errorf("without a worker the signing went on to %s", s.Status)
 	}
-	d.say("Tiến trình vẫn chờ · the process still stands at %s", s.Status)
+	d.sayf("Tiến trình vẫn chờ · the process still stands at %s", s.Status)
 	return nil
 }

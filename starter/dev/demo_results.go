@@ -53,7 +53,7 @@ func (d *demonstration) results(ctx context.Context, s signingView, original []b
 	for name, data := range map[string][]byte{
 		d.base + "-signed.pdf": signed, d.base + "-signature.p7s": cms, d.base + "-signed-content.bin": content, "trust.pem": trust,
 	} {
-		if err := os.WriteFile(filepath.Join(d.outDir, name), data, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(d.outDir, name), data, 0o600); err != nil {
 			return err
 		}
 	}
@@ -62,15 +62,15 @@ func (d *demonstration) results(ctx context.Context, s signingView, original []b
 	if err != nil {
 		return err
 	}
-	d.say("Tệp đã ký · %s, %d bytes", filepath.Join(d.outDir, d.base+"-signed.pdf"), len(signed))
+	d.sayf("Tệp đã ký · %s, %d bytes", filepath.Join(d.outDir, d.base+"-signed.pdf"), len(signed))
 	d.printVerification(verification)
 	return errors.Join(d.judge(verification, effects), d.foreignTools(ctx))
 }
 
 func (d *demonstration) printVerification(v *pades.Verification) {
-	fmt.Fprintf(d.out, "\nKết quả kiểm tra · verification: %s\n", v.Verdict)
+	tellf(d.out, "\nKết quả kiểm tra · verification: %s\n", v.Verdict)
 	for _, s := range v.Signatures {
-		fmt.Fprintf(d.out, "  %s  %s %s\n", s.Field, s.Verdict, s.SubIndication)
+		tellf(d.out, "  %s  %s %s\n", s.Field, s.Verdict, s.SubIndication)
 		for _, row := range [][2]string{
 			{"Người ký · signer", s.Signer},
 			{"Tổ chức cấp · issuer", s.Issuer},
@@ -83,11 +83,11 @@ func (d *demonstration) printVerification(v *pades.Verification) {
 			{"Chứng thư hiện nay · certificate now", string(s.CertificateNow)},
 		} {
 			if row[1] != "" {
-				fmt.Fprintf(d.out, "    %-38s %s\n", row[0], row[1])
+				tellf(d.out, "    %-38s %s\n", row[0], row[1])
 			}
 		}
 		for _, p := range s.Problems {
-			fmt.Fprintf(d.out, "    ! %s\n", p)
+			tellf(d.out, "    ! %s\n", p)
 		}
 	}
 }
@@ -106,7 +106,7 @@ func (d *demonstration) judge(v *pades.Verification, effects []effect) error {
 	for _, e := range effects {
 		count[e.Kind]++
 	}
-	fmt.Fprintf(d.out, "\nThế giới bên ngoài đã thấy · the outside world saw: %d push, %d use of the key, %d time-stamp\n",
+	tellf(d.out, "\nThế giới bên ngoài đã thấy · the outside world saw: %d push, %d use of the key, %d time-stamp\n",
 		count["push"], count["sign"], count["timestamp"])
 	stamps := 1
 	if d.level == "B-B" {
@@ -162,7 +162,7 @@ func (d *demonstration) foreignTools(ctx context.Context) error {
 	in := func(name string) string { return filepath.Join(d.outDir, name) }
 	signed := in(d.base + "-signed.pdf")
 	var errs []error
-	fmt.Fprintf(d.out, "\nTự kiểm tra · check it yourself:\n")
+	tellf(d.out, "\nTự kiểm tra · check it yourself:\n")
 	for _, check := range []struct {
 		args []string
 		want []string // in what the tool prints
@@ -174,17 +174,16 @@ func (d *demonstration) foreignTools(ctx context.Context) error {
 	} {
 		result, err := runTool(ctx, check.args, check.want)
 		errs = append(errs, err)
-		fmt.Fprintf(d.out, "  %s\n      → %s\n", strings.Join(quoted(check.args), " "), result)
+		tellf(d.out, "  %s\n      → %s\n", strings.Join(quoted(check.args), " "), result)
 	}
 	return errors.Join(errs...)
 }
 
 func runTool(ctx context.Context, args, want []string) (string, error) {
-	path, err := exec.LookPath(args[0])
-	if err != nil {
+	if _, err := exec.LookPath(args[0]); errors.Is(err, exec.ErrNotFound) {
 		return "chưa cài đặt · not installed here", nil
 	}
-	output, err := exec.CommandContext(ctx, path, args[1:]...).CombinedOutput()
+	output, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
 	for _, text := range want {
 		if !strings.Contains(string(output), text) {
 			return "KHÔNG ĐẠT · failed", fmt.Errorf("%s does not say %q: %w\n%s", args[0], text, err, output)

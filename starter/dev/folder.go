@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -103,14 +104,14 @@ var portNames = []string{portAPI, portPhone, portControl, portParties, portUI, p
 type ports map[string]net.Listener
 
 // reservePorts listens on every port of the world.
-func (f *folder) reservePorts() (ports, error) {
+func (f *folder) reservePorts(ctx context.Context) (ports, error) {
 	wanted := map[string]int{}
 	if err := readJSON(f.file(portsFileName), &wanted); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("reading the ports of the last start: %w", err)
 	}
 	reserved, got := ports{}, map[string]int{}
 	for _, name := range portNames {
-		listener, err := listenLoopback(wanted[name])
+		listener, err := listenLoopback(ctx, wanted[name])
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("finding a free port for %s: %w", name, err), reserved.close())
 		}
@@ -124,20 +125,25 @@ func (f *folder) reservePorts() (ports, error) {
 
 // listenLoopback listens on the wanted port, or else on a free one below the range that the kernel gives to
 // outgoing connections: such a port is still free after a restart.
-func listenLoopback(wanted int) (net.Listener, error) {
+func listenLoopback(ctx context.Context, wanted int) (net.Listener, error) {
 	var last error
 	for try := range 100 {
 		port := wanted
 		if port == 0 || try > 0 {
-			port = 20000 + rand.IntN(12000)
+			port = 20000 + rand.IntN(12000) //nolint:gosec // nobody gains by guessing it
 		}
-		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		listener, err := listen(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err == nil {
 			return listener, nil
 		}
 		last = err
 	}
 	return nil, last
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	var config net.ListenConfig
+	return config.Listen(ctx, "tcp", address)
 }
 
 func (p ports) port(name string) int { return p[name].Addr().(*net.TCPAddr).Port }

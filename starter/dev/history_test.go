@@ -85,12 +85,9 @@ func awaitClosed(t *testing.T, w *World, id string) {
 // time, see the journeys in workflows.
 func TestWaitingCostsNothing(t *testing.T) {
 	w, c := sharedWorld(t)
-	settings := map[string]any{"webhook": "lost"} // so that both are found by the poll
 	wait := func(user string, seconds int) []*historypb.HistoryEvent {
-		knobs := map[string]any{"decision": "approve", "decision_after_s": seconds}
-		for name, value := range settings {
-			knobs[name] = value
-		}
+		// Without a webhook both are found by the poll.
+		knobs := map[string]any{"decision": "approve", "decision_after_s": seconds, "webhook": "lost"}
 		if err := c.knobs(t.Context(), user, knobs); err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -23,15 +24,26 @@ import (
 
 func main() {
 	pdfchild.Main() // this program is its own PDF process
+	os.Exit(run())
+}
+
+func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := newCommand().ExecuteContext(ctx); err != nil {
-		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-			os.Exit(130)
-		}
-		fmt.Fprintln(os.Stderr, "kyso:", err)
-		os.Exit(1)
+	err := newCommand().ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return 0
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return 130 // as shells report an interrupted program
 	}
+	tellf(os.Stderr, "kyso: %v\n", err)
+	return 1
+}
+
+// tellf writes to a terminal, which may be gone.
+func tellf(to io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(to, format, args...)
 }
 
 func newCommand() *cobra.Command {

@@ -133,17 +133,17 @@ func TestWorldSurvivesKill(t *testing.T) {
 // TestFirstStartKilled kills the very first start at many moments and wants the next start to find a world, not a half
 // of one.
 func TestFirstStartKilled(t *testing.T) {
-	for _, after := range []time.Duration{50, 100, 150, 200, 300, 400} {
+	for _, after := range []int{50, 100, 150, 200, 300, 400} {
 		data := t.TempDir()
 		up := upCommand(t, data)
 		if err := up.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(after * time.Millisecond)
+		time.Sleep(time.Duration(after) * time.Millisecond)
 		killUp(up)
 		killUp(startUp(t, data))
 		if n := schemaObjects(t, filepath.Join(data, "temporal.db")); n != wholeSchema(t) {
-			t.Errorf("killed after %v: Temporal's schema has %d objects, want %d", after*time.Millisecond, n, wholeSchema(t))
+			t.Errorf("killed after %d ms: Temporal's schema has %d objects, want %d", after, n, wholeSchema(t))
 		}
 	}
 }
@@ -204,7 +204,7 @@ func TestPortsStayUnlessTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.close()
-	first, err := f.reservePorts()
+	first, err := f.reservePorts(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestPortsStayUnlessTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	second, err := f.reservePorts()
+	second, err := f.reservePorts(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -143,11 +143,11 @@ type loudLogger struct{ log.Logger }
 
 // Fatal logs and ends the process, as the server expects of it.
 func (l loudLogger) Fatal(msg string, tags ...tag.Tag) {
-	fmt.Fprintf(os.Stderr, "kyso: the Temporal server cannot go on: %s", msg)
+	tellf(os.Stderr, "kyso: the Temporal server cannot go on: %s", msg)
 	for _, t := range tags {
-		fmt.Fprintf(os.Stderr, " %s=%v", t.Key(), t.Value())
+		tellf(os.Stderr, " %s=%v", t.Key(), t.Value())
 	}
-	fmt.Fprintln(os.Stderr)
+	tellf(os.Stderr, "\n")
 	l.Logger.Fatal(msg, tags...)
 }
 

@@ -39,16 +39,16 @@ func dataFolder() string {
 
 func up(ctx context.Context, out io.Writer, data string) error {
 	begin := time.Now()
-	w, err := Start(ctx, Options{Data: data, Progress: func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }})
+	w, err := Start(ctx, Options{Data: data, Progress: func(format string, args ...any) { tellf(out, format+"\n", args...) }})
 	if err != nil {
 		return err
 	}
 	w.Addresses.print(out)
-	fmt.Fprintf(out, "\nSẵn sàng · ready in %.1f s. Data and logs: %s. Ctrl-C stops; the next start goes on.\n",
+	tellf(out, "\nSẵn sàng · ready in %.1f s. Data and logs: %s. Ctrl-C stops; the next start goes on.\n",
 		time.Since(begin).Seconds(), w.folder.path)
 	select {
 	case <-ctx.Done():
-		fmt.Fprintln(out, "Đang dừng · stopping …")
+		tellf(out, "Đang dừng · stopping …\n")
 		return w.Close()
 	case err := <-w.Failed():
 		return errors.Join(err, w.Close())
@@ -58,7 +58,7 @@ func up(ctx context.Context, out io.Writer, data string) error {
 // print shows people where everything is.
 func (a Addresses) print(out io.Writer) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table)
+	tellf(table, "\n")
 	for _, row := range [][3]string{
 		{"API", a.API + "/docs", "giao diện lập trình · documents, signings, OpenAPI"},
 		{"Điện thoại", a.Phone, "phê duyệt ở đây · approve here, as the owner of the key"},
@@ -68,7 +68,7 @@ func (a Addresses) print(out io.Writer) {
 		{"Temporal", a.Temporal, "gRPC"},
 		{"Chứng thư gốc", a.Trust, "trust this to check signatures of this world"},
 	} {
-		fmt.Fprintf(table, "  %s\t%s\t%s\n", row[0], row[1], row[2])
+		tellf(table, "  %s\t%s\t%s\n", row[0], row[1], row[2])
 	}
 	_ = table.Flush() // a terminal that is gone is noticed elsewhere
 }
@@ -90,8 +90,8 @@ func newSandboxCommand() *cobra.Command {
 	return cmd
 }
 
-func runSandbox(ctx context.Context, out io.Writer, data, listen string) error {
-	address, err := net.ResolveTCPAddr("tcp", listen)
+func runSandbox(ctx context.Context, out io.Writer, data, at string) error {
+	address, err := net.ResolveTCPAddr("tcp", at)
 	if err != nil {
 		return fmt.Errorf("reading --listen: %w", err)
 	}
@@ -104,7 +104,7 @@ func runSandbox(ctx context.Context, out io.Writer, data, listen string) error {
 	}
 	w := &World{folder: f, failed: make(chan error, 8), ports: ports{}}
 	for i, name := range []string{portParties, portPhone, portControl} {
-		listener, err := net.Listen("tcp", (&net.TCPAddr{IP: address.IP, Port: address.Port + i}).String())
+		listener, err := listen(ctx, (&net.TCPAddr{IP: address.IP, Port: address.Port + i}).String())
 		if err != nil {
 			return errors.Join(fmt.Errorf("listening for the %s: %w", name, err), w.Close())
 		}
@@ -113,7 +113,7 @@ func runSandbox(ctx context.Context, out io.Writer, data, listen string) error {
 	if err := w.startSandbox(Options{}, ""); err != nil {
 		return errors.Join(err, w.Close())
 	}
-	fmt.Fprintf(out, "parties %s\nphone   %s\ncontrol %s\ntrust   %s\n", w.ports.url(portParties), w.ports.url(portPhone),
+	tellf(out, "parties %s\nphone   %s\ncontrol %s\ntrust   %s\n", w.ports.url(portParties), w.ports.url(portPhone),
 		w.ports.url(portControl), filepath.Join(f.path, "trust.pem"))
 	select {
 	case <-ctx.Done():

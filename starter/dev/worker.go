@@ -80,7 +80,7 @@ func pollUntilDone(ctx context.Context, a *app.App, out io.Writer, data string) 
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("starting the worker: %w", err)
 	}
-	fmt.Fprintln(out, readyLine)
+	tellf(out, "%s\n", readyLine)
 	<-ctx.Done()
 	w.Stop()
 	return nil
@@ -98,7 +98,7 @@ func startWorkerProcess(ctx context.Context, data string, env ...string) (*worke
 	if err != nil {
 		return nil, fmt.Errorf("finding this program: %w", err)
 	}
-	cmd := exec.Command(self, "worker", "--data", data)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), self, "worker", "--data", data)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stderr = os.Stderr
 	// When this process dies the worker dies with it; in between it does not hear the terminal's Ctrl-C.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -83,7 +84,7 @@ func (w *World) start(ctx context.Context, opts Options) error {
 	if w.log, err = w.openLog("kyso.log"); err != nil {
 		return err
 	}
-	if w.ports, err = w.folder.reservePorts(); err != nil {
+	if w.ports, err = w.folder.reservePorts(ctx); err != nil {
 		return err
 	}
 	if _, err := os.Stat(w.folder.file("temporal.db")); errors.Is(err, fs.ErrNotExist) {
@@ -201,8 +202,8 @@ func (w *World) Failed() <-chan error { return w.failed }
 
 // Close stops everything, the last started first.
 func (w *World) Close() error {
-	for i := len(w.stops) - 1; i >= 0; i-- {
-		w.stops[i]()
+	for _, stop := range slices.Backward(w.stops) {
+		stop()
 	}
 	w.running.Wait()
 	var errs []error
