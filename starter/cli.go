@@ -171,7 +171,9 @@ func (c *cli) print(raw apiclient.Raw, ids []string, table func(io.Writer)) erro
 
 // printItems writes each item of a list as a line, and what is no list as one line.
 func (c *cli) printItems(raw apiclient.Raw) error {
-	var list struct{ Items []json.RawMessage }
+	var list struct {
+		Items []json.RawMessage `json:"items"`
+	}
 	items := []json.RawMessage{raw}
 	if json.Unmarshal(raw, &list) == nil && list.Items != nil {
 		items = list.Items

@@ -115,8 +115,7 @@ func (c *cli) explain(err error) {
 
 // codeOf maps problems to exit codes, once.
 func codeOf(err error) int {
-	var answered *apiclient.Error
-	if errors.As(err, &answered) {
+	if answered, ok := errors.AsType[*apiclient.Error](err); ok {
 		switch answered.Status {
 		case http.StatusUnauthorized, http.StatusForbidden, http.StatusMisdirectedRequest:
 			return exitAuth

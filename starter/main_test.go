@@ -37,7 +37,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// wantCode runs a command and compares its exit code: code 8 starter …
+// wantCode runs a command and compares its exit code. In a script: code 8 starter sign a.pdf.
 func wantCode(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: code N command…")

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 )
@@ -129,13 +130,13 @@ func (p *progress) draw() {
 }
 
 func (p *progress) suffix() string {
-	out := ""
+	var out strings.Builder
 	for _, part := range []string{p.code, p.prefix} {
 		if part != "" {
-			out += " · " + part
+			out.WriteString(" · " + part)
 		}
 	}
-	return out
+	return out.String()
 }
 
 func clock(d time.Duration) string {

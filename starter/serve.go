@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -60,11 +61,11 @@ func version() string {
 	if !ok {
 		return "starter (unknown build)"
 	}
-	out := "starter " + info.Main.Version
+	revision := "no-revision"
 	for _, setting := range info.Settings {
 		if setting.Key == "vcs.revision" {
-			out += " " + setting.Value
+			revision = setting.Value
 		}
 	}
-	return out + " " + info.GoVersion
+	return strings.Join([]string{"starter", info.Main.Version, revision, info.GoVersion}, " ")
 }

@@ -231,7 +231,7 @@ func save(ctx context.Context, client *apiclient.Client, document apiclient.Sign
 		return fmt.Errorf("fetching the signed file: %w", err)
 	}
 	defer func() { _ = body.Close() }() // read to the end or given up
-	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(target), 0o750); err != nil {
 		return fmt.Errorf("making the folder: %w", err)
 	}
 	part, err := os.CreateTemp(filepath.Dir(target), ".kyso-*.part")

@@ -209,12 +209,18 @@ func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	if pause > 0 {
 		w.Header().Set("Retry-After", seconds(pause))
 	}
-	noteProblem(r.Context(), p, err)
-	w.Header().Set("Content-Type", p.ContentType(""))
-	w.WriteHeader(p.Status)
+	sendJSON(w, p.ContentType(""), p.Status, noteProblem(r.Context(), p, err))
+}
+
+// sendJSON answers outside huma.
+func sendJSON(w http.ResponseWriter, contentType string, status int, body any) {
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(p) // the peer may be gone; the status is logged anyway
+	if err := encoder.Encode(body); err != nil {
+		return // the peer has gone; the status is logged anyway
+	}
 }
 
 func seconds(d time.Duration) string {

@@ -212,7 +212,7 @@ func TestOpenAPI(t *testing.T) {
 			for _, p := range op.Parameters {
 				declared[p.Name] = p.In == "path" && p.Required && p.Schema != nil
 			}
-			for _, part := range strings.Split(path, "/") {
+			for part := range strings.SplitSeq(path, "/") {
 				if name, ok := strings.CutPrefix(part, "{"); ok && !declared[strings.TrimSuffix(name, "}")] {
 					t.Errorf("%s %s does not declare %s", method, path, part)
 				}

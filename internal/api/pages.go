@@ -64,9 +64,7 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 func answerState(w http.ResponseWriter, status int, state string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"status": state}) // the peer may be gone
+	sendJSON(w, "application/json", status, map[string]string{"status": state})
 }
 
 func (s *server) openapi(w http.ResponseWriter, _ *http.Request) {

@@ -90,7 +90,7 @@ func operation(method, id, path, tag, summary string, status int, options []oper
 // errorsOf names the problems that an operation answers with, beside 422 and 500, which huma adds.
 func errorsOf(statuses ...int) operationOption {
 	return func(op *huma.Operation) {
-		op.Errors = append(statuses, http.StatusForbidden)
+		op.Errors = append([]int{http.StatusForbidden}, statuses...)
 	}
 }
 

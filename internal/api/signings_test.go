@@ -89,7 +89,7 @@ func TestCreateSigningFieldErrors(t *testing.T) {
 		})
 	}
 	for name, body := range map[string]string{"no JSON": `{`, "number too large": `{"user":1e999}`, "nothing": ``} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(name, func(*testing.T) {
 			b.wantProblem(b.post("/v1/signings", body), http.StatusBadRequest, problem.Invalid)
 		})
 	}

@@ -196,8 +196,7 @@ func (c *Client) once(req *http.Request, out any) (Raw, error) {
 
 // transient tells faults that may be over a moment later: the network's, and those that the API says so of.
 func transient(err error) bool {
-	var answered *Error
-	if errors.As(err, &answered) {
+	if answered, ok := errors.AsType[*Error](err); ok {
 		return answered.RetryAfter > 0 || answered.Status >= http.StatusInternalServerError
 	}
 	var network *url.Error
