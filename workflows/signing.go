@@ -170,7 +170,7 @@ func (r *signingRun) awaitApproval(ctx workflow.Context) error {
 }
 
 func (r *signingRun) embed(ctx workflow.Context) error {
-	return r.step(ctx, StepEmbed, "", func(ctx workflow.Context) error {
+	return r.step(ctx, StepEmbed, r.in.Provider, func(ctx workflow.Context) error {
 		return workflow.ExecuteActivity(heavy(ctx, "Verify the values and embed them"), signingActivities.EmbedSignatures, r.in.SigningID).Get(ctx, nil)
 	})
 }
