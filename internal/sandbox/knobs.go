@@ -114,7 +114,7 @@ var (
 // check refuses knobs that mean nothing, so that a test with a typing mistake does not pass for no reason.
 func (k Knobs) check() error {
 	for _, c := range k.Certificates {
-		if _, err := parseCertSpec(c); err != nil && !(c == "none" && len(k.Certificates) == 1) {
+		if _, err := parseCertSpec(c); err != nil && (c != "none" || len(k.Certificates) != 1) {
 			return err
 		}
 	}

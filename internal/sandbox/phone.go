@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -120,7 +121,7 @@ func (w *World) phoneAct(rw http.ResponseWriter, r *http.Request) {
 		w.renderError(rw, err)
 		return
 	}
-	next := "/requests/" + id
+	next := "/requests/" + url.PathEscape(id)
 	if act == "ignore" {
 		next = "/?user=" + template.URLQueryEscaper(req.User)
 	}

@@ -82,7 +82,7 @@ func New(opts Options) (*World, error) {
 	w := &World{
 		opts: opts, log: opts.Logger, client: opts.Client,
 		state: newState(), open: map[string]*transaction{}, byID: map[string]*transaction{},
-		random:      rand.New(rand.NewPCG(opts.Seed, 769)),
+		random:      rand.New(rand.NewPCG(opts.Seed, 769)), //nolint:gosec // faults that can be repeated, no secret
 		authorities: map[string]*authority{},
 	}
 	if w.log == nil {

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -129,9 +130,7 @@ func (b *bench) raw(path, body string) (*http.Response, []byte, error) {
 func (b *bench) call(path string, fields map[string]any) answer {
 	b.t.Helper()
 	body := map[string]any{"sp_id": sandbox.DefaultSPID, "sp_password": sandbox.DefaultSPPassword}
-	for k, v := range fields {
-		body[k] = v
-	}
+	maps.Copy(body, fields)
 	data, err := json.Marshal(body)
 	must(b.t, err)
 	res, raw, err := b.raw(path, string(data))
