@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -44,6 +45,26 @@ func TestSignedAtEveryLevel(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// As many documents as one approval may cover: one prompt, one use of the key and one time-stamp for each.
+func TestFiftyDocumentsUnderOneApproval(t *testing.T) {
+	j := newJourney(t)
+	var files [][]byte
+	for i := range signing.MaxDocuments {
+		files = append(files, page(fmt.Sprintf("document %d", i+1)))
+	}
+	j.request(signing.Signing{}, files...)
+	j.at(10*time.Second, j.approve(user))
+	s := j.run(signing.StatusSigned)
+	if n := j.world.CountEffects(sandbox.EffectSign, ""); n != signing.MaxDocuments {
+		t.Errorf("the key was used %d times", n)
+	}
+	for i, result := range j.verify(s) {
+		if len(result.Signatures) != 1 || !result.Signatures[0].Intact || !result.Signatures[0].CoversAll {
+			t.Errorf("document %d: %+v", i+1, result.Signatures)
+		}
 	}
 }
 
