@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -60,7 +59,7 @@ func upCommand(t *testing.T, data string) *exec.Cmd {
 	}
 	cmd := exec.Command(self, "up", "--data", data)
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = ownGroup()
 	return cmd
 }
 

@@ -101,8 +101,7 @@ func startWorkerProcess(ctx context.Context, data string, env ...string) (*worke
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), self, "worker", "--data", data)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stderr = os.Stderr
-	// When this process dies the worker dies with it; in between it does not hear the terminal's Ctrl-C.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	cmd.SysProcAttr = ownGroup()
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
