@@ -1,14 +1,24 @@
 package forms
 
-// Sample writes a one-page labour contract with invented parties, for trying kyso out. The lower third of the page is
-// free for signatures.
-func Sample() ([]byte, error) {
+import (
+	"fmt"
+	"time"
+)
+
+// vietnam is the time that stands in documents.
+var vietnam = time.FixedZone("GMT+7", 7*60*60)
+
+// Sample writes a one-page labour contract with invented parties, dated as the day is in Vietnam, for trying kyso out.
+// The lower third of the page is free for signatures.
+func Sample(on time.Time) ([]byte, error) {
+	on = on.In(vietnam)
+	date := fmt.Sprintf("Thành phố Hồ Chí Minh, ngày %02d tháng %02d năm %d", on.Day(), on.Month(), on.Year())
 	const left, middle, right = 72, 297, 523
 	page := []line{
 		{middle, 780, "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", bold, 13, "center"},
 		{middle, 762, "Độc lập – Tự do – Hạnh phúc", bold, 13, "center"},
 		{middle, 752, "———————", regular, 10, "center"},
-		{right, 728, "Thành phố Hồ Chí Minh, ngày 20 tháng 11 năm 2026", italic, 12, "right"},
+		{right, 728, date, italic, 12, "right"},
 		{middle, 692, "HỢP ĐỒNG THỬ NGHIỆM", bold, 16, "center"},
 		{middle, 674, "Số: 01/2026/HĐ-KYSO", regular, 12, "center"},
 	}

@@ -40,7 +40,7 @@ func newDemoCommand() *cobra.Command {
 	cmd.Flags().StringVar(&opts.pdf, "pdf", "", "PDF to sign (default: a Vietnamese page that kyso writes)")
 	cmd.Flags().StringVar(&opts.outDir, "out", "out", "folder for the results")
 	cmd.Flags().StringVar(&opts.data, "data", "", "data folder (default: a temporary one)")
-	cmd.Flags().StringVar(&opts.level, "level", "B-LT", "PAdES level: B-B, B-T or B-LT")
+	cmd.Flags().StringVar(&opts.level, "level", "B-T", "PAdES level: B-B, B-T or B-LT")
 	cmd.Flags().StringVar(&opts.user, "user", demoUser, "signer, any citizen number that the sandbox knows")
 	return cmd
 }
@@ -93,7 +93,7 @@ func (d *demonstration) document() ([]byte, error) {
 	if d.pdf == "" {
 		d.base = "hop-dong"
 		d.box = &placement{Page: 1, X: 335, Y: 262, Width: 200, Height: 72} // under "ĐẠI DIỆN BÊN B"
-		return forms.Sample()
+		return forms.Sample(time.Now())
 	}
 	d.base = strings.TrimSuffix(filepath.Base(d.pdf), filepath.Ext(d.pdf))
 	d.box = &placement{} // the default box on the last page

@@ -64,7 +64,7 @@ const (
 	testFile     = "hợp đồng lao động.pdf"
 )
 
-var samplePDF = sync.OnceValues(forms.Sample)
+var samplePDF = sync.OnceValues(func() ([]byte, error) { return forms.Sample(time.Now()) })
 
 // startSigning uploads the sample and asks for a B-LT signature of the user.
 func startSigning(t *testing.T, c *client, user string) string {
