@@ -203,7 +203,7 @@ func (a *Signing) extend(ctx context.Context, s signing.Signing, doc signing.Doc
 	if err != nil {
 		return err
 	}
-	evidence, err := a.gather(ctx, s.ID, src, known)
+	evidence, err := a.gather(ctx, s.ID, doc, src, known)
 	if err != nil {
 		return err
 	}
@@ -217,8 +217,9 @@ func (a *Signing) extend(ctx context.Context, s signing.Signing, doc signing.Doc
 // maxGatherRounds bounds how often an answer may name a responder that is itself in question.
 const maxGatherRounds = 4
 
-// gather fetches what a verifier of src will miss.
-func (a *Signing) gather(ctx context.Context, signingID string, src pades.Source, known map[string]signing.Revocation) (pades.Evidence, error) {
+// gather fetches what a verifier of our signature in src will miss. Signatures that were in the file before stay as
+// they are: whether their issuers answer must not keep ours from being delivered.
+func (a *Signing) gather(ctx context.Context, signingID string, doc signing.Document, src pades.Source, known map[string]signing.Revocation) (pades.Evidence, error) {
 	var found pades.Evidence
 	for range maxGatherRounds {
 		have := found
@@ -226,7 +227,7 @@ func (a *Signing) gather(ctx context.Context, signingID string, src pades.Source
 		for _, c := range slices.Concat(a.Trust.Intermediates, a.Trust.Roots) {
 			have.Certificates = append(have.Certificates, c.Raw)
 		}
-		needs, err := a.PDF.Needs(ctx, src, have)
+		needs, err := a.PDF.Needs(ctx, src, pades.NeedsOptions{Have: have, Field: doc.Prepared.FieldName})
 		if err != nil || len(needs) == 0 {
 			return found, err
 		}
@@ -292,7 +293,7 @@ func (a *Signing) deliver(ctx context.Context, s signing.Signing, doc signing.Do
 	if err != nil {
 		return err
 	}
-	evidence, err := a.gather(ctx, s.ID, src, known) // nothing for B-LT, which carries it all
+	evidence, err := a.gather(ctx, s.ID, doc, src, known) // nothing for B-LT, which carries it all
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ import (
 type PDF interface {
 	Inspect(ctx context.Context, src pades.Source, p pades.Policy) (*pades.Report, error)
 	Prepare(ctx context.Context, src pades.Source, opt pades.PrepareOptions) (*pades.Prepared, error)
-	Needs(ctx context.Context, src pades.Source, have pades.Evidence) ([]pades.Need, error)
+	Needs(ctx context.Context, src pades.Source, opt pades.NeedsOptions) ([]pades.Need, error)
 	Extend(ctx context.Context, src pades.Source, ev pades.Evidence, hashState []byte) (*pades.Extended, error)
 	Verify(ctx context.Context, src pades.Source, opt pades.VerifyOptions) (*pades.Verification, error)
 }

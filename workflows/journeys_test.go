@@ -48,6 +48,25 @@ func TestSignedAtEveryLevel(t *testing.T) {
 	}
 }
 
+// A file was signed by somebody whose CA is not trusted here and answers no more. That is their signature's trouble,
+// not ours; and theirs stays intact.
+func TestSignedBeforeByAStranger(t *testing.T) {
+	before := newJourney(t)
+	before.request(signing.Signing{Level: signing.LevelT}, page("x"))
+	before.at(10*time.Second, before.approve(user))
+	file := before.bytes(before.run(signing.StatusSigned).Documents[0].SignedID)
+	before.close()
+	for _, level := range []signing.Level{signing.LevelT, signing.LevelLT} {
+		j := newJourney(t)
+		j.request(signing.Signing{Level: level}, file)
+		j.at(10*time.Second, j.approve(user))
+		result := j.verify(j.run(signing.StatusSigned))[0]
+		if len(result.Signatures) != 2 || !result.Signatures[0].Intact || result.Signatures[0].LaterChanges != "signatures" {
+			t.Errorf("the earlier signature: %+v", result.Signatures)
+		}
+	}
+}
+
 // As many documents as one approval may cover: one prompt, one use of the key and one time-stamp for each.
 func TestFiftyDocumentsUnderOneApproval(t *testing.T) {
 	j := newJourney(t)

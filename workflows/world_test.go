@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http/httptest"
@@ -48,6 +49,7 @@ type journey struct {
 	env   *testsuite.TestWorkflowEnvironment
 	world *sandbox.World
 	store *store.Store
+	close func() // of the outside world's addresses
 	acts  *activities.Signing
 	blobs *blob.Blobs
 	id    string
@@ -101,6 +103,7 @@ func (j *journey) openWorld() {
 	j.must(err)
 	j.Cleanup(func() { j.world.Close() })
 	parties := httptest.NewServer(j.world.Parties())
+	j.close = parties.Close
 	j.Cleanup(parties.Close)
 	j.must(j.world.SetBaseURL(parties.URL))
 	j.must(j.world.SetSettings(sandbox.Settings{FaultRate: faultRate}))
@@ -328,6 +331,18 @@ func (j *journey) verify(s signing.Signing) []*pades.Verification {
 		all = append(all, result)
 	}
 	return all
+}
+
+// bytes reads a whole stored file.
+func (j *journey) bytes(uploadID string) []byte {
+	j.Helper()
+	upload, err := j.store.Upload(context.Background(), uploadID)
+	j.must(err)
+	src, err := j.acts.Open(context.Background(), upload)
+	j.must(err)
+	data, err := io.ReadAll(io.NewSectionReader(src, 0, src.Size()))
+	j.must(err)
+	return data
 }
 
 // page is a small PDF with one line of text.

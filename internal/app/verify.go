@@ -26,7 +26,7 @@ func (a *App) Verify(ctx context.Context, src pades.Source) (*pades.Verification
 	return found, err
 }
 
-// Verify judges a file at the time now. Revocation data that the file does not carry is asked of revocation; nil asks
+// Verify judges a file at the time now. The present status of its certificates is asked of revocation; nil asks
 // nobody. What could not be had is in missing: it stays unknown, and the verdict says so too. The file is parsed in a
 // process of its own.
 func Verify(ctx context.Context, src pades.Source, trust signing.Trust, revocation signing.RevocationSource, now time.Time,
@@ -51,8 +51,9 @@ func gather(ctx context.Context, runner *pdfchild.Runner, src pades.Source, trus
 	for _, cert := range slices.Concat(trust.Roots, trust.Intermediates) {
 		ev.Certificates = append(ev.Certificates, cert.Raw)
 	}
-	for range maxRounds {
-		needs, err := runner.Needs(ctx, src, ev)
+	for round := range maxRounds {
+		// First about everybody: what the file says of its certificates is as old as the file.
+		needs, err := runner.Needs(ctx, src, pades.NeedsOptions{Have: ev, Fresh: round == 0})
 		if err != nil || len(needs) == 0 {
 			return ev, missing
 		}

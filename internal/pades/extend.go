@@ -214,11 +214,21 @@ type Need struct {
 	Issuer      *x509.Certificate
 }
 
-// Needs lists what is still missing: the certificates of every signer and time-stamp authority in the file, their
-// issuers, and the OCSP responders that do not carry id-pkix-ocsp-nocheck, as far as neither the file nor have
-// holds an OCSP answer or CRL about them. Roots need nothing. The caller fetches, adds to have and asks again,
+// NeedsOptions says what is asked of Needs.
+type NeedsOptions struct {
+	Have Evidence // what the caller has beside the file, roots included
+	// Field restricts the question to the signature in this field. Other signatures in an uploaded file name
+	// services of strangers, which are none of a signer's business.
+	Field string
+	// Fresh lists also those whose status is known: what a file carries is as old as the file.
+	Fresh bool
+}
+
+// Needs lists what is still missing: the certificates of signers and time-stamp authorities in the file, their
+// issuers, and the OCSP responders that do not carry id-pkix-ocsp-nocheck, as far as neither the file nor opt.Have
+// holds an OCSP answer or CRL about them. Roots need nothing. The caller fetches, adds to Have and asks again,
 // because an answer may name a responder that is itself in question.
-func Needs(src Source, have Evidence) ([]Need, error) {
+func Needs(src Source, opt NeedsOptions) ([]Need, error) {
 	f, err := openStrict(src)
 	if err != nil {
 		return nil, err
@@ -232,18 +242,18 @@ func Needs(src Source, have Evidence) ([]Need, error) {
 		return nil, fmt.Errorf("reading the signature fields: %w", err)
 	}
 	pool := newPool()
-	pool.add(have, false)
+	pool.add(opt.Have, false)
 	pool.add(store, true)
 	var leaves []*x509.Certificate
 	for _, field := range fields {
-		if field.Value != nil {
+		if field.Value != nil && (opt.Field == "" || opt.Field == field.Name) {
 			leaves = append(leaves, signersOf(field.Value, pool)...)
 		}
 	}
 	if len(leaves) == 0 {
 		return nil, problem.New(problem.Invalid, "the file holds no signature")
 	}
-	return missing(leaves, pool), nil
+	return missing(leaves, pool, opt.Fresh), nil
 }
 
 // signersOf adds the certificates of a signature and its time-stamps to the pool and returns those of the signer
@@ -273,7 +283,7 @@ func signersOf(value *pdf.Dict, pool *pool) []*x509.Certificate {
 }
 
 // missing walks from the leaves to the roots and over OCSP responders.
-func missing(leaves []*x509.Certificate, pool *pool) []Need {
+func missing(leaves []*x509.Certificate, pool *pool, fresh bool) []Need {
 	var needs []Need
 	seen := map[[32]byte]bool{}
 	for queue := leaves; len(queue) > 0; queue = queue[1:] {
@@ -288,7 +298,7 @@ func missing(leaves []*x509.Certificate, pool *pool) []Need {
 		}
 		queue = append(queue, issuer)
 		statuses := pool.statuses(cert, issuer)
-		if len(statuses) == 0 {
+		if fresh || len(statuses) == 0 {
 			needs = append(needs, Need{Certificate: cert, Issuer: issuer})
 		}
 		for _, st := range statuses {

@@ -114,7 +114,7 @@ func TestNeeds(t *testing.T) {
 	var have pades.Evidence
 	var asked []string
 	for round := 0; ; round++ {
-		needs, err := pades.Needs(bytes.NewReader(signed), have)
+		needs, err := pades.Needs(bytes.NewReader(signed), pades.NeedsOptions{Have: have})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,10 +148,10 @@ func TestNeeds(t *testing.T) {
 	}
 	full := w.extend(signed, have)
 	want(t, w.verify(full, pades.Evidence{}), pades.TotalPassed, "", "B-LT")
-	if needs, err := pades.Needs(bytes.NewReader(full), pades.Evidence{Certificates: [][]byte{w.Root.Cert.Raw}}); err != nil || len(needs) != 0 {
+	if needs, err := pades.Needs(bytes.NewReader(full), pades.NeedsOptions{Have: pades.Evidence{Certificates: [][]byte{w.Root.Cert.Raw}}}); err != nil || len(needs) != 0 {
 		t.Errorf("needs %d more, %v", len(needs), err)
 	}
-	if _, err := pades.Needs(bytes.NewReader(onePage("", "")), have); problem.CodeOf(err) != problem.Invalid {
+	if _, err := pades.Needs(bytes.NewReader(onePage("", "")), pades.NeedsOptions{Have: have}); problem.CodeOf(err) != problem.Invalid {
 		t.Errorf("a file without a signature: %v", err)
 	}
 }

@@ -72,8 +72,8 @@ func prepare(src pades.Source, args prepareArgs) (any, error) {
 	return pades.Prepare(src, args.PrepareOptions)
 }
 
-func needs(src pades.Source, have pades.Evidence) (any, error) {
-	found, err := pades.Needs(src, have)
+func needs(src pades.Source, opt pades.NeedsOptions) (any, error) {
+	found, err := pades.Needs(src, opt)
 	if err != nil {
 		return nil, err
 	}

@@ -81,8 +81,8 @@ func (r *Runner) Extend(ctx context.Context, src pades.Source, ev pades.Evidence
 }
 
 // Needs is pades.Needs in a child.
-func (r *Runner) Needs(ctx context.Context, src pades.Source, have pades.Evidence) ([]pades.Need, error) {
-	return one(r, func(s *Session) ([]pades.Need, error) { return s.Needs(ctx, src, have) })
+func (r *Runner) Needs(ctx context.Context, src pades.Source, opt pades.NeedsOptions) ([]pades.Need, error) {
+	return one(r, func(s *Session) ([]pades.Need, error) { return s.Needs(ctx, src, opt) })
 }
 
 // Verify is pades.Verify in a child.
@@ -109,8 +109,8 @@ func (s *Session) Extend(ctx context.Context, src pades.Source, ev pades.Evidenc
 }
 
 // Needs is Runner.Needs in this session.
-func (s *Session) Needs(ctx context.Context, src pades.Source, have pades.Evidence) ([]pades.Need, error) {
-	found, err := run[[]needResult](ctx, s, opNeeds, src, have)
+func (s *Session) Needs(ctx context.Context, src pades.Source, opt pades.NeedsOptions) ([]pades.Need, error) {
+	found, err := run[[]needResult](ctx, s, opNeeds, src, opt)
 	if err != nil {
 		return nil, err
 	}

@@ -105,8 +105,8 @@ func TestSameAsDirect(t *testing.T) {
 		t.Errorf("verification %+v", verification)
 	}
 
-	needs, err := runner.Needs(ctx, bytes.NewReader(signed), pades.Evidence{})
-	directNeeds, directErr := pades.Needs(bytes.NewReader(signed), pades.Evidence{})
+	needs, err := runner.Needs(ctx, bytes.NewReader(signed), pades.NeedsOptions{})
+	directNeeds, directErr := pades.Needs(bytes.NewReader(signed), pades.NeedsOptions{})
 	same(t, "Needs", needs, err, directNeeds, directErr)
 
 	evidence := pades.Evidence{Certificates: [][]byte{cert.Raw}}
