@@ -27,7 +27,7 @@ func (v *verifier) checkFormat(s *signature) error {
 		return err
 	}
 	if s.field.ContentsStart < 0 {
-		return errors.New("Contents is not a hexadecimal string in the file itself")
+		return errors.New("the entry Contents is not a hexadecimal string in the file itself")
 	}
 	if err := s.checkByteRange(v.src.Size()); err != nil {
 		return err
@@ -42,9 +42,6 @@ func (v *verifier) checkFormat(s *signature) error {
 // checkKind checks Type, Filter and SubFilter.
 func (s *signature) checkKind() error {
 	value := s.field.Value
-	if _, ok := value.Get("Filter").(pdf.Name); !ok {
-		return errors.New("Filter is not a name")
-	}
 	wantType := pdf.Name("Sig")
 	switch value.Get("SubFilter") {
 	case pdf.Name("ETSI.CAdES.detached"):
@@ -54,11 +51,17 @@ func (s *signature) checkKind() error {
 		wantType = "DocTimeStamp"
 		s.report.Kind = "document-timestamp"
 	default:
-		return errors.New("SubFilter is not one that PAdES or ISO 32000-2 allows for new signatures")
+		return errors.New("the entry SubFilter is not one that PAdES or ISO 32000-2 allows for new signatures")
+	}
+	// Filter names the handler; document time-stamps in use leave it out.
+	if filter := value.Get("Filter"); filter != nil || wantType == "Sig" {
+		if _, ok := filter.(pdf.Name); !ok {
+			return errors.New("the entry Filter is not a name")
+		}
 	}
 	// Type is optional for Sig (ISO 32000-2, table 255).
 	if typ := value.Get("Type"); typ != wantType && (typ != nil || wantType != "Sig") {
-		return errors.New("Type does not fit SubFilter")
+		return errors.New("the entry Type does not fit SubFilter")
 	}
 	return nil
 }
@@ -67,12 +70,12 @@ func (s *signature) checkKind() error {
 func (s *signature) checkByteRange(size int64) error {
 	array, ok := s.field.Value.Get("ByteRange").(pdf.Array)
 	if !ok || len(array) != 4 {
-		return errors.New("ByteRange is not an array of four integers")
+		return errors.New("the entry ByteRange is not an array of four integers")
 	}
 	var br [4]int64
 	for i, item := range array {
 		if br[i], ok = item.(int64); !ok {
-			return errors.New("ByteRange is not an array of four integers")
+			return errors.New("the entry ByteRange is not an array of four integers")
 		}
 	}
 	switch {
@@ -99,14 +102,14 @@ func (v *verifier) readContents(start, end int64) ([]byte, error) {
 	}
 	digits := token[1 : len(token)-1]
 	if token[0] != '<' || token[len(token)-1] != '>' || len(digits)%2 != 0 {
-		return nil, errors.New("Contents is not a hexadecimal string")
+		return nil, errors.New("the entry Contents is not a hexadecimal string")
 	}
 	if bytes.ContainsAny(digits, "abcdef") && bytes.ContainsAny(digits, "ABCDEF") {
 		return nil, errors.New("Contents mixes digits of both cases")
 	}
 	der := make([]byte, len(digits)/2)
 	if _, err := hex.Decode(der, digits); err != nil {
-		return nil, errors.New("Contents is not a hexadecimal string")
+		return nil, errors.New("the entry Contents is not a hexadecimal string")
 	}
 	return der, nil
 }
