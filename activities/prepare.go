@@ -30,19 +30,23 @@ func (a *Signing) prepareDocuments(ctx context.Context, signingID string) error 
 	if err != nil {
 		return err
 	}
+	pdf := a.PDF()
+	defer pdf.Close()
 	at := a.Now()
 	for _, doc := range s.Documents {
 		if doc.Prepared != nil {
 			continue
 		}
-		if err := a.prepareDocument(ctx, s, doc, cert, at); err != nil {
+		if err := a.prepareDocument(ctx, pdf, s, doc, cert, at); err != nil {
 			return fmt.Errorf("document %d: %w", doc.Index+1, err)
 		}
 	}
 	return nil
 }
 
-func (a *Signing) prepareDocument(ctx context.Context, s signing.Signing, doc signing.Document, cert *x509.Certificate, at time.Time) error {
+func (a *Signing) prepareDocument(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document,
+	cert *x509.Certificate, at time.Time,
+) error {
 	upload, err := a.Records.Upload(ctx, doc.UploadID)
 	if err != nil {
 		return err
@@ -51,7 +55,7 @@ func (a *Signing) prepareDocument(ctx context.Context, s signing.Signing, doc si
 	if err != nil {
 		return err
 	}
-	prepared, err := a.PDF.Prepare(ctx, src, pades.PrepareOptions{
+	prepared, err := pdf.Prepare(ctx, src, pades.PrepareOptions{
 		Policy: a.Policy, Box: box(doc.Placement), Certificate: cert, SigningTime: at,
 		Reason: s.Reason, Location: s.Location, HashState: upload.HashState,
 	})

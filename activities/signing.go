@@ -15,14 +15,15 @@ import (
 	"kyso/internal/signing"
 )
 
-// PDF is the PDF engine. Documents are untrusted: the implementation parses them in a process that may die.
-// Errors are the document codes of package problem, DocumentTooComplex when a limit was hit.
+// PDF is the PDF engine for the documents of one signing. They are untrusted: the implementation parses them in a
+// process that may die. Errors are the document codes of package problem, DocumentTooComplex when a limit was hit.
 type PDF interface {
 	Inspect(ctx context.Context, src pades.Source, p pades.Policy) (*pades.Report, error)
 	Prepare(ctx context.Context, src pades.Source, opt pades.PrepareOptions) (*pades.Prepared, error)
 	Needs(ctx context.Context, src pades.Source, opt pades.NeedsOptions) ([]pades.Need, error)
 	Extend(ctx context.Context, src pades.Source, ev pades.Evidence, hashState []byte) (*pades.Extended, error)
 	Verify(ctx context.Context, src pades.Source, opt pades.VerifyOptions) (*pades.Verification, error)
+	Close()
 }
 
 // Signing holds what the activities of a signing need. Every exported method is an activity.
@@ -32,7 +33,7 @@ type Signing struct {
 	Signers    map[string]signing.RemoteSigner // by provider name
 	TSA        signing.TimestampAuthority
 	Revocation signing.RevocationSource
-	PDF        PDF
+	PDF        func() PDF // one for each activity, closed at its end
 	Trust      signing.Trust
 	Policy     pades.Policy
 	// Open gives a stored document as a source that is read by range.
@@ -52,12 +53,14 @@ func (a *Signing) inspectDocuments(ctx context.Context, signingID string) error 
 	if err != nil {
 		return err
 	}
+	pdf := a.PDF()
+	defer pdf.Close()
 	for _, doc := range s.Documents {
 		src, err := a.source(ctx, doc.UploadID)
 		if err != nil {
 			return err
 		}
-		if _, err := a.PDF.Inspect(ctx, src, a.Policy); err != nil {
+		if _, err := pdf.Inspect(ctx, src, a.Policy); err != nil {
 			return fmt.Errorf("document %d: %w", doc.Index+1, err)
 		}
 	}

@@ -141,7 +141,8 @@ func (j *journey) openStore() {
 
 func (j *journey) wire() {
 	j.acts.Records, j.acts.Blobs = j.store, j.blobs
-	j.acts.PDF = &pdfchild.Runner{}
+	runner := &pdfchild.Runner{}
+	j.acts.PDF = func() activities.PDF { return runner.Session() }
 	j.acts.Open = func(ctx context.Context, u signing.Upload) (pades.Source, error) {
 		return blob.NewSegmentReader(ctx, j.blobs, u.Segments), nil
 	}

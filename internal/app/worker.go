@@ -52,13 +52,14 @@ func (a *App) activities() (*activities.Signing, error) {
 	if err != nil {
 		return nil, err
 	}
+	runner := &pdfchild.Runner{MemoryMB: a.Config.PDFMemoryMB, MaxParallel: a.Config.PDFParallel}
 	return &activities.Signing{
 		Records:    a.Store,
 		Blobs:      a.Blobs,
 		Signers:    signers,
 		TSA:        &provider.TSA{URLs: a.Config.TSAs},
 		Revocation: a.revocation(),
-		PDF:        &pdfchild.Runner{MemoryMB: a.Config.PDFMemoryMB, MaxParallel: a.Config.PDFParallel},
+		PDF:        func() activities.PDF { return runner.Session() },
 		Trust:      a.Trust,
 		Policy:     a.Config.Policy,
 		Open:       a.source,

@@ -1,0 +1,81 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+
+	"kyso/internal/pades"
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+// DeliverDocuments verifies each finished document as a relying party would, and only then links it to the
+// signing. Effect: records. Key: signing and document. Errors: VerificationFailed is final for the attempt.
+func (a *Signing) DeliverDocuments(ctx context.Context, signingID string) error {
+	defer alive(ctx)()
+	return fail(a.deliverDocuments(ctx, signingID))
+}
+
+func (a *Signing) deliverDocuments(ctx context.Context, signingID string) error {
+	s, err := a.Records.Signing(ctx, signingID)
+	if err != nil {
+		return err
+	}
+	pdf := a.PDF()
+	defer pdf.Close()
+	known := map[string]signing.Revocation{}
+	for _, doc := range s.Documents {
+		if err := a.deliver(ctx, pdf, s, doc, known); err != nil {
+			return fmt.Errorf("document %d: %w", doc.Index+1, err)
+		}
+	}
+	return nil
+}
+
+func (a *Signing) deliver(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document,
+	known map[string]signing.Revocation,
+) error {
+	finished, ok, err := a.stage(ctx, s, doc.Index, s.Level)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return problem.New(problem.Conflict, "the document has not reached level %s", s.Level)
+	}
+	src, err := a.Open(ctx, finished)
+	if err != nil {
+		return err
+	}
+	evidence, err := a.gather(ctx, pdf, s.ID, doc, src, known) // nothing for B-LT, which carries it all
+	if err != nil {
+		return err
+	}
+	result, err := pdf.Verify(ctx, src, pades.VerifyOptions{
+		Roots: a.Trust.Roots, Intermediates: a.Trust.Intermediates, Now: a.Now(), Evidence: evidence,
+	})
+	if err != nil {
+		return err
+	}
+	if err := accept(result, doc.Prepared.FieldName); err != nil {
+		return err
+	}
+	if err := a.Records.SaveSigned(ctx, s.ID, doc.Index, finished.ID, s.Level); err != nil {
+		return err
+	}
+	return a.markValue(ctx, s, doc.Index, signing.UseEmbedded)
+}
+
+// accept demands of our own signature what every verifier will: intact, over the whole file or followed by
+// validation data only, by a trusted certificate that was good.
+func accept(result *pades.Verification, field string) error {
+	for _, report := range result.Signatures {
+		if report.Field != field {
+			continue
+		}
+		if report.Verdict == pades.TotalPassed && report.Intact && (report.CoversAll || report.LaterChanges == "validation-data") {
+			return nil
+		}
+		return problem.New(problem.VerificationFailed, "the finished signature is %s %s", report.Verdict, report.SubIndication)
+	}
+	return problem.New(problem.VerificationFailed, "the finished file has no signature in our field")
+}
