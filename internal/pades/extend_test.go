@@ -166,14 +166,24 @@ func (w *world) archive(file []byte, at time.Time) []byte {
 // appendField appends a field with a signature dictionary whose /Contents is made from the signed bytes.
 func (w *world) appendField(file []byte, value *pdf.Dict, contentsOf func(signed []byte) []byte) []byte {
 	w.T.Helper()
+	return w.appendFieldAs(file, value, contentsOf, func(*pdf.File, *pdf.Update, *pdf.Dict) {})
+}
+
+// appendFieldAs is appendField with a field that shape may change.
+func (w *world) appendFieldAs(file []byte, value *pdf.Dict, contentsOf func(signed []byte) []byte,
+	shape func(f *pdf.File, u *pdf.Update, field *pdf.Dict),
+) []byte {
+	w.T.Helper()
 	byteRange := &pdf.Slot{Fill: ' ', Size: 60}
 	contents := &pdf.Slot{Open: "<", Fill: '0', Size: 16 << 10, Close: ">"}
 	value.Set("ByteRange", byteRange)
 	value.Set("Contents", contents)
 	out := revise(w.T, file, func(f *pdf.File, u *pdf.Update) {
-		field := u.Add(pdf.NewDict("Type", pdf.Name("Annot"), "Subtype", pdf.Name("Widget"), "FT", pdf.Name("Sig"),
+		dict := pdf.NewDict("Type", pdf.Name("Annot"), "Subtype", pdf.Name("Widget"), "FT", pdf.Name("Sig"),
 			"T", pdf.String(fmt.Sprintf("field%d", u.Reserve().Num)), "V", u.Add(value), "F", int64(132),
-			"P", pdf.Ref{Num: pageNum}, "Rect", pdf.Array{int64(0), int64(0), int64(0), int64(0)}))
+			"P", pdf.Ref{Num: pageNum}, "Rect", pdf.Array{int64(0), int64(0), int64(0), int64(0)})
+		shape(f, u, dict)
+		field := u.Add(dict)
 		page := object(w.T, f, pageNum)
 		annots, err := f.Array(page.Get("Annots"))
 		if err != nil {

@@ -200,35 +200,15 @@ func (v *verifier) checkCoverage(s *signature) error {
 	if r.CoversAll {
 		return nil
 	}
-	changes, why, err := v.laterChanges(s.end)
+	changes, why, err := v.laterChanges(s)
 	if err != nil {
 		return err
-	}
-	if changes == changesSignatures {
-		final, err := v.forbidsChanges(s)
-		if err != nil {
-			return err
-		}
-		if final {
-			changes, why = changesOther, "it was certified to be the last signature"
-		}
 	}
 	r.LaterChanges = changes
 	if changes == changesOther {
 		r.fail(TotalFailed, subFormat, "The file was changed after this signature: "+why+".")
 	}
 	return nil
-}
-
-// forbidsChanges reports whether the signature or the lock of its field permits no change at all (DocMDP with P = 1,
-// ISO 32000-2, 12.8.2.2). Validation data and document time-stamps are not changes in that sense.
-func (v *verifier) forbidsChanges(s *signature) (bool, error) {
-	rules := form{locks: fieldLocks{locked: map[string]bool{}}}
-	err := rules.readLocks(v.file, s.field)
-	if code := problem.CodeOf(err); code == problem.DocumentBroken || code == problem.DocumentTooComplex {
-		return true, nil
-	}
-	return rules.docMDP == 1, err
 }
 
 // checkDigest hashes the signed bytes and verifies digest and value.

@@ -94,15 +94,6 @@ func (c *changes) explainStoreLists(old, new *pdf.Dict, certs, ocsps, crls pdf.N
 	return nil
 }
 
-// explained takes an object off the list of modified ones when it had the same role before.
-func (c *changes) explained(oldValue, newValue pdf.Object) {
-	oldRef, ok1 := oldValue.(pdf.Ref)
-	newRef, ok2 := newValue.(pdf.Ref)
-	if ok1 && ok2 && oldRef == newRef {
-		delete(c.modified, oldRef.Num)
-	}
-}
-
 func onlyKeys(what string, d *pdf.Dict, allowed ...pdf.Name) error {
 	if d == nil || d.HasDuplicates() {
 		return notAllowed("the %s is not a proper dictionary", what)
@@ -192,31 +183,56 @@ func (c *changes) explainNewField(ref pdf.Ref, fields []pdf.Ref) error {
 		"DR", "MK", "BS", "Border", "Lock", "M", "NM"); err != nil {
 		return err
 	}
-	if field.Get("FT") != pdf.Name("Sig") {
+	typ, subtype := field.Get("Type"), field.Get("Subtype")
+	if field.Get("FT") != pdf.Name("Sig") || typ != nil && typ != pdf.Name("Annot") || subtype != nil && subtype != pdf.Name("Widget") {
 		return notAllowed("a new field is not a signature field")
 	}
-	if err := c.checkNewValue(field.Get("V")); err != nil {
+	stamp, err := c.checkNewValue(field.Get("V"))
+	if err != nil {
 		return err
+	}
+	if stamp && !invisible(field) {
+		return notAllowed("a document time-stamp shows something")
 	}
 	return c.explainPage(field.Get("P"), fields)
 }
 
-// checkNewValue demands a signature dictionary that is new; whether it holds is judged as a signature of its own.
-func (c *changes) checkNewValue(o pdf.Object) error {
+// invisible reports whether a widget shows nothing: it has no area, or is hidden (12.5.3). Of what a reader draws for
+// a visible one, the appearance is only a part.
+func invisible(field *pdf.Dict) bool {
+	if field.Get("Rect") == nil {
+		return true
+	}
+	const hidden = 2
+	if flags, ok := field.Get("F").(int64); ok && flags&hidden != 0 {
+		return true
+	}
+	corners, ok := field.Get("Rect").(pdf.Array)
+	return ok && len(corners) == 4 && sameNumber(corners[0], corners[2]) && sameNumber(corners[1], corners[3])
+}
+
+func sameNumber(a, b pdf.Object) bool {
+	x, ok1 := pdf.Number(a)
+	y, ok2 := pdf.Number(b)
+	return ok1 && ok2 && x == y
+}
+
+// checkNewValue demands a signature dictionary that is new; whether it holds is judged as a signature of its own. It
+// reports whether it is a document time-stamp, which anybody can get.
+func (c *changes) checkNewValue(o pdf.Object) (stamp bool, err error) {
 	if ref, ok := o.(pdf.Ref); ok && !c.added[ref.Num] {
-		return notAllowed("a new field takes an old signature")
+		return false, notAllowed("a new field takes an old signature")
 	}
 	value, err := c.new.Dict(o)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if value == nil {
-		return notAllowed("a new field has no signature")
+		return false, notAllowed("a new field has no signature")
 	}
-	if value.Get("SubFilter") != pdf.Name("ETSI.RFC3161") {
-		c.signatures = true
-	}
-	return nil
+	stamp = value.Get("SubFilter") == pdf.Name("ETSI.RFC3161")
+	c.signatures = c.signatures || !stamp
+	return stamp, nil
 }
 
 // explainPage allows the widgets of new fields at the end of /Annots of their page, and nothing else.
@@ -274,8 +290,15 @@ func (c *changes) explainFilledFields() error {
 		if err := c.sameExcept("field", was.Field, field, "V", "AP", "M", "F"); err != nil {
 			return err
 		}
-		if err := c.checkNewValue(field.Get("V")); err != nil {
+		if c.locks.cover(was.Name) {
+			return notAllowed("a field that was locked was signed")
+		}
+		stamp, err := c.checkNewValue(field.Get("V"))
+		if err != nil {
 			return err
+		}
+		if stamp && !invisible(field) && !equal(was.Field.Get("AP"), field.Get("AP")) {
+			return notAllowed("a document time-stamp shows something")
 		}
 		delete(c.modified, was.Ref.Num)
 	}

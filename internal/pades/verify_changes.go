@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
@@ -27,6 +25,9 @@ type changes struct {
 	first      int          // the first object number that the signed revision never used or announced
 	added      map[int]bool // numbers that are new
 	modified   map[int]bool // numbers that the signed revision used, with another value now
+	roles      map[int]int  // how often a modified number was explained by the role that it plays
+	locks      fieldLocks   // what the signature locks
+	final      bool         // it permits no change at all
 	signatures bool
 }
 
@@ -37,10 +38,12 @@ func (e errNotAllowed) Error() string { return string(e) }
 
 func notAllowed(format string, args ...any) error { return errNotAllowed(fmt.Sprintf(format, args...)) }
 
-// laterChanges classifies what follows the signed revision that ends at end. The error is for a failing reader only.
-func (v *verifier) laterChanges(end int64) (kind, why string, err error) {
-	c := &changes{new: v.file, added: map[int]bool{}, modified: map[int]bool{}}
-	err = c.classify(v.src, end)
+// laterChanges classifies what follows the signed revision. The error is for a failing reader only.
+func (v *verifier) laterChanges(s *signature) (kind, why string, err error) {
+	c := &changes{new: v.file, added: map[int]bool{}, modified: map[int]bool{}, roles: map[int]int{}}
+	if err = c.readRules(s.field); err == nil {
+		err = c.classify(v.src, s.end)
+	}
 	if reason, ok := errors.AsType[errNotAllowed](err); ok {
 		return changesOther, string(reason), nil
 	}
@@ -53,6 +56,17 @@ func (v *verifier) laterChanges(end int64) (kind, why string, err error) {
 		return changesSignatures, "", nil
 	}
 	return changesValidation, "", nil
+}
+
+// readRules reads what the signature and the lock of its field forbid. With DocMDP and P = 1 that is every change
+// (ISO 32000-2, 12.8.2.2); validation data and document time-stamps are not changes in that sense.
+func (c *changes) readRules(field pdf.SignatureField) error {
+	rules := form{locks: fieldLocks{locked: map[string]bool{}}}
+	if err := rules.readLocks(c.new, field); err != nil {
+		return err
+	}
+	c.locks, c.final = rules.locks, rules.docMDP == 1
+	return nil
 }
 
 func (c *changes) classify(src Source, end int64) error {
@@ -80,7 +94,10 @@ func (c *changes) classify(src Source, end int64) error {
 	for num := range c.modified {
 		return notAllowed("object %d was replaced", num)
 	}
-	if err := c.checkDangling(); err != nil {
+	if c.signatures && c.final {
+		return notAllowed("it was certified to be the last signature")
+	}
+	if err := c.checkReferences(); err != nil {
 		return err
 	}
 	if c.old.Rebuilt() || c.new.Rebuilt() {
@@ -99,94 +116,6 @@ func (c *changes) checkEnd(src Source) error {
 		return notAllowed("data follows the end of the file")
 	}
 	return nil
-}
-
-// laterSections returns the cross-reference sections behind the signed revision. The chain must run through the
-// very section with which the signed revision ended.
-func (c *changes) laterSections(end int64) ([]*pdf.Section, error) {
-	signed := c.old.Sections()[0].Offset
-	for i, section := range c.new.Sections() {
-		switch {
-		case section.Offset == signed:
-			if i == 0 {
-				return nil, notAllowed("data follows without being part of a revision")
-			}
-			return c.new.Sections()[:i], c.checkTrailer()
-		case section.Offset < end:
-			return nil, notAllowed("the chain of revisions leaves out the signed one")
-		}
-	}
-	return nil, notAllowed("the chain of revisions leaves out the signed one")
-}
-
-// checkTrailer compares the trailers: same catalog, no encryption.
-func (c *changes) checkTrailer() error {
-	if c.old.RootRef() != c.new.RootRef() || c.new.Encrypted() {
-		return notAllowed("the trailer leads to another catalog")
-	}
-	oldInfo, newInfo := c.old.Trailer().Get("Info"), c.new.Trailer().Get("Info")
-	if newInfo != nil && !equal(oldInfo, newInfo) {
-		return notAllowed("the trailer leads to another information dictionary")
-	}
-	return nil
-}
-
-// collectTouched sorts the object numbers of later sections into new and modified ones.
-func (c *changes) collectTouched(later []*pdf.Section, end int64) error {
-	for _, section := range later {
-		var failed error
-		err := c.new.Entries(section, func(num int, e pdf.Entry) bool {
-			failed = c.touch(num, e, end)
-			return failed == nil
-		})
-		if err = errors.Join(failed, err); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *changes) touch(num int, e pdf.Entry, end int64) error {
-	if num == 0 {
-		return nil // the head of the free list
-	}
-	was, err := c.old.Entry(num)
-	if err != nil || was == e {
-		return err
-	}
-	switch {
-	case was.Kind == pdf.Free && e.Kind == pdf.Free:
-		return nil
-	case e.Kind == pdf.Free:
-		return notAllowed("object %d was deleted", num)
-	case e.Kind == pdf.InUse && e.Offset < end:
-		return notAllowed("object %d was moved to signed bytes", num)
-	case num >= c.first:
-		c.added[num] = true
-		return nil
-	case was.Kind == pdf.Free:
-		return notAllowed("number %d was taken up again", num)
-	}
-	same, err := c.sameObject(num)
-	if err != nil || same {
-		return err
-	}
-	c.modified[num] = true
-	return nil
-}
-
-// sameObject reports whether an object that was written again has the value it had.
-func (c *changes) sameObject(num int) (bool, error) {
-	a, err := c.old.Get(num)
-	if err != nil {
-		return false, err
-	}
-	b, err := c.new.Get(num)
-	if err != nil {
-		return false, err
-	}
-	_, stream := a.(*pdf.Stream)
-	return !stream && equal(a, b), nil
 }
 
 // explain takes from modified what the allowed patterns account for.
@@ -210,6 +139,9 @@ func (c *changes) explain() error {
 		return err
 	}
 	if err := c.explainInfo(); err != nil {
+		return err
+	}
+	if err := c.explainMetadata(oldRoot.Get("Metadata")); err != nil {
 		return err
 	}
 	return c.explainForm(oldRoot.Get("AcroForm"), newRoot.Get("AcroForm"))
@@ -279,77 +211,28 @@ func (c *changes) explainInfo() error {
 			}
 		}
 	}
-	delete(c.modified, ref.Num)
+	c.explained(ref, ref)
 	return nil
 }
 
-// checkDangling demands that the signed revision does not refer to numbers that came later: such a reference was
-// nothing when it was signed and would be something now.
-func (c *changes) checkDangling() error {
-	if len(c.added) == 0 {
+// explainMetadata allows a new XMP packet in the place of the old one (14.3.2): it is drawn nowhere.
+func (c *changes) explainMetadata(o pdf.Object) error {
+	ref, ok := o.(pdf.Ref)
+	if !ok || !c.modified[ref.Num] {
 		return nil
 	}
-	if c.refersToAdded(c.old.Trailer(), 0) {
-		return notAllowed("the trailer referred to something that was added later")
-	}
-	// A file of its own, because a damaged object that nobody uses makes it scan and lose its sections.
-	scan, err := pdf.Open(c.old.Reader(), c.old.Size(), pdf.Limits{})
-	if err != nil {
-		return err
-	}
-	for _, num := range c.oldNumbers() {
-		object, err := scan.Get(num)
-		if problem.CodeOf(err) == problem.DocumentBroken {
-			continue // nobody can read it
-		}
+	for _, f := range []*pdf.File{c.old, c.new} {
+		value, err := f.Get(ref.Num)
 		if err != nil {
 			return err
 		}
-		if c.refersToAdded(object, 0) {
-			return notAllowed("object %d referred to something that was added later", num)
+		packet, ok := value.(*pdf.Stream)
+		if !ok || packet.Dict.Get("Type") != pdf.Name("Metadata") || packet.Dict.Get("Subtype") != pdf.Name("XML") {
+			return notAllowed("the metadata became something else")
 		}
 	}
+	c.explained(ref, ref)
 	return nil
-}
-
-// oldNumbers lists the object numbers that the signed revision used.
-func (c *changes) oldNumbers() []int {
-	seen := map[int]bool{}
-	for _, section := range c.old.Sections() {
-		err := c.old.Entries(section, func(num int, e pdf.Entry) bool {
-			seen[num] = seen[num] || e.Kind != pdf.Free
-			return true
-		})
-		if err != nil {
-			break // the rest cannot be read by anybody
-		}
-	}
-	return slices.Sorted(maps.Keys(seen))
-}
-
-func (c *changes) refersToAdded(o pdf.Object, depth int) bool {
-	if depth > 128 {
-		return true
-	}
-	switch o := o.(type) {
-	case pdf.Ref:
-		return c.added[o.Num]
-	case pdf.Array:
-		for _, item := range o {
-			if c.refersToAdded(item, depth+1) {
-				return true
-			}
-		}
-	case *pdf.Stream:
-		return c.refersToAdded(o.Dict, depth+1)
-	case *pdf.Dict:
-		for _, key := range o.Keys() {
-			if c.refersToAdded(o.Get(key), depth+1) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // equal compares direct values; references are equal when they name the same object. Streams never are.

@@ -108,27 +108,55 @@ func (f *File) entryAt(sub *subsection, i int) (Entry, error) {
 // Entries calls yield for every entry that the section itself wrote (a hybrid section: both parts), until yield
 // returns false.
 func (f *File) Entries(s *Section, yield func(num int, e Entry) bool) error {
-	for _, part := range []*Section{s, s.hidden} {
-		if part == nil {
-			continue
+	more := true
+	for part := s; part != nil && more; part = part.hidden {
+		err := f.ownEntries(part, func(num int, e Entry) bool {
+			more = yield(num, e)
+			return more
+		})
+		if err != nil {
+			return err
 		}
-		for i := range part.subs {
-			sub := &part.subs[i]
-			if err := f.spend(int64(sub.count)); err != nil {
+	}
+	return nil
+}
+
+// ownEntries is Entries of the section alone, without the stream beside a hybrid one.
+func (f *File) ownEntries(s *Section, yield func(num int, e Entry) bool) error {
+	for i := range s.subs {
+		sub := &s.subs[i]
+		if err := f.spend(int64(sub.count)); err != nil {
+			return err
+		}
+		for k := range sub.count {
+			entry, err := f.entryAt(sub, k)
+			if err != nil {
 				return err
 			}
-			for k := range sub.count {
-				entry, err := f.entryAt(sub, k)
-				if err != nil {
-					return err
-				}
-				if !yield(sub.first+k, entry) {
-					return nil
-				}
+			if !yield(sub.first+k, entry) {
+				return nil
 			}
 		}
 	}
 	return nil
+}
+
+// Ambiguous reports whether the section wrote two different entries for one number. Readers differ in which one they
+// take. The table of a hybrid section may call free what the stream beside it has (7.5.8.4).
+func (f *File) Ambiguous(s *Section) (bool, error) {
+	seen, twice := map[int]Entry{}, false
+	for part := s; part != nil; part = part.hidden {
+		err := f.ownEntries(part, func(num int, e Entry) bool {
+			before, ok := seen[num]
+			twice = num > 0 && ok && before != e && (part == s || before.Kind != Free)
+			seen[num] = e
+			return !twice
+		})
+		if err != nil || twice {
+			return twice, err
+		}
+	}
+	return false, nil
 }
 
 // Entry returns the entry that counts for an object number; Free when there is none.
