@@ -65,7 +65,19 @@ func readForm(f *pdf.File) (*form, error) {
 			return nil, fmt.Errorf("reading the locks: %w", err)
 		}
 	}
-	return out, nil
+	return out, out.checkFinish(f)
+}
+
+// checkFinish refuses what could be signed and not be finished: Extend and Verify will read the security store and
+// every signature. Better now than after a person has approved.
+func (fm *form) checkFinish(f *pdf.File) error {
+	if fm.signed() >= maxSignatures {
+		return problem.New(problem.DocumentTooComplex, "the file has %d signatures already", fm.signed())
+	}
+	if _, err := readStore(f); err != nil {
+		return fmt.Errorf("reading the document security store: %w", err)
+	}
+	return nil
 }
 
 // signed returns how many signature fields carry a signature.
