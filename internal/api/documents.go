@@ -201,8 +201,37 @@ func (s *server) content(ctx context.Context, upload signing.Upload, name string
 		w.Header().Set("Content-Disposition", attachment(name))
 		w.Header().Set("ETag", `"`+upload.SHA256+`"`)
 		w.Header().Set("Cache-Control", "private, no-cache") // the bytes never change, but who may read them does
-		http.ServeContent(w, r, "", upload.CreatedAt, io.NewSectionReader(source, 0, source.Size()))
+		if strings.Contains(r.Header.Get("Range"), ",") {    // many small parts would cost more than the file (RFC 9110, 17.15)
+			r.Header.Del("Range")
+		}
+		http.ServeContent(&rangeAnswer{ResponseWriter: w, r: r}, r, "", upload.CreatedAt, io.NewSectionReader(source, 0, source.Size()))
 	}}, nil
+}
+
+// rangeAnswer makes a problem of the plain text with which net/http refuses a range.
+type rangeAnswer struct {
+	http.ResponseWriter
+	r       *http.Request
+	refused bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (a *rangeAnswer) WriteHeader(status int) {
+	if a.refused = status == http.StatusRequestedRangeNotSatisfiable; !a.refused {
+		a.ResponseWriter.WriteHeader(status)
+		return
+	}
+	a.Header().Del("Content-Disposition")
+	a.Header().Del("Content-Length")
+	writeProblem(a.ResponseWriter, a.r, &refusal{problem.Invalid, status, "the range lies outside the file or is malformed"})
+}
+
+// Write implements http.ResponseWriter.
+func (a *rangeAnswer) Write(b []byte) (int, error) {
+	if a.refused {
+		return len(b), nil
+	}
+	return a.ResponseWriter.Write(b)
 }
 
 // attachment is a Content-Disposition of RFC 6266: an ASCII name for old readers, the true one in UTF-8 (RFC 8187).

@@ -46,7 +46,10 @@ func TestUploadAndDownload(t *testing.T) {
 		t.Errorf("range is %q", part.body)
 	}
 	wantStatus(t, b.get(doc.Self+"/content", "If-None-Match", file.header.Get("ETag")), http.StatusNotModified)
-	wantStatus(t, b.get(doc.Self+"/content", "Range", "bytes=999-"), http.StatusRequestedRangeNotSatisfiable)
+	for _, bad := range []string{"bytes=999-", "bytes=5-2", "x"} {
+		b.wantProblem(b.get(doc.Self+"/content", "Range", bad), http.StatusRequestedRangeNotSatisfiable, problem.Invalid)
+	}
+	wantStatus(t, b.get(doc.Self+"/content", "Range", "bytes=0-0,1-1"), http.StatusOK)
 	wantStatus(t, b.do(http.MethodHead, doc.Self+"/content", ""), http.StatusOK)
 	b.wantProblem(b.get("/v1/documents/none"), http.StatusNotFound, problem.NotFound)
 	b.wantProblem(b.get("/v1/documents/none/content"), http.StatusNotFound, problem.NotFound)

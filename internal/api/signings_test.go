@@ -70,6 +70,7 @@ func TestCreateSigningFieldErrors(t *testing.T) {
 		"provider":          {`{"user":"079095012345","provider":"other",` + documents + `}`, "body.provider"},
 		"serial":            {`{"user":"079095012345","serial":"xyz",` + documents + `}`, "body.serial"},
 		"reason too long":   {`{"user":"079095012345","reason":"` + strings.Repeat("ạ", 201) + `",` + documents + `}`, "body.reason"},
+		"bidi in reason":    {`{"user":"079095012345","reason":"a\u202eb",` + documents + `}`, "body.reason"},
 		"control in reason": {`{"user":"079095012345","reason":"a\u0007b",` + documents + `}`, "body.reason"},
 		"unknown field":     {`{"user":"079095012345","usr":1,` + documents + `}`, "body.usr"},
 		"negative page":     {fmt.Sprintf(`{"user":"079095012345","documents":[{"id":%q,"placement":{"page":-1}}]}`, id), "body.documents[0].placement.page"},

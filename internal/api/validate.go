@@ -38,16 +38,22 @@ func checkUser(user string, fields *fieldErrors) string {
 	return user
 }
 
-// checkText returns text in NFC. Reason and location are drawn on the page, so control characters have no place.
+// checkText returns text in NFC. Reason and location are drawn on the page and shown in the panels of readers, so
+// characters that break lines, turn the order of others round or do not show have no place.
 func checkText(location, text string, limit int, fields *fieldErrors) string {
 	text = strings.TrimSpace(norm.NFC.String(text))
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }) {
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, unseen) {
 		fields.add(location, "must be text without control characters")
 	}
 	if utf8.RuneCountInString(text) > limit {
 		fields.add(location, fmt.Sprintf("must have at most %d characters", limit))
 	}
 	return text
+}
+
+// unseen reports control and format characters (bidi marks among them), line separators, and what was no text.
+func unseen(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) || r == utf8.RuneError
 }
 
 // checkNote is checkText for words that go into the history of the process, where they stay and cannot be erased.
