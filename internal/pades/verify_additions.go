@@ -197,10 +197,10 @@ func (c *changes) explainNewField(ref pdf.Ref, fields []pdf.Ref) error {
 	return c.explainPage(field.Get("P"), fields)
 }
 
-// invisible reports whether a widget shows nothing: it has no area, or is hidden (12.5.3). Of what a reader draws for
-// a visible one, the appearance is only a part.
+// invisible reports whether a widget shows nothing: it has no appearance and nothing to make one from (12.5.6.19), no
+// area, or is hidden (12.5.3).
 func invisible(field *pdf.Dict) bool {
-	if field.Get("Rect") == nil {
+	if field.Get("AP") == nil && field.Get("MK") == nil {
 		return true
 	}
 	const hidden = 2

@@ -106,8 +106,12 @@ func TestVisibleStamp(t *testing.T) {
 			field.Set("Rect", whole)
 			field.Set("MK", pdf.NewDict("BG", pdf.Array{int64(1)}))
 		}, "other"},
+		"nothing to draw": {func(_ *pdf.File, _ *pdf.Update, field *pdf.Dict) {
+			field.Set("Rect", whole)
+		}, "validation-data"},
 		"rectangle elsewhere": {func(_ *pdf.File, u *pdf.Update, field *pdf.Dict) {
 			field.Set("Rect", u.Add(whole))
+			field.Set("AP", pdf.NewDict())
 		}, "other"},
 		"a page": {func(_ *pdf.File, _ *pdf.Update, field *pdf.Dict) {
 			field.Set("Type", pdf.Name("Page"))
