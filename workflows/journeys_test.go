@@ -225,7 +225,8 @@ func wantCode(t *testing.T, err error, want problem.Code) {
 
 func TestChoosingACertificate(t *testing.T) {
 	j := newJourney(t)
-	j.must(j.world.SetKnobs(user, sandbox.Knobs{Certificates: []string{"expired", "valid", "valid+p256"}}))
+	j.window(2 * time.Hour)
+	j.must(j.world.UpdateKnobs(user, func(k *sandbox.Knobs) { k.Certificates = []string{"expired", "valid", "valid+p256"} }))
 	j.request(signing.Signing{}, page("x"))
 	j.at(time.Hour, func() {
 		list, err := j.store.Certificates(context.Background(), j.id)
@@ -247,13 +248,12 @@ func TestChoosingACertificate(t *testing.T) {
 		})
 	})
 	j.at(2*time.Hour, j.approve(user))
-	j.must(j.world.SetKnobs(user, sandbox.Knobs{Certificates: []string{"expired", "valid", "valid+p256"}, WindowSeconds: 7200}))
 	j.run(signing.StatusSigned)
 }
 
 func TestPlacing(t *testing.T) {
 	j := newJourney(t)
-	j.must(j.world.SetKnobs(user, sandbox.Knobs{WindowSeconds: 7200}))
+	j.window(2 * time.Hour)
 	j.request(signing.Signing{Documents: []signing.Document{{Placement: nil}}}, page("x"))
 	j.at(time.Hour, j.update(workflows.UpdatePlace, workflows.Place{}, func(_ any, err error) { wantCode(t, err, problem.Invalid) }))
 	j.at(time.Hour+time.Second, j.update(workflows.UpdatePlace, workflows.Place{Placements: []signing.Placement{{Page: 1, X: 50, Y: 60, Width: 180, Height: 70}}}, nil))
@@ -312,7 +312,7 @@ func TestRefusedBeforeThePhoneIsAsked(t *testing.T) {
 // the phone was asked, and must not be embedded.
 func TestRevokedWhileWaiting(t *testing.T) {
 	j := newJourney(t)
-	j.must(j.world.SetKnobs(user, sandbox.Knobs{WindowSeconds: (5 * 24 * time.Hour).Seconds()}))
+	j.window(5 * 24 * time.Hour)
 	j.request(signing.Signing{}, page("x"))
 	j.at(48*time.Hour, func() { j.must(j.world.Revoke(j.serial(), 1, j.env.Now())) })
 	j.at(96*time.Hour, j.approve(user))
@@ -328,7 +328,7 @@ func TestRevokedWhileWaiting(t *testing.T) {
 // A suspension is reversible: after it is lifted, the approval of four days ago still counts.
 func TestSuspendedWhileWaitingThenRestored(t *testing.T) {
 	j := newJourney(t)
-	j.must(j.world.SetKnobs(user, sandbox.Knobs{WindowSeconds: (5 * 24 * time.Hour).Seconds()}))
+	j.window(5 * 24 * time.Hour)
 	j.request(signing.Signing{}, page("x"))
 	j.at(48*time.Hour, func() { j.must(j.world.Suspend(j.serial())) })
 	j.at(96*time.Hour, j.approve(user))

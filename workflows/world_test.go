@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -81,25 +82,30 @@ func (j *journey) must(err error) {
 	}
 }
 
-// seedOf draws the seed of a world's faults anew at each run, so that runs differ.
+// seedOf gives each journey faults of its own that are the same at each run. KYSO_SEED=N gives all of them others, and
+// KYSO_SEED=random others at each run.
 func seedOf(t *testing.T) uint64 {
 	t.Helper()
-	text := os.Getenv("KYSO_SEED")
-	if text == "" {
-		return rand.Uint64N(1_000_000)
+	base := uint64(0)
+	switch text := os.Getenv("KYSO_SEED"); text {
+	case "":
+	case "random":
+		base = rand.Uint64N(1_000_000)
+	default:
+		var err error
+		if base, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("KYSO_SEED: %v", err)
+		}
 	}
-	seed, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		t.Fatalf("KYSO_SEED: %v", err)
-	}
-	return seed
+	t.Logf("KYSO_SEED=%d repeats these faults", base)
+	name := fnv.New64a()
+	io.WriteString(name, t.Name())
+	return name.Sum64() ^ base
 }
 
 func (j *journey) openWorld() {
 	var err error
-	seed := seedOf(j.T)
-	j.Logf("faults come from seed %d; KYSO_SEED=%d repeats them", seed, seed)
-	j.world, err = sandbox.New(sandbox.Options{Clock: j.env.Now, Seed: seed})
+	j.world, err = sandbox.New(sandbox.Options{Clock: j.env.Now, Seed: seedOf(j.T)})
 	j.must(err)
 	j.Cleanup(func() { j.world.Close() })
 	parties := httptest.NewServer(j.world.Parties())
@@ -182,6 +188,14 @@ func (j *journey) request(s signing.Signing, files ...[]byte) {
 
 // at does something in the outside world after a time that nobody waits for.
 func (j *journey) at(after time.Duration, do func()) { j.env.RegisterDelayedCallback(do, after) }
+
+// window makes the owner's time longer, and known from configuration too: when the answer that tells it is lost,
+// that is all there is.
+func (j *journey) window(d time.Duration) {
+	j.Helper()
+	j.must(j.world.UpdateKnobs(user, func(k *sandbox.Knobs) { k.WindowSeconds = d.Seconds() }))
+	j.acts.Signers["intrustca"].(*provider.RSSP769).Profile.Window = d
+}
 
 func (j *journey) approve(userID string) func() {
 	return func() {
