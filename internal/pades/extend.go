@@ -81,6 +81,7 @@ func extendStore(f *pdf.File, ev Evidence) ([]byte, error) {
 	} else {
 		root = root.Clone()
 		root.Set("DSS", update.Add(store))
+		declarePAdES(f, root)
 		update.Set(f.RootRef(), root)
 	}
 	return update.Bytes()

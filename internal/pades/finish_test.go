@@ -38,3 +38,28 @@ func TestRefusedBeforeApproval(t *testing.T) {
 		}
 	}
 }
+
+// TestDeclaredExtension: readers of PDF 1.x learn from the catalog that the file uses PAdES. What others declared stays.
+func TestDeclaredExtension(t *testing.T) {
+	const esic = "/ESIC <</BaseVersion /1.7/ExtensionLevel 1>>"
+	for name, c := range map[string]struct {
+		catalog, version, want string
+		times                  int
+	}{
+		"none":         {"", "1.7", "/Extensions <<" + esic + ">>", 1},
+		"of another":   {"/Extensions<</ADBE<</BaseVersion/1.7/ExtensionLevel 8>>>>", "1.6", "/ExtensionLevel 8>>" + esic + ">>", 1},
+		"there before": {"/Extensions<</ESIC<</BaseVersion/1.7/ExtensionLevel 2>>>>", "1.7", "/ExtensionLevel 2>>", 0},
+		"PDF 2.0":      {"", "2.0", "/AcroForm", 0},
+	} {
+		data := bytes.Replace(onePage("", c.catalog), []byte("%PDF-1.7"), []byte("%PDF-"+c.version), 1)
+		w := newWorld(t)
+		signed := w.extend(w.signB(data), w.evidence(w.Now))
+		increment := signed[len(data):]
+		if got := bytes.Count(increment, []byte(esic)); got != 2*c.times || !bytes.Contains(increment, []byte(c.want)) {
+			t.Errorf("%s: declared %d times, want %d", name, got, 2*c.times)
+		}
+		if v := w.verify(signed, w.evidence(w.Now)); v.Verdict != pades.TotalPassed {
+			t.Errorf("%s: %s", name, v.Verdict)
+		}
+	}
+}

@@ -257,8 +257,21 @@ func (b *builder) addToForm(widget pdf.Ref) error {
 	}
 	root = root.Clone()
 	root.Set("AcroForm", dict)
+	declarePAdES(b.file, root)
 	b.update.Set(b.file.RootRef(), root)
 	return nil
+}
+
+// declarePAdES names the extension whose structures we write (7.12; ETSI EN 319 142-1 recommends it). PDF 2.0 has
+// them itself. A catalog that is not written anyway is left alone.
+func declarePAdES(f *pdf.File, root *pdf.Dict) {
+	extensions, ok := root.Get("Extensions").(*pdf.Dict)
+	if f.Version() >= "2.0" || !ok && root.Get("Extensions") != nil || extensions.Get("ESIC") != nil {
+		return
+	}
+	extensions = extensions.Clone()
+	extensions.Set("ESIC", pdf.NewDict("BaseVersion", pdf.Name("1.7"), "ExtensionLevel", int64(1)))
+	root.Set("Extensions", extensions)
 }
 
 // finish writes the increment, fills in the byte range and takes the digests.

@@ -1,6 +1,7 @@
 package pades
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"math"
@@ -168,13 +169,24 @@ func (t *typesetter) embedFace(u *pdf.Update, i int) (pdf.Ref, error) {
 		"Flags", int64(4), // symbolic: codes are glyph numbers
 		"FontBBox", pdf.Array{scale(f.BBox[0]), scale(f.BBox[1]), scale(f.BBox[2]), scale(f.BBox[3])},
 		"ItalicAngle", int64(0), "Ascent", scale(f.Ascent), "Descent", scale(f.Descent),
-		"CapHeight", scale(f.CapHeight), "StemV", int64(80), "FontFile2", file))
+		"CapHeight", scale(f.CapHeight), "StemV", int64(80), "FontFile2", file,
+		"CIDSet", u.AddStream(nil, firstBits(len(subset.Glyphs)))))
 	cid := u.Add(pdf.NewDict("Type", pdf.Name("Font"), "Subtype", pdf.Name("CIDFontType2"), "BaseFont", name,
 		"CIDSystemInfo", pdf.NewDict("Registry", pdf.String("Adobe"), "Ordering", pdf.String("Identity"), "Supplement", int64(0)),
 		"FontDescriptor", descriptor, "CIDToGIDMap", pdf.Name("Identity"), "W", pdf.Array{int64(1), widths}))
 	return u.Add(pdf.NewDict("Type", pdf.Name("Font"), "Subtype", pdf.Name("Type0"), "BaseFont", name,
 		"Encoding", pdf.Name("Identity-H"), "DescendantFonts", pdf.Array{cid},
 		"ToUnicode", u.AddStream(nil, toUnicode(used.chars)))), nil
+}
+
+// firstBits is a CIDSet in which the first n bits stand (9.8.3.2). PDF/A-1 wants it with every subset, so that signing
+// does not take a file's conformance away.
+func firstBits(n int) []byte {
+	out := bytes.Repeat([]byte{0xff}, (n+7)/8)
+	if rest := n % 8; rest > 0 {
+		out[len(out)-1] <<= 8 - rest
+	}
+	return out
 }
 
 // subsetTag is the six-letter mark of a subset (9.9.2), derived from its bytes so that equal input gives equal
