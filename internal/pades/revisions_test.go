@@ -103,7 +103,7 @@ func TestIncrementalSaving(t *testing.T) {
 		"fields emptied":        form(func(d *pdf.Dict) { d.Set("Fields", pdf.Array{}) }),
 		"XFA added":             form(func(d *pdf.Dict) { d.Set("XFA", pdf.Array{}) }),
 		"appearances on demand": form(func(d *pdf.Dict) { d.Set("NeedAppearances", true) }),
-		"signature dictionary replaced": func(f *pdf.File, u *pdf.Update) {
+		"signature dictionary replaced": func(_ *pdf.File, u *pdf.Update) {
 			s := signatureField(t, file)
 			u.Set(s.ValueRef, s.Value.Clone())
 		},
@@ -117,7 +117,7 @@ func TestIncrementalSaving(t *testing.T) {
 			set(catalogNum, "DSS", pdf.NewDict())(f, u)
 			set(pageNum, "UserUnit", int64(2))(f, u)
 		},
-		"object nobody needed": func(f *pdf.File, u *pdf.Update) { u.Set(pdf.Ref{Num: 2}, pdf.NewDict("Type", pdf.Name("Pages"))) },
+		"object nobody needed": func(_ *pdf.File, u *pdf.Update) { u.Set(pdf.Ref{Num: 2}, pdf.NewDict("Type", pdf.Name("Pages"))) },
 	}
 	for name, attack := range attacks {
 		changed := revise(t, file, attack)
@@ -135,7 +135,7 @@ func TestIncrementalSaving(t *testing.T) {
 		"empty store":      set(catalogNum, "DSS", pdf.NewDict()),
 		"extension":        set(catalogNum, "Extensions", pdf.NewDict("ESIC", pdf.NewDict("BaseVersion", pdf.Name("1.7"), "ExtensionLevel", int64(2)))),
 		"same page again":  func(f *pdf.File, u *pdf.Update) { u.Set(pdf.Ref{Num: pageNum}, object(t, f, pageNum)) },
-		"an unused object": func(f *pdf.File, u *pdf.Update) { u.Add(pdf.NewDict()) },
+		"an unused object": func(_ *pdf.File, u *pdf.Update) { u.Add(pdf.NewDict()) },
 	} {
 		v := w.verify(revise(t, file, harmless), ev)
 		if v.Verdict != pades.TotalPassed || v.Signatures[0].LaterChanges != "validation-data" || v.Signatures[0].CoversAll {
@@ -199,8 +199,9 @@ func TestRawAppendices(t *testing.T) {
 }
 
 func firstXRef(file []byte) string {
-	rest := file[bytes.Index(file, []byte("startxref"))+9:]
-	return strings.TrimSpace(string(rest[:bytes.Index(rest, []byte("%%EOF"))]))
+	_, rest, _ := bytes.Cut(file, []byte("startxref"))
+	number, _, _ := bytes.Cut(rest, []byte("%%EOF"))
+	return strings.TrimSpace(string(number))
 }
 
 // TestSignatureWrapping moves the signed end of the file behind forged bytes and announces it in a second /ByteRange,
@@ -247,7 +248,7 @@ func TestShadow(t *testing.T) {
 		t.Error("a dangling reference came to life unnoticed")
 	}
 	aliased := w.signB(onePage("", "/DSS<</Certs 6 0 R>>", "[4 0 R]"))
-	grow := func(f *pdf.File, u *pdf.Update) {
+	grow := func(_ *pdf.File, u *pdf.Update) {
 		u.Set(pdf.Ref{Num: 6}, pdf.Array{pdf.Ref{Num: contentNum}, u.AddStream(pdf.NewDict(), []byte("evil"))})
 	}
 	if w.accepts(revise(t, aliased, grow), ev) {

@@ -64,7 +64,8 @@ func TestEveryBitOfTheCMS(t *testing.T) {
 	hole, _ := gap(t, file)
 	_, der := dissect(t, file)
 	certificate := bytes.Index(der, w.signer.Cert.Raw)
-	signerInfo := bytes.LastIndex(der[:bytes.Index(der, w.TSA.Cert.Raw)], w.CA.Cert.RawSubject)
+	beforeTSA, _, _ := bytes.Cut(der, w.TSA.Cert.Raw)
+	signerInfo := bytes.LastIndex(beforeTSA, w.CA.Cert.RawSubject)
 	luggage := bytes.LastIndex(der, []byte{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 2, 14}) // id-aa-signatureTimeStampToken
 	if certificate < 0 || signerInfo < certificate || luggage < signerInfo {
 		t.Fatal("the parts of the CMS were not found")

@@ -64,7 +64,7 @@ func (c *changes) explainStore(oldValue, newValue pdf.Object) error {
 	return nil
 }
 
-func (c *changes) explainStoreLists(old, new *pdf.Dict, certs, ocsps, crls pdf.Name) error {
+func (c *changes) explainStoreLists(before, after *pdf.Dict, certs, ocsps, crls pdf.Name) error {
 	for _, list := range []struct {
 		key   pdf.Name
 		parse func([]byte) error
@@ -73,7 +73,7 @@ func (c *changes) explainStoreLists(old, new *pdf.Dict, certs, ocsps, crls pdf.N
 		{ocsps, func(b []byte) error { _, err := cms.ParseOCSP(b); return err }},
 		{crls, func(b []byte) error { _, err := cms.ParseCRL(b); return err }},
 	} {
-		array, err := c.new.Array(new.Get(list.key))
+		array, err := c.new.Array(after.Get(list.key))
 		if err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func (c *changes) explainStoreLists(old, new *pdf.Dict, certs, ocsps, crls pdf.N
 				return notAllowed("%s of the document security store holds something else", list.key)
 			}
 		}
-		c.explained(old.Get(list.key), new.Get(list.key))
+		c.explained(before.Get(list.key), after.Get(list.key))
 	}
 	return nil
 }

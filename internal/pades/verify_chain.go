@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -79,10 +80,8 @@ func (v *verifier) buildChain(cert *x509.Certificate, at time.Time) ([]*x509.Cer
 // checkMembers checks keys, validity and revocation of a chain, the leaf first.
 func (v *verifier) checkMembers(chain []*x509.Certificate, at time.Time, r *chainResult) (sub, problem string) {
 	leaf := chain[0]
-	for _, cert := range chain {
-		if weakKey(cert) {
-			return subCrypto, "A key in the chain of certificates is too weak."
-		}
+	if slices.ContainsFunc(chain, weakKey) {
+		return subCrypto, "A key in the chain of certificates is too weak."
 	}
 	r.inFile = true
 	var unknown bool

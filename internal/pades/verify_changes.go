@@ -148,16 +148,16 @@ func (c *changes) explain() error {
 }
 
 // sameExcept demands that two dictionaries agree in all keys but some.
-func (c *changes) sameExcept(what string, old, new *pdf.Dict, except ...pdf.Name) error {
-	if new.HasDuplicates() {
+func (c *changes) sameExcept(what string, before, after *pdf.Dict, except ...pdf.Name) error {
+	if after.HasDuplicates() {
 		return notAllowed("a key of the %s stands twice", what)
 	}
 	free := make(map[pdf.Name]bool, len(except))
 	for _, key := range except {
 		free[key] = true
 	}
-	for _, key := range append(old.Keys(), new.Keys()...) {
-		if !free[key] && !equal(old.Get(key), new.Get(key)) {
+	for _, key := range append(before.Keys(), after.Keys()...) {
+		if !free[key] && !equal(before.Get(key), after.Get(key)) {
 			return notAllowed("%s of the %s was changed", key, what)
 		}
 	}

@@ -27,7 +27,7 @@ func TestVerifyAcceptsCorpus(t *testing.T) {
 			return err
 		}
 		if report, err := pades.Inspect(bytes.NewReader(data), pades.Policy{}); err != nil || report.Signatures > 0 {
-			return nil
+			return nil //nolint:nilerr // a refused file is no file of this test
 		}
 		tried++
 		name := strings.TrimPrefix(path, dir)

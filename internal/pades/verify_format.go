@@ -80,11 +80,11 @@ func (s *signature) checkByteRange(size int64) error {
 	}
 	switch {
 	case br[0] != 0:
-		return errors.New("ByteRange does not begin at the first byte")
+		return errors.New("the entry ByteRange does not begin at the first byte")
 	case br[1] != s.field.ContentsStart || br[2] != s.field.ContentsEnd:
-		return errors.New("ByteRange leaves out more or less than Contents")
+		return errors.New("the entry ByteRange leaves out more or less than Contents")
 	case br[3] <= 0 || br[3] > size-br[2]:
-		return errors.New("ByteRange ends outside the file")
+		return errors.New("the entry ByteRange ends outside the file")
 	}
 	s.end = br[2] + br[3]
 	return nil
@@ -94,7 +94,7 @@ func (s *signature) checkByteRange(size int64) error {
 // be one way only to write it: digits of one case, no white space.
 func (v *verifier) readContents(start, end int64) ([]byte, error) {
 	if end-start < 4 || end-start-2 > maxContents {
-		return nil, errors.New("Contents is empty or too long")
+		return nil, errors.New("the entry Contents is empty or too long")
 	}
 	token := make([]byte, end-start)
 	if n, err := v.src.ReadAt(token, start); n != len(token) {
@@ -105,7 +105,7 @@ func (v *verifier) readContents(start, end int64) ([]byte, error) {
 		return nil, errors.New("the entry Contents is not a hexadecimal string")
 	}
 	if bytes.ContainsAny(digits, "abcdef") && bytes.ContainsAny(digits, "ABCDEF") {
-		return nil, errors.New("Contents mixes digits of both cases")
+		return nil, errors.New("the entry Contents mixes digits of both cases")
 	}
 	der := make([]byte, len(digits)/2)
 	if _, err := hex.Decode(der, digits); err != nil {

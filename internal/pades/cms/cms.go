@@ -11,7 +11,7 @@ import (
 	"crypto"
 	_ "crypto/sha1" // only to read old signatures; reported as weak
 	"crypto/sha256"
-	_ "crypto/sha512"
+	_ "crypto/sha512" // SHA-384 and SHA-512 of foreign signatures
 	"crypto/x509"
 	"encoding/asn1"
 	"fmt"
