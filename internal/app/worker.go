@@ -33,6 +33,8 @@ func (a *App) workerOptions(interceptors []interceptor.WorkerInterceptor) worker
 		// The stock value of zero abandons running activities at SIGTERM; their effects would be repeated after
 		// the time-out of the attempt.
 		WorkerStopTimeout: a.Config.StopTimeout,
+		// How long a process that a killed worker held in its cache waits before another worker takes it.
+		StickyScheduleToStartTimeout: 2 * time.Second,
 		// The number of pollers follows the load, from a handful up.
 		WorkflowTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 		ActivityTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
