@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"kyso/internal/pades"
+	"kyso/internal/pgtest"
 	"kyso/internal/problem"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
@@ -45,6 +46,24 @@ func TestSignedAtEveryLevel(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The same process on the database of production: signed, and parked and repaired in between.
+func TestSignedOnPostgreSQL(t *testing.T) {
+	j := newJourneyOn(t, pgtest.New(t))
+	j.must(j.world.UpdateSettings(func(s *sandbox.Settings) { s.TSA = "down" }))
+	j.request(signing.Signing{Level: signing.LevelLT, Reason: "Đồng ý", Location: "Huế"}, page("one"), page("two"))
+	j.at(10*time.Second, j.approve(user))
+	j.at(20*time.Minute, func() {
+		j.parked(workflows.StepTimestamp, "provider-unavailable")
+		j.must(j.world.UpdateSettings(func(s *sandbox.Settings) { s.TSA = "" }))
+	})
+	j.at(21*time.Minute, j.update(workflows.UpdateRepair, retry(), func(result any, err error) { j.wantRepair(result, err, workflows.RepairRecovered) }))
+	for _, result := range j.verify(j.run(signing.StatusSigned)) {
+		if result.Verdict != pades.TotalPassed {
+			t.Errorf("the file: %+v", result)
+		}
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"kyso/internal/blob"
 	"kyso/internal/pades"
 	"kyso/internal/pdfchild"
+	"kyso/internal/pgtest"
 	"kyso/internal/provider"
 	"kyso/internal/sandbox"
 	"kyso/internal/seal"
@@ -37,7 +38,7 @@ import (
 
 func TestMain(m *testing.M) {
 	pdfchild.Main()
-	os.Exit(m.Run())
+	os.Exit(pgtest.Main(m))
 }
 
 const user = "ICA.079095012345"
@@ -60,6 +61,12 @@ type journey struct {
 // newJourney makes a world in which everybody behaves, apart from the faults that every client must live with.
 func newJourney(t *testing.T) *journey {
 	t.Helper()
+	return newJourneyOn(t, "sqlite:"+filepath.Join(t.TempDir(), "kyso.db"))
+}
+
+// newJourneyOn keeps the records in the database of a DSN.
+func newJourneyOn(t *testing.T, dsn string) *journey {
+	t.Helper()
 	j := &journey{T: t, id: "018f5c00-0000-7000-8000-000000000001"}
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
@@ -68,7 +75,7 @@ func newJourney(t *testing.T) *journey {
 	// Activities get real deadlines made from virtual time, so virtual time must never be behind.
 	j.env.SetStartTime(time.Now().Truncate(time.Second).Add(time.Hour))
 	j.openWorld()
-	j.openStore()
+	j.openStore(dsn)
 	j.wire()
 	workflows.Register(j.env)
 	activities.Register(j.env, j.acts)
@@ -132,11 +139,11 @@ func (j *journey) openWorld() {
 	}
 }
 
-func (j *journey) openStore() {
+func (j *journey) openStore(dsn string) {
 	ctx, dir := context.Background(), j.TempDir()
 	key, err := seal.ReadOrCreateMasterKey(filepath.Join(dir, "master.key"))
 	j.must(err)
-	j.store, err = store.Open(ctx, "sqlite:"+filepath.Join(dir, "kyso.db"), key)
+	j.store, err = store.Open(ctx, dsn, key)
 	j.must(err)
 	j.Cleanup(func() { j.store.Close() })
 	j.must(j.store.Migrate(ctx))
