@@ -280,7 +280,7 @@ func (c *cli) repairCommand() *cobra.Command {
 	var action string
 	cmd := &cobra.Command{Use: "repair ID…", Short: "Repair parked signings; - reads IDs from stdin", Args: atLeast("the ID of a signing, or -"),
 		Long: `Repair parked signings: retry runs the failed step again, cancel gives the signing up. It reports what became of each:
-recovered, failed-again or still-waiting (exit codes 0, 1 and 8).`,
+recovered or given-up (exit code 0), failed-again (1) or still-waiting (8).`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if action != "retry" && action != "cancel" {
 				return usage("--action: retry or cancel")

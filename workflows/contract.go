@@ -115,7 +115,7 @@ const (
 
 // RepairResult says what became of a repair.
 type RepairResult struct {
-	Outcome string        `json:"outcome"` // RepairRecovered, RepairFailedAgain or RepairStillWaiting
+	Outcome string        `json:"outcome"` // RepairRecovered, RepairFailedAgain, RepairGivenUp or RepairStillWaiting
 	Status  SigningStatus `json:"status"`
 }
 
@@ -123,6 +123,7 @@ type RepairResult struct {
 const (
 	RepairRecovered    = "recovered"     // the step succeeded, the process goes on
 	RepairFailedAgain  = "failed-again"  // the step failed and the process is parked again
+	RepairGivenUp      = "given-up"      // the process ends as cancelled, as the repair asked
 	RepairStillWaiting = "still-waiting" // no result within RepairWait
 )
 

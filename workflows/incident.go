@@ -44,7 +44,7 @@ func (i *incidents) run(ctx workflow.Context, step, provider string, final func(
 			return err
 		}
 		if i.repair.Action == RepairCancel {
-			return errors.Join(errGivenUp, i.close(ctx, RepairRecovered))
+			return errors.Join(errGivenUp, i.close(ctx, RepairGivenUp))
 		}
 	}
 }

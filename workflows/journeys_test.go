@@ -339,7 +339,7 @@ func TestRevokedWhileWaiting(t *testing.T) {
 		j.parked(workflows.StepEmbed, "certificate-revoked")
 		j.update(workflows.UpdateRepair, retry(), func(result any, err error) { j.wantRepair(result, err, workflows.RepairFailedAgain) })()
 	})
-	j.at(98*time.Hour, j.update(workflows.UpdateRepair, giveUp(), nil))
+	j.at(98*time.Hour, j.update(workflows.UpdateRepair, giveUp(), func(result any, err error) { j.wantRepair(result, err, workflows.RepairGivenUp) }))
 	s := j.run(signing.StatusCancelled)
 	j.wantUses(s, signing.UseLate)
 }

@@ -196,7 +196,7 @@ type repairInput struct {
 
 // RepairBody says what became of a repair.
 type RepairBody struct {
-	Outcome string     `json:"outcome" enum:"recovered,failed-again,still-waiting"`
+	Outcome string     `json:"outcome" enum:"recovered,failed-again,given-up,still-waiting"`
 	Signing StatusBody `json:"signing"`
 }
 

@@ -130,7 +130,7 @@ type Status struct {
 
 // Repaired says what became of a repair.
 type Repaired struct {
-	Outcome string `json:"outcome"` // recovered, failed-again or still-waiting
+	Outcome string `json:"outcome"` // recovered, failed-again, given-up or still-waiting
 	Signing Status `json:"signing"`
 }
 
