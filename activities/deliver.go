@@ -21,11 +21,19 @@ func (a *Signing) deliverDocuments(ctx context.Context, signingID string) error 
 	if err != nil {
 		return err
 	}
+	values, err := a.values(ctx, s)
+	if err != nil {
+		return err
+	}
 	pdf := a.PDF()
 	defer pdf.Close()
 	known := map[string]signing.Revocation{}
 	for _, doc := range s.Documents {
-		if err := a.deliver(ctx, pdf, s, doc, known); err != nil {
+		err := a.deliver(ctx, pdf, s, doc, known)
+		if err == nil {
+			err = a.markValue(ctx, s, values, doc.Index, signing.UseEmbedded)
+		}
+		if err != nil {
 			return fmt.Errorf("document %d: %w", doc.Index+1, err)
 		}
 	}
@@ -59,10 +67,7 @@ func (a *Signing) deliver(ctx context.Context, pdf PDF, s signing.Signing, doc s
 	if err := accept(result, doc.Prepared.FieldName); err != nil {
 		return err
 	}
-	if err := a.Records.SaveSigned(ctx, s.ID, doc.Index, finished.ID, s.Level); err != nil {
-		return err
-	}
-	return a.markValue(ctx, s, doc.Index, signing.UseEmbedded)
+	return a.Records.SaveSigned(ctx, s.ID, doc.Index, finished.ID, s.Level)
 }
 
 // accept demands of our own signature what every verifier will: intact, over the whole file or followed by

@@ -28,9 +28,19 @@ func (a *Signing) embedSignatures(ctx context.Context, signingID string) error {
 	if err != nil {
 		return err
 	}
-	return a.eachDocument(ctx, s, signing.LevelB, func(doc signing.Document) error {
-		return a.embed(ctx, s, doc, cert, issuers(path), nil, signing.LevelB)
-	})
+	values, err := a.values(ctx, s)
+	if err != nil {
+		return err
+	}
+	m := material{cert, issuers(path), values}
+	return a.eachDocument(ctx, s, signing.LevelB, func(doc signing.Document) error { return a.embed(ctx, s, doc, m) })
+}
+
+// material is what the signatures of one signing are made of, read once for all its documents.
+type material struct {
+	cert   *x509.Certificate
+	chain  []*x509.Certificate
+	values map[int]signing.SignatureValue // by document
 }
 
 // eachDocument runs do for every document that has not reached the level.
@@ -47,25 +57,23 @@ func (a *Signing) eachDocument(ctx context.Context, s signing.Signing, level sig
 	return nil
 }
 
-func (a *Signing) embed(ctx context.Context, s signing.Signing, doc signing.Document, cert *x509.Certificate,
-	chain []*x509.Certificate, stamp []byte, level signing.Level,
-) error {
-	embedded, base, err := a.fill(ctx, s, doc, cert, chain, stamp)
+// embed makes the B-B signature, which verifies the value. It is kept only when nothing is to be added to it: a
+// time-stamp lies inside the signature, so that a B-T one is written anew.
+func (a *Signing) embed(ctx context.Context, s signing.Signing, doc signing.Document, m material) error {
+	embedded, base, err := a.fill(ctx, doc, m, nil)
 	if problem.CodeOf(err) == problem.SignatureInvalid {
-		if markErr := a.markValue(ctx, s, doc.Index, signing.UseRejected); markErr != nil {
+		if markErr := a.markValue(ctx, s, m.values, doc.Index, signing.UseRejected); markErr != nil {
 			return markErr
 		}
 	}
-	if err != nil {
+	if err != nil || s.Level != signing.LevelB {
 		return err
 	}
-	return a.saveStage(ctx, s, doc, level, base, embedded.Increment, embedded.SHA256, embedded.HashState)
+	return a.saveStage(ctx, s, doc, signing.LevelB, base, embedded.Increment, embedded.SHA256, embedded.HashState)
 }
 
 // fill makes the filled increment. It is a pure function of what is stored, so that a retry makes the same bytes.
-func (a *Signing) fill(ctx context.Context, s signing.Signing, doc signing.Document, cert *x509.Certificate,
-	chain []*x509.Certificate, stamp []byte,
-) (*pades.Embedded, signing.Upload, error) {
+func (a *Signing) fill(ctx context.Context, doc signing.Document, m material, stamp []byte) (*pades.Embedded, signing.Upload, error) {
 	base, err := a.Records.Upload(ctx, doc.UploadID)
 	if err != nil {
 		return nil, base, err
@@ -74,34 +82,37 @@ func (a *Signing) fill(ctx context.Context, s signing.Signing, doc signing.Docum
 	if err != nil {
 		return nil, base, err
 	}
-	value, err := a.value(ctx, s, doc.Index)
-	if err != nil {
-		return nil, base, err
-	}
 	embedded, err := pades.Embed(pades.EmbedInput{
-		Prepared: prepared, SourceSize: base.Size, HashState: base.HashState, Value: value.Value,
-		Certificate: cert, Chain: chain, Timestamp: stamp,
+		Prepared: prepared, SourceSize: base.Size, HashState: base.HashState, Value: m.values[doc.Index].Value,
+		Certificate: m.cert, Chain: m.chain, Timestamp: stamp,
 	})
 	return embedded, base, err
 }
 
-func (a *Signing) value(ctx context.Context, s signing.Signing, index int) (signing.SignatureValue, error) {
-	values, err := a.Records.Values(ctx, s.ID)
+// values returns the values that came for the signing's own request, one for each document.
+func (a *Signing) values(ctx context.Context, s signing.Signing) (map[int]signing.SignatureValue, error) {
+	list, err := a.Records.Values(ctx, s.ID)
 	if err != nil {
-		return signing.SignatureValue{}, err
+		return nil, err
 	}
-	for _, v := range values {
-		if v.RequestID == s.Approval.OurID && v.Index == index && v.Use != signing.UseLate {
-			return v, nil
+	values := make(map[int]signing.SignatureValue, len(list))
+	for _, v := range list {
+		if v.RequestID == s.Approval.OurID && v.Use != signing.UseLate {
+			values[v.Index] = v
 		}
 	}
-	return signing.SignatureValue{}, problem.New(problem.SignatureInvalid, "no value was received for document %d", index+1)
+	for _, doc := range s.Documents {
+		if _, ok := values[doc.Index]; !ok {
+			return nil, problem.New(problem.SignatureInvalid, "no value was received for document %d", doc.Index+1)
+		}
+	}
+	return values, nil
 }
 
-func (a *Signing) markValue(ctx context.Context, s signing.Signing, index int, use signing.Use) error {
-	value, err := a.value(ctx, s, index)
-	if err != nil || value.Use == use {
-		return err
+func (a *Signing) markValue(ctx context.Context, s signing.Signing, values map[int]signing.SignatureValue, index int, use signing.Use) error {
+	value := values[index]
+	if value.Use == use {
+		return nil
 	}
 	value.Use = use
 	return a.Records.SaveValue(ctx, s.ID, value)
@@ -133,35 +144,49 @@ func (a *Signing) timestampSignatures(ctx context.Context, signingID string) err
 	if err != nil {
 		return err
 	}
+	values, err := a.values(ctx, s)
+	if err != nil {
+		return err
+	}
+	tokens, err := a.tokens(ctx, s.ID)
+	if err != nil {
+		return err
+	}
+	m := material{cert, issuers(path), values}
 	return a.eachDocument(ctx, s, signing.LevelT, func(doc signing.Document) error {
-		token, err := a.token(ctx, s, doc, cert)
+		token, ok := tokens[doc.Index]
+		if !ok {
+			if token, err = a.stamp(ctx, s, doc, m); err != nil {
+				return err
+			}
+		}
+		stamped, base, err := a.fill(ctx, doc, m, token)
 		if err != nil {
 			return err
 		}
-		return a.embed(ctx, s, doc, cert, issuers(path), token, signing.LevelT)
+		return a.saveStage(ctx, s, doc, signing.LevelT, base, stamped.Increment, stamped.SHA256, stamped.HashState)
 	})
 }
 
-// token returns the kept time-stamp token of a document, or asks for one and keeps it.
-func (a *Signing) token(ctx context.Context, s signing.Signing, doc signing.Document, cert *x509.Certificate) ([]byte, error) {
-	evidence, err := a.Records.Evidence(ctx, s.ID)
-	if err != nil {
-		return nil, err
-	}
+// tokens returns the time-stamp tokens that are kept already, by document.
+func (a *Signing) tokens(ctx context.Context, signingID string) (map[int][]byte, error) {
+	evidence, err := a.Records.Evidence(ctx, signingID)
+	tokens := map[int][]byte{}
 	for _, e := range evidence {
-		if e.Kind == "timestamp" && e.Index == doc.Index {
-			return e.Data, nil
+		if e.Kind == "timestamp" {
+			tokens[e.Index] = e.Data
 		}
 	}
+	return tokens, err
+}
+
+// stamp asks for a time-stamp over a document's value and keeps it.
+func (a *Signing) stamp(ctx context.Context, s signing.Signing, doc signing.Document, m material) ([]byte, error) {
 	prepared, err := a.restore(ctx, doc)
 	if err != nil {
 		return nil, err
 	}
-	value, err := a.value(ctx, s, doc.Index)
-	if err != nil {
-		return nil, err
-	}
-	bare, _, err := pades.SignatureValue(&prepared, cert, value.Value)
+	bare, _, err := pades.SignatureValue(&prepared, m.cert, m.values[doc.Index].Value)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ var oidPSS = []byte{0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 
 // TestForeignJudges signs with every kind of value at every level and asks programs that others wrote.
 func TestForeignJudges(t *testing.T) {
 	for _, tool := range []string{"pdfsig", "openssl", "qpdf", "mutool"} {
-		needTool(t, tool)
+		needTools(t, tool)
 	}
 	for _, kind := range cmstest.ValueKinds(t) {
 		t.Run(kind.Name, func(t *testing.T) {

@@ -6,8 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
-	"os"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -145,17 +143,6 @@ func want(t *testing.T, v *pades.Verification, verdict pades.Verdict, sub, level
 		t.Fatalf("%s %s %s, want %s %s %s: %q", s.Verdict, s.SubIndication, s.Level, verdict, sub, level, s.Problems)
 	}
 	return s
-}
-
-// needTool skips on a developer's machine, and fails where nothing may be left out.
-func needTool(t *testing.T, name string) {
-	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is not installed", name)
-		}
-		t.Skipf("%s is not installed: its judgement is left out", name)
-	}
 }
 
 // redigest makes the digests of a prepared file fit its increment again and signs it.

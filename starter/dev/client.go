@@ -220,12 +220,3 @@ func (c *client) ledger(ctx context.Context) ([]effect, error) {
 	err := c.do(ctx, http.MethodGet, c.control+"/ledger", "", nil, &answer)
 	return answer.Effects, err
 }
-
-// knobs bends the sandbox for one user.
-func (c *client) knobs(ctx context.Context, user string, knobs any) error {
-	body, err := json.Marshal(knobs)
-	if err != nil {
-		return err
-	}
-	return c.do(ctx, http.MethodPut, c.control+"/users/"+url.PathEscape(user)+"/knobs", "application/json", bytes.NewReader(body), nil)
-}

@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"sync"
 	"testing"
@@ -161,4 +164,13 @@ func checkSignedOnce(t *testing.T, w *World, c *client, s signingView) {
 	if stamps != 1 {
 		t.Errorf("signing %s: the authority stamped its signature %d times, want once", s.ID, stamps)
 	}
+}
+
+// knobs bends the sandbox for one user.
+func (c *client) knobs(ctx context.Context, user string, knobs any) error {
+	body, err := json.Marshal(knobs)
+	if err != nil {
+		return err
+	}
+	return c.do(ctx, http.MethodPut, c.control+"/users/"+url.PathEscape(user)+"/knobs", "application/json", bytes.NewReader(body), nil)
 }

@@ -242,9 +242,6 @@ func (o *OCSP) Status(cert, issuer *x509.Certificate) (*Status, error) {
 	return nil, errors.New("OCSP response is not signed by the issuer or its responder")
 }
 
-// Speaks reports whether the response holds an answer about cert, verified or not.
-func (o *OCSP) Speaks(cert, issuer *x509.Certificate) bool { return o.find(cert, issuer) != nil }
-
 func (o *OCSP) find(cert, issuer *x509.Certificate) *ocspAnswer {
 	key := publicKeyBits(issuer)
 	for i, a := range o.answers {
