@@ -22,29 +22,31 @@ const module = "kyso"
 // rules lists, for each folder, the folders of this module whose packages it may import. A folder speaks for
 // everything below it, unless a deeper one has a line of its own, and may always import itself.
 var rules = map[string]string{
-	"internal/problem":  "",
-	"internal/seal":     "",
-	"internal/signing":  "internal/problem",
-	"internal/pades":    "internal/problem",
-	"internal/forms":    "internal/problem",
-	"internal/pdfchild": "internal/pades internal/problem",
-	"internal/provider": "internal/signing internal/problem",
-	"internal/store":    "internal/signing internal/problem internal/seal",
-	"internal/blob":     "internal/signing internal/problem",
-	"activities":        "internal/signing internal/pades internal/forms internal/problem",
-	"workflows":         "activities internal/signing internal/problem",
-	"internal/api":      "workflows internal/signing internal/problem",
+	"internal/problem":      "",
+	"internal/seal":         "",
+	"internal/signing":      "internal/problem",
+	"internal/registration": "internal/problem",
+	"internal/account":      "internal/registration internal/problem",
+	"internal/pades":        "internal/problem",
+	"internal/forms":        "internal/problem",
+	"internal/pdfchild":     "internal/pades internal/problem",
+	"internal/provider":     "internal/signing internal/registration internal/problem",
+	"internal/store":        "internal/signing internal/registration internal/problem internal/seal",
+	"internal/blob":         "internal/signing internal/problem",
+	"activities":            "internal/signing internal/registration internal/pades internal/forms internal/problem",
+	"workflows":             "activities internal/signing internal/registration internal/problem",
+	"internal/api":          "workflows internal/signing internal/registration internal/account internal/problem",
 
 	// The stand-ins of outside parties share nothing with the clients that they test, nor with the domain.
 	"internal/sandbox": "",
 	// Clients of the API know the API and no part behind it.
 	"internal/apiclient": "internal/problem",
 	// The only place that assembles concrete parts.
-	"internal/app": "activities workflows internal/api internal/blob internal/forms internal/pades internal/pdfchild " +
-		"internal/problem internal/provider internal/seal internal/signing internal/store",
+	"internal/app": "activities workflows internal/account internal/api internal/blob internal/forms internal/pades " +
+		"internal/pdfchild internal/problem internal/provider internal/registration internal/seal internal/signing internal/store",
 
 	"worker":  "internal/app internal/pdfchild internal/problem",
-	"starter": "internal/app internal/apiclient internal/pades internal/pdfchild internal/problem internal/provider",
+	"starter": "internal/app internal/apiclient internal/registration internal/pades internal/pdfchild internal/problem internal/provider",
 	// The whole world in one process: it also registers the search attributes that workflows names, draws a master
 	// key, and judges what its demo signed.
 	"starter/dev": "internal/app internal/apiclient internal/forms internal/pades internal/pdfchild " +
@@ -74,7 +76,7 @@ var owners = map[string]string{
 }
 
 // standardOnly import nothing but the standard library besides what rules gives them.
-var standardOnly = []string{"internal/problem", "internal/signing", "internal/seal"}
+var standardOnly = []string{"internal/problem", "internal/signing", "internal/registration", "internal/seal"}
 
 // links lists what a program must not contain, however deep.
 var links = map[string]string{

@@ -38,64 +38,67 @@ func (c *Client) StartSigning(ctx context.Context, in SigningInput) error {
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			AttributeStep.ValueSet(StepInspect), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet(in.Provider)),
 	}, Signing, in)
-	if err == nil {
-		return nil
-	}
-	if _, closed := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); closed {
-		return nil
-	}
-	return clientError("starting signing", err)
+	return startError("starting signing", err)
 }
 
 // ChooseCertificate answers the wait for a certificate. updateID makes it idempotent; empty lets Temporal draw one.
 func (c *Client) ChooseCertificate(ctx context.Context, signingID, updateID string, in ChooseCertificate) (SigningStatus, error) {
 	var status SigningStatus
-	err := c.update(ctx, signingID, updateID, UpdateChooseCertificate, in, &status)
+	err := c.update(ctx, SigningWorkflowID(signingID), updateID, UpdateChooseCertificate, in, &status)
 	return countdown(status), err
 }
 
 // Place answers the wait for the placement.
 func (c *Client) Place(ctx context.Context, signingID, updateID string, in Place) (SigningStatus, error) {
 	var status SigningStatus
-	err := c.update(ctx, signingID, updateID, UpdatePlace, in, &status)
+	err := c.update(ctx, SigningWorkflowID(signingID), updateID, UpdatePlace, in, &status)
 	return countdown(status), err
 }
 
 // Cancel stops the process. A value that arrives later is recorded and never used.
 func (c *Client) Cancel(ctx context.Context, signingID, updateID string, in Cancel) (SigningStatus, error) {
 	var status SigningStatus
-	err := c.update(ctx, signingID, updateID, UpdateCancel, in, &status)
+	err := c.update(ctx, SigningWorkflowID(signingID), updateID, UpdateCancel, in, &status)
 	return countdown(status), err
 }
 
 // Repair acts on a parked process and waits up to RepairWait for what becomes of it.
 func (c *Client) Repair(ctx context.Context, signingID, updateID string, in Repair) (RepairResult, error) {
 	var result RepairResult
-	err := c.update(ctx, signingID, updateID, UpdateRepair, in, &result)
+	err := c.update(ctx, SigningWorkflowID(signingID), updateID, UpdateRepair, in, &result)
 	result.Status = countdown(result.Status)
 	return result, err
 }
 
 // Nudge tells the process that its provider has news. A process that has closed is not an error.
 func (c *Client) Nudge(ctx context.Context, signingID string) error {
-	err := c.Temporal.SignalWorkflow(ctx, SigningWorkflowID(signingID), "", SignalNudge, nil)
+	return c.nudge(ctx, SigningWorkflowID(signingID))
+}
+
+func (c *Client) nudge(ctx context.Context, workflowID string) error {
+	err := c.Temporal.SignalWorkflow(ctx, workflowID, "", SignalNudge, nil)
 	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone || err == nil {
 		return nil
 	}
-	return clientError("nudging signing", err)
+	return clientError("nudging", err)
 }
 
 // Status asks the process itself. The store answers the same for lists and pages; this needs a worker.
 func (c *Client) Status(ctx context.Context, signingID string) (SigningStatus, error) {
 	var status SigningStatus
-	value, err := c.Temporal.QueryWorkflow(ctx, SigningWorkflowID(signingID), "", QueryStatus)
+	err := c.query(ctx, SigningWorkflowID(signingID), &status)
+	return countdown(status), err
+}
+
+func (c *Client) query(ctx context.Context, workflowID string, out any) error {
+	value, err := c.Temporal.QueryWorkflow(ctx, workflowID, "", QueryStatus)
+	if err == nil {
+		err = value.Get(out)
+	}
 	if err != nil {
-		return status, clientError("querying signing", err)
+		return clientError("querying", err)
 	}
-	if err := value.Get(&status); err != nil {
-		return status, clientError("querying signing", err)
-	}
-	return countdown(status), nil
+	return nil
 }
 
 func countdown(status SigningStatus) SigningStatus {
@@ -113,10 +116,10 @@ func (c *Client) Ping(ctx context.Context) error {
 	return nil
 }
 
-func (c *Client) update(ctx context.Context, signingID, updateID, name string, in, out any) error {
+func (c *Client) update(ctx context.Context, workflowID, updateID, name string, in, out any) error {
 	handle, err := c.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
 		UpdateID:     updateID,
-		WorkflowID:   SigningWorkflowID(signingID),
+		WorkflowID:   workflowID,
 		UpdateName:   name,
 		Args:         []any{in},
 		WaitForStage: client.WorkflowUpdateStageCompleted,

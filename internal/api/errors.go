@@ -44,6 +44,16 @@ var statuses = map[problem.Code]int{
 	problem.DeclinedBySigner:   http.StatusConflict,
 	problem.ApprovalExpired:    http.StatusConflict,
 
+	problem.OTPWrong:         http.StatusForbidden,
+	problem.OTPExpired:       http.StatusConflict,
+	problem.OTPLocked:        http.StatusForbidden,
+	problem.HandoffUsed:      http.StatusConflict,
+	problem.AlreadyHolder:    http.StatusConflict,
+	problem.DeadlinePassed:   http.StatusConflict,
+	problem.RefusedByOfficer: http.StatusConflict,
+	problem.Withdrawn:        http.StatusConflict,
+	problem.PaymentUnclear:   http.StatusConflict,
+
 	problem.ProviderCredentials: http.StatusBadGateway,
 	problem.ProviderRefused:     http.StatusBadGateway,
 	problem.ProviderUnavailable: http.StatusServiceUnavailable,

@@ -57,6 +57,15 @@ const (
 	ProviderCredentials Code = "provider-credentials"    // the provider does not accept our account
 	ProviderRefused     Code = "provider-refused"        // the provider turned the request down for good
 	ProviderUnavailable Code = "provider-unavailable"    // time-out, 5xx, garbage or 429
+	OTPWrong            Code = "otp-wrong"               // not the code that was sent
+	OTPExpired          Code = "otp-expired"             // the code's time is over, it was used or superseded, or none was sent
+	OTPLocked           Code = "otp-locked"              // too many wrong tries for this code
+	HandoffUsed         Code = "hand-off-used"           // the one-time link was opened before
+	AlreadyHolder       Code = "already-holder"          // the citizen has an active certificate
+	DeadlinePassed      Code = "deadline-passed"         // nobody acted in time
+	RefusedByOfficer    Code = "refused-by-officer"      // the review ended with no
+	Withdrawn           Code = "withdrawn"               // the citizen took the request back
+	PaymentUnclear      Code = "payment-unclear"         // VNPay says neither paid nor failed
 	Internal            Code = "internal"                // unknown; always loud
 )
 
@@ -70,6 +79,9 @@ var kinds = map[Code]Kind{
 	SignatureInvalid: KindConflict, DigestMismatch: KindConflict, VerificationFailed: KindConflict,
 	DeclinedBySigner: KindDenied, ApprovalExpired: KindExpired, ProviderCredentials: KindDenied,
 	ProviderRefused: KindDenied, ProviderUnavailable: KindUpstream, Internal: KindInternal,
+	OTPWrong: KindDenied, OTPExpired: KindExpired, OTPLocked: KindDenied, HandoffUsed: KindConflict,
+	AlreadyHolder: KindConflict, DeadlinePassed: KindExpired, RefusedByOfficer: KindDenied, Withdrawn: KindDenied,
+	PaymentUnclear: KindConflict,
 }
 
 // Codes returns every code, for tables and tests.

@@ -43,6 +43,16 @@ var texts = map[Code]Text{
 	DeclinedBySigner:   {"Người ký đã từ chối", "The signer declined"},
 	ApprovalExpired:    {"Đã hết thời gian xác nhận", "The time to approve has run out"},
 
+	OTPWrong:         {"Mã OTP không đúng", "The one-time code is wrong"},
+	OTPExpired:       {"Mã OTP đã hết hiệu lực, vui lòng lấy mã mới", "The one-time code is no longer valid, ask for a new one"},
+	OTPLocked:        {"Nhập sai mã OTP quá nhiều lần, vui lòng lấy mã mới", "Too many wrong codes, ask for a new one"},
+	HandoffUsed:      {"Liên kết này đã được sử dụng", "This link was used before"},
+	AlreadyHolder:    {"Công dân đã có chứng thư chữ ký số đang hoạt động", "The citizen has an active certificate already"},
+	DeadlinePassed:   {"Đã quá thời hạn thực hiện", "The time to act has run out"},
+	RefusedByOfficer: {"Hồ sơ bị từ chối", "The dossier was refused"},
+	Withdrawn:        {"Công dân đã rút yêu cầu", "The citizen withdrew the request"},
+	PaymentUnclear:   {"Giao dịch thanh toán đang được ngân hàng kiểm tra", "The bank is still checking the payment"},
+
 	ProviderCredentials: {"Nhà cung cấp không chấp nhận tài khoản kết nối", "The provider does not accept our account"},
 	ProviderRefused:     {"Nhà cung cấp từ chối yêu cầu", "The provider refused the request"},
 	ProviderUnavailable: {"Dịch vụ bên ngoài tạm thời không phản hồi", "An outside service does not answer for now"},

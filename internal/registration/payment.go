@@ -1,0 +1,59 @@
+package registration
+
+import "time"
+
+// Payment is one attempt to pay an order: a new attempt has a new TxnRef.
+type Payment struct {
+	TxnRef         string // ours, unique for ever, [A-Z0-9]
+	RegistrationID string
+	Attempt        int
+	AmountVND      int64
+	Status         PaymentStatus
+	CreatedAt      time.Time // vnp_CreateDate
+	ExpiresAt      time.Time // vnp_ExpireDate
+	TransactionNo  string    // VNPay's, once known
+	ResponseCode   string    // vnp_ResponseCode of the deciding answer
+	BankStatus     string    // vnp_TransactionStatus of it
+	DecidedAt      time.Time
+	RefundID       string    // vnp_RequestId of the refund, recorded before it is asked for
+	RefundedAt     time.Time // zero until VNPay took the refund
+}
+
+// PaymentStatus is where a payment stands.
+type PaymentStatus string
+
+// The statuses of a payment.
+const (
+	PaymentPending  PaymentStatus = "pending"
+	PaymentCaptured PaymentStatus = "captured" // the money is here
+	PaymentFailed   PaymentStatus = "failed"   // refused, cancelled or never begun
+	PaymentReview   PaymentStatus = "review"   // 04, 05, 06, 07: neither paid nor failed, a person decides
+	PaymentRefunded PaymentStatus = "refunded"
+)
+
+// Decided reports whether VNPay will say nothing more of itself.
+func (s PaymentStatus) Decided() bool { return s != PaymentPending && s != PaymentReview }
+
+// StatusOf turns VNPay's two codes into a status: paid only when both are 00, review for money whose fate is not
+// clear.
+func StatusOf(responseCode, transactionStatus string) PaymentStatus {
+	switch {
+	case responseCode == "00" && transactionStatus == "00":
+		return PaymentCaptured
+	case responseCode == "07", transactionStatus == "04", transactionStatus == "05", transactionStatus == "06", transactionStatus == "07":
+		return PaymentReview
+	case transactionStatus == "01" && responseCode == "00":
+		return PaymentPending
+	}
+	return PaymentFailed
+}
+
+// PaymentNotice is a verified word of VNPay about a payment: an IPN or the answer of querydr.
+type PaymentNotice struct {
+	TxnRef            string
+	AmountVND         int64
+	TransactionNo     string
+	ResponseCode      string
+	TransactionStatus string
+	At                time.Time
+}

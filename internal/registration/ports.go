@@ -1,0 +1,200 @@
+package registration
+
+import (
+	"context"
+	"time"
+)
+
+// The error contract of every outside party: problem.ProviderUnavailable for what a later try may mend (network,
+// 5xx, 429 with RetryAfter, garbage), problem.ProviderCredentials when our account is turned away,
+// problem.ProviderRefused when the request as such is. Every call is idempotent by the id that it carries.
+
+// VNeID is told how a registration stands.
+type VNeID interface {
+	// Report is idempotent by request id and status.
+	Report(ctx context.Context, r Report) error
+}
+
+// Report is what VNeID shows under registered certificates.
+type Report struct {
+	RequestID string
+	Status    string // RECEIVED, IN_PROGRESS, WAITING_APPROVAL, REJECTED, ISSUED, ACTIVE, REVOKED, CANCELLED
+	Serial    string
+	NotBefore time.Time
+	NotAfter  time.Time
+}
+
+// SMS sends a text to a phone. requestID makes it idempotent: a duplicate is a success.
+type SMS interface {
+	Send(ctx context.Context, requestID, phone, text string) error
+}
+
+// PaymentGateway is VNPay.
+type PaymentGateway interface {
+	// PayURL is where the citizen's browser is sent. It is the same for the same payment.
+	PayURL(p Payment, clientIP, orderInfo string) string
+	// Query asks for the state of a payment (querydr). A payment that VNPay never saw is PaymentFailed by code 91
+	// once its time is over; before, Query returns PaymentPending codes (00/01).
+	Query(ctx context.Context, requestID string, p Payment) (PaymentNotice, error)
+	// Refund gives the whole amount back. A repeated requestID, or a payment that is refunded already, is a success.
+	Refund(ctx context.Context, requestID string, p Payment, actor string) error
+}
+
+// CA is the certification authority together with its remote key service (RSSP).
+type CA interface {
+	// HasActive reports whether the citizen holds an active certificate of this CA.
+	HasActive(ctx context.Context, idNumber string) (bool, error)
+	// CreateKey makes a key pair for the citizen at the RSSP and returns its id and public key (PKIX DER).
+	CreateKey(ctx context.Context, requestID, idNumber string) (Key, error)
+	// CSR returns a PKCS #10 request for the subject, signed by the key.
+	CSR(ctx context.Context, keyID string, subject Subject) ([]byte, error)
+	// Issue asks for the certificate. Pending means: ask again with the same requestID; the CA may take days.
+	Issue(ctx context.Context, requestID string, csr []byte, months int) (Issuance, error)
+	// Install puts the certificate beside its key, inactive.
+	Install(ctx context.Context, keyID string, certificate []byte) error
+	// StartActivation makes the phone ask for a PIN, which never leaves it.
+	StartActivation(ctx context.Context, keyID string) error
+	// KeyState tells where a key stands.
+	KeyState(ctx context.Context, keyID string) (KeyState, error)
+	// Activate makes the key usable, after PIN and OTP.
+	Activate(ctx context.Context, keyID string) error
+	// Revoke revokes a certificate and disables its key; one that is revoked already is a success.
+	Revoke(ctx context.Context, requestID, serial string, reason int) error
+	// DestroyKey destroys a key without an active certificate.
+	DestroyKey(ctx context.Context, keyID string) error
+}
+
+// Key is a key pair at the RSSP.
+type Key struct {
+	ID        string
+	PublicKey []byte // PKIX DER
+}
+
+// Subject is what a certificate says of its owner.
+type Subject struct {
+	CommonName string // FULL NAME in upper case, NFC
+	UID        string // CCCD:079095012345
+	Province   string // ST
+	Locality   string // L
+	Email      string // optional
+}
+
+// Issuance is the CA's answer.
+type Issuance struct {
+	Pending     bool
+	Certificate []byte   // DER
+	Chain       [][]byte // issuer first
+}
+
+// KeyState is where a key at the RSSP stands.
+type KeyState string
+
+// The states of a key.
+const (
+	KeyCreated     KeyState = "created"
+	KeyInstalled   KeyState = "installed"
+	KeyAwaitingPIN KeyState = "awaiting-pin"
+	KeyPINSet      KeyState = "pin-set"
+	KeyActive      KeyState = "active"
+	KeyLocked      KeyState = "locked" // too many wrong PINs
+	KeyDisabled    KeyState = "disabled"
+)
+
+// Sealer puts the provider's seal (PAdES B-T) on a contract.
+type Sealer interface {
+	// Seal returns the sealed file. The time-stamp is fetched inside; sealing again gives another valid file, so
+	// the caller records the first.
+	Seal(ctx context.Context, pdf []byte, reason string) ([]byte, error)
+}
+
+// Records is the store as activities and doors see it. problem.NotFound for an unknown id. Every write is idempotent.
+type Records interface {
+	// CreateRegistration stores VNeID's request: subject key, person, consents, the digest of the hand-off token, the
+	// registration in StatusRequested, and the audit entries of the consents. The same RequestID with the same Digest
+	// returns the stored registration; with another digest problem.Conflict. A subject (person) is found again by the keyed digest of the id number.
+	CreateRegistration(ctx context.Context, id string, r Request) (Registration, error)
+	Registration(ctx context.Context, id string) (Registration, error)
+	Registrations(ctx context.Context, f Filter) ([]Registration, error)
+	Consents(ctx context.Context, id string) ([]Consent, error)
+
+	// ResolveHandoff takes a one-time token: the first use returns the registration id; a later one is
+	// problem.HandoffUsed, an unknown one problem.NotFound, an expired one problem.DeadlinePassed.
+	ResolveHandoff(ctx context.Context, token string, now time.Time) (string, error)
+
+	// Change loads a registration, lets fn change its Facts, and stores them, in one transaction with the row locked. fn may
+	// be called again and must have no other effect. Fields outside Facts are not stored, except
+	// Issued.Certificate, which is sealed apart.
+	Change(ctx context.Context, id string, fn func(*Registration) error) error
+	// Move records a transition and its audit entry. The same seq with the same status again does nothing.
+	Move(ctx context.Context, id string, t Transition) error
+	Transitions(ctx context.Context, id string, after int) ([]Transition, error)
+
+	// Person returns who registers; problem.NotFound once the subject was erased.
+	Person(ctx context.Context, registrationID string) (Person, error)
+	// Correct changes fields of the person (names as in the JSON of Person, and email of the account), keeping who
+	// changed what in the audit log without the values. The correction id makes it idempotent.
+	Correct(ctx context.Context, registrationID, correctionID, actor string, fields map[string]string) error
+
+	// Payments.
+	CreatePayment(ctx context.Context, p Payment) error // idempotent by TxnRef
+	Payment(ctx context.Context, txnRef string) (Payment, error)
+	Payments(ctx context.Context, registrationID string) ([]Payment, error)
+	// ApplyNotice records VNPay's word: it returns the payment after it and whether it changed anything. Amount
+	// must be the payment's, else problem.Invalid; a decided payment is left alone (fresh false).
+	ApplyNotice(ctx context.Context, n PaymentNotice) (p Payment, fresh bool, err error)
+	// MarkRefund records the id of a refund before it is asked for (at zero), and its success (at set).
+	MarkRefund(ctx context.Context, txnRef, refundID string, at time.Time) error
+
+	// One-time codes. See internal/account for the rules.
+	SaveCode(ctx context.Context, c Code, digits string) error // supersedes older codes of the same registration and purpose
+	Code(ctx context.Context, id string) (Code, error)
+	// CodeToSend returns phone and digits of a code that was not sent; problem.Conflict when it was sent, superseded or used.
+	CodeToSend(ctx context.Context, id string) (phone, digits string, err error)
+	MarkCodeSent(ctx context.Context, id string, at time.Time) error // forgets the digits
+	// UseCode accepts digits once, atomically, for the newest code of registration and purpose: problem.OTPWrong, OTPExpired, OTPLocked (5 wrong tries).
+	UseCode(ctx context.Context, registrationID string, purpose Purpose, binding, digits string, now time.Time) (Code, error)
+	// CountCodes counts codes since a time for a phone, and for a registration.
+	CountCodes(ctx context.Context, phone string, since time.Time) (int, error)
+	LastCode(ctx context.Context, registrationID string, purpose Purpose) (Code, error) // problem.NotFound when there is none
+
+	// Accounts.
+	AccountByPhone(ctx context.Context, phone string) (Account, error)
+	Account(ctx context.Context, id string) (Account, error)
+	SaveAccount(ctx context.Context, a Account) error // create or update by id; another account on the phone is problem.Conflict
+
+	// SaveReview keeps an officer's words sealed; idempotent by review id.
+	SaveReview(ctx context.Context, registrationID string, r Review, publicNote, internalNote string) error
+	// ReviewNotes returns the words of a review.
+	ReviewNotes(ctx context.Context, reviewID string) (publicNote, internalNote string, err error)
+
+	// Incidents of registrations.
+	OpenRegistrationIncident(ctx context.Context, in Incident) error
+	CloseRegistrationIncident(ctx context.Context, in Incident) error
+	RegistrationIncidents(ctx context.Context, all bool) ([]Incident, error)
+
+	// Audit returns entries with a Seq above after, oldest first.
+	Audit(ctx context.Context, after int64, limit int) ([]AuditEntry, error)
+	// EraseSubject destroys the data key of a subject. Papers (uploads) and evidence stay.
+	EraseSubject(ctx context.Context, subjectID, actor string, at time.Time) error
+}
+
+// Filter narrows a list of registrations. Zero values do not narrow.
+type Filter struct {
+	Status        Status
+	IDNumber      string // compared by a keyed digest
+	AttentionOnly bool
+	Before        time.Time
+	Limit         int // default 50, at most 500
+}
+
+// AuditEntry is one link of the audit chain: Hash is SHA-256 over Prev and the canonical JSON of the other fields.
+type AuditEntry struct {
+	Seq    int64     `json:"seq"` // from 1, without gaps
+	At     time.Time `json:"at"`
+	Kind   string    `json:"kind"`   // consent, transition, payment, refund, code-accepted, correction, review, incident, erasure
+	Object string    `json:"object"` // registration id, or another opaque id
+	Actor  string    `json:"actor"`  // opaque id; empty for the process
+	Detail string    `json:"detail"` // states, codes and digests; no personal data
+	Prev   string    `json:"prev"`   // hex; of the entry before, 64 zeros for the first
+	Hash   string    `json:"hash"`   // hex
+}

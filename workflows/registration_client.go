@@ -1,0 +1,137 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"kyso/internal/registration"
+)
+
+// RegistrationWorkflowID returns the workflow id of a registration.
+func RegistrationWorkflowID(registrationID string) string { return "registration-" + registrationID }
+
+// RefundWorkflowID returns the workflow id of the refund of one payment.
+func RefundWorkflowID(txnRef string) string { return "refund-" + txnRef }
+
+// StartRegistration starts the process. Starting the same registration again does nothing, also after it has closed.
+func (c *Client) StartRegistration(ctx context.Context, in RegistrationInput) error {
+	_, err := c.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                       RegistrationWorkflowID(in.RegistrationID),
+		TaskQueue:                TaskQueue,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		EnableEagerStart:         true,
+		StaticSummary:            "Register a certificate with " + in.Issuer,
+		StaticDetails:            "From VNeID to an active certificate. The record is in kyso's store; no personal data here.",
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			AttributeStep.ValueSet(StepHandOff), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet(in.Issuer)),
+	}, Registration, in)
+	return startError("starting registration", err)
+}
+
+// StartRefund gives money back that nobody is owed for: a payment that was captured after its order was dropped, or
+// twice. Starting it again does nothing.
+func (c *Client) StartRefund(ctx context.Context, in RefundInput) error {
+	_, err := c.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                       RefundWorkflowID(in.TxnRef),
+		TaskQueue:                TaskQueue,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		StaticSummary:            "Refund a payment",
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			AttributeStep.ValueSet(StepRefund), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet("vnpay")),
+	}, Refund, in)
+	return startError("starting refund", err)
+}
+
+func startError(doing string, err error) error {
+	if _, closed := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); closed || err == nil {
+		return nil
+	}
+	return clientError(doing, err)
+}
+
+// NudgeRegistration tells the process that the store holds news. A process that has closed is not an error.
+func (c *Client) NudgeRegistration(ctx context.Context, id string) error {
+	return c.nudge(ctx, RegistrationWorkflowID(id))
+}
+
+// HandOff says that the citizen came. updateID makes every act idempotent; empty lets Temporal draw one.
+func (c *Client) HandOff(ctx context.Context, id, updateID string) (RegistrationStatus, error) {
+	return c.act(ctx, id, updateID, UpdateHandOff, HandOff{})
+}
+
+// SendCode has a recorded one-time code sent.
+func (c *Client) SendCode(ctx context.Context, id, updateID string, in SendCode) (RegistrationStatus, error) {
+	return c.act(ctx, id, updateID, UpdateSendCode, in)
+}
+
+// AccountReady says that the account exists.
+func (c *Client) AccountReady(ctx context.Context, id, updateID string, in AccountReady) (RegistrationStatus, error) {
+	return c.act(ctx, id, updateID, UpdateAccount, in)
+}
+
+// ChoosePackage orders a package.
+func (c *Client) ChoosePackage(ctx context.Context, id, updateID string, in ChoosePackage) (RegistrationStatus, error) {
+	return c.act(ctx, id, updateID, UpdatePackage, in)
+}
+
+// Pay begins an attempt to pay; the answer's TxnRef names it.
+func (c *Client) Pay(ctx context.Context, id, updateID string) (RegistrationStatus, error) {
+	return c.act(ctx, id, updateID, UpdatePay, Pay{})
+}
+
+// ConsentToContract says that the code for the contract was accepted.
+func (c *Client) ConsentToContract(ctx context.Context, id, updateID string, in CodeUsed) (RegistrationStatus, error) {
+	return c.act(ctx, id, updateID, UpdateConsent, in)
+}
+
+// Review says what an officer decided.
+func (c *Client) Review(ctx context.Context, id, updateID string, in registration.Review) (RegistrationStatus, error) {
+	return c.act(ctx, id, updateID, UpdateReview, ReviewMade{Review: in})
+}
+
+// Correct says that the fields an officer asked for are corrected.
+func (c *Client) Correct(ctx context.Context, id, updateID string, in Corrected) (RegistrationStatus, error) {
+	return c.act(ctx, id, updateID, UpdateCorrect, in)
+}
+
+// Activate says that the code for the activation was accepted.
+func (c *Client) Activate(ctx context.Context, id, updateID string, in CodeUsed) (RegistrationStatus, error) {
+	return c.act(ctx, id, updateID, UpdateActivate, in)
+}
+
+// SignAcceptance asks the phone for the acceptance record again.
+func (c *Client) SignAcceptance(ctx context.Context, id, updateID string) (RegistrationStatus, error) {
+	return c.act(ctx, id, updateID, UpdateSignAcceptance, SignAcceptance{})
+}
+
+// Withdraw takes the request back; what was paid and issued is undone.
+func (c *Client) Withdraw(ctx context.Context, id, updateID string, in Withdraw) (RegistrationStatus, error) {
+	return c.act(ctx, id, updateID, UpdateWithdraw, in)
+}
+
+// RepairRegistration acts on a parked registration and waits up to RepairWait for what becomes of it.
+func (c *Client) RepairRegistration(ctx context.Context, id, updateID string, in Repair) (RegistrationRepairResult, error) {
+	var result RegistrationRepairResult
+	err := c.update(ctx, RegistrationWorkflowID(id), updateID, UpdateRepair, in, &result)
+	return result, err
+}
+
+// RegistrationStatus asks the process itself.
+func (c *Client) RegistrationStatus(ctx context.Context, id string) (RegistrationStatus, error) {
+	var status RegistrationStatus
+	err := c.query(ctx, RegistrationWorkflowID(id), &status)
+	return status, err
+}
+
+func (c *Client) act(ctx context.Context, id, updateID, name string, in any) (RegistrationStatus, error) {
+	var status RegistrationStatus
+	err := c.update(ctx, RegistrationWorkflowID(id), updateID, name, in, &status)
+	return status, err
+}

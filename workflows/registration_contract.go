@@ -1,0 +1,122 @@
+package workflows
+
+import (
+	"time"
+
+	"kyso/internal/registration"
+)
+
+// Updates of Registration, beside UpdateRepair. SignalNudge tells it that the store holds news, such as an IPN.
+// Handlers check against the store: an update says that something is recorded, never what.
+const (
+	UpdateHandOff        = "hand-off"        // HandOff: the one-time token was used
+	UpdateSendCode       = "send-code"       // SendCode: a one-time code is recorded, send it
+	UpdateAccount        = "account"         // AccountReady: the phone is proven and the account exists
+	UpdatePackage        = "package"         // ChoosePackage
+	UpdatePay            = "pay"             // Pay: begin an attempt to pay
+	UpdateConsent        = "consent"         // CodeUsed: the code for the contract was accepted
+	UpdateReview         = "review"          // ReviewMade: an officer decided
+	UpdateCorrect        = "correct"         // Corrected: the named fields are recorded
+	UpdateActivate       = "activate"        // CodeUsed: the code for the activation was accepted
+	UpdateSignAcceptance = "sign-acceptance" // SignAcceptance: ask the phone again
+	UpdateWithdraw       = "withdraw"        // Withdraw
+)
+
+// RegistrationInput starts a Registration. Everything about the person is in the store under RegistrationID.
+type RegistrationInput struct {
+	RegistrationID string             `json:"registration_id"`
+	Issuer         string             `json:"issuer"`
+	Deadlines      RegistrationLimits `json:"deadlines"`
+}
+
+// RegistrationLimits are how long each wait may take, and what is done about money. Zero values mean the defaults.
+type RegistrationLimits struct {
+	HandOff    time.Duration `json:"hand_off,omitempty"`   // 7 days
+	Account    time.Duration `json:"account,omitempty"`    // 7 days
+	Order      time.Duration `json:"order,omitempty"`      // 24 hours, package and payment
+	Contract   time.Duration `json:"contract,omitempty"`   // 7 days
+	Correction time.Duration `json:"correction,omitempty"` // 14 days
+	ReviewSLA  time.Duration `json:"review_sla,omitempty"` // 3 days; only reminds
+	Activation time.Duration `json:"activation,omitempty"` // 30 days
+	Acceptance time.Duration `json:"acceptance,omitempty"` // 30 days
+	// KeepMoney says that the price is kept when the citizen never accepts an issued certificate. Stock: refunded.
+	KeepMoney bool `json:"keep_money,omitempty"`
+}
+
+// RegistrationResult is how a Registration ended.
+type RegistrationResult struct {
+	Status registration.Status `json:"status"`
+	Reason string              `json:"reason,omitempty"`
+}
+
+// RegistrationStatus is what the status query and every update return.
+type RegistrationStatus struct {
+	RegistrationID string              `json:"registration_id"`
+	Status         registration.Status `json:"status"`
+	Step           string              `json:"step"`
+	Seq            int                 `json:"seq"`
+	Attention      *Attention          `json:"attention,omitempty"`
+	Deadline       time.Time           `json:"deadline,omitzero"`
+	// TxnRef is the attempt to pay that is open now.
+	TxnRef string `json:"txn_ref,omitempty"`
+	// SigningID is the signing of the acceptance record that runs now.
+	SigningID string `json:"signing_id,omitempty"`
+}
+
+// HandOff is the argument of UpdateHandOff.
+type HandOff struct{}
+
+// SendCode is the argument of UpdateSendCode.
+type SendCode struct {
+	CodeID string `json:"code_id"`
+}
+
+// AccountReady is the argument of UpdateAccount.
+type AccountReady struct {
+	AccountID string `json:"account_id"`
+}
+
+// ChoosePackage is the argument of UpdatePackage.
+type ChoosePackage struct {
+	Code string `json:"code"`
+}
+
+// Pay is the argument of UpdatePay. The answer's TxnRef names the attempt.
+type Pay struct{}
+
+// CodeUsed is the argument of UpdateConsent and UpdateActivate.
+type CodeUsed struct {
+	CodeID string `json:"code_id"`
+}
+
+// ReviewMade is the argument of UpdateReview. The decision is in the store under ReviewID; it is repeated here
+// because the process turns on it.
+type ReviewMade struct {
+	Review registration.Review `json:"review"`
+}
+
+// Corrected is the argument of UpdateCorrect.
+type Corrected struct {
+	CorrectionID string `json:"correction_id"`
+}
+
+// SignAcceptance is the argument of UpdateSignAcceptance.
+type SignAcceptance struct{}
+
+// Withdraw is the argument of UpdateWithdraw.
+type Withdraw struct {
+	Actor  string `json:"actor"`
+	Reason string `json:"reason"`
+}
+
+// RegistrationRepairResult says what became of a repair of a registration.
+type RegistrationRepairResult struct {
+	Outcome string             `json:"outcome"` // as in RepairResult
+	Status  RegistrationStatus `json:"status"`
+}
+
+// RefundInput starts a Refund.
+type RefundInput struct {
+	TxnRef         string `json:"txn_ref"`
+	RegistrationID string `json:"registration_id"`
+}
