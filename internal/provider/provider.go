@@ -1,6 +1,7 @@
 // Package provider holds the HTTP clients of outside parties, one file for each wire: rssp769.go (remote signing
-// by the 769 profile), tsa.go (RFC 3161 time-stamps), revocation.go (OCSP and CRL). Each type implements a port
-// of internal/signing and keeps its error contract; nothing of a wire leaves its file.
+// by the 769 profile), tsa.go (RFC 3161 time-stamps), revocation.go (OCSP and CRL), and for registrations vneid.go,
+// sms.go (eSMS), vnpay.go and ca.go. Each type implements a port of internal/signing or internal/registration and
+// keeps its error contract; nothing of a wire leaves its file.
 //
 // Clients believe nothing: every answer is bounded in size and time, redirects are not followed, and what is
 // signed is verified before it is handed on. No error text holds a secret, a user id or a name.
@@ -11,9 +12,11 @@ package provider
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -40,6 +43,7 @@ type call struct {
 	url         string
 	contentType string
 	accept      string
+	header      http.Header // further ones
 	body        []byte
 }
 
@@ -66,6 +70,7 @@ func (c call) do(ctx context.Context) (reply, error) {
 	if c.accept != "" {
 		request.Header.Set("Accept", c.accept)
 	}
+	maps.Copy(request.Header, c.header)
 	response, err := unredirected(c.client).Do(request)
 	if err != nil {
 		return reply{}, problem.Wrap(problem.ProviderUnavailable, bare(err), "%s did not answer", c.party)
@@ -84,6 +89,40 @@ func (c call) do(ctx context.Context) (reply, error) {
 		status: response.StatusCode, body: body, mediaType: strings.ToLower(strings.TrimSpace(mediaType)),
 		retryAfter: retryAfter(response.Header.Get("Retry-After"), clock(c.now)),
 	}, nil
+}
+
+// doJSON is do for a wire that speaks JSON; a nil value sends no body.
+func (c call) doJSON(ctx context.Context, value any) (reply, error) {
+	c.accept = "application/json"
+	if value != nil {
+		var err error
+		if c.body, err = json.Marshal(value); err != nil {
+			return reply{}, problem.New(problem.Invalid, "a request to %s cannot be written", c.party)
+		}
+		c.contentType = "application/json"
+	}
+	return c.do(ctx)
+}
+
+// failure is what the HTTP status alone says: nil for 2xx.
+func (r reply) failure(party string) error {
+	switch {
+	case r.ok():
+		return nil
+	case r.status == http.StatusUnauthorized, r.status == http.StatusForbidden:
+		return problem.New(problem.ProviderCredentials, "%s turned our account away (HTTP %d)", party, r.status)
+	case r.status == http.StatusRequestTimeout, r.status == http.StatusTooManyRequests, r.status < 400, r.status >= 500:
+		return r.unavailable("%s answered HTTP %d", party, r.status)
+	}
+	return problem.New(problem.ProviderRefused, "%s refused the request (HTTP %d)", party, r.status)
+}
+
+// read decodes a JSON answer. The error says nothing of the content, which may be about a person.
+func (r reply) read(party string, value any) error {
+	if json.Unmarshal(r.body, value) != nil {
+		return r.unavailable("%s sent an answer that makes no sense", party)
+	}
+	return nil
 }
 
 // unavailable is the error for an answer that a later try may mend.

@@ -104,10 +104,12 @@ type Activation struct {
 // Acceptance is the acceptance record and its signing.
 type Acceptance struct {
 	Paper
-	SigningID string `json:"signing_id,omitempty"` // the child Signing of the last attempt
-	Attempt   int    `json:"attempt,omitempty"`    // counts signings
-	SignedID  string `json:"signed_id,omitempty"`  // upload of the signed record
-	SignedSHA string `json:"signed_sha256,omitempty"`
+	// Box is where the citizen's signature belongs: page, x, y, width and height in points from the lower left.
+	Box       [5]float64 `json:"box"`
+	SigningID string     `json:"signing_id,omitempty"` // the child Signing of the last attempt
+	Attempt   int        `json:"attempt,omitempty"`    // counts signings
+	SignedID  string     `json:"signed_id,omitempty"`  // upload of the signed record
+	SignedSHA string     `json:"signed_sha256,omitempty"`
 }
 
 // Package is what can be bought. Packages are configuration.

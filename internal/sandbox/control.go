@@ -24,6 +24,9 @@ func (w *World) Control() http.Handler {
 	mux.HandleFunc("PATCH /users/{id}/knobs", w.putKnobs)
 	mux.HandleFunc("DELETE /users/{id}/knobs", w.deleteKnobs)
 	mux.HandleFunc("POST /users/{id}/{act}", w.actForUser)
+	mux.HandleFunc("POST /users/{id}/pin", w.putPIN)
+	mux.HandleFunc("GET /vneid/{idNumber}", w.getCitizen)
+	mux.HandleFunc("POST /vneid/{idNumber}/request", w.postVNeID)
 	mux.HandleFunc("POST /certificates/{serial}/{act}", w.actOnCertificate)
 	mux.HandleFunc("GET /ledger", w.getLedger)
 	mux.HandleFunc("GET /requests", func(rw http.ResponseWriter, _ *http.Request) { writeJSON(rw, http.StatusOK, w.Requests()) })
@@ -39,7 +42,8 @@ var controlCalls = map[string]any{
 	"warning": "NOT FOR PRODUCTION",
 	"calls": []string{
 		"GET /settings", "PUT|PATCH /settings", "GET /users/{id}", "PUT|PATCH /users/{id}/knobs", "DELETE /users/{id}/knobs",
-		"POST /users/{id}/approve|decline|ignore", "POST /certificates/{serial}/revoke|suspend|restore",
+		"POST /users/{id}/approve|decline|ignore", "POST /users/{id}/pin?pin=", "GET /vneid/{idNumber}",
+		"POST /vneid/{idNumber}/request", "POST /certificates/{serial}/revoke|suspend|restore",
 		"GET /ledger?kind=&key=&after=", "GET /requests", "POST /settle", "GET /trust.pem",
 	},
 }
@@ -97,6 +101,7 @@ type controlUser struct {
 	Knobs        Knobs                `json:"knobs"`
 	Certificates []controlCertificate `json:"certificates"`
 	Waiting      []PhoneRequest       `json:"waiting"`
+	Keys         []PhoneKey           `json:"keys"` // of the key service
 }
 
 type controlCertificate struct {
@@ -124,7 +129,7 @@ func (w *World) controlUser(id string) (controlUser, error) {
 	if err != nil {
 		return controlUser{}, err
 	}
-	view := controlUser{ID: id, Name: p.name, Knobs: w.Knobs(id), Waiting: w.Pending(id), Certificates: []controlCertificate{}}
+	view := controlUser{ID: id, Name: p.name, Knobs: w.Knobs(id), Waiting: w.Pending(id), Keys: w.Keys(id), Certificates: []controlCertificate{}}
 	for _, c := range u.Certificates {
 		view.Certificates = append(view.Certificates, controlCertificate{Serial: c.Serial, Status: w.certificateStatus(c),
 			Scheme: c.Scheme, NotAfter: c.cert.NotAfter})

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -31,6 +32,9 @@ func (w *World) takeFault(userID, call string) Fault {
 	}
 	if w.random.Float64() < w.state.Settings.FaultRate {
 		kinds := []string{"lost", "500", "junk", "429"}
+		if strings.HasPrefix(call, "ca-") || call == callReport {
+			kinds = append(kinds, "truncated")
+		}
 		return Fault{Do: kinds[w.random.IntN(len(kinds))]}
 	}
 	return Fault{}

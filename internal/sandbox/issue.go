@@ -67,11 +67,15 @@ func parseCertSpec(s string) (certSpec, error) {
 }
 
 // subscriber returns the user with open credentials, inventing a person for every well-formed id. It is nil for
-// an id of nobody.
+// an id of nobody. For somebody with a key of the key service it is the keys that are active there, and nothing is
+// invented.
 func (w *World) subscriber(userID string) (*user, error) {
 	p, ok := personOf(userID)
 	if !ok {
 		return nil, nil
+	}
+	if u, ok, err := w.enrolled(userID); ok {
+		return u, err
 	}
 	w.mu.Lock()
 	u, ok := w.state.Users[userID]

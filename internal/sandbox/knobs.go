@@ -46,6 +46,12 @@ type Knobs struct {
 	WrongKey   bool `json:"wrong_key,omitempty"`   // made with a key of somebody else
 	EmptyValue bool `json:"empty_value,omitempty"` // success with an empty value
 
+	// IssueAfterSeconds is how long the CA leaves a request for a certificate pending, by the clock. This and
+	// IssueFails belong to the bare citizen number.
+	IssueAfterSeconds float64 `json:"issue_after_s,omitempty"`
+	// IssueFails makes the CA refuse requests for a certificate (refused) or fail (500) while it is set.
+	IssueFails string `json:"issue_fails,omitempty"`
+
 	// Webhook overrides Settings.Webhook for this user.
 	Webhook string `json:"webhook,omitempty"`
 	// Faults befall requests of this user, before those of Settings are looked at.
@@ -61,7 +67,7 @@ const (
 
 // Settings are the world-wide switches. The zero value is a world in which everything works.
 type Settings struct {
-	// FaultRate is the share of requests to the signing provider, between 0 and 1, that meet a random fault: an
+	// FaultRate is the share of requests to the signing provider, the CA and VNeID, between 0 and 1, that meet a random fault: an
 	// answer lost after the effect, 500, junk or 429. OCSP, CRL and time-stamp requests meet 500, junk and 429,
 	// always before any effect.
 	FaultRate float64 `json:"fault_rate,omitempty"`
@@ -88,11 +94,21 @@ type Settings struct {
 	AIA string `json:"aia,omitempty"`
 	// TSA is empty, down, reject, wrong-imprint or wrong-nonce.
 	TSA string `json:"tsa,omitempty"`
+
+	// CA is empty or down: the calls under /ca/v1 answer 503.
+	CA string `json:"ca,omitempty"`
+	// VNeID is empty or down: pages and reports answer 503.
+	VNeID string `json:"vneid,omitempty"`
+	// KysoURL is where VNeID posts requests, without the path.
+	KysoURL string `json:"kyso_url,omitempty"`
+	// HandoffURL is the page of kyso that VNeID sends the citizen to; ?token=… is added.
+	HandoffURL string `json:"handoff_url,omitempty"`
 }
 
-// Fault is one misbehaviour of the signing provider's wire.
+// Fault is one misbehaviour of a wire that recognises repeated requests.
 type Fault struct {
-	// On is the call: certificates, sign, status, or any when empty.
+	// On is the call: certificates, sign, status, a call of the CA (ca-search, ca-key, …), vneid-report, or any when
+	// empty.
 	On string `json:"on,omitempty"`
 	// Do is what happens. Without effect: 500, 429. After the effect: 500-after, lost (the connection is cut),
 	// junk, truncated, huge (10 MB). slow answers rightly after DelayMS.
@@ -106,7 +122,8 @@ type Fault struct {
 }
 
 var (
-	faultCalls = []string{"", callCertificates, callSign, callStatus}
+	faultCalls = []string{"", callCertificates, callSign, callStatus, callCASearch, callCAKey, callCACSR, callCAIssue,
+		callCAInstall, callCAStart, callCAState, callCAActivate, callCARevoke, callCADestroy, callReport}
 	faultKinds = []string{"500", "429", "500-after", "lost", "junk", "truncated", "huge", "slow"}
 	webhooks   = []string{"", "on", "lost", "late", "double"}
 )
@@ -124,10 +141,13 @@ func (k Knobs) check() error {
 	if !slices.Contains([]string{"", "transaction_id", "tran_code"}, k.StatusBy) {
 		return fmt.Errorf("%w: status_by %q", ErrInvalid, k.StatusBy)
 	}
+	if !slices.Contains([]string{"", "refused", "500"}, k.IssueFails) {
+		return fmt.Errorf("%w: issue_fails %q", ErrInvalid, k.IssueFails)
+	}
 	if !slices.Contains(webhooks, k.Webhook) {
 		return fmt.Errorf("%w: webhook %q", ErrInvalid, k.Webhook)
 	}
-	if k.WindowSeconds < 0 || k.DecisionAfterSeconds < 0 {
+	if k.WindowSeconds < 0 || k.DecisionAfterSeconds < 0 || k.IssueAfterSeconds < 0 {
 		return fmt.Errorf("%w: a negative time", ErrInvalid)
 	}
 	return checkFaults(k.Faults)
@@ -145,6 +165,8 @@ func (s Settings) check() error {
 		{"ocsp", s.OCSP, []string{"", "down", "unauthorized", "stale", "bad-signature"}},
 		{"crl", s.CRL, []string{"", "down", "stale"}},
 		{"aia", s.AIA, []string{"", "down"}},
+		{"ca", s.CA, []string{"", "down"}},
+		{"vneid", s.VNeID, []string{"", "down"}},
 		{"tsa", s.TSA, []string{"", "down", "reject", "wrong-imprint", "wrong-nonce"}},
 	} {
 		if !slices.Contains(c.allowed, c.value) {

@@ -18,6 +18,11 @@ const (
 	EffectCRL         EffectKind = "crl"         // a list was fetched; Key is its file name
 	EffectWebhook     EffectKind = "webhook"     // a webhook was sent, or lost on purpose; Key is the transaction id
 	EffectCertificate EffectKind = "certificate" // issued, revoked, suspended or restored; Key is the serial number
+	EffectKey         EffectKind = "key"         // the key service made a key; Key is the request id
+	EffectKeyState    EffectKind = "key-state"   // a key changed its state; Key is key id / state
+	EffectIssue       EffectKind = "issue"       // the CA issued for a CSR; Key is the request id
+	EffectRevoke      EffectKind = "revoke"      // the CA revoked through its wire; Key is the serial number
+	EffectReport      EffectKind = "report"      // VNeID took a status from kyso; Key is the request id
 )
 
 // Effect is one line of the ledger: something that happened in the outside world and cannot be taken back. A test

@@ -17,11 +17,14 @@ type RequestRecord struct {
 // requestLogSize is how many requests are remembered.
 const requestLogSize = 2000
 
-// Parties serves the signing provider, the time-stamp authority and the certification authority.
+// Parties serves the signing provider, the time-stamp authority, the certification authority with its key service, and
+// what VNeID takes from kyso.
 func (w *World) Parties() http.Handler {
 	mux := http.NewServeMux()
 	w.routeRSSP(mux)
 	w.routePKI(mux)
+	w.routeCA(mux)
+	w.routePartner(mux)
 	mux.HandleFunc("POST /tsa", w.serveTSA)
 	return w.logged(mux)
 }

@@ -38,11 +38,14 @@ type phonePage struct {
 	Users       []phoneUser
 	Requests    []PhoneRequest
 	Request     *PhoneRequest
+	Keys        []PhoneKey // that wait for a PIN
+	Key         *PhoneKey
 }
 
 type phoneUser struct {
 	ID, Name string
 	Waiting  int
+	PIN      bool // has a PIN to set
 }
 
 // Phone serves the app on the owner's phone: pages for people, and under /api the same acts as JSON. A page of
@@ -52,6 +55,10 @@ func (w *World) Phone() http.Handler {
 	mux.HandleFunc("GET /{$}", w.phoneList)
 	mux.HandleFunc("GET /requests/{id}", w.phoneDetail)
 	mux.HandleFunc("POST /requests/{id}/{act}", w.phoneAct)
+	mux.HandleFunc("GET /keys/{id}", w.phoneKey)
+	mux.HandleFunc("POST /keys/{id}/pin", w.phonePIN)
+	mux.HandleFunc("POST /api/keys/{id}/pin", w.phoneAPIPIN)
+	mux.Handle("/vneid/", w.VNeID())
 	mux.HandleFunc("GET /api/requests", w.phoneAPIList)
 	mux.HandleFunc("POST /api/requests/{id}/{act}", w.phoneAPIAct)
 	for _, name := range []string{"phone.css", "phone.js"} {
@@ -66,14 +73,17 @@ func (w *World) Phone() http.Handler {
 func (w *World) phoneList(rw http.ResponseWriter, r *http.Request) {
 	userID := strings.TrimSpace(r.URL.Query().Get("user"))
 	waiting := w.Pending(userID)
-	page := phonePage{Title: "Ký số từ xa", Refresh: true, User: userID, Requests: waiting}
+	page := phonePage{Title: "Ký số từ xa", Refresh: true, User: userID, Requests: waiting, Keys: w.awaitingPIN(userID)}
 	var ids []string
 	for _, req := range waiting {
 		ids = append(ids, req.ID)
 	}
+	for _, key := range page.Keys {
+		ids = append(ids, key.ID)
+	}
 	page.IDs = strings.Join(ids, ",")
 	if userID == "" {
-		page.Users = usersOf(waiting)
+		page.Users = usersOf(waiting, page.Keys)
 		w.render(rw, http.StatusOK, "start", page)
 		return
 	}
@@ -87,16 +97,22 @@ func (w *World) phoneList(rw http.ResponseWriter, r *http.Request) {
 	w.render(rw, http.StatusOK, "list", page)
 }
 
-func usersOf(waiting []PhoneRequest) []phoneUser {
+func usersOf(waiting []PhoneRequest, keys []PhoneKey) []phoneUser {
 	var users []phoneUser
-	for _, req := range waiting {
-		i := slices.IndexFunc(users, func(u phoneUser) bool { return u.ID == req.User })
+	find := func(id string) *phoneUser {
+		i := slices.IndexFunc(users, func(u phoneUser) bool { return u.ID == id })
 		if i < 0 {
-			p, _ := personOf(req.User)
-			users = append(users, phoneUser{ID: req.User, Name: p.name})
+			p, _ := personOf(id)
+			users = append(users, phoneUser{ID: id, Name: p.name})
 			i = len(users) - 1
 		}
-		users[i].Waiting++
+		return &users[i]
+	}
+	for _, req := range waiting {
+		find(req.User).Waiting++
+	}
+	for _, key := range keys {
+		find(key.User).PIN = true
 	}
 	slices.SortFunc(users, func(a, b phoneUser) int { return cmp.Compare(a.ID, b.ID) })
 	return users
@@ -148,7 +164,8 @@ func (w *World) tap(id, act string) (PhoneRequest, error) {
 }
 
 func (w *World) phoneAPIList(rw http.ResponseWriter, r *http.Request) {
-	writeJSON(rw, http.StatusOK, map[string]any{"requests": w.Pending(r.URL.Query().Get("user"))})
+	userID := r.URL.Query().Get("user")
+	writeJSON(rw, http.StatusOK, map[string]any{"requests": w.Pending(userID), "keys": w.awaitingPIN(userID)})
 }
 
 func (w *World) phoneAPIAct(rw http.ResponseWriter, r *http.Request) {

@@ -43,6 +43,7 @@ type keyPair struct {
 type issued struct {
 	Issuer  string      `json:"issuer"` // role
 	User    string      `json:"user,omitempty"`
+	Key     string      `json:"key,omitempty"` // key id, when issued through the key service
 	Revoked *revocation `json:"revoked,omitempty"`
 }
 

@@ -98,8 +98,8 @@ func (w *World) makeCRL(role string, stale bool) ([]byte, error) {
 // Revoke revokes a certificate for good with a reason of RFC 5280 section 5.3.1, at a time that may lie ahead; the
 // zero time is now.
 func (w *World) Revoke(serial string, reason int, at time.Time) error {
-	if reason < 0 || reason > 10 || reason == 7 || reason == reasonHold || reason == 8 {
-		return fmt.Errorf("%w: revocation reason %d", ErrInvalid, reason)
+	if err := checkReason(reason); err != nil {
+		return err
 	}
 	return w.setRevocation(serial, "revoked", func(now time.Time) *revocation {
 		if at.IsZero() {
@@ -107,6 +107,14 @@ func (w *World) Revoke(serial string, reason int, at time.Time) error {
 		}
 		return &revocation{At: at, Reason: reason}
 	})
+}
+
+// checkReason takes the reasons of a revocation for good.
+func checkReason(reason int) error {
+	if reason < 0 || reason > 10 || reason == 7 || reason == reasonHold || reason == 8 {
+		return fmt.Errorf("%w: revocation reason %d", ErrInvalid, reason)
+	}
+	return nil
 }
 
 // Suspend puts a certificate on hold; Restore takes that back.

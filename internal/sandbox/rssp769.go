@@ -291,6 +291,10 @@ var statusWords = map[string]string{
 func (w *World) certificateStatus(c *credential) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.lockedStatus(c)
+}
+
+func (w *World) lockedStatus(c *credential) string {
 	now := w.now()
 	record := w.state.Issued[c.Serial]
 	switch {

@@ -29,11 +29,19 @@ type state struct {
 	Retired      map[string]*credential  `json:"retired"`      // by serial number; see retire
 	Transactions map[string]*transaction `json:"transactions"` // by tran_code
 	Ledger       []Effect                `json:"ledger"`
+
+	Keys          map[string]*caKey        `json:"keys"`           // of the key service, by key id
+	Enrolled      map[string][]string      `json:"enrolled"`       // key ids by citizen number, oldest first
+	CAWrites      map[string]*caWrite      `json:"ca_writes"`      // by call and request id
+	VNeIDRequests map[string]*vneidRequest `json:"vneid_requests"` // by request id
+	VNeIDSessions map[string]*vneidSession `json:"vneid_sessions"` // by cookie
 }
 
 func newState() *state {
 	return &state{Version: stateVersion, CA: map[string]*keyPair{}, Issued: map[string]*issued{}, Knobs: map[string]Knobs{},
-		Users: map[string]*user{}, Retired: map[string]*credential{}, Transactions: map[string]*transaction{}}
+		Users: map[string]*user{}, Retired: map[string]*credential{}, Transactions: map[string]*transaction{},
+		Keys: map[string]*caKey{}, Enrolled: map[string][]string{}, CAWrites: map[string]*caWrite{},
+		VNeIDRequests: map[string]*vneidRequest{}, VNeIDSessions: map[string]*vneidSession{}}
 }
 
 // load reads the state when there is one.

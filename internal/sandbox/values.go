@@ -54,6 +54,9 @@ func (w *World) makeValues(tx *transaction, at time.Time) error {
 
 // credentialOf finds the key that a transaction was accepted for. The caller holds w.mu.
 func (w *World) credentialOf(tx *transaction) (*credential, error) {
+	if c, err := w.enrolledCredential(tx.Serial); c != nil || err != nil {
+		return c, err
+	}
 	if c := w.state.Retired[tx.Serial]; c != nil {
 		return c, c.open()
 	}

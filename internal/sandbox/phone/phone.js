@@ -16,7 +16,8 @@ async function look() {
   if (!list || document.hidden) return;
   try {
     const res = await fetch("/api/requests?user=" + encodeURIComponent(list.dataset.user));
-    const ids = (await res.json()).requests.map((r) => r.id).join(",");
+    const found = await res.json();
+    const ids = found.requests.concat(found.keys).map((r) => r.id).join(",");
     if (ids !== list.dataset.ids) location.reload();
   } catch {
     // the sandbox is away; the next look will tell

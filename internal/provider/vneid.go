@@ -1,0 +1,168 @@
+package provider
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+)
+
+const (
+	vneidParty   = "VNeID"
+	vneidSkew    = 300 * time.Second // between the sender's clock and ours
+	maxVNeIDBody = 64 << 10          // a request has some 2 KB
+	maxVNeIDText = 512               // of a token or an id
+)
+
+// VNeID speaks the wire of docs/wires.md: it tells VNeID how a registration stands, and opens what VNeID sends. It
+// implements registration.VNeID.
+type VNeID struct {
+	BaseURL string           // in front of /partner/v1
+	Secret  string           // shared, signs both directions; without one nothing is believed
+	Client  *http.Client     // nil means a plain one
+	Timeout time.Duration    // 0 means 15 s
+	Clock   func() time.Time // nil means time.Now
+}
+
+var _ registration.VNeID = (*VNeID)(nil)
+
+type vneidReport struct {
+	Status    string    `json:"status"`
+	Serial    string    `json:"serial,omitempty"`
+	ValidFrom time.Time `json:"valid_from,omitzero"`
+	ValidTo   time.Time `json:"valid_to,omitzero"`
+	EventID   string    `json:"event_id"`
+}
+
+// Report implements registration.VNeID. The event id is made from request and status, so that VNeID knows a repeated
+// report.
+func (v *VNeID) Report(ctx context.Context, r registration.Report) error {
+	event := sha256.Sum256([]byte(r.RequestID + r.Status))
+	body, err := json.Marshal(vneidReport{
+		Status: r.Status, Serial: r.Serial, ValidFrom: r.NotBefore.UTC(), ValidTo: r.NotAfter.UTC(),
+		EventID: hex.EncodeToString(event[:])[:32],
+	})
+	if err != nil {
+		return problem.New(problem.Invalid, "a report to %s cannot be written", vneidParty)
+	}
+	timestamp := strconv.FormatInt(clock(v.Clock).Unix(), 10)
+	answer, err := call{
+		party: vneidParty, client: v.Client, timeout: v.Timeout, now: v.Clock, contentType: "application/json",
+		accept: "application/json", body: body,
+		url:    strings.TrimRight(v.BaseURL, "/") + "/partner/v1/requests/" + url.PathEscape(r.RequestID) + "/status",
+		header: http.Header{"X-Timestamp": {timestamp}, "X-Signature": {v.signature(timestamp, body)}},
+	}.do(ctx)
+	if err == nil {
+		err = answer.failure(vneidParty)
+	}
+	var said struct {
+		Accepted bool `json:"accepted"`
+	}
+	if err == nil {
+		err = answer.read(vneidParty, &said)
+	}
+	if err == nil && !said.Accepted {
+		err = answer.unavailable("%s did not accept the report", vneidParty)
+	}
+	if err != nil {
+		return fmt.Errorf("reporting a status: %w", err)
+	}
+	return nil
+}
+
+func (v *VNeID) signature(timestamp string, body []byte) string {
+	mac := hmac.New(sha256.New, []byte(v.Secret))
+	mac.Write([]byte(timestamp + "."))
+	mac.Write(body)
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+type vneidRequest struct {
+	RequestID    string                 `json:"request_id"`
+	Issuer       string                 `json:"issuer"`
+	Person       registration.Person    `json:"person"`
+	Consents     []registration.Consent `json:"consents"`
+	HandoffToken string                 `json:"handoff_token"`
+	ExpiresAt    time.Time              `json:"expires_at"`
+}
+
+// Open reads a request that VNeID posted. It returns problem.SignatureInvalid when the request is not VNeID's or not of
+// now (the sender gets 401), problem.TooLarge, and problem.Invalid when it does not have the form of the wire. Whether
+// person and consents will do is not judged here.
+func (v *VNeID) Open(header http.Header, body []byte) (registration.Request, error) {
+	if len(body) > maxVNeIDBody {
+		return registration.Request{}, problem.New(problem.TooLarge, "a request has at most %d bytes", maxVNeIDBody)
+	}
+	now := clock(v.Clock)
+	if err := v.verify(header, body, now); err != nil {
+		return registration.Request{}, err
+	}
+	var r vneidRequest
+	if err := strictJSON(body, &r); err != nil {
+		return registration.Request{}, problem.Wrap(problem.Invalid, err, "the request is not JSON of the agreed form")
+	}
+	for _, f := range []struct{ name, value string }{
+		{"request_id", r.RequestID}, {"issuer", r.Issuer}, {"handoff_token", r.HandoffToken},
+	} {
+		if f.value == "" || len(f.value) > maxVNeIDText {
+			return registration.Request{}, problem.New(problem.Invalid, "%s is missing or too long", f.name)
+		}
+	}
+	if r.ExpiresAt.IsZero() {
+		return registration.Request{}, problem.New(problem.Invalid, "expires_at is missing")
+	}
+	digest := sha256.Sum256(body)
+	return registration.Request{
+		RequestID: r.RequestID, Issuer: r.Issuer, Person: r.Person, Consents: r.Consents, HandoffToken: r.HandoffToken,
+		ExpiresAt: r.ExpiresAt.UTC(), ReceivedAt: now.UTC(), Digest: hex.EncodeToString(digest[:]),
+	}, nil
+}
+
+// verify tells a stranger nothing of what was wrong with the signature.
+func (v *VNeID) verify(header http.Header, body []byte, now time.Time) error {
+	timestamp := header.Get("X-Timestamp")
+	at, err := strconv.ParseInt(timestamp, 10, 64)
+	if err != nil {
+		return problem.New(problem.SignatureInvalid, "X-Timestamp is missing or no number")
+	}
+	if v.Secret == "" || !hmac.Equal([]byte(v.signature(timestamp, body)), []byte(header.Get("X-Signature"))) {
+		return problem.New(problem.SignatureInvalid, "X-Signature does not fit")
+	}
+	if now.Sub(time.Unix(at, 0)).Abs() > vneidSkew {
+		return problem.New(problem.SignatureInvalid, "X-Timestamp is more than %s from our clock", vneidSkew)
+	}
+	return nil
+}
+
+// strictJSON takes one object with known fields only. Its errors name a field at most, never a value.
+func strictJSON(body []byte, value any) error {
+	if !utf8.Valid(body) { // encoding/json would put replacement characters into names
+		return errors.New("not UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(value); err != nil {
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+			return fmt.Errorf("%s has the wrong type", wrong.Field)
+		}
+		return errors.New("syntax, an unknown field or a wrong value")
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("bytes after the end")
+	}
+	return nil
+}
