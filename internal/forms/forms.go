@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"sync"
 
 	"github.com/go-fonts/liberation/liberationserifbold"
@@ -28,6 +29,11 @@ const (
 	italic  = "LiberationSerif-Italic"
 )
 
+// faces are the font files by name.
+var faces = map[string][]byte{
+	regular: liberationserifregular.TTF, bold: liberationserifbold.TTF, italic: liberationserifitalic.TTF,
+}
+
 // writing guards pdfcpu's fonts, which are global to the program and live in a folder.
 var writing sync.Mutex
 
@@ -42,30 +48,41 @@ type line struct {
 
 // writePage sets lines on one A4 page.
 func writePage(lines []line) ([]byte, error) {
-	texts := make([]map[string]any, len(lines))
-	for i, l := range lines {
-		texts[i] = map[string]any{
-			"value": norm.NFC.String(l.text), "pos": []float64{l.x, l.y}, "align": l.align,
-			"font": map[string]any{"name": l.face, "size": l.size, "col": "#000000"},
-		}
-	}
-	layout, err := json.Marshal(map[string]any{
-		"paper": "A4P", "origin": "LowerLeft",
-		"pages": map[string]any{"1": map[string]any{"content": map[string]any{"text": texts}}},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("describing a page: %w", err)
-	}
+	return withFonts(func() ([]byte, error) { return createPages([][]line{lines}) })
+}
+
+// withFonts runs fn while the fonts are there.
+func withFonts(fn func() ([]byte, error)) ([]byte, error) {
 	writing.Lock()
 	defer writing.Unlock()
 	folder, err := installFonts()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("loading the fonts: %w", err), os.RemoveAll(folder))
 	}
+	pdf, err := fn()
+	return pdf, errors.Join(err, os.RemoveAll(folder))
+}
+
+// createPages sets lines on A4 pages. It is called inside withFonts.
+func createPages(pages [][]line) ([]byte, error) {
+	described := map[string]any{}
+	for n, lines := range pages {
+		texts := make([]map[string]any, len(lines))
+		for i, l := range lines {
+			texts[i] = map[string]any{
+				"value": norm.NFC.String(l.text), "pos": []float64{l.x, l.y}, "align": l.align,
+				"font": map[string]any{"name": l.face, "size": l.size, "col": "#000000"},
+			}
+		}
+		described[strconv.Itoa(n+1)] = map[string]any{"content": map[string]any{"text": texts}}
+	}
+	layout, err := json.Marshal(map[string]any{"paper": "A4P", "origin": "LowerLeft", "pages": described})
+	if err != nil {
+		return nil, fmt.Errorf("describing pages: %w", err)
+	}
 	var out bytes.Buffer
-	err = api.Create(nil, bytes.NewReader(layout), &out, model.NewDefaultConfiguration())
-	if err := errors.Join(err, os.RemoveAll(folder)); err != nil {
-		return nil, fmt.Errorf("writing a page: %w", err)
+	if err := api.Create(nil, bytes.NewReader(layout), &out, model.NewDefaultConfiguration()); err != nil {
+		return nil, fmt.Errorf("writing pages: %w", err)
 	}
 	return out.Bytes(), nil
 }
@@ -79,9 +96,7 @@ func installFonts() (string, error) {
 		return "", err
 	}
 	font.UserFontDir = folder
-	for name, data := range map[string][]byte{
-		regular: liberationserifregular.TTF, bold: liberationserifbold.TTF, italic: liberationserifitalic.TTF,
-	} {
+	for name, data := range faces {
 		if err := font.InstallFontFromBytesQuiet(folder, name, data); err != nil {
 			return folder, err
 		}
