@@ -113,22 +113,11 @@ func Migrate(ctx context.Context, cfg Config) error {
 // providers may leave out.
 func ReadTrust(path string) (signing.Trust, error) {
 	var trust signing.Trust
-	data, err := os.ReadFile(path)
+	certificates, err := readCertificates(path)
 	if err != nil {
 		return trust, fmt.Errorf("reading the trusted certificates: %w", err)
 	}
-	for {
-		var block *pem.Block
-		if block, data = pem.Decode(data); block == nil {
-			break
-		}
-		if block.Type != "CERTIFICATE" {
-			return trust, problem.New(problem.Invalid, "%s holds a PEM block of type %s; only certificates belong there", path, block.Type)
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return trust, fmt.Errorf("reading a certificate of %s: %w", path, err)
-		}
+	for _, cert := range certificates {
 		if cert.CheckSignatureFrom(cert) == nil {
 			trust.Roots = append(trust.Roots, cert)
 		} else {
@@ -139,6 +128,29 @@ func ReadTrust(path string) (signing.Trust, error) {
 		return trust, problem.New(problem.Invalid, "%s holds no self-signed certificate, so nothing would be trusted", path)
 	}
 	return trust, nil
+}
+
+// readCertificates reads a PEM file of certificates, in order.
+func readCertificates(path string) ([]*x509.Certificate, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var certificates []*x509.Certificate
+	for {
+		var block *pem.Block
+		if block, data = pem.Decode(data); block == nil {
+			return certificates, nil
+		}
+		if block.Type != "CERTIFICATE" {
+			return nil, problem.New(problem.Invalid, "%s holds a PEM block of type %s; only certificates belong there", path, block.Type)
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("parsing a certificate of %s: %w", path, err)
+		}
+		certificates = append(certificates, cert)
+	}
 }
 
 // source gives a stored file as something that is read by range.

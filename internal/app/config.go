@@ -64,6 +64,9 @@ type Config struct {
 	// PDFMemoryMB is KYSO_PDF_MEMORY_MB: how much memory one PDF process may take.
 	PDFMemoryMB int
 
+	// Registration is what registering certificates needs besides.
+	Registration Registration
+
 	// APIListen is KYSO_API_LISTEN: where "starter serve" listens. The API has no keys of its own yet, so an
 	// address beyond loopback needs a gateway in front of it.
 	APIListen string
@@ -138,6 +141,7 @@ func FromEnvironment(environ []string) (Config, error) {
 		r.url("KYSO_TSA", tsa)
 	}
 	cfg.Providers = r.providers()
+	cfg.Registration = r.registration(cfg.Providers)
 	var err error
 	cfg.Temporal, err = envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: r})
 	r.check("TEMPORAL_…", err)

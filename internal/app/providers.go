@@ -10,13 +10,14 @@ import (
 type profile struct {
 	make        func(Provider) provider.Profile
 	sandboxPath string // where the sandbox serves it
+	userPrefix  string // before a citizen number in its user ids
 }
 
 // profiles are the providers that kyso can speak to.
 var profiles = map[string]profile{
-	"vnpt":      {func(Provider) provider.Profile { return provider.VNPT() }, "/sca/sp769"},
-	"intrustca": {func(Provider) provider.Profile { return provider.IntrustCA() }, ""},
-	"neac":      {func(p Provider) provider.Profile { return provider.NEAC(p.CAName) }, ""},
+	"vnpt":      {func(Provider) provider.Profile { return provider.VNPT() }, "/sca/sp769", ""},
+	"intrustca": {func(Provider) provider.Profile { return provider.IntrustCA() }, "", "ICA."},
+	"neac":      {func(p Provider) provider.Profile { return provider.NEAC(p.CAName) }, "", ""},
 }
 
 // signers returns the client of every configured provider.

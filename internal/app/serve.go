@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"time"
 
 	"kyso/internal/api"
-	"kyso/internal/blob"
 	"kyso/internal/signing"
 )
 
@@ -21,9 +19,7 @@ func (a *App) apiOptions() api.Options {
 	return api.Options{
 		Desk:      a.Store,
 		Workflows: a.Workflows(),
-		Upload: func(ctx context.Context, name string, r io.Reader) (signing.Upload, error) {
-			return blob.Upload(ctx, a.Blobs, name, r, a.Config.Policy.MaxSize)
-		},
+		Upload:    a.upload,
 		Open: func(ctx context.Context, u signing.Upload) (api.Source, error) {
 			return a.source(ctx, u)
 		},

@@ -34,7 +34,7 @@ func Verify(ctx context.Context, src pades.Source, trust signing.Trust, revocati
 	runner := &pdfchild.Runner{}
 	opts := pades.VerifyOptions{Roots: trust.Roots, Intermediates: trust.Intermediates, Now: now}
 	if revocation != nil {
-		opts.Evidence, missing = gather(ctx, runner, src, trust, revocation)
+		opts.Evidence, missing = gather(ctx, runner.Needs, src, trust, revocation)
 	}
 	if found, err = runner.Verify(ctx, src, opts); err != nil {
 		return nil, missing, fmt.Errorf("verifying: %w", err)
@@ -42,10 +42,12 @@ func Verify(ctx context.Context, src pades.Source, trust signing.Trust, revocati
 	return found, missing, nil
 }
 
+// needs is pades.Needs, here or in a child.
+type needs func(context.Context, pades.Source, pades.NeedsOptions) ([]pades.Need, error)
+
 // gather asks for what is missing until nothing is, or nothing new comes. A file that cannot be read needs nothing
 // here; Verify says better what is wrong with it.
-func gather(ctx context.Context, runner *pdfchild.Runner, src pades.Source, trust signing.Trust,
-	revocation signing.RevocationSource,
+func gather(ctx context.Context, ask needs, src pades.Source, trust signing.Trust, revocation signing.RevocationSource,
 ) (ev pades.Evidence, missing []error) {
 	// A file below B-LT seldom carries the root, which says whom to ask about the issuing CA.
 	for _, cert := range slices.Concat(trust.Roots, trust.Intermediates) {
@@ -53,12 +55,12 @@ func gather(ctx context.Context, runner *pdfchild.Runner, src pades.Source, trus
 	}
 	for round := range maxRounds {
 		// First about everybody: what the file says of its certificates is as old as the file.
-		needs, err := runner.Needs(ctx, src, pades.NeedsOptions{Have: ev, Fresh: round == 0})
-		if err != nil || len(needs) == 0 {
+		list, err := ask(ctx, src, pades.NeedsOptions{Have: ev, Fresh: round == 0})
+		if err != nil || len(list) == 0 {
 			return ev, missing
 		}
 		missing = nil
-		for _, need := range needs {
+		for _, need := range list {
 			status, err := revocation.Status(ctx, need.Certificate.Raw, need.Issuer.Raw)
 			switch {
 			case err != nil:
@@ -69,7 +71,7 @@ func gather(ctx context.Context, runner *pdfchild.Runner, src pades.Source, trus
 				ev.CRLs = append(ev.CRLs, status.CRL)
 			}
 		}
-		if len(missing) == len(needs) {
+		if len(missing) == len(list) {
 			return ev, missing
 		}
 	}

@@ -11,20 +11,23 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/pdfchild"
-	"kyso/internal/provider"
 	"kyso/workflows"
 )
 
 // NewWorker assembles a worker with every process and activity. The interceptors are for tools that watch or
 // disturb it; the product has none.
 func (a *App) NewWorker(interceptors ...interceptor.WorkerInterceptor) (worker.Worker, error) {
-	deps, err := a.activities()
+	signings, err := a.signing()
+	if err != nil {
+		return nil, err
+	}
+	registrations, err := a.registration()
 	if err != nil {
 		return nil, err
 	}
 	w := worker.New(a.Temporal, workflows.TaskQueue, a.workerOptions(interceptors))
 	workflows.Register(w)
-	activities.Register(w, deps)
+	activities.Register(w, signings, registrations)
 	return w, nil
 }
 
@@ -49,7 +52,8 @@ func (a *App) workerOptions(interceptors []interceptor.WorkerInterceptor) worker
 	}
 }
 
-func (a *App) activities() (*activities.Signing, error) {
+// signing assembles what the activities of a signing need.
+func (a *App) signing() (*activities.Signing, error) {
 	signers, err := a.signers()
 	if err != nil {
 		return nil, err
@@ -59,7 +63,7 @@ func (a *App) activities() (*activities.Signing, error) {
 		Records:    a.Store,
 		Blobs:      a.Blobs,
 		Signers:    signers,
-		TSA:        &provider.TSA{URLs: a.Config.TSAs},
+		TSA:        a.tsa(),
 		Revocation: a.revocation(),
 		PDF:        func() activities.PDF { return runner.Session() },
 		Trust:      a.Trust,

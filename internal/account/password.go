@@ -1,0 +1,101 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/text/unicode/norm"
+
+	"kyso/internal/problem"
+)
+
+// The costs of argon2id (OWASP's minimum): 19 MiB, two passes, one lane.
+const (
+	hashMemory = 19 * 1024
+	hashTime   = 2
+	hashLanes  = 1
+	hashLength = 32
+)
+
+// hash returns the PHC string of a password.
+func (s *Service) hash(ctx context.Context, password string) (string, error) {
+	salt := make([]byte, 16)
+	rand.Read(salt) // never fails; the program crashes instead
+	key, err := s.derive(ctx, password, salt)
+	if err != nil {
+		return "", err
+	}
+	encode := base64.RawStdEncoding.EncodeToString
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashTime, hashLanes, encode(salt), encode(key)), nil
+}
+
+// matches compares in constant time.
+func (s *Service) matches(ctx context.Context, stored, password string) (bool, error) {
+	parts := strings.Split(stored, "$")
+	if len(parts) != 6 {
+		return false, problem.New(problem.Internal, "a stored password hash cannot be read")
+	}
+	salt, err := base64.RawStdEncoding.DecodeString(parts[4])
+	want, err2 := base64.RawStdEncoding.DecodeString(parts[5])
+	if err != nil || err2 != nil {
+		return false, problem.New(problem.Internal, "a stored password hash cannot be read")
+	}
+	got, err := s.derive(ctx, password, salt)
+	return subtle.ConstantTimeCompare(got, want) == 1, err
+}
+
+// derive waits for a place: each hash takes 19 MiB and a core.
+func (s *Service) derive(ctx context.Context, password string, salt []byte) ([]byte, error) {
+	timer := time.NewTimer(s.HashQueue)
+	defer timer.Stop()
+	select {
+	case s.places <- struct{}{}:
+		defer func() { <-s.places }()
+	case <-timer.C:
+		return nil, limited(s.HashQueue, "too many log in at once")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return argon2.IDKey([]byte(norm.NFC.String(password)), salt, hashTime, hashMemory, hashLanes, hashLength), nil
+}
+
+// The bounds of a password, in characters.
+const (
+	minPassword = 8
+	maxPassword = 128
+)
+
+// common are passwords that are tried first, in Vietnam and elsewhere, without case and blanks.
+var common = map[string]bool{}
+
+func init() {
+	for word := range strings.FieldsSeq(`12345678 123456789 1234567890 87654321 11111111 00000000 88888888 password password1 matkhau matkhau1
+		matkhau123 anhyeuem emyeuanh iloveyou anhyeuem123 vietnam123 vietnam1 qwertyui qwerty123 abcd1234 1q2w3e4r zaq12wsx 123123123 147258369
+		yeuemnhieu khongbiet khongcopass nguyenvana sinhnhat 12341234 11223344 66668888 68686868 admin123 letmein1 welcome1 abc12345 asdfghjkl`) {
+		common[word] = true
+	}
+}
+
+// Password judges a new password. There are no rules of composition, and nothing is cut off.
+func Password(password, phone, email string) error {
+	password = norm.NFC.String(password)
+	plain := strings.ToLower(strings.Join(strings.Fields(Fold(password)), ""))
+	name, _, _ := strings.Cut(strings.ToLower(email), "@")
+	tail := strings.TrimPrefix(phone, "+84")
+	switch n := utf8.RuneCountInString(password); {
+	case !utf8.ValidString(password) || n < minPassword || n > maxPassword:
+		return problem.New(problem.Invalid, "a password has %d to %d characters", minPassword, maxPassword)
+	case common[plain]:
+		return problem.New(problem.Invalid, "this password is among those that are tried first")
+	case plain == strings.ToLower(email), len(name) >= 4 && plain == name, tail != "" && strings.Contains(plain, tail):
+		return problem.New(problem.Invalid, "the password repeats phone or e-mail")
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+package app
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"kyso/activities"
+	"kyso/internal/blob"
+	"kyso/internal/provider"
+	"kyso/internal/signing"
+)
+
+// registration assembles what the activities of a registration need.
+func (a *App) registration() (*activities.Registration, error) {
+	cfg := a.Config.Registration
+	sealer, err := a.sealer()
+	if err != nil {
+		return nil, err
+	}
+	return &activities.Registration{
+		Signings:        a.Store,
+		VNeID:           a.vneid(),
+		SMS:             &provider.ESMS{BaseURL: cfg.SMSURL, APIKey: cfg.SMSAPIKey, SecretKey: cfg.SMSSecretKey, Brandname: cfg.SMSBrandname},
+		VNPay:           a.vnpay(),
+		CA:              &provider.CA{BaseURL: cfg.CAURL, Key: cfg.CAKey},
+		Sealer:          sealer,
+		Trust:           a.Trust,
+		Store:           a.upload,
+		Open:            a.source,
+		Packages:        cfg.Packages,
+		Party:           cfg.Party,
+		SigningProvider: cfg.AcceptanceProvider,
+		UserPrefix:      profiles[cfg.AcceptanceProvider].userPrefix,
+		Now:             time.Now,
+	}, nil
+}
+
+func (a *App) vneid() *provider.VNeID {
+	return &provider.VNeID{BaseURL: a.Config.Registration.VNeIDURL, Secret: a.Config.Registration.VNeIDSecret}
+}
+
+func (a *App) vnpay() *provider.VNPay {
+	cfg := a.Config.Registration
+	return &provider.VNPay{PayBase: cfg.VNPayPayURL, APIBase: cfg.VNPayAPIURL, TmnCode: cfg.VNPayTmnCode, Secret: cfg.VNPaySecret,
+		ReturnURL: cfg.VNPayReturnURL}
+}
+
+// sealer reads the key of the seal, which only a worker needs.
+func (a *App) sealer() (*Sealer, error) {
+	key, certificates, err := ReadSeal(a.Config.Registration.SealKeyFile, a.Config.Registration.SealCertificateFile)
+	if err != nil {
+		return nil, err
+	}
+	return &Sealer{Key: key, Certificate: certificates[0], Chain: certificates[1:], TSA: a.tsa(), Revocation: a.revocation(),
+		Trust: a.Trust, Now: time.Now}, nil
+}
+
+func (a *App) tsa() *provider.TSA { return &provider.TSA{URLs: a.Config.TSAs} }
+
+// upload stores a file of bounded size.
+func (a *App) upload(ctx context.Context, name string, r io.Reader) (signing.Upload, error) {
+	return blob.Upload(ctx, a.Blobs, name, r, a.Config.Policy.MaxSize)
+}

@@ -1,0 +1,177 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"kyso/internal/pades"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/internal/signing"
+)
+
+// Sealer puts an organisation's seal on papers that kyso wrote itself: PAdES B-T with a key that this process can use.
+// It implements registration.Sealer.
+//
+// What it reads is kyso's own, so it is parsed in this process.
+type Sealer struct {
+	Key         crypto.Signer       // RSA or ECDSA; today one from a file, a PKCS #11 token would be another and is not built
+	Certificate *x509.Certificate   // of Key
+	Chain       []*x509.Certificate // its issuers
+	Box         pades.Box           // where the seal stands; the zero value is the lower left corner of the last page
+
+	TSA        signing.TimestampAuthority
+	Revocation signing.RevocationSource
+	Trust      signing.Trust
+	Now        func() time.Time
+}
+
+var _ registration.Sealer = (*Sealer)(nil)
+
+// lowerLeft is above the foot of the page, and leaves the lower right corner, where signatures stand by default, to the
+// other party.
+var lowerLeft = pades.Box{X: 60, Y: 60, Width: 200, Height: 64}
+
+// Seal implements registration.Sealer. The file is returned only after it verified as every reader will judge it, with
+// the status of the seal's certificate asked for now. Errors: the certificate codes, ProviderUnavailable and
+// ProviderRefused of the time-stamp authority, RevocationUnknown, VerificationFailed.
+func (s *Sealer) Seal(ctx context.Context, file []byte, reason string) ([]byte, error) {
+	sealed, err := s.seal(ctx, file, reason)
+	if err != nil {
+		return nil, fmt.Errorf("sealing: %w", err)
+	}
+	return sealed, nil
+}
+
+func (s *Sealer) seal(ctx context.Context, file []byte, reason string) ([]byte, error) {
+	path, err := s.Trust.Check(s.Certificate, s.Chain, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	state, err := hashState(file)
+	if err != nil {
+		return nil, err
+	}
+	box := s.Box
+	if box == (pades.Box{}) {
+		box = lowerLeft
+	}
+	prepared, err := pades.Prepare(bytes.NewReader(file), pades.PrepareOptions{Box: box, Certificate: s.Certificate,
+		SigningTime: s.Now(), Reason: reason, HashState: state})
+	if err != nil {
+		return nil, err
+	}
+	in := pades.EmbedInput{Prepared: *prepared, SourceSize: int64(len(file)), HashState: state, Certificate: s.Certificate,
+		Chain: path[1:max(1, len(path)-1)]} // every verifier has the root from elsewhere
+	// RSASSA-PKCS1-v1_5 or ECDSA as DER, by the kind of key.
+	if in.Value, err = s.Key.Sign(rand.Reader, prepared.H3[:], crypto.SHA256); err != nil {
+		return nil, problem.Wrap(problem.ProviderUnavailable, err, "using the key of the seal")
+	}
+	value, _, err := pades.SignatureValue(prepared, s.Certificate, in.Value)
+	if err != nil {
+		return nil, err
+	}
+	if in.Timestamp, err = s.TSA.Stamp(ctx, sha256.Sum256(value)); err != nil {
+		return nil, err
+	}
+	embedded, err := pades.Embed(in)
+	if err != nil {
+		return nil, err
+	}
+	sealed := slices.Concat(file, embedded.Increment)
+	return sealed, s.check(ctx, sealed, prepared.Field)
+}
+
+// check judges the sealed file as a relying party on the network does.
+func (s *Sealer) check(ctx context.Context, sealed []byte, field string) error {
+	src := bytes.NewReader(sealed)
+	here := func(_ context.Context, src pades.Source, opt pades.NeedsOptions) ([]pades.Need, error) {
+		return pades.Needs(src, opt)
+	}
+	evidence, missing := gather(ctx, here, src, s.Trust, s.Revocation)
+	if len(missing) > 0 {
+		return errors.Join(missing...)
+	}
+	found, err := pades.Verify(src, pades.VerifyOptions{Roots: s.Trust.Roots, Intermediates: s.Trust.Intermediates, Now: s.Now(),
+		Evidence: evidence})
+	if err != nil {
+		return err
+	}
+	for _, report := range found.Signatures {
+		switch {
+		case report.Field != field:
+		case report.CertificateNow == pades.CertificateRevoked, report.CertificateNow == pades.CertificateOnHold:
+			return problem.New(problem.CertificateRevoked, "the certificate of the seal was revoked or suspended")
+		case report.Verdict == pades.TotalPassed && report.CoversAll && report.Level == "B-T":
+			return nil
+		default:
+			return problem.New(problem.VerificationFailed, "the seal is %s %s at %s", report.Verdict, report.SubIndication, report.Level)
+		}
+	}
+	return problem.New(problem.VerificationFailed, "the sealed file has no signature in our field")
+}
+
+// hashState is the SHA-256 state after all of a file.
+func hashState(file []byte) ([]byte, error) {
+	h := sha256.New()
+	h.Write(file)
+	state, err := h.(encoding.BinaryMarshaler).MarshalBinary()
+	if err != nil {
+		return nil, fmt.Errorf("storing the state of a hash: %w", err)
+	}
+	return state, nil
+}
+
+// ReadSeal reads the key of the seal (PEM, PKCS #8, not encrypted) and its certificates (PEM, the seal's own first, then
+// its issuers). What does not belong together is problem.Invalid.
+func ReadSeal(keyFile, certificateFile string) (crypto.Signer, []*x509.Certificate, error) {
+	key, err := ReadSealKey(keyFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	certificates, err := readCertificates(certificateFile)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the certificate of the seal: %w", err)
+	}
+	if len(certificates) == 0 {
+		return nil, nil, problem.New(problem.Invalid, "%s holds no certificate", certificateFile)
+	}
+	public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool })
+	if !ok || !public.Equal(certificates[0].PublicKey) {
+		return nil, nil, problem.New(problem.Invalid, "the first certificate of %s is not that of the key in %s", certificateFile, keyFile)
+	}
+	return key, certificates, nil
+}
+
+// ReadSealKey reads the key alone.
+func ReadSealKey(path string) (crypto.Signer, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the key of the seal: %w", err)
+	}
+	block, _ := pem.Decode(data)
+	if block == nil || block.Type != "PRIVATE KEY" {
+		return nil, problem.New(problem.Invalid, "%s is not a PEM file with an unencrypted PKCS #8 key (BEGIN PRIVATE KEY)", path)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		// The library's words may quote what stands in the file.
+		return nil, problem.New(problem.Invalid, "the key in %s cannot be read", path)
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return nil, problem.New(problem.Invalid, "the key in %s cannot sign", path)
+	}
+	return signer, nil
+}

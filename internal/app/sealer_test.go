@@ -1,0 +1,258 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"kyso/internal/app"
+	"kyso/internal/forms"
+	"kyso/internal/pades"
+	"kyso/internal/pdfchild"
+	"kyso/internal/problem"
+	"kyso/internal/provider"
+	"kyso/internal/sandbox"
+)
+
+func TestMain(m *testing.M) {
+	pdfchild.Main() // this program is its own PDF process
+	os.Exit(m.Run())
+}
+
+const sealName = "CÔNG TY CỔ PHẦN CHỨNG THỰC THỬ NGHIỆM"
+
+// sealWorld is the outside world of a seal.
+type sealWorld struct {
+	*sandbox.World
+	url string
+}
+
+func newSealWorld(t *testing.T) sealWorld {
+	t.Helper()
+	world, err := sandbox.New(sandbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(world.Parties())
+	t.Cleanup(func() {
+		server.Close()
+		if err := world.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := world.SetBaseURL(server.URL); err != nil {
+		t.Fatal(err)
+	}
+	return sealWorld{world, server.URL}
+}
+
+// sealer makes a sealer from files, as a worker does.
+func (w sealWorld) sealer(t *testing.T, key crypto.Signer) *app.Sealer {
+	t.Helper()
+	der, chain, err := w.IssueSeal(key.Public(), sealName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyFile, certificateFile := writeSeal(t, key, append([][]byte{der}, chain...)...)
+	signer, certificates, err := app.ReadSeal(keyFile, certificateFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &app.Sealer{Key: signer, Certificate: certificates[0], Chain: certificates[1:], TSA: &provider.TSA{URLs: []string{w.url + "/tsa"}},
+		Revocation: &provider.Revocation{AllowPrivate: true}, Now: time.Now}
+	if s.Trust.Roots, err = w.Roots(); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// writeSeal writes key and certificates to files.
+func writeSeal(t *testing.T, key crypto.Signer, certificates ...[]byte) (keyFile, certificateFile string) {
+	t.Helper()
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bundle []byte
+	for _, der := range certificates {
+		bundle = append(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+	}
+	dir := t.TempDir()
+	keyFile, certificateFile = filepath.Join(dir, "seal.key"), filepath.Join(dir, "seal.pem")
+	for path, data := range map[string][]byte{
+		keyFile: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), certificateFile: bundle,
+	} {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return keyFile, certificateFile
+}
+
+func sealKey(t *testing.T) crypto.Signer {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func paper(t *testing.T) []byte {
+	t.Helper()
+	pdf, err := forms.Sample(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pdf
+}
+
+// TestSealIsJudgedByOthers seals with both kinds of keys and asks poppler, and kyso's verifier as a relying party on
+// the network.
+func TestSealIsJudgedByOthers(t *testing.T) {
+	w := newSealWorld(t)
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, key := range map[string]crypto.Signer{"RSA": rsaKey, "ECDSA": sealKey(t)} {
+		t.Run(name, func(t *testing.T) {
+			s := w.sealer(t, key)
+			file := paper(t)
+			sealed, err := s.Seal(t.Context(), file, "Bên cung cấp dịch vụ ký hợp đồng")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.HasPrefix(sealed, file) {
+				t.Error("the paper was rewritten")
+			}
+			found, missing, err := app.Verify(t.Context(), bytes.NewReader(sealed), s.Trust, s.Revocation, time.Now())
+			if err != nil || len(missing) != 0 || len(found.Signatures) != 1 {
+				t.Fatalf("%+v, %v, %v", found, missing, err)
+			}
+			if r := found.Signatures[0]; r.Verdict != pades.TotalPassed || !r.CoversAll || r.Level != "B-T" || r.Signer != sealName || r.TimestampTime.IsZero() {
+				t.Errorf("the seal is %+v", r)
+			}
+			asPopplerSeesIt(t, sealed)
+		})
+	}
+}
+
+func asPopplerSeesIt(t *testing.T, sealed []byte) {
+	t.Helper()
+	if _, err := exec.LookPath("pdfsig"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("pdfsig (Debian package poppler-utils) is missing")
+		}
+		t.Skip("pdfsig (Debian package poppler-utils) is missing")
+	}
+	path := filepath.Join(t.TempDir(), "sealed.pdf")
+	if err := os.WriteFile(path, sealed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "pdfsig", "-nocert", path).CombinedOutput()
+	if err != nil {
+		t.Errorf("pdfsig: %v", err)
+	}
+	for _, want := range []string{"Signature is Valid", "Total document signed", "ETSI.CAdES.detached", sealName} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("%q is missing in:\n%s", want, out)
+		}
+	}
+}
+
+// TestSealStandsWhereItBelongs looks for the widget's rectangle.
+func TestSealStandsWhereItBelongs(t *testing.T) {
+	s := newSealWorld(t).sealer(t, sealKey(t))
+	for _, c := range []struct {
+		box  pades.Box
+		rect string
+	}{
+		{pades.Box{}, "/Rect[60 60 260 124]"},
+		{pades.Box{Page: 1, X: 72, Y: 200, Width: 180, Height: 60}, "/Rect[72 200 252 260]"},
+	} {
+		s.Box = c.box
+		sealed, err := s.Seal(t.Context(), paper(t), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(strings.ReplaceAll(string(sealed), "/Rect [", "/Rect["), c.rect) {
+			t.Errorf("the seal is not at %s", c.rect)
+		}
+	}
+}
+
+// TestNothingIsSealedInVain wants no file from a seal that others would refuse.
+func TestNothingIsSealedInVain(t *testing.T) {
+	for name, c := range map[string]struct {
+		do   func(sealWorld, *app.Sealer) error
+		want problem.Code
+	}{
+		"revoked": {func(w sealWorld, s *app.Sealer) error {
+			return w.Revoke(hex.EncodeToString(s.Certificate.SerialNumber.Bytes()), 1, time.Now().Add(-time.Minute))
+		}, problem.CertificateRevoked},
+		"no status": {func(w sealWorld, _ *app.Sealer) error {
+			return w.SetSettings(sandbox.Settings{OCSP: "down", CRL: "down"})
+		}, problem.RevocationUnknown},
+		"no time-stamp": {func(w sealWorld, _ *app.Sealer) error {
+			return w.SetSettings(sandbox.Settings{TSA: "down"})
+		}, problem.ProviderUnavailable},
+		"expired": {func(_ sealWorld, s *app.Sealer) error {
+			s.Now = func() time.Time { return s.Certificate.NotAfter.Add(time.Second) }
+			return nil
+		}, problem.CertificateExpired},
+		"not trusted": {func(_ sealWorld, s *app.Sealer) error {
+			s.Trust.Roots = nil
+			return nil
+		}, problem.CertificateInvalid},
+		"another key": {func(_ sealWorld, s *app.Sealer) error {
+			s.Key = sealKey(t)
+			return nil
+		}, problem.SignatureInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newSealWorld(t)
+			s := w.sealer(t, sealKey(t))
+			if err := c.do(w, s); err != nil {
+				t.Fatal(err)
+			}
+			sealed, err := s.Seal(context.Background(), paper(t), "")
+			if problem.CodeOf(err) != c.want || sealed != nil {
+				t.Errorf("%d bytes, %v; want %s", len(sealed), err, c.want)
+			}
+		})
+	}
+}
+
+func TestKeyAndCertificateOfTheSealBelongTogether(t *testing.T) {
+	cert, key := certificate(t, "seal", nil, nil)
+	keyFile, certificateFile := writeSeal(t, key, cert.Raw)
+	if _, _, err := app.ReadSeal(keyFile, certificateFile); err != nil {
+		t.Errorf("a pair: %v", err)
+	}
+	otherKey, _ := writeSeal(t, sealKey(t))
+	for name, files := range map[string][2]string{
+		"another key":         {otherKey, certificateFile},
+		"a certificate twice": {certificateFile, certificateFile},
+		"no certificate":      {keyFile, os.DevNull},
+		"the key twice":       {keyFile, keyFile},
+	} {
+		if _, _, err := app.ReadSeal(files[0], files[1]); problem.CodeOf(err) != problem.Invalid {
+			t.Errorf("%s: %v, want %s", name, err, problem.Invalid)
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"crypto/subtle"
+	"database/sql"
+	"errors"
+	"time"
+
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+)
+
+// maxTries is how many wrong tries lock a code.
+const maxTries = 5
+
+func (k *keys) codeDigest(id, digits string) string {
+	return k.lookup.Digest("code", []byte(id+"\x00"+digits))
+}
+
+// SaveCode implements registration.Records.
+func (r Registrations) SaveCode(ctx context.Context, c registration.Code, digits string) error {
+	return r.write(ctx, "saving a code", func(tx *sql.Tx, k *keys) error {
+		s, err := r.ofRegistration(ctx, tx, c.RegistrationID)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE codes SET superseded = TRUE, digits = NULL WHERE registration_id = $1 AND purpose = $2 AND id <> $3`,
+			c.RegistrationID, string(c.Purpose), c.ID)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `
+			INSERT INTO codes (id, registration_id, purpose, phone, phone_lookup, binding, digest, digits, created_at, expires_at, attempts, superseded)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, FALSE) ON CONFLICT (id) DO NOTHING`,
+			c.ID, c.RegistrationID, string(c.Purpose), s.sealed("codes", "phone", c.ID, []byte(c.Phone)), k.lookup.Digest("phone", []byte(c.Phone)),
+			c.Binding, k.codeDigest(c.ID, digits), s.sealed("codes", "digits", c.ID, []byte(digits)), at(c.CreatedAt), at(c.ExpiresAt))
+		return err
+	})
+}
+
+const codeQuery = `SELECT id, registration_id, purpose, phone, binding, created_at, expires_at, sent_at, used_at, attempts, superseded, digest, digits FROM codes`
+
+type storedCode struct {
+	registration.Code
+	digest string
+	digits []byte // sealed
+}
+
+func (r Registrations) code(ctx context.Context, tx *sql.Tx, tail string, args ...any) (storedCode, *subject, error) {
+	var c storedCode
+	var phone []byte
+	err := tx.QueryRowContext(ctx, codeQuery+tail, args...).Scan(&c.ID, &c.RegistrationID, &c.Purpose, &phone, &c.Binding, into(&c.CreatedAt),
+		into(&c.ExpiresAt), into(&c.SentAt), into(&c.UsedAt), &c.Attempts, &c.Superseded, &c.digest, &c.digits)
+	if err != nil {
+		return c, nil, orNoSuch(err, "code")
+	}
+	s, err := r.ofRegistration(ctx, tx, c.RegistrationID)
+	if err != nil {
+		return c, nil, err
+	}
+	return c, s, s.openText(nil, &c.Phone, "codes", "phone", c.ID, phone)
+}
+
+// Code implements registration.Records.
+func (r Registrations) Code(ctx context.Context, id string) (registration.Code, error) {
+	var c storedCode
+	err := r.read(ctx, "reading a code", func(tx *sql.Tx, _ *keys) (err error) {
+		c, _, err = r.code(ctx, tx, ` WHERE id = $1`, id)
+		return err
+	})
+	return c.Code, err
+}
+
+const newestCode = ` WHERE registration_id = $1 AND purpose = $2 ORDER BY created_at DESC, id DESC LIMIT 1`
+
+// LastCode implements registration.Records.
+func (r Registrations) LastCode(ctx context.Context, id string, purpose registration.Purpose) (registration.Code, error) {
+	var c storedCode
+	err := r.read(ctx, "reading a code", func(tx *sql.Tx, _ *keys) (err error) {
+		c, _, err = r.code(ctx, tx, newestCode, id, string(purpose))
+		return err
+	})
+	return c.Code, err
+}
+
+// CodeToSend implements registration.Records.
+func (r Registrations) CodeToSend(ctx context.Context, id string) (phone, digits string, err error) {
+	err = r.read(ctx, "reading a code to send", func(tx *sql.Tx, _ *keys) error {
+		c, s, err := r.code(ctx, tx, ` WHERE id = $1`, id)
+		if err != nil {
+			return err
+		}
+		if !c.SentAt.IsZero() || !c.UsedAt.IsZero() || c.Superseded || len(c.digits) == 0 {
+			return conflict("the code was sent, used or replaced")
+		}
+		phone = c.Phone
+		return s.openText(nil, &digits, "codes", "digits", id, c.digits)
+	})
+	return phone, digits, err
+}
+
+// MarkCodeSent implements registration.Records.
+func (r Registrations) MarkCodeSent(ctx context.Context, id string, when time.Time) error {
+	return r.write(ctx, "marking a code as sent", func(tx *sql.Tx, _ *keys) error {
+		_, err := tx.ExecContext(ctx, `UPDATE codes SET digits = NULL, sent_at = COALESCE(sent_at, $1) WHERE id = $2`, at(when), id)
+		return err
+	})
+}
+
+// CountCodes implements registration.Records.
+func (r Registrations) CountCodes(ctx context.Context, phone string, since time.Time) (int, error) {
+	n := 0
+	err := r.read(ctx, "counting codes", func(tx *sql.Tx, k *keys) error {
+		return tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM codes WHERE phone_lookup = $1 AND created_at >= $2`,
+			k.lookup.Digest("phone", []byte(phone)), at(since)).Scan(&n)
+	})
+	return n, err
+}
+
+// UseCode implements registration.Records. Writers queue at the head of the audit log, so of many tries at once one is
+// accepted and every wrong one is counted.
+func (r Registrations) UseCode(ctx context.Context, id string, purpose registration.Purpose, binding, digits string, now time.Time) (registration.Code, error) {
+	var c storedCode
+	var verdict error
+	err := r.write(ctx, "using a code", func(tx *sql.Tx, k *keys) (err error) {
+		verdict = nil
+		c, _, err = r.code(ctx, tx, newestCode, id, string(purpose))
+		if problem.CodeOf(err) == problem.NotFound {
+			verdict = problem.New(problem.OTPExpired, "no code was sent")
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if verdict = usable(c, binding, now); verdict != nil {
+			return nil
+		}
+		if subtle.ConstantTimeCompare([]byte(k.codeDigest(c.ID, digits)), []byte(c.digest)) == 1 {
+			c.UsedAt = now.UTC().Truncate(time.Microsecond)
+			if _, err := tx.ExecContext(ctx, `UPDATE codes SET used_at = $1, digits = NULL WHERE id = $2`, at(now), c.ID); err != nil {
+				return err
+			}
+			return audit(ctx, tx, now, "code-accepted", id, "", string(purpose)+" "+c.ID)
+		}
+		verdict = problem.New(problem.OTPWrong, "not the code that was sent")
+		if c.Attempts+1 >= maxTries {
+			verdict = errLocked
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE codes SET attempts = attempts + 1 WHERE id = $1`, c.ID)
+		return err
+	})
+	return c.Code, errors.Join(err, verdict)
+}
+
+var errLocked = problem.New(problem.OTPLocked, "too many wrong tries for this code")
+
+func usable(c storedCode, binding string, now time.Time) error {
+	switch {
+	case c.Attempts >= maxTries:
+		return errLocked
+	case !c.UsedAt.IsZero(), c.Superseded, !now.Before(c.ExpiresAt), c.Binding != binding:
+		return problem.New(problem.OTPExpired, "the code is no longer good for this")
+	}
+	return nil
+}

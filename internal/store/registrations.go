@@ -1,0 +1,325 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+)
+
+// Registrations is the part of the store that keeps registrations. It is a type of its own because signings have
+// transitions too.
+type Registrations struct{ *core }
+
+// core hides the methods of Store from those of Registrations.
+type core struct{ s *Store }
+
+var _ registration.Records = Registrations{}
+
+// Registrations returns the records of registrations.
+func (s *Store) Registrations() Registrations { return Registrations{&core{s}} }
+
+// write runs fn in one transaction. Every one takes the head of the audit log first, so writers queue in one order.
+func (c *core) write(ctx context.Context, doing string, fn func(tx *sql.Tx, k *keys) error) error {
+	k, err := c.s.openKeys(ctx)
+	if err != nil {
+		return err
+	}
+	return c.s.write(ctx, doing, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `UPDATE audit_head SET seq = seq WHERE id = 1`); err != nil {
+			return err
+		}
+		return fn(tx, k)
+	})
+}
+
+func (c *core) read(ctx context.Context, doing string, fn func(tx *sql.Tx, k *keys) error) error {
+	k, err := c.s.openKeys(ctx)
+	if err != nil {
+		return err
+	}
+	return c.s.read(ctx, doing, func(tx *sql.Tx) error { return fn(tx, k) })
+}
+
+// CreateRegistration implements registration.Records.
+func (r Registrations) CreateRegistration(ctx context.Context, id string, in registration.Request) (registration.Registration, error) {
+	err := r.write(ctx, "creating a registration", func(tx *sql.Tx, k *keys) error {
+		var digest string
+		err := tx.QueryRowContext(ctx, `SELECT id, request_digest FROM registrations WHERE request_id = $1`, in.RequestID).Scan(&id, &digest)
+		switch {
+		case err == nil && digest == in.Digest:
+			return nil
+		case err == nil:
+			return conflict("a request with this id exists with other content")
+		case !errors.Is(err, sql.ErrNoRows):
+			return err
+		}
+		return r.insert(ctx, tx, k, id, in)
+	})
+	if err != nil {
+		return registration.Registration{}, err
+	}
+	return r.Registration(ctx, id)
+}
+
+func (r Registrations) insert(ctx context.Context, tx *sql.Tx, k *keys, id string, in registration.Request) error {
+	subject, err := r.subject(ctx, tx, k, in.Person.IDNumber)
+	if err != nil {
+		return err
+	}
+	person, err := json.Marshal(in.Person)
+	if err != nil {
+		return err
+	}
+	received := at(in.ReceivedAt)
+	_, err = tx.ExecContext(ctx, `
+		INSERT INTO registrations (id, request_id, request_digest, subject_id, issuer, status, seq, reason, facts, person, handoff,
+			handoff_expires, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, 0, '', '{}', $7, $8, $9, $10, $10)`,
+		id, in.RequestID, in.Digest, subject.id, in.Issuer, string(registration.StatusRequested),
+		subject.sealed("registrations", "person", id, person), k.lookup.Digest("hand-off", []byte(in.HandoffToken)), at(in.ExpiresAt), received)
+	if err != nil {
+		return err
+	}
+	for _, c := range in.Consents {
+		text, err := json.Marshal(c)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO consents (registration_id, purpose, consent) VALUES ($1, $2, $3)`, id, c.Purpose, string(text)); err != nil {
+			return err
+		}
+		if err := audit(ctx, tx, in.ReceivedAt, "consent", id, "", c.Purpose+" "+c.TextVersion+" "+c.TextSHA256); err != nil {
+			return err
+		}
+	}
+	return audit(ctx, tx, in.ReceivedAt, "request", id, "", "digest "+in.Digest)
+}
+
+const registrationQuery = `
+	SELECT r.id, r.request_id, r.subject_id, r.issuer, r.status, r.seq, r.reason, r.created_at, r.updated_at, r.deadline, r.facts, r.certificate,
+		COALESCE(i.id, ''), COALESCE(i.step, ''), COALESCE(i.reason, ''), COALESCE(i.message, ''), COALESCE(i.provider, ''), i.since, COALESCE(i.attempts, 0)
+	FROM registrations r LEFT JOIN registration_incidents i ON i.id = r.incident_id`
+
+func scanRegistration(row scanner) (out registration.Registration, certificate []byte, err error) {
+	var facts string
+	n := &out.Attention
+	err = row.Scan(&out.ID, &out.RequestID, &out.SubjectID, &out.Issuer, &out.Status, &out.Seq, &out.Reason, into(&out.CreatedAt),
+		into(&out.UpdatedAt), into(&out.Deadline), &facts, &certificate,
+		&n.IncidentID, &n.Step, &n.Reason, &n.Message, &n.Provider, into(&n.Since), &n.Attempts)
+	if err != nil {
+		return out, nil, orNoSuch(err, "registration")
+	}
+	return out, certificate, json.Unmarshal([]byte(facts), &out.Facts)
+}
+
+// load reads one registration with its certificate. A certificate of an erased subject is left out.
+func (r Registrations) load(ctx context.Context, tx *sql.Tx, id string) (registration.Registration, error) {
+	out, certificate, err := scanRegistration(tx.QueryRowContext(ctx, registrationQuery+` WHERE r.id = $1`, id))
+	if err != nil || len(certificate) == 0 || out.Issued == nil {
+		return out, err
+	}
+	subject, err := r.subjectKey(ctx, tx, out.SubjectID)
+	if problem.CodeOf(err) == problem.NotFound {
+		return out, nil
+	}
+	if err == nil {
+		out.Issued.Certificate, err = subject.open("registrations", "certificate", id, certificate)
+	}
+	return out, err
+}
+
+// Registration implements registration.Records.
+func (r Registrations) Registration(ctx context.Context, id string) (registration.Registration, error) {
+	var out registration.Registration
+	err := r.read(ctx, "reading a registration", func(tx *sql.Tx, _ *keys) (err error) {
+		out, err = r.load(ctx, tx, id)
+		return err
+	})
+	return out, err
+}
+
+// Registrations implements registration.Records.
+func (r Registrations) Registrations(ctx context.Context, f registration.Filter) ([]registration.Registration, error) {
+	var list []registration.Registration
+	err := r.read(ctx, "listing registrations", func(tx *sql.Tx, k *keys) error {
+		tail, args := narrowRegistrations(k, f)
+		rows, err := tx.QueryContext(ctx, registrationQuery+tail, args...)
+		return each(rows, err, func(rows *sql.Rows) error {
+			one, _, err := scanRegistration(rows)
+			list = append(list, one)
+			return err
+		})
+	})
+	return list, err
+}
+
+func narrowRegistrations(k *keys, f registration.Filter) (string, []any) {
+	var conditions []string
+	var args []any
+	add := func(condition string, arg any) {
+		args = append(args, arg)
+		conditions = append(conditions, fmt.Sprintf(condition, len(args)))
+	}
+	if f.Status != "" {
+		add(`r.status = $%d`, string(f.Status))
+	}
+	if f.IDNumber != "" {
+		add(`r.subject_id = (SELECT id FROM subjects WHERE lookup = $%d)`, k.lookup.Digest("citizen", []byte(f.IDNumber)))
+	}
+	if !f.Before.IsZero() {
+		add(`r.created_at < $%d`, at(f.Before))
+	}
+	if f.AttentionOnly {
+		conditions = append(conditions, `r.incident_id IS NOT NULL`)
+	}
+	tail := ""
+	if len(conditions) > 0 {
+		tail = ` WHERE ` + strings.Join(conditions, ` AND `)
+	}
+	limit := f.Limit
+	if limit <= 0 {
+		limit = defaultLimit
+	}
+	args = append(args, min(limit, maxLimit))
+	return tail + fmt.Sprintf(` ORDER BY r.created_at DESC, r.id DESC LIMIT $%d`, len(args)), args
+}
+
+// Consents implements registration.Records.
+func (r Registrations) Consents(ctx context.Context, id string) ([]registration.Consent, error) {
+	var list []registration.Consent
+	err := r.read(ctx, "reading consents", func(tx *sql.Tx, _ *keys) error {
+		rows, err := tx.QueryContext(ctx, `SELECT consent FROM consents WHERE registration_id = $1 ORDER BY purpose DESC`, id)
+		return each(rows, err, func(rows *sql.Rows) error {
+			var text string
+			var c registration.Consent
+			if err := rows.Scan(&text); err != nil {
+				return err
+			}
+			err := json.Unmarshal([]byte(text), &c)
+			list = append(list, c)
+			return err
+		})
+	})
+	return list, err
+}
+
+// ResolveHandoff implements registration.Records.
+func (r Registrations) ResolveHandoff(ctx context.Context, token string, now time.Time) (string, error) {
+	var id string
+	err := r.write(ctx, "taking a hand-off token", func(tx *sql.Tx, k *keys) error {
+		var expires, used time.Time
+		err := tx.QueryRowContext(ctx, `SELECT id, handoff_expires, handoff_used_at FROM registrations WHERE handoff = $1`,
+			k.lookup.Digest("hand-off", []byte(token))).Scan(&id, into(&expires), into(&used))
+		switch {
+		case err != nil:
+			return orNoSuch(err, "hand-off token")
+		case !used.IsZero():
+			return problem.New(problem.HandoffUsed, "the hand-off token was used before")
+		case !now.Before(expires):
+			return problem.New(problem.DeadlinePassed, "the hand-off token has expired")
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE registrations SET handoff_used_at = $1 WHERE id = $2`, at(now), id)
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, now, "hand-off", id, "", "")
+	})
+	if err != nil {
+		return "", err
+	}
+	return id, nil
+}
+
+// Change implements registration.Records.
+func (r Registrations) Change(ctx context.Context, id string, fn func(*registration.Registration) error) error {
+	return r.write(ctx, "changing a registration", func(tx *sql.Tx, _ *keys) error {
+		one, err := r.load(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := fn(&one); err != nil {
+			return err
+		}
+		facts, err := json.Marshal(one.Facts)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE registrations SET facts = $1 WHERE id = $2`, string(facts), id); err != nil {
+			return err
+		}
+		if one.Issued == nil || len(one.Issued.Certificate) == 0 {
+			return nil
+		}
+		subject, err := r.subjectKey(ctx, tx, one.SubjectID)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE registrations SET certificate = $1 WHERE id = $2`,
+			subject.sealed("registrations", "certificate", id, one.Issued.Certificate), id)
+		return err
+	})
+}
+
+// Move implements registration.Records.
+func (r Registrations) Move(ctx context.Context, id string, t registration.Transition) error {
+	return r.write(ctx, "moving a registration", func(tx *sql.Tx, _ *keys) error {
+		var from, stored registration.Status
+		var last int
+		err := tx.QueryRowContext(ctx, `SELECT status, seq FROM registrations WHERE id = $1`, id).Scan(&from, &last)
+		if err != nil {
+			return orNoSuch(err, "registration")
+		}
+		err = tx.QueryRowContext(ctx, `SELECT status FROM registration_transitions WHERE registration_id = $1 AND seq = $2`, id, t.Seq).Scan(&stored)
+		switch {
+		case err == nil && stored == t.Status:
+			return nil
+		case err == nil:
+			return conflict("transition %d was to %s, not to %s", t.Seq, stored, t.Status)
+		case !errors.Is(err, sql.ErrNoRows):
+			return err
+		case t.Seq != last+1:
+			return conflict("transition %d does not follow transition %d", t.Seq, last)
+		}
+		if err := from.Check(t.Status); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO registration_transitions (registration_id, seq, status, at, detail, deadline, actor)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)`, id, t.Seq, string(t.Status), at(t.At), t.Detail, at(t.Deadline), t.Actor)
+		if err != nil {
+			return err
+		}
+		reason := ""
+		if t.Status.Final() {
+			reason = t.Detail
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE registrations SET status = $1, seq = $2, reason = $3, deadline = $4, updated_at = $5 WHERE id = $6`,
+			string(t.Status), t.Seq, reason, at(t.Deadline), at(t.At), id)
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, t.At, "transition", id, t.Actor, fmt.Sprintf("%d %s→%s %s", t.Seq, from, t.Status, t.Detail))
+	})
+}
+
+// Transitions implements registration.Records.
+func (r Registrations) Transitions(ctx context.Context, id string, after int) ([]registration.Transition, error) {
+	var list []registration.Transition
+	err := r.read(ctx, "listing transitions", func(tx *sql.Tx, _ *keys) error {
+		rows, err := tx.QueryContext(ctx, `SELECT seq, status, at, detail, deadline, actor FROM registration_transitions
+			WHERE registration_id = $1 AND seq > $2 ORDER BY seq`, id, after)
+		return each(rows, err, func(rows *sql.Rows) error {
+			var t registration.Transition
+			err := rows.Scan(&t.Seq, &t.Status, into(&t.At), &t.Detail, into(&t.Deadline), &t.Actor)
+			list = append(list, t)
+			return err
+		})
+	})
+	return list, err
+}
