@@ -4,6 +4,7 @@ import "go.temporal.io/sdk/worker"
 
 // Register adds the activities of both processes to a worker, a test environment or a replayer. Activity names
 // are the method names, without a prefix: they are unique in the module.
-func Register(r worker.ActivityRegistry, s *Signing) {
+func Register(r worker.ActivityRegistry, s *Signing, g *Registration) {
 	r.RegisterActivity(s)
+	r.RegisterActivity(g)
 }

@@ -102,7 +102,7 @@ type Cancel struct {
 
 // Repair is the argument of UpdateRepair and SignalRepair.
 type Repair struct {
-	Action string `json:"action"` // RepairRetry or RepairCancel
+	Action string `json:"action"` // one of Attention.Actions
 	Actor  string `json:"actor"`
 	Reason string `json:"reason"`
 }
@@ -111,11 +111,13 @@ type Repair struct {
 const (
 	RepairRetry  = "retry"  // run the step again
 	RepairCancel = "cancel" // give the process up, with its compensation
+	RepairFix    = "fix"    // run the step again after data was corrected in the store
+	RepairSkip   = "skip"   // go on without the step; only where nothing depends on it
 )
 
 // RepairResult says what became of a repair.
 type RepairResult struct {
-	Outcome string        `json:"outcome"` // RepairRecovered, RepairFailedAgain, RepairGivenUp or RepairStillWaiting
+	Outcome string        `json:"outcome"` // RepairRecovered, RepairFailedAgain, RepairGivenUp, RepairSkipped or RepairStillWaiting
 	Status  SigningStatus `json:"status"`
 }
 
@@ -123,6 +125,7 @@ type RepairResult struct {
 const (
 	RepairRecovered    = "recovered"     // the step succeeded, the process goes on
 	RepairFailedAgain  = "failed-again"  // the step failed and the process is parked again
+	RepairSkipped      = "skipped"       // the process goes on without the step
 	RepairGivenUp      = "given-up"      // the process ends as cancelled, as the repair asked
 	RepairStillWaiting = "still-waiting" // no result within RepairWait
 )

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -11,7 +12,6 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/problem"
-	"kyso/internal/signing"
 )
 
 // errGivenUp is what a step returns when an operator's repair gave the process up.
@@ -22,50 +22,78 @@ var errGivenUp = errors.New("given up by a repair")
 // the step again from its beginning, which every activity allows.
 type incidents struct {
 	processID string
-	episodes  int        // how often the process was parked
-	open      *Attention // the incident that waits or is being retried
-	waiting   bool       // parked now, a repair is welcome
-	repair    *Repair
-	settled   int    // counts retries that ended
-	outcome   string // of the last of them
+	command   string // of the command line that repairs this process: signing or registration
+	// keep records the open incident; end carries what is known of its end.
+	keep     func(ctx workflow.Context, open Attention, end incidentEnd) error
+	episodes int        // how often the process was parked
+	open     *Attention // the incident that waits or is being retried
+	waiting  bool       // parked now, a repair is welcome
+	repair   *Repair
+	settled  int    // counts retries that ended
+	outcome  string // of the last of them
 }
 
-// run runs one step. final says which problem codes end the process instead of parking it.
-func (i *incidents) run(ctx workflow.Context, step, provider string, final func(problem.Code) bool, do func(workflow.Context) error) error {
+// incidentEnd is how an incident ended; the zero value is one that is open.
+type incidentEnd struct {
+	at                  time.Time
+	action, actor, note string
+}
+
+// parkable is a step that may fail: its name, the outside party behind it, and what a repair may do beside retry.
+type parkable struct {
+	step, provider string
+	actions        []string                // beside RepairRetry
+	final          func(problem.Code) bool // codes that end the process instead of parking it; nil for none
+}
+
+// run runs one step.
+func (i *incidents) run(ctx workflow.Context, p parkable, do func(workflow.Context) error) error {
 	for attempt := 1; ; attempt++ {
 		err := do(ctx)
 		if err == nil {
 			return i.close(ctx, RepairRecovered)
 		}
-		if ctx.Err() != nil || final(codeOf(err)) {
+		if ctx.Err() != nil || isEnd(err) || p.final != nil && p.final(codeOf(err)) {
 			return errors.Join(err, i.close(ctx, RepairFailedAgain))
 		}
-		if err := i.park(ctx, step, provider, attempt, err); err != nil {
+		if err := i.park(ctx, p, attempt, err); err != nil {
 			return err
 		}
-		if i.repair.Action == RepairCancel {
+		switch i.repair.Action {
+		case RepairCancel:
 			return errors.Join(errGivenUp, i.close(ctx, RepairGivenUp))
+		case RepairSkip:
+			return i.close(ctx, RepairSkipped)
 		}
 	}
 }
 
+// isEnd reports whether a step says that the process is over.
+func isEnd(err error) bool {
+	if _, ok := errors.AsType[ended](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[closed](err)
+	return ok || errors.Is(err, errGivenUp)
+}
+
 // park makes the failure visible and waits for a repair.
-func (i *incidents) park(ctx workflow.Context, step, provider string, attempt int, cause error) error {
+func (i *incidents) park(ctx workflow.Context, p parkable, attempt int, cause error) error {
 	fresh := i.open == nil
 	if fresh {
 		i.episodes++
 		i.open = &Attention{
 			IncidentID: fmt.Sprintf("%s-%d", i.processID, i.episodes), Since: workflow.Now(ctx),
-			Actions: []string{RepairRetry, RepairCancel},
 		}
 	}
-	i.open.Step, i.open.Provider, i.open.Attempts = step, provider, attempt
+	i.open.Step, i.open.Provider, i.open.Attempts = p.step, p.provider, attempt
+	i.open.Actions = append([]string{RepairRetry}, p.actions...)
 	i.open.Reason, i.open.Message = string(codeOf(cause)), messageOf(cause)
 	if err := i.mark(ctx, true); err != nil {
 		return err
 	}
 	workflow.SetCurrentDetails(ctx, i.details(ctx))
-	if err := i.write(ctx, signing.Incident{}); err != nil {
+	if err := i.keep(ctx, *i.open, incidentEnd{}); err != nil {
 		return err
 	}
 	i.settle(RepairFailedAgain)
@@ -85,11 +113,11 @@ func (i *incidents) close(ctx workflow.Context, outcome string) error {
 		return nil
 	}
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	closed := signing.Incident{ClosedAt: workflow.Now(ctx), Action: RepairCancel}
+	end := incidentEnd{at: workflow.Now(ctx), action: RepairCancel}
 	if i.repair != nil {
-		closed.Action, closed.Actor, closed.Note = i.repair.Action, i.repair.Actor, i.repair.Reason
+		end.action, end.actor, end.note = i.repair.Action, i.repair.Actor, i.repair.Reason
 	}
-	err := errors.Join(i.mark(ctx, false), i.write(ctx, closed))
+	err := errors.Join(i.mark(ctx, false), i.keep(ctx, *i.open, end))
 	i.open, i.repair = nil, nil
 	i.settle(outcome)
 	return err
@@ -98,16 +126,6 @@ func (i *incidents) close(ctx workflow.Context, outcome string) error {
 func (i *incidents) settle(outcome string) {
 	i.settled++
 	i.outcome = outcome
-}
-
-// write records the open incident; end carries what is known of its end.
-func (i *incidents) write(ctx workflow.Context, end signing.Incident) error {
-	end.ID, end.SigningID = i.open.IncidentID, i.processID
-	end.Attention = signing.Attention{
-		Step: i.open.Step, Reason: i.open.Reason, Message: i.open.Message, Provider: i.open.Provider,
-		Since: i.open.Since, Attempts: i.open.Attempts,
-	}
-	return workflow.ExecuteLocalActivity(record(ctx), signingActivities.RecordIncident, end).Get(ctx, nil)
 }
 
 func (i *incidents) mark(ctx workflow.Context, attention bool) error {
@@ -123,13 +141,17 @@ func (i *incidents) mark(ctx workflow.Context, attention bool) error {
 // details is what an operator reads first in the Temporal UI.
 func (i *incidents) details(ctx workflow.Context) string {
 	info := workflow.GetInfo(ctx)
+	var commands strings.Builder
+	for _, action := range i.open.Actions {
+		fmt.Fprintf(&commands, "starter %s repair %s --action %s --reason \"…\"\n", i.command, i.processID, action)
+	}
 	return fmt.Sprintf("### Waiting for a repair\n\n"+
 		"**Step** `%s` · **reason** `%s` · **party** %s · **since** %s · **runs of the step** %d\n\n%s\n\n"+
 		"Runbook: `docs/operations.md#%s`\n\n"+
-		"```\nstarter signing repair %s --action retry --reason \"…\"\nstarter signing repair %s --action cancel --reason \"…\"\n```\n\n"+
+		"```\n%s```\n\n"+
 		"Many at once: `temporal workflow signal --name %s --query '…' --input '{\"action\":\"retry\",\"actor\":\"…\",\"reason\":\"…\"}'` (workflow type %s).",
 		i.open.Step, i.open.Reason, party(i.open.Provider), i.open.Since.UTC().Format(time.RFC3339), i.open.Attempts,
-		i.open.Message, i.open.Reason, i.processID, i.processID, SignalRepair, info.WorkflowType.Name)
+		i.open.Message, i.open.Reason, commands.String(), SignalRepair, info.WorkflowType.Name)
 }
 
 func party(provider string) string {

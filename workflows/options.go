@@ -80,3 +80,14 @@ func heavy(ctx workflow.Context, summary string) workflow.Context {
 		Summary: summary,
 	})
 }
+
+// effect is call for an act in the outside world that may have to be undone: a cancelled process waits for its end,
+// so that what has come of it is known.
+func effect(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithWaitForCancellation(call(ctx, summary), true)
+}
+
+// paper is heavy under the rule of effect.
+func paper(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithWaitForCancellation(heavy(ctx, summary), true)
+}

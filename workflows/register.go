@@ -5,4 +5,6 @@ import "go.temporal.io/sdk/worker"
 // Register adds the processes to a worker, a test environment or a replayer. A workflow's name is its function's.
 func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflow(Signing)
+	r.RegisterWorkflow(Registration)
+	r.RegisterWorkflow(Refund)
 }

@@ -1,17 +1,311 @@
 package workflows
 
-import "go.temporal.io/sdk/workflow"
+import (
+	"errors"
+	"time"
 
-// The steps of a registration that exist so far.
-const (
-	StepHandOff = "hand-off"
-	StepRefund  = "refund"
+	"go.temporal.io/sdk/workflow"
+
+	"kyso/activities"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
 )
 
-// Registration is being written.
+// Registration takes a citizen's request in VNeID to an active certificate.
+//
+//	request → hand-off → account → package → [payment] → contract → review ⇄ correction
+//	        → key, certificate → PIN, code → acceptance record → active → report to VNeID
+//
+//	refused     by an officer            ineligible  there is an active certificate already
+//	withdrawn   by the citizen           expired     nobody acted in time
+//	cancelled   an operator gave it up
+//
+// Two acts cannot be taken back, only made good: captured money is refunded, an issued certificate is revoked. Until
+// the certificate is active, whatever ends the process makes both good before it is over. An attempt to pay that
+// nobody needs any more is watched by a Refund of its own.
 func Registration(ctx workflow.Context, in RegistrationInput) (RegistrationResult, error) {
-	return RegistrationResult{}, nil
+	r, err := newRegistrationRun(ctx, in)
+	if err != nil {
+		return RegistrationResult{}, err
+	}
+	return r.finish(ctx, r.run(r.ctx))
 }
 
-// Refund is being written.
-func Refund(ctx workflow.Context, in RefundInput) error { return nil }
+// registrationRun is one execution. It holds nothing that can do I/O.
+type registrationRun struct {
+	in     RegistrationInput
+	ctx    workflow.Context // ends when the citizen withdraws
+	stop   workflow.CancelFunc
+	status RegistrationStatus
+	// What people have done; the handlers set it after the store agreed.
+	handedOff  bool
+	account    string
+	packageSet bool
+	price      int64
+	attempts   int       // to pay
+	payBegan   time.Time // the last of them
+	fresh      bool      // there is a new attempt
+	news       bool      // a nudge came
+	consented  bool
+	review     *registration.Review
+	corrected  bool
+	pinSet     bool
+	activated  bool // the code was accepted
+	signAgain  bool
+	withdrawn  *Withdraw
+	codes      []string // one-time codes to send
+
+	issuing bool // a key may exist at the CA
+	incidents
+}
+
+func newRegistrationRun(ctx workflow.Context, in RegistrationInput) (*registrationRun, error) {
+	in.Deadlines.setDefaults()
+	r := &registrationRun{in: in, incidents: incidents{processID: in.RegistrationID, command: "registration"}}
+	r.keep = r.keepIncident
+	r.status = RegistrationStatus{RegistrationID: in.RegistrationID, Status: registration.StatusRequested, Step: StepHandOff}
+	r.ctx, r.stop = workflow.WithCancel(ctx)
+	r.receiveSignals(ctx)
+	r.receiveNudges(ctx)
+	return r, r.setHandlers(ctx)
+}
+
+const day = 24 * time.Hour
+
+func (l *RegistrationLimits) setDefaults() {
+	for _, limit := range []struct {
+		value *time.Duration
+		stock time.Duration
+	}{
+		{&l.HandOff, 7 * day}, {&l.Account, 7 * day}, {&l.Order, day}, {&l.Contract, 7 * day}, {&l.Correction, 14 * day},
+		{&l.ReviewSLA, 3 * day}, {&l.Activation, 30 * day}, {&l.Acceptance, 30 * day},
+	} {
+		if *limit.value <= 0 {
+			*limit.value = limit.stock
+		}
+	}
+}
+
+// run is the business.
+func (r *registrationRun) run(ctx workflow.Context) error {
+	steps := []func(workflow.Context) error{
+		r.awaitHandOff, r.awaitAccount, r.checkHolder, r.awaitPackage, r.awaitPayment, r.writePapers, r.awaitConsent,
+		r.sealContract, r.awaitReview, r.createKey, r.issue, r.install, r.awaitPIN, r.awaitActivation, r.activate,
+		r.writeAcceptance, r.signAcceptance,
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *registrationRun) awaitHandOff(ctx workflow.Context) error {
+	return r.await(ctx, StepHandOff, r.in.Deadlines.HandOff, func() bool { return r.handedOff })
+}
+
+func (r *registrationRun) awaitAccount(ctx workflow.Context) error {
+	if err := r.move(ctx, registration.StatusHandedOff, r.in.Deadlines.Account); err != nil {
+		return err
+	}
+	return r.await(ctx, StepAccount, r.in.Deadlines.Account, func() bool { return r.account != "" })
+}
+
+func (r *registrationRun) checkHolder(ctx workflow.Context) error {
+	return r.step(ctx, StepCheckHolder, "ca", func(ctx workflow.Context) error {
+		var holder activities.Holder
+		err := workflow.ExecuteActivity(call(ctx, "Ask whether there is a certificate already"), registrationActivities.CheckHolder, r.in.RegistrationID).Get(ctx, &holder)
+		if err == nil && holder.Active {
+			return closed{registration.StatusIneligible, problem.AlreadyHolder}
+		}
+		return err
+	})
+}
+
+func (r *registrationRun) awaitPackage(ctx workflow.Context) error {
+	if err := r.move(ctx, registration.StatusAccountReady, r.in.Deadlines.Order); err != nil {
+		return err
+	}
+	return r.await(ctx, StepPackage, r.in.Deadlines.Order, func() bool { return r.packageSet })
+}
+
+func (r *registrationRun) writePapers(ctx workflow.Context) error {
+	return r.fixable(ctx, StepPapers, "", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(paper(ctx, "Write request form and contract"), registrationActivities.WritePapers, r.in.RegistrationID).Get(ctx, nil)
+	})
+}
+
+func (r *registrationRun) awaitConsent(ctx workflow.Context) error {
+	if err := r.move(ctx, registration.StatusAwaitingConsent, r.in.Deadlines.Contract); err != nil {
+		return err
+	}
+	return r.await(ctx, StepContract, r.in.Deadlines.Contract, func() bool { return r.consented })
+}
+
+func (r *registrationRun) sealContract(ctx workflow.Context) error {
+	return r.step(ctx, StepSeal, "tsa", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(paper(ctx, "Seal the contract"), registrationActivities.SealContract, r.in.RegistrationID).Get(ctx, nil)
+	})
+}
+
+// awaitReview waits for an officer, who may send the dossier back to the citizen for named fields.
+func (r *registrationRun) awaitReview(ctx workflow.Context) error {
+	for {
+		if err := r.move(ctx, registration.StatusInReview, 0); err != nil {
+			return err
+		}
+		r.review = nil
+		if err := r.awaitOfficer(ctx); err != nil {
+			return err
+		}
+		switch r.review.Decision {
+		case registration.DecisionApprove:
+			return r.move(ctx, registration.StatusIssuing, 0)
+		case registration.DecisionRefuse:
+			return closed{registration.StatusRefused, problem.RefusedByOfficer}
+		}
+		r.corrected = false
+		if err := r.move(ctx, registration.StatusNeedsMore, r.in.Deadlines.Correction); err != nil {
+			return err
+		}
+		if err := r.await(ctx, StepCorrection, r.in.Deadlines.Correction, func() bool { return r.corrected }); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *registrationRun) createKey(ctx workflow.Context) error {
+	r.issuing = true
+	return r.fixable(ctx, StepKey, "ca", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(effect(ctx, "Make the key pair"), registrationActivities.CreateKey, r.in.RegistrationID).Get(ctx, nil)
+	})
+}
+
+func (r *registrationRun) issue(ctx workflow.Context) error {
+	return r.fixable(ctx, StepIssue, "ca", func(ctx workflow.Context) error {
+		return r.pollIssue(ctx)
+	})
+}
+
+func (r *registrationRun) install(ctx workflow.Context) error {
+	err := r.step(ctx, StepInstall, "ca", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(effect(ctx, "Install the certificate, inactive"), registrationActivities.InstallCertificate, r.in.RegistrationID).Get(ctx, nil)
+	})
+	if err != nil {
+		return err
+	}
+	return r.move(ctx, registration.StatusActivating, r.in.Deadlines.Activation)
+}
+
+// awaitPIN waits for the PIN, which the citizen sets on the phone and nowhere else.
+func (r *registrationRun) awaitPIN(ctx workflow.Context) error {
+	return r.step(ctx, StepPIN, "ca", func(ctx workflow.Context) error {
+		pollCtx, stop := workflow.WithCancel(ctx)
+		defer stop()
+		set := workflow.ExecuteActivity(poll(pollCtx, "Look whether the PIN is set"), registrationActivities.AwaitPIN, r.in.RegistrationID)
+		if err := r.wait(ctx, StepPIN, r.status.Deadline, set.IsReady); err != nil {
+			return err
+		}
+		if err := set.Get(ctx, nil); err != nil {
+			return err
+		}
+		r.pinSet = true
+		return nil
+	})
+}
+
+func (r *registrationRun) awaitActivation(ctx workflow.Context) error {
+	return r.wait(ctx, StepActivation, r.status.Deadline, func() bool { return r.activated })
+}
+
+func (r *registrationRun) activate(ctx workflow.Context) error {
+	return r.step(ctx, StepActivate, "ca", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(effect(ctx, "Activate the key"), registrationActivities.ActivateKey, r.in.RegistrationID).Get(ctx, nil)
+	})
+}
+
+func (r *registrationRun) writeAcceptance(ctx workflow.Context) error {
+	if err := r.move(ctx, registration.StatusAccepting, r.in.Deadlines.Acceptance); err != nil {
+		return err
+	}
+	return r.fixable(ctx, StepPapers, "", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(paper(ctx, "Write the acceptance record"), registrationActivities.WriteAcceptance, r.in.RegistrationID).Get(ctx, nil)
+	})
+}
+
+// closed is how a step says that the process is over without success.
+type closed struct {
+	status registration.Status
+	reason problem.Code
+}
+
+func (c closed) Error() string { return string(c.status) }
+
+// outcome turns the end of run into a status; ok is false for an error that is none.
+func (r *registrationRun) outcome(err error) (closed, bool) {
+	end, isClosed := errors.AsType[closed](err)
+	switch {
+	case err == nil:
+		return closed{status: registration.StatusActive}, true
+	case r.withdrawn != nil:
+		return closed{registration.StatusWithdrawn, problem.Withdrawn}, true
+	case isClosed:
+		return end, true
+	case errors.Is(err, errGivenUp), r.ctx.Err() != nil:
+		return closed{status: registration.StatusCancelled}, true
+	}
+	return closed{}, false
+}
+
+// finish records the outcome, after making good what cannot be taken back, and tells VNeID. It works on a context of
+// its own, since the process may have been cancelled.
+func (r *registrationRun) finish(ctx workflow.Context, err error) (RegistrationResult, error) {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	end, ok := r.outcome(err)
+	if !ok {
+		return RegistrationResult{}, err
+	}
+	if end.status != registration.StatusActive {
+		if err := r.makeGood(ctx, end); err != nil {
+			return RegistrationResult{}, err
+		}
+	}
+	if err := r.record(ctx, end.status, end.reason, 0); err != nil {
+		return RegistrationResult{}, err
+	}
+	if err := r.report(ctx, end.status); err != nil {
+		return RegistrationResult{}, err
+	}
+	err = errors.Join(r.done(ctx), workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }))
+	return RegistrationResult{Status: end.status, Reason: string(end.reason)}, err
+}
+
+// makeGood revokes and refunds. Nothing but success ends these two steps: an operator can only have them tried again.
+func (r *registrationRun) makeGood(ctx workflow.Context, end closed) error {
+	if err := r.record(ctx, registration.StatusClosing, end.reason, 0); err != nil {
+		return err
+	}
+	if r.issuing {
+		err := r.only(ctx, StepRevoke, "ca", func(ctx workflow.Context) error {
+			return workflow.ExecuteActivity(call(ctx, "Revoke the certificate and destroy the key"), registrationActivities.RevokeCertificate, r.in.RegistrationID).Get(ctx, nil)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if r.attempts == 0 || r.keepsMoney(end) {
+		return nil
+	}
+	for attempt := 1; attempt <= r.attempts; attempt++ {
+		if err := r.settle(ctx, attempt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepsMoney reports whether the price is kept: by configuration, for an issued certificate that nobody accepted.
+func (r *registrationRun) keepsMoney(end closed) bool {
+	return r.in.Deadlines.KeepMoney && r.issuing && end.status == registration.StatusExpired
+}

@@ -43,8 +43,7 @@ func (c *Client) StartRefund(ctx context.Context, in RefundInput) error {
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		StaticSummary:            "Refund a payment",
-		TypedSearchAttributes: temporal.NewSearchAttributes(
-			AttributeStep.ValueSet(StepRefund), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet("vnpay")),
+		TypedSearchAttributes:    refundAttributes(),
 	}, Refund, in)
 	return startError("starting refund", err)
 }

@@ -61,7 +61,8 @@ func newSigningRun(ctx workflow.Context, in SigningInput) (*signingRun, error) {
 	if in.Patience <= 0 {
 		in.Patience = defaultPatience
 	}
-	r := &signingRun{in: in, incidents: incidents{processID: in.SigningID}}
+	r := &signingRun{in: in, incidents: incidents{processID: in.SigningID, command: "signing"}}
+	r.keep = r.keepIncident
 	r.status = SigningStatus{SigningID: in.SigningID, Status: signing.StatusCreated, Step: StepInspect}
 	r.ctx, r.stop = workflow.WithCancel(ctx)
 	r.receiveSignals(ctx)

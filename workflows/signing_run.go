@@ -22,11 +22,21 @@ func (r *signingRun) step(ctx workflow.Context, step, provider string, do func(w
 	final := func(code problem.Code) bool {
 		return r.status.Status.Check(signing.StatusRefused) == nil && refusal(code)
 	}
-	err := r.incidents.run(ctx, step, provider, final, do)
+	err := r.incidents.run(ctx, parkable{step, provider, []string{RepairCancel}, final}, do)
 	if err != nil && ctx.Err() == nil && final(codeOf(err)) {
 		return ended{signing.StatusRefused, codeOf(err)}
 	}
 	return err
+}
+
+// keepIncident records an incident of the signing.
+func (r *signingRun) keepIncident(ctx workflow.Context, open Attention, end incidentEnd) error {
+	return workflow.ExecuteLocalActivity(record(ctx), signingActivities.RecordIncident, signing.Incident{
+		ID: open.IncidentID, SigningID: r.in.SigningID, ClosedAt: end.at, Action: end.action, Actor: end.actor, Note: end.note,
+		Attention: signing.Attention{
+			Step: open.Step, Reason: open.Reason, Message: open.Message, Provider: open.Provider, Since: open.Since, Attempts: open.Attempts,
+		},
+	}).Get(ctx, nil)
 }
 
 // refusal tells the codes that say "not with this document" or "not with this certificate".

@@ -48,14 +48,17 @@ const faultRate = 0.05
 
 type journey struct {
 	*testing.T
-	env   *testsuite.TestWorkflowEnvironment
-	world *sandbox.World
-	store *store.Store
-	close func() // of the outside world's addresses
-	acts  *activities.Signing
-	blobs *blob.Blobs
-	id    string
-	in    workflows.SigningInput
+	env     *testsuite.TestWorkflowEnvironment
+	world   *sandbox.World
+	store   *store.Store
+	records store.Registrations
+	close   func() // of the outside world's addresses
+	parties string // where the outside world answers
+	acts    *activities.Signing
+	reg     *activities.Registration
+	blobs   *blob.Blobs
+	id      string
+	in      workflows.SigningInput
 }
 
 // newJourney makes a world in which everybody behaves, apart from the faults that every client must live with.
@@ -78,7 +81,7 @@ func newJourneyOn(t *testing.T, dsn string) *journey {
 	j.openStore(dsn)
 	j.wire()
 	workflows.Register(j.env)
-	activities.Register(j.env, j.acts)
+	activities.Register(j.env, j.acts, j.reg)
 	return j
 }
 
@@ -116,7 +119,7 @@ func (j *journey) openWorld() {
 	j.must(err)
 	j.Cleanup(func() { j.world.Close() })
 	parties := httptest.NewServer(j.world.Parties())
-	j.close = parties.Close
+	j.close, j.parties = parties.Close, parties.URL
 	j.Cleanup(parties.Close)
 	j.must(j.world.SetBaseURL(parties.URL))
 	j.must(j.world.SetSettings(sandbox.Settings{FaultRate: faultRate}))
@@ -147,6 +150,7 @@ func (j *journey) openStore(dsn string) {
 	j.must(err)
 	j.Cleanup(func() { j.store.Close() })
 	j.must(j.store.Migrate(ctx))
+	j.records = j.store.Registrations()
 	j.blobs, err = blob.Open(ctx, "file://"+filepath.Join(dir, "blobs"))
 	j.must(err)
 	j.Cleanup(func() { j.blobs.Close() })
@@ -154,6 +158,7 @@ func (j *journey) openStore(dsn string) {
 
 func (j *journey) wire() {
 	j.acts.Records, j.acts.Blobs = j.store, j.blobs
+	j.reg = j.registrationActivities()
 	runner := &pdfchild.Runner{}
 	j.acts.PDF = func() activities.PDF { return runner.Session() }
 	j.acts.Open = func(ctx context.Context, u signing.Upload) (pades.Source, error) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kyso/activities"
+	"kyso/internal/account"
 	"kyso/internal/blob"
 	"kyso/internal/provider"
 	"kyso/internal/signing"
@@ -19,7 +20,10 @@ func (a *App) registration() (*activities.Registration, error) {
 		return nil, err
 	}
 	return &activities.Registration{
+		Records:         a.Store.Registrations(),
 		Signings:        a.Store,
+		CodeText:        a.accounts().Text,
+		Fold:            account.Fold,
 		VNeID:           a.vneid(),
 		SMS:             &provider.ESMS{BaseURL: cfg.SMSURL, APIKey: cfg.SMSAPIKey, SecretKey: cfg.SMSSecretKey, Brandname: cfg.SMSBrandname},
 		VNPay:           a.vnpay(),
@@ -34,6 +38,11 @@ func (a *App) registration() (*activities.Registration, error) {
 		UserPrefix:      profiles[cfg.AcceptanceProvider].userPrefix,
 		Now:             time.Now,
 	}, nil
+}
+
+// accounts makes and checks one-time codes and accounts.
+func (a *App) accounts() *account.Service {
+	return account.New(a.Store.Registrations(), time.Now, account.Options{})
 }
 
 func (a *App) vneid() *provider.VNeID {

@@ -103,11 +103,17 @@ type Settings struct {
 	KysoURL string `json:"kyso_url,omitempty"`
 	// HandoffURL is the page of kyso that VNeID sends the citizen to; ?token=… is added.
 	HandoffURL string `json:"handoff_url,omitempty"`
+	// IPNURL is where VNPay tells the merchant; empty tells nobody.
+	IPNURL string `json:"ipn_url,omitempty"`
+	// IPN is on (also when empty), lost, late, double, or forged, which sends a forged one first.
+	IPN string `json:"ipn,omitempty"`
+	// IPNDelaySeconds is how late a late notice is; zero means two minutes.
+	IPNDelaySeconds float64 `json:"ipn_delay_s,omitempty"`
 }
 
 // Fault is one misbehaviour of a wire that recognises repeated requests.
 type Fault struct {
-	// On is the call: certificates, sign, status, a call of the CA (ca-search, ca-key, …), vneid-report, or any when
+	// On is the call: certificates, sign, status, a call of the CA (ca-search, ca-key, …), vneid-report, sms, vnpay-query, vnpay-refund, or any when
 	// empty.
 	On string `json:"on,omitempty"`
 	// Do is what happens. Without effect: 500, 429. After the effect: 500-after, lost (the connection is cut),
@@ -123,7 +129,8 @@ type Fault struct {
 
 var (
 	faultCalls = []string{"", callCertificates, callSign, callStatus, callCASearch, callCAKey, callCACSR, callCAIssue,
-		callCAInstall, callCAStart, callCAState, callCAActivate, callCARevoke, callCADestroy, callReport}
+		callCAInstall, callCAStart, callCAState, callCAActivate, callCARevoke, callCADestroy, callReport, callSMS, callVNPayQuery,
+		callVNPayRefund}
 	faultKinds = []string{"500", "429", "500-after", "lost", "junk", "truncated", "huge", "slow"}
 	webhooks   = []string{"", "on", "lost", "late", "double"}
 )
@@ -167,6 +174,7 @@ func (s Settings) check() error {
 		{"aia", s.AIA, []string{"", "down"}},
 		{"ca", s.CA, []string{"", "down"}},
 		{"vneid", s.VNeID, []string{"", "down"}},
+		{"ipn", s.IPN, []string{"", "on", "lost", "late", "double", "forged"}},
 		{"tsa", s.TSA, []string{"", "down", "reject", "wrong-imprint", "wrong-nonce"}},
 	} {
 		if !slices.Contains(c.allowed, c.value) {

@@ -22,6 +22,10 @@ const (
 	EffectKeyState    EffectKind = "key-state"   // a key changed its state; Key is key id / state
 	EffectIssue       EffectKind = "issue"       // the CA issued for a CSR; Key is the request id
 	EffectRevoke      EffectKind = "revoke"      // the CA revoked through its wire; Key is the serial number
+	EffectSMS         EffectKind = "sms"         // a phone received a text; Key is the request id
+	EffectCharge      EffectKind = "charge"      // VNPay took money; Key is the order
+	EffectRefund      EffectKind = "refund"      // VNPay gave it back; Key is the order
+	EffectIPN         EffectKind = "ipn"         // VNPay told the merchant, or lost it on purpose; Key is the order
 	EffectReport      EffectKind = "report"      // VNeID took a status from kyso; Key is the request id
 )
 

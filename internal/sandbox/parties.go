@@ -17,14 +17,16 @@ type RequestRecord struct {
 // requestLogSize is how many requests are remembered.
 const requestLogSize = 2000
 
-// Parties serves the signing provider, the time-stamp authority, the certification authority with its key service, and
-// what VNeID takes from kyso.
+// Parties serves the signing provider, the time-stamp authority, the certification authority with its key service,
+// VNPay, the SMS gateway, and what VNeID takes from kyso.
 func (w *World) Parties() http.Handler {
 	mux := http.NewServeMux()
 	w.routeRSSP(mux)
 	w.routePKI(mux)
 	w.routeCA(mux)
 	w.routePartner(mux)
+	w.routeSMS(mux)
+	w.routeVNPay(mux)
 	mux.HandleFunc("POST /tsa", w.serveTSA)
 	return w.logged(mux)
 }

@@ -29,6 +29,8 @@ type state struct {
 	Retired      map[string]*credential  `json:"retired"`      // by serial number; see retire
 	Transactions map[string]*transaction `json:"transactions"` // by tran_code
 	Ledger       []Effect                `json:"ledger"`
+	SMS          []Message               `json:"sms,omitempty"`
+	Orders       map[string]*order       `json:"orders,omitempty"` // at VNPay, by reference
 
 	Keys          map[string]*caKey        `json:"keys"`           // of the key service, by key id
 	Enrolled      map[string][]string      `json:"enrolled"`       // key ids by citizen number, oldest first
@@ -38,7 +40,7 @@ type state struct {
 }
 
 func newState() *state {
-	return &state{Version: stateVersion, CA: map[string]*keyPair{}, Issued: map[string]*issued{}, Knobs: map[string]Knobs{},
+	return &state{Version: stateVersion, Orders: map[string]*order{}, CA: map[string]*keyPair{}, Issued: map[string]*issued{}, Knobs: map[string]Knobs{},
 		Users: map[string]*user{}, Retired: map[string]*credential{}, Transactions: map[string]*transaction{},
 		Keys: map[string]*caKey{}, Enrolled: map[string][]string{}, CAWrites: map[string]*caWrite{},
 		VNeIDRequests: map[string]*vneidRequest{}, VNeIDSessions: map[string]*vneidSession{}}

@@ -84,7 +84,7 @@ func (w *World) wakeAt(t time.Time) {
 // itself, except in a world with a clock of the caller's own between two requests.
 func (w *World) Settle() {
 	w.mu.Lock()
-	if w.closed || len(w.open) == 0 {
+	if w.closed || len(w.open) == 0 && len(w.state.Orders) == 0 {
 		w.mu.Unlock()
 		return
 	}
@@ -92,6 +92,7 @@ func (w *World) Settle() {
 	for _, tx := range w.open {
 		w.settle(tx, now)
 	}
+	w.settleOrders(now)
 	w.mu.Unlock()
 	if err := w.flush(); err != nil {
 		w.log.Error("saving the sandbox failed", "error", err)

@@ -62,6 +62,8 @@ func (a Addresses) print(out io.Writer) {
 	for _, row := range [][3]string{
 		{"API", a.API + "/docs", "giao diện lập trình · documents, signings, OpenAPI"},
 		{"Điện thoại", a.Phone, "phê duyệt ở đây · approve here, as the owner of the key"},
+		{"VNeID", a.VNeID, "xin cấp chứng thư ở đây · ask for a certificate here"},
+		{"Tin nhắn", a.Inbox, "mã OTP gửi tới điện thoại · text messages to phones"},
 		{"Temporal UI", a.TemporalUI, "các tiến trình · every process, step by step"},
 		{"Điều khiển", a.Control, "gây lỗi, sổ tác động · faults, delays, ledger of effects"},
 		{"Bên ngoài", a.Parties, "RSSP, TSA, CA · the outside parties"},
@@ -73,13 +75,17 @@ func (a Addresses) print(out io.Writer) {
 	_ = table.Flush() // a terminal that is gone is noticed elsewhere
 }
 
+// defaultAPI is where "starter serve" answers when not told otherwise.
+const defaultAPI = "http://127.0.0.1:8680"
+
 func newSandboxCommand() *cobra.Command {
 	var data, listen string
 	cmd := &cobra.Command{
 		Use:   "sandbox",
 		Short: "Run the outside parties alone, on fixed ports",
-		Long: "Runs the stand-ins of signing provider, time-stamp authority and CA on the port of --listen, their phone on the next\n" +
-			"one and their control on the one after it: the defaults of internal/app.Config reach them.",
+		Long: "Runs the stand-ins of signing provider, time-stamp authority, CA, VNeID, VNPay and eSMS on the port of --listen, their\n" +
+			"phone on the next one and their control on the one after it: the defaults of internal/app.Config reach them. Trust\n" +
+			"bundle and seal are written into the data folder.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runSandbox(cmd.Context(), cmd.OutOrStdout(), data, listen)
@@ -110,7 +116,7 @@ func runSandbox(ctx context.Context, out io.Writer, data, at string) error {
 		}
 		w.ports[name] = listener
 	}
-	if err := w.startSandbox(Options{}, ""); err != nil {
+	if err := w.startSandbox(Options{}, defaultAPI, ""); err != nil {
 		return errors.Join(err, w.Close())
 	}
 	tellf(out, "parties %s\nphone   %s\ncontrol %s\ntrust   %s\n", w.ports.url(portParties), w.ports.url(portPhone),

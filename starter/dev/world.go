@@ -54,6 +54,8 @@ type Addresses struct {
 	Temporal   string `json:"temporal"`
 	TemporalUI string `json:"temporal_ui"`
 	Phone      string `json:"phone"`
+	VNeID      string `json:"vneid"` // the app in which a citizen asks for a certificate
+	Inbox      string `json:"inbox"` // text messages that reached phones
 	Control    string `json:"control"`
 	Parties    string `json:"parties"`
 	Trust      string `json:"trust"` // path of the PEM bundle with the sandbox's root
@@ -97,8 +99,8 @@ func (w *World) start(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
-	webhook := w.ports.url(portAPI) + "/v1/webhooks/" + webhookProvider + "/" + secrets.WebhookToken
-	if err := w.startSandbox(opts, webhook); err != nil {
+	api := w.ports.url(portAPI)
+	if err := w.startSandbox(opts, api, api+"/v1/webhooks/"+webhookProvider+"/"+secrets.WebhookToken); err != nil {
 		return err
 	}
 	w.Addresses = w.addresses()
@@ -115,6 +117,8 @@ func (w *World) addresses() Addresses {
 		Temporal:   w.ports.hostPort(portTemporal),
 		TemporalUI: w.ports.url(portUI),
 		Phone:      w.ports.url(portPhone),
+		VNeID:      w.ports.url(portPhone) + "/vneid/",
+		Inbox:      w.ports.url(portPhone) + "/messages",
 		Control:    w.ports.url(portControl),
 		Parties:    w.ports.url(portParties),
 		Trust:      w.folder.file("trust.pem"),
@@ -130,8 +134,9 @@ func (w *World) openLog(name string) (*slog.Logger, error) {
 	return app.NewLog(file, slog.LevelInfo), nil
 }
 
-// startSandbox starts the outside parties; webhook is where they tell about decisions, if anywhere.
-func (w *World) startSandbox(opts Options, webhook string) error {
+// startSandbox starts the outside parties. api is where they find kyso; webhook is where they tell about decisions, if
+// anywhere.
+func (w *World) startSandbox(opts Options, api, webhook string) error {
 	log, err := w.openLog("sandbox.log") // apart from kyso's own: the outside world may name people
 	if err != nil {
 		return err
@@ -149,6 +154,15 @@ func (w *World) startSandbox(opts Options, webhook string) error {
 	}
 	if err := writeFile(w.folder.file("trust.pem"), trust); err != nil {
 		return err
+	}
+	if err := w.keepSeal(); err != nil {
+		return err
+	}
+	err = w.Sandbox.UpdateSettings(func(s *sandbox.Settings) {
+		s.KysoURL, s.HandoffURL, s.IPNURL = api, api+registerPage, api+"/v1/vnpay/ipn"
+	})
+	if err != nil {
+		return fmt.Errorf("telling the sandbox where kyso is: %w", err)
 	}
 	w.serve(portParties, w.Sandbox.Parties())
 	w.serve(portPhone, w.Sandbox.Phone())
@@ -247,10 +261,13 @@ func (f *folder) secrets() (secrets, error) {
 	return s, nil
 }
 
+// registerPage is where citizens enter kyso, coming from VNeID or back from VNPay.
+const registerPage = "/register"
+
 // environment is the configuration of a world as the environment variables of internal/app.Config. A worker of its
 // own process gets the same one.
 func environment(data string, a Addresses, s secrets) []string {
-	return []string{
+	return slices.Concat(registrationEnvironment(data, a), []string{
 		"KYSO_DATABASE=sqlite:" + filepath.Join(data, "kyso.db"),
 		"KYSO_MASTER_KEY_FILE=" + filepath.Join(data, "master.key"),
 		"KYSO_BLOBS=file://" + filepath.Join(data, "blobs"),
@@ -269,5 +286,25 @@ func environment(data string, a Addresses, s secrets) []string {
 		"TEMPORAL_ADDRESS=" + a.Temporal,
 		"TEMPORAL_NAMESPACE=" + namespace,
 		"TEMPORAL_CONFIG_FILE=" + os.DevNull, // not the developer's own clusters
+	})
+}
+
+func registrationEnvironment(data string, a Addresses) []string {
+	return []string{
+		"KYSO_VNEID_URL=" + a.Parties + "/vneid",
+		"KYSO_VNEID_SECRET=" + sandbox.DefaultVNeIDSecret,
+		"KYSO_SMS_URL=" + a.Parties,
+		"KYSO_SMS_API_KEY=" + sandbox.DefaultSMSAPIKey,
+		"KYSO_SMS_SECRET_KEY=" + sandbox.DefaultSMSSecretKey,
+		"KYSO_VNPAY_PAY_URL=" + a.Parties + "/paymentv2/vpcpay.html",
+		"KYSO_VNPAY_API_URL=" + a.Parties + "/merchant_webapi/api/transaction",
+		"KYSO_VNPAY_TMN_CODE=" + sandbox.DefaultTmnCode,
+		"KYSO_VNPAY_SECRET=" + sandbox.DefaultVNPaySecret,
+		"KYSO_VNPAY_RETURN_URL=" + a.API + registerPage,
+		"KYSO_CA_URL=" + a.Parties,
+		"KYSO_CA_KEY=" + sandbox.DefaultCAKey,
+		"KYSO_SEAL_KEY_FILE=" + filepath.Join(data, sealKeyFile),
+		"KYSO_SEAL_CERT_FILE=" + filepath.Join(data, sealCertificateFile),
+		"KYSO_ACCEPTANCE_PROVIDER=vnpt",
 	}
 }

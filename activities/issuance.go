@@ -1,0 +1,298 @@
+package activities
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/internal/signing"
+)
+
+// CreateKey makes the citizen's key pair at the key service. Effect: one key. Key: the registration. The digest of the
+// public key is recorded before a certificate is asked for.
+func (a *Registration) CreateKey(ctx context.Context, id string) error {
+	return fail(a.createKey(ctx, id))
+}
+
+func (a *Registration) createKey(ctx context.Context, id string) error {
+	r, err := a.Records.Registration(ctx, id)
+	if err != nil || r.Issued != nil {
+		return err
+	}
+	person, err := a.Records.Person(ctx, id)
+	if err != nil {
+		return err
+	}
+	key, err := a.CA.CreateKey(ctx, id+"/key", person.IDNumber)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(key.PublicKey)
+	return a.Records.Change(ctx, id, func(r *registration.Registration) error {
+		if r.Issued == nil {
+			r.Issued = &registration.Issued{KeyID: key.ID, SPKI: hex.EncodeToString(sum[:])}
+		}
+		return nil
+	})
+}
+
+// IssueCertificate asks the CA for the certificate and checks what comes. While the CA has not decided it fails with
+// ErrorPending. Effect: one certificate. Key: the registration and what the certificate is to say; the CA gives one
+// key one certificate. Errors: ProviderRefused when the CA says no, CertificateInvalid when it is not what was asked for.
+func (a *Registration) IssueCertificate(ctx context.Context, id string) error {
+	return fail(a.issueCertificate(ctx, id))
+}
+
+func (a *Registration) issueCertificate(ctx context.Context, id string) error {
+	r, err := a.Records.Registration(ctx, id)
+	if err != nil {
+		return err
+	}
+	if r.Issued == nil {
+		return problem.New(problem.Conflict, "there is no key")
+	}
+	if r.Issued.Serial != "" {
+		return nil
+	}
+	subject, err := a.subject(ctx, r)
+	if err != nil {
+		return err
+	}
+	issued, err := a.issue(ctx, r, subject)
+	if err != nil {
+		return err
+	}
+	if issued.Pending {
+		return pending(issuePause)
+	}
+	cert, err := a.checkIssued(r, subject, issued)
+	if err != nil {
+		return err
+	}
+	return a.Records.Change(ctx, id, func(r *registration.Registration) error {
+		i := r.Issued
+		i.Serial, i.Fingerprint = serialOf(cert), signing.Fingerprint(cert.Raw)
+		i.NotBefore, i.NotAfter, i.Certificate = cert.NotBefore.UTC(), cert.NotAfter.UTC(), cert.Raw
+		return nil
+	})
+}
+
+// issuePause is how often a CA that takes its time is asked.
+const issuePause = time.Minute
+
+func (a *Registration) issue(ctx context.Context, r registration.Registration, subject registration.Subject) (registration.Issuance, error) {
+	csr, err := a.CA.CSR(ctx, r.Issued.KeyID, subject)
+	if err != nil {
+		return registration.Issuance{}, err
+	}
+	return a.CA.Issue(ctx, r.ID+"/issue/"+short(string(csr), 4), csr, r.Months)
+}
+
+// subject is what the certificate says of its owner (profile of VNPT SmartCA).
+func (a *Registration) subject(ctx context.Context, r registration.Registration) (registration.Subject, error) {
+	p, err := a.Records.Person(ctx, r.ID)
+	if err != nil {
+		return registration.Subject{}, err
+	}
+	return registration.Subject{
+		CommonName: strings.ToUpper(p.FullName), UID: "CCCD:" + p.IDNumber,
+		Province: strings.ToUpper(p.Province), Locality: strings.ToUpper(p.Commune),
+	}, nil
+}
+
+var (
+	oidCommonName = asn1.ObjectIdentifier{2, 5, 4, 3}
+	oidUserID     = asn1.ObjectIdentifier{0, 9, 2342, 19200300, 100, 1, 1}
+)
+
+// checkIssued is the lint of what a CA hands over: the right key, the right person, a trusted chain, a lawful life.
+func (a *Registration) checkIssued(r registration.Registration, want registration.Subject, got registration.Issuance) (*x509.Certificate, error) {
+	cert, err := x509.ParseCertificate(got.Certificate)
+	if err != nil {
+		return nil, problem.New(problem.ProviderUnavailable, "the CA sent something that is not a certificate")
+	}
+	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+	names := map[string]string{}
+	for _, n := range cert.Subject.Names {
+		if text, ok := n.Value.(string); ok {
+			names[n.Type.String()] = text
+		}
+	}
+	var chain []*x509.Certificate
+	for _, der := range got.Chain {
+		if c, err := x509.ParseCertificate(der); err == nil {
+			chain = append(chain, c)
+		}
+	}
+	switch {
+	case hex.EncodeToString(sum[:]) != r.Issued.SPKI:
+		return nil, problem.New(problem.CertificateInvalid, "the certificate is for another key")
+	case names[oidUserID.String()] != want.UID || names[oidCommonName.String()] != want.CommonName:
+		return nil, problem.New(problem.CertificateInvalid, "the certificate names somebody else")
+	case cert.NotAfter.After(cert.NotBefore.AddDate(0, r.Months, 2)):
+		return nil, problem.New(problem.CertificateInvalid, "the certificate lives longer than ordered")
+	}
+	_, err = a.Trust.Check(cert, chain, a.Now())
+	return cert, err
+}
+
+// InstallCertificate puts the certificate beside its key, inactive, and makes the phone ask for a PIN. Both are
+// idempotent by the key.
+func (a *Registration) InstallCertificate(ctx context.Context, id string) error {
+	return fail(a.installCertificate(ctx, id))
+}
+
+func (a *Registration) installCertificate(ctx context.Context, id string) error {
+	r, err := a.Records.Registration(ctx, id)
+	if err != nil {
+		return err
+	}
+	if r.Issued == nil || len(r.Issued.Certificate) == 0 {
+		return problem.New(problem.Conflict, "there is no certificate")
+	}
+	if err := a.CA.Install(ctx, r.Issued.KeyID, r.Issued.Certificate); err != nil {
+		return err
+	}
+	if err := a.CA.StartActivation(ctx, r.Issued.KeyID); err != nil {
+		return err
+	}
+	return a.Records.Change(ctx, id, func(r *registration.Registration) error {
+		if r.Activation == nil {
+			r.Issued.InstalledAt = a.Now().UTC()
+			r.Activation = &registration.Activation{StartedAt: a.Now().UTC()}
+		}
+		return nil
+	})
+}
+
+// AwaitPIN looks whether the citizen has set the PIN on the phone; until then it fails with ErrorPending. The PIN itself
+// never comes here. Errors: Conflict when the key is locked or disabled.
+func (a *Registration) AwaitPIN(ctx context.Context, id string) error {
+	return fail(a.awaitPIN(ctx, id))
+}
+
+func (a *Registration) awaitPIN(ctx context.Context, id string) error {
+	r, err := a.Records.Registration(ctx, id)
+	if err != nil {
+		return err
+	}
+	if r.Activation == nil {
+		return problem.New(problem.Conflict, "the activation has not begun")
+	}
+	state, err := a.CA.KeyState(ctx, r.Issued.KeyID)
+	if err != nil {
+		return err
+	}
+	switch state {
+	case registration.KeyPINSet, registration.KeyActive:
+	case registration.KeyLocked, registration.KeyDisabled:
+		return problem.New(problem.Conflict, "the key is %s", state)
+	default:
+		return pending(pollPause(a.Now().Sub(r.Activation.StartedAt)))
+	}
+	return a.Records.Change(ctx, id, func(r *registration.Registration) error {
+		if r.Activation.PINSetAt.IsZero() {
+			r.Activation.PINSetAt = a.Now().UTC()
+		}
+		return nil
+	})
+}
+
+// ActivateKey makes the key usable, after PIN and OTP. Effect: the key signs. Key: the key. Errors: Denied without an
+// accepted code.
+func (a *Registration) ActivateKey(ctx context.Context, id string) error {
+	return fail(a.activateKey(ctx, id))
+}
+
+func (a *Registration) activateKey(ctx context.Context, id string) error {
+	r, err := a.Records.Registration(ctx, id)
+	if err != nil {
+		return err
+	}
+	if r.Activation == nil || r.Activation.CodeID == "" || r.Activation.PINSetAt.IsZero() {
+		return problem.New(problem.Denied, "PIN and code come before the activation")
+	}
+	if err := a.CA.Activate(ctx, r.Issued.KeyID); err != nil {
+		return err
+	}
+	return a.Records.Change(ctx, id, func(r *registration.Registration) error {
+		if r.Activation.ActivatedAt.IsZero() {
+			r.Activation.ActivatedAt = a.Now().UTC()
+		}
+		return nil
+	})
+}
+
+// RevokeCertificate undoes the issuance: it revokes the certificate, also one whose answer was lost, and destroys the
+// key. Effect: one revocation. Key: the registration.
+func (a *Registration) RevokeCertificate(ctx context.Context, id string) error {
+	return fail(a.revokeCertificate(ctx, id))
+}
+
+// cessationOfOperation is the CRLReason of RFC 5280 §5.3.1 for a certificate that is no longer needed.
+const cessationOfOperation = 5
+
+func (a *Registration) revokeCertificate(ctx context.Context, id string) error {
+	if err := a.createKey(ctx, id); problem.CodeOf(err) == problem.ProviderRefused {
+		return nil // there never was a key
+	} else if err != nil { // else this finds a key whose answer was lost
+		return err
+	}
+	r, err := a.Records.Registration(ctx, id)
+	if err != nil || !r.RevokedAt.IsZero() {
+		return err
+	}
+	serial := r.Issued.Serial
+	if serial == "" {
+		err := a.CA.DestroyKey(ctx, r.Issued.KeyID)
+		if problem.CodeOf(err) != problem.Conflict {
+			return err // without a certificate there is nothing more
+		}
+		if serial, err = a.lostSerial(ctx, r); err != nil {
+			return err
+		}
+	}
+	if err := a.CA.Revoke(ctx, id+"/revoke", serial, cessationOfOperation); err != nil {
+		return err
+	}
+	if err := a.CA.DestroyKey(ctx, r.Issued.KeyID); err != nil {
+		return err
+	}
+	return a.Records.Change(ctx, id, func(r *registration.Registration) error {
+		if r.RevokedAt.IsZero() {
+			r.Issued.Serial, r.RevokedAt = serial, a.Now().UTC()
+		}
+		return nil
+	})
+}
+
+// lostSerial asks again for a certificate that was issued and whose answer never came, or was not what was asked for.
+func (a *Registration) lostSerial(ctx context.Context, r registration.Registration) (string, error) {
+	subject, err := a.subject(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	issued, err := a.issue(ctx, r, subject)
+	if err != nil {
+		return "", err
+	}
+	cert, err := x509.ParseCertificate(issued.Certificate)
+	if err != nil {
+		return "", problem.New(problem.ProviderUnavailable, "the CA does not say which certificate it issued")
+	}
+	return serialOf(cert), nil
+}
+
+func serialOf(cert *x509.Certificate) string { return strings.ToLower(cert.SerialNumber.Text(16)) }
+
+// number is what is printed on a paper of a registration.
+func number(kind, id string, at time.Time) string {
+	return fmt.Sprintf("%s/%d/%s-KYSO", strings.ToUpper(short(id, 4)), at.In(vietnam).Year(), kind)
+}

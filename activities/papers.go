@@ -1,0 +1,284 @@
+package activities
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"kyso/internal/forms"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/internal/signing"
+)
+
+// WritePapers writes the request form and the contract. Effect: two files. Key: the registration; what is written
+// stays, since somebody may have read it. Errors: Invalid when a text cannot be printed.
+func (a *Registration) WritePapers(ctx context.Context, id string) error {
+	defer alive(ctx)()
+	return fail(a.writePapers(ctx, id))
+}
+
+func (a *Registration) writePapers(ctx context.Context, id string) error {
+	r, err := a.Records.Registration(ctx, id)
+	if err != nil || r.Contract != nil {
+		return err
+	}
+	subscriber, err := a.subscriber(ctx, r)
+	if err != nil {
+		return err
+	}
+	plan, now := a.orderedPlan(r), a.Now().UTC().Truncate(time.Second)
+	consents, err := a.Records.Consents(ctx, id)
+	if err != nil {
+		return err
+	}
+	data := forms.RequestData{Number: number("PYC", id, now), At: now, Subscriber: subscriber, Provider: a.Party, Plan: plan, VNeIDRequest: r.RequestID}
+	for _, c := range consents {
+		data.Consents = append(data.Consents, forms.ConsentLine{Purpose: c.Purpose, Version: c.TextVersion, AcceptedAt: c.AcceptedAt})
+	}
+	form, err := forms.RequestForm(data)
+	if err != nil {
+		return err
+	}
+	request, err := a.keepPaper(ctx, "phieu-yeu-cau.pdf", data.Number, now, form)
+	if err != nil {
+		return err
+	}
+	contractNumber := number("HD", id, now)
+	text, err := forms.Contract(forms.ContractData{Number: contractNumber, At: now, Subscriber: subscriber, Provider: a.Party, Plan: plan,
+		RequestNumber: data.Number, RequestSHA256: request.SHA256})
+	if err != nil {
+		return err
+	}
+	contract, err := a.keepPaper(ctx, "hop-dong.pdf", contractNumber, now, text)
+	if err != nil {
+		return err
+	}
+	return a.Records.Change(ctx, id, func(r *registration.Registration) error {
+		if r.Contract == nil {
+			r.Request, r.Contract = &request, &contract
+		}
+		return nil
+	})
+}
+
+// keepPaper stores a written paper.
+func (a *Registration) keepPaper(ctx context.Context, name, number string, at time.Time, w forms.Written) (registration.Paper, error) {
+	upload, err := a.keep(ctx, name, w.PDF)
+	if err != nil {
+		return registration.Paper{}, err
+	}
+	return registration.Paper{Number: number, Template: w.Template, UploadID: upload.ID, SHA256: upload.SHA256, At: at}, nil
+}
+
+func (a *Registration) keep(ctx context.Context, name string, pdf []byte) (signing.Upload, error) {
+	upload, err := a.Store(ctx, name, bytes.NewReader(pdf))
+	if err != nil {
+		return upload, err
+	}
+	return upload, a.Signings.SaveUpload(ctx, upload)
+}
+
+func (a *Registration) orderedPlan(r registration.Registration) forms.Plan {
+	p := forms.Plan{Code: r.Package, NameVI: r.Package, PriceVND: r.PriceVND, Months: r.Months}
+	if known, err := a.plan(r.Package); err == nil {
+		p.NameVI = known.NameVI
+	}
+	return p
+}
+
+// subscriber is the person as documents show them.
+func (a *Registration) subscriber(ctx context.Context, r registration.Registration) (forms.Subscriber, error) {
+	p, err := a.Records.Person(ctx, r.ID)
+	if err != nil {
+		return forms.Subscriber{}, err
+	}
+	account, err := a.Records.Account(ctx, r.AccountID)
+	if err != nil {
+		return forms.Subscriber{}, err
+	}
+	var address []string
+	for _, part := range []string{p.Address, p.Commune, p.Province} {
+		if part != "" {
+			address = append(address, part)
+		}
+	}
+	return forms.Subscriber{FullName: p.FullName, BirthDate: p.BirthDate, Sex: p.Sex, Nationality: p.Nationality, IDNumber: p.IDNumber,
+		IDIssuedOn: p.IDIssuedOn, IDIssuedBy: p.IDIssuedBy, IDExpiresOn: p.IDExpiresOn, Address: strings.Join(address, ", "),
+		Phone: account.Phone, Email: account.Email}, nil
+}
+
+// SealContract puts the provider's seal on the contract that the citizen agreed to. Effect: one file. Key: the
+// registration; the first sealed file stays. Errors: DigestMismatch when the file is not what was agreed to.
+func (a *Registration) SealContract(ctx context.Context, id string) error {
+	defer alive(ctx)()
+	return fail(a.sealContract(ctx, id))
+}
+
+func (a *Registration) sealContract(ctx context.Context, id string) error {
+	r, err := a.Records.Registration(ctx, id)
+	if err != nil || (r.Contract != nil && r.Contract.SealedID != "") {
+		return err
+	}
+	if r.Contract == nil || r.Consent == nil || r.Consent.SHA256 != r.Contract.SHA256 {
+		return problem.New(problem.DigestMismatch, "the consent is not to this contract")
+	}
+	pdf, upload, err := a.read(ctx, r.Contract.UploadID)
+	if err != nil {
+		return err
+	}
+	if upload.SHA256 != r.Contract.SHA256 {
+		return problem.New(problem.DigestMismatch, "the stored contract is not the one that was agreed to")
+	}
+	sealed, err := a.Sealer.Seal(ctx, pdf, "Bên cung cấp dịch vụ ký hợp đồng")
+	if err != nil {
+		return err
+	}
+	kept, err := a.keep(ctx, "hop-dong.pdf", sealed)
+	if err != nil {
+		return err
+	}
+	return a.Records.Change(ctx, id, func(r *registration.Registration) error {
+		if r.Contract.SealedID == "" {
+			r.Contract.SealedID, r.Contract.Sealed = kept.ID, kept.SHA256
+		}
+		return nil
+	})
+}
+
+// read reads a paper of kyso's own as a whole; they are small.
+func (a *Registration) read(ctx context.Context, uploadID string) ([]byte, signing.Upload, error) {
+	upload, err := a.Signings.Upload(ctx, uploadID)
+	if err != nil {
+		return nil, upload, err
+	}
+	src, err := a.Open(ctx, upload)
+	if err != nil {
+		return nil, upload, err
+	}
+	pdf, err := io.ReadAll(io.NewSectionReader(src, 0, src.Size()))
+	return pdf, upload, err
+}
+
+// WriteAcceptance writes the acceptance record. Effect: one file. Key: the registration.
+func (a *Registration) WriteAcceptance(ctx context.Context, id string) error {
+	defer alive(ctx)()
+	return fail(a.writeAcceptance(ctx, id))
+}
+
+func (a *Registration) writeAcceptance(ctx context.Context, id string) error {
+	r, err := a.Records.Registration(ctx, id)
+	if err != nil || r.Acceptance != nil {
+		return err
+	}
+	cert, err := x509.ParseCertificate(r.Issued.Certificate)
+	if err != nil {
+		return fmt.Errorf("reading the issued certificate: %w", err)
+	}
+	subscriber, err := a.subscriber(ctx, r)
+	if err != nil {
+		return err
+	}
+	now := a.Now().UTC().Truncate(time.Second)
+	subject, err := a.subject(ctx, r)
+	if err != nil {
+		return err
+	}
+	written, err := forms.AcceptanceRecord(forms.AcceptanceData{
+		Number: number("BBNT", id, now), At: now, ContractNumber: r.Contract.Number, ContractAt: r.Contract.At,
+		Subscriber: subscriber, Provider: a.Party, Plan: a.orderedPlan(r), Serial: r.Issued.Serial,
+		Subject: fmt.Sprintf("CN=%s, UID=%s, L=%s, ST=%s, C=VN", subject.CommonName, subject.UID, subject.Locality, subject.Province),
+		Issuer:  cert.Issuer.CommonName, NotBefore: cert.NotBefore, NotAfter: cert.NotAfter,
+		ActivatedAt: r.Activation.ActivatedAt, Device: "Ứng dụng ký số trên điện thoại của thuê bao",
+	})
+	if err != nil {
+		return err
+	}
+	paper, err := a.keepPaper(ctx, "bien-ban-nghiem-thu.pdf", number("BBNT", id, now), now, written)
+	if err != nil {
+		return err
+	}
+	return a.Records.Change(ctx, id, func(r *registration.Registration) error {
+		if r.Acceptance == nil {
+			r.Acceptance = &registration.Acceptance{Paper: paper, Box: [5]float64{float64(written.Subscriber.Page),
+				written.Subscriber.X, written.Subscriber.Y, written.Subscriber.Width, written.Subscriber.Height}}
+		}
+		return nil
+	})
+}
+
+// AcceptanceInput is an attempt to have the acceptance record signed.
+type AcceptanceInput struct {
+	RegistrationID string `json:"registration_id"`
+	SigningID      string `json:"signing_id"`
+	Attempt        int    `json:"attempt"`
+}
+
+// AcceptanceSigningID is the id of the signing of an attempt.
+func AcceptanceSigningID(registrationID string, attempt int) string {
+	return fmt.Sprintf("%s-acceptance-%d", registrationID, attempt)
+}
+
+// SigningStart is what a child Signing is started with.
+type SigningStart struct {
+	Provider string `json:"provider"`
+}
+
+// RequestAcceptance stores the signing of the acceptance record with the new certificate. Key: the signing's id.
+func (a *Registration) RequestAcceptance(ctx context.Context, in AcceptanceInput) (SigningStart, error) {
+	start, err := a.requestAcceptance(ctx, in)
+	return start, fail(err)
+}
+
+func (a *Registration) requestAcceptance(ctx context.Context, in AcceptanceInput) (SigningStart, error) {
+	r, err := a.Records.Registration(ctx, in.RegistrationID)
+	if err != nil {
+		return SigningStart{}, err
+	}
+	person, err := a.Records.Person(ctx, in.RegistrationID)
+	if err != nil {
+		return SigningStart{}, err
+	}
+	upload, err := a.Signings.Upload(ctx, r.Acceptance.UploadID)
+	if err != nil {
+		return SigningStart{}, err
+	}
+	b := r.Acceptance.Box
+	box := signing.Placement{Page: int(b[0]), X: b[1], Y: b[2], Width: b[3], Height: b[4]}
+	at := r.Acceptance.At
+	err = a.Signings.CreateSigning(ctx, signing.Signing{
+		ID: in.SigningID, Provider: a.SigningProvider, UserID: a.UserPrefix + person.IDNumber, Serial: r.Issued.Serial,
+		Level: signing.LevelT, Reason: "Nghiệm thu dịch vụ chứng thư chữ ký số", Status: signing.StatusCreated, CreatedAt: at, UpdatedAt: at,
+		Documents: []signing.Document{{UploadID: upload.ID, Name: upload.Name, Size: upload.Size, SHA256: upload.SHA256, Placement: &box}},
+	})
+	if err != nil {
+		return SigningStart{}, err
+	}
+	return SigningStart{Provider: a.SigningProvider}, a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
+		r.Acceptance.SigningID, r.Acceptance.Attempt = in.SigningID, in.Attempt
+		return nil
+	})
+}
+
+// RecordAcceptance links the signed acceptance record. Key: the registration.
+func (a *Registration) RecordAcceptance(ctx context.Context, in AcceptanceInput) error {
+	s, err := a.Signings.Signing(ctx, in.SigningID)
+	if err != nil {
+		return fail(err)
+	}
+	if s.Status != signing.StatusSigned || len(s.Documents) != 1 {
+		return fail(problem.New(problem.Conflict, "the acceptance record is not signed"))
+	}
+	signed, err := a.Signings.Upload(ctx, s.Documents[0].SignedID)
+	if err != nil {
+		return fail(err)
+	}
+	return fail(a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
+		r.Acceptance.SignedID, r.Acceptance.SignedSHA = signed.ID, signed.SHA256
+		return nil
+	}))
+}

@@ -1,0 +1,177 @@
+package activities
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+)
+
+// PaymentWindow is how long VNPay's page stays open for one attempt.
+const PaymentWindow = 15 * time.Minute
+
+// paymentGrace is how long after the window VNPay is first asked: an IPN is usually there by then.
+const paymentGrace = 5 * time.Minute
+
+// OpenPaymentInput is an attempt to begin.
+type OpenPaymentInput struct {
+	RegistrationID string `json:"registration_id"`
+	Attempt        int    `json:"attempt"` // counts from 1
+}
+
+// PaymentOpened is an attempt that VNPay may be asked for.
+type PaymentOpened struct {
+	TxnRef    string    `json:"txn_ref"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// OpenPayment records an attempt to pay before anybody is sent to VNPay. Key: registration and attempt, which make the
+// TxnRef.
+func (a *Registration) OpenPayment(ctx context.Context, in OpenPaymentInput) (PaymentOpened, error) {
+	r, err := a.Records.Registration(ctx, in.RegistrationID)
+	if err != nil {
+		return PaymentOpened{}, fail(err)
+	}
+	ref := TxnRef(in.RegistrationID, in.Attempt)
+	now := a.Now().UTC().Truncate(time.Second)
+	err = a.Records.CreatePayment(ctx, registration.Payment{
+		TxnRef: ref, RegistrationID: r.ID, Attempt: in.Attempt, AmountVND: r.PriceVND, Status: registration.PaymentPending,
+		CreatedAt: now, ExpiresAt: now.Add(PaymentWindow),
+	})
+	if err != nil && problem.CodeOf(err) != problem.Conflict { // the first write of this attempt stands
+		return PaymentOpened{}, fail(err)
+	}
+	p, err := a.Records.Payment(ctx, ref)
+	return PaymentOpened{TxnRef: ref, ExpiresAt: p.ExpiresAt}, fail(err)
+}
+
+// TxnRef names an attempt to pay, unique for ever: 24 hex digits made from the registration, and the attempt.
+func TxnRef(registrationID string, attempt int) string {
+	return fmt.Sprintf("KS%s%02d", strings.ToUpper(short(registrationID, 12)), attempt)
+}
+
+// short returns n bytes of the SHA-256 of a key as hex.
+func short(key string, n int) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:n])
+}
+
+// PaymentView is how the attempts of a registration stand.
+type PaymentView struct {
+	PaidRef string   `json:"paid_ref,omitempty"` // the attempt that pays
+	Unclear string   `json:"unclear,omitempty"`  // an attempt that VNPay is still checking
+	Others  []string `json:"others,omitempty"`   // attempts beside PaidRef whose money may have to go back
+}
+
+// LookAtPayments says which attempt pays, and notes it. Effect: records. Key: the registration.
+func (a *Registration) LookAtPayments(ctx context.Context, id string) (PaymentView, error) {
+	view, err := a.lookAtPayments(ctx, id)
+	return view, fail(err)
+}
+
+func (a *Registration) lookAtPayments(ctx context.Context, id string) (PaymentView, error) {
+	list, err := a.Records.Payments(ctx, id)
+	if err != nil {
+		return PaymentView{}, err
+	}
+	r, err := a.Records.Registration(ctx, id)
+	if err != nil {
+		return PaymentView{}, err
+	}
+	view := PaymentView{PaidRef: r.PaidRef}
+	for _, p := range list {
+		switch {
+		case p.Status == registration.PaymentCaptured && p.RefundID == "" && view.PaidRef == "":
+			view.PaidRef = p.TxnRef
+		case p.Status == registration.PaymentReview:
+			view.Unclear = p.TxnRef
+		}
+	}
+	for _, p := range list {
+		if p.TxnRef != view.PaidRef && p.Status != registration.PaymentRefunded && p.Status != registration.PaymentFailed {
+			view.Others = append(view.Others, p.TxnRef)
+		}
+	}
+	if view.PaidRef == r.PaidRef {
+		return view, nil
+	}
+	return view, a.Records.Change(ctx, id, func(r *registration.Registration) error {
+		r.PaidRef = view.PaidRef
+		return nil
+	})
+}
+
+// PaymentDecided is VNPay's final word on an attempt.
+type PaymentDecided struct {
+	Status registration.PaymentStatus `json:"status"`
+}
+
+// QueryPayment waits until an attempt is decided: by an IPN, or after its window by asking VNPay. While it is open the
+// activity fails with ErrorPending and says when to look again. Effect: records. Errors: PaymentUnclear when VNPay
+// says neither paid nor failed.
+func (a *Registration) QueryPayment(ctx context.Context, ref string) (PaymentDecided, error) {
+	decided, err := a.queryPayment(ctx, ref)
+	return decided, fail(err)
+}
+
+func (a *Registration) queryPayment(ctx context.Context, ref string) (PaymentDecided, error) {
+	p, err := a.Records.Payment(ctx, ref)
+	if err != nil {
+		return PaymentDecided{}, err
+	}
+	if p.Status.Decided() {
+		return PaymentDecided{p.Status}, nil
+	}
+	ask := p.ExpiresAt.Add(paymentGrace)
+	if wait := ask.Sub(a.Now()); wait > 0 && p.Status == registration.PaymentPending {
+		return PaymentDecided{}, pending(min(wait, time.Minute))
+	}
+	notice, err := a.VNPay.Query(ctx, queryID(ref, a.Now()), p)
+	if err != nil {
+		return PaymentDecided{}, err
+	}
+	if p, _, err = a.Records.ApplyNotice(ctx, notice); err != nil {
+		return PaymentDecided{}, err
+	}
+	switch {
+	case p.Status.Decided():
+		return PaymentDecided{p.Status}, nil
+	case p.Status == registration.PaymentReview:
+		return PaymentDecided{}, problem.New(problem.PaymentUnclear, "VNPay says %s/%s", p.ResponseCode, p.BankStatus)
+	}
+	return PaymentDecided{}, pending(time.Minute)
+}
+
+// queryID names one question: VNPay wants an id that is unique in its day.
+func queryID(ref string, now time.Time) string {
+	return "QR" + short(ref+now.UTC().Format(time.RFC3339Nano), 14)
+}
+
+// RefundPayment gives the money of a captured attempt back. Effect: one refund. Key: the attempt; the id of the refund is
+// recorded before it is asked for. An attempt that took no money needs none.
+func (a *Registration) RefundPayment(ctx context.Context, ref string) error {
+	return fail(a.refundPayment(ctx, ref))
+}
+
+func (a *Registration) refundPayment(ctx context.Context, ref string) error {
+	p, err := a.Records.Payment(ctx, ref)
+	if err != nil || p.Status != registration.PaymentCaptured {
+		return err
+	}
+	id := "RF" + short(ref, 14)
+	if err := a.Records.MarkRefund(ctx, ref, id, time.Time{}); err != nil {
+		return err
+	}
+	if p, err = a.Records.Payment(ctx, ref); err != nil {
+		return err
+	}
+	if err := a.VNPay.Refund(ctx, p.RefundID, p, "kyso"); err != nil {
+		return err
+	}
+	return a.Records.MarkRefund(ctx, ref, p.RefundID, a.Now())
+}

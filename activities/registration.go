@@ -1,0 +1,283 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"kyso/internal/forms"
+	"kyso/internal/pades"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/internal/signing"
+)
+
+// Registration holds what the activities of a registration need. Every exported method is an activity.
+type Registration struct {
+	Records  registration.Records
+	Signings signing.Desk // for papers, and for signing the acceptance record
+	VNeID    registration.VNeID
+	SMS      registration.SMS
+	VNPay    registration.PaymentGateway
+	CA       registration.CA
+	Sealer   registration.Sealer
+	Trust    signing.Trust
+
+	// Store keeps a file and returns its record, not yet saved.
+	Store func(ctx context.Context, name string, r io.Reader) (signing.Upload, error)
+	// Open gives a stored file as a source that is read by range.
+	Open func(ctx context.Context, u signing.Upload) (pades.Source, error)
+	// CodeText is the text message of a one-time code, and Fold turns Vietnamese into ASCII.
+	CodeText func(purpose registration.Purpose, digits string) string
+	Fold     func(string) string
+
+	Packages        []registration.Package
+	Party           forms.Provider // who sells, as it stands in documents
+	SigningProvider string         // the remote signing provider that holds the new keys
+	UserPrefix      string         // before the citizen number in that provider's user ids
+	Now             func() time.Time
+}
+
+// MoveInput is one transition to write.
+type MoveInput struct {
+	RegistrationID string                  `json:"registration_id"`
+	Transition     registration.Transition `json:"transition"`
+}
+
+// RecordRegistrationMove writes one transition. Key: registration and seq.
+func (a *Registration) RecordRegistrationMove(ctx context.Context, in MoveInput) error {
+	return fail(a.Records.Move(ctx, in.RegistrationID, in.Transition))
+}
+
+// RecordRegistrationIncident writes an incident, opened or closed. Key: the incident id.
+func (a *Registration) RecordRegistrationIncident(ctx context.Context, in registration.Incident) error {
+	if in.ClosedAt.IsZero() {
+		return fail(a.Records.OpenRegistrationIncident(ctx, in))
+	}
+	return fail(a.Records.CloseRegistrationIncident(ctx, in))
+}
+
+// RecordHandOff notes when the citizen came. Key: the registration.
+func (a *Registration) RecordHandOff(ctx context.Context, id string) error {
+	return fail(a.Records.Change(ctx, id, func(r *registration.Registration) error {
+		if r.HandedOffAt.IsZero() {
+			r.HandedOffAt = a.Now().UTC()
+		}
+		return nil
+	}))
+}
+
+// SendCode sends a one-time code by SMS. Effect: one text. Key: the code's id, which the gateway takes for its own.
+// A code that was sent, replaced or used in the meantime needs no text.
+func (a *Registration) SendCode(ctx context.Context, codeID string) error {
+	return fail(a.sendCode(ctx, codeID))
+}
+
+func (a *Registration) sendCode(ctx context.Context, codeID string) error {
+	code, err := a.Records.Code(ctx, codeID)
+	if err != nil {
+		return err
+	}
+	phone, digits, err := a.Records.CodeToSend(ctx, codeID)
+	if problem.CodeOf(err) == problem.Conflict {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.SMS.Send(ctx, codeID, phone, a.CodeText(code.Purpose, digits)); err != nil {
+		return err
+	}
+	return a.Records.MarkCodeSent(ctx, codeID, a.Now())
+}
+
+// RemindInput names a reminder.
+type RemindInput struct {
+	RegistrationID string    `json:"registration_id"`
+	Step           string    `json:"step"`
+	Number         int       `json:"number"` // of this step's reminders
+	Deadline       time.Time `json:"deadline"`
+}
+
+// Remind tells the citizen by SMS that a wait is about to end. Effect: one text. Key: registration, step and number.
+func (a *Registration) Remind(ctx context.Context, in RemindInput) error {
+	phone, err := a.phone(ctx, in.RegistrationID)
+	if err != nil {
+		return fail(err)
+	}
+	text := fmt.Sprintf("Yeu cau cap chung thu chu ky so cua quy khach dang cho thuc hien, han den %s.",
+		in.Deadline.In(vietnam).Format("15:04 02/01/2006"))
+	key := fmt.Sprintf("%s-%s-%d", in.RegistrationID, in.Step, in.Number)
+	return fail(a.SMS.Send(ctx, key, phone, text))
+}
+
+// vietnam is the time that citizens read.
+var vietnam = time.FixedZone("GMT+7", 7*60*60)
+
+// phone is the number of the account, or before there is one the number that VNeID knows.
+func (a *Registration) phone(ctx context.Context, id string) (string, error) {
+	r, err := a.Records.Registration(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if r.AccountID != "" {
+		account, err := a.Records.Account(ctx, r.AccountID)
+		return account.Phone, err
+	}
+	person, err := a.Records.Person(ctx, id)
+	return person.Phone, err
+}
+
+// AccountInput names an account that is to belong to a registration.
+type AccountInput struct {
+	RegistrationID string `json:"registration_id"`
+	AccountID      string `json:"account_id"`
+}
+
+// RecordAccount binds the account to the registration. Key: the registration. Errors: Denied when the account is
+// somebody else's.
+func (a *Registration) RecordAccount(ctx context.Context, in AccountInput) error {
+	account, err := a.Records.Account(ctx, in.AccountID)
+	if err != nil {
+		return fail(err)
+	}
+	return fail(a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
+		if account.SubjectID != r.SubjectID {
+			return problem.New(problem.Denied, "the account belongs to somebody else")
+		}
+		r.AccountID = account.ID
+		return nil
+	}))
+}
+
+// Holder says whether the citizen has an active certificate.
+type Holder struct {
+	Active bool `json:"active"`
+}
+
+// CheckHolder asks the CA whether the citizen has an active certificate. Effect: none.
+func (a *Registration) CheckHolder(ctx context.Context, id string) (Holder, error) {
+	person, err := a.Records.Person(ctx, id)
+	if err != nil {
+		return Holder{}, fail(err)
+	}
+	active, err := a.CA.HasActive(ctx, person.IDNumber)
+	return Holder{Active: active}, fail(err)
+}
+
+// PackageInput names a package.
+type PackageInput struct {
+	RegistrationID string `json:"registration_id"`
+	Code           string `json:"code"`
+}
+
+// Ordered is what was ordered.
+type Ordered struct {
+	PriceVND int64 `json:"price_vnd"`
+}
+
+// RecordPackage orders a package: price and months stay as they are now. Key: the registration. Errors: Invalid for
+// an unknown code, Conflict when another package was ordered.
+func (a *Registration) RecordPackage(ctx context.Context, in PackageInput) (Ordered, error) {
+	var ordered Ordered
+	err := a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
+		if r.Package != "" && r.Package != in.Code {
+			return problem.New(problem.Conflict, "another package was ordered")
+		}
+		if r.Package == "" {
+			p, err := a.plan(in.Code)
+			if err != nil {
+				return err
+			}
+			r.Package, r.PriceVND, r.Months = p.Code, p.PriceVND, p.Months
+		}
+		ordered = Ordered{PriceVND: r.PriceVND}
+		return nil
+	})
+	return ordered, fail(err)
+}
+
+func (a *Registration) plan(code string) (registration.Package, error) {
+	for _, p := range a.Packages {
+		if p.Code == code {
+			return p, nil
+		}
+	}
+	return registration.Package{}, problem.New(problem.Invalid, "no such package")
+}
+
+// CodeCheck names a one-time code that must have been accepted.
+type CodeCheck struct {
+	RegistrationID string               `json:"registration_id"`
+	CodeID         string               `json:"code_id"`
+	Purpose        registration.Purpose `json:"purpose"`
+}
+
+// RecordCodeUse notes an accepted code as the citizen's consent to the contract, or for the activation. It believes
+// the store and nobody else. Key: the code. Errors: Denied when the code was not accepted for this.
+func (a *Registration) RecordCodeUse(ctx context.Context, in CodeCheck) error {
+	code, err := a.Records.Code(ctx, in.CodeID)
+	if err != nil {
+		return fail(err)
+	}
+	if code.RegistrationID != in.RegistrationID || code.Purpose != in.Purpose || code.UsedAt.IsZero() {
+		return fail(problem.New(problem.Denied, "the code was not accepted for this"))
+	}
+	return fail(a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
+		switch {
+		case in.Purpose == registration.PurposeActivation && r.Activation != nil:
+			r.Activation.CodeID = code.ID
+		case in.Purpose == registration.PurposeContract && r.Contract != nil && code.Binding == r.Contract.SHA256:
+			r.Consent = &registration.Consented{CodeID: code.ID, SHA256: r.Contract.SHA256, At: code.UsedAt}
+		default:
+			return problem.New(problem.Denied, "the code was not made for this")
+		}
+		return nil
+	}))
+}
+
+// ReviewInput is a decision to note.
+type ReviewInput struct {
+	RegistrationID string              `json:"registration_id"`
+	Review         registration.Review `json:"review"`
+}
+
+// RecordReview notes the decision that the process turned on. Key: the review's id.
+func (a *Registration) RecordReview(ctx context.Context, in ReviewInput) error {
+	return fail(a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
+		if r.Review == nil || r.Review.ID != in.Review.ID {
+			r.Review = &in.Review
+			r.Reviews++
+		}
+		return nil
+	}))
+}
+
+// ReportInput is what VNeID is told.
+type ReportInput struct {
+	RegistrationID string `json:"registration_id"`
+	Status         string `json:"status"`
+}
+
+// ReportStatus tells VNeID how the registration stands. Effect: one report. Key: VNeID's request id and the status.
+func (a *Registration) ReportStatus(ctx context.Context, in ReportInput) error {
+	r, err := a.Records.Registration(ctx, in.RegistrationID)
+	if err != nil {
+		return fail(err)
+	}
+	if r.Reported == in.Status {
+		return nil
+	}
+	report := registration.Report{RequestID: r.RequestID, Status: in.Status}
+	if r.Issued != nil {
+		report.Serial, report.NotBefore, report.NotAfter = r.Issued.Serial, r.Issued.NotBefore, r.Issued.NotAfter
+	}
+	if err := a.VNeID.Report(ctx, report); err != nil {
+		return fail(err)
+	}
+	return fail(a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
+		r.Reported = in.Status
+		return nil
+	}))
+}

@@ -1,0 +1,248 @@
+package workflows
+
+import (
+	"errors"
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"kyso/activities"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+)
+
+// receiveNudges notes that the store holds news.
+func (r *registrationRun) receiveNudges(ctx workflow.Context) {
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		nudges := workflow.GetSignalChannel(ctx, SignalNudge)
+		for nudges.Receive(ctx, nil) {
+			r.news = true
+		}
+	})
+}
+
+func (r *registrationRun) setHandlers(ctx workflow.Context) error {
+	set := func(name string, handler, validator any) error {
+		return workflow.SetUpdateHandlerWithOptions(ctx, name, handler, workflow.UpdateHandlerOptions{Validator: validator})
+	}
+	return errors.Join(
+		workflow.SetQueryHandler(ctx, QueryStatus, func() (RegistrationStatus, error) { return r.snapshot(), nil }),
+		set(UpdateHandOff, r.onHandOff, r.checkHandOff),
+		set(UpdateSendCode, r.onSendCode, r.checkSendCode),
+		set(UpdateAccount, r.onAccount, r.checkAccount),
+		set(UpdatePackage, r.onPackage, r.checkPackage),
+		set(UpdatePay, r.onPay, r.checkPay),
+		set(UpdateConsent, r.onConsent, r.checkConsent),
+		set(UpdateReview, r.onReview, r.checkReview),
+		set(UpdateCorrect, r.onCorrect, r.checkCorrect),
+		set(UpdateActivate, r.onActivate, r.checkActivate),
+		set(UpdateSignAcceptance, r.onSignAgain, r.checkSignAgain),
+		set(UpdateWithdraw, r.onWithdraw, r.checkWithdraw),
+		set(UpdateRepair, r.onRepairRegistration, r.checkRepair),
+	)
+}
+
+func (r *registrationRun) snapshot() RegistrationStatus {
+	status := r.status
+	status.Attention = r.open
+	return status
+}
+
+// at refuses an act unless the registration stands at one of these statuses.
+func (r *registrationRun) at(statuses ...registration.Status) error {
+	if !slices.Contains(statuses, r.status.Status) {
+		return refuse(problem.Conflict, "the registration is %s", r.status.Status)
+	}
+	return nil
+}
+
+// local runs a store write for a handler and turns its failure into the update's answer.
+func (r *registrationRun) local(ctx workflow.Context, activity, in any) error {
+	if err := workflow.ExecuteLocalActivity(record(ctx), activity, in).Get(ctx, nil); err != nil {
+		return refuse(codeOf(err), "%s", messageOf(err))
+	}
+	return nil
+}
+
+func (r *registrationRun) checkHandOff(HandOff) error {
+	if r.handedOff {
+		return refuse(problem.Conflict, "the citizen is here already")
+	}
+	return r.at(registration.StatusRequested)
+}
+
+func (r *registrationRun) onHandOff(ctx workflow.Context, _ HandOff) (RegistrationStatus, error) {
+	if err := r.local(ctx, registrationActivities.RecordHandOff, r.in.RegistrationID); err != nil {
+		return r.snapshot(), err
+	}
+	r.handedOff = true
+	return r.moved(ctx, registration.StatusRequested)
+}
+
+// moved waits until the registration has left a status or is parked, so that the answer tells what follows.
+func (r *registrationRun) moved(ctx workflow.Context, from registration.Status) (RegistrationStatus, error) {
+	_, err := workflow.AwaitWithTimeout(ctx, RepairWait, func() bool { return r.status.Status != from || r.open != nil })
+	return r.snapshot(), err
+}
+
+func (r *registrationRun) checkSendCode(in SendCode) error {
+	switch {
+	case in.CodeID == "":
+		return refuse(problem.Invalid, "a code has an id")
+	case len(r.codes) >= 3:
+		return refuse(problem.Conflict, "codes are waiting to be sent")
+	}
+	return r.at(registration.StatusHandedOff, registration.StatusAwaitingConsent, registration.StatusActivating)
+}
+
+func (r *registrationRun) onSendCode(_ workflow.Context, in SendCode) (RegistrationStatus, error) {
+	r.codes = append(r.codes, in.CodeID)
+	return r.snapshot(), nil
+}
+
+func (r *registrationRun) checkAccount(in AccountReady) error {
+	if in.AccountID == "" || r.account != "" {
+		return refuse(problem.Conflict, "there is an account already, or none is named")
+	}
+	return r.at(registration.StatusHandedOff)
+}
+
+func (r *registrationRun) onAccount(ctx workflow.Context, in AccountReady) (RegistrationStatus, error) {
+	err := r.local(ctx, registrationActivities.RecordAccount, activities.AccountInput{RegistrationID: r.in.RegistrationID, AccountID: in.AccountID})
+	if err != nil {
+		return r.snapshot(), err
+	}
+	r.account = in.AccountID
+	return r.moved(ctx, registration.StatusHandedOff)
+}
+
+func (r *registrationRun) checkPackage(in ChoosePackage) error {
+	if r.packageSet || in.Code == "" {
+		return refuse(problem.Conflict, "a package is chosen already, or none is named")
+	}
+	return r.at(registration.StatusAccountReady)
+}
+
+func (r *registrationRun) onPackage(ctx workflow.Context, in ChoosePackage) (RegistrationStatus, error) {
+	var ordered activities.Ordered
+	err := workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordPackage,
+		activities.PackageInput{RegistrationID: r.in.RegistrationID, Code: in.Code}).Get(ctx, &ordered)
+	if err != nil {
+		return r.snapshot(), refuse(codeOf(err), "%s", messageOf(err))
+	}
+	r.price, r.packageSet = ordered.PriceVND, true
+	return r.moved(ctx, registration.StatusAccountReady)
+}
+
+func (r *registrationRun) checkConsent(in CodeUsed) error {
+	if in.CodeID == "" || r.consented {
+		return refuse(problem.Conflict, "the contract is agreed to already, or no code is named")
+	}
+	return r.at(registration.StatusAwaitingConsent)
+}
+
+func (r *registrationRun) onConsent(ctx workflow.Context, in CodeUsed) (RegistrationStatus, error) {
+	err := r.codeUsed(ctx, in, registration.PurposeContract)
+	if err != nil {
+		return r.snapshot(), err
+	}
+	r.consented = true
+	return r.moved(ctx, registration.StatusAwaitingConsent)
+}
+
+func (r *registrationRun) codeUsed(ctx workflow.Context, in CodeUsed, purpose registration.Purpose) error {
+	return r.local(ctx, registrationActivities.RecordCodeUse,
+		activities.CodeCheck{RegistrationID: r.in.RegistrationID, CodeID: in.CodeID, Purpose: purpose})
+}
+
+func (r *registrationRun) checkReview(in ReviewMade) error {
+	decisions := []registration.Decision{registration.DecisionApprove, registration.DecisionAsk, registration.DecisionRefuse}
+	switch {
+	case r.review != nil:
+		return refuse(problem.Conflict, "it is decided")
+	case in.Review.ID == "" || in.Review.Officer == "" || !slices.Contains(decisions, in.Review.Decision):
+		return refuse(problem.Invalid, "a review has an id, an officer and a decision")
+	case in.Review.Decision == registration.DecisionAsk && len(in.Review.Fields) == 0:
+		return refuse(problem.Invalid, "asking for more names the fields")
+	}
+	return r.at(registration.StatusInReview)
+}
+
+func (r *registrationRun) onReview(ctx workflow.Context, in ReviewMade) (RegistrationStatus, error) {
+	err := r.local(ctx, registrationActivities.RecordReview, activities.ReviewInput{RegistrationID: r.in.RegistrationID, Review: in.Review})
+	if err != nil {
+		return r.snapshot(), err
+	}
+	if r.review == nil {
+		r.review = &in.Review
+	}
+	return r.moved(ctx, registration.StatusInReview)
+}
+
+func (r *registrationRun) checkCorrect(in Corrected) error {
+	if in.CorrectionID == "" {
+		return refuse(problem.Invalid, "a correction has an id")
+	}
+	return r.at(registration.StatusNeedsMore)
+}
+
+func (r *registrationRun) onCorrect(ctx workflow.Context, _ Corrected) (RegistrationStatus, error) {
+	r.corrected = true
+	return r.moved(ctx, registration.StatusNeedsMore)
+}
+
+func (r *registrationRun) checkActivate(in CodeUsed) error {
+	switch {
+	case !r.pinSet:
+		return refuse(problem.Conflict, "the PIN on the phone comes first")
+	case in.CodeID == "" || r.activated:
+		return refuse(problem.Conflict, "it is activated already, or no code is named")
+	}
+	return r.at(registration.StatusActivating)
+}
+
+func (r *registrationRun) onActivate(ctx workflow.Context, in CodeUsed) (RegistrationStatus, error) {
+	err := r.codeUsed(ctx, in, registration.PurposeActivation)
+	if err != nil {
+		return r.snapshot(), err
+	}
+	r.activated = true
+	return r.moved(ctx, registration.StatusActivating)
+}
+
+func (r *registrationRun) checkSignAgain(SignAcceptance) error {
+	if r.status.SigningID != "" {
+		return refuse(problem.Conflict, "the phone is being asked")
+	}
+	return r.at(registration.StatusAccepting)
+}
+
+func (r *registrationRun) onSignAgain(workflow.Context, SignAcceptance) (RegistrationStatus, error) {
+	r.signAgain = true
+	return r.snapshot(), nil
+}
+
+func (r *registrationRun) checkWithdraw(in Withdraw) error {
+	switch {
+	case r.status.Status.Final() || r.status.Status == registration.StatusClosing:
+		return refuse(problem.Conflict, "the registration is %s", r.status.Status)
+	case in.Actor == "":
+		return refuse(problem.Invalid, "a withdrawal names its actor")
+	}
+	return nil
+}
+
+// onWithdraw ends the run. It answers when the withdrawal is recorded; what was paid and issued is then made good.
+func (r *registrationRun) onWithdraw(ctx workflow.Context, in Withdraw) (RegistrationStatus, error) {
+	if r.withdrawn == nil {
+		r.withdrawn = &in
+		r.stop()
+	}
+	err := workflow.Await(ctx, func() bool { return r.status.Status == registration.StatusClosing || r.status.Status.Final() })
+	return r.snapshot(), err
+}
+
+func (r *registrationRun) onRepairRegistration(ctx workflow.Context, in Repair) (RegistrationRepairResult, error) {
+	outcome, err := r.accept(ctx, in)
+	return RegistrationRepairResult{Outcome: outcome, Status: r.snapshot()}, err
+}

@@ -1,0 +1,294 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"kyso/activities"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/internal/signing"
+)
+
+// The steps of a registration, as they stand in KysoStep and in incidents.
+const (
+	StepHandOff     = "hand-off"
+	StepAccount     = "account"
+	StepSendCode    = "send-code"
+	StepCheckHolder = "check-holder"
+	StepPackage     = "package"
+	StepPayment     = "payment"
+	StepPapers      = "write-papers"
+	StepContract    = "contract"
+	StepSeal        = "seal-contract"
+	StepReview      = "review"
+	StepCorrection  = "correction"
+	StepKey         = "create-key"
+	StepIssue       = "issue"
+	StepInstall     = "install"
+	StepPIN         = "set-pin"
+	StepActivation  = "activation-code"
+	StepActivate    = "activate"
+	StepAcceptance  = "sign-acceptance"
+	StepRevoke      = "revoke"
+	StepSettle      = "settle-payment"
+	StepRefund      = "refund"
+	StepReport      = "report"
+)
+
+// step runs one step under the rules of incidents: retry it, or give the process up.
+func (r *registrationRun) step(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
+	return r.park(ctx, parkable{step: step, provider: provider, actions: []string{RepairCancel}}, do)
+}
+
+// fixable is step for work on the person's data, which may be wrong: an operator may have it corrected.
+func (r *registrationRun) fixable(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
+	return r.park(ctx, parkable{step: step, provider: provider, actions: []string{RepairFix, RepairCancel}}, do)
+}
+
+// only is step for what must happen.
+func (r *registrationRun) only(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
+	return r.park(ctx, parkable{step: step, provider: provider}, do)
+}
+
+func (r *registrationRun) park(ctx workflow.Context, p parkable, do func(workflow.Context) error) error {
+	r.status.Step = p.step
+	r.describe(ctx)
+	return r.incidents.run(ctx, p, do)
+}
+
+// move records a transition and the wait that begins with it; zero means no deadline.
+func (r *registrationRun) move(ctx workflow.Context, to registration.Status, wait time.Duration) error {
+	return r.record(ctx, to, "", wait)
+}
+
+func (r *registrationRun) record(ctx workflow.Context, to registration.Status, reason problem.Code, wait time.Duration) error {
+	if err := r.status.Status.Check(to); err != nil {
+		return temporal.NewNonRetryableApplicationError(err.Error(), string(problem.Internal), err)
+	}
+	r.status.Status = to
+	r.status.Seq++
+	r.status.Deadline = time.Time{}
+	if wait > 0 {
+		r.status.Deadline = workflow.Now(ctx).Add(wait)
+	}
+	t := registration.Transition{Seq: r.status.Seq, Status: to, At: workflow.Now(ctx), Detail: string(reason), Deadline: r.status.Deadline}
+	if r.withdrawn != nil && to == registration.StatusClosing {
+		t.Actor = r.withdrawn.Actor
+	}
+	return workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordRegistrationMove,
+		activities.MoveInput{RegistrationID: r.in.RegistrationID, Transition: t}).Get(ctx, nil)
+}
+
+// await waits for a person from now on.
+func (r *registrationRun) await(ctx workflow.Context, step string, limit time.Duration, done func() bool) error {
+	until := r.status.Deadline
+	if until.IsZero() {
+		until = workflow.Now(ctx).Add(limit)
+		r.status.Deadline = until
+	}
+	return r.wait(ctx, step, until, done)
+}
+
+// reminders are how long before a deadline the citizen is told.
+var reminders = []time.Duration{7 * day, day, 2 * time.Hour}
+
+// wait waits until done or until the deadline, sends the one-time codes that are asked for meanwhile, and reminds
+// before the deadline.
+func (r *registrationRun) wait(ctx workflow.Context, step string, until time.Time, done func() bool) error {
+	// A retried step that reaches a wait for a person has recovered.
+	if err := errors.Join(r.incidents.close(ctx, RepairRecovered), r.waiting(ctx, step, until)); err != nil {
+		return err
+	}
+	begin, sent := workflow.Now(ctx), 0
+	for !done() {
+		if len(r.codes) > 0 {
+			if err := r.sendCode(ctx); err != nil {
+				return err
+			}
+			if err := r.waiting(ctx, step, until); err != nil {
+				return err
+			}
+			continue
+		}
+		next, reminds := nextWake(begin, workflow.Now(ctx), until, &sent)
+		ok, err := workflow.AwaitWithTimeout(ctx, next.Sub(workflow.Now(ctx)), func() bool { return done() || len(r.codes) > 0 })
+		switch {
+		case err != nil:
+			return err
+		case ok:
+		case !reminds:
+			return closed{registration.StatusExpired, problem.DeadlinePassed}
+		default:
+			sent++
+			r.remind(ctx, step, sent, until)
+		}
+	}
+	return nil
+}
+
+// nextWake returns when to wake: for the next reminder that lies in the second half of the wait, or at its end.
+func nextWake(begin, now, until time.Time, sent *int) (at time.Time, reminds bool) {
+	for ; *sent < len(reminders); *sent++ {
+		at := until.Add(-reminders[*sent])
+		if at.After(now) && at.After(begin.Add(until.Sub(begin)/2)) {
+			return at, true
+		}
+	}
+	return until, false
+}
+
+// remind is best effort: a reminder that cannot be sent is no reason to stop anybody.
+func (r *registrationRun) remind(ctx workflow.Context, step string, number int, until time.Time) {
+	err := workflow.ExecuteActivity(call(ctx, "Remind the citizen"), registrationActivities.Remind,
+		activities.RemindInput{RegistrationID: r.in.RegistrationID, Step: step, Number: number, Deadline: until}).Get(ctx, nil)
+	if err != nil {
+		workflow.GetLogger(ctx).Warn("Reminder not sent", "step", step, "code", string(codeOf(err)))
+	}
+}
+
+func (r *registrationRun) sendCode(ctx workflow.Context) error {
+	code := r.codes[0]
+	r.codes = r.codes[1:]
+	return r.park(ctx, parkable{step: StepSendCode, provider: "sms", actions: []string{RepairSkip, RepairCancel}}, func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(effect(ctx, "Send a one-time code"), registrationActivities.SendCode, code).Get(ctx, nil)
+	})
+}
+
+// awaitOfficer waits without an end: only the promised time is shown, and passing it is told to nobody but lists.
+func (r *registrationRun) awaitOfficer(ctx workflow.Context) error {
+	due := workflow.Now(ctx).Add(r.in.Deadlines.ReviewSLA)
+	if err := r.waiting(ctx, StepReview, due); err != nil {
+		return err
+	}
+	return workflow.Await(ctx, func() bool { return r.review != nil })
+}
+
+// pollIssue waits for the CA, which may take days. What it did when the process was cancelled meanwhile is found out
+// when the issuance is undone.
+func (r *registrationRun) pollIssue(ctx workflow.Context) error {
+	issueCtx := workflow.WithWaitForCancellation(poll(ctx, "Have the certificate issued"), true)
+	issueCtx = workflow.WithRetryPolicy(issueCtx, temporal.RetryPolicy{
+		InitialInterval: 3 * time.Second, BackoffCoefficient: 1.5, MaximumInterval: time.Minute, MaximumAttempts: unlimited})
+	issueCtx = workflow.WithStartToCloseTimeout(issueCtx, time.Minute)
+	issued := workflow.ExecuteActivity(issueCtx, registrationActivities.IssueCertificate, r.in.RegistrationID)
+	return issued.Get(ctx, nil)
+}
+
+// signAcceptance has the acceptance record signed with the new certificate, which proves that it works. The first
+// request goes to the phone by itself, later ones when the citizen asks.
+func (r *registrationRun) signAcceptance(ctx workflow.Context) error {
+	until := r.status.Deadline
+	for attempt := 1; ; attempt++ {
+		signed, err := r.signOnce(ctx, attempt)
+		if signed || err != nil {
+			return err
+		}
+		r.signAgain = false
+		if err := r.wait(ctx, StepAcceptance, until, func() bool { return r.signAgain }); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *registrationRun) signOnce(ctx workflow.Context, attempt int) (bool, error) {
+	in := activities.AcceptanceInput{RegistrationID: r.in.RegistrationID, Attempt: attempt,
+		SigningID: activities.AcceptanceSigningID(r.in.RegistrationID, attempt)}
+	var result SigningResult
+	err := r.step(ctx, StepAcceptance, "", func(ctx workflow.Context) error {
+		var start activities.SigningStart
+		err := workflow.ExecuteActivity(call(ctx, "Ask for the signature on the acceptance record"), registrationActivities.RequestAcceptance, in).Get(ctx, &start)
+		if err != nil {
+			return err
+		}
+		r.status.SigningID = in.SigningID
+		child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+			WorkflowID:        SigningWorkflowID(in.SigningID),
+			ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON, StaticSummary: "Sign the acceptance record",
+			TypedSearchAttributes: temporal.NewSearchAttributes(AttributeStep.ValueSet(StepInspect), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet(start.Provider)),
+		})
+		return workflow.ExecuteChildWorkflow(child, Signing, SigningInput{SigningID: in.SigningID, Provider: start.Provider,
+			Level: signing.LevelT, Documents: 1, Placed: true}).Get(ctx, &result)
+	})
+	r.status.SigningID = ""
+	if err != nil || result.Status != signing.StatusSigned {
+		return false, err
+	}
+	return true, workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordAcceptance, in).Get(ctx, nil)
+}
+
+// reportFor is how long VNeID is tried before an operator hears of it. The citizen is served by then.
+const reportFor = 3 * day
+
+// report tells VNeID how it ended, patiently. A failure hurts nobody: the process then waits for an operator, who may
+// skip it.
+func (r *registrationRun) report(ctx workflow.Context, status registration.Status) error {
+	word := map[registration.Status]string{registration.StatusActive: "ACTIVE", registration.StatusRefused: "REJECTED",
+		registration.StatusIneligible: "REJECTED"}[status]
+	if word == "" {
+		word = "CANCELLED"
+	}
+	return r.park(ctx, parkable{step: StepReport, provider: "vneid", actions: []string{RepairSkip}}, func(ctx workflow.Context) error {
+		options := workflow.WithRetryPolicy(poll(ctx, "Tell VNeID"), temporal.RetryPolicy{
+			InitialInterval: 2 * time.Second, BackoffCoefficient: 2, MaximumInterval: time.Hour, MaximumAttempts: reportAttempts})
+		return workflow.ExecuteActivity(options, registrationActivities.ReportStatus,
+			activities.ReportInput{RegistrationID: r.in.RegistrationID, Status: word}).Get(ctx, nil)
+	})
+}
+
+// reportAttempts fills reportFor: eleven doublings to an hour, then one an hour.
+const reportAttempts = int32(11 + reportFor/time.Hour)
+
+// waiting marks a wait for a person.
+func (r *registrationRun) waiting(ctx workflow.Context, step string, until time.Time) error {
+	r.status.Step, r.status.Deadline = step, until
+	r.describe(ctx)
+	return workflow.UpsertTypedSearchAttributes(ctx, AttributeStep.ValueSet(step), AttributeDeadline.ValueSet(until))
+}
+
+// done takes the marks of the last wait away.
+func (r *registrationRun) done(ctx workflow.Context) error {
+	r.status.Step, r.status.Deadline = StepDone, time.Time{}
+	r.describe(ctx)
+	return workflow.UpsertTypedSearchAttributes(ctx, AttributeStep.ValueSet(StepDone), AttributeDeadline.ValueUnset())
+}
+
+// describe writes what the Temporal UI shows of the process.
+func (r *registrationRun) describe(ctx workflow.Context) {
+	text := fmt.Sprintf("**%s** · step `%s` · with %s", r.status.Status, r.status.Step, r.in.Issuer)
+	if !r.status.Deadline.IsZero() {
+		text += "\n\nThis wait ends, or is due, at " + r.status.Deadline.UTC().Format(time.RFC3339) + "."
+	}
+	workflow.SetCurrentDetails(ctx, text)
+}
+
+func (r *registrationRun) keepIncident(ctx workflow.Context, open Attention, end incidentEnd) error {
+	return keepRegistrationIncident(ctx, r.in.RegistrationID, open, end)
+}
+
+func keepRegistrationIncident(ctx workflow.Context, id string, open Attention, end incidentEnd) error {
+	return workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordRegistrationIncident, registration.Incident{
+		RegistrationID: id, ClosedAt: end.at, Action: end.action, Actor: end.actor, Note: end.note,
+		Attention: registration.Attention{IncidentID: open.IncidentID, Step: open.Step, Reason: open.Reason, Message: open.Message,
+			Provider: open.Provider, Since: open.Since, Attempts: open.Attempts},
+	}).Get(ctx, nil)
+}
+
+// refundAttributes are the search attributes of a new Refund.
+func refundAttributes() temporal.SearchAttributes {
+	return temporal.NewSearchAttributes(AttributeStep.ValueSet(StepRefund), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet("vnpay"))
+}
+
+// alreadyStarted reports whether a child workflow exists already.
+func alreadyStarted(err error) bool {
+	_, ok := errors.AsType[*temporal.ChildWorkflowExecutionAlreadyStartedError](err)
+	return ok
+}
+
+// registrationActivities names the activities of a registration for method references; it is never called.
+var registrationActivities *activities.Registration
