@@ -158,12 +158,12 @@ func (j *journey) openStore(dsn string) {
 
 func (j *journey) wire() {
 	j.acts.Records, j.acts.Blobs = j.store, j.blobs
-	j.reg = j.registrationActivities()
 	runner := &pdfchild.Runner{}
 	j.acts.PDF = func() activities.PDF { return runner.Session() }
 	j.acts.Open = func(ctx context.Context, u signing.Upload) (pades.Source, error) {
 		return blob.NewSegmentReader(ctx, j.blobs, u.Segments), nil
 	}
+	j.reg = j.registrationActivities()
 }
 
 // request stores a signing of the given files, as the API would.
