@@ -1,0 +1,94 @@
+package registration_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+)
+
+func TestEveryStatusIsReachedAndEnds(t *testing.T) {
+	reached := []registration.Status{registration.StatusRequested}
+	for i := 0; i < len(reached); i++ {
+		for _, to := range registration.Statuses() {
+			if reached[i].Check(to) == nil && !slices.Contains(reached, to) {
+				reached = append(reached, to)
+			}
+		}
+	}
+	for _, status := range registration.Statuses() {
+		if !slices.Contains(reached, status) {
+			t.Errorf("%s cannot be reached", status)
+		}
+	}
+	for _, status := range []registration.Status{registration.StatusActive, registration.StatusRefused, registration.StatusIneligible,
+		registration.StatusWithdrawn, registration.StatusExpired, registration.StatusCancelled} {
+		if !status.Final() {
+			t.Errorf("%s is not final", status)
+		}
+	}
+}
+
+// Whatever ends without success goes through closing, where money and certificates are made good.
+func TestNoWayRoundClosing(t *testing.T) {
+	for _, from := range registration.Statuses() {
+		for _, to := range registration.Statuses() {
+			err := from.Check(to)
+			if err != nil && problem.CodeOf(err) != problem.Conflict {
+				t.Errorf("%s to %s: %v", from, to, err)
+			}
+			if err == nil && to.Final() && to != registration.StatusActive && from != registration.StatusClosing {
+				t.Errorf("%s may become %s without being made good", from, to)
+			}
+			if err == nil && from.Final() {
+				t.Errorf("%s may become %s", from, to)
+			}
+		}
+	}
+}
+
+func TestMoneyWhoseFateIsNotClear(t *testing.T) {
+	for codes, want := range map[[2]string]registration.PaymentStatus{
+		{"00", "00"}: registration.PaymentCaptured, {"00", "01"}: registration.PaymentPending, {"24", "02"}: registration.PaymentFailed,
+		{"51", "02"}: registration.PaymentFailed, {"07", "00"}: registration.PaymentReview, {"00", "04"}: registration.PaymentReview,
+		{"00", "05"}: registration.PaymentReview, {"00", "06"}: registration.PaymentReview, {"00", "07"}: registration.PaymentReview,
+		{"91", ""}: registration.PaymentFailed, {"00", "02"}: registration.PaymentFailed,
+	} {
+		if got := registration.StatusOf(codes[0], codes[1]); got != want {
+			t.Errorf("%v is %s, want %s", codes, got, want)
+		}
+	}
+}
+
+func chain(n int) []registration.AuditEntry {
+	prev := registration.FirstPrev
+	var list []registration.AuditEntry
+	for i := range n {
+		e := registration.AuditEntry{Seq: int64(i + 1), At: time.Unix(int64(i), 0), Kind: "transition", Object: "r-1", Detail: "x", Prev: prev}
+		e.Hash = e.Digest()
+		prev = e.Hash
+		list = append(list, e)
+	}
+	return list
+}
+
+func TestAuditChainNoticesEveryChange(t *testing.T) {
+	if err := registration.VerifyAudit(registration.FirstPrev, 0, chain(5)); err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func([]registration.AuditEntry) []registration.AuditEntry{
+		"changed":   func(l []registration.AuditEntry) []registration.AuditEntry { l[2].Detail = "y"; return l },
+		"removed":   func(l []registration.AuditEntry) []registration.AuditEntry { return slices.Delete(l, 2, 3) },
+		"reordered": func(l []registration.AuditEntry) []registration.AuditEntry { l[1], l[2] = l[2], l[1]; return l },
+		"time": func(l []registration.AuditEntry) []registration.AuditEntry {
+			l[4].At = l[4].At.Add(time.Second)
+			return l
+		},
+	} {
+		if err := registration.VerifyAudit(registration.FirstPrev, 0, spoil(chain(5))); problem.CodeOf(err) != problem.VerificationFailed {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
