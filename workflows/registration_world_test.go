@@ -223,10 +223,10 @@ var sixDigits = regexp.MustCompile(`\b\d{6}\b`)
 func (e *enrolment) digits(purpose registration.Purpose, binding string) string {
 	if !e.asked[purpose] {
 		code, err := e.accounts.NewCode(context.Background(), e.id, purpose, e.phone, binding)
-		if err != nil {
-			e.Errorf("a code for %s: %v", purpose, err)
+		if problem.CodeOf(err) == problem.RateLimited { // patience
 			return ""
 		}
+		e.must(err)
 		e.asked[purpose] = true
 		e.update(workflows.UpdateSendCode, workflows.SendCode{CodeID: code.ID}, nil)()
 		return ""
@@ -254,6 +254,10 @@ func (e *enrolment) openAccount() {
 	e.once("account", func() {
 		ctx := context.Background()
 		_, err := e.accounts.UseCode(ctx, e.id, registration.PurposeAccount, "", digits)
+		if problem.CodeOf(err) == problem.OTPExpired { // it came too late
+			e.sent["account"], e.asked[registration.PurposeAccount] = false, false
+			return
+		}
 		e.must(err)
 		_, err = e.accounts.UseCode(ctx, e.id, registration.PurposeAccount, "", digits)
 		if err == nil {
