@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -21,7 +22,7 @@ var errGivenUp = errors.New("given up by a repair")
 // the step again from its beginning, which every activity allows.
 type incidents struct {
 	processID string
-	command   string // of the command line that repairs this process: signing or registration
+	command   string // of the command line that repairs this process; empty when there is none yet
 	// keep records the open incident; end carries what is known of its end.
 	keep     func(ctx workflow.Context, open Attention, end incidentEnd) error
 	episodes int        // how often the process was parked
@@ -142,15 +143,18 @@ func (i *incidents) details(ctx workflow.Context) string {
 	info := workflow.GetInfo(ctx)
 	commands := ""
 	for _, action := range i.open.Actions {
-		commands += fmt.Sprintf("starter %s repair %s --action %s --reason \"…\"\n", i.command, i.processID, action)
+		if i.command == "" {
+			break
+		}
+		commands += fmt.Sprintf("    starter %s repair %s --action %s --reason \"…\"\n", i.command, i.processID, action)
 	}
 	return fmt.Sprintf("### Waiting for a repair\n\n"+
 		"**Step** `%s` · **reason** `%s` · **party** %s · **since** %s · **runs of the step** %d\n\n%s\n\n"+
 		"Runbook: `docs/operations.md#%s`\n\n"+
-		"```\n%s```\n\n"+
+		"May be done: %s\n\n%s\n"+
 		"Many at once: `temporal workflow signal --name %s --query '…' --input '{\"action\":\"retry\",\"actor\":\"…\",\"reason\":\"…\"}'` (workflow type %s).",
 		i.open.Step, i.open.Reason, party(i.open.Provider), i.open.Since.UTC().Format(time.RFC3339), i.open.Attempts,
-		i.open.Message, i.open.Reason, commands, SignalRepair, info.WorkflowType.Name)
+		i.open.Message, i.open.Reason, strings.Join(i.open.Actions, ", "), commands, SignalRepair, info.WorkflowType.Name)
 }
 
 func party(provider string) string {

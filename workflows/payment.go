@@ -121,7 +121,7 @@ func settle(ctx workflow.Context, i *incidents, ref string) error {
 // Refund watches one attempt to pay that no registration needs, and gives its money back if there is any: an order
 // that was dropped, or paid twice. It parks like every process when VNPay does not answer.
 func Refund(ctx workflow.Context, in RefundInput) error {
-	i := &incidents{processID: in.TxnRef, command: "registration"}
+	i := &incidents{processID: in.TxnRef}
 	i.keep = func(ctx workflow.Context, open Attention, end incidentEnd) error {
 		return keepRegistrationIncident(ctx, in.RegistrationID, open, end)
 	}

@@ -61,7 +61,7 @@ type registrationRun struct {
 
 func newRegistrationRun(ctx workflow.Context, in RegistrationInput) (*registrationRun, error) {
 	in.Deadlines.setDefaults()
-	r := &registrationRun{in: in, incidents: incidents{processID: in.RegistrationID, command: "registration"}}
+	r := &registrationRun{in: in, incidents: incidents{processID: in.RegistrationID}}
 	r.keep = r.keepIncident
 	r.status = RegistrationStatus{RegistrationID: in.RegistrationID, Status: registration.StatusRequested, Step: StepHandOff}
 	r.ctx, r.stop = workflow.WithCancel(ctx)
