@@ -28,6 +28,9 @@ func (w *World) Control() http.Handler {
 	mux.HandleFunc("GET /vneid/{idNumber}", w.getCitizen)
 	mux.HandleFunc("POST /vneid/{idNumber}/request", w.postVNeID)
 	mux.HandleFunc("POST /certificates/{serial}/{act}", w.actOnCertificate)
+	mux.HandleFunc("GET /payments", w.getPayments)
+	mux.HandleFunc("POST /payments/{ref}/{act}", w.actOnPayment)
+	mux.HandleFunc("GET /sms", w.getSMS)
 	mux.HandleFunc("GET /ledger", w.getLedger)
 	mux.HandleFunc("GET /requests", func(rw http.ResponseWriter, _ *http.Request) { writeJSON(rw, http.StatusOK, w.Requests()) })
 	mux.HandleFunc("POST /settle", func(rw http.ResponseWriter, _ *http.Request) {
@@ -43,7 +46,8 @@ var controlCalls = map[string]any{
 	"calls": []string{
 		"GET /settings", "PUT|PATCH /settings", "GET /users/{id}", "PUT|PATCH /users/{id}/knobs", "DELETE /users/{id}/knobs",
 		"POST /users/{id}/approve|decline|ignore", "POST /users/{id}/pin?pin=", "GET /vneid/{idNumber}",
-		"POST /vneid/{idNumber}/request", "POST /certificates/{serial}/revoke|suspend|restore",
+		"POST /vneid/{idNumber}/request", "POST /certificates/{serial}/revoke|suspend|restore", "GET /payments",
+		"POST /payments/{ref}/pay|no-money|cancel|suspicious|settle-paid|settle-failed", "GET /sms?phone=",
 		"GET /ledger?kind=&key=&after=", "GET /requests", "POST /settle", "GET /trust.pem",
 	},
 }

@@ -67,9 +67,9 @@ const (
 
 // Settings are the world-wide switches. The zero value is a world in which everything works.
 type Settings struct {
-	// FaultRate is the share of requests to the signing provider, the CA and VNeID, between 0 and 1, that meet a random fault: an
-	// answer lost after the effect, 500, junk or 429. OCSP, CRL and time-stamp requests meet 500, junk and 429,
-	// always before any effect.
+	// FaultRate is the share of requests to the signing provider, the CA, VNeID, VNPay's API and eSMS, between 0 and 1,
+	// that meet a random fault: an answer lost after the effect, 500, junk or 429. OCSP, CRL and time-stamp requests
+	// meet 500, junk and 429, always before any effect.
 	FaultRate float64 `json:"fault_rate,omitempty"`
 	// Faults befall requests of any user.
 	Faults []Fault `json:"faults,omitempty"`
@@ -103,9 +103,10 @@ type Settings struct {
 	KysoURL string `json:"kyso_url,omitempty"`
 	// HandoffURL is the page of kyso that VNeID sends the citizen to; ?token=… is added.
 	HandoffURL string `json:"handoff_url,omitempty"`
-	// IPNURL is where VNPay tells the merchant; empty tells nobody.
+	// IPNURL is where VNPay tells about payments that ended; empty tells nobody.
 	IPNURL string `json:"ipn_url,omitempty"`
-	// IPN is on (also when empty), lost, late, double, or forged, which sends a forged one first.
+	// IPN is on (also when empty), lost, late, double, forged (one with a wrong hash and another amount comes before) or
+	// after-return (two seconds after the browser was sent back; else it comes before the browser).
 	IPN string `json:"ipn,omitempty"`
 	// IPNDelaySeconds is how late a late notice is; zero means two minutes.
 	IPNDelaySeconds float64 `json:"ipn_delay_s,omitempty"`
@@ -113,8 +114,8 @@ type Settings struct {
 
 // Fault is one misbehaviour of a wire that recognises repeated requests.
 type Fault struct {
-	// On is the call: certificates, sign, status, a call of the CA (ca-search, ca-key, …), vneid-report, sms, vnpay-query, vnpay-refund, or any when
-	// empty.
+	// On is the call: certificates, sign, status, a call of the CA (ca-search, ca-key, …), vneid-report, vnpay-query,
+	// vnpay-refund, sms, or any when empty.
 	On string `json:"on,omitempty"`
 	// Do is what happens. Without effect: 500, 429. After the effect: 500-after, lost (the connection is cut),
 	// junk, truncated, huge (10 MB). slow answers rightly after DelayMS.
@@ -174,7 +175,7 @@ func (s Settings) check() error {
 		{"aia", s.AIA, []string{"", "down"}},
 		{"ca", s.CA, []string{"", "down"}},
 		{"vneid", s.VNeID, []string{"", "down"}},
-		{"ipn", s.IPN, []string{"", "on", "lost", "late", "double", "forged"}},
+		{"ipn", s.IPN, ipnModes},
 		{"tsa", s.TSA, []string{"", "down", "reject", "wrong-imprint", "wrong-nonce"}},
 	} {
 		if !slices.Contains(c.allowed, c.value) {

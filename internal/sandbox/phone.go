@@ -12,18 +12,20 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 //go:embed phone
 var phoneFiles embed.FS
 
 var phonePages = template.Must(template.New("phone").Funcs(template.FuncMap{
+	"date":    func(t time.Time) string { return t.In(vietnam).Format("15:04:05 02/01/2006") },
 	"minutes": func(s int) string { return fmt.Sprintf("%d:%02d", s/60, s%60) },
 	// prefix is what a person can compare: the first 16 hex digits in groups of four.
 	"prefix": func(digest string) string {
 		return digest[:4] + " " + digest[4:8] + " " + digest[8:12] + " " + digest[12:16]
 	},
-}).ParseFS(phoneFiles, "phone/phone.html"))
+}).ParseFS(phoneFiles, "phone/*.html"))
 
 // The page loads nothing from anywhere else, and cannot be framed.
 const phonePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; " +
@@ -40,6 +42,9 @@ type phonePage struct {
 	Request     *PhoneRequest
 	Keys        []PhoneKey // that wait for a PIN
 	Key         *PhoneKey
+	Phone       string // whose messages are shown
+	Messages    []Message
+	Inboxes     []phoneInbox
 }
 
 type phoneUser struct {
@@ -59,6 +64,8 @@ func (w *World) Phone() http.Handler {
 	mux.HandleFunc("POST /keys/{id}/pin", w.phonePIN)
 	mux.HandleFunc("POST /api/keys/{id}/pin", w.phoneAPIPIN)
 	mux.Handle("/vneid/", w.VNeID())
+	mux.HandleFunc("GET /sms", w.phoneSMS)
+	mux.HandleFunc("GET /api/sms", w.getSMS)
 	mux.HandleFunc("GET /api/requests", w.phoneAPIList)
 	mux.HandleFunc("POST /api/requests/{id}/{act}", w.phoneAPIAct)
 	for _, name := range []string{"phone.css", "phone.js"} {

@@ -44,7 +44,11 @@ type Options struct {
 	SPID, SPPassword string
 	// WebhookURL is where the provider tells about final decisions; it can be changed by Settings.
 	WebhookURL string
-	// Client posts webhooks; nil means a client with a time-out of five seconds.
+	// TmnCode and VNPaySecret are the merchant's account at VNPay.
+	TmnCode, VNPaySecret string
+	// IPNURL is where VNPay tells about payments; it can be changed by Settings.
+	IPNURL string
+	// Client posts webhooks and IPNs; nil means a client with a time-out of five seconds.
 	Client *http.Client
 	// Seed makes the random faults of Settings.FaultRate repeatable.
 	Seed uint64
@@ -62,15 +66,16 @@ type World struct {
 	pkiMu       sync.Mutex // taken before mu, never after it
 	authorities map[string]*authority
 
-	mu        sync.Mutex
-	state     *state
-	open      map[string]*transaction // with something still to happen, by tran_code
-	byID      map[string]*transaction // by the portal's and by the provider's transaction_id
-	requests  []RequestRecord
-	random    *rand.Rand
-	dirty     uint64 // counts changes
-	saveTimer *time.Timer
-	closed    bool
+	mu           sync.Mutex
+	state        *state
+	open         map[string]*transaction // with something still to happen, by tran_code
+	byID         map[string]*transaction // by the portal's and by the provider's transaction_id
+	openPayments map[string]*payment     // with an IPN still to send, by vnp_TxnRef
+	requests     []RequestRecord
+	random       *rand.Rand
+	dirty        uint64 // counts changes
+	saveTimer    *time.Timer
+	closed       bool
 
 	saveMu sync.Mutex
 	saved  uint64 // the change count that is on disk
@@ -81,7 +86,7 @@ type World struct {
 func New(opts Options) (*World, error) {
 	w := &World{
 		opts: opts, log: opts.Logger, client: opts.Client,
-		state: newState(), open: map[string]*transaction{}, byID: map[string]*transaction{},
+		state: newState(), open: map[string]*transaction{}, byID: map[string]*transaction{}, openPayments: map[string]*payment{},
 		random:      rand.New(rand.NewPCG(opts.Seed, 769)), //nolint:gosec // faults that can be repeated, no secret
 		authorities: map[string]*authority{},
 	}
@@ -94,6 +99,9 @@ func New(opts Options) (*World, error) {
 	if w.opts.SPID == "" {
 		w.opts.SPID, w.opts.SPPassword = DefaultSPID, DefaultSPPassword
 	}
+	if w.opts.TmnCode == "" {
+		w.opts.TmnCode, w.opts.VNPaySecret = DefaultTmnCode, DefaultVNPaySecret
+	}
 	if opts.Dir != "" {
 		if err := w.load(filepath.Join(opts.Dir, stateFile)); err != nil {
 			return nil, fmt.Errorf("loading the sandbox: %w", err)
@@ -102,15 +110,21 @@ func New(opts Options) (*World, error) {
 	if opts.WebhookURL != "" {
 		w.state.Settings.WebhookURL = opts.WebhookURL
 	}
+	if opts.IPNURL != "" {
+		w.state.Settings.IPNURL = opts.IPNURL
+	}
 	w.mu.Lock()
 	for _, tx := range w.state.Transactions {
 		w.index(tx)
+	}
+	for _, p := range w.state.Payments {
+		w.indexPayment(p)
 	}
 	w.mu.Unlock()
 	return w, w.flush()
 }
 
-// Close saves the state and waits for webhooks that are being posted.
+// Close saves the state and waits for webhooks and IPNs that are being sent.
 func (w *World) Close() error {
 	w.mu.Lock()
 	w.closed = true

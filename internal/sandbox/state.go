@@ -29,21 +29,27 @@ type state struct {
 	Retired      map[string]*credential  `json:"retired"`      // by serial number; see retire
 	Transactions map[string]*transaction `json:"transactions"` // by tran_code
 	Ledger       []Effect                `json:"ledger"`
-	SMS          []Message               `json:"sms,omitempty"`
-	Orders       map[string]*order       `json:"orders,omitempty"` // at VNPay, by reference
 
 	Keys          map[string]*caKey        `json:"keys"`           // of the key service, by key id
 	Enrolled      map[string][]string      `json:"enrolled"`       // key ids by citizen number, oldest first
 	CAWrites      map[string]*caWrite      `json:"ca_writes"`      // by call and request id
 	VNeIDRequests map[string]*vneidRequest `json:"vneid_requests"` // by request id
 	VNeIDSessions map[string]*vneidSession `json:"vneid_sessions"` // by cookie
+
+	Payments     map[string]*payment `json:"payments"`      // by vnp_TxnRef
+	VNPayRefunds map[string]string   `json:"vnpay_refunds"` // vnp_TxnRef by vnp_RequestId
+	VNPayDay     string              `json:"vnpay_day"`     // of VNPayQueries
+	VNPayQueries map[string]bool     `json:"vnpay_queries"` // vnp_RequestIds of one day
+	Messages     []Message           `json:"messages"`      // oldest first
+	SMSRequests  map[string]string   `json:"sms_requests"`  // SMSID by RequestId
 }
 
 func newState() *state {
-	return &state{Version: stateVersion, Orders: map[string]*order{}, CA: map[string]*keyPair{}, Issued: map[string]*issued{}, Knobs: map[string]Knobs{},
+	return &state{Version: stateVersion, CA: map[string]*keyPair{}, Issued: map[string]*issued{}, Knobs: map[string]Knobs{},
 		Users: map[string]*user{}, Retired: map[string]*credential{}, Transactions: map[string]*transaction{},
 		Keys: map[string]*caKey{}, Enrolled: map[string][]string{}, CAWrites: map[string]*caWrite{},
-		VNeIDRequests: map[string]*vneidRequest{}, VNeIDSessions: map[string]*vneidSession{}}
+		VNeIDRequests: map[string]*vneidRequest{}, VNeIDSessions: map[string]*vneidSession{},
+		Payments: map[string]*payment{}, VNPayRefunds: map[string]string{}, VNPayQueries: map[string]bool{}, SMSRequests: map[string]string{}}
 }
 
 // load reads the state when there is one.

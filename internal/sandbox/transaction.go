@@ -80,11 +80,11 @@ func (w *World) wakeAt(t time.Time) {
 	time.AfterFunc(max(0, time.Until(t))+time.Millisecond, w.Settle)
 }
 
-// Settle carries out what is due by the clock: automatic decisions, expiry and late webhooks. It is called by
+// Settle carries out what is due by the clock: automatic decisions, expiry, late webhooks and IPNs. It is called by
 // itself, except in a world with a clock of the caller's own between two requests.
 func (w *World) Settle() {
 	w.mu.Lock()
-	if w.closed || len(w.open) == 0 && len(w.state.Orders) == 0 {
+	if w.closed || len(w.open)+len(w.openPayments) == 0 {
 		w.mu.Unlock()
 		return
 	}
@@ -92,7 +92,7 @@ func (w *World) Settle() {
 	for _, tx := range w.open {
 		w.settle(tx, now)
 	}
-	w.settleOrders(now)
+	w.settlePayments(now)
 	w.mu.Unlock()
 	if err := w.flush(); err != nil {
 		w.log.Error("saving the sandbox failed", "error", err)

@@ -1,393 +1,340 @@
 package sandbox
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/sha512"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"html/template"
-	"net/http"
+	"net/netip"
 	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// The merchant that VNPay knows.
+// The merchant that VNPay knows, unless Options says otherwise.
 const (
 	DefaultTmnCode     = "DEMO0001"
 	DefaultVNPaySecret = "SANDBOXSECRETSANDBOXSECRET123456"
 )
 
+// vnpayTime is how VNPay writes times, in Vietnam's zone.
+const vnpayTime = "20060102150405"
+
+// firstVNPayNumber is the vnp_TransactionNo of the first payment.
+const firstVNPayNumber = 14000001
+
+// What VNPay says about a payment: vnp_ResponseCode and vnp_TransactionStatus.
 const (
-	callVNPayQuery  = "vnpay-query"
-	callVNPayRefund = "vnpay-refund"
-	vnpayLayout     = "20060102150405"
-	ipnRepeat       = 5 * time.Minute
-	ipnTries        = 10
+	codePaid       = "00"
+	codeSuspicious = "07"
+	codeTimeout    = "11"
+	codeCancelled  = "24"
+	codeNoMoney    = "51"
+	codeOther      = "99"
+
+	statusDone       = "00"
+	statusOpen       = "01"
+	statusFailed     = "02"
+	statusSuspicious = "07"
 )
 
-// vietnamTime is the zone of VNPay's times.
-var vietnamTime = time.FixedZone("GMT+7", 7*60*60)
+// paymentOutcomes are the buttons of the pay page.
+var paymentOutcomes = map[string]string{"pay": codePaid, "no-money": codeNoMoney, "cancel": codeCancelled, "suspicious": codeSuspicious}
 
-// order is a payment as VNPay knows it.
-type order struct {
-	Ref           string    `json:"ref"`
-	Amount        int64     `json:"amount"` // VND x 100
-	Info          string    `json:"info"`
-	ReturnURL     string    `json:"return_url"`
-	CreateDate    string    `json:"create_date"`
-	ExpiresAt     time.Time `json:"expires_at"`
-	Response      string    `json:"response"` // vnp_ResponseCode, empty while open
-	Status        string    `json:"status"`   // vnp_TransactionStatus
-	TransactionNo string    `json:"transaction_no"`
-	PaidAt        time.Time `json:"paid_at,omitzero"`
-	Refunded      string    `json:"refunded,omitempty"` // vnp_RequestId of the refund
-	IPN           []ipn     `json:"ipn,omitempty"`
+// payment is one pay URL that a browser opened.
+type payment struct {
+	TxnRef     string    `json:"txn_ref"`
+	Hash       string    `json:"hash"`   // of the pay URL
+	Amount     int64     `json:"amount"` // VND × 100, as on the wire
+	OrderInfo  string    `json:"order_info"`
+	ReturnURL  string    `json:"return_url"`
+	CreateDate string    `json:"create_date"` // as sent; querydr and refund have to repeat it
+	Number     int       `json:"number"`      // vnp_TransactionNo
+	OpenedAt   time.Time `json:"opened_at"`
+	ExpiresAt  time.Time `json:"expires_at"`
+
+	Code      string          `json:"code,omitempty"`   // empty while nobody decided
+	Status    string          `json:"status,omitempty"` // as Code
+	DecidedAt time.Time       `json:"decided_at,omitzero"`
+	Refunds   []paymentRefund `json:"refunds,omitempty"`
+	Notices   []*ipnNotice    `json:"notices,omitempty"`
 }
 
-// ipn is a notice that is due.
-type ipn struct {
-	Due    time.Time `json:"due"`
-	Tries  int       `json:"tries"`
-	Forged bool      `json:"forged,omitempty"`
-	Done   bool      `json:"done"`
+// paymentRefund is money that went back.
+type paymentRefund struct {
+	RequestID string    `json:"request_id"`
+	Type      string    `json:"type"` // 02 full, 03 partial
+	Amount    int64     `json:"amount"`
+	At        time.Time `json:"at"`
 }
 
-func (w *World) routeVNPay(mux *http.ServeMux) {
-	mux.HandleFunc("GET /vnpay/paymentv2/vpcpay.html", w.servePayPage)
-	mux.HandleFunc("POST /vnpay/paymentv2/vpcpay.html", w.servePayAct)
-	mux.HandleFunc("POST /vnpay/merchant_webapi/api/transaction", w.serveVNPayAPI)
+// left is what was not refunded.
+func (p *payment) left() int64 {
+	left := p.Amount
+	for _, r := range p.Refunds {
+		left -= r.Amount
+	}
+	return left
 }
 
-func vnpayMAC(text string) string {
-	mac := hmac.New(sha512.New, []byte(DefaultVNPaySecret))
+// Payment is a payment as tests and the control handler see it.
+type Payment struct {
+	TxnRef            string    `json:"txn_ref"`
+	AmountVND         int64     `json:"amount_vnd"`
+	RefundedVND       int64     `json:"refunded_vnd"`
+	OrderInfo         string    `json:"order_info"`
+	OpenedAt          time.Time `json:"opened_at"`
+	ExpiresAt         time.Time `json:"expires_at"`
+	ResponseCode      string    `json:"response_code"` // empty while nobody decided
+	TransactionStatus string    `json:"transaction_status"`
+	TransactionNo     string    `json:"transaction_no"`
+	DecidedAt         time.Time `json:"decided_at,omitzero"`
+	ReturnURL         string    `json:"return_url,omitempty"` // where the browser goes, signed, once decided
+}
+
+// vnpaySign is HMAC-SHA512 with the merchant's secret, in hex.
+func (w *World) vnpaySign(text string) string { return hmacSHA512(w.opts.VNPaySecret, text) }
+
+func hmacSHA512(secret, text string) string {
+	mac := hmac.New(sha512.New, []byte(secret))
 	mac.Write([]byte(text))
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// signedQuery sorts and signs parameters as VNPay does.
-func signedQuery(params map[string]string) string {
-	values := url.Values{}
-	for k, v := range params {
-		if v != "" {
-			values.Set(k, v)
-		}
-	}
-	text := values.Encode()
-	return text + "&vnp_SecureHash=" + vnpayMAC(text)
+// vnpaySigned reports whether hash, in either case, belongs to text.
+func (w *World) vnpaySigned(text, hash string) bool {
+	return hmac.Equal([]byte(w.vnpaySign(text)), []byte(strings.ToLower(hash)))
 }
 
-// OpenPayURL opens a pay page as the citizen's browser does and returns its order.
-func (w *World) OpenPayURL(payURL string) (string, error) {
+// vnpayHashed is the text that a query's hash is over: sorted, without empty values and the hash itself.
+func vnpayHashed(q url.Values) string {
+	hashed := url.Values{}
+	for name, values := range q {
+		if strings.HasPrefix(name, "vnp_") && name != "vnp_SecureHash" && name != "vnp_SecureHashType" && values[0] != "" {
+			hashed.Set(name, values[0])
+		}
+	}
+	return hashed.Encode()
+}
+
+// OpenPayURL does what a browser does with a pay URL, and returns its vnp_TxnRef. The page can be opened again; a
+// payment whose time is over ends with code 11.
+func (w *World) OpenPayURL(payURL string) (txnRef string, err error) {
 	u, err := url.Parse(payURL)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	o, err := w.openOrder(u.Query())
+	return w.openPay(u.RawQuery)
+}
+
+func (w *World) openPay(rawQuery string) (txnRef string, err error) {
+	q, err := url.ParseQuery(rawQuery)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	p, err := w.readPay(q)
 	if err != nil {
 		return "", err
 	}
-	return o.Ref, w.flush()
-}
-
-func (w *World) openOrder(q url.Values) (*order, error) {
-	given := q.Get("vnp_SecureHash")
-	q.Del("vnp_SecureHash")
-	q.Del("vnp_SecureHashType")
-	amount, err := strconv.ParseInt(q.Get("vnp_Amount"), 10, 64)
-	expires, err2 := time.ParseInLocation(vnpayLayout, q.Get("vnp_ExpireDate"), vietnamTime)
-	switch {
-	case !hmac.Equal([]byte(strings.ToLower(given)), []byte(vnpayMAC(q.Encode()))):
-		return nil, fmt.Errorf("%w: wrong vnp_SecureHash", ErrInvalid)
-	case err != nil || err2 != nil || amount <= 0 || q.Get("vnp_TmnCode") != DefaultTmnCode || q.Get("vnp_Version") != "2.1.0" ||
-		q.Get("vnp_Command") != "pay" || q.Get("vnp_CurrCode") != "VND" || q.Get("vnp_TxnRef") == "" || q.Get("vnp_ReturnUrl") == "":
-		return nil, fmt.Errorf("%w: a parameter of the pay page is missing or wrong", ErrInvalid)
-	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	ref := q.Get("vnp_TxnRef")
-	if o := w.state.Orders[ref]; o != nil {
-		return o, nil
-	}
-	o := &order{Ref: ref, Amount: amount, Info: q.Get("vnp_OrderInfo"), ReturnURL: q.Get("vnp_ReturnUrl"), CreateDate: q.Get("vnp_CreateDate"), ExpiresAt: expires}
-	w.state.Orders[ref] = o
-	w.changed()
-	return o, nil
-}
-
-// outcomes are the buttons of the pay page.
-var outcomes = map[string][2]string{"pay": {"00", "00"}, "no-money": {"51", "02"}, "cancel": {"24", "02"}, "suspicious": {"07", "07"}}
-
-// PayOrder presses a button of the pay page: pay, no-money, cancel or suspicious. After the page's time the answer is
-// 11, whatever was pressed.
-func (w *World) PayOrder(ref, outcome string) error {
-	codes, ok := outcomes[outcome]
-	if !ok {
-		return fmt.Errorf("%w: outcome %q", ErrInvalid, outcome)
-	}
-	w.mu.Lock()
-	o := w.state.Orders[ref]
-	if o == nil {
-		w.mu.Unlock()
-		return fmt.Errorf("order %q: %w", ref, ErrNotFound)
-	}
-	if o.Response != "" {
-		w.mu.Unlock()
-		return ErrDecided
-	}
-	if !w.now().Before(o.ExpiresAt) {
-		codes = [2]string{"11", "02"}
-	}
-	w.decideOrder(o, codes[0], codes[1])
-	w.mu.Unlock()
-	w.Settle()
-	return w.flush()
-}
-
-// decideOrder ends an order and plans the notices. The caller holds w.mu.
-func (w *World) decideOrder(o *order, response, status string) {
-	now := w.now()
-	if o.TransactionNo == "" {
-		o.TransactionNo = strconv.Itoa(14_000_000 + len(w.state.Ledger))
-	}
-	o.Response, o.Status, o.PaidAt = response, status, now
-	if response == "00" && status == "00" {
-		w.record(Effect{Kind: EffectCharge, Key: o.Ref})
-	}
-	due := now
-	switch w.state.Settings.IPN {
-	case "lost":
-		w.record(Effect{Kind: EffectIPN, Key: o.Ref, Detail: "lost"})
-		return
-	case "late":
-		due = now.Add(2 * time.Minute)
-		if s := w.state.Settings.IPNDelaySeconds; s > 0 {
-			due = now.Add(seconds(s))
-		}
-	case "double":
-		o.IPN = append(o.IPN, ipn{Due: due})
-	case "forged":
-		o.IPN = append(o.IPN, ipn{Due: due, Forged: true, Tries: ipnTries - 1})
-	}
-	o.IPN = append(o.IPN, ipn{Due: due})
-	w.wakeAt(due)
-	w.changed()
-}
-
-// SettlePayment resolves a suspicious payment.
-func (w *World) SettlePayment(ref string, paid bool) error {
-	w.mu.Lock()
-	o := w.state.Orders[ref]
-	if o == nil || o.Response != "07" {
-		w.mu.Unlock()
-		return fmt.Errorf("suspicious order %q: %w", ref, ErrNotFound)
-	}
-	if paid {
-		w.decideOrder(o, "00", "00")
-	} else {
-		w.decideOrder(o, "99", "02")
+	if known := w.state.Payments[p.TxnRef]; known == nil {
+		p.OpenedAt, p.Number = w.now(), firstVNPayNumber+len(w.state.Payments)
+		w.state.Payments[p.TxnRef] = p
+		w.changed()
+	} else if known.Hash != p.Hash {
+		err = fmt.Errorf("%w: vnp_TxnRef %s is taken by another payment", ErrInvalid, p.TxnRef)
 	}
 	w.mu.Unlock()
-	w.Settle()
-	return w.flush()
-}
-
-// settleOrders sends the notices that are due. The caller holds w.mu.
-func (w *World) settleOrders(now time.Time) {
-	for _, o := range w.state.Orders {
-		for i := range o.IPN {
-			n := &o.IPN[i]
-			if n.Done || n.Due.After(now) || w.state.Settings.IPNURL == "" {
-				continue
-			}
-			n.Tries++
-			n.Due = now.Add(ipnRepeat)
-			n.Done = n.Tries >= ipnTries
-			w.changed()
-			w.postIPN(o, i, n.Forged)
-		}
+	if err != nil {
+		return "", err
 	}
-}
-
-func (o *order) params() map[string]string {
-	return map[string]string{"vnp_Amount": strconv.FormatInt(o.Amount, 10), "vnp_BankCode": "NCB", "vnp_BankTranNo": "VNP" + o.TransactionNo,
-		"vnp_CardType": "ATM", "vnp_OrderInfo": o.Info, "vnp_PayDate": o.PaidAt.In(vietnamTime).Format(vnpayLayout), "vnp_ResponseCode": o.Response,
-		"vnp_TmnCode": DefaultTmnCode, "vnp_TransactionNo": o.TransactionNo, "vnp_TransactionStatus": o.Status, "vnp_TxnRef": o.Ref}
-}
-
-// postIPN sends one notice in the background and notes the answer. The caller holds w.mu.
-func (w *World) postIPN(o *order, index int, forged bool) {
-	params := o.params()
-	query := signedQuery(params)
-	if forged {
-		params["vnp_Amount"] = strconv.FormatInt(o.Amount/10, 10)
-		forgedQuery := signedQuery(params)
-		query = forgedQuery[:len(forgedQuery)-4] + "dead"
-	}
-	address, ref := w.state.Settings.IPNURL+"?"+query, o.Ref
-	w.posts.Go(func() {
-		code := w.getIPN(address)
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.record(Effect{Kind: EffectIPN, Key: ref, Detail: code})
-		if code == "00" || code == "02" {
-			w.state.Orders[ref].IPN[index].Done = true
-		} else if !w.closed {
-			w.wakeAt(w.now().Add(ipnRepeat))
-		}
+	return p.TxnRef, w.onPayment(p.TxnRef, func(p *payment) error {
+		w.expirePayment(p)
+		return nil
 	})
 }
 
-func (w *World) getIPN(address string) string {
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, address, nil)
-	if err != nil {
-		return "bad address"
-	}
-	res, err := w.client.Do(req)
-	if err != nil {
-		return "no answer"
-	}
-	defer res.Body.Close()
-	var answer struct{ RspCode string }
-	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
-		return strconv.Itoa(res.StatusCode)
-	}
-	return answer.RspCode
-}
-
-// vnpayRequest is querydr or refund.
-type vnpayRequest map[string]string
-
-func (q vnpayRequest) joined(names ...string) string {
-	values := make([]string, len(names))
-	for i, name := range names {
-		values[i] = q["vnp_"+name]
-	}
-	return strings.Join(values, "|")
-}
-
 var (
-	queryNames    = []string{"RequestId", "Version", "Command", "TmnCode", "TxnRef", "TransactionDate", "CreateDate", "IpAddr", "OrderInfo"}
-	queryAnswer   = []string{"ResponseId", "Command", "ResponseCode", "Message", "TmnCode", "TxnRef", "Amount", "BankCode", "PayDate", "TransactionNo", "TransactionType", "TransactionStatus", "OrderInfo", "PromotionCode", "PromotionAmount"}
-	refundNames   = []string{"RequestId", "Version", "Command", "TmnCode", "TransactionType", "TxnRef", "Amount", "TransactionNo", "TransactionDate", "CreateBy", "CreateDate", "IpAddr", "OrderInfo"}
-	refundAnswers = queryAnswer[:len(queryAnswer)-2]
+	orderInfo = regexp.MustCompile(`^[A-Za-z0-9 .,:/_-]{1,255}$`) // no diacritics, nothing that is escaped in two ways
+	txnRefs   = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+	digits    = regexp.MustCompile(`^[0-9]{1,15}$`)
 )
 
-func (w *World) serveVNPayAPI(rw http.ResponseWriter, r *http.Request) {
-	var q vnpayRequest
-	body, err := readBody(rw, r)
-	if err != nil || json.Unmarshal(body, &q) != nil {
-		writeJSON(rw, http.StatusOK, map[string]string{"vnp_ResponseCode": "03", "vnp_Message": "bad format"})
-		return
+// readPay checks a pay URL: who asks, the hash, then each parameter.
+func (w *World) readPay(q url.Values) (*payment, error) {
+	for name, values := range q {
+		if len(values) != 1 {
+			return nil, fmt.Errorf("%w: %s stands there twice", ErrInvalid, name)
+		}
 	}
-	call, names, answerNames := callVNPayQuery, queryNames, queryAnswer
-	if q["vnp_Command"] == "refund" {
-		call, names, answerNames = callVNPayRefund, refundNames, refundAnswers
+	if q.Get("vnp_TmnCode") != w.opts.TmnCode {
+		return nil, fmt.Errorf("%w: vnp_TmnCode %q", ErrInvalid, q.Get("vnp_TmnCode"))
 	}
-	f := w.takeFault("", call)
-	if f.beforeEffect() {
-		w.answerWithFault(rw, r, jsonAnswer{}, f)
-		return
+	if !w.vnpaySigned(vnpayHashed(q), q.Get("vnp_SecureHash")) {
+		return nil, fmt.Errorf("%w: vnp_SecureHash", ErrInvalid)
 	}
-	answer := vnpayRequest{"vnp_ResponseId": newUUID(), "vnp_Command": q["vnp_Command"], "vnp_TmnCode": DefaultTmnCode, "vnp_TxnRef": q["vnp_TxnRef"]}
-	switch {
-	case !hmac.Equal([]byte(strings.ToLower(q["vnp_SecureHash"])), []byte(vnpayMAC(q.joined(names...)))):
-		answer["vnp_ResponseCode"] = "97"
-	case q["vnp_TmnCode"] != DefaultTmnCode:
-		answer["vnp_ResponseCode"] = "02"
-	case call == callVNPayRefund:
-		w.refundOrder(q, answer)
-	default:
-		w.queryOrder(q, answer)
+	created, createdErr := time.ParseInLocation(vnpayTime, q.Get("vnp_CreateDate"), vietnam)
+	expires, expiresErr := time.ParseInLocation(vnpayTime, q.Get("vnp_ExpireDate"), vietnam)
+	_, ipErr := netip.ParseAddr(q.Get("vnp_IpAddr"))
+	back, backErr := url.Parse(q.Get("vnp_ReturnUrl"))
+	amount, amountErr := vnpayAmount(q.Get("vnp_Amount"))
+	for _, c := range []struct {
+		name string
+		ok   bool
+	}{
+		{"vnp_Version", q.Get("vnp_Version") == "2.1.0"},
+		{"vnp_Command", q.Get("vnp_Command") == "pay"},
+		{"vnp_Amount", amountErr == nil && amount%100 == 0},
+		{"vnp_CurrCode", q.Get("vnp_CurrCode") == "VND"},
+		{"vnp_TxnRef", txnRefs.MatchString(q.Get("vnp_TxnRef"))},
+		{"vnp_OrderInfo", orderInfo.MatchString(q.Get("vnp_OrderInfo"))},
+		{"vnp_OrderType", q.Get("vnp_OrderType") != ""},
+		{"vnp_Locale", slices.Contains([]string{"vn", "en"}, q.Get("vnp_Locale"))},
+		{"vnp_ReturnUrl", backErr == nil && slices.Contains([]string{"http", "https"}, back.Scheme) && back.Host != ""},
+		{"vnp_IpAddr", ipErr == nil},
+		{"vnp_CreateDate", createdErr == nil},
+		{"vnp_ExpireDate", expiresErr == nil && expires.After(created)},
+	} {
+		if !c.ok {
+			return nil, fmt.Errorf("%w: %s %q", ErrInvalid, c.name, q.Get(c.name))
+		}
 	}
-	answer["vnp_Message"] = "code " + answer["vnp_ResponseCode"]
-	answer["vnp_SecureHash"] = vnpayMAC(answer.joined(answerNames...))
-	if err := w.flush(); err != nil {
-		w.log.Error("saving the sandbox failed", "error", err)
-	}
-	w.answerWithFault(rw, r, jsonAnswer{http.StatusOK, answer}, f)
+	return &payment{TxnRef: q.Get("vnp_TxnRef"), Hash: strings.ToLower(q.Get("vnp_SecureHash")), Amount: amount,
+		OrderInfo: q.Get("vnp_OrderInfo"), ReturnURL: q.Get("vnp_ReturnUrl"), CreateDate: q.Get("vnp_CreateDate"),
+		ExpiresAt: expires.UTC()}, nil
 }
 
-func (w *World) queryOrder(q, answer vnpayRequest) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	o := w.state.Orders[q["vnp_TxnRef"]]
-	if o == nil || q["vnp_TransactionDate"] != o.CreateDate {
-		answer["vnp_ResponseCode"] = "91"
-		return
+// vnpayAmount reads VND × 100.
+func vnpayAmount(s string) (int64, error) {
+	if !digits.MatchString(s) {
+		return 0, fmt.Errorf("%w: amount %q", ErrInvalid, s)
 	}
-	answer["vnp_ResponseCode"] = "00"
-	o.describe(answer)
-	if o.Response == "" {
-		answer["vnp_TransactionStatus"] = "01"
-		if !w.now().Before(o.ExpiresAt) {
-			answer["vnp_TransactionStatus"] = "02"
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err == nil && n == 0 {
+		err = fmt.Errorf("%w: no amount", ErrInvalid)
+	}
+	return n, err
+}
+
+// PayOrder ends a payment as a button of its page would: pay (00), no-money (51), cancel (24) or suspicious (07). Its
+// pay URL has to be open. After the page's time the code is 11, whatever is pressed.
+func (w *World) PayOrder(txnRef, outcome string) error {
+	code := paymentOutcomes[outcome]
+	if code == "" {
+		return fmt.Errorf("%w: outcome %q", ErrInvalid, outcome)
+	}
+	return w.onPayment(txnRef, func(p *payment) error {
+		if w.expirePayment(p); p.Code == codeTimeout {
+			return nil
+		}
+		return w.decidePayment(p, code)
+	})
+}
+
+// SettlePayment resolves a suspicious payment: it is captured after all, or failed. An IPN tells, as for any end.
+func (w *World) SettlePayment(txnRef string, paid bool) error {
+	return w.onPayment(txnRef, func(p *payment) error {
+		if p.Code != codeSuspicious {
+			return fmt.Errorf("payment %s is not suspicious, its code is %q: %w", txnRef, p.Code, ErrDecided)
+		}
+		p.Code = ""
+		if paid {
+			return w.decidePayment(p, codePaid)
+		}
+		return w.decidePayment(p, codeOther)
+	})
+}
+
+// onPayment finds a payment, lets time pass, does something and saves it.
+func (w *World) onPayment(txnRef string, do func(p *payment) error) error {
+	w.Settle()
+	w.mu.Lock()
+	err := fmt.Errorf("payment %q: %w", txnRef, ErrNotFound)
+	if p := w.state.Payments[txnRef]; p != nil {
+		err = do(p)
+		w.changed()
+	}
+	w.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	w.Settle() // sends the IPN
+	return w.flush()
+}
+
+// decidePayment ends a payment. The caller holds w.mu.
+func (w *World) decidePayment(p *payment, code string) error {
+	if p.Code != "" {
+		return fmt.Errorf("payment %s ended with code %s: %w", p.TxnRef, p.Code, ErrDecided)
+	}
+	p.Code, p.Status, p.DecidedAt = code, statusFailed, w.now()
+	switch code {
+	case codePaid:
+		p.Status = statusDone
+		w.record(Effect{Kind: EffectCharge, Key: p.TxnRef, Detail: fmt.Sprintf("%d VND", p.Amount/100)})
+	case codeSuspicious:
+		p.Status = statusSuspicious
+	}
+	w.planIPN(p)
+	w.changed()
+	w.log.Info("payment", "txn_ref", p.TxnRef, "code", code)
+	return nil
+}
+
+// expirePayment ends a payment that somebody came back to after its time. One that everybody left stays as it is:
+// querydr says that it failed, and no IPN does. The caller holds w.mu.
+func (w *World) expirePayment(p *payment) {
+	if p.Code == "" && !p.ExpiresAt.After(w.now()) {
+		if err := w.decidePayment(p, codeTimeout); err != nil {
+			w.log.Error("expiring a payment failed", "txn_ref", p.TxnRef, "error", err)
 		}
 	}
 }
 
-func (o *order) describe(answer vnpayRequest) {
-	answer["vnp_Amount"], answer["vnp_TransactionNo"], answer["vnp_OrderInfo"] = strconv.FormatInt(o.Amount, 10), o.TransactionNo, o.Info
-	answer["vnp_TransactionType"], answer["vnp_TransactionStatus"] = "01", o.Status
-	if o.Response != "" {
-		answer["vnp_BankCode"], answer["vnp_PayDate"] = "NCB", o.PaidAt.In(vietnamTime).Format(vnpayLayout)
+// undecidedStatus is vnp_TransactionStatus while nobody decided. The caller holds w.mu.
+func (w *World) undecidedStatus(p *payment) string {
+	if p.ExpiresAt.After(w.now()) {
+		return statusOpen
 	}
-	if o.Refunded != "" {
-		answer["vnp_TransactionType"], answer["vnp_TransactionStatus"] = "02", "00"
-	}
+	return statusFailed
 }
 
-func (w *World) refundOrder(q, answer vnpayRequest) {
+// Payments returns all payments whose page was opened, oldest first.
+func (w *World) Payments() []Payment {
+	w.Settle()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	o := w.state.Orders[q["vnp_TxnRef"]]
-	switch {
-	case o == nil:
-		answer["vnp_ResponseCode"] = "91"
-	case o.Refunded == q["vnp_RequestId"]:
-		answer["vnp_ResponseCode"] = "94"
-	case o.Status != "00" || o.Response != "00" || o.Refunded != "" || q["vnp_Amount"] != strconv.FormatInt(o.Amount, 10):
-		answer["vnp_ResponseCode"] = "95"
-	default:
-		o.Refunded = q["vnp_RequestId"]
-		w.record(Effect{Kind: EffectRefund, Key: o.Ref})
-		answer["vnp_ResponseCode"] = "00"
-		o.describe(answer)
+	list := []Payment{}
+	for _, p := range w.state.Payments {
+		list = append(list, w.viewPayment(p))
 	}
+	slices.SortFunc(list, func(a, b Payment) int { return strings.Compare(a.TransactionNo, b.TransactionNo) })
+	return list
 }
 
-var payPage = template.Must(template.New("pay").Parse(`<!doctype html><html lang="vi"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>VNPay thử nghiệm</title>
-<h1>Thanh toán (thử nghiệm)</h1><p>Đơn hàng {{.Ref}}<br>{{.Info}}<br><strong>{{.VND}} đồng</strong></p>
-<form method="post" action="?{{.Query}}">
-<button name="outcome" value="pay">Thanh toán</button> <button name="outcome" value="no-money">Không đủ tiền</button>
-<button name="outcome" value="suspicious">Giao dịch nghi ngờ</button> <button name="outcome" value="cancel">Hủy</button></form>`))
-
-func (w *World) servePayPage(rw http.ResponseWriter, r *http.Request) {
-	o, err := w.openOrder(r.URL.Query())
-	if err != nil {
-		writeError(rw, err)
-		return
-	}
-	rw.Header().Set("Content-Type", "text/html; charset=utf-8")
-	rw.Header().Set("Content-Security-Policy", phonePolicy)
-	_ = payPage.Execute(rw, map[string]any{"Ref": o.Ref, "Info": o.Info, "VND": o.Amount / 100, "Query": template.URL(r.URL.RawQuery)}) //nolint:gosec // the query was checked
-}
-
-func (w *World) servePayAct(rw http.ResponseWriter, r *http.Request) {
-	o, err := w.openOrder(r.URL.Query())
-	if err == nil {
-		err = w.PayOrder(o.Ref, r.FormValue("outcome"))
-	}
-	if err != nil {
-		writeError(rw, err)
-		return
-	}
+// Payment returns one payment.
+func (w *World) Payment(txnRef string) (Payment, error) {
+	w.Settle()
 	w.mu.Lock()
-	query := signedQuery(o.params())
-	w.mu.Unlock()
-	http.Redirect(rw, r, o.ReturnURL+"?"+query, http.StatusSeeOther)
+	defer w.mu.Unlock()
+	if p := w.state.Payments[txnRef]; p != nil {
+		return w.viewPayment(p), nil
+	}
+	return Payment{}, fmt.Errorf("payment %q: %w", txnRef, ErrNotFound)
+}
+
+// viewPayment is called with w.mu held.
+func (w *World) viewPayment(p *payment) Payment {
+	v := Payment{TxnRef: p.TxnRef, AmountVND: p.Amount / 100, RefundedVND: (p.Amount - p.left()) / 100, OrderInfo: p.OrderInfo,
+		OpenedAt: p.OpenedAt, ExpiresAt: p.ExpiresAt, ResponseCode: p.Code, TransactionStatus: p.Status,
+		TransactionNo: strconv.Itoa(p.Number), DecidedAt: p.DecidedAt}
+	if p.Code == "" {
+		v.TransactionStatus = w.undecidedStatus(p)
+	} else {
+		v.ReturnURL = withQuery(p.ReturnURL, w.paymentResult(p))
+	}
+	return v
 }
