@@ -2,139 +2,145 @@ package forms
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/xml"
+	"errors"
 	"fmt"
-	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf16"
 
-	"github.com/pdfcpu/pdfcpu/pkg/api"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
-	"golang.org/x/image/font/sfnt"
-	"golang.org/x/text/unicode/norm"
 )
 
-// describe adds what PDF/A and readers for the blind want: language, title, XMP metadata, and the title in the window.
-func describe(pdf []byte, pages [][]line, title string, at time.Time) ([]byte, error) {
-	ctx, err := api.ReadValidateAndOptimize(bytes.NewReader(pdf), model.NewDefaultConfiguration())
+var producer = "kyso (pdfcpu " + model.VersionStr + ")"
+
+// describe completes the catalog with what PDF/A and readers for the blind want: language, XMP metadata, and the title
+// in the window. It returns the information dictionary, which says the same as the metadata.
+func describe(table *model.XRefTable, pages *types.IndirectRef, title string, at time.Time) (types.IndirectRef, error) {
+	metadata, err := table.IndRefForNewObject(xmp(title, at))
 	if err != nil {
-		return nil, fmt.Errorf("reading a written document: %w", err)
+		return types.IndirectRef{}, err
 	}
-	root, err := ctx.Catalog()
+	root, err := table.Catalog()
 	if err != nil {
-		return nil, fmt.Errorf("reading a written document: %w", err)
+		return types.IndirectRef{}, err
 	}
-	metadata, err := ctx.StreamDictIndRef(xmp(norm.NFC.String(title), at))
-	if err != nil {
-		return nil, fmt.Errorf("adding metadata: %w", err)
-	}
+	root["Pages"] = *pages
 	root["Metadata"] = *metadata
 	root["Lang"] = types.StringLiteral("vi-VN")
 	root["ViewerPreferences"] = types.Dict{"DisplayDocTitle": types.Boolean(true)}
-	if err := completeMaps(ctx, pages); err != nil {
-		return nil, fmt.Errorf("completing character maps: %w", err)
+	when := types.StringLiteral(types.DateString(at.In(vietnam)))
+	info, err := table.IndRefForNewObject(types.Dict{"Title": utf16Text(title), "Creator": types.StringLiteral("kyso"),
+		"Producer": utf16Text(producer), "CreationDate": when, "ModDate": when})
+	if err != nil {
+		return types.IndirectRef{}, err
 	}
-	var out bytes.Buffer
-	if err := api.WriteContext(ctx, &out); err != nil {
-		return nil, fmt.Errorf("writing a document: %w", err)
-	}
-	return out.Bytes(), nil
+	return *info, nil
 }
 
-func xmp(title string, at time.Time) []byte {
+// utf16Text is a text string of any characters (ISO 32000-2, 7.9.2.2).
+func utf16Text(s string) types.HexLiteral {
+	out := []byte{0xfe, 0xff}
+	for _, u := range utf16.Encode([]rune(s)) {
+		out = append(out, byte(u>>8), byte(u))
+	}
+	return types.NewHexLiteral(out)
+}
+
+// xmp is the metadata stream; it is not compressed, so that tools that know nothing of PDF find it.
+func xmp(title string, at time.Time) types.StreamDict {
 	var escaped bytes.Buffer
 	_ = xml.EscapeText(&escaped, []byte(title)) // a buffer takes everything
-	when := at.UTC().Format(time.RFC3339)
-	return fmt.Appendf(nil, `<?xpacket begin="%s" id="W5M0MpCehiHzreSzNTczkc9d"?>
+	when := at.In(vietnam).Format(time.RFC3339)
+	raw := fmt.Appendf(nil, `<?xpacket begin="%[1]s" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
-<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/">
-<dc:title><rdf:Alt><rdf:li xml:lang="x-default">%s</rdf:li></rdf:Alt></dc:title>
+<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:pdf="http://ns.adobe.com/pdf/1.3/">
+<dc:format>application/pdf</dc:format>
+<dc:title><rdf:Alt><rdf:li xml:lang="x-default">%[2]s</rdf:li></rdf:Alt></dc:title>
 <dc:language><rdf:Bag><rdf:li>vi-VN</rdf:li></rdf:Bag></dc:language>
-<xmp:CreateDate>%s</xmp:CreateDate><xmp:CreatorTool>kyso</xmp:CreatorTool>
+<xmp:CreateDate>%[3]s</xmp:CreateDate><xmp:ModifyDate>%[3]s</xmp:ModifyDate><xmp:CreatorTool>kyso</xmp:CreatorTool>
+<pdf:Producer>%[4]s</pdf:Producer>
 </rdf:Description></rdf:RDF></x:xmpmeta>
-<?xpacket end="w"?>`, "\ufeff", escaped.String(), when)
+<?xpacket end="w"?>`, "\ufeff", escaped.String(), when, producer)
+	dict := types.Dict{"Type": types.Name("Metadata"), "Subtype": types.Name("XML"), "Length": types.Integer(len(raw))}
+	return types.StreamDict{Dict: dict, Raw: raw}
+}
+
+// finishFont mends what pdfcpu leaves: a ToUnicode map that ends after the hundredth character, without which most
+// Vietnamese letters could neither be searched nor read aloud; and a name that is random.
+func finishFont(table *model.XRefTable, ref types.IndirectRef, face string, used glyphs) error {
+	dict, err := table.DereferenceDict(ref)
+	if err != nil {
+		return err
+	}
+	descendants := dict.ArrayEntry("DescendantFonts")
+	if len(descendants) != 1 {
+		return errors.New("no descendant")
+	}
+	descendant, err := table.DereferenceDict(descendants[0])
+	if err != nil {
+		return err
+	}
+	descriptor, err := table.DereferenceDict(descendant["FontDescriptor"])
+	if err != nil {
+		return err
+	}
+	unicodes, err := table.NewStreamDictForBuf(toUnicode(face, used))
+	if err != nil {
+		return err
+	}
+	if err := unicodes.Encode(); err != nil {
+		return err
+	}
+	old, ok := dict["ToUnicode"].(types.IndirectRef)
+	if !ok {
+		return errors.New("no map to Unicode")
+	}
+	table.Table[old.ObjectNumber.Value()].Object = *unicodes
+	name := types.Name(subsetTag(face, used) + "+" + face)
+	dict["BaseFont"], descendant["BaseFont"], descriptor["FontName"] = name, name, name
+	return nil
+}
+
+// subsetTag is six capital letters that differ when the glyphs do (ISO 32000-2, 9.9.2).
+func subsetTag(face string, used glyphs) string {
+	sum := sha256.Sum256(fmt.Append(nil, face, used.sorted(face)))
+	tag := sum[:6]
+	for i := range tag {
+		tag[i] = 'A' + tag[i]%26
+	}
+	return string(tag)
 }
 
 // maxMapped is how many characters one block of a ToUnicode map may hold (Adobe Technical Note 5014).
 const maxMapped = 100
 
-var mapBlocks = regexp.MustCompile(`(?s)\d+ beginbfchar.*endbfchar`)
-
-// completeMaps writes the ToUnicode map of every font anew: pdfcpu leaves out all characters after the hundredth, and
-// with them most Vietnamese letters could neither be searched nor read aloud.
-func completeMaps(ctx *model.Context, pages [][]line) error {
-	for _, entry := range ctx.Table {
-		dict, ok := entry.Object.(types.Dict)
-		if !ok || dict.Subtype() == nil || *dict.Subtype() != "Type0" {
-			continue
-		}
-		ref, ok := dict["ToUnicode"].(types.IndirectRef)
-		if !ok || dict.NameEntry("BaseFont") == nil {
-			continue
-		}
-		_, face, subset := strings.Cut(*dict.NameEntry("BaseFont"), "+")
-		if !subset {
-			face = *dict.NameEntry("BaseFont")
-		}
-		if err := completeMap(ctx, ref, face, pages); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func completeMap(ctx *model.Context, ref types.IndirectRef, face string, pages [][]line) error {
-	entry, ok := ctx.FindTableEntryForIndRef(&ref)
-	if !ok {
-		return nil
-	}
-	stream, ok := entry.Object.(types.StreamDict)
-	if !ok {
-		return nil
-	}
-	if err := stream.Decode(); err != nil {
-		return err
-	}
-	rows, err := mapRows(face, pages)
-	if err != nil {
-		return err
-	}
-	var blocks bytes.Buffer
-	for part := range slices.Chunk(rows, maxMapped) {
-		fmt.Fprintf(&blocks, "%d beginbfchar\n%s\nendbfchar\n", len(part), strings.Join(part, "\n"))
-	}
-	stream.Content = mapBlocks.ReplaceAllLiteral(stream.Content, bytes.TrimSuffix(blocks.Bytes(), []byte("\n")))
-	if err := stream.Encode(); err != nil {
-		return err
-	}
-	entry.Object = stream
-	return nil
-}
-
-// mapRows maps each glyph that a face has on the pages to its character.
-func mapRows(face string, pages [][]line) ([]string, error) {
-	parsed, err := sfnt.Parse(faces[face])
-	if err != nil {
-		return nil, err
-	}
-	var buffer sfnt.Buffer
-	seen := map[string]bool{}
-	for _, page := range pages {
-		for _, l := range page {
-			if l.face != face {
-				continue
+func toUnicode(face string, used glyphs) []byte {
+	var b bytes.Buffer
+	b.WriteString(`/CIDInit /ProcSet findresource begin
+12 dict begin
+begincmap
+/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def
+/CMapName /Adobe-Identity-UCS def
+/CMapType 2 def
+1 begincodespacerange
+<0000> <FFFF>
+endcodespacerange
+`)
+	for part := range slices.Chunk(used.sorted(face), maxMapped) {
+		fmt.Fprintf(&b, "%d beginbfchar\n", len(part))
+		for _, glyph := range part {
+			fmt.Fprintf(&b, "<%04X> <", glyph)
+			for _, u := range utf16.Encode([]rune{used[face][glyph]}) {
+				fmt.Fprintf(&b, "%04X", u)
 			}
-			for _, r := range l.text {
-				glyph, err := parsed.GlyphIndex(&buffer, r)
-				if err != nil {
-					return nil, err
-				}
-				seen[fmt.Sprintf("<%04X> <%04X>", glyph, r)] = true // no character outside the basic plane has a glyph
-			}
+			b.WriteString(">\n")
 		}
+		b.WriteString("endbfchar\n")
 	}
-	return slices.Sorted(maps.Keys(seen)), nil
+	b.WriteString(strings.Join([]string{"endcmap", "CMapName currentdict /CMap defineresource pop", "end", "end"}, "\n"))
+	return b.Bytes()
 }

@@ -7,8 +7,11 @@ import (
 
 // dong writes an amount as 300.000 đồng.
 func dong(amount int64) string {
-	digits := strconv.FormatInt(amount, 10)
+	digits, negative := strings.CutPrefix(strconv.FormatInt(amount, 10), "-")
 	var b strings.Builder
+	if negative {
+		b.WriteByte('-')
+	}
 	for i, d := range digits {
 		if i > 0 && (len(digits)-i)%3 == 0 {
 			b.WriteByte('.')
@@ -22,29 +25,40 @@ var units = []string{"không", "một", "hai", "ba", "bốn", "năm", "sáu", "b
 
 // inWords writes an amount in Vietnamese words: 1.234.505 is "một triệu hai trăm ba mươi tư nghìn năm trăm linh năm".
 func inWords(n int64) string {
-	if n == 0 {
+	switch {
+	case n == 0:
 		return units[0]
+	case n < 0:
+		return "âm " + strings.Join(number(-uint64(n), false), " ")
 	}
-	var groups []int64
-	for ; n > 0; n /= 1000 {
-		groups = append(groups, n%1000)
-	}
-	names := []string{"", "nghìn", "triệu", "tỷ", "nghìn tỷ", "triệu tỷ"}
-	var words []string
-	for i := len(groups) - 1; i >= 0; i-- {
-		if groups[i] == 0 {
-			continue
-		}
-		words = append(words, hundreds(groups[i], i < len(groups)-1)...)
-		if names[i] != "" {
-			words = append(words, names[i])
-		}
-	}
-	return strings.Join(words, " ")
+	return strings.Join(number(uint64(n), false), " ")
 }
 
-// hundreds writes a number below 1000; full says it even when it begins with zeros, because more stands before it.
-func hundreds(n int64, full bool) []string {
+// number writes a number by thousands, millions and billions; what is counted in billions is a number again, so
+// 1.500.000.000.000 is "một nghìn năm trăm tỷ". full says zeros at the beginning, because more stands before them.
+func number(n uint64, full bool) []string {
+	var words []string
+	if n >= 1e9 {
+		words, full = append(number(n/1e9, full), "tỷ"), true
+	}
+	for _, group := range []struct {
+		value uint64
+		name  string
+	}{{n / 1e6 % 1e3, "triệu"}, {n / 1e3 % 1e3, "nghìn"}, {n % 1e3, ""}} {
+		if group.value == 0 {
+			continue
+		}
+		words = append(words, hundreds(group.value, full)...)
+		if group.name != "" {
+			words = append(words, group.name)
+		}
+		full = true
+	}
+	return words
+}
+
+// hundreds writes a number below 1000.
+func hundreds(n uint64, full bool) []string {
 	var words []string
 	h, t, u := n/100, n/10%10, n%10
 	if h > 0 || full {

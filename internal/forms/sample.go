@@ -13,18 +13,18 @@ var vietnam = time.FixedZone("GMT+7", 7*60*60)
 func Sample(on time.Time) ([]byte, error) {
 	on = on.In(vietnam)
 	date := fmt.Sprintf("Thành phố Hồ Chí Minh, ngày %02d tháng %02d năm %d", on.Day(), on.Month(), on.Year())
-	const left, middle, right = 72, 297, 523
+	const from, middle, to = 72.0, 297.0, 523.0
 	page := []line{
-		{middle, 780, "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", bold, 13, "center"},
-		{middle, 762, "Độc lập – Tự do – Hạnh phúc", bold, 13, "center"},
-		{middle, 752, "———————", regular, 10, "center"},
-		{right, 728, date, italic, 12, "right"},
-		{middle, 692, "HỢP ĐỒNG THỬ NGHIỆM", bold, 16, "center"},
-		{middle, 674, "Số: 01/2026/HĐ-KYSO", regular, 12, "center"},
+		{x: middle, y: 784, text: "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", face: bold, size: 13, align: center},
+		{x: middle, y: 766, text: "Độc lập - Tự do - Hạnh phúc", face: bold, size: 13, align: center},
+		{x: middle - 82, y: 760, align: ruled, width: 164},
+		{x: to, y: 731, text: date, face: italic, size: 12, align: right},
+		{x: middle, y: 696, text: "HỢP ĐỒNG THỬ NGHIỆM", face: bold, size: 16, align: center},
+		{x: middle, y: 677, text: "Số: 01/2026/HĐ-KYSO", face: regular, size: 12, align: center},
 	}
-	y := 640.0
+	y := 643.0
 	for _, l := range sampleText {
-		face, x := regular, float64(left)
+		face, x := regular, from
 		switch l.kind {
 		case heading:
 			face = bold
@@ -32,17 +32,18 @@ func Sample(on time.Time) ([]byte, error) {
 		case body:
 			x += 18
 		}
-		page = append(page, line{x, y, l.text, face, 12, "left"})
+		page = append(page, line{x: x, y: y, text: l.text, face: face, size: 12, align: left})
 		y -= 17
 	}
-	page = append(page,
-		line{160, y - 18, "ĐẠI DIỆN BÊN A", bold, 12, "center"},
-		line{435, y - 18, "ĐẠI DIỆN BÊN B", bold, 12, "center"},
-		line{160, y - 34, "(Ký số, ghi rõ họ tên)", italic, 11, "center"},
-		line{435, y - 34, "(Ký số, ghi rõ họ tên)", italic, 11, "center"},
-		line{middle, 40, "Trang này do kyso viết ra để thử việc ký số; các bên trong hợp đồng không có thật.", italic, 9, "center"},
-	)
-	return writePage(page)
+	for i, role := range []string{"ĐẠI DIỆN BÊN A", "ĐẠI DIỆN BÊN B"} {
+		x := 160 + 275*float64(i)
+		page = append(page,
+			line{x: x, y: y - 18, text: role, face: bold, size: 12, align: center},
+			line{x: x, y: y - 34, text: "(Ký số, ghi rõ họ tên)", face: italic, size: 11, align: center})
+	}
+	page = append(page, line{x: middle, y: 42, face: italic, size: 9, align: center,
+		text: "Trang này do kyso viết ra để thử việc ký số; các bên trong hợp đồng không có thật."})
+	return compose([][]line{page}, "Hợp đồng thử nghiệm 01/2026/HĐ-KYSO", on)
 }
 
 type kind int

@@ -18,25 +18,47 @@ func (k *keys) codeDigest(id, digits string) string {
 	return k.lookup.Digest("code", []byte(id+"\x00"+digits))
 }
 
-// SaveCode implements registration.Records.
+// SaveCode implements registration.Records. A code that is stored already is left as it is, so a late retry does not put
+// it in front of a newer one.
 func (r Registrations) SaveCode(ctx context.Context, c registration.Code, digits string) error {
+	if c.ID == "" || c.Purpose == "" || digits == "" || c.CreatedAt.IsZero() || c.ExpiresAt.IsZero() {
+		return problem.New(problem.Invalid, "a code has an id, a purpose, digits and times")
+	}
 	return r.write(ctx, "saving a code", func(tx *sql.Tx, k *keys) error {
 		s, err := r.ofRegistration(ctx, tx, c.RegistrationID)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE codes SET superseded = TRUE, digits = NULL WHERE registration_id = $1 AND purpose = $2 AND id <> $3`,
-			c.RegistrationID, string(c.Purpose), c.ID)
+		digest := k.codeDigest(c.ID, digits)
+		if done, err := sameCode(ctx, tx, c, digest); done || err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE codes SET superseded = TRUE, digits = NULL WHERE registration_id = $1 AND purpose = $2`,
+			c.RegistrationID, string(c.Purpose))
 		if err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `
 			INSERT INTO codes (id, registration_id, purpose, phone, phone_lookup, binding, digest, digits, created_at, expires_at, attempts, superseded)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, FALSE) ON CONFLICT (id) DO NOTHING`,
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, FALSE)`,
 			c.ID, c.RegistrationID, string(c.Purpose), s.sealed("codes", "phone", c.ID, []byte(c.Phone)), k.lookup.Digest("phone", []byte(c.Phone)),
-			c.Binding, k.codeDigest(c.ID, digits), s.sealed("codes", "digits", c.ID, []byte(digits)), at(c.CreatedAt), at(c.ExpiresAt))
+			c.Binding, digest, s.sealed("codes", "digits", c.ID, []byte(digits)), at(c.CreatedAt), at(c.ExpiresAt))
 		return err
 	})
+}
+
+// sameCode reports whether the code is stored.
+func sameCode(ctx context.Context, tx *sql.Tx, c registration.Code, digest string) (bool, error) {
+	var owner, stored string
+	var purpose registration.Purpose
+	err := tx.QueryRowContext(ctx, `SELECT registration_id, purpose, digest FROM codes WHERE id = $1`, c.ID).Scan(&owner, &purpose, &stored)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return false, nil
+	case err == nil && (owner != c.RegistrationID || purpose != c.Purpose || stored != digest):
+		return true, conflict("a code with this id exists with other content")
+	}
+	return true, err
 }
 
 const codeQuery = `SELECT id, registration_id, purpose, phone, binding, created_at, expires_at, sent_at, used_at, attempts, superseded, digest, digits FROM codes`
@@ -72,7 +94,8 @@ func (r Registrations) Code(ctx context.Context, id string) (registration.Code, 
 	return c.Code, err
 }
 
-const newestCode = ` WHERE registration_id = $1 AND purpose = $2 ORDER BY created_at DESC, id DESC LIMIT 1`
+// newestCode finds the one code that no later one superseded.
+const newestCode = ` WHERE registration_id = $1 AND purpose = $2 AND NOT superseded`
 
 // LastCode implements registration.Records.
 func (r Registrations) LastCode(ctx context.Context, id string, purpose registration.Purpose) (registration.Code, error) {
@@ -103,64 +126,95 @@ func (r Registrations) CodeToSend(ctx context.Context, id string) (phone, digits
 // MarkCodeSent implements registration.Records.
 func (r Registrations) MarkCodeSent(ctx context.Context, id string, when time.Time) error {
 	return r.write(ctx, "marking a code as sent", func(tx *sql.Tx, _ *keys) error {
-		_, err := tx.ExecContext(ctx, `UPDATE codes SET digits = NULL, sent_at = COALESCE(sent_at, $1) WHERE id = $2`, at(when), id)
+		marked, err := affected(tx.ExecContext(ctx, `UPDATE codes SET digits = NULL, sent_at = COALESCE(sent_at, $1) WHERE id = $2`, at(when), id))
+		if err == nil && marked == 0 {
+			return noSuch("code")
+		}
 		return err
 	})
 }
 
-// CountCodes implements registration.Records.
+// CountCodes implements registration.Records. A code made exactly at since does not count: who was told to wait may
+// come when the time is over.
 func (r Registrations) CountCodes(ctx context.Context, phone string, since time.Time) (int, error) {
 	n := 0
 	err := r.read(ctx, "counting codes", func(tx *sql.Tx, k *keys) error {
-		return tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM codes WHERE phone_lookup = $1 AND created_at >= $2`,
+		return tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM codes WHERE phone_lookup = $1 AND created_at > $2`,
 			k.lookup.Digest("phone", []byte(phone)), at(since)).Scan(&n)
 	})
 	return n, err
 }
 
-// UseCode implements registration.Records. Writers queue at the head of the audit log, so of many tries at once one is
-// accepted and every wrong one is counted.
+// UseCode implements registration.Records. Writers queue at the head of the audit log, and each statement names what it
+// needs, so of many tries at once one is accepted and every wrong one is counted.
 func (r Registrations) UseCode(ctx context.Context, id string, purpose registration.Purpose, binding, digits string, now time.Time) (registration.Code, error) {
-	var c storedCode
-	var verdict error
-	err := r.write(ctx, "using a code", func(tx *sql.Tx, k *keys) (err error) {
-		verdict = nil
-		c, _, err = r.code(ctx, tx, newestCode, id, string(purpose))
+	var used registration.Code
+	var verdict error // an answer that is committed
+	err := r.write(ctx, "using a code", func(tx *sql.Tx, k *keys) error {
+		c, _, err := r.code(ctx, tx, newestCode, id, string(purpose))
 		if problem.CodeOf(err) == problem.NotFound {
-			verdict = problem.New(problem.OTPExpired, "no code was sent")
-			return nil
+			return errStale
 		}
 		if err != nil {
 			return err
 		}
-		if verdict = usable(c, binding, now); verdict != nil {
-			return nil
+		if err := usable(c, binding, now); err != nil {
+			return err
 		}
 		if subtle.ConstantTimeCompare([]byte(k.codeDigest(c.ID, digits)), []byte(c.digest)) == 1 {
-			c.UsedAt = now.UTC().Truncate(time.Microsecond)
-			if _, err := tx.ExecContext(ctx, `UPDATE codes SET used_at = $1, digits = NULL WHERE id = $2`, at(now), c.ID); err != nil {
-				return err
-			}
-			return audit(ctx, tx, now, "code-accepted", id, "", string(purpose)+" "+c.ID)
+			used, err = acceptCode(ctx, tx, c, now)
+			return err
 		}
-		verdict = problem.New(problem.OTPWrong, "not the code that was sent")
-		if c.Attempts+1 >= maxTries {
-			verdict = errLocked
-		}
-		_, err = tx.ExecContext(ctx, `UPDATE codes SET attempts = attempts + 1 WHERE id = $1`, c.ID)
+		verdict, err = countWrong(ctx, tx, c)
 		return err
 	})
-	return c.Code, errors.Join(err, verdict)
+	if err == nil {
+		err = verdict
+	}
+	if err != nil {
+		return registration.Code{}, err
+	}
+	return used, nil
 }
 
-var errLocked = problem.New(problem.OTPLocked, "too many wrong tries for this code")
+var (
+	errWrong  = problem.New(problem.OTPWrong, "not the code that was sent")
+	errStale  = problem.New(problem.OTPExpired, "the code is no longer good for this")
+	errLocked = problem.New(problem.OTPLocked, "too many wrong tries for this code")
+)
 
 func usable(c storedCode, binding string, now time.Time) error {
 	switch {
 	case c.Attempts >= maxTries:
 		return errLocked
-	case !c.UsedAt.IsZero(), c.Superseded, !now.Before(c.ExpiresAt), c.Binding != binding:
-		return problem.New(problem.OTPExpired, "the code is no longer good for this")
+	case !c.UsedAt.IsZero(), !now.Before(c.ExpiresAt), c.Binding != binding:
+		return errStale
 	}
 	return nil
+}
+
+const stillOpen = ` AND used_at IS NULL AND NOT superseded AND attempts < 5` // maxTries
+
+func acceptCode(ctx context.Context, tx *sql.Tx, c storedCode, now time.Time) (registration.Code, error) {
+	accepted, err := affected(tx.ExecContext(ctx, `UPDATE codes SET used_at = $1, digits = NULL WHERE id = $2`+stillOpen, at(now), c.ID))
+	if err != nil {
+		return c.Code, err
+	}
+	if accepted == 0 {
+		return c.Code, errStale
+	}
+	c.UsedAt = now.UTC().Truncate(time.Microsecond)
+	return c.Code, audit(ctx, tx, now, "code-accepted", c.RegistrationID, "", string(c.Purpose)+" "+c.ID)
+}
+
+// countWrong counts a wrong try and returns what to answer.
+func countWrong(ctx context.Context, tx *sql.Tx, c storedCode) (verdict, err error) {
+	counted, err := affected(tx.ExecContext(ctx, `UPDATE codes SET attempts = attempts + 1 WHERE id = $1`+stillOpen, c.ID))
+	if err != nil {
+		return nil, err
+	}
+	if counted == 0 || c.Attempts+1 >= maxTries {
+		return errLocked, nil
+	}
+	return errWrong, nil
 }

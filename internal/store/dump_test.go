@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -33,6 +34,8 @@ var canaries = map[string]string{
 	"digest of a body":          "e3b0c44298fc1c149afbf4c8996fb92427ae41e4",
 	"plain hash of the user id": sum("ICA.079095012345"),
 }
+
+func init() { maps.Copy(canaries, registrationCanaries) }
 
 // live takes a signing through everything that writes.
 func live(t *testing.T, s *store.Store) {
@@ -66,6 +69,7 @@ func live(t *testing.T, s *store.Store) {
 	_, err = s.Remember(ctx, canaries["idempotency key"], canaries["digest of a body"])
 	must(t, err)
 	must(t, s.Answered(ctx, canaries["idempotency key"], signing.Answer{Status: 200, Body: []byte(canaries["answer"])}))
+	liveRegistration(t, s.Registrations())
 }
 
 // marker is written in the clear; finding it shows that the search sees what is there.

@@ -20,18 +20,40 @@ func scanPayment(row scanner) (registration.Payment, error) {
 	return p, orNoSuch(err, "payment")
 }
 
-// CreatePayment implements registration.Records. The first record of an attempt stays.
+// CreatePayment implements registration.Records. The first record of an attempt stays, with its times.
 func (r Registrations) CreatePayment(ctx context.Context, p registration.Payment) error {
+	if p.TxnRef == "" || p.AmountVND <= 0 || p.CreatedAt.IsZero() || p.ExpiresAt.IsZero() || p.Status != "" && p.Status != registration.PaymentPending {
+		return problem.New(problem.Invalid, "a new payment has a reference, an amount and times, and is pending")
+	}
 	return r.write(ctx, "creating a payment", func(tx *sql.Tx, _ *keys) error {
+		if err := registered(ctx, tx, p.RegistrationID); err != nil {
+			return err
+		}
 		made, err := affected(tx.ExecContext(ctx, `
 			INSERT INTO payments (txn_ref, registration_id, attempt, amount_vnd, status, created_at, expires_at, transaction_no, response_code, bank_status, refund_id)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, '', '', '', '') ON CONFLICT (txn_ref) DO NOTHING`,
+			VALUES ($1, $2, $3, $4, $5, $6, $7, '', '', '', '') ON CONFLICT DO NOTHING`,
 			p.TxnRef, p.RegistrationID, p.Attempt, p.AmountVND, string(registration.PaymentPending), at(p.CreatedAt), at(p.ExpiresAt)))
-		if err != nil || made == 0 {
+		if err != nil {
 			return err
+		}
+		if made == 0 {
+			return samePayment(ctx, tx, p)
 		}
 		return audit(ctx, tx, p.CreatedAt, "payment", p.RegistrationID, "", fmt.Sprintf("%s pending %d VND", p.TxnRef, p.AmountVND))
 	})
+}
+
+func samePayment(ctx context.Context, tx *sql.Tx, p registration.Payment) error {
+	stored, err := scanPayment(tx.QueryRowContext(ctx, paymentQuery+` WHERE txn_ref = $1`, p.TxnRef))
+	switch {
+	case problem.CodeOf(err) == problem.NotFound:
+		return conflict("attempt %d has another reference", p.Attempt)
+	case err != nil:
+		return err
+	case stored.RegistrationID != p.RegistrationID || stored.Attempt != p.Attempt || stored.AmountVND != p.AmountVND:
+		return conflict("a payment with this reference exists with other content")
+	}
+	return nil
 }
 
 // Payment implements registration.Records.
@@ -48,6 +70,9 @@ func (r Registrations) Payment(ctx context.Context, ref string) (registration.Pa
 func (r Registrations) Payments(ctx context.Context, id string) ([]registration.Payment, error) {
 	var list []registration.Payment
 	err := r.read(ctx, "listing payments", func(tx *sql.Tx, _ *keys) error {
+		if err := registered(ctx, tx, id); err != nil {
+			return err
+		}
 		rows, err := tx.QueryContext(ctx, paymentQuery+` WHERE registration_id = $1 ORDER BY attempt`, id)
 		return each(rows, err, func(rows *sql.Rows) error {
 			p, err := scanPayment(rows)
@@ -59,11 +84,8 @@ func (r Registrations) Payments(ctx context.Context, id string) ([]registration.
 }
 
 // ApplyNotice implements registration.Records. A failed attempt may still turn out to be paid: money is money.
-func (r Registrations) ApplyNotice(ctx context.Context, n registration.PaymentNotice) (registration.Payment, bool, error) {
-	var p registration.Payment
-	fresh := false
-	err := r.write(ctx, "recording a payment", func(tx *sql.Tx, _ *keys) (err error) {
-		fresh = false
+func (r Registrations) ApplyNotice(ctx context.Context, n registration.PaymentNotice) (p registration.Payment, fresh bool, err error) {
+	err = r.write(ctx, "recording a payment", func(tx *sql.Tx, _ *keys) (err error) {
 		if p, err = scanPayment(tx.QueryRowContext(ctx, paymentQuery+` WHERE txn_ref = $1`, n.TxnRef)); err != nil {
 			return err
 		}
@@ -71,45 +93,72 @@ func (r Registrations) ApplyNotice(ctx context.Context, n registration.PaymentNo
 			return problem.New(problem.Invalid, "the amount is not the order's")
 		}
 		to := registration.StatusOf(n.ResponseCode, n.TransactionStatus)
-		settled := p.Status == registration.PaymentCaptured || p.Status == registration.PaymentRefunded
-		if settled || to == registration.PaymentPending || to == p.Status || p.Status == registration.PaymentFailed && to != registration.PaymentCaptured {
+		if !mayBecome(p.Status, to) {
 			return nil
 		}
-		fresh, p.Status, p.TransactionNo, p.ResponseCode, p.BankStatus = true, to, n.TransactionNo, n.ResponseCode, n.TransactionStatus
-		p.DecidedAt = n.At.UTC().Truncate(time.Microsecond)
+		fresh, p.Status, p.ResponseCode, p.BankStatus = true, to, n.ResponseCode, n.TransactionStatus
+		if n.TransactionNo != "" {
+			p.TransactionNo = n.TransactionNo
+		}
+		if to.Decided() {
+			p.DecidedAt = n.At.UTC().Truncate(time.Microsecond)
+		}
 		_, err = tx.ExecContext(ctx, `UPDATE payments SET status = $1, transaction_no = $2, response_code = $3, bank_status = $4, decided_at = $5 WHERE txn_ref = $6`,
-			string(to), n.TransactionNo, n.ResponseCode, n.TransactionStatus, at(n.At), n.TxnRef)
+			string(p.Status), p.TransactionNo, p.ResponseCode, p.BankStatus, at(p.DecidedAt), p.TxnRef)
 		if err != nil {
 			return err
 		}
 		return audit(ctx, tx, n.At, "payment", p.RegistrationID, "vnpay", fmt.Sprintf("%s %s %s/%s", p.TxnRef, to, n.ResponseCode, n.TransactionStatus))
 	})
-	return p, fresh, err
+	if err != nil {
+		return registration.Payment{}, false, err
+	}
+	return p, fresh, nil
 }
 
-// MarkRefund implements registration.Records. The first id of a refund stays.
+// mayBecome reports whether a notice changes anything.
+func mayBecome(from, to registration.PaymentStatus) bool {
+	switch from {
+	case registration.PaymentPending:
+		return to != registration.PaymentPending
+	case registration.PaymentReview:
+		return to == registration.PaymentCaptured || to == registration.PaymentFailed
+	case registration.PaymentFailed:
+		return to == registration.PaymentCaptured
+	}
+	return false
+}
+
+// MarkRefund implements registration.Records. The first id of a refund stays. Only money that is here goes back.
 func (r Registrations) MarkRefund(ctx context.Context, ref, refundID string, when time.Time) error {
+	if refundID == "" {
+		return problem.New(problem.Invalid, "a refund has an id")
+	}
 	return r.write(ctx, "recording a refund", func(tx *sql.Tx, _ *keys) error {
 		p, err := scanPayment(tx.QueryRowContext(ctx, paymentQuery+` WHERE txn_ref = $1`, ref))
 		switch {
 		case err != nil:
 			return err
-		case when.IsZero() && p.RefundID == "":
-			_, err = tx.ExecContext(ctx, `UPDATE payments SET refund_id = $1 WHERE txn_ref = $2`, refundID, ref)
-		case !when.IsZero() && p.RefundedAt.IsZero():
-			_, err = tx.ExecContext(ctx, `UPDATE payments SET status = $1, refunded_at = $2 WHERE txn_ref = $3`, string(registration.PaymentRefunded), at(when), ref)
-		default:
+		case p.Status == registration.PaymentRefunded, when.IsZero() && p.RefundID != "":
 			return nil
+		case p.Status != registration.PaymentCaptured:
+			return conflict("a payment that is %s cannot be refunded", p.Status)
 		}
+		word := "requested"
+		if p.RefundID == "" {
+			p.RefundID = refundID
+		}
+		if !when.IsZero() {
+			p.Status, word = registration.PaymentRefunded, "refunded"
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE payments SET status = $1, refund_id = $2, refunded_at = $3 WHERE txn_ref = $4`,
+			string(p.Status), p.RefundID, at(when), ref)
 		if err != nil {
 			return err
 		}
-		word := "asked"
-		if !when.IsZero() {
-			word = "done"
-		} else {
+		if when.IsZero() {
 			when = r.s.now()
 		}
-		return audit(ctx, tx, when, "refund", p.RegistrationID, "", ref+" "+word)
+		return audit(ctx, tx, when, "refund", p.RegistrationID, "", ref+" "+p.RefundID+" "+word)
 	})
 }

@@ -49,6 +49,9 @@ func (c *core) read(ctx context.Context, doing string, fn func(tx *sql.Tx, k *ke
 
 // CreateRegistration implements registration.Records.
 func (r Registrations) CreateRegistration(ctx context.Context, id string, in registration.Request) (registration.Registration, error) {
+	if err := checkRequest(id, in); err != nil {
+		return registration.Registration{}, err
+	}
 	err := r.write(ctx, "creating a registration", func(tx *sql.Tx, k *keys) error {
 		var digest string
 		err := tx.QueryRowContext(ctx, `SELECT id, request_digest FROM registrations WHERE request_id = $1`, in.RequestID).Scan(&id, &digest)
@@ -68,6 +71,20 @@ func (r Registrations) CreateRegistration(ctx context.Context, id string, in reg
 	return r.Registration(ctx, id)
 }
 
+func checkRequest(id string, in registration.Request) error {
+	if id == "" || in.RequestID == "" || in.Digest == "" || in.Person.IDNumber == "" || in.HandoffToken == "" || in.ExpiresAt.IsZero() || in.ReceivedAt.IsZero() {
+		return problem.New(problem.Invalid, "a request has ids, a digest, a citizen number, a hand-off token and times")
+	}
+	purposes := map[string]bool{}
+	for _, c := range in.Consents {
+		if purposes[c.Purpose] {
+			return problem.New(problem.Invalid, "a purpose has one consent")
+		}
+		purposes[c.Purpose] = true
+	}
+	return nil
+}
+
 func (r Registrations) insert(ctx context.Context, tx *sql.Tx, k *keys, id string, in registration.Request) error {
 	subject, err := r.subject(ctx, tx, k, in.Person.IDNumber)
 	if err != nil {
@@ -78,14 +95,17 @@ func (r Registrations) insert(ctx context.Context, tx *sql.Tx, k *keys, id strin
 		return err
 	}
 	received := at(in.ReceivedAt)
-	_, err = tx.ExecContext(ctx, `
+	made, err := affected(tx.ExecContext(ctx, `
 		INSERT INTO registrations (id, request_id, request_digest, subject_id, issuer, status, seq, reason, facts, person, handoff,
 			handoff_expires, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, 0, '', '{}', $7, $8, $9, $10, $10)`,
+		VALUES ($1, $2, $3, $4, $5, $6, 0, '', '{}', $7, $8, $9, $10, $10) ON CONFLICT DO NOTHING`,
 		id, in.RequestID, in.Digest, subject.id, in.Issuer, string(registration.StatusRequested),
-		subject.sealed("registrations", "person", id, person), k.lookup.Digest("hand-off", []byte(in.HandoffToken)), at(in.ExpiresAt), received)
+		subject.sealed("registrations", "person", id, person), k.lookup.Digest("hand-off", []byte(in.HandoffToken)), at(in.ExpiresAt), received))
 	if err != nil {
 		return err
+	}
+	if made == 0 {
+		return conflict("the id or the hand-off token belongs to another request")
 	}
 	for _, c := range in.Consents {
 		text, err := json.Marshal(c)
@@ -145,7 +165,7 @@ func (r Registrations) Registration(ctx context.Context, id string) (registratio
 	return out, err
 }
 
-// Registrations implements registration.Records.
+// Registrations implements registration.Records, newest first and without certificates.
 func (r Registrations) Registrations(ctx context.Context, f registration.Filter) ([]registration.Registration, error) {
 	var list []registration.Registration
 	err := r.read(ctx, "listing registrations", func(tx *sql.Tx, k *keys) error {
@@ -191,10 +211,19 @@ func narrowRegistrations(k *keys, f registration.Filter) (string, []any) {
 	return tail + fmt.Sprintf(` ORDER BY r.created_at DESC, r.id DESC LIMIT $%d`, len(args)), args
 }
 
+// registered returns problem.NotFound when there is no such registration.
+func registered(ctx context.Context, tx *sql.Tx, id string) error {
+	var one int
+	return orNoSuch(tx.QueryRowContext(ctx, `SELECT 1 FROM registrations WHERE id = $1`, id).Scan(&one), "registration")
+}
+
 // Consents implements registration.Records.
 func (r Registrations) Consents(ctx context.Context, id string) ([]registration.Consent, error) {
 	var list []registration.Consent
 	err := r.read(ctx, "reading consents", func(tx *sql.Tx, _ *keys) error {
+		if err := registered(ctx, tx, id); err != nil {
+			return err
+		}
 		rows, err := tx.QueryContext(ctx, `SELECT consent FROM consents WHERE registration_id = $1 ORDER BY purpose DESC`, id)
 		return each(rows, err, func(rows *sql.Rows) error {
 			var text string
@@ -235,91 +264,4 @@ func (r Registrations) ResolveHandoff(ctx context.Context, token string, now tim
 		return "", err
 	}
 	return id, nil
-}
-
-// Change implements registration.Records.
-func (r Registrations) Change(ctx context.Context, id string, fn func(*registration.Registration) error) error {
-	return r.write(ctx, "changing a registration", func(tx *sql.Tx, _ *keys) error {
-		one, err := r.load(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		if err := fn(&one); err != nil {
-			return err
-		}
-		facts, err := json.Marshal(one.Facts)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, `UPDATE registrations SET facts = $1 WHERE id = $2`, string(facts), id); err != nil {
-			return err
-		}
-		if one.Issued == nil || len(one.Issued.Certificate) == 0 {
-			return nil
-		}
-		subject, err := r.subjectKey(ctx, tx, one.SubjectID)
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `UPDATE registrations SET certificate = $1 WHERE id = $2`,
-			subject.sealed("registrations", "certificate", id, one.Issued.Certificate), id)
-		return err
-	})
-}
-
-// Move implements registration.Records.
-func (r Registrations) Move(ctx context.Context, id string, t registration.Transition) error {
-	return r.write(ctx, "moving a registration", func(tx *sql.Tx, _ *keys) error {
-		var from, stored registration.Status
-		var last int
-		err := tx.QueryRowContext(ctx, `SELECT status, seq FROM registrations WHERE id = $1`, id).Scan(&from, &last)
-		if err != nil {
-			return orNoSuch(err, "registration")
-		}
-		err = tx.QueryRowContext(ctx, `SELECT status FROM registration_transitions WHERE registration_id = $1 AND seq = $2`, id, t.Seq).Scan(&stored)
-		switch {
-		case err == nil && stored == t.Status:
-			return nil
-		case err == nil:
-			return conflict("transition %d was to %s, not to %s", t.Seq, stored, t.Status)
-		case !errors.Is(err, sql.ErrNoRows):
-			return err
-		case t.Seq != last+1:
-			return conflict("transition %d does not follow transition %d", t.Seq, last)
-		}
-		if err := from.Check(t.Status); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO registration_transitions (registration_id, seq, status, at, detail, deadline, actor)
-			VALUES ($1, $2, $3, $4, $5, $6, $7)`, id, t.Seq, string(t.Status), at(t.At), t.Detail, at(t.Deadline), t.Actor)
-		if err != nil {
-			return err
-		}
-		reason := ""
-		if t.Status.Final() {
-			reason = t.Detail
-		}
-		_, err = tx.ExecContext(ctx, `UPDATE registrations SET status = $1, seq = $2, reason = $3, deadline = $4, updated_at = $5 WHERE id = $6`,
-			string(t.Status), t.Seq, reason, at(t.Deadline), at(t.At), id)
-		if err != nil {
-			return err
-		}
-		return audit(ctx, tx, t.At, "transition", id, t.Actor, fmt.Sprintf("%d %s→%s %s", t.Seq, from, t.Status, t.Detail))
-	})
-}
-
-// Transitions implements registration.Records.
-func (r Registrations) Transitions(ctx context.Context, id string, after int) ([]registration.Transition, error) {
-	var list []registration.Transition
-	err := r.read(ctx, "listing transitions", func(tx *sql.Tx, _ *keys) error {
-		rows, err := tx.QueryContext(ctx, `SELECT seq, status, at, detail, deadline, actor FROM registration_transitions
-			WHERE registration_id = $1 AND seq > $2 ORDER BY seq`, id, after)
-		return each(rows, err, func(rows *sql.Rows) error {
-			var t registration.Transition
-			err := rows.Scan(&t.Seq, &t.Status, into(&t.At), &t.Detail, into(&t.Deadline), &t.Actor)
-			list = append(list, t)
-			return err
-		})
-	})
-	return list, err
 }

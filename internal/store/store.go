@@ -1,9 +1,10 @@
 // Package store keeps the records of kyso in SQL: signings with their documents, transitions, approvals, values
-// and evidence, the webhook inbox and the answers to Idempotency-Keys. One SQL text runs on SQLite and PostgreSQL;
+// and evidence, registrations with their people, payments and codes, the audit log, the webhook inbox and the answers
+// to Idempotency-Keys. One SQL text runs on SQLite and PostgreSQL;
 // the two migration folders differ in column types only. Personal data is sealed before it reaches a statement.
 //
 // It decides nothing about a process: it refuses what contradicts an earlier record, and no more.
-// It imports internal/signing, internal/problem and internal/seal. It links the PostgreSQL driver; a program that
+// It imports internal/signing, internal/registration, internal/problem and internal/seal. It links the PostgreSQL driver; a program that
 // wants SQLite imports modernc.org/sqlite itself.
 package store
 
@@ -28,12 +29,12 @@ type Sealer interface {
 	Unwrap(ctx context.Context, name string, wrapped []byte) ([]byte, error)
 }
 
-// Store implements signing.Desk, and with it signing.Records.
+// Store implements signing.Desk, and with it signing.Records. Registrations gives registration.Records.
 type Store struct {
 	db     *sql.DB
 	engine engine
 	sealer Sealer
-	now    func() time.Time // for Remember only; every other time comes from the caller
+	now    func() time.Time // for Remember, and for audit entries of acts that carry no time
 
 	// writer lets one transaction of this process write at a time on SQLite, so that they queue here instead of
 	// polling for the file lock. It is nil on PostgreSQL.

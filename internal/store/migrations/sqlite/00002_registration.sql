@@ -31,6 +31,7 @@ CREATE TABLE registrations (
 CREATE INDEX registrations_newest ON registrations (created_at, id);
 CREATE INDEX registrations_of_subject ON registrations (subject_id, created_at);
 CREATE INDEX registrations_by_status ON registrations (status, created_at);
+CREATE INDEX registrations_parked ON registrations (created_at) WHERE incident_id IS NOT NULL;
 
 CREATE TABLE consents (
     registration_id TEXT NOT NULL REFERENCES registrations (id),
@@ -83,7 +84,7 @@ CREATE TABLE codes (
     attempts        INTEGER NOT NULL,
     superseded      BOOLEAN NOT NULL
 );
-CREATE INDEX codes_newest ON codes (registration_id, purpose, created_at);
+CREATE UNIQUE INDEX codes_newest ON codes (registration_id, purpose) WHERE NOT superseded;
 CREATE INDEX codes_of_phone ON codes (phone_lookup, created_at);
 
 CREATE TABLE accounts (

@@ -1,0 +1,201 @@
+package store_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/internal/store"
+)
+
+func newAccount(id, subjectID, phone string) registration.Account {
+	return registration.Account{ID: id, SubjectID: subjectID, Phone: phone, Email: "quynhnhu@example.vn",
+		PasswordHash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g", CreatedAt: minute(5).UTC()}
+}
+
+func newReview(id string) registration.Review {
+	return registration.Review{ID: id, Decision: registration.DecisionAsk, Reason: "address-unclear", Fields: []string{"address"},
+		Officer: "officer-1", At: minute(9).UTC()}
+}
+
+func newParked(id, registrationID string, n int) registration.Incident {
+	return registration.Incident{RegistrationID: registrationID, Attention: registration.Attention{IncidentID: id, Step: "issue",
+		Reason: string(problem.ProviderUnavailable), Message: "answered 503", Provider: "ca", Since: minute(n).UTC(), Attempts: n}}
+}
+
+func TestRegistrationsAreListedNewestFirst(t *testing.T) {
+	onBothRecords(t, func(t *testing.T, r store.Registrations) {
+		ctx := t.Context()
+		for i, id := range []string{"a", "b", "c", "d"} {
+			in := newRequest(id)
+			in.ReceivedAt = minute(i)
+			if id == "c" {
+				in.Person.IDNumber = "079095012345"
+			}
+			_, err := r.CreateRegistration(ctx, id, in)
+			must(t, err)
+		}
+		must(t, r.Move(ctx, "b", registration.Transition{Seq: 1, Status: registration.StatusHandedOff, At: minute(9)}))
+		must(t, r.OpenRegistrationIncident(ctx, newParked("i", "d", 1)))
+		list := func(f registration.Filter) string {
+			t.Helper()
+			found, err := r.Registrations(ctx, f)
+			must(t, err)
+			ids := ""
+			for _, one := range found {
+				ids += one.ID
+			}
+			return ids
+		}
+		wantEqual(t, "all", list(registration.Filter{}), "dcba")
+		wantEqual(t, "limit", list(registration.Filter{Limit: 2}), "dc")
+		wantEqual(t, "before", list(registration.Filter{Before: minute(2)}), "ba")
+		wantEqual(t, "status", list(registration.Filter{Status: registration.StatusHandedOff}), "b")
+		wantEqual(t, "attention", list(registration.Filter{AttentionOnly: true}), "d")
+		wantEqual(t, "citizen", list(registration.Filter{IDNumber: "079095012345"}), "c")
+		wantEqual(t, "nobody", list(registration.Filter{IDNumber: "000000000000"}), "")
+	})
+}
+
+func TestCorrections(t *testing.T) {
+	onBothRecords(t, func(t *testing.T, r store.Registrations) {
+		ctx, one := t.Context(), enrolled(t, r, "r")
+		enrolled(t, r, "r2")
+		fields := map[string]string{"address": "Số 20 đường Trần Thái Tông", "commune": "Phường Cầu Giấy"}
+		twice(t, func() error { return r.Correct(ctx, "r", "c1", "citizen-1", fields) })
+		must(t, r.Correct(ctx, "r", "c1", "citizen-1", map[string]string{"address": "a late and changed retry"}))
+		want := holder
+		want.Address, want.Commune = fields["address"], fields["commune"]
+		got, err := r.Person(ctx, "r")
+		must(t, err)
+		wantEqual(t, "person", got, want)
+		other, err := r.Person(ctx, "r2")
+		must(t, err)
+		wantEqual(t, "person of another registration", other, holder)
+
+		wantCode(t, r.Correct(ctx, "r2", "c1", "citizen-1", fields), problem.Conflict)
+		wantCode(t, r.Correct(ctx, "r", "c2", "officer-1", map[string]string{"no such field": "x"}), problem.Invalid)
+		wantCode(t, r.Correct(ctx, "r", "c2", "officer-1", nil), problem.Invalid)
+		email := map[string]string{"email": "moi@example.vn"}
+		wantCode(t, r.Correct(ctx, "r", "c3", "citizen-1", email), problem.Conflict) // no account yet
+		must(t, r.SaveAccount(ctx, newAccount("a", one.SubjectID, holder.Phone)))
+		must(t, r.Change(ctx, "r", func(one *registration.Registration) error { one.AccountID = "a"; return nil }))
+		twice(t, func() error { return r.Correct(ctx, "r", "c3", "citizen-1", email) })
+		account, err := r.Account(ctx, "a")
+		must(t, err)
+		wantEqual(t, "e-mail", account.Email, "moi@example.vn")
+
+		entries := auditOf(t, r, "correction")
+		wantEqual(t, "corrections", len(entries), 2)
+		wantEqual(t, "what was corrected, and by whom", entries[0].Detail+" "+entries[0].Actor, "c1 address commune citizen-1")
+	})
+}
+
+func TestAccounts(t *testing.T) {
+	onBothRecords(t, func(t *testing.T, r store.Registrations) {
+		ctx, one := t.Context(), enrolled(t, r, "r")
+		a := newAccount("a", one.SubjectID, holder.Phone)
+		must(t, r.SaveAccount(ctx, a))
+		a.Failures, a.LockedUntil, a.PasswordHash = 3, minute(50).UTC(), "$argon2id$other"
+		twice(t, func() error { return r.SaveAccount(ctx, a) })
+		got, err := r.Account(ctx, "a")
+		must(t, err)
+		wantEqual(t, "by id", got, a)
+
+		b := newAccount("b", one.SubjectID, "+84911111111")
+		must(t, r.SaveAccount(ctx, b))
+		b.Phone = holder.Phone
+		wantCode(t, r.SaveAccount(ctx, b), problem.Conflict)
+		b.Phone = "+84922222222"
+		must(t, r.SaveAccount(ctx, b))
+		_, err = r.AccountByPhone(ctx, "+84911111111")
+		wantCode(t, err, problem.NotFound)
+
+		stranger := newRequest("s")
+		stranger.Person.IDNumber = "079095012345"
+		other, err := r.CreateRegistration(ctx, "s", stranger)
+		must(t, err)
+		b.SubjectID = other.SubjectID
+		wantCode(t, r.SaveAccount(ctx, b), problem.Conflict)
+		wantCode(t, r.SaveAccount(ctx, registration.Account{ID: "c"}), problem.Invalid)
+
+		answers := inParallel(12, func(i int) error {
+			return r.SaveAccount(ctx, newAccount(fmt.Sprint("race-", i), one.SubjectID, "+84933333333"))
+		})
+		wantEqual(t, "accounts on one phone", answers, map[problem.Code]int{"": 1, problem.Conflict: 11})
+	})
+}
+
+func TestReviews(t *testing.T) {
+	onBothRecords(t, func(t *testing.T, r store.Registrations) {
+		ctx := t.Context()
+		enrolled(t, r, "r")
+		enrolled(t, r, "r2")
+		twice(t, func() error {
+			return r.SaveReview(ctx, "r", newReview("v"), "Xin ghi rõ số nhà", "không có trên bản đồ")
+		})
+		must(t, r.SaveReview(ctx, "r", newReview("v"), "other words", "of a late retry"))
+		public, internal, err := r.ReviewNotes(ctx, "v")
+		must(t, err)
+		wantEqual(t, "notes", public+"/"+internal, "Xin ghi rõ số nhà/không có trên bản đồ")
+		other := newReview("v")
+		other.Decision = registration.DecisionApprove
+		wantCode(t, r.SaveReview(ctx, "r", other, "", ""), problem.Conflict)
+		wantCode(t, r.SaveReview(ctx, "r2", newReview("v"), "", ""), problem.Conflict)
+		wantCode(t, r.SaveReview(ctx, "r", registration.Review{}, "", ""), problem.Invalid)
+		must(t, r.SaveReview(ctx, "r", newReview("silent"), "", ""))
+		public, internal, err = r.ReviewNotes(ctx, "silent")
+		must(t, err)
+		wantEqual(t, "no notes", public+internal, "")
+		entries := auditOf(t, r, "review")
+		if len(entries) != 2 || entries[0].Actor != "officer-1" || !strings.Contains(entries[0].Detail, "ask address-unclear [address]") {
+			t.Errorf("entries: %+v", entries)
+		}
+	})
+}
+
+func TestRegistrationIncidents(t *testing.T) {
+	onBothRecords(t, func(t *testing.T, r store.Registrations) {
+		ctx, want := t.Context(), enrolled(t, r, "r")
+		enrolled(t, r, "r2")
+		wantParked := func(all bool, want ...registration.Incident) {
+			t.Helper()
+			got, err := r.RegistrationIncidents(ctx, all)
+			must(t, err)
+			wantEqual(t, "incidents", got, want)
+		}
+		one := newParked("i", "r", 1)
+		twice(t, func() error { return r.OpenRegistrationIncident(ctx, one) })
+		more := one
+		more.Attempts, more.Message = 2, "answered 502"
+		twice(t, func() error { return r.OpenRegistrationIncident(ctx, more) })
+		must(t, r.OpenRegistrationIncident(ctx, one)) // a late retry
+		want.Attention = more.Attention
+		wantRegistration(t, r, want)
+		wantParked(false, more)
+		wantEqual(t, "opened", len(auditOf(t, r, "incident")), 2)
+
+		closed := more
+		closed.ClosedAt, closed.Action, closed.Actor, closed.Note = minute(3).UTC(), "retry", "ops-1", "NCC đã chạy lại"
+		twice(t, func() error { return r.CloseRegistrationIncident(ctx, closed) })
+		later := closed
+		later.Actor, later.Attempts = "ops-2", 9
+		must(t, r.CloseRegistrationIncident(ctx, later))
+		must(t, r.OpenRegistrationIncident(ctx, later)) // closed stays closed
+		want.Attention = registration.Attention{}
+		wantRegistration(t, r, want)
+		wantParked(false)
+		wantParked(true, closed)
+		entries := auditOf(t, r, "incident")
+		wantEqual(t, "entries", len(entries), 3)
+		wantEqual(t, "who closed", entries[2].Actor, "ops-1")
+
+		closed.RegistrationID = "r2"
+		wantCode(t, r.CloseRegistrationIncident(ctx, closed), problem.Conflict)
+		wantCode(t, r.OpenRegistrationIncident(ctx, newParked("i", "r2", 9)), problem.Conflict)
+		wantCode(t, r.OpenRegistrationIncident(ctx, registration.Incident{RegistrationID: "r"}), problem.Invalid)
+		wantCode(t, r.CloseRegistrationIncident(ctx, one), problem.Invalid)
+	})
+}
