@@ -34,10 +34,9 @@ func (a *Registration) createKey(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(key.PublicKey)
 	return a.Records.Change(ctx, id, func(r *registration.Registration) error {
 		if r.Issued == nil {
-			r.Issued = &registration.Issued{KeyID: key.ID, SPKI: hex.EncodeToString(sum[:])}
+			r.Issued = &registration.Issued{KeyID: key.ID, SPKI: spki(key.PublicKey)}
 		}
 		return nil
 	})
@@ -84,6 +83,12 @@ func (a *Registration) issueCertificate(ctx context.Context, id string) error {
 	})
 }
 
+// spki names a public key (PKIX DER).
+func spki(der []byte) string {
+	sum := sha256.Sum256(der)
+	return hex.EncodeToString(sum[:])
+}
+
 // issuePause is how often a CA that takes its time is asked.
 const issuePause = time.Minute
 
@@ -91,6 +96,9 @@ func (a *Registration) issue(ctx context.Context, r registration.Registration, s
 	csr, err := a.CA.CSR(ctx, r.Issued.KeyID, subject)
 	if err != nil {
 		return registration.Issuance{}, err
+	}
+	if request, err := x509.ParseCertificateRequest(csr); err != nil || spki(request.RawSubjectPublicKeyInfo) != r.Issued.SPKI {
+		return registration.Issuance{}, problem.New(problem.CertificateInvalid, "the certificate request is for another key")
 	}
 	return a.CA.Issue(ctx, r.ID+"/issue/"+short(string(csr), 4), csr, r.Months)
 }
@@ -118,7 +126,6 @@ func (a *Registration) checkIssued(r registration.Registration, want registratio
 	if err != nil {
 		return nil, problem.New(problem.ProviderUnavailable, "the CA sent something that is not a certificate")
 	}
-	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
 	names := map[string]string{}
 	for _, n := range cert.Subject.Names {
 		if text, ok := n.Value.(string); ok {
@@ -132,7 +139,7 @@ func (a *Registration) checkIssued(r registration.Registration, want registratio
 		}
 	}
 	switch {
-	case hex.EncodeToString(sum[:]) != r.Issued.SPKI:
+	case spki(cert.RawSubjectPublicKeyInfo) != r.Issued.SPKI:
 		return nil, problem.New(problem.CertificateInvalid, "the certificate is for another key")
 	case names[oidUserID.String()] != want.UID || names[oidCommonName.String()] != want.CommonName:
 		return nil, problem.New(problem.CertificateInvalid, "the certificate names somebody else")

@@ -44,7 +44,7 @@ func (a *Registration) writePapers(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	request, err := a.keepPaper(ctx, "phieu-yeu-cau.pdf", data.Number, now, form)
+	request, err := a.keepPaper(ctx, "phieu-yeu-cau.pdf", data.Number, now, form, form.Subscriber)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (a *Registration) writePapers(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	contract, err := a.keepPaper(ctx, "hop-dong.pdf", contractNumber, now, text)
+	contract, err := a.keepPaper(ctx, "hop-dong.pdf", contractNumber, now, text, text.Provider)
 	if err != nil {
 		return err
 	}
@@ -66,13 +66,14 @@ func (a *Registration) writePapers(ctx context.Context, id string) error {
 	})
 }
 
-// keepPaper stores a written paper.
-func (a *Registration) keepPaper(ctx context.Context, name, number string, at time.Time, w forms.Written) (registration.Paper, error) {
+// keepPaper stores a written paper, with the box of whoever signs it.
+func (a *Registration) keepPaper(ctx context.Context, name, number string, at time.Time, w forms.Written, box forms.Box) (registration.Paper, error) {
 	upload, err := a.keep(ctx, name, w.PDF)
 	if err != nil {
 		return registration.Paper{}, err
 	}
-	return registration.Paper{Number: number, Template: w.Template, UploadID: upload.ID, SHA256: upload.SHA256, At: at}, nil
+	return registration.Paper{Number: number, Template: w.Template, UploadID: upload.ID, SHA256: upload.SHA256, At: at,
+		Box: [5]float64{float64(box.Page), box.X, box.Y, box.Width, box.Height}}, nil
 }
 
 func (a *Registration) keep(ctx context.Context, name string, pdf []byte) (signing.Upload, error) {
@@ -134,7 +135,7 @@ func (a *Registration) sealContract(ctx context.Context, id string) error {
 	if upload.SHA256 != r.Contract.SHA256 {
 		return problem.New(problem.DigestMismatch, "the stored contract is not the one that was agreed to")
 	}
-	sealed, err := a.Sealer.Seal(ctx, pdf, "Bên cung cấp dịch vụ ký hợp đồng")
+	sealed, err := a.Sealer.Seal(ctx, pdf, "Bên cung cấp dịch vụ ký hợp đồng", r.Contract.Box)
 	if err != nil {
 		return err
 	}
@@ -198,14 +199,13 @@ func (a *Registration) writeAcceptance(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	paper, err := a.keepPaper(ctx, "bien-ban-nghiem-thu.pdf", number("BBNT", id, now), now, written)
+	paper, err := a.keepPaper(ctx, "bien-ban-nghiem-thu.pdf", number("BBNT", id, now), now, written, written.Subscriber)
 	if err != nil {
 		return err
 	}
 	return a.Records.Change(ctx, id, func(r *registration.Registration) error {
 		if r.Acceptance == nil {
-			r.Acceptance = &registration.Acceptance{Paper: paper, Box: [5]float64{float64(written.Subscriber.Page),
-				written.Subscriber.X, written.Subscriber.Y, written.Subscriber.Width, written.Subscriber.Height}}
+			r.Acceptance = &registration.Acceptance{Paper: paper}
 		}
 		return nil
 	})

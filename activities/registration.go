@@ -254,6 +254,14 @@ func (a *Registration) RecordReview(ctx context.Context, in ReviewInput) error {
 	}))
 }
 
+// KeepMoney notes that the price is kept by policy. Key: the registration.
+func (a *Registration) KeepMoney(ctx context.Context, id string) error {
+	return fail(a.Records.Change(ctx, id, func(r *registration.Registration) error {
+		r.KeptMoney = true
+		return nil
+	}))
+}
+
 // ReportInput is what VNeID is told.
 type ReportInput struct {
 	RegistrationID string `json:"registration_id"`

@@ -22,7 +22,7 @@ var errGivenUp = errors.New("given up by a repair")
 // the step again from its beginning, which every activity allows.
 type incidents struct {
 	processID string
-	command   string // of the command line that repairs this process; empty when there is none yet
+	command   string // of the command line that repairs this process: signing or registration
 	// keep records the open incident; end carries what is known of its end.
 	keep     func(ctx workflow.Context, open Attention, end incidentEnd) error
 	episodes int        // how often the process was parked
@@ -42,7 +42,7 @@ type incidentEnd struct {
 // parkable is a step that may fail: its name, the outside party behind it, and what a repair may do beside retry.
 type parkable struct {
 	step, provider string
-	actions        []string                // beside RepairRetry
+	actions        []string                // what a repair may do
 	final          func(problem.Code) bool // codes that end the process instead of parking it; nil for none
 }
 
@@ -87,7 +87,7 @@ func (i *incidents) park(ctx workflow.Context, p parkable, attempt int, cause er
 		}
 	}
 	i.open.Step, i.open.Provider, i.open.Attempts = p.step, p.provider, attempt
-	i.open.Actions = append([]string{RepairRetry}, p.actions...)
+	i.open.Actions = p.actions
 	i.open.Reason, i.open.Message = string(codeOf(cause)), messageOf(cause)
 	if err := i.mark(ctx, true); err != nil {
 		return err
@@ -143,9 +143,6 @@ func (i *incidents) details(ctx workflow.Context) string {
 	info := workflow.GetInfo(ctx)
 	commands := ""
 	for _, action := range i.open.Actions {
-		if i.command == "" {
-			break
-		}
 		commands += fmt.Sprintf("    starter %s repair %s --action %s --reason \"…\"\n", i.command, i.processID, action)
 	}
 	return fmt.Sprintf("### Waiting for a repair\n\n"+

@@ -107,13 +107,13 @@ func (r *registrationRun) settle(ctx workflow.Context, attempt int) error {
 
 func settle(ctx workflow.Context, i *incidents, ref string) error {
 	var decided activities.PaymentDecided
-	err := i.run(ctx, parkable{step: StepSettle, provider: "vnpay"}, func(ctx workflow.Context) error {
+	err := i.run(ctx, parkable{step: StepSettle, provider: "vnpay", actions: RegistrationRepairs(StepSettle)}, func(ctx workflow.Context) error {
 		return workflow.ExecuteActivity(poll(ctx, "Wait for VNPay's word"), registrationActivities.QueryPayment, ref).Get(ctx, &decided)
 	})
 	if err != nil || decided.Status != registration.PaymentCaptured {
 		return err
 	}
-	return i.run(ctx, parkable{step: StepRefund, provider: "vnpay"}, func(ctx workflow.Context) error {
+	return i.run(ctx, parkable{step: StepRefund, provider: "vnpay", actions: RegistrationRepairs(StepRefund)}, func(ctx workflow.Context) error {
 		return workflow.ExecuteActivity(call(ctx, "Refund"), registrationActivities.RefundPayment, ref).Get(ctx, nil)
 	})
 }
@@ -121,7 +121,7 @@ func settle(ctx workflow.Context, i *incidents, ref string) error {
 // Refund watches one attempt to pay that no registration needs, and gives its money back if there is any: an order
 // that was dropped, or paid twice. It parks like every process when VNPay does not answer.
 func Refund(ctx workflow.Context, in RefundInput) error {
-	i := &incidents{processID: in.TxnRef}
+	i := &incidents{processID: in.TxnRef, command: "registration"}
 	i.keep = func(ctx workflow.Context, open Attention, end incidentEnd) error {
 		return keepRegistrationIncident(ctx, in.RegistrationID, open, end)
 	}

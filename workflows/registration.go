@@ -61,7 +61,7 @@ type registrationRun struct {
 
 func newRegistrationRun(ctx workflow.Context, in RegistrationInput) (*registrationRun, error) {
 	in.Deadlines.setDefaults()
-	r := &registrationRun{in: in, incidents: incidents{processID: in.RegistrationID}}
+	r := &registrationRun{in: in, incidents: incidents{processID: in.RegistrationID, command: "registration"}}
 	r.keep = r.keepIncident
 	r.status = RegistrationStatus{RegistrationID: in.RegistrationID, Status: registration.StatusRequested, Step: StepHandOff}
 	r.ctx, r.stop = workflow.WithCancel(ctx)
@@ -131,7 +131,7 @@ func (r *registrationRun) awaitPackage(ctx workflow.Context) error {
 }
 
 func (r *registrationRun) writePapers(ctx workflow.Context) error {
-	return r.fixable(ctx, StepPapers, "", func(ctx workflow.Context) error {
+	return r.step(ctx, StepPapers, "", func(ctx workflow.Context) error {
 		return workflow.ExecuteActivity(paper(ctx, "Write request form and contract"), registrationActivities.WritePapers, r.in.RegistrationID).Get(ctx, nil)
 	})
 }
@@ -177,13 +177,13 @@ func (r *registrationRun) awaitReview(ctx workflow.Context) error {
 
 func (r *registrationRun) createKey(ctx workflow.Context) error {
 	r.issuing = true
-	return r.fixable(ctx, StepKey, "ca", func(ctx workflow.Context) error {
+	return r.step(ctx, StepKey, "ca", func(ctx workflow.Context) error {
 		return workflow.ExecuteActivity(effect(ctx, "Make the key pair"), registrationActivities.CreateKey, r.in.RegistrationID).Get(ctx, nil)
 	})
 }
 
 func (r *registrationRun) issue(ctx workflow.Context) error {
-	return r.fixable(ctx, StepIssue, "ca", func(ctx workflow.Context) error {
+	return r.step(ctx, StepIssue, "ca", func(ctx workflow.Context) error {
 		return r.pollIssue(ctx)
 	})
 }
@@ -229,7 +229,7 @@ func (r *registrationRun) writeAcceptance(ctx workflow.Context) error {
 	if err := r.move(ctx, registration.StatusAccepting, r.in.Deadlines.Acceptance); err != nil {
 		return err
 	}
-	return r.fixable(ctx, StepPapers, "", func(ctx workflow.Context) error {
+	return r.step(ctx, StepPapers, "", func(ctx workflow.Context) error {
 		return workflow.ExecuteActivity(paper(ctx, "Write the acceptance record"), registrationActivities.WriteAcceptance, r.in.RegistrationID).Get(ctx, nil)
 	})
 }
@@ -287,15 +287,15 @@ func (r *registrationRun) makeGood(ctx workflow.Context, end closed) error {
 		return err
 	}
 	if r.issuing {
-		err := r.only(ctx, StepRevoke, "ca", func(ctx workflow.Context) error {
+		err := r.step(ctx, StepRevoke, "ca", func(ctx workflow.Context) error {
 			return workflow.ExecuteActivity(call(ctx, "Revoke the certificate and destroy the key"), registrationActivities.RevokeCertificate, r.in.RegistrationID).Get(ctx, nil)
 		})
 		if err != nil {
 			return err
 		}
 	}
-	if r.attempts == 0 || r.keepsMoney(end) {
-		return nil
+	if r.keepsMoney(end) {
+		return workflow.ExecuteLocalActivity(record(ctx), registrationActivities.KeepMoney, r.in.RegistrationID).Get(ctx, nil)
 	}
 	for attempt := 1; attempt <= r.attempts; attempt++ {
 		if err := r.settle(ctx, attempt); err != nil {
@@ -307,5 +307,5 @@ func (r *registrationRun) makeGood(ctx workflow.Context, end closed) error {
 
 // keepsMoney reports whether the price is kept: by configuration, for an issued certificate that nobody accepted.
 func (r *registrationRun) keepsMoney(end closed) bool {
-	return r.in.Deadlines.KeepMoney && r.issuing && end.status == registration.StatusExpired
+	return r.in.Deadlines.KeepMoney && r.attempts > 0 && r.issuing && end.status == registration.StatusExpired
 }

@@ -122,6 +122,13 @@ func (c *Client) RepairRegistration(ctx context.Context, id, updateID string, in
 	return result, err
 }
 
+// RepairRefund acts on a parked Refund.
+func (c *Client) RepairRefund(ctx context.Context, txnRef, updateID string, in Repair) (RegistrationRepairResult, error) {
+	var result RegistrationRepairResult
+	err := c.update(ctx, RefundWorkflowID(txnRef), updateID, UpdateRepair, in, &result)
+	return result, err
+}
+
 // RegistrationStatus asks the process itself.
 func (c *Client) RegistrationStatus(ctx context.Context, id string) (RegistrationStatus, error) {
 	var status RegistrationStatus

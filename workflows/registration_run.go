@@ -41,25 +41,29 @@ const (
 	StepReport      = "report"
 )
 
-// step runs one step under the rules of incidents: retry it, or give the process up.
+// otherRepairs are what a repair may do at a step beside RepairRetry; RepairCancel where a step is not named. Data may
+// be wrong where papers and certificates are made of it; nothing depends on one code or on the report; and what makes
+// good money and certificates must happen.
+var otherRepairs = map[string][]string{
+	StepPapers: {RepairFix, RepairCancel}, StepKey: {RepairFix, RepairCancel}, StepIssue: {RepairFix, RepairCancel},
+	StepSendCode: {RepairSkip, RepairCancel}, StepReport: {RepairSkip},
+	StepRevoke: nil, StepSettle: nil, StepRefund: nil,
+}
+
+// RegistrationRepairs returns what a repair may do at a step of a registration.
+func RegistrationRepairs(step string) []string {
+	other, named := otherRepairs[step]
+	if !named {
+		other = []string{RepairCancel}
+	}
+	return append([]string{RepairRetry}, other...)
+}
+
+// step runs one step under the rules of incidents.
 func (r *registrationRun) step(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
-	return r.park(ctx, parkable{step: step, provider: provider, actions: []string{RepairCancel}}, do)
-}
-
-// fixable is step for work on the person's data, which may be wrong: an operator may have it corrected.
-func (r *registrationRun) fixable(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
-	return r.park(ctx, parkable{step: step, provider: provider, actions: []string{RepairFix, RepairCancel}}, do)
-}
-
-// only is step for what must happen.
-func (r *registrationRun) only(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
-	return r.park(ctx, parkable{step: step, provider: provider}, do)
-}
-
-func (r *registrationRun) park(ctx workflow.Context, p parkable, do func(workflow.Context) error) error {
-	r.status.Step = p.step
+	r.status.Step = step
 	r.describe(ctx)
-	return r.incidents.run(ctx, p, do)
+	return r.incidents.run(ctx, parkable{step: step, provider: provider, actions: RegistrationRepairs(step)}, do)
 }
 
 // move records a transition and the wait that begins with it; zero means no deadline.
@@ -155,7 +159,7 @@ func (r *registrationRun) remind(ctx workflow.Context, step string, number int, 
 func (r *registrationRun) sendCode(ctx workflow.Context) error {
 	code := r.codes[0]
 	r.codes = r.codes[1:]
-	return r.park(ctx, parkable{step: StepSendCode, provider: "sms", actions: []string{RepairSkip, RepairCancel}}, func(ctx workflow.Context) error {
+	return r.step(ctx, StepSendCode, "sms", func(ctx workflow.Context) error {
 		return workflow.ExecuteActivity(effect(ctx, "Send a one-time code"), registrationActivities.SendCode, code).Get(ctx, nil)
 	})
 }
@@ -233,7 +237,7 @@ func (r *registrationRun) report(ctx workflow.Context, status registration.Statu
 	if word == "" {
 		word = "CANCELLED"
 	}
-	return r.park(ctx, parkable{step: StepReport, provider: "vneid", actions: []string{RepairSkip}}, func(ctx workflow.Context) error {
+	return r.step(ctx, StepReport, "vneid", func(ctx workflow.Context) error {
 		options := workflow.WithRetryPolicy(poll(ctx, "Tell VNeID"), temporal.RetryPolicy{
 			InitialInterval: 2 * time.Second, BackoffCoefficient: 2, MaximumInterval: time.Hour, MaximumAttempts: reportAttempts})
 		return workflow.ExecuteActivity(options, registrationActivities.ReportStatus,

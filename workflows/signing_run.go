@@ -22,7 +22,7 @@ func (r *signingRun) step(ctx workflow.Context, step, provider string, do func(w
 	final := func(code problem.Code) bool {
 		return r.status.Status.Check(signing.StatusRefused) == nil && refusal(code)
 	}
-	err := r.incidents.run(ctx, parkable{step, provider, []string{RepairCancel}, final}, do)
+	err := r.incidents.run(ctx, parkable{step, provider, []string{RepairRetry, RepairCancel}, final}, do)
 	if err != nil && ctx.Err() == nil && final(codeOf(err)) {
 		return ended{signing.StatusRefused, codeOf(err)}
 	}

@@ -29,7 +29,6 @@ type Sealer struct {
 	Key         crypto.Signer       // RSA or ECDSA; today one from a file, a PKCS #11 token would be another and is not built
 	Certificate *x509.Certificate   // of Key
 	Chain       []*x509.Certificate // its issuers
-	Box         pades.Box           // where the seal stands; the zero value is the lower left corner of the last page
 
 	TSA        signing.TimestampAuthority
 	Revocation signing.RevocationSource
@@ -39,22 +38,18 @@ type Sealer struct {
 
 var _ registration.Sealer = (*Sealer)(nil)
 
-// lowerLeft is above the foot of the page, and leaves the lower right corner, where signatures stand by default, to the
-// other party.
-var lowerLeft = pades.Box{X: 60, Y: 60, Width: 200, Height: 64}
-
 // Seal implements registration.Sealer. The file is returned only after it verified as every reader will judge it, with
 // the status of the seal's certificate asked for now. Errors: the certificate codes, ProviderUnavailable and
 // ProviderRefused of the time-stamp authority, RevocationUnknown, VerificationFailed.
-func (s *Sealer) Seal(ctx context.Context, file []byte, reason string) ([]byte, error) {
-	sealed, err := s.seal(ctx, file, reason)
+func (s *Sealer) Seal(ctx context.Context, file []byte, reason string, box [5]float64) ([]byte, error) {
+	sealed, err := s.seal(ctx, file, reason, pades.Box{Page: int(box[0]), X: box[1], Y: box[2], Width: box[3], Height: box[4]})
 	if err != nil {
 		return nil, fmt.Errorf("sealing: %w", err)
 	}
 	return sealed, nil
 }
 
-func (s *Sealer) seal(ctx context.Context, file []byte, reason string) ([]byte, error) {
+func (s *Sealer) seal(ctx context.Context, file []byte, reason string, box pades.Box) ([]byte, error) {
 	path, err := s.Trust.Check(s.Certificate, s.Chain, s.Now())
 	if err != nil {
 		return nil, err
@@ -62,10 +57,6 @@ func (s *Sealer) seal(ctx context.Context, file []byte, reason string) ([]byte, 
 	state, err := hashState(file)
 	if err != nil {
 		return nil, err
-	}
-	box := s.Box
-	if box == (pades.Box{}) {
-		box = lowerLeft
 	}
 	prepared, err := pades.Prepare(bytes.NewReader(file), pades.PrepareOptions{Box: box, Certificate: s.Certificate,
 		SigningTime: s.Now(), Reason: reason, HashState: state})

@@ -102,9 +102,9 @@ const (
 
 // Sealer puts the provider's seal (PAdES B-T) on a contract.
 type Sealer interface {
-	// Seal returns the sealed file. The time-stamp is fetched inside; sealing again gives another valid file, so
+	// Seal returns the sealed file, with the seal at box (page, x, y, width, height). The time-stamp is fetched inside; sealing again gives another valid file, so
 	// the caller records the first.
-	Seal(ctx context.Context, pdf []byte, reason string) ([]byte, error)
+	Seal(ctx context.Context, pdf []byte, reason string, box [5]float64) ([]byte, error)
 }
 
 // Records is the store as activities and doors see it. problem.NotFound for an unknown id. Every write is idempotent.

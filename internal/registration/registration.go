@@ -40,7 +40,8 @@ type Facts struct {
 	Activation  *Activation `json:"activation,omitempty"` // PIN and OTP
 	Acceptance  *Acceptance `json:"acceptance,omitempty"` // biên bản nghiệm thu
 	RevokedAt   time.Time   `json:"revoked_at,omitzero"`
-	Reported    string      `json:"reported,omitempty"` // last status that VNeID took
+	Reported    string      `json:"reported,omitempty"`   // last status that VNeID took
+	KeptMoney   bool        `json:"kept_money,omitempty"` // by policy, for a certificate that nobody accepted
 }
 
 // Paper is a PDF that kyso wrote for a registration.
@@ -50,8 +51,10 @@ type Paper struct {
 	UploadID string    `json:"upload_id"`
 	SHA256   string    `json:"sha256"` // hex, of the file as written
 	At       time.Time `json:"at"`
-	SealedID string    `json:"sealed_id,omitempty"` // upload with the provider's seal, for the contract
-	Sealed   string    `json:"sealed_sha256,omitempty"`
+	// Box is where the signature on it belongs: page, x, y, width and height in points from the lower left.
+	Box      [5]float64 `json:"box"`
+	SealedID string     `json:"sealed_id,omitempty"` // upload with the provider's seal, for the contract
+	Sealed   string     `json:"sealed_sha256,omitempty"`
 }
 
 // Consented is the evidence of a citizen's consent to the contract by OTP.
@@ -104,12 +107,10 @@ type Activation struct {
 // Acceptance is the acceptance record and its signing.
 type Acceptance struct {
 	Paper
-	// Box is where the citizen's signature belongs: page, x, y, width and height in points from the lower left.
-	Box       [5]float64 `json:"box"`
-	SigningID string     `json:"signing_id,omitempty"` // the child Signing of the last attempt
-	Attempt   int        `json:"attempt,omitempty"`    // counts signings
-	SignedID  string     `json:"signed_id,omitempty"`  // upload of the signed record
-	SignedSHA string     `json:"signed_sha256,omitempty"`
+	SigningID string `json:"signing_id,omitempty"` // the child Signing of the last attempt
+	Attempt   int    `json:"attempt,omitempty"`    // counts signings
+	SignedID  string `json:"signed_id,omitempty"`  // upload of the signed record
+	SignedSHA string `json:"signed_sha256,omitempty"`
 }
 
 // Package is what can be bought. Packages are configuration.
