@@ -206,11 +206,7 @@ type repairOutput struct {
 
 func (s *server) repair(ctx context.Context, in *repairInput) (*repairOutput, error) {
 	var fields fieldErrors
-	repair := workflows.Repair{Action: in.Body.Action, Actor: checkActor(in.Body.Actor, &fields),
-		Reason: checkNote("body.reason", in.Body.Reason, maxNote, &fields)}
-	if repair.Reason == "" {
-		fields.add("body.reason", "must say why")
-	}
+	repair := checkRepair(in.Body.Action, in.Body.Actor, in.Body.Reason, &fields)
 	if err := fields.err(); err != nil {
 		return nil, err
 	}
@@ -222,6 +218,15 @@ func (s *server) repair(ctx context.Context, in *repairInput) (*repairOutput, er
 		return nil, err
 	}
 	return &repairOutput{Body: RepairBody{Outcome: result.Outcome, Signing: statusBody(in.ID, result.Status)}}, nil
+}
+
+// checkRepair checks what every repair has.
+func checkRepair(action, actor, reason string, fields *fieldErrors) workflows.Repair {
+	repair := workflows.Repair{Action: action, Actor: checkActor(actor, fields), Reason: checkNote("body.reason", reason, maxNote, fields)}
+	if repair.Reason == "" {
+		fields.add("body.reason", "must say why")
+	}
+	return repair
 }
 
 type listIncidentsInput struct {

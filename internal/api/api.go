@@ -62,6 +62,8 @@ type Options struct {
 	Now    func() time.Time // default time.Now
 	Logger *slog.Logger     // default slog.Default
 	Limits Limits
+	// Registration serves registrations of certificates; nil serves none of their routes.
+	Registration *RegistrationOptions
 }
 
 // Limits bound what a caller may take. Zero values mean the defaults.
@@ -115,6 +117,9 @@ func newServer(options Options) *server {
 	s := &server{Options: options, mux: http.NewServeMux()}
 	if s.Desk == nil || s.Workflows == nil || s.Upload == nil || s.Open == nil || len(s.Providers) == 0 {
 		panic("api: Desk, Workflows, Upload, Open and Providers are required")
+	}
+	if s.Registration != nil && !s.Registration.complete() {
+		panic("api: every field of Registration is required")
 	}
 	s.Limits.setDefaults()
 	if s.Now == nil {

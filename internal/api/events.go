@@ -9,8 +9,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
-
-	"kyso/internal/signing"
 )
 
 // reconnect is what a client is told to wait before it comes back after a cut.
@@ -22,18 +20,54 @@ type eventsInput struct {
 	After  int    `query:"after" minimum:"0" doc:"The same, for clients that cannot set the header"`
 }
 
-// streamEvents sends every transition once, in order, with its seq as event id, and ends after a final status. It
-// reads the store, so it needs no worker and goes on over restarts of one. A client that reconnects after the end
-// is told so with 204, which stops the EventSource of a browser.
+// moment is what there is to tell of a process at one look.
+type moment struct {
+	final       bool
+	transitions []recorded     // after the last one seen
+	attention   *AttentionBody // nil when nobody has to act
+	countdown   *CountdownBody // nil when none runs
+}
+
+// recorded is one transition and how it is shown.
+type recorded struct {
+	seq  int
+	body any
+}
+
+// look reads what has happened after a transition. It reads the record before the transitions: when it is final, the
+// transitions read after it are all there will be.
+type look func(ctx context.Context, after int) (moment, error)
+
 func (s *server) streamEvents(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
-	stream := &eventStream{server: s, id: in.ID, seen: max(in.LastID, in.After)}
-	record, transitions, err := stream.look(ctx)
+	return s.stream(ctx, in, func(ctx context.Context, after int) (moment, error) {
+		record, err := s.Desk.Signing(ctx, in.ID)
+		if err != nil {
+			return moment{}, err
+		}
+		m := moment{final: record.Status.Final(), countdown: countdownBody(record, s.Now().UTC())}
+		if record.Attention.Open() {
+			m.attention = attentionBody(record.Attention, "")
+		}
+		transitions, err := s.Desk.Transitions(ctx, in.ID, after)
+		for _, t := range transitions {
+			m.transitions = append(m.transitions, recorded{t.Seq, transitionBody(t)})
+		}
+		return m, err
+	})
+}
+
+// stream sends every transition once, in order, with its seq as event id, and ends after a final status. It reads the
+// store, so it needs no worker and goes on over restarts of one. A client that reconnects after the end is told so
+// with 204, which stops the EventSource of a browser.
+func (s *server) stream(ctx context.Context, in *eventsInput, look look) (*huma.StreamResponse, error) {
+	stream := &eventStream{server: s, look: look, seen: max(in.LastID, in.After)}
+	first, err := look(ctx, stream.seen)
 	if err != nil {
 		return nil, err
 	}
 	return &huma.StreamResponse{Body: func(hctx huma.Context) {
 		r, w := humago.Unwrap(hctx)
-		if record.Status.Final() && len(transitions) == 0 {
+		if first.final && len(first.transitions) == 0 {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
@@ -49,7 +83,7 @@ func (s *server) streamEvents(ctx context.Context, in *eventsInput) (*huma.Strea
 // eventStream is one open stream.
 type eventStream struct {
 	*server
-	id      string
+	look    look
 	w       http.ResponseWriter
 	control *http.ResponseController
 
@@ -57,16 +91,6 @@ type eventStream struct {
 	countdown time.Time // ExpiresAt of the countdown sent
 	attention time.Time // Since of the attention sent
 	quiet     time.Time // when something was last sent
-}
-
-// look reads the signing first: when it is final, the transitions read after it are all there will be.
-func (e *eventStream) look(ctx context.Context) (signing.Signing, []signing.Transition, error) {
-	record, err := e.Desk.Signing(ctx, e.id)
-	if err != nil {
-		return record, nil, err
-	}
-	transitions, err := e.Desk.Transitions(ctx, e.id, e.seen)
-	return record, transitions, err
 }
 
 // run sends until the end, until the client goes or until the server stops.
@@ -77,14 +101,14 @@ func (e *eventStream) run(ctx context.Context) error {
 	ticker := time.NewTicker(e.Limits.EventPoll)
 	defer ticker.Stop()
 	for {
-		record, transitions, err := e.look(ctx)
+		now, err := e.look(ctx, e.seen)
 		if err != nil {
 			return err
 		}
-		if err := e.report(record, transitions); err != nil {
+		if err := e.report(now); err != nil {
 			return err
 		}
-		if record.Status.Final() {
+		if now.final {
 			return nil
 		}
 		select {
@@ -97,41 +121,39 @@ func (e *eventStream) run(ctx context.Context) error {
 	}
 }
 
-func (e *eventStream) report(record signing.Signing, transitions []signing.Transition) error {
-	for _, t := range transitions {
-		if err := e.send("transition", t.Seq, transitionBody(t)); err != nil {
+func (e *eventStream) report(m moment) error {
+	for _, t := range m.transitions {
+		if err := e.send("transition", t.seq, t.body); err != nil {
 			return err
 		}
-		e.seen = t.Seq
+		e.seen = t.seq
 	}
-	if err := e.reportAttention(record.Attention); err != nil {
+	if err := e.reportAttention(m.attention); err != nil {
 		return err
 	}
-	return e.reportTime(record)
+	return e.reportTime(m.countdown)
 }
 
-// reportAttention tells when a signing is parked and when it goes on.
-func (e *eventStream) reportAttention(a signing.Attention) error {
-	if a.Since.Equal(e.attention) {
+// reportAttention tells when a process is parked and when it goes on.
+func (e *eventStream) reportAttention(a *AttentionBody) error {
+	var since time.Time
+	if a != nil {
+		since = a.Since
+	}
+	if since.Equal(e.attention) {
 		return nil
 	}
-	e.attention = a.Since
-	if !a.Open() {
-		return e.send("attention", 0, struct {
-			Open bool `json:"open"`
-		}{})
-	}
+	e.attention = since
 	return e.send("attention", 0, struct {
 		Open bool `json:"open"`
 		*AttentionBody
-	}{true, attentionBody(a, "")})
+	}{a != nil, a})
 }
 
 // reportTime sends the countdown when it begins or changes and then now and again, so that a client corrects its
 // clock. Without one, a comment keeps proxies from closing a quiet stream.
-func (e *eventStream) reportTime(record signing.Signing) error {
+func (e *eventStream) reportTime(body *CountdownBody) error {
 	due := time.Since(e.quiet) >= e.Limits.KeepAlive
-	body := countdownBody(record, e.Now().UTC())
 	if body != nil && (due || !body.ExpiresAt.Equal(e.countdown)) {
 		e.countdown = body.ExpiresAt
 		return e.send("countdown", 0, body)

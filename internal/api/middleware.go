@@ -186,6 +186,9 @@ var streams = map[string]bool{
 	"GET /v1/documents/{id}/content":              true,
 	"GET /v1/signings/{id}/documents/{n}/content": true,
 	"GET /v1/signings/{id}/events":                true,
+
+	"GET /v1/registrations/{id}/events":                   true,
+	"GET /v1/registrations/{id}/documents/{name}/content": true,
 }
 
 // route calls the handler of the request's route, and answers unknown routes and methods with a problem.

@@ -103,13 +103,16 @@ func docsPage(openapi *huma.OpenAPI) docsData {
 	data := docsData{Title: "kyso API " + Version, Text: openapi.Info.Description, CSS: template.CSS(docsCSS)} //nolint:gosec // embedded
 	groups := map[string][]docsOperation{}
 	for path, item := range openapi.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post} {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Delete} {
 			if op != nil {
 				groups[op.Tags[0]] = append(groups[op.Tags[0]], docsOf(path, op))
 			}
 		}
 	}
-	for _, tag := range []string{tagDocuments, tagSignings, tagOperations, tagWebhooks} {
+	for _, tag := range []string{tagDocuments, tagSignings, tagRegistrations, tagOperations, tagWebhooks} {
+		if len(groups[tag]) == 0 {
+			continue
+		}
 		slices.SortFunc(groups[tag], func(a, b docsOperation) int {
 			return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(b.Method, a.Method)) // POST before GET
 		})

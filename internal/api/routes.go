@@ -6,7 +6,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-const description = `Remote signing of PDF files: upload a document, ask for a signature, the owner of the key approves on a phone, fetch the signed file.
+const description = `Remote signing of PDF files: upload a document, ask for a signature, the owner of the key approves on a phone, fetch the signed file. Where it is configured, also the registration of certificates, from a request in VNeID to an active certificate.
 
 Errors are problems of RFC 9457 with a stable code. Every write takes an Idempotency-Key: the same key with the same request acts once and gives the same answer. Times are RFC 3339 in UTC.`
 
@@ -15,6 +15,8 @@ const (
 	tagSignings   = "signings"
 	tagOperations = "operations"
 	tagWebhooks   = "webhooks"
+
+	tagRegistrations = "registrations"
 )
 
 // operations registers every route of /v1.
@@ -25,6 +27,9 @@ func (s *server) operations(api huma.API) {
 	huma.Register(api, post("receiveWebhook", "/v1/webhooks/{provider}/{token}", tagWebhooks, "Take a provider's webhook",
 		http.StatusOK, withBody("application/json", "The body of the 769 profile: transaction_id, status_code, signed_files"),
 		errorsOf(http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge)), s.receiveWebhook)
+	if s.Registration != nil {
+		s.registrationOperations(api)
+	}
 }
 
 func (s *server) documentOperations(api huma.API) {
@@ -45,7 +50,7 @@ func (s *server) signingOperations(api huma.API) {
 	huma.Register(api, get("getSigning", "/v1/signings/{id}", tagSignings, "Show a signing",
 		errorsOf(http.StatusNotFound)), s.getSigning)
 	huma.Register(api, get("streamEvents", "/v1/signings/{id}/events", tagSignings, "Follow a signing (server-sent events)",
-		withEvents(), errorsOf(http.StatusNotFound)), s.streamEvents)
+		withEvents("TransitionBody"), errorsOf(http.StatusNotFound)), s.streamEvents)
 	huma.Register(api, get("getSignedContent", "/v1/signings/{id}/documents/{n}/content", tagSignings, "Download a signed document",
 		withFile(), errorsOf(http.StatusNotFound, http.StatusConflict)), s.getSignedContent)
 }
@@ -118,12 +123,12 @@ func withFile() operationOption {
 	}
 }
 
-func withEvents() operationOption {
-	text := "Events: transition (id is its seq, data a TransitionBody), countdown (a CountdownBody) and attention (an AttentionBody with open). The stream ends after a final transition."
+func withEvents(transition string) operationOption {
+	text := "Events: transition (id is its seq, data a " + transition + "), countdown (a CountdownBody; signings only) and attention (an AttentionBody with open). The stream ends after a final transition."
 	return func(op *huma.Operation) {
 		op.Responses = map[string]*huma.Response{
 			"200": {Description: text, Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}},
-			"204": {Description: "The signing has ended and every transition was seen; do not come back"},
+			"204": {Description: "It has ended and every transition was seen; do not come back"},
 		}
 	}
 }

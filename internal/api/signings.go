@@ -213,20 +213,21 @@ func (s *server) listSignings(ctx context.Context, in *listSigningsInput) (*list
 		out.Items = append(out.Items, s.summaryBody(record))
 	}
 	if len(list) == in.Limit {
-		out.Next = nextPage(in, list[len(list)-1].CreatedAt)
+		out.Next = nextPage("/v1/signings", string(in.Status), in.Attention, in.Limit, list[len(list)-1].CreatedAt)
 	}
 	return &listSigningsOutput{Body: out}, nil
 }
 
-func nextPage(in *listSigningsInput, before time.Time) string {
-	query := url.Values{"before": {before.UTC().Format(time.RFC3339Nano)}, "limit": {strconv.Itoa(in.Limit)}}
-	if in.Status != "" {
-		query.Set("status", string(in.Status))
+// nextPage is the path of the page that follows the one whose last item was created at before.
+func nextPage(path, status string, attention bool, limit int, before time.Time) string {
+	query := url.Values{"before": {before.UTC().Format(time.RFC3339Nano)}, "limit": {strconv.Itoa(limit)}}
+	if status != "" {
+		query.Set("status", status)
 	}
-	if in.Attention {
+	if attention {
 		query.Set("attention", "true")
 	}
-	return "/v1/signings?" + query.Encode()
+	return path + "?" + query.Encode()
 }
 
 type signedContentInput struct {

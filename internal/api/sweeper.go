@@ -22,7 +22,8 @@ const (
 )
 
 // Sweeper closes the gap between a committed row and the process that should hear of it: it hands over webhooks
-// that nobody picked up and starts signings that were stored but not started. Both happen when a process dies
+// that nobody picked up, starts signings and registrations that were stored but not started, and has money go back that
+// no registration needs. All of it happens when a process dies
 // between two steps or Temporal is away. Several sweepers may run at once; what they do is idempotent.
 type Sweeper struct {
 	Desk      signing.Desk
@@ -30,6 +31,11 @@ type Sweeper struct {
 	Logger    *slog.Logger     // default slog.Default
 	Now       func() time.Time // default time.Now
 	Every     time.Duration    // default 20 s
+	// Registration sweeps registrations too; nil does not.
+	Registration *RegistrationOptions
+
+	started map[string]bool // registrations that were started, of those that still wait for their citizen
+	refunds time.Time       // when money to give back was last looked for
 }
 
 func (s *server) sweeper() *Sweeper {
@@ -62,7 +68,11 @@ func (w *Sweeper) Run(ctx context.Context) {
 
 // Sweep looks once. One row that fails does not keep the others waiting.
 func (w *Sweeper) Sweep(ctx context.Context) error {
-	return errors.Join(w.sweepInbox(ctx), w.sweepCreated(ctx))
+	err := errors.Join(w.sweepInbox(ctx), w.sweepCreated(ctx))
+	if w.Registration != nil {
+		err = errors.Join(err, w.sweepRequested(ctx), w.sweepRefunds(ctx))
+	}
+	return err
 }
 
 func (w *Sweeper) sweepInbox(ctx context.Context) error {
@@ -119,9 +129,11 @@ func (w *Sweeper) sweepCreated(ctx context.Context) error {
 	return errors.Join(failures...)
 }
 
-func (w *Sweeper) age(t time.Time) time.Duration {
+func (w *Sweeper) age(t time.Time) time.Duration { return w.now().Sub(t) }
+
+func (w *Sweeper) now() time.Time {
 	if w.Now != nil {
-		return w.Now().Sub(t)
+		return w.Now()
 	}
-	return time.Since(t)
+	return time.Now()
 }

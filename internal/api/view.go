@@ -209,10 +209,17 @@ func statusBody(id string, in workflows.SigningStatus) StatusBody {
 		deadline := in.Deadline.UTC()
 		body.Deadline = &deadline
 	}
-	if a := in.Attention; a != nil {
-		body.Attention = attentionBody(signing.Attention{Step: a.Step, Reason: a.Reason, Message: a.Message,
-			Provider: a.Provider, Since: a.Since, Attempts: a.Attempts}, a.IncidentID)
-		body.Attention.Actions = a.Actions
+	body.Attention = processAttention(in.Attention)
+	return body
+}
+
+// processAttention is the attention that a process itself tells of; nil when it is not parked.
+func processAttention(a *workflows.Attention) *AttentionBody {
+	if a == nil {
+		return nil
 	}
+	body := attentionBody(signing.Attention{Step: a.Step, Reason: a.Reason, Message: a.Message,
+		Provider: a.Provider, Since: a.Since, Attempts: a.Attempts}, a.IncidentID)
+	body.Actions = a.Actions
 	return body
 }

@@ -7,6 +7,7 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/account"
+	"kyso/internal/api"
 	"kyso/internal/blob"
 	"kyso/internal/provider"
 	"kyso/internal/signing"
@@ -38,6 +39,23 @@ func (a *App) registration() (*activities.Registration, error) {
 		UserPrefix:      profiles[cfg.AcceptanceProvider].userPrefix,
 		Now:             time.Now,
 	}, nil
+}
+
+// registrationDoor is what the API needs to serve registrations.
+func (a *App) registrationDoor() *api.RegistrationOptions {
+	cfg, gateway := a.Config.Registration, a.vnpay()
+	return &api.RegistrationOptions{
+		Records:      a.Store.Registrations(),
+		Workflows:    a.Workflows(),
+		Accounts:     a.accounts(),
+		CheckRequest: account.Request,
+		Phone:        account.Phone,
+		Packages:     cfg.Packages,
+		Limits:       cfg.Limits,
+		OpenVNeID:    a.vneid().Open,
+		VerifyIPN:    gateway.VerifyIPN,
+		PayURL:       gateway.PayURL,
+	}
 }
 
 // accounts makes and checks one-time codes and accounts.

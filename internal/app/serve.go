@@ -29,6 +29,8 @@ func (a *App) apiOptions() api.Options {
 		Now:       time.Now,
 		Logger:    a.Log,
 		Limits:    api.Limits{UploadBytes: a.Config.Policy.MaxSize},
+
+		Registration: a.registrationDoor(),
 	}
 }
 
@@ -39,7 +41,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	swept := make(chan struct{})
 	go func() {
 		defer close(swept)
-		sweeper := &api.Sweeper{Desk: a.Store, Workflows: a.Workflows(), Logger: a.Log}
+		sweeper := &api.Sweeper{Desk: a.Store, Workflows: a.Workflows(), Logger: a.Log, Registration: a.registrationDoor()}
 		sweeper.Run(ctx)
 	}()
 	a.Log.Info("API started", "address", listener.Addr().String())

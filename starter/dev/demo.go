@@ -17,21 +17,19 @@ import (
 	"kyso/internal/forms"
 )
 
-// demoUser is a person of the sandbox with one valid certificate: NGUYỄN VĂN MINH.
-const demoUser = "ICA.079095012345"
-
 type demoOptions struct {
-	pdf, outDir, data, level, user string
+	pdf, outDir, data, level, user, plan string
 }
 
 func newDemoCommand() *cobra.Command {
 	var opts demoOptions
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Sign one PDF from end to end, and kill the worker on the way",
-		Long: "Starts a world, signs a PDF through the HTTP interface, kills the worker with SIGKILL while the request is on the phone,\n" +
-			"approves meanwhile, starts another worker, and leaves the signed file in the output folder with all that is needed to\n" +
-			"check it with other tools. Ends with an error when anything is not as it should be.",
+		Short: "Register a certificate and sign a PDF with it, and kill the worker on the way",
+		Long: "Starts a world; takes a citizen from VNeID to an active certificate (account, package, payment, contract, review,\n" +
+			"issuance, activation, acceptance record); signs a PDF with it through the HTTP interface, kills the worker with SIGKILL\n" +
+			"while the request is on the phone, approves meanwhile, starts another worker; and leaves all files in the output folder\n" +
+			"with what is needed to check them with other tools. Ends with an error when anything is not as it should be.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return demo(cmd.Context(), cmd.OutOrStdout(), opts)
@@ -41,21 +39,24 @@ func newDemoCommand() *cobra.Command {
 	cmd.Flags().StringVar(&opts.outDir, "out", "out", "folder for the results")
 	cmd.Flags().StringVar(&opts.data, "data", "", "data folder (default: a temporary one)")
 	cmd.Flags().StringVar(&opts.level, "level", "B-T", "PAdES level: B-B, B-T or B-LT")
-	cmd.Flags().StringVar(&opts.user, "user", demoUser, "signer, any citizen number that the sandbox knows")
+	cmd.Flags().StringVar(&opts.user, "user", "", "sign as this user of the sandbox, and register nobody (such as ICA.079095012345)")
+	cmd.Flags().StringVar(&opts.plan, "package", "PS1", "package to register with; PS0 is free")
 	return cmd
 }
 
 // demonstration is one run of demo.
 type demonstration struct {
 	demoOptions
-	out    io.Writer
-	begin  time.Time
-	world  *World
-	client *client
-	worker *workerProcess
-	seen   int // transitions shown
-	base   string
-	box    *placement
+	out      io.Writer
+	begin    time.Time
+	world    *World
+	client   *client
+	worker   *workerProcess
+	seen     int // transitions shown
+	before   int // effects in the ledger before the signing
+	enrolled registrationView
+	base     string
+	box      *placement
 }
 
 func demo(ctx context.Context, out io.Writer, opts demoOptions) (err error) {
@@ -110,6 +111,11 @@ func (d *demonstration) run(ctx context.Context, pdf []byte) error {
 		return err
 	}
 	defer func() { d.worker.kill() }()
+	if d.user == "" {
+		if err := d.enrol(ctx); err != nil {
+			return err
+		}
+	}
 	id, err := d.request(ctx, pdf)
 	if err != nil {
 		return err
@@ -133,6 +139,25 @@ func (d *demonstration) run(ctx context.Context, pdf []byte) error {
 		return fmt.Errorf("the signing ended %s", s.Status)
 	}
 	return d.results(ctx, s, pdf)
+}
+
+// enrol registers the citizen who will sign.
+func (d *demonstration) enrol(ctx context.Context) error {
+	e, err := d.register(ctx)
+	if err != nil {
+		return fmt.Errorf("registering: %w", err)
+	}
+	if err := d.papers(ctx, e); err != nil {
+		return err
+	}
+	effects, err := d.client.ledger(ctx)
+	if err != nil {
+		return err
+	}
+	d.before, d.user = len(effects), "ICA."+e.citizen
+	d.sayf("Ký văn bản bằng chứng thư vừa cấp · signing with the certificate just issued")
+	d.enrolled, err = e.view(ctx)
+	return err
 }
 
 func (d *demonstration) startWorker(ctx context.Context) error {

@@ -19,9 +19,10 @@ import (
 
 // report is out/report.json.
 type report struct {
+	Registration registrationView    `json:"registration,omitzero"`
 	Signing      signingView         `json:"signing"`
 	Verification *pades.Verification `json:"verification"`
-	Ledger       []effect            `json:"ledger"` // what the outside world did for this signing
+	Ledger       []effect            `json:"ledger"` // what the outside world did
 	Seconds      float64             `json:"seconds"`
 }
 
@@ -34,7 +35,7 @@ func (d *demonstration) results(ctx context.Context, s signingView, original []b
 	if !bytes.HasPrefix(signed, original) {
 		return errors.New("the signed file does not begin with the bytes of the original")
 	}
-	verification, err := d.world.App.Verify(ctx, bytes.NewReader(signed))
+	verification, err := d.verify(ctx, signed)
 	if err != nil {
 		return err
 	}
@@ -58,13 +59,17 @@ func (d *demonstration) results(ctx context.Context, s signingView, original []b
 		}
 	}
 	seconds := time.Since(d.begin).Seconds()
-	err = writeJSON(filepath.Join(d.outDir, "report.json"), report{s, verification, effects, seconds})
+	err = writeJSON(filepath.Join(d.outDir, "report.json"), report{d.enrolled, s, verification, effects, seconds})
 	if err != nil {
 		return err
 	}
 	d.sayf("Tệp đã ký · %s, %d bytes", filepath.Join(d.outDir, d.base+"-signed.pdf"), len(signed))
 	d.printVerification(verification)
 	return errors.Join(d.judge(verification, effects), d.foreignTools(ctx))
+}
+
+func (d *demonstration) verify(ctx context.Context, pdf []byte) (*pades.Verification, error) {
+	return d.world.App.Verify(ctx, bytes.NewReader(pdf))
 }
 
 func (d *demonstration) printVerification(v *pades.Verification) {
@@ -103,7 +108,7 @@ func inVietnam(t time.Time) string {
 // judge says whether the world saw what it should have seen, once.
 func (d *demonstration) judge(v *pades.Verification, effects []effect) error {
 	count := map[string]int{}
-	for _, e := range effects {
+	for _, e := range effects[d.before:] {
 		count[e.Kind]++
 	}
 	tellf(d.out, "\nThế giới bên ngoài đã thấy · the outside world saw: %d push, %d use of the key, %d time-stamp\n",

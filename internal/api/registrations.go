@@ -1,0 +1,283 @@
+package api
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/google/uuid"
+
+	"kyso/internal/account"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/workflows"
+)
+
+type vneidInput struct {
+	request *http.Request
+}
+
+// Resolve implements huma.Resolver: the signature is over the body as it came, so nothing decodes it before.
+func (in *vneidInput) Resolve(ctx huma.Context) []error {
+	in.request, _ = humago.Unwrap(ctx)
+	return nil
+}
+
+// AcceptedBody names a registration and where it stands.
+type AcceptedBody struct {
+	RegistrationID string              `json:"registration_id"`
+	Status         registration.Status `json:"status"`
+}
+
+type acceptedOutput struct {
+	Body AcceptedBody
+}
+
+// receiveVNeIDRequest stores a citizen's request and starts its process. The same request again gets the same answer.
+func (s *server) receiveVNeIDRequest(ctx context.Context, in *vneidInput) (*acceptedOutput, error) {
+	body, err := io.ReadAll(in.request.Body) // bounded before, see bufferedBody
+	if err != nil {
+		return nil, bodyError(err)
+	}
+	request, err := s.Registration.OpenVNeID(in.request.Header, body)
+	if err != nil {
+		return nil, unsigned(err)
+	}
+	request, warnings, err := s.Registration.CheckRequest(request, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	record, err := s.Registration.Records.CreateRegistration(ctx, uuid.Must(uuid.NewV7()).String(), request)
+	if err != nil {
+		return nil, err
+	}
+	if len(warnings) > 0 {
+		s.Logger.InfoContext(ctx, "a request to look at", "registration_id", record.ID, "warnings", strings.Join(warnings, "; "))
+	}
+	startCtx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	if err := s.Registration.Workflows.StartRegistration(startCtx, s.Registration.startInput(record)); err != nil {
+		// Accepted all the same: it is committed, and the sweeper starts it when Temporal is back.
+		s.Logger.WarnContext(ctx, "registration accepted, not started yet", "request_id", infoOf(ctx).id, "registration_id", record.ID, "error", err.Error())
+	}
+	return &acceptedOutput{AcceptedBody{record.ID, record.Status}}, nil
+}
+
+func (o *RegistrationOptions) startInput(r registration.Registration) workflows.RegistrationInput {
+	return workflows.RegistrationInput{RegistrationID: r.ID, Issuer: r.Issuer, Deadlines: o.Limits}
+}
+
+// unsigned answers 401 to what is not signed by the party that it speaks for.
+func unsigned(err error) error {
+	if problem.CodeOf(err) == problem.SignatureInvalid {
+		return &refusal{problem.Denied, http.StatusUnauthorized, "the signature or its time does not fit"}
+	}
+	return err
+}
+
+// HandOffRequest is what VNeID gave the citizen's app.
+type HandOffRequest struct {
+	Token string `json:"token" minLength:"1" maxLength:"512"`
+}
+
+type handOffInput struct {
+	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"The same key again acts once"`
+	Body HandOffRequest
+}
+
+// handOff takes the one-time token. That the citizen came is recorded before the process is told, so that the sweeper
+// can tell it when Temporal is away: the token is good for one use only.
+func (s *server) handOff(ctx context.Context, in *handOffInput) (*acceptedOutput, error) {
+	records := s.Registration.Records
+	id, err := records.ResolveHandoff(ctx, in.Body.Token, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	record, err := records.Registration(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	now := s.Now().UTC().Truncate(time.Microsecond)
+	err = records.Change(ctx, id, func(r *registration.Registration) error {
+		if r.HandedOffAt.IsZero() {
+			r.HandedOffAt = now
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	tellCtx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	status, err := s.Registration.Workflows.HandOff(tellCtx, id, handOffUpdate(id))
+	switch code := problem.CodeOf(err); {
+	case code == "":
+		return &acceptedOutput{AcceptedBody{id, status.Status}}, nil
+	case code.Kind() == problem.KindUpstream, code == problem.NotFound: // not started yet
+		s.Logger.WarnContext(ctx, "hand-off recorded, process not told yet", "request_id", infoOf(ctx).id, "registration_id", id, "error", err.Error())
+		return &acceptedOutput{AcceptedBody{id, record.Status}}, nil
+	}
+	return nil, err
+}
+
+// handOffUpdate names the one hand-off of a registration, whoever tells of it.
+func handOffUpdate(id string) string { return updateID("hand-off/" + id) }
+
+type listRegistrationsInput struct {
+	Status    registration.Status `query:"status" enum:"requested,handed-off,account-ready,awaiting-payment,awaiting-contract,in-review,needs-more,issuing,activating,accepting,closing,active,refused,ineligible,withdrawn,expired,cancelled"`
+	Attention bool                `query:"attention" doc:"Only those that are parked"`
+	Before    time.Time           `query:"before" doc:"Only those created before; see next"`
+	Limit     int                 `query:"limit" minimum:"1" maximum:"500" default:"50"`
+}
+
+// RegistrationList is a page of registrations, newest first.
+type RegistrationList struct {
+	Items []RegistrationBody `json:"items"`
+	Next  string             `json:"next,omitempty" doc:"Path of the next page"`
+}
+
+type listRegistrationsOutput struct {
+	Body RegistrationList
+}
+
+func (s *server) listRegistrations(ctx context.Context, in *listRegistrationsInput) (*listRegistrationsOutput, error) {
+	list, err := s.Registration.Records.Registrations(ctx, registration.Filter{Status: in.Status, AttentionOnly: in.Attention, Before: in.Before, Limit: in.Limit})
+	if err != nil {
+		return nil, err
+	}
+	out := RegistrationList{Items: []RegistrationBody{}}
+	for _, record := range list {
+		out.Items = append(out.Items, s.registrationSummary(record))
+	}
+	if len(list) == in.Limit {
+		out.Next = nextPage("/v1/registrations", string(in.Status), in.Attention, in.Limit, list[len(list)-1].CreatedAt)
+	}
+	return &listRegistrationsOutput{Body: out}, nil
+}
+
+type registrationInput struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+type registrationOutput struct {
+	Body RegistrationBody
+}
+
+func (s *server) getRegistration(ctx context.Context, in *registrationInput) (*registrationOutput, error) {
+	records := s.Registration.Records
+	record, err := records.Registration(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	body := s.registrationSummary(record)
+	if record.Status == registration.StatusAccountReady {
+		body.Packages = s.Registration.Packages
+	}
+	payments, err := records.Payments(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range payments {
+		body.Payments = append(body.Payments, paymentBody(p))
+	}
+	transitions, err := records.Transitions(ctx, in.ID, 0)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range transitions {
+		body.Transitions = append(body.Transitions, registrationTransitionBody(t))
+	}
+	if err := s.addPerson(ctx, record, &body); err != nil {
+		return nil, err
+	}
+	return &registrationOutput{body}, nil
+}
+
+// addPerson adds what the store holds of the person and the officer's words. An erased person has none.
+func (s *server) addPerson(ctx context.Context, r registration.Registration, body *RegistrationBody) error {
+	person, err := s.Registration.Records.Person(ctx, r.ID)
+	if problem.CodeOf(err) == problem.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	body.Person = personBody(person)
+	if !r.Status.Final() {
+		_, warnings, err := account.Person(person, s.Now())
+		if err != nil { // it was right when it came
+			warnings = append(warnings, err.Error())
+		}
+		body.Warnings = warnings
+	}
+	if r.Review == nil {
+		return nil
+	}
+	note, _, err := s.Registration.Records.ReviewNotes(ctx, r.Review.ID)
+	if problem.CodeOf(err) == problem.NotFound {
+		return nil
+	}
+	body.Review.PublicNote = note
+	return err
+}
+
+func (s *server) streamRegistrationEvents(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
+	return s.stream(ctx, in, func(ctx context.Context, after int) (moment, error) {
+		record, err := s.Registration.Records.Registration(ctx, in.ID)
+		if err != nil {
+			return moment{}, err
+		}
+		m := moment{final: record.Status.Final(), attention: registrationAttention(record.Attention)}
+		transitions, err := s.Registration.Records.Transitions(ctx, in.ID, after)
+		for _, t := range transitions {
+			m.transitions = append(m.transitions, recorded{t.Seq, registrationTransitionBody(t)})
+		}
+		return m, err
+	})
+}
+
+type paperInput struct {
+	ID   string `path:"id" maxLength:"64"`
+	Name string `path:"name" enum:"request,contract,acceptance"`
+}
+
+// getPaperContent gives the sealed contract and the signed acceptance record once there are, and what was written
+// before.
+func (s *server) getPaperContent(ctx context.Context, in *paperInput) (*huma.StreamResponse, error) {
+	record, err := s.Registration.Records.Registration(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range papersOf(record) {
+		if p.name != in.Name {
+			continue
+		}
+		id := p.written.UploadID
+		if p.finalID != "" {
+			id = p.finalID
+		}
+		upload, err := s.Desk.Upload(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		return s.content(ctx, upload, upload.Name)
+	}
+	return nil, problem.New(problem.NotFound, "this paper is not written yet")
+}
+
+// PackageList is what can be bought.
+type PackageList struct {
+	Items []registration.Package `json:"items"`
+}
+
+type packagesOutput struct {
+	Body PackageList
+}
+
+func (s *server) listPackages(context.Context, *struct{}) (*packagesOutput, error) {
+	return &packagesOutput{PackageList{s.Registration.Packages}}, nil
+}

@@ -1,0 +1,392 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/google/uuid"
+
+	"kyso/internal/account"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/workflows"
+)
+
+const (
+	// resendGap is how long after a code the next one may be asked for, as internal/account has it.
+	resendGap = time.Minute
+	// proofLife is how long an accepted code may be delivered to the process again, as internal/account has it.
+	proofLife = 30 * time.Minute
+	// citizen is who acts on the routes of citizens.
+	citizen = "citizen"
+)
+
+type registrationStatusOutput struct {
+	Body RegistrationStatusBody
+}
+
+// registrationMoved is the answer of an act.
+func registrationMoved(id string, status workflows.RegistrationStatus, err error) (*registrationStatusOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &registrationStatusOutput{registrationStatusBody(id, status)}, nil
+}
+
+// CodeRequest asks for a one-time code.
+type CodeRequest struct {
+	Purpose registration.Purpose `json:"purpose" enum:"account,contract,activation"`
+	Phone   string               `json:"phone,omitempty" maxLength:"32" doc:"Only for account; the others go to the phone of the account" example:"0901234567"`
+}
+
+type codeInput struct {
+	Act
+	Body CodeRequest
+}
+
+// CodeBody says when a code ends. It says the same whether the phone has an account or not.
+type CodeBody struct {
+	ResendAfter time.Time `json:"resend_after" doc:"When another code may be asked for"`
+	ExpiresAt   time.Time `json:"expires_at"`
+}
+
+type codeOutput struct {
+	Body CodeBody
+}
+
+// sendCode records a code and has the process send it. A code that is recorded and not sent yet is handed over again,
+// so that a retry after a fault does not have to wait for the next one.
+func (s *server) sendCode(ctx context.Context, in *codeInput) (*codeOutput, error) {
+	record, err := s.Registration.Records.Registration(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	phone, binding, err := s.codeFor(ctx, record, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	code, err := s.Registration.Accounts.NewCode(ctx, in.ID, in.Body.Purpose, phone, binding)
+	if problem.CodeOf(err) == problem.RateLimited {
+		last, lastErr := s.Registration.Records.LastCode(ctx, in.ID, in.Body.Purpose)
+		if lastErr == nil && last.SentAt.IsZero() && last.UsedAt.IsZero() && last.Phone == phone && last.Binding == binding && s.Now().Before(last.ExpiresAt) {
+			code, err = last, nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Registration.Workflows.SendCode(ctx, in.ID, updateID("send/"+code.ID), workflows.SendCode{CodeID: code.ID}); err != nil {
+		return nil, err
+	}
+	return &codeOutput{CodeBody{ResendAfter: code.CreatedAt.Add(resendGap).UTC(), ExpiresAt: code.ExpiresAt.UTC()}}, nil
+}
+
+// codeFor says where a code goes and what it is bound to, and refuses a code that would be good for nothing now.
+func (s *server) codeFor(ctx context.Context, r registration.Registration, in CodeRequest) (phone, binding string, err error) {
+	if in.Purpose != registration.PurposeAccount && in.Phone != "" {
+		return "", "", fieldErrors{{"body.phone", "must be left out: the code goes to the phone of the account"}}
+	}
+	switch {
+	case in.Purpose == registration.PurposeAccount && r.Status == registration.StatusHandedOff:
+		phone, err := s.Registration.Phone(in.Phone)
+		if problem.CodeOf(err) == problem.Invalid {
+			return "", "", fieldErrors{{"body.phone", "must be a Vietnamese mobile number"}}
+		}
+		return phone, "", err
+	case in.Purpose == registration.PurposeContract && r.Status == registration.StatusAwaitingConsent && r.Contract != nil:
+		binding = r.Contract.SHA256
+	case in.Purpose == registration.PurposeActivation && r.Status == registration.StatusActivating && pinSet(r):
+		binding = r.Issued.KeyID
+	case in.Purpose == registration.PurposeActivation && r.Status == registration.StatusActivating:
+		return "", "", problem.New(problem.Conflict, "the PIN on the phone comes first")
+	default:
+		return "", "", problem.New(problem.Conflict, "the registration is %s; it needs no such code", r.Status)
+	}
+	owner, err := s.Registration.Records.Account(ctx, r.AccountID)
+	return owner.Phone, binding, err
+}
+
+func pinSet(r registration.Registration) bool {
+	return r.Issued != nil && r.Activation != nil && !r.Activation.PINSetAt.IsZero()
+}
+
+// accepted uses a code, or finds that it was used for the same thing a moment ago: then the process may not have heard
+// of it, and telling it again does no harm. Without digits only the latter counts.
+func (s *server) accepted(ctx context.Context, id string, purpose registration.Purpose, binding, digits string) (registration.Code, error) {
+	if digits != "" {
+		code, err := s.Registration.Accounts.UseCode(ctx, id, purpose, binding, digits)
+		if problem.CodeOf(err) != problem.OTPExpired {
+			return code, err
+		}
+	}
+	last, err := s.Registration.Records.LastCode(ctx, id, purpose)
+	switch {
+	case err != nil && problem.CodeOf(err) != problem.NotFound:
+		return last, err
+	case err == nil && last.Binding == binding && !last.UsedAt.IsZero() && s.Now().Sub(last.UsedAt) <= proofLife:
+		return last, nil
+	case digits == "":
+		return last, fieldErrors{{"body.code", "must be the code that was sent"}}
+	}
+	return last, problem.New(problem.OTPExpired, "the code is no longer good for this")
+}
+
+// AccountRequest proves the phone and opens the account on it.
+type AccountRequest struct {
+	Code     string `json:"code,omitempty" maxLength:"16" doc:"May be left out for 30 minutes after it was accepted"`
+	Email    string `json:"email" maxLength:"320"`
+	Password string `json:"password" maxLength:"1024" doc:"8 to 128 characters; that of the account when the phone has one"`
+}
+
+type accountInput struct {
+	Act
+	Body AccountRequest
+}
+
+func (s *server) openAccount(ctx context.Context, in *accountInput) (*registrationStatusOutput, error) {
+	if _, err := s.Registration.Records.Registration(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	if _, err := s.accepted(ctx, in.ID, registration.PurposeAccount, "", in.Body.Code); err != nil {
+		return nil, err
+	}
+	opened, _, err := s.Registration.Accounts.Open(ctx, in.ID, in.Body.Email, in.Body.Password)
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.Registration.Workflows.AccountReady(ctx, in.ID, updateID(in.Key), workflows.AccountReady{AccountID: opened.ID})
+	return registrationMoved(in.ID, status, err)
+}
+
+// PackageRequest orders a package.
+type PackageRequest struct {
+	Code string `json:"code" minLength:"1" maxLength:"32" example:"PS0"`
+}
+
+type packageInput struct {
+	Act
+	Body PackageRequest
+}
+
+func (s *server) choosePackage(ctx context.Context, in *packageInput) (*registrationStatusOutput, error) {
+	if _, err := s.Registration.Records.Registration(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(s.Registration.Packages, func(p registration.Package) bool { return p.Code == in.Body.Code }) {
+		return nil, fieldErrors{{"body.code", "must be the code of a package; see /v1/packages"}}
+	}
+	status, err := s.Registration.Workflows.ChoosePackage(ctx, in.ID, updateID(in.Key), workflows.ChoosePackage{Code: in.Body.Code})
+	return registrationMoved(in.ID, status, err)
+}
+
+type payInput struct {
+	Act
+	clientIP string
+}
+
+// Resolve implements huma.Resolver: VNPay wants to know the address of the browser.
+func (in *payInput) Resolve(ctx huma.Context) []error {
+	r, _ := humago.Unwrap(ctx)
+	in.clientIP = r.RemoteAddr
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		in.clientIP = host
+	}
+	return nil
+}
+
+// PayBody is where to send the citizen's browser.
+type PayBody struct {
+	TxnRef    string    `json:"txn_ref" doc:"Names this attempt to pay"`
+	PayURL    string    `json:"pay_url"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+type payOutput struct {
+	Body PayBody
+}
+
+func (s *server) pay(ctx context.Context, in *payInput) (*payOutput, error) {
+	record, err := s.Registration.Records.Registration(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.Registration.Workflows.Pay(ctx, in.ID, updateID(in.Key))
+	if err != nil {
+		return nil, err
+	}
+	payment, err := s.Registration.Records.Payment(ctx, status.TxnRef)
+	if err != nil {
+		return nil, err
+	}
+	info := fmt.Sprintf("Thanh toan goi %s chung thu chu ky so, ma %s", record.Package, payment.TxnRef)
+	return &payOutput{PayBody{TxnRef: payment.TxnRef, PayURL: s.Registration.PayURL(payment, in.clientIP, info), ExpiresAt: payment.ExpiresAt.UTC()}}, nil
+}
+
+// OTPRequest is a one-time code as the citizen typed it.
+type OTPRequest struct {
+	Code string `json:"code" minLength:"1" maxLength:"16"`
+}
+
+type otpInput struct {
+	Act
+	Body OTPRequest
+}
+
+// consentToContract takes the code that is bound to the digest of the contract that was shown.
+func (s *server) consentToContract(ctx context.Context, in *otpInput) (*registrationStatusOutput, error) {
+	record, err := s.Registration.Records.Registration(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if record.Contract == nil {
+		return nil, problem.New(problem.Conflict, "there is no contract yet")
+	}
+	code, err := s.accepted(ctx, in.ID, registration.PurposeContract, record.Contract.SHA256, in.Body.Code)
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.Registration.Workflows.ConsentToContract(ctx, in.ID, updateID(in.Key), workflows.CodeUsed{CodeID: code.ID})
+	return registrationMoved(in.ID, status, err)
+}
+
+// activateKey takes the code that is bound to the key. The PIN comes first and never here.
+func (s *server) activateKey(ctx context.Context, in *otpInput) (*registrationStatusOutput, error) {
+	record, err := s.Registration.Records.Registration(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !pinSet(record) {
+		return nil, problem.New(problem.Conflict, "the PIN on the phone comes first")
+	}
+	code, err := s.accepted(ctx, in.ID, registration.PurposeActivation, record.Issued.KeyID, in.Body.Code)
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.Registration.Workflows.Activate(ctx, in.ID, updateID(in.Key), workflows.CodeUsed{CodeID: code.ID})
+	return registrationMoved(in.ID, status, err)
+}
+
+func (s *server) signAcceptance(ctx context.Context, in *Act) (*registrationStatusOutput, error) {
+	if _, err := s.Registration.Records.Registration(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	status, err := s.Registration.Workflows.SignAcceptance(ctx, in.ID, updateID(in.Key))
+	return registrationMoved(in.ID, status, err)
+}
+
+// CorrectionRequest holds the corrected fields.
+type CorrectionRequest struct {
+	Fields map[string]string `json:"fields" doc:"Only those that the officer asked for: province, commune, address, id_issued_on, id_issued_by, id_expires_on, email"`
+}
+
+type correctionInput struct {
+	Act
+	Body CorrectionRequest
+}
+
+func (s *server) correctRegistration(ctx context.Context, in *correctionInput) (*registrationStatusOutput, error) {
+	record, err := s.Registration.Records.Registration(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if record.Status != registration.StatusNeedsMore || record.Review == nil {
+		return nil, problem.New(problem.Conflict, "the registration is %s; nothing is asked for", record.Status)
+	}
+	correctionID, err := s.correct(ctx, in.Act, citizen, record.Review.Fields, in.Body.Fields)
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.Registration.Workflows.Correct(ctx, in.ID, updateID(in.Key), workflows.Corrected{CorrectionID: correctionID})
+	return registrationMoved(in.ID, status, err)
+}
+
+// correct checks fields against the ones that may be corrected now and against the rest of the person, and stores them
+// in normal form.
+func (s *server) correct(ctx context.Context, act Act, actor string, allowed []string, fields map[string]string) (string, error) {
+	var wrong fieldErrors
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if !slices.Contains(allowed, name) {
+			wrong.add("body.fields."+name, "must not be corrected now")
+		}
+	}
+	if len(fields) == 0 {
+		wrong.add("body.fields", "must name a field that was asked for")
+	}
+	if err := wrong.err(); err != nil {
+		return "", err
+	}
+	person, err := s.Registration.Records.Person(ctx, act.ID)
+	if err != nil {
+		return "", err
+	}
+	if fields, err = normal(person, fields, s.Now()); err != nil {
+		return "", err
+	}
+	correctionID := "corr-" + uuid.NewString()
+	if act.Key != "" {
+		correctionID = "corr-" + updateID(act.Key)
+	}
+	return correctionID, s.Registration.Records.Correct(ctx, act.ID, correctionID, actor, fields)
+}
+
+// normal returns corrected fields in the form in which they are stored.
+func normal(p registration.Person, fields map[string]string, now time.Time) (map[string]string, error) {
+	for name, place := range places(&p) {
+		if value, ok := fields[name]; ok {
+			*place = value
+		}
+	}
+	p, _, err := account.Person(p, now)
+	if err != nil {
+		return nil, err
+	}
+	out := maps.Clone(fields)
+	for name, place := range places(&p) {
+		if _, ok := fields[name]; ok {
+			out[name] = *place
+		}
+	}
+	if email, ok := fields["email"]; ok {
+		out["email"], err = account.Email(email)
+	}
+	return out, err
+}
+
+// places are where the correctable fields of a person stand; email stands in the account.
+func places(p *registration.Person) map[string]*string {
+	return map[string]*string{"province": &p.Province, "commune": &p.Commune, "address": &p.Address, "id_issued_on": &p.IDIssuedOn,
+		"id_issued_by": &p.IDIssuedBy, "id_expires_on": &p.IDExpiresOn}
+}
+
+// WithdrawRequest says why the citizen takes the request back.
+type WithdrawRequest struct {
+	Reason string `json:"reason,omitempty" maxLength:"1000" doc:"A few words without personal data; they stay in the history"`
+	Actor  string `json:"actor,omitempty" maxLength:"64" doc:"Who withdraws, as an opaque id; the citizen when left out"`
+}
+
+type withdrawInput struct {
+	Act
+	Body WithdrawRequest
+}
+
+func (s *server) withdraw(ctx context.Context, in *withdrawInput) (*registrationStatusOutput, error) {
+	var fields fieldErrors
+	withdrawal := workflows.Withdraw{Actor: citizen, Reason: checkNote("body.reason", in.Body.Reason, maxNote, &fields)}
+	if in.Body.Actor != "" {
+		withdrawal.Actor = checkActor(in.Body.Actor, &fields)
+	}
+	if err := fields.err(); err != nil {
+		return nil, err
+	}
+	if _, err := s.Registration.Records.Registration(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	status, err := s.Registration.Workflows.Withdraw(ctx, in.ID, updateID(in.Key), withdrawal)
+	return registrationMoved(in.ID, status, err)
+}

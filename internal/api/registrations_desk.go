@@ -1,0 +1,243 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/workflows"
+)
+
+// maxWords is how many characters an officer may write. They are sealed in the store and in no history.
+const maxWords = 1000
+
+// ReviewRequest is what an officer decides.
+type ReviewRequest struct {
+	Decision     registration.Decision `json:"decision" enum:"approve,ask,refuse"`
+	Reason       string                `json:"reason,omitempty" maxLength:"64" doc:"For ask and refuse: data-mismatch, identity-expired, address-unclear, contact-invalid, suspected-fraud, not-eligible or other"`
+	Fields       []string              `json:"fields,omitempty" maxItems:"16" doc:"For ask: province, commune, address, id_issued_on, id_issued_by, id_expires_on, email"`
+	PublicNote   string                `json:"public_note,omitempty" maxLength:"4000" doc:"For the citizen"`
+	InternalNote string                `json:"internal_note,omitempty" maxLength:"4000" doc:"For officers"`
+	Officer      string                `json:"officer" minLength:"1" maxLength:"64" doc:"Who decides, as an opaque id"`
+}
+
+type reviewInput struct {
+	Act
+	Body ReviewRequest
+}
+
+// reviewRegistration keeps the officer's words and tells the process of the decision.
+func (s *server) reviewRegistration(ctx context.Context, in *reviewInput) (*registrationStatusOutput, error) {
+	var fields fieldErrors
+	review := checkReview(in.Body, &fields)
+	public := checkText("body.public_note", in.Body.PublicNote, maxWords, &fields)
+	internal := checkText("body.internal_note", in.Body.InternalNote, maxWords, &fields)
+	if err := fields.err(); err != nil {
+		return nil, err
+	}
+	record, err := s.Registration.Records.Registration(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	review.ID, review.At = "rev-"+uuid.NewString(), s.Now().UTC().Truncate(time.Microsecond)
+	if in.Key != "" {
+		review.ID = "rev-" + updateID(in.Key)
+	}
+	again := record.Review != nil && record.Review.ID == review.ID // a retry whose first answer was lost
+	if record.Status != registration.StatusInReview && !again {
+		return nil, problem.New(problem.Conflict, "the registration is %s", record.Status)
+	}
+	if err := s.Registration.Records.SaveReview(ctx, in.ID, review, public, internal); err != nil {
+		return nil, err
+	}
+	status, err := s.Registration.Workflows.Review(ctx, in.ID, updateID(in.Key), review)
+	return registrationMoved(in.ID, status, err)
+}
+
+// checkReview holds a decision against the closed lists.
+func checkReview(in ReviewRequest, fields *fieldErrors) registration.Review {
+	_, known := registration.Reasons()[in.Reason]
+	switch {
+	case in.Decision == registration.DecisionApprove && in.Reason != "":
+		fields.add("body.reason", "must be left out: an approval has no reason")
+	case in.Decision != registration.DecisionApprove && !known:
+		fields.add("body.reason", "must be one of the reasons")
+	}
+	if asks := in.Decision == registration.DecisionAsk; asks != (len(in.Fields) > 0) {
+		fields.add("body.fields", "must name fields to ask for them, and nothing otherwise")
+	}
+	for i, name := range in.Fields {
+		switch {
+		case !slices.Contains(registration.CorrectableFields, name):
+			fields.add("body.fields["+strconv.Itoa(i)+"]", "must be a field that a citizen can correct here; who the person is comes from VNeID")
+		case slices.Contains(in.Fields[:i], name):
+			fields.add("body.fields["+strconv.Itoa(i)+"]", "must not stand twice")
+		}
+	}
+	if !actorPattern.MatchString(in.Officer) || personal.MatchString(in.Officer) {
+		fields.add("body.officer", "must be an opaque id: letters, digits and : . _ -, no personal data")
+	}
+	return registration.Review{Decision: in.Decision, Reason: in.Reason, Fields: in.Fields, Officer: in.Officer}
+}
+
+// RegistrationRepairRequest says what an operator does about a parked registration.
+type RegistrationRepairRequest struct {
+	Action string            `json:"action" enum:"retry,fix,skip,cancel" doc:"One of attention.actions"`
+	Reason string            `json:"reason" minLength:"1" maxLength:"1000" doc:"Why, in a few words without personal data; they stay in the history"`
+	Actor  string            `json:"actor,omitempty" maxLength:"64" doc:"Who repairs, as an opaque id"`
+	Fields map[string]string `json:"fields,omitempty" doc:"For fix: corrected fields of the person, as in a correction; left out when the data is right by now"`
+}
+
+type registrationRepairInput struct {
+	Act
+	Body RegistrationRepairRequest
+}
+
+// RegistrationRepairBody says what became of a repair.
+type RegistrationRepairBody struct {
+	Outcome      string                 `json:"outcome" enum:"recovered,failed-again,skipped,given-up,still-waiting"`
+	Registration RegistrationStatusBody `json:"registration"`
+}
+
+type registrationRepairOutput struct {
+	Body RegistrationRepairBody
+}
+
+func (s *server) repairRegistration(ctx context.Context, in *registrationRepairInput) (*registrationRepairOutput, error) {
+	var fields fieldErrors
+	repair := checkRepair(in.Body.Action, in.Body.Actor, in.Body.Reason, &fields)
+	if len(in.Body.Fields) > 0 && repair.Action != workflows.RepairFix {
+		fields.add("body.fields", "must be left out unless the action is fix")
+	}
+	if err := fields.err(); err != nil {
+		return nil, err
+	}
+	record, err := s.Registration.Records.Registration(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if len(in.Body.Fields) > 0 {
+		if !record.Attention.Open() {
+			return nil, problem.New(problem.Conflict, "the registration is not waiting for a repair")
+		}
+		if _, err := s.correct(ctx, in.Act, repair.Actor, registration.CorrectableFields, in.Body.Fields); err != nil {
+			return nil, err
+		}
+	}
+	result, err := s.Registration.Workflows.RepairRegistration(ctx, in.ID, updateID(in.Key), repair)
+	if err != nil {
+		return nil, err
+	}
+	return &registrationRepairOutput{RegistrationRepairBody{result.Outcome, registrationStatusBody(in.ID, result.Status)}}, nil
+}
+
+// RegistrationIncidentBody is one parked step.
+type RegistrationIncidentBody struct {
+	ID             string        `json:"id"`
+	Registration   string        `json:"registration" doc:"Path of the registration"`
+	RegistrationID string        `json:"registration_id"`
+	Attention      AttentionBody `json:"attention"`
+	ClosedAt       *time.Time    `json:"closed_at,omitempty"`
+	Action         string        `json:"action,omitempty" doc:"The repair that closed it"`
+	Actor          string        `json:"actor,omitempty"`
+	Note           string        `json:"note,omitempty" doc:"Why the operator did it"`
+}
+
+// RegistrationIncidentList is a list of incidents, oldest first.
+type RegistrationIncidentList struct {
+	Items []RegistrationIncidentBody `json:"items"`
+}
+
+type registrationIncidentsOutput struct {
+	Body RegistrationIncidentList
+}
+
+func (s *server) listRegistrationIncidents(ctx context.Context, in *listIncidentsInput) (*registrationIncidentsOutput, error) {
+	list, err := s.Registration.Records.RegistrationIncidents(ctx, in.All)
+	if err != nil {
+		return nil, err
+	}
+	out := RegistrationIncidentList{Items: []RegistrationIncidentBody{}}
+	for _, i := range list {
+		body := RegistrationIncidentBody{ID: i.IncidentID, Registration: registrationPath(i.RegistrationID), RegistrationID: i.RegistrationID,
+			ClosedAt: utc(i.ClosedAt), Action: i.Action, Actor: i.Actor, Note: i.Note}
+		if attention := registrationAttention(i.Attention); attention != nil {
+			body.Attention = *attention
+		}
+		if body.ClosedAt != nil {
+			body.Attention.Actions = []string{}
+		}
+		out.Items = append(out.Items, body)
+	}
+	return &registrationIncidentsOutput{out}, nil
+}
+
+type auditInput struct {
+	After int64 `query:"after" minimum:"0" doc:"Seq of the last entry seen"`
+	Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"500"`
+}
+
+// AuditList is a page of the audit log, oldest first. Each entry holds the hash of the one before.
+type AuditList struct {
+	Items []registration.AuditEntry `json:"items"`
+	Next  string                    `json:"next,omitempty" doc:"Path of the next page"`
+}
+
+type auditOutput struct {
+	Body AuditList
+}
+
+func (s *server) listAudit(ctx context.Context, in *auditInput) (*auditOutput, error) {
+	list, err := s.Registration.Records.Audit(ctx, in.After, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := AuditList{Items: append([]registration.AuditEntry{}, list...)}
+	if len(list) == in.Limit {
+		out.Next = "/v1/audit?after=" + strconv.FormatInt(list[len(list)-1].Seq, 10) + "&limit=" + strconv.Itoa(in.Limit)
+	}
+	return &auditOutput{out}, nil
+}
+
+type eraseInput struct {
+	ID    string `path:"id" maxLength:"64" doc:"Of a registration of the person"`
+	Actor string `query:"actor" maxLength:"64" doc:"Who erases, as an opaque id"`
+}
+
+// eraseSubject destroys the key that the person's data is sealed with. It must not take the ground from under another
+// registration of the same person that still runs.
+func (s *server) eraseSubject(ctx context.Context, in *eraseInput) (*struct{}, error) {
+	var fields fieldErrors
+	actor := checkActor(in.Actor, &fields)
+	if err := fields.err(); err != nil {
+		return nil, err
+	}
+	records := s.Registration.Records
+	record, err := records.Registration(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !record.Status.Final() {
+		return nil, problem.New(problem.Conflict, "the registration is %s; only one that has ended can be erased", record.Status)
+	}
+	person, err := records.Person(ctx, in.ID)
+	if problem.CodeOf(err) == problem.NotFound { // erased before
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	others, err := records.Registrations(ctx, registration.Filter{IDNumber: person.IDNumber, Limit: sweepLimit})
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(others, func(r registration.Registration) bool { return !r.Status.Final() }) {
+		return nil, problem.New(problem.Conflict, "another registration of the same person has not ended")
+	}
+	return nil, records.EraseSubject(ctx, record.SubjectID, actor, s.Now())
+}

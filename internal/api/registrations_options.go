@@ -1,0 +1,61 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"kyso/internal/registration"
+	"kyso/workflows"
+)
+
+// RegistrationWorkflows is what the API asks of registrations; *workflows.Client is the real one.
+type RegistrationWorkflows interface {
+	StartRegistration(ctx context.Context, in workflows.RegistrationInput) error
+	StartRefund(ctx context.Context, in workflows.RefundInput) error
+	HandOff(ctx context.Context, id, updateID string) (workflows.RegistrationStatus, error)
+	SendCode(ctx context.Context, id, updateID string, in workflows.SendCode) (workflows.RegistrationStatus, error)
+	AccountReady(ctx context.Context, id, updateID string, in workflows.AccountReady) (workflows.RegistrationStatus, error)
+	ChoosePackage(ctx context.Context, id, updateID string, in workflows.ChoosePackage) (workflows.RegistrationStatus, error)
+	Pay(ctx context.Context, id, updateID string) (workflows.RegistrationStatus, error)
+	ConsentToContract(ctx context.Context, id, updateID string, in workflows.CodeUsed) (workflows.RegistrationStatus, error)
+	Review(ctx context.Context, id, updateID string, in registration.Review) (workflows.RegistrationStatus, error)
+	Correct(ctx context.Context, id, updateID string, in workflows.Corrected) (workflows.RegistrationStatus, error)
+	Activate(ctx context.Context, id, updateID string, in workflows.CodeUsed) (workflows.RegistrationStatus, error)
+	SignAcceptance(ctx context.Context, id, updateID string) (workflows.RegistrationStatus, error)
+	Withdraw(ctx context.Context, id, updateID string, in workflows.Withdraw) (workflows.RegistrationStatus, error)
+	RepairRegistration(ctx context.Context, id, updateID string, in workflows.Repair) (workflows.RegistrationRepairResult, error)
+	NudgeRegistration(ctx context.Context, id string) error
+}
+
+// Accounts makes and checks one-time codes and accounts; *account.Service is the real one.
+type Accounts interface {
+	NewCode(ctx context.Context, registrationID string, purpose registration.Purpose, phone, binding string) (registration.Code, error)
+	UseCode(ctx context.Context, registrationID string, purpose registration.Purpose, binding, digits string) (registration.Code, error)
+	Open(ctx context.Context, registrationID, email, password string) (registration.Account, bool, error)
+}
+
+// RegistrationOptions is what registering certificates needs beside the rest of Options. All of it is required.
+type RegistrationOptions struct {
+	Records   registration.Records
+	Workflows RegistrationWorkflows
+	Accounts  Accounts
+	// CheckRequest judges and normalises what VNeID sent; its warnings are for the log.
+	CheckRequest func(r registration.Request, now time.Time) (registration.Request, []string, error)
+	// Phone returns a number in E.164. Error: problem.Invalid.
+	Phone    func(string) (string, error)
+	Packages []registration.Package
+	Limits   workflows.RegistrationLimits
+	// OpenVNeID verifies and reads a request of VNeID. Error: problem.SignatureInvalid for a stranger's.
+	OpenVNeID func(h http.Header, body []byte) (registration.Request, error)
+	// VerifyIPN verifies and reads what VNPay, or the browser coming from there, brings. Error: problem.SignatureInvalid.
+	VerifyIPN func(q url.Values) (registration.PaymentNotice, error)
+	// PayURL is where the citizen's browser is sent to pay.
+	PayURL func(p registration.Payment, clientIP, orderInfo string) string
+}
+
+func (o *RegistrationOptions) complete() bool {
+	return o.Records != nil && o.Workflows != nil && o.Accounts != nil && o.CheckRequest != nil && o.Phone != nil &&
+		len(o.Packages) > 0 && o.OpenVNeID != nil && o.VerifyIPN != nil && o.PayURL != nil
+}

@@ -1,0 +1,283 @@
+package api
+
+import (
+	"time"
+
+	"kyso/internal/account"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/internal/signing"
+	"kyso/workflows"
+)
+
+// RegistrationBody is a registration. What it says of the person is masked as far as it identifies.
+type RegistrationBody struct {
+	ID         string              `json:"id"`
+	Self       string              `json:"self" doc:"Path of this registration"`
+	RequestID  string              `json:"request_id" doc:"VNeID's id of the request"`
+	Issuer     string              `json:"issuer" doc:"The certification authority that was chosen in VNeID"`
+	Status     registration.Status `json:"status" enum:"requested,handed-off,account-ready,awaiting-payment,awaiting-contract,in-review,needs-more,issuing,activating,accepting,closing,active,refused,ineligible,withdrawn,expired,cancelled"`
+	Title      string              `json:"title" doc:"The status in Vietnamese"`
+	TitleEN    string              `json:"title_en" doc:"The status in English"`
+	Final      bool                `json:"final" doc:"Nothing can follow this status"`
+	CreatedAt  time.Time           `json:"created_at"`
+	UpdatedAt  time.Time           `json:"updated_at"`
+	Deadline   *time.Time          `json:"deadline,omitempty" doc:"When the current wait ends by itself"`
+	ServerTime time.Time           `json:"server_time"`
+	Attention  *AttentionBody      `json:"attention,omitempty" doc:"Only while the registration is parked and an operator has to act"`
+	Outcome    *OutcomeBody        `json:"outcome,omitempty" doc:"Why it ended otherwise than active"`
+
+	HandedOffAt *time.Time      `json:"handed_off_at,omitempty"`
+	HasAccount  bool            `json:"has_account"`
+	Package     string          `json:"package,omitempty" doc:"Code of the ordered package"`
+	PriceVND    int64           `json:"price_vnd,omitempty" doc:"As ordered"`
+	Months      int             `json:"months,omitempty" doc:"Validity of the certificate, as ordered"`
+	PaidRef     string          `json:"paid_ref,omitempty" doc:"The attempt that pays"`
+	ConsentedAt *time.Time      `json:"consented_at,omitempty" doc:"When the citizen agreed to the contract"`
+	Review      *ReviewBody     `json:"review,omitempty" doc:"The last decision of an officer"`
+	Reviews     int             `json:"reviews,omitempty" doc:"Decisions so far"`
+	Certificate *IssuedBody     `json:"certificate,omitempty"`
+	Activation  *ActivationBody `json:"activation,omitempty"`
+	SigningID   string          `json:"signing_id,omitempty" doc:"The last signing of the acceptance record"`
+	RevokedAt   *time.Time      `json:"revoked_at,omitempty"`
+	Reported    string          `json:"reported,omitempty" doc:"Last status that VNeID took"`
+	Documents   []PaperBody     `json:"documents"`
+
+	Person      *PersonBody                  `json:"person,omitempty" doc:"Only in the answer for one registration; absent once the person was erased"`
+	Warnings    []string                     `json:"warnings,omitempty" doc:"What an officer should look at, in English"`
+	Packages    []registration.Package       `json:"packages,omitempty" doc:"What may be chosen now"`
+	Payments    []PaymentBody                `json:"payments,omitempty" doc:"Attempts to pay; only in the answer for one registration"`
+	Transitions []RegistrationTransitionBody `json:"transitions,omitempty" doc:"Only in the answer for one registration"`
+}
+
+// ReviewBody is an officer's decision.
+type ReviewBody struct {
+	Decision   registration.Decision `json:"decision" enum:"approve,ask,refuse"`
+	Reason     string                `json:"reason,omitempty"`
+	ReasonText string                `json:"reason_text,omitempty" doc:"In Vietnamese"`
+	Fields     []string              `json:"fields,omitempty" doc:"What the citizen is asked to correct"`
+	Officer    string                `json:"officer"`
+	At         time.Time             `json:"at"`
+	PublicNote string                `json:"public_note,omitempty" doc:"For the citizen; only in the answer for one registration"`
+}
+
+// IssuedBody is the key and the certificate for it.
+type IssuedBody struct {
+	KeyID       string     `json:"key_id"`
+	Serial      string     `json:"serial,omitempty"`
+	Fingerprint string     `json:"fingerprint,omitempty" doc:"SHA-256, hex"`
+	NotBefore   *time.Time `json:"not_before,omitempty"`
+	NotAfter    *time.Time `json:"not_after,omitempty"`
+	InstalledAt *time.Time `json:"installed_at,omitempty"`
+}
+
+// ActivationBody is how the key came under the citizen's control.
+type ActivationBody struct {
+	StartedAt   *time.Time `json:"started_at,omitempty" doc:"The phone asks for a PIN since"`
+	PINSetAt    *time.Time `json:"pin_set_at,omitempty"`
+	ActivatedAt *time.Time `json:"activated_at,omitempty"`
+}
+
+// PaperBody is a PDF that belongs to a registration.
+type PaperBody struct {
+	Name        string    `json:"name" enum:"request,contract,acceptance"`
+	Number      string    `json:"number" doc:"Printed on it"`
+	Template    string    `json:"template"`
+	SHA256      string    `json:"sha256" doc:"Of the file as written"`
+	FinalSHA256 string    `json:"final_sha256,omitempty" doc:"Of the sealed contract or the signed acceptance record"`
+	At          time.Time `json:"at"`
+	Content     string    `json:"content" doc:"Path of the file, sealed or signed once it is"`
+}
+
+// PersonBody is who registers. Numbers are masked.
+type PersonBody struct {
+	IDNumber    string `json:"id_number" example:"079******345"`
+	FullName    string `json:"full_name"`
+	BirthDate   string `json:"birth_date"`
+	Sex         string `json:"sex"`
+	Nationality string `json:"nationality"`
+	Province    string `json:"province"`
+	Commune     string `json:"commune"`
+	Address     string `json:"address"`
+	IDIssuedOn  string `json:"id_issued_on"`
+	IDIssuedBy  string `json:"id_issued_by"`
+	IDExpiresOn string `json:"id_expires_on,omitempty"`
+	Phone       string `json:"phone" example:"***345"`
+}
+
+// PaymentBody is one attempt to pay.
+type PaymentBody struct {
+	TxnRef        string                     `json:"txn_ref"`
+	Attempt       int                        `json:"attempt"`
+	AmountVND     int64                      `json:"amount_vnd"`
+	Status        registration.PaymentStatus `json:"status" enum:"pending,captured,failed,review,refunded"`
+	CreatedAt     time.Time                  `json:"created_at"`
+	ExpiresAt     time.Time                  `json:"expires_at"`
+	DecidedAt     *time.Time                 `json:"decided_at,omitempty"`
+	RefundedAt    *time.Time                 `json:"refunded_at,omitempty"`
+	TransactionNo string                     `json:"transaction_no,omitempty" doc:"VNPay's"`
+	ResponseCode  string                     `json:"response_code,omitempty" doc:"VNPay's"`
+}
+
+// RegistrationTransitionBody is one recorded change of state.
+type RegistrationTransitionBody struct {
+	Seq      int                 `json:"seq"`
+	Status   registration.Status `json:"status"`
+	Title    string              `json:"title" doc:"The status in Vietnamese"`
+	TitleEN  string              `json:"title_en" doc:"The status in English"`
+	Final    bool                `json:"final"`
+	At       time.Time           `json:"at"`
+	Deadline *time.Time          `json:"deadline,omitempty" doc:"Of the wait that begins"`
+	Detail   string              `json:"detail,omitempty" doc:"Problem code of an outcome other than active, when there is one"`
+	Actor    string              `json:"actor,omitempty"`
+}
+
+// statusTexts are what the statuses are called in front of people.
+var statusTexts = map[registration.Status]problem.Text{
+	registration.StatusRequested:       {VI: "Đã nhận yêu cầu từ VNeID", EN: "Requested in VNeID"},
+	registration.StatusHandedOff:       {VI: "Chờ xác thực số điện thoại và tài khoản", EN: "Waiting for phone and account"},
+	registration.StatusAccountReady:    {VI: "Chờ chọn gói dịch vụ", EN: "Waiting for the choice of a package"},
+	registration.StatusAwaitingPayment: {VI: "Chờ thanh toán", EN: "Waiting for the payment"},
+	registration.StatusAwaitingConsent: {VI: "Chờ ký hợp đồng bằng OTP", EN: "Waiting for the consent to the contract"},
+	registration.StatusInReview:        {VI: "Đang thẩm định hồ sơ", EN: "In review"},
+	registration.StatusNeedsMore:       {VI: "Chờ bổ sung thông tin", EN: "Waiting for corrections"},
+	registration.StatusIssuing:         {VI: "Đang cấp chứng thư chữ ký số", EN: "Issuing the certificate"},
+	registration.StatusActivating:      {VI: "Chờ đặt mã PIN và kích hoạt", EN: "Waiting for PIN and activation"},
+	registration.StatusAccepting:       {VI: "Chờ ký biên bản nghiệm thu", EN: "Waiting for the signature on the acceptance record"},
+	registration.StatusClosing:         {VI: "Đang kết thúc, thu hồi và hoàn tiền nếu có", EN: "Closing; revoking and refunding what was done"},
+	registration.StatusActive:          {VI: "Chứng thư đã hoạt động", EN: "The certificate is active"},
+	registration.StatusRefused:         {VI: "Hồ sơ bị từ chối", EN: "Refused"},
+	registration.StatusIneligible:      {VI: "Đã có chứng thư đang hoạt động", EN: "Holds an active certificate already"},
+	registration.StatusWithdrawn:       {VI: "Đã rút yêu cầu", EN: "Withdrawn"},
+	registration.StatusExpired:         {VI: "Đã hết hạn", EN: "Expired"},
+	registration.StatusCancelled:       {VI: "Đã hủy", EN: "Cancelled"},
+}
+
+func registrationPath(id string) string { return "/v1/registrations/" + id }
+
+// registrationSummary is a registration without anything about people, for lists.
+func (s *server) registrationSummary(r registration.Registration) RegistrationBody {
+	text := statusTexts[r.Status]
+	body := RegistrationBody{ID: r.ID, Self: registrationPath(r.ID), RequestID: r.RequestID, Issuer: r.Issuer,
+		Status: r.Status, Title: text.VI, TitleEN: text.EN, Final: r.Status.Final(), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+		Deadline: utc(r.Deadline), ServerTime: s.Now().UTC(), Attention: registrationAttention(r.Attention),
+		HandedOffAt: utc(r.HandedOffAt), HasAccount: r.AccountID != "", Package: r.Package, PriceVND: r.PriceVND, Months: r.Months,
+		PaidRef: r.PaidRef, Reviews: r.Reviews, RevokedAt: utc(r.RevokedAt), Reported: r.Reported, Documents: papers(r)}
+	if r.Reason != "" {
+		body.Outcome = outcomeBody(signing.Transition{Detail: r.Reason})
+	}
+	if r.Consent != nil {
+		body.ConsentedAt = utc(r.Consent.At)
+	}
+	if v := r.Review; v != nil {
+		body.Review = &ReviewBody{Decision: v.Decision, Reason: v.Reason, ReasonText: registration.Reasons()[v.Reason], Fields: v.Fields,
+			Officer: v.Officer, At: v.At.UTC()}
+	}
+	if i := r.Issued; i != nil {
+		body.Certificate = &IssuedBody{KeyID: i.KeyID, Serial: i.Serial, Fingerprint: i.Fingerprint, NotBefore: utc(i.NotBefore),
+			NotAfter: utc(i.NotAfter), InstalledAt: utc(i.InstalledAt)}
+	}
+	if a := r.Activation; a != nil {
+		body.Activation = &ActivationBody{StartedAt: utc(a.StartedAt), PINSetAt: utc(a.PINSetAt), ActivatedAt: utc(a.ActivatedAt)}
+	}
+	if r.Acceptance != nil {
+		body.SigningID = r.Acceptance.SigningID
+	}
+	return body
+}
+
+// utc is nil for the zero time.
+func utc(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// paper is one PDF of a registration: as written, and sealed or signed once it is.
+type paper struct {
+	name           string
+	written        registration.Paper
+	final, finalID string // digest and upload of the sealed or signed file
+}
+
+// papersOf returns the papers that exist.
+func papersOf(r registration.Registration) []paper {
+	var list []paper
+	if p := r.Request; p != nil {
+		list = append(list, paper{name: "request", written: *p})
+	}
+	if p := r.Contract; p != nil {
+		list = append(list, paper{"contract", *p, p.Sealed, p.SealedID})
+	}
+	if a := r.Acceptance; a != nil {
+		list = append(list, paper{"acceptance", a.Paper, a.SignedSHA, a.SignedID})
+	}
+	return list
+}
+
+func papers(r registration.Registration) []PaperBody {
+	list := []PaperBody{}
+	for _, p := range papersOf(r) {
+		list = append(list, PaperBody{Name: p.name, Number: p.written.Number, Template: p.written.Template, SHA256: p.written.SHA256,
+			FinalSHA256: p.final, At: p.written.At.UTC(), Content: registrationPath(r.ID) + "/documents/" + p.name + "/content"})
+	}
+	return list
+}
+
+func personBody(p registration.Person) *PersonBody {
+	return &PersonBody{IDNumber: account.Mask(p.IDNumber), FullName: p.FullName, BirthDate: p.BirthDate, Sex: p.Sex, Nationality: p.Nationality,
+		Province: p.Province, Commune: p.Commune, Address: p.Address, IDIssuedOn: p.IDIssuedOn, IDIssuedBy: p.IDIssuedBy,
+		IDExpiresOn: p.IDExpiresOn, Phone: "***" + p.Phone[max(0, len(p.Phone)-3):]}
+}
+
+func paymentBody(p registration.Payment) PaymentBody {
+	return PaymentBody{TxnRef: p.TxnRef, Attempt: p.Attempt, AmountVND: p.AmountVND, Status: p.Status, CreatedAt: p.CreatedAt.UTC(),
+		ExpiresAt: p.ExpiresAt.UTC(), DecidedAt: utc(p.DecidedAt), RefundedAt: utc(p.RefundedAt), TransactionNo: p.TransactionNo, ResponseCode: p.ResponseCode}
+}
+
+func registrationTransitionBody(t registration.Transition) RegistrationTransitionBody {
+	text := statusTexts[t.Status]
+	return RegistrationTransitionBody{Seq: t.Seq, Status: t.Status, Title: text.VI, TitleEN: text.EN, Final: t.Status.Final(), At: t.At.UTC(),
+		Deadline: utc(t.Deadline), Detail: t.Detail, Actor: t.Actor}
+}
+
+// registrationAttention is nil when nobody has to act. The store does not keep what a repair may do, so it is told by
+// the step, as the process does.
+func registrationAttention(a registration.Attention) *AttentionBody {
+	if !a.Open() {
+		return nil
+	}
+	body := attentionBody(signing.Attention{Step: a.Step, Reason: a.Reason, Message: a.Message, Provider: a.Provider, Since: a.Since,
+		Attempts: a.Attempts}, a.IncidentID)
+	switch a.Step {
+	case workflows.StepPapers, workflows.StepKey, workflows.StepIssue:
+		body.Actions = []string{workflows.RepairRetry, workflows.RepairFix, workflows.RepairCancel}
+	case workflows.StepRevoke, workflows.StepSettle, workflows.StepRefund:
+		body.Actions = []string{workflows.RepairRetry}
+	case workflows.StepReport:
+		body.Actions = []string{workflows.RepairRetry, workflows.RepairSkip}
+	}
+	return body
+}
+
+// RegistrationStatusBody is what an act returns: where the process stands after it.
+type RegistrationStatusBody struct {
+	ID        string              `json:"id"`
+	Self      string              `json:"self"`
+	Status    registration.Status `json:"status"`
+	Title     string              `json:"title" doc:"The status in Vietnamese"`
+	TitleEN   string              `json:"title_en" doc:"The status in English"`
+	Step      string              `json:"step"`
+	Seq       int                 `json:"seq" doc:"Number of the last transition; events after it are news"`
+	Deadline  *time.Time          `json:"deadline,omitempty" doc:"When the current wait ends by itself"`
+	Attention *AttentionBody      `json:"attention,omitempty"`
+	SigningID string              `json:"signing_id,omitempty" doc:"The signing of the acceptance record that runs now"`
+}
+
+func registrationStatusBody(id string, in workflows.RegistrationStatus) RegistrationStatusBody {
+	text := statusTexts[in.Status]
+	return RegistrationStatusBody{ID: id, Self: registrationPath(id), Status: in.Status, Title: text.VI, TitleEN: text.EN,
+		Step: in.Step, Seq: in.Seq, Deadline: utc(in.Deadline), Attention: processAttention(in.Attention), SigningID: in.SigningID}
+}

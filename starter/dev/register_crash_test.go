@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"kyso/activities"
+)
+
+// offTheWay are activities of a registration that the ways below do not run; the journeys in workflows reach them.
+var offTheWay = []string{"Remind", "RecordRegistrationIncident", "KeepMoney"}
+
+// onTheWayBack are activities that only a registration runs that is given up after it was paid and issued.
+var onTheWayBack = []string{"RevokeCertificate", "RefundPayment"}
+
+// registrationPlans names every other activity, before and after.
+func registrationPlans(t *testing.T) []string {
+	var plans []string
+	for method := range reflect.TypeFor[*activities.Registration]().Methods() {
+		if !slices.Contains(offTheWay, method.Name) {
+			plans = append(plans, "before:"+method.Name, "after:"+method.Name)
+		}
+	}
+	if len(plans) < 40 {
+		t.Fatalf("only %v are activities of a registration; this test does not look at the right type", plans)
+	}
+	return plans
+}
+
+// walker is a citizen who does what there is to do, again and again, whatever the world answers: workers die under it.
+type walker struct {
+	*client
+	world    *World
+	citizen  string
+	phone    string
+	id       string
+	withdraw bool // once the certificate is being activated
+	asked    map[string]time.Time
+	approved bool
+}
+
+// TestWorkerKilledAtEachActivityOfARegistration kills worker processes with SIGKILL right before and right after each
+// activity of a registration, its refund and its revocation included. Every registration ends as if nothing had
+// happened, and the ledgers agree: captured ⇔ issued or refunded, one live certificate or none, one text for a code.
+//
+// The registrations run together; each worker dies on the first of them that comes to its activity.
+func TestWorkerKilledAtEachActivityOfARegistration(t *testing.T) {
+	data := t.TempDir()
+	w, err := Start(t.Context(), Options{Data: data, NoWorker: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	c := newClient(w.Addresses)
+	ctx, stop := context.WithTimeout(t.Context(), 12*time.Minute)
+	defer stop()
+	var running sync.WaitGroup
+	var walkers []*walker
+	for i, plan := range registrationPlans(t) {
+		_, activity, _ := strings.Cut(plan, ":")
+		walk := &walker{client: c, world: w, citizen: fmt.Sprintf("001302%06d", 100_000+i), asked: map[string]time.Time{},
+			withdraw: slices.Contains(onTheWayBack, activity)}
+		walkers = append(walkers, walk)
+		running.Go(func() { walk.run(ctx) })
+		dieOnce(t, ctx, data, plan)
+	}
+	last, err := startWorkerProcess(t.Context(), data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer last.kill()
+	begin := time.Now()
+	running.Wait()
+	t.Logf("%d workers killed; all registrations ended %.0f s after the last worker started", len(walkers), time.Since(begin).Seconds())
+	for _, walk := range walkers {
+		walk.check(t)
+	}
+	checkLedgers(t, w)
+}
+
+// dieOnce runs a worker until it dies on its plan.
+func dieOnce(t *testing.T, ctx context.Context, data, plan string) {
+	t.Helper()
+	worker, err := startWorkerProcess(ctx, data, crashVariable+"="+plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-worker.done:
+	case <-time.After(3 * time.Minute):
+		worker.kill()
+		t.Errorf("%s: no registration came to the point where the worker dies", plan)
+		return
+	}
+	if _, err := os.Stat(crashMarker(data, plan)); err != nil {
+		t.Errorf("%s: the worker died of something else: %v", plan, err)
+	}
+}
+
+// run walks until the registration has ended.
+func (k *walker) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if k.id == "" {
+			_ = k.begin(ctx)
+		} else if r, err := k.view(ctx); err == nil {
+			if r.Final {
+				return
+			}
+			k.step(ctx, r)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func (k *walker) begin(ctx context.Context) error {
+	_, token, err := k.world.Sandbox.SubmitRequest(k.citizen)
+	if err != nil {
+		return err
+	}
+	k.phone = k.world.Sandbox.PhoneOf(k.citizen)
+	var came struct {
+		ID string `json:"registration_id"`
+	}
+	if err := k.post(ctx, k.api+"/v1/hand-off", map[string]string{"token": token}, &came); err != nil {
+		return err
+	}
+	k.id = came.ID
+	return nil
+}
+
+func (k *walker) view(ctx context.Context) (registrationView, error) {
+	e := enrolment{client: k.client, id: k.id}
+	return e.view(ctx)
+}
+
+// act asks for something and does not care for the answer: what it did shows in the next view.
+func (k *walker) act(ctx context.Context, act string, in map[string]string) {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	_ = k.post(ctx, k.api+"/v1/registrations/"+k.id+"/"+act, in, nil)
+}
+
+func (k *walker) step(ctx context.Context, r registrationView) {
+	switch r.Status {
+	case "handed-off":
+		k.withCode(ctx, "account", "account", map[string]string{"email": "x@example.vn", "password": "mật khẩu của buổi thử"})
+	case "account-ready":
+		k.act(ctx, "package", map[string]string{"code": "PS1"})
+	case "awaiting-payment":
+		k.pay(ctx)
+	case "awaiting-contract":
+		k.withCode(ctx, "contract", "contract", map[string]string{})
+	case "in-review":
+		k.act(ctx, "review", map[string]string{"decision": "approve", "officer": "officer-1"})
+	case "activating":
+		k.activate(ctx, r)
+	case "accepting":
+		_, _ = k.world.Sandbox.Approve(k.citizen)
+	}
+}
+
+// withCode asks for a code, and hands it in once the text is there.
+func (k *walker) withCode(ctx context.Context, purpose, act string, in map[string]string) {
+	at, asked := k.asked[purpose]
+	inbox := k.world.Sandbox.Messages(k.phone)
+	for _, m := range slices.Backward(inbox) {
+		if asked && m.At.After(at) {
+			in["code"] = sixDigits.FindString(m.Text)
+			k.act(ctx, act, in)
+			return
+		}
+	}
+	if asked && time.Since(at) < 70*time.Second {
+		return
+	}
+	k.asked[purpose] = time.Now()
+	ask := map[string]string{"purpose": purpose}
+	if purpose == "account" {
+		ask["phone"] = k.phone
+	}
+	k.act(ctx, "code", ask)
+}
+
+func (k *walker) pay(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	var attempt struct {
+		TxnRef string `json:"txn_ref"`
+		PayURL string `json:"pay_url"`
+	}
+	if k.post(ctx, k.api+"/v1/registrations/"+k.id+"/pay", map[string]string{}, &attempt) != nil {
+		return
+	}
+	if _, err := k.world.Sandbox.OpenPayURL(attempt.PayURL); err == nil {
+		_ = k.world.Sandbox.PayOrder(attempt.TxnRef, "pay") // decided before, when it is pressed again
+	}
+}
+
+func (k *walker) activate(ctx context.Context, r registrationView) {
+	if k.withdraw {
+		k.act(ctx, "withdraw", map[string]string{"reason": "changed my mind"})
+		return
+	}
+	if r.Activation == nil || r.Activation.PINSetAt == nil {
+		_ = k.world.Sandbox.SetPIN(k.citizen, "270519") // no key asks for one, or it is set
+		return
+	}
+	k.withCode(ctx, "activation", "activation", map[string]string{})
+}
+
+func (k *walker) check(t *testing.T) {
+	t.Helper()
+	want := "active"
+	if k.withdraw {
+		want = "withdrawn"
+	}
+	r, err := k.view(t.Context())
+	if err != nil || r.Status != want {
+		t.Errorf("registration %s is %s at %v, want %s; %v", k.id, r.Status, r.Attention, want, err)
+	}
+}
+
+// checkLedgers holds the ledger of the outside world against the rules, by business key.
+func checkLedgers(t *testing.T, w *World) {
+	t.Helper()
+	count := map[string]map[string]int{}
+	for _, e := range w.Sandbox.Ledger() {
+		kind := string(e.Kind)
+		if count[kind] == nil {
+			count[kind] = map[string]int{}
+		}
+		count[kind][e.Key]++
+	}
+	for _, kind := range []string{"charge", "refund", "key", "issue", "revoke", "sms", "push"} {
+		for key, n := range count[kind] {
+			if n > 1 {
+				t.Errorf("%s %s happened %d times", kind, key, n)
+			}
+		}
+	}
+	back := 2 * len(onTheWayBack)
+	all := len(registrationPlans(t))
+	for _, want := range []struct {
+		kind string
+		n    int
+	}{{"refund", back}, {"revoke", back}, {"issue", all}} {
+		if n := len(count[want.kind]); n != want.n {
+			t.Errorf("%d × %s, want %d", n, want.kind, want.n)
+		}
+	}
+	if kept := len(count["charge"]) - len(count["refund"]); kept != all-back {
+		t.Errorf("%d charges are kept for %d active certificates", kept, all-back)
+	}
+	t.Logf("ledger: %d charges, %d refunds, %d certificates, %d revocations, %d texts, %d pushes", len(count["charge"]), len(count["refund"]),
+		len(count["issue"]), len(count["revoke"]), len(count["sms"]), len(count["push"]))
+}
