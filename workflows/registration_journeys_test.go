@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"kyso/internal/account"
 	"kyso/internal/pgtest"
 	"kyso/internal/problem"
 	"kyso/internal/provider"
@@ -523,4 +522,21 @@ func TestRefundIsDown(t *testing.T) {
 	e.enrol(registration.StatusRefused)
 }
 
-var _ = account.Fold
+// Too many wrong PINs lock the key on the phone. An operator has it unlocked and goes on, or gives the case up: the
+// certificate is revoked and the money goes back.
+func TestKeyIsLocked(t *testing.T) {
+	for name, repair := range map[string]workflows.Repair{"unlocked": retry(), "given-up": giveUp()} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnrolment(t, "PS1")
+			e.must(e.world.UpdateKnobs(citizen, func(k *sandbox.Knobs) { k.KeyLocked = true }))
+			want := registration.StatusActive
+			if name == "given-up" {
+				want = registration.StatusCancelled
+			}
+			e.whenParked(workflows.StepPIN, problem.Conflict, repair, func() {
+				e.must(e.world.UpdateKnobs(citizen, func(k *sandbox.Knobs) { k.KeyLocked = false }))
+			})
+			e.enrol(want)
+		})
+	}
+}

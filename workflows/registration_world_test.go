@@ -6,14 +6,11 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
-	"slices"
-	"strings"
 	"time"
 
 	"testing"
@@ -441,12 +438,6 @@ func (e *enrolment) parkedAt(step string, reason problem.Code) {
 		e.Errorf("attention is %+v, want step %s, reason %s", s.Attention, step, reason)
 	}
 }
-
-var (
-	_ = errors.Is
-	_ = slices.Contains[[]string]
-	_ = strings.Contains
-)
 
 // sealer is the provider's own seal, with a certificate of the sandbox's CA.
 func (j *journey) sealer() registration.Sealer {

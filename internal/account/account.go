@@ -20,7 +20,7 @@ import (
 type Options struct {
 	CodeLife     time.Duration // 5 minutes
 	ResendGap    time.Duration // 60 seconds between two codes of one registration and purpose
-	PerQuarter   int           // 3 codes in 15 minutes for one phone
+	PerQuarter   int           // 3 codes of one purpose in 15 minutes for one phone
 	PerDay       int           // 10 codes a day for one phone
 	ProofLife    time.Duration // 30 minutes in which an accepted code proves the phone
 	MaxFailures  int           // 5 wrong passwords in a row lock the account
@@ -84,10 +84,11 @@ func (s *Service) mayAsk(ctx context.Context, registrationID string, purpose reg
 		return limited(s.ResendGap-now.Sub(last.CreatedAt), "a code was sent a moment ago")
 	}
 	for _, limit := range []struct {
-		within time.Duration
-		most   int
-	}{{15 * time.Minute, s.PerQuarter}, {24 * time.Hour, s.PerDay}} {
-		n, err := s.Records.CountCodes(ctx, phone, now.Add(-limit.within))
+		purpose registration.Purpose
+		within  time.Duration
+		most    int
+	}{{purpose, 15 * time.Minute, s.PerQuarter}, {"", 24 * time.Hour, s.PerDay}} {
+		n, err := s.Records.CountCodes(ctx, phone, limit.purpose, now.Add(-limit.within))
 		if err != nil {
 			return err
 		}

@@ -153,8 +153,8 @@ type Records interface {
 	MarkCodeSent(ctx context.Context, id string, at time.Time) error // forgets the digits
 	// UseCode accepts digits once, atomically, for the newest code of registration and purpose: problem.OTPWrong, OTPExpired, OTPLocked (5 wrong tries).
 	UseCode(ctx context.Context, registrationID string, purpose Purpose, binding, digits string, now time.Time) (Code, error)
-	// CountCodes counts codes since a time for a phone, and for a registration.
-	CountCodes(ctx context.Context, phone string, since time.Time) (int, error)
+	// CountCodes counts the codes of a purpose that were made for a phone after a time; of all purposes when it is empty.
+	CountCodes(ctx context.Context, phone string, purpose Purpose, since time.Time) (int, error)
 	LastCode(ctx context.Context, registrationID string, purpose Purpose) (Code, error) // problem.NotFound when there is none
 
 	// Accounts.

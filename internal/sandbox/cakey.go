@@ -21,6 +21,7 @@ const (
 	keyAwaitingPIN = "awaiting-pin"
 	keyPINSet      = "pin-set"
 	keyActive      = "active"
+	keyLocked      = "locked" // by Knobs.KeyLocked: nothing here counts wrong PINs
 	keyDisabled    = "disabled"
 )
 
@@ -124,7 +125,11 @@ func conflict(key *caKey) jsonAnswer {
 
 func (w *World) caState(r *http.Request, _ []byte) jsonAnswer {
 	return w.withKey(r, func(key *caKey) jsonAnswer {
-		return jsonAnswer{http.StatusOK, map[string]string{"key_id": key.ID, "state": key.State}}
+		state := key.State
+		if (state == keyAwaitingPIN || state == keyPINSet) && w.knobs(key.User).KeyLocked {
+			state = keyLocked
+		}
+		return jsonAnswer{http.StatusOK, map[string]string{"key_id": key.ID, "state": state}}
 	})
 }
 

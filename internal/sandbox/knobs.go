@@ -51,6 +51,8 @@ type Knobs struct {
 	IssueAfterSeconds float64 `json:"issue_after_s,omitempty"`
 	// IssueFails makes the CA refuse requests for a certificate (refused) or fail (500) while it is set.
 	IssueFails string `json:"issue_fails,omitempty"`
+	// KeyLocked answers that the key is locked, as after too many wrong PINs, until it is taken away.
+	KeyLocked bool `json:"key_locked,omitempty"`
 
 	// Webhook overrides Settings.Webhook for this user.
 	Webhook string `json:"webhook,omitempty"`

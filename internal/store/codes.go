@@ -136,11 +136,11 @@ func (r Registrations) MarkCodeSent(ctx context.Context, id string, when time.Ti
 
 // CountCodes implements registration.Records. A code made exactly at since does not count: who was told to wait may
 // come when the time is over.
-func (r Registrations) CountCodes(ctx context.Context, phone string, since time.Time) (int, error) {
+func (r Registrations) CountCodes(ctx context.Context, phone string, purpose registration.Purpose, since time.Time) (int, error) {
 	n := 0
 	err := r.read(ctx, "counting codes", func(tx *sql.Tx, k *keys) error {
-		return tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM codes WHERE phone_lookup = $1 AND created_at > $2`,
-			k.lookup.Digest("phone", []byte(phone)), at(since)).Scan(&n)
+		return tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM codes WHERE phone_lookup = $1 AND created_at > $2 AND (purpose = $3 OR $3 = '')`,
+			k.lookup.Digest("phone", []byte(phone)), at(since), string(purpose)).Scan(&n)
 	})
 	return n, err
 }

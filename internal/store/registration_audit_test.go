@@ -104,7 +104,7 @@ func TestErasedPersonCannotBeRead(t *testing.T) {
 		}
 		_, err = r.UseCode(ctx, one.ID, registration.PurposeContract, sum("contract"), "4815162342108", minute(5))
 		wantCode(t, err, problem.OTPExpired)
-		n, err := r.CountCodes(ctx, holder.Phone, minute(-5))
+		n, err := r.CountCodes(ctx, holder.Phone, "", minute(-5))
 		must(t, err)
 		found, err := r.Registrations(ctx, registration.Filter{IDNumber: holder.IDNumber})
 		must(t, err)

@@ -90,7 +90,7 @@ func TestCodesAreSuperseded(t *testing.T) {
 		must(t, err)
 		wantEqual(t, "newest contract code", last.ID, "b")
 		for since, want := range map[int]int{-1: 3, 0: 1, 5: 1, 6: 0} {
-			n, err := r.CountCodes(ctx, holder.Phone, minute(since))
+			n, err := r.CountCodes(ctx, holder.Phone, "", minute(since))
 			must(t, err)
 			wantEqual(t, fmt.Sprint("codes since ", since), n, want)
 		}

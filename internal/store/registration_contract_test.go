@@ -229,12 +229,12 @@ func TestOnlyFactsChange(t *testing.T) {
 		must(t, r.Change(ctx, "r", func(one *registration.Registration) error {
 			one.Status, one.Issuer, one.SubjectID = registration.StatusActive, "X", "X"
 			one.Issued = &registration.Issued{KeyID: "k", SPKI: "ab", NotBefore: day0.UTC(), Certificate: []byte("DER of Quỳnh Như")}
-			one.Acceptance = &registration.Acceptance{Paper: registration.Paper{Number: "7"}, Box: [5]float64{1, 2, 3, 4, 5}}
+			one.Acceptance = &registration.Acceptance{Paper: registration.Paper{Number: "7", Box: [5]float64{1, 2, 3, 4, 5}}}
 			return nil
 		}))
 		must(t, r.Change(ctx, "r", func(one *registration.Registration) error { one.Issued.Serial = "5401"; return nil }))
 		want.Issued = &registration.Issued{KeyID: "k", SPKI: "ab", Serial: "5401", NotBefore: day0.UTC(), Certificate: []byte("DER of Quỳnh Như")}
-		want.Acceptance = &registration.Acceptance{Paper: registration.Paper{Number: "7"}, Box: [5]float64{1, 2, 3, 4, 5}}
+		want.Acceptance = &registration.Acceptance{Paper: registration.Paper{Number: "7", Box: [5]float64{1, 2, 3, 4, 5}}}
 		wantRegistration(t, r, want)
 	})
 }

@@ -191,7 +191,7 @@ func TestCodeIsBoundToWhatItIsFor(t *testing.T) {
 		_, _, err = r.CodeToSend(ctx, "c-1")
 		wantCode(t, err, problem.Conflict)
 		must(t, use(registration.PurposeContract, "digest", minute(11)))
-		n, err := r.CountCodes(ctx, "+84901234567", minute(0))
+		n, err := r.CountCodes(ctx, "+84901234567", registration.PurposeContract, minute(0))
 		if err != nil || n != 1 {
 			t.Errorf("%d codes counted, %v", n, err)
 		}

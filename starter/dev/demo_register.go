@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -301,7 +302,16 @@ func (d *demonstration) papers(ctx context.Context, e *enrolment) error {
 			errs = append(errs, d.judgePaper(ctx, path, pdf))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, d.keepCertificate(ctx, e))...)
+}
+
+// keepCertificate writes the new certificate as PEM.
+func (d *demonstration) keepCertificate(ctx context.Context, e *enrolment) error {
+	r, err := d.world.App.Store.Registrations().Registration(ctx, e.id)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(d.outDir, "certificate.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.Issued.Certificate}), 0o600)
 }
 
 // judgePaper has a signed paper judged by kyso's own verifier and by foreign tools.

@@ -40,11 +40,18 @@ type walker struct {
 	world    *World
 	citizen  string
 	phone    string
+	plan     string
 	id       string
 	withdraw bool // once the certificate is being activated
 	asked    map[string]time.Time
-	approved bool
 }
+
+// What citizens of the tests type. It is looked for afterwards.
+const (
+	walkerEmail    = "nguoi.dan@thu-nghiem.example"
+	walkerPassword = "mật khẩu của người đi thử"
+	walkerPIN      = "270519"
+)
 
 // TestWorkerKilledAtEachActivityOfARegistration kills worker processes with SIGKILL right before and right after each
 // activity of a registration, its refund and its revocation included. Every registration ends as if nothing had
@@ -69,7 +76,7 @@ func TestWorkerKilledAtEachActivityOfARegistration(t *testing.T) {
 	var walkers []*walker
 	for i, plan := range registrationPlans(t) {
 		_, activity, _ := strings.Cut(plan, ":")
-		walk := &walker{client: c, world: w, citizen: fmt.Sprintf("001302%06d", 100_000+i), asked: map[string]time.Time{},
+		walk := &walker{client: c, world: w, citizen: fmt.Sprintf("001302%06d", 100_000+i), asked: map[string]time.Time{}, plan: "PS1",
 			withdraw: slices.Contains(onTheWayBack, activity)}
 		walkers = append(walkers, walk)
 		running.Go(func() { walk.run(ctx) })
@@ -157,9 +164,9 @@ func (k *walker) act(ctx context.Context, act string, in map[string]string) {
 func (k *walker) step(ctx context.Context, r registrationView) {
 	switch r.Status {
 	case "handed-off":
-		k.withCode(ctx, "account", "account", map[string]string{"email": "x@example.vn", "password": "mật khẩu của buổi thử"})
+		k.withCode(ctx, "account", "account", map[string]string{"email": walkerEmail, "password": walkerPassword})
 	case "account-ready":
-		k.act(ctx, "package", map[string]string{"code": "PS1"})
+		k.act(ctx, "package", map[string]string{"code": k.plan})
 	case "awaiting-payment":
 		k.pay(ctx)
 	case "awaiting-contract":
@@ -216,7 +223,7 @@ func (k *walker) activate(ctx context.Context, r registrationView) {
 		return
 	}
 	if r.Activation == nil || r.Activation.PINSetAt == nil {
-		_ = k.world.Sandbox.SetPIN(k.citizen, "270519") // no key asks for one, or it is set
+		_ = k.world.Sandbox.SetPIN(k.citizen, walkerPIN) // no key asks for one, or it is set
 		return
 	}
 	k.withCode(ctx, "activation", "activation", map[string]string{})
