@@ -264,6 +264,22 @@ func (a *Registration) requestAcceptance(ctx context.Context, in AcceptanceInput
 	})
 }
 
+// AwaitAcceptance looks whether the signing of the acceptance record has ended, and returns how. Until then it fails with
+// ErrorPending. It is for a signing that somebody else started: the API's sweeper, when a worker died between
+// RequestAcceptance and the child workflow.
+func (a *Registration) AwaitAcceptance(ctx context.Context, in AcceptanceInput) (signing.Status, error) {
+	s, err := a.Signings.Signing(ctx, in.SigningID)
+	if err != nil {
+		return "", fail(err)
+	}
+	if !s.Status.Final() {
+		return "", pending(acceptancePoll)
+	}
+	return s.Status, nil
+}
+
+const acceptancePoll = 5 * time.Second
+
 // RecordAcceptance links the signed acceptance record. Key: the registration.
 func (a *Registration) RecordAcceptance(ctx context.Context, in AcceptanceInput) error {
 	s, err := a.Signings.Signing(ctx, in.SigningID)

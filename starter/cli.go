@@ -58,8 +58,8 @@ func (c *cli) execute(ctx context.Context, args []string) int {
 func (c *cli) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "starter",
-		Short: "Sign PDF files through kyso: start, watch, answer and repair signings, verify files",
-		Long: `Sign PDF files through kyso.
+		Short: "Sign PDF files and register certificates through kyso: start, watch, answer and repair, verify files",
+		Long: `Sign PDF files and register certificates through kyso.
 
 The API is found by --url, KYSO_URL, or addresses.json of a running development world (in KYSO_DATA, else .kyso).
 Data goes to stdout, words to stderr. See "starter help exit-codes" for what a script may rely on.`,
@@ -82,8 +82,8 @@ Data goes to stdout, words to stderr. See "starter help exit-codes" for what a s
 	flags.StringVar(&c.url, "url", "", "address of the API (default: KYSO_URL, else addresses.json)")
 	flags.StringVarP(&c.output, "output", "o", asTable, "form of the data: table, json, jsonl or ids")
 	flags.StringVar(&c.lang, "lang", "", "language of words: vi or en (default: KYSO_LANG, else LANG, else vi)")
-	root.AddCommand(c.signCommand(), c.signingCommand(), c.incidentCommand(), c.verifyCommand(), c.serveCommand(),
-		c.migrateCommand(), c.versionCommand(), exitCodesTopic())
+	root.AddCommand(c.signCommand(), c.signingCommand(), c.incidentCommand(), c.registerCommand(), c.registrationCommand(),
+		c.auditCommand(), c.verifyCommand(), c.serveCommand(), c.migrateCommand(), c.versionCommand(), exitCodesTopic())
 	return root
 }
 

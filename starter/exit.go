@@ -32,15 +32,15 @@ func exitCodesTopic() *cobra.Command {
 		Short: "What the exit codes mean",
 		Long: `Exit codes:
 
-    0  done; for watch and sign: signed; for verify: TOTAL_PASSED
-    1  failed, or the documents or the certificate cannot be signed with, or the signing was cancelled;
-       for verify: anything but TOTAL_PASSED
+    0  done; for watch and sign: signed, or the certificate is active; for verify: TOTAL_PASSED, or the log is whole
+    1  failed, or the documents or the certificate cannot be signed with, or the signing or registration was
+       cancelled, or the citizen holds a certificate already; for verify: anything but TOTAL_PASSED, or a broken log
     2  wrong usage: an unknown flag, a missing argument, a field that the API refuses
     3  not allowed
-    4  no such signing, document or certificate
+    4  no such signing, registration, document or certificate
     5  the state does not allow this act
-    6  the owner of the key declined
-    7  the time to approve ran out
+    6  the owner of the key declined; the registration was refused or withdrawn
+    7  the time to approve or to act ran out, or that of a one-time code
     8  still pending: somebody has to choose a certificate or place a box, --timeout ran out,
        or a repair has no result yet
   130  interrupted; what was started goes on`,
@@ -128,7 +128,7 @@ func codeOf(err error) int {
 		return exitNotFound
 	case code == problem.DeclinedBySigner:
 		return exitDeclined
-	case code == problem.ApprovalExpired:
+	case code.Kind() == problem.KindExpired && code != problem.CertificateExpired:
 		return exitExpired
 	case code.Kind() == problem.KindConflict:
 		return exitState

@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+
+	"kyso/internal/apiclient"
 )
 
 func (c *cli) incidentCommand() *cobra.Command {
@@ -19,22 +21,28 @@ func (c *cli) incidentCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var ids []string // of signings, for: starter incident list -o ids | starter signing repair - …
-			for _, i := range incidents.Items {
-				ids = append(ids, i.SigningID)
-			}
-			return c.print(raw, ids, func(w io.Writer) {
-				row(w, "SIGNING", "STEP", "CODE", "SINCE", "ATTEMPTS", "CLOSED BY", "MESSAGE")
-				for _, i := range incidents.Items {
-					closed := "-"
-					if i.Action != "" {
-						closed = i.Action + " " + i.Actor
-					}
-					row(w, i.SigningID, i.Attention.Step, string(i.Attention.Code), shown(i.Attention.Since),
-						strconv.Itoa(i.Attention.Attempts), closed, i.Attention.Message)
-				}
-			})
+			// The ids are for: starter incident list -o ids | starter signing repair - …
+			return c.printIncidents("SIGNING", incidents.Items, raw)
 		}}
 	list.Flags().BoolVar(&all, "all", false, "closed ones too")
 	return group("incident", "See which signings are parked", list)
+}
+
+// printIncidents shows incidents; the ids are those of the processes.
+func (c *cli) printIncidents(kind string, list []apiclient.Incident, raw apiclient.Raw) error {
+	var ids []string
+	for _, i := range list {
+		ids = append(ids, i.Process())
+	}
+	return c.print(raw, ids, func(w io.Writer) {
+		row(w, kind, "STEP", "CODE", "SINCE", "ATTEMPTS", "CLOSED BY", "MESSAGE")
+		for _, i := range list {
+			closed := "-"
+			if i.Action != "" {
+				closed = i.Action + " " + i.Actor
+			}
+			row(w, i.Process(), i.Attention.Step, string(i.Attention.Code), shown(i.Attention.Since),
+				strconv.Itoa(i.Attention.Attempts), closed, i.Attention.Message)
+		}
+	})
 }

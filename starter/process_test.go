@@ -54,7 +54,8 @@ func newAPI(t *testing.T) http.Handler {
 	t.Cleanup(p.running.Wait)
 	return api.New(api.Options{Desk: desk, Workflows: p, Upload: p.upload, Open: p.open,
 		Providers: []string{"intrustca"}, Logger: slog.New(slog.DiscardHandler),
-		Limits: api.Limits{EventPoll: 5 * time.Millisecond}})
+		Registration: newRegistrations(t, desk.Registrations()),
+		Limits:       api.Limits{EventPoll: 5 * time.Millisecond}})
 }
 
 // processes stands for the worker: it walks a signing through the states that the last three digits of its user ask

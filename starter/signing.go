@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"strconv"
@@ -38,22 +36,29 @@ func (c *cli) listCommand() *cobra.Command {
 			}
 			return c.print(raw, ids, func(w io.Writer) { listTable(w, list.Items) })
 		}}
-	cmd.Flags().StringVar(&f.Status, "status", "", "only this status, such as awaiting-approval")
+	filterFlags(cmd, &f, "awaiting-approval")
+	return cmd
+}
+
+func filterFlags(cmd *cobra.Command, f *apiclient.Filter, example string) {
+	cmd.Flags().StringVar(&f.Status, "status", "", "only this status, such as "+example)
 	cmd.Flags().BoolVar(&f.Attention, "attention", false, "only those that are parked")
 	cmd.Flags().StringVar(&f.Before, "before", "", "only those created before this time (RFC 3339)")
 	cmd.Flags().IntVar(&f.Limit, "limit", 0, "at most this many (default 50, at most 500)")
-	return cmd
 }
 
 func listTable(w io.Writer, list []apiclient.Signing) {
 	row(w, "ID", "STATUS", "LEVEL", "PROVIDER", "DOCUMENTS", "CREATED", "ATTENTION")
 	for _, s := range list {
-		attention := "-"
-		if s.Attention != nil {
-			attention = s.Attention.Step + ": " + string(s.Attention.Code)
-		}
-		row(w, s.ID, s.Status, s.Level, s.Provider, strconv.Itoa(len(s.Documents)), shown(s.CreatedAt), attention)
+		row(w, s.ID, s.Status, s.Level, s.Provider, strconv.Itoa(len(s.Documents)), shown(s.CreatedAt), attentionCell(s.Attention))
 	}
+}
+
+func attentionCell(a *apiclient.Attention) string {
+	if a == nil {
+		return "-"
+	}
+	return a.Step + ": " + string(a.Code)
 }
 
 func (c *cli) showCommand() *cobra.Command {
@@ -71,20 +76,43 @@ func (c *cli) showCommand() *cobra.Command {
 		}}
 }
 
-func (c *cli) showTable(w io.Writer, s apiclient.Signing) {
-	pair := func(vi, en, value string) {
+// pairs returns what writes one line of a table of two columns, unless the value is empty.
+func (c *cli) pairs(w io.Writer) func(vi, en, value string) {
+	return func(vi, en, value string) {
 		if value != "" {
 			row(w, c.text(vi, en), value)
 		}
 	}
+}
+
+// attentionWords says why a process is parked.
+func (c *cli) attentionWords(a *apiclient.Attention) string {
+	if a == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s (%s, %s, %d×): %s", c.text(a.Title, a.TitleEN), a.Step, a.Code, a.Attempts, a.Message)
+}
+
+// outcomeWords says why a process ended otherwise than it should.
+func (c *cli) outcomeWords(o *apiclient.Outcome) string {
+	if o == nil {
+		return ""
+	}
+	return c.text(o.Title, o.TitleEN) + " (" + string(o.Code) + ")"
+}
+
+func transitionRows(w io.Writer, list []apiclient.Transition) {
+	for _, t := range list {
+		row(w, "  "+shown(t.At), strings.TrimSpace(t.Status+" "+t.Detail))
+	}
+}
+
+func (c *cli) showTable(w io.Writer, s apiclient.Signing) {
+	pair := c.pairs(w)
 	pair("Mã", "ID", s.ID)
 	pair("Trạng thái", "Status", s.Status+" · "+c.statusWords(s.Status))
-	if s.Outcome != nil {
-		pair("Lý do kết thúc", "Outcome", c.text(s.Outcome.Title, s.Outcome.TitleEN)+" ("+string(s.Outcome.Code)+")")
-	}
-	if a := s.Attention; a != nil {
-		pair("Cần xử lý", "Attention", fmt.Sprintf("%s (%s, %s, %d×): %s", c.text(a.Title, a.TitleEN), a.Step, a.Code, a.Attempts, a.Message))
-	}
+	pair("Lý do kết thúc", "Outcome", c.outcomeWords(s.Outcome))
+	pair("Cần xử lý", "Attention", c.attentionWords(s.Attention))
 	pair("Mức", "Level", s.Level)
 	pair("Nhà cung cấp", "Provider", s.Provider)
 	pair("Người ký", "User", masked(s.User))
@@ -107,9 +135,7 @@ func (c *cli) showTable(w io.Writer, s apiclient.Signing) {
 		}
 		pair("Tài liệu "+strconv.Itoa(d.Index+1), "Document "+strconv.Itoa(d.Index+1), strings.Join(cells, " · "))
 	}
-	for _, t := range s.Transitions {
-		row(w, "  "+shown(t.At), strings.TrimSpace(t.Status+" "+t.Detail))
-	}
+	transitionRows(w, s.Transitions)
 }
 
 // masked hides the middle of a person's number; a screen may be shared. JSON has it whole.
@@ -225,45 +251,8 @@ func (c *cli) placeCommand() *cobra.Command {
 	return cmd
 }
 
-// act runs one act and shows where the signing stands.
-func (c *cli) act(do func(*apiclient.Client) (apiclient.Status, apiclient.Raw, error)) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	status, raw, err := do(client)
-	if err != nil {
-		return err
-	}
-	return c.print(raw, []string{status.ID}, func(w io.Writer) { row(w, status.ID, status.Status) })
-}
-
-func keyFlag(cmd *cobra.Command, key *string) {
-	cmd.Flags().StringVar(key, "idempotency-key", "", "the same key again acts once (default: a fresh one)")
-}
-
-func orNewKey(key string) string {
-	if key == "" {
-		return apiclient.NewKey()
-	}
-	return key
-}
-
-// bulk is an act on one signing or on many: many are shown and not touched unless --apply is given.
-type bulk struct {
-	reason string
-	apply  bool
-	key    string
-}
-
-func (b *bulk) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&b.reason, "reason", "", "why, in a few words without personal data; they stay in the history")
-	cmd.Flags().BoolVar(&b.apply, "apply", false, "with several IDs: do it; without, only show what would be done")
-	keyFlag(cmd, &b.key)
-}
-
 func (c *cli) cancelCommand() *cobra.Command {
-	b := &bulk{}
+	b := &bulk{vi: "yêu cầu ký", en: "signings"}
 	cmd := &cobra.Command{Use: "cancel ID…", Short: "Cancel before the owner approves; - reads IDs from stdin", Args: atLeast("the ID of a signing, or -"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.each(cmd.Context(), b, "cancel", args, func(client *apiclient.Client, key, id string) (string, apiclient.Raw, error) {
@@ -276,7 +265,7 @@ func (c *cli) cancelCommand() *cobra.Command {
 }
 
 func (c *cli) repairCommand() *cobra.Command {
-	b := &bulk{}
+	b := &bulk{vi: "yêu cầu ký", en: "signings"}
 	var action string
 	cmd := &cobra.Command{Use: "repair ID…", Short: "Repair parked signings; - reads IDs from stdin", Args: atLeast("the ID of a signing, or -"),
 		Long: `Repair parked signings: retry runs the failed step again, cancel gives the signing up. It reports what became of each:
@@ -296,70 +285,4 @@ recovered or given-up (exit code 0), failed-again (1) or still-waiting (8).`,
 	cmd.Flags().StringVar(&action, "action", "", "retry or cancel (required)")
 	b.register(cmd)
 	return cmd
-}
-
-// each acts on every id and goes on after one that fails. The worst result decides the exit code.
-func (c *cli) each(ctx context.Context, b *bulk, doing string, args []string, do func(client *apiclient.Client, key, id string) (string, apiclient.Raw, error)) error {
-	ids, err := c.ids(args)
-	if err != nil {
-		return err
-	}
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	if len(ids) > 1 && !b.apply {
-		c.say("Chạy thử: %s %d yêu cầu ký. Thêm --apply để thực hiện.", "Dry run: %s %d signings. Add --apply to do it.", doing, len(ids))
-		return c.printLines(ids)
-	}
-	key, code := orNewKey(b.key), exitOK
-	for _, id := range ids {
-		if ctx.Err() != nil {
-			return ended(exitInterrupted)
-		}
-		result, raw, err := do(client, key+"/"+id, id)
-		switch {
-		case err != nil && len(ids) == 1:
-			return err
-		case err != nil:
-			c.say("%s:", "%s:", id)
-			c.explain(err)
-			code = max(code, codeOf(err))
-			continue
-		}
-		if err := c.print(raw, []string{id}, func(w io.Writer) { row(w, id, result) }); err != nil {
-			return err
-		}
-		switch result {
-		case "failed-again":
-			code = max(code, exitFailed)
-		case "still-waiting":
-			code = max(code, exitPending)
-		}
-	}
-	return ended(code)
-}
-
-// ids reads the ids of a command, from stdin in place of "-".
-func (c *cli) ids(args []string) ([]string, error) {
-	var out []string
-	for _, arg := range args {
-		if arg != "-" {
-			out = append(out, arg)
-			continue
-		}
-		lines := bufio.NewScanner(c.in)
-		for lines.Scan() {
-			if id := strings.TrimSpace(lines.Text()); id != "" {
-				out = append(out, id)
-			}
-		}
-		if err := lines.Err(); err != nil {
-			return nil, fmt.Errorf("reading ids: %w", err)
-		}
-	}
-	if len(out) == 0 {
-		return nil, usage("no IDs given")
-	}
-	return out, nil
 }

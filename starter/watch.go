@@ -21,25 +21,45 @@ var errWaiting = errors.New("waiting for an answer")
 // watch follows a signing and says how it goes. It returns the exit code of the outcome; the error is for what went
 // wrong on the way.
 func (c *cli) watch(ctx context.Context, client *apiclient.Client, id string, timeout time.Duration) (int, error) {
+	w := &watcher{cli: c, client: client, kind: "signing", id: id, events: client.Follow}
+	w.waits, w.end = w.maybeWait, w.outcome
+	return w.watch(ctx, timeout)
+}
+
+// watcher follows one process.
+type watcher struct {
+	*cli
+	client   *apiclient.Client
+	kind     string // of the process, as the commands for it are called
+	id       string
+	events   func(ctx context.Context, id string, after int, on func(apiclient.Event) error) error
+	waits    func(context.Context) error        // errWaiting when the person at the keyboard has to answer; may be nil
+	end      func(context.Context) (int, error) // says how it ended
+	seen     int
+	status   string
+	progress *progress
+}
+
+func (w *watcher) watch(ctx context.Context, timeout time.Duration) (int, error) {
 	limited := ctx
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		limited, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
-	w := &watcher{cli: c, client: client, id: id, progress: newProgress(c)}
+	w.progress = newProgress(w.cli)
 	err := w.follow(limited)
 	w.progress.done()
 	switch {
 	case err == nil:
-		return w.outcome(ctx)
+		return w.end(ctx)
 	case errors.Is(err, errWaiting):
 		return exitPending, nil
 	case ctx.Err() != nil:
 		w.sayHowToReturn()
 		return exitInterrupted, nil
 	case limited.Err() != nil:
-		c.say("Hết thời gian theo dõi; yêu cầu vẫn tiếp tục.", "Stopped watching; the signing goes on.")
+		w.say("Hết thời gian theo dõi; yêu cầu vẫn tiếp tục.", "Stopped watching; the "+w.kind+" goes on.")
 		w.sayHowToReturn()
 		return exitPending, nil
 	case errors.Is(err, apiclient.ErrLost):
@@ -48,23 +68,14 @@ func (c *cli) watch(ctx context.Context, client *apiclient.Client, id string, ti
 	return exitFailed, err
 }
 
-type watcher struct {
-	*cli
-	client   *apiclient.Client
-	id       string
-	seen     int
-	status   string
-	progress *progress
-}
-
 func (w *watcher) sayHowToReturn() {
-	w.say("Theo dõi tiếp: starter signing watch %s", "Watch again with: starter signing watch %s", w.id)
+	w.say("Theo dõi tiếp: starter %s watch %s", "Watch again with: starter %s watch %s", w.kind, w.id)
 }
 
 // follow returns nil at the end, and errWaiting when a person has to answer and none sits here.
 func (w *watcher) follow(ctx context.Context) error {
 	for {
-		err := w.client.Follow(ctx, w.id, w.seen, func(e apiclient.Event) error { return w.on(ctx, e) })
+		err := w.events(ctx, w.id, w.seen, func(e apiclient.Event) error { return w.on(ctx, e) })
 		if !errors.Is(err, errWaiting) || w.status != "awaiting-certificate" {
 			return err
 		}
@@ -85,15 +96,21 @@ func (w *watcher) on(ctx context.Context, e apiclient.Event) error {
 			}
 		}
 		if !e.Transition.Final { // the outcome says it, with the reason
-			w.progress.step(w.statusWords(w.status))
+			words := w.text(e.Transition.Title, e.Transition.TitleEN)
+			if words == "" {
+				words = w.statusWords(w.status)
+			}
+			w.progress.step(words)
 		}
-		return w.maybeWait(ctx)
+		if w.waits != nil {
+			return w.waits(ctx)
+		}
 	case e.Countdown != nil:
 		w.showCountdown(ctx, *e.Countdown)
 	case e.Attention != nil && e.Attention.Open:
 		w.progress.note(w.text("Cần người vận hành xử lý: ", "An operator has to act: ") +
 			w.text(e.Attention.Title, e.Attention.TitleEN) + " (" + e.Attention.Step + ")\n  " +
-			"starter signing repair " + w.id + " --action retry --reason …")
+			"starter " + w.kind + " repair " + w.id + " --action retry --reason …")
 	case e.Attention != nil:
 		w.progress.note(w.text("Đã xử lý xong, tiếp tục.", "Repaired, going on."))
 	}
@@ -181,15 +198,19 @@ func (w *watcher) outcome(ctx context.Context) (int, error) {
 	if err != nil {
 		return exitFailed, err
 	}
-	words := w.statusWords(signing.Status)
-	if o := signing.Outcome; o != nil {
+	w.sayOutcome(w.statusWords(signing.Status), signing.Outcome)
+	return outcomeCode(signing.Status), nil
+}
+
+// sayOutcome says how it ended and, unless all went well, why.
+func (w *watcher) sayOutcome(words string, o *apiclient.Outcome) {
+	if o != nil {
 		if title := w.text(o.Title, o.TitleEN); title != words {
 			words += ": " + title
 		}
 		words += " (" + string(o.Code) + ")"
 	}
 	w.say("%s", "%s", words)
-	return outcomeCode(signing.Status), nil
 }
 
 // outcomeCode is the exit code of a status.

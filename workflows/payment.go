@@ -151,13 +151,18 @@ func (r *registrationRun) checkPay(Pay) error {
 const samePay = time.Minute
 
 func (r *registrationRun) onPay(ctx workflow.Context, _ Pay) (RegistrationStatus, error) {
-	attempt := r.attempts + 1
-	if r.attempts > 0 && workflow.Now(ctx).Sub(r.payBegan) < samePay {
+	if r.attempts > 0 {
 		view, err := r.payments(ctx)
-		if err != nil || slices.Contains(view.Others, r.status.TxnRef) { // still open
+		switch {
+		case err != nil:
 			return r.snapshot(), err
+		case view.PaidRef != "": // the process has not read it yet; another attempt would be paid twice
+			return r.snapshot(), refuse(problem.Conflict, "a payment has arrived already")
+		case workflow.Now(ctx).Sub(r.payBegan) < samePay && slices.Contains(view.Others, r.status.TxnRef): // still open
+			return r.snapshot(), nil
 		}
 	}
+	attempt := r.attempts + 1
 	var opened activities.PaymentOpened
 	err := workflow.ExecuteLocalActivity(record(ctx), registrationActivities.OpenPayment,
 		activities.OpenPaymentInput{RegistrationID: r.in.RegistrationID, Attempt: attempt}).Get(ctx, &opened)

@@ -203,7 +203,7 @@ func (r *registrationRun) signAcceptance(ctx workflow.Context) error {
 func (r *registrationRun) signOnce(ctx workflow.Context, attempt int) (bool, error) {
 	in := activities.AcceptanceInput{RegistrationID: r.in.RegistrationID, Attempt: attempt,
 		SigningID: activities.AcceptanceSigningID(r.in.RegistrationID, attempt)}
-	var result SigningResult
+	var status signing.Status
 	err := r.step(ctx, StepAcceptance, "", func(ctx workflow.Context) error {
 		var start activities.SigningStart
 		err := workflow.ExecuteActivity(call(ctx, "Ask for the signature on the acceptance record"), registrationActivities.RequestAcceptance, in).Get(ctx, &start)
@@ -211,19 +211,39 @@ func (r *registrationRun) signOnce(ctx workflow.Context, attempt int) (bool, err
 			return err
 		}
 		r.status.SigningID = in.SigningID
-		child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-			WorkflowID:        SigningWorkflowID(in.SigningID),
-			ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON, StaticSummary: "Sign the acceptance record",
-			TypedSearchAttributes: temporal.NewSearchAttributes(AttributeStep.ValueSet(StepInspect), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet(start.Provider)),
-		})
-		return workflow.ExecuteChildWorkflow(child, Signing, SigningInput{SigningID: in.SigningID, Provider: start.Provider,
-			Level: signing.LevelT, Documents: 1, Placed: true}).Get(ctx, &result)
+		status, err = runAcceptance(ctx, in, start.Provider)
+		return err
 	})
 	r.status.SigningID = ""
-	if err != nil || result.Status != signing.StatusSigned {
+	if err != nil || status != signing.StatusSigned {
 		return false, err
 	}
 	return true, workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordAcceptance, in).Get(ctx, nil)
+}
+
+// runAcceptance runs the signing of the acceptance record as a child. One that exists already was started by the API's
+// sweeper, which starts every stored signing that nobody did; it is then waited for, and cancelled with its parent.
+func runAcceptance(ctx workflow.Context, in activities.AcceptanceInput, provider string) (signing.Status, error) {
+	id := SigningWorkflowID(in.SigningID)
+	child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID: id, WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
+		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON, StaticSummary: "Sign the acceptance record",
+		TypedSearchAttributes: temporal.NewSearchAttributes(AttributeStep.ValueSet(StepInspect), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet(provider)),
+	})
+	var result SigningResult
+	err := workflow.ExecuteChildWorkflow(child, Signing, SigningInput{SigningID: in.SigningID, Provider: provider,
+		Level: signing.LevelT, Documents: 1, Placed: true}).Get(ctx, &result)
+	if !alreadyStarted(err) {
+		return result.Status, err
+	}
+	var status signing.Status
+	err = workflow.ExecuteActivity(poll(ctx, "Wait for the signature"), registrationActivities.AwaitAcceptance, in).Get(ctx, &status)
+	if temporal.IsCanceledError(err) {
+		detached, _ := workflow.NewDisconnectedContext(ctx)
+		// It fails only when the signing has ended, and then there is nothing to cancel.
+		_ = workflow.RequestCancelExternalWorkflow(detached, id, "").Get(detached, nil)
+	}
+	return status, err
 }
 
 // reportFor is how long VNeID is tried before an operator hears of it. The citizen is served by then.

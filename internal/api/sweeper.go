@@ -21,10 +21,10 @@ const (
 	sweepLimit = 500
 )
 
-// Sweeper closes the gap between a committed row and the process that should hear of it: it hands over webhooks
-// that nobody picked up, starts signings and registrations that were stored but not started, and has money go back that
-// no registration needs. All of it happens when a process dies
-// between two steps or Temporal is away. Several sweepers may run at once; what they do is idempotent.
+// Sweeper closes the gap between a committed row and the process that should hear of it: it hands over webhooks that
+// nobody picked up, starts signings and registrations that were stored but not started, and has money go back that no
+// registration needs. All of it happens when a process dies between two steps or Temporal is away. Several sweepers
+// may run at once; what they do is idempotent.
 type Sweeper struct {
 	Desk      signing.Desk
 	Workflows Workflows

@@ -26,20 +26,19 @@ func (w *Sweeper) sweepRequested(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listing new registrations: %w", err)
 	}
-	started := map[string]bool{}
+	started, away := map[string]bool{}, false
 	var failures []error
 	for _, record := range list {
-		if w.age(record.CreatedAt) < sweepPatience {
+		started[record.ID] = w.started[record.ID]
+		if away || w.age(record.CreatedAt) < sweepPatience {
 			continue
 		}
-		if err := w.start(ctx, record); err != nil {
+		err := w.start(ctx, record)
+		if err != nil {
 			failures = append(failures, fmt.Errorf("starting registration %s: %w", record.ID, err))
-			if problem.CodeOf(err).Kind() == problem.KindUpstream { // away for all of them
-				break
-			}
-			continue
 		}
-		started[record.ID] = true
+		started[record.ID] = err == nil
+		away = problem.CodeOf(err).Kind() == problem.KindUpstream // for all of them
 	}
 	w.started = started
 	return errors.Join(failures...)

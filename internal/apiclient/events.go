@@ -18,7 +18,7 @@ const silence = 45 * time.Second
 // patience is how long Follow tries to reach an API that has gone.
 const patience = 2 * time.Minute
 
-// Event is news of a signing; exactly one of the three is set.
+// Event is news of a signing or a registration; exactly one of the three is set.
 type Event struct {
 	Transition *Transition
 	Countdown  *Countdown
@@ -26,7 +26,7 @@ type Event struct {
 	Data       Raw // as it came
 }
 
-// AttentionEvent says that a signing was parked or goes on.
+// AttentionEvent says that a process was parked or goes on.
 type AttentionEvent struct {
 	Open bool `json:"open"`
 	Attention
@@ -35,14 +35,24 @@ type AttentionEvent struct {
 // ErrLost says that the stream broke and could not be taken up again.
 var ErrLost = errors.New("the connection to the API is lost")
 
-// Follow calls on for every transition with a seq above after, in order and once, and for countdowns and incidents
+// Follow follows a signing; see follow.
+func (c *Client) Follow(ctx context.Context, id string, after int, on func(Event) error) error {
+	return c.follow(ctx, signingPath(id), after, on)
+}
+
+// FollowRegistration follows a registration; see follow.
+func (c *Client) FollowRegistration(ctx context.Context, id string, after int, on func(Event) error) error {
+	return c.follow(ctx, registrationPath(id), after, on)
+}
+
+// follow calls on for every transition with a seq above after, in order and once, and for countdowns and incidents
 // between. It returns nil after a final transition, on's error when it has one, and takes a broken stream up again
 // where it was.
-func (c *Client) Follow(ctx context.Context, id string, after int, on func(Event) error) error {
+func (c *Client) follow(ctx context.Context, path string, after int, on func(Event) error) error {
 	last, wait := time.Now(), firstWait
 	for {
 		stream := &eventReader{after: after, on: on}
-		err := c.follow(ctx, id, stream)
+		err := c.readEvents(ctx, path, stream)
 		if stream.after > after || stream.alive {
 			last, wait = time.Now(), firstWait
 		}
@@ -69,10 +79,10 @@ func (c *Client) Follow(ctx context.Context, id string, after int, on func(Event
 // errCut says that a stream ended before a final transition.
 var errCut = errors.New("event stream cut")
 
-func (c *Client) follow(ctx context.Context, id string, stream *eventReader) error {
+func (c *Client) readEvents(ctx context.Context, path string, stream *eventReader) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	req, err := c.request(ctx, http.MethodGet, signingPath(id)+"/events", nil)
+	req, err := c.request(ctx, http.MethodGet, path+"/events", nil)
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ type Countdown struct {
 	ShortCode        string    `json:"short_code"`
 }
 
-// Attention says why a signing is parked.
+// Attention says why a process is parked.
 type Attention struct {
 	IncidentID string       `json:"incident_id"`
 	Step       string       `json:"step"`
@@ -106,6 +106,9 @@ type Transition struct {
 	Final  bool      `json:"final"`
 	At     time.Time `json:"at"`
 	Detail string    `json:"detail"`
+
+	Title   string `json:"title"` // of a registration's status only
+	TitleEN string `json:"title_en"`
 }
 
 // Certificate is one certificate that the provider holds for the signer.
@@ -120,7 +123,7 @@ type Certificate struct {
 	Chosen      bool      `json:"chosen"`
 }
 
-// Status is where a signing stands after an act.
+// Status is where a signing or a registration stands after an act.
 type Status struct {
 	ID     string `json:"id"`
 	Status string `json:"status"`
@@ -136,14 +139,18 @@ type Repaired struct {
 
 // Incident is one parked step.
 type Incident struct {
-	ID        string    `json:"id"`
-	SigningID string    `json:"signing_id"`
-	Attention Attention `json:"attention"`
-	ClosedAt  time.Time `json:"closed_at"`
-	Action    string    `json:"action"`
-	Actor     string    `json:"actor"`
-	Note      string    `json:"note"`
+	ID             string    `json:"id"`
+	SigningID      string    `json:"signing_id"`      // of a signing
+	RegistrationID string    `json:"registration_id"` // of a registration
+	Attention      Attention `json:"attention"`
+	ClosedAt       time.Time `json:"closed_at"`
+	Action         string    `json:"action"`
+	Actor          string    `json:"actor"`
+	Note           string    `json:"note"`
 }
+
+// Process is the id of the signing or registration that is parked.
+func (i Incident) Process() string { return i.SigningID + i.RegistrationID }
 
 // List is a page of something.
 type List[T any] struct {

@@ -141,10 +141,14 @@ func spellings(value []byte) map[string][]byte {
 	}
 	list["UTF-16"] = wide
 	// Base64 of a value inside something longer depends on where it begins, by three cases. The characters at both
-	// ends mix with the neighbours and are left out.
+	// ends that mix with the neighbours are left out.
 	for shift := range 3 {
-		coded := base64.StdEncoding.EncodeToString(append(make([]byte, shift), value...))
-		list[fmt.Sprintf("base64 at %d", shift)] = []byte(coded[4 : len(coded)-4])
+		coded := base64.RawStdEncoding.EncodeToString(append(make([]byte, shift), value...))
+		end := len(coded)
+		if (shift+len(value))%3 != 0 {
+			end--
+		}
+		list[fmt.Sprintf("base64 at %d", shift)] = []byte(coded[[]int{0, 2, 3}[shift]:end])
 	}
 	return list
 }

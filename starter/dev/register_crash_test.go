@@ -17,6 +17,9 @@ import (
 // offTheWay are activities of a registration that the ways below do not run; the journeys in workflows reach them.
 var offTheWay = []string{"Remind", "RecordRegistrationIncident", "KeepMoney"}
 
+// whenTheSweeperStartedIt are activities that only run when the API's sweeper was faster than the worker that died.
+var whenTheSweeperStartedIt = []string{"AwaitAcceptance"}
+
 // onTheWayBack are activities that only a registration runs that is given up after it was paid and issued.
 var onTheWayBack = []string{"RevokeCertificate", "RefundPayment"}
 
@@ -80,6 +83,10 @@ func TestWorkerKilledAtEachActivityOfARegistration(t *testing.T) {
 			withdraw: slices.Contains(onTheWayBack, activity)}
 		walkers = append(walkers, walk)
 		running.Go(func() { walk.run(ctx) })
+		if slices.Contains(whenTheSweeperStartedIt, activity) {
+			dieOnce(t, ctx, data, "after:RequestAcceptance")
+			time.Sleep(sweepersTurn)
+		}
 		dieOnce(t, ctx, data, plan)
 	}
 	last, err := startWorkerProcess(t.Context(), data)
@@ -96,9 +103,13 @@ func TestWorkerKilledAtEachActivityOfARegistration(t *testing.T) {
 	checkLedgers(t, w)
 }
 
+// sweepersTurn is more than what the API's sweeper leaves a stored signing alone for, and its interval.
+const sweepersTurn = 20 * time.Second
+
 // dieOnce runs a worker until it dies on its plan.
 func dieOnce(t *testing.T, ctx context.Context, data, plan string) {
 	t.Helper()
+	_ = os.Remove(crashMarker(data, plan)) // it may have been the plan before
 	worker, err := startWorkerProcess(ctx, data, crashVariable+"="+plan)
 	if err != nil {
 		t.Fatal(err)
@@ -264,11 +275,12 @@ func checkLedgers(t *testing.T, w *World) {
 	for _, want := range []struct {
 		kind string
 		n    int
-	}{{"refund", back}, {"revoke", back}, {"issue", all}} {
+	}{{"revoke", back}, {"issue", all}} {
 		if n := len(count[want.kind]); n != want.n {
 			t.Errorf("%d × %s, want %d", n, want.kind, want.n)
 		}
 	}
+	// Who presses "pay" again while no worker lives may pay twice, and gets one of them back.
 	if kept := len(count["charge"]) - len(count["refund"]); kept != all-back {
 		t.Errorf("%d charges are kept for %d active certificates", kept, all-back)
 	}

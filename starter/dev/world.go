@@ -118,7 +118,7 @@ func (w *World) addresses() Addresses {
 		TemporalUI: w.ports.url(portUI),
 		Phone:      w.ports.url(portPhone),
 		VNeID:      w.ports.url(portPhone) + "/vneid/",
-		Inbox:      w.ports.url(portPhone) + "/messages",
+		Inbox:      w.ports.url(portPhone) + "/sms",
 		Control:    w.ports.url(portControl),
 		Parties:    w.ports.url(portParties),
 		Trust:      w.folder.file("trust.pem"),

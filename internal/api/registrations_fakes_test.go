@@ -1,0 +1,381 @@
+package api_test
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"kyso/internal/api"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/workflows"
+)
+
+// fakeRecords keeps what the routes of registrations touch, in memory.
+type fakeRecords struct {
+	registration.Records
+	mu       sync.Mutex
+	byID     map[string]registration.Registration
+	digests  map[string]string // of requests, by VNeID's id
+	tokens   map[string]string // registration by token
+	used     map[string]bool
+	payments map[string]registration.Payment
+	people   map[string]registration.Person
+	moves    map[string][]registration.Transition
+	codes    map[string]registration.Code // the newest by registration and purpose
+	reviews  map[string]string            // public notes
+	fixed    map[string]map[string]string // corrections by registration
+	audit    []registration.AuditEntry
+	erased   []string
+}
+
+func (f *fakeRecords) lock() func() { f.mu.Lock(); return f.mu.Unlock }
+
+func (f *fakeRecords) CreateRegistration(_ context.Context, id string, r registration.Request) (registration.Registration, error) {
+	defer f.lock()()
+	for _, known := range f.byID {
+		if known.RequestID == r.RequestID {
+			if f.digests[r.RequestID] != r.Digest {
+				return known, problem.New(problem.Conflict, "another body")
+			}
+			return known, nil
+		}
+	}
+	out := registration.Registration{ID: id, RequestID: r.RequestID, SubjectID: "subj", Issuer: r.Issuer, Status: registration.StatusRequested, CreatedAt: time.Now()}
+	f.byID[id], f.digests[r.RequestID], f.tokens[r.HandoffToken], f.people[id] = out, r.Digest, id, r.Person
+	return out, nil
+}
+
+func (f *fakeRecords) Registration(_ context.Context, id string) (registration.Registration, error) {
+	defer f.lock()()
+	r, ok := f.byID[id]
+	if !ok {
+		return r, problem.New(problem.NotFound, "no such registration")
+	}
+	return r, nil
+}
+
+func (f *fakeRecords) Registrations(_ context.Context, filter registration.Filter) ([]registration.Registration, error) {
+	defer f.lock()()
+	var list []registration.Registration
+	for _, r := range f.byID {
+		same := filter.IDNumber == "" || f.people[r.ID].IDNumber == filter.IDNumber
+		if same && (filter.Status == "" || r.Status == filter.Status) && (!filter.AttentionOnly || r.Attention.Open()) && (filter.Before.IsZero() || r.CreatedAt.Before(filter.Before)) {
+			list = append(list, r)
+		}
+	}
+	slices.SortFunc(list, func(a, b registration.Registration) int { return b.CreatedAt.Compare(a.CreatedAt) })
+	return list[:min(len(list), filter.Limit)], nil
+}
+
+func (f *fakeRecords) Change(_ context.Context, id string, fn func(*registration.Registration) error) error {
+	defer f.lock()()
+	r := f.byID[id]
+	err := fn(&r)
+	f.byID[id] = r
+	return err
+}
+
+func (f *fakeRecords) ResolveHandoff(_ context.Context, token string, _ time.Time) (string, error) {
+	defer f.lock()()
+	id, ok := f.tokens[token]
+	switch {
+	case !ok:
+		return "", problem.New(problem.NotFound, "no such token")
+	case f.used[token]:
+		return "", problem.New(problem.HandoffUsed, "used before")
+	}
+	f.used[token] = true
+	return id, nil
+}
+
+func (f *fakeRecords) Transitions(_ context.Context, id string, after int) ([]registration.Transition, error) {
+	defer f.lock()()
+	return slices.DeleteFunc(slices.Clone(f.moves[id]), func(t registration.Transition) bool { return t.Seq <= after }), nil
+}
+
+func (f *fakeRecords) Person(_ context.Context, id string) (registration.Person, error) {
+	defer f.lock()()
+	p, ok := f.people[id]
+	if !ok {
+		return p, problem.New(problem.NotFound, "erased")
+	}
+	return p, nil
+}
+
+func (f *fakeRecords) Correct(_ context.Context, id, _, _ string, fields map[string]string) error {
+	defer f.lock()()
+	f.fixed[id] = maps.Clone(fields)
+	return nil
+}
+
+func (f *fakeRecords) Payment(_ context.Context, ref string) (registration.Payment, error) {
+	defer f.lock()()
+	p, ok := f.payments[ref]
+	if !ok {
+		return p, problem.New(problem.NotFound, "no such payment")
+	}
+	return p, nil
+}
+
+func (f *fakeRecords) Payments(_ context.Context, id string) ([]registration.Payment, error) {
+	defer f.lock()()
+	var list []registration.Payment
+	for _, p := range f.payments {
+		if p.RegistrationID == id {
+			list = append(list, p)
+		}
+	}
+	return list, nil
+}
+
+func (f *fakeRecords) ApplyNotice(_ context.Context, n registration.PaymentNotice) (registration.Payment, bool, error) {
+	defer f.lock()()
+	p, ok := f.payments[n.TxnRef]
+	switch {
+	case !ok:
+		return p, false, problem.New(problem.NotFound, "no such payment")
+	case p.AmountVND != n.AmountVND:
+		return p, false, problem.New(problem.Invalid, "not the amount")
+	case p.Status.Decided():
+		return p, false, nil
+	}
+	p.Status = registration.StatusOf(n.ResponseCode, n.TransactionStatus)
+	f.payments[n.TxnRef] = p
+	return p, true, nil
+}
+
+func (f *fakeRecords) LastCode(_ context.Context, id string, purpose registration.Purpose) (registration.Code, error) {
+	defer f.lock()()
+	c, ok := f.codes[id+string(purpose)]
+	if !ok {
+		return c, problem.New(problem.NotFound, "no code")
+	}
+	return c, nil
+}
+
+func (f *fakeRecords) Account(_ context.Context, id string) (registration.Account, error) {
+	return registration.Account{ID: id, Phone: "+84901234567"}, nil
+}
+
+func (f *fakeRecords) SaveReview(_ context.Context, _ string, r registration.Review, public, _ string) error {
+	defer f.lock()()
+	f.reviews[r.ID] = public
+	return nil
+}
+
+func (f *fakeRecords) ReviewNotes(_ context.Context, id string) (string, string, error) {
+	defer f.lock()()
+	return f.reviews[id], "", nil
+}
+
+func (f *fakeRecords) RegistrationIncidents(context.Context, bool) ([]registration.Incident, error) {
+	defer f.lock()()
+	var list []registration.Incident
+	for _, r := range f.byID {
+		if r.Attention.Open() {
+			list = append(list, registration.Incident{RegistrationID: r.ID, Attention: r.Attention})
+		}
+	}
+	return list, nil
+}
+
+func (f *fakeRecords) Audit(_ context.Context, after int64, limit int) ([]registration.AuditEntry, error) {
+	list := f.audit[min(int(after), len(f.audit)):]
+	return list[:min(limit, len(list))], nil
+}
+
+func (f *fakeRecords) EraseSubject(_ context.Context, subject, _ string, _ time.Time) error {
+	defer f.lock()()
+	f.erased = append(f.erased, subject)
+	clear(f.people)
+	return nil
+}
+
+// set changes a registration, made when there is none.
+func (f *fakeRecords) set(id string, change func(*registration.Registration)) {
+	defer f.lock()()
+	r, ok := f.byID[id]
+	if !ok {
+		r = registration.Registration{ID: id, RequestID: "V-" + id, SubjectID: "subj", Issuer: "VNPT-CA", CreatedAt: time.Now(), UpdatedAt: time.Now()}
+		f.people[id] = registration.Person{IDNumber: "079095012345", FullName: "Trần Văn Ánh", BirthDate: "1995-02-03", Sex: "male", Province: "Hà Nội", Phone: "+84901234567"}
+	}
+	change(&r)
+	f.byID[id] = r
+}
+
+// fakeAccounts accepts the code 123456.
+type fakeAccounts struct {
+	records *fakeRecords
+	limited bool
+}
+
+func (a *fakeAccounts) NewCode(_ context.Context, id string, purpose registration.Purpose, phone, binding string) (registration.Code, error) {
+	if a.limited {
+		err := problem.New(problem.RateLimited, "a code was sent a moment ago")
+		err.RetryAfter = time.Minute
+		return registration.Code{}, err
+	}
+	now := time.Now()
+	code := registration.Code{ID: "code-" + string(purpose), RegistrationID: id, Purpose: purpose, Phone: phone, Binding: binding, CreatedAt: now, ExpiresAt: now.Add(5 * time.Minute)}
+	defer a.records.lock()()
+	a.records.codes[id+string(purpose)] = code
+	return code, nil
+}
+
+func (a *fakeAccounts) UseCode(_ context.Context, id string, purpose registration.Purpose, binding, digits string) (registration.Code, error) {
+	defer a.records.lock()()
+	code, ok := a.records.codes[id+string(purpose)]
+	switch {
+	case !ok || code.Binding != binding || !code.UsedAt.IsZero():
+		return code, problem.New(problem.OTPExpired, "no longer good")
+	case digits != "123456":
+		return code, problem.New(problem.OTPWrong, "wrong")
+	}
+	code.UsedAt = time.Now()
+	a.records.codes[id+string(purpose)] = code
+	return code, nil
+}
+
+func (a *fakeAccounts) Open(context.Context, string, string, string) (registration.Account, bool, error) {
+	return registration.Account{ID: "acct-1"}, true, nil
+}
+
+// fakeFlows stands for the processes of registrations.
+type fakeFlows struct {
+	mu      sync.Mutex
+	started []string
+	refunds []string
+	nudged  []string
+	acts    []any
+	err     error
+	status  workflows.RegistrationStatus
+}
+
+func (f *fakeFlows) act(in any) (workflows.RegistrationStatus, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.acts = append(f.acts, in)
+	return f.status, f.err
+}
+
+func (f *fakeFlows) note(list *[]string, what string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	*list = append(*list, what)
+	return f.err
+}
+
+func (f *fakeFlows) StartRegistration(_ context.Context, in workflows.RegistrationInput) error {
+	return f.note(&f.started, in.RegistrationID)
+}
+
+func (f *fakeFlows) StartRefund(_ context.Context, in workflows.RefundInput) error {
+	return f.note(&f.refunds, in.TxnRef)
+}
+
+func (f *fakeFlows) NudgeRegistration(_ context.Context, id string) error {
+	return f.note(&f.nudged, id)
+}
+
+func (f *fakeFlows) HandOff(context.Context, string, string) (workflows.RegistrationStatus, error) {
+	return f.act(workflows.HandOff{})
+}
+
+func (f *fakeFlows) SendCode(_ context.Context, _, _ string, in workflows.SendCode) (workflows.RegistrationStatus, error) {
+	return f.act(in)
+}
+
+func (f *fakeFlows) AccountReady(_ context.Context, _, _ string, in workflows.AccountReady) (workflows.RegistrationStatus, error) {
+	return f.act(in)
+}
+
+func (f *fakeFlows) ChoosePackage(_ context.Context, _, _ string, in workflows.ChoosePackage) (workflows.RegistrationStatus, error) {
+	return f.act(in)
+}
+
+func (f *fakeFlows) Pay(context.Context, string, string) (workflows.RegistrationStatus, error) {
+	return f.act(workflows.Pay{})
+}
+
+func (f *fakeFlows) ConsentToContract(_ context.Context, _, _ string, in workflows.CodeUsed) (workflows.RegistrationStatus, error) {
+	return f.act(in)
+}
+
+func (f *fakeFlows) Review(_ context.Context, _, _ string, in registration.Review) (workflows.RegistrationStatus, error) {
+	return f.act(in)
+}
+
+func (f *fakeFlows) Correct(_ context.Context, _, _ string, in workflows.Corrected) (workflows.RegistrationStatus, error) {
+	return f.act(in)
+}
+
+func (f *fakeFlows) Activate(_ context.Context, _, _ string, in workflows.CodeUsed) (workflows.RegistrationStatus, error) {
+	return f.act(in)
+}
+
+func (f *fakeFlows) SignAcceptance(context.Context, string, string) (workflows.RegistrationStatus, error) {
+	return f.act(workflows.SignAcceptance{})
+}
+
+func (f *fakeFlows) Withdraw(_ context.Context, _, _ string, in workflows.Withdraw) (workflows.RegistrationStatus, error) {
+	return f.act(in)
+}
+
+func (f *fakeFlows) RepairRegistration(_ context.Context, _, _ string, in workflows.Repair) (workflows.RegistrationRepairResult, error) {
+	status, err := f.act(in)
+	return workflows.RegistrationRepairResult{Outcome: workflows.RepairRecovered, Status: status}, err
+}
+
+// desk is the API with registrations.
+type desk struct {
+	*testBench
+	records  *fakeRecords
+	flows    *fakeFlows
+	accounts *fakeAccounts
+	options  *api.RegistrationOptions
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	records := &fakeRecords{byID: map[string]registration.Registration{}, digests: map[string]string{}, tokens: map[string]string{}, used: map[string]bool{},
+		payments: map[string]registration.Payment{}, people: map[string]registration.Person{}, moves: map[string][]registration.Transition{},
+		codes: map[string]registration.Code{}, reviews: map[string]string{}, fixed: map[string]map[string]string{}}
+	d := &desk{records: records, flows: &fakeFlows{}, accounts: &fakeAccounts{records: records}}
+	d.options = &api.RegistrationOptions{
+		Records: records, Workflows: d.flows, Accounts: d.accounts,
+		CheckRequest: func(r registration.Request, _ time.Time) (registration.Request, []string, error) { return r, nil, nil },
+		Phone: func(s string) (string, error) {
+			if !strings.HasPrefix(s, "0") {
+				return "", problem.New(problem.Invalid, "no number")
+			}
+			return "+84" + s[1:], nil
+		},
+		Packages: []registration.Package{{Code: "PS0", NameVI: "Miễn phí"}, {Code: "PS1", NameVI: "Một năm", PriceVND: 200_000, Months: 12}},
+		OpenVNeID: func(h http.Header, body []byte) (registration.Request, error) {
+			if h.Get("X-Signature") != "good" {
+				return registration.Request{}, problem.New(problem.SignatureInvalid, "not VNeID's")
+			}
+			id, token, _ := strings.Cut(string(body), " ")
+			return registration.Request{RequestID: id, Issuer: "VNPT-CA", HandoffToken: token, Digest: string(body)}, nil
+		},
+		VerifyIPN: func(q url.Values) (registration.PaymentNotice, error) {
+			if q.Get("vnp_SecureHash") != "good" {
+				return registration.PaymentNotice{}, problem.New(problem.SignatureInvalid, "not VNPay's")
+			}
+			amount := map[string]int64{"20000000": 200_000}[q.Get("vnp_Amount")]
+			return registration.PaymentNotice{TxnRef: q.Get("vnp_TxnRef"), AmountVND: amount, ResponseCode: q.Get("vnp_ResponseCode"), TransactionStatus: "00"}, nil
+		},
+		PayURL: func(p registration.Payment, ip, info string) string {
+			return "https://pay.example/" + p.TxnRef + "?" + ip + "?" + info
+		},
+	}
+	d.testBench = newBench(t, func(o *api.Options) { o.Registration = d.options })
+	return d
+}

@@ -1,0 +1,399 @@
+package api_test
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"kyso/internal/api"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/workflows"
+)
+
+func TestVNeIDRequests(t *testing.T) {
+	d := newDesk(t)
+	d.wantProblem(d.post("/v1/vneid/requests", "V-1 token", "X-Signature", "bad"), http.StatusUnauthorized, problem.Denied)
+	first := d.post("/v1/vneid/requests", "V-1 token", "X-Signature", "good")
+	wantStatus(t, first, http.StatusAccepted)
+	var accepted api.AcceptedBody
+	first.into(t, &accepted)
+	if accepted.RegistrationID == "" || accepted.Status != registration.StatusRequested {
+		t.Errorf("accepted as %+v", accepted)
+	}
+	d.flows.err = problem.New(problem.ProviderUnavailable, "away") // the sweep starts it
+	again := d.post("/v1/vneid/requests", "V-1 token", "X-Signature", "good")
+	wantStatus(t, again, http.StatusAccepted)
+	if string(again.body) != string(first.body) {
+		t.Errorf("replayed: %s, first %s", again.body, first.body)
+	}
+	d.wantProblem(d.post("/v1/vneid/requests", "V-1 other", "X-Signature", "good"), http.StatusConflict, problem.Conflict)
+}
+
+func TestHandOffIsGoodOnce(t *testing.T) {
+	d := newDesk(t)
+	wantStatus(t, d.post("/v1/vneid/requests", "V-1 token", "X-Signature", "good"), http.StatusAccepted)
+	d.wantProblem(d.post("/v1/hand-off", `{"token":"unknown"}`), http.StatusNotFound, problem.NotFound)
+	d.flows.status.Status = registration.StatusHandedOff
+	got := d.post("/v1/hand-off", `{"token":"token"}`, "Idempotency-Key", "k")
+	wantStatus(t, got, http.StatusOK)
+	var accepted api.AcceptedBody
+	got.into(t, &accepted)
+	if accepted.Status != registration.StatusHandedOff || accepted.RegistrationID == "" {
+		t.Errorf("handed off as %+v", accepted)
+	}
+	if again := d.post("/v1/hand-off", `{"token":"token"}`, "Idempotency-Key", "k"); string(again.body) != string(got.body) {
+		t.Errorf("the same request again: %s", again.body)
+	}
+	d.wantProblem(d.post("/v1/hand-off", `{"token":"token"}`), http.StatusConflict, problem.HandoffUsed)
+}
+
+// The token is used up, so the citizen must not be lost when Temporal is away.
+func TestHandOffWhileTemporalIsAway(t *testing.T) {
+	d := newDesk(t)
+	wantStatus(t, d.post("/v1/vneid/requests", "V-1 token", "X-Signature", "good"), http.StatusAccepted)
+	d.flows.err = problem.New(problem.ProviderUnavailable, "away")
+	wantStatus(t, d.post("/v1/hand-off", `{"token":"token"}`), http.StatusOK)
+	d.flows.err, d.flows.acts, d.flows.started = nil, nil, nil
+	sweeper := &api.Sweeper{Desk: d.store, Workflows: d.testBench.flows, Registration: d.options, Now: func() time.Time { return time.Now().Add(time.Minute) }}
+	must(t, sweeper.Sweep(t.Context()))
+	must(t, sweeper.Sweep(t.Context()))
+	if len(d.flows.started) != 1 || len(d.flows.acts) == 0 || d.flows.acts[0] != any(workflows.HandOff{}) {
+		t.Errorf("started %v, told %v", d.flows.started, d.flows.acts)
+	}
+}
+
+func ipn(d *desk, query string) string {
+	d.t.Helper()
+	got := d.get("/v1/vnpay/ipn?" + query)
+	wantStatus(d.t, got, http.StatusOK)
+	var body api.IPNBody
+	got.into(d.t, &body)
+	if body.Message == "" || !strings.Contains(string(got.body), `"RspCode"`) {
+		d.t.Errorf("answered %s", got.body)
+	}
+	return body.RspCode
+}
+
+const paid = "vnp_SecureHash=good&vnp_Amount=20000000&vnp_ResponseCode=00&vnp_TxnRef="
+
+func TestIPN(t *testing.T) {
+	d := newDesk(t)
+	d.records.set("r", func(r *registration.Registration) { r.Status = registration.StatusAwaitingPayment })
+	d.records.payments["P1"] = registration.Payment{TxnRef: "P1", RegistrationID: "r", AmountVND: 200_000, Status: registration.PaymentPending}
+	for _, c := range []struct{ name, query, want string }{
+		{"forged", strings.Replace(paid, "good", "bad", 1) + "P1", "97"},
+		{"nothing", "", "97"},
+		{"unknown", paid + "P9", "01"},
+		{"wrong amount", strings.Replace(paid, "20000000", "100", 1) + "P1", "04"},
+		{"recorded", paid + "P1", "00"},
+		{"replayed", paid + "P1", "02"},
+		{"replayed as failed", strings.Replace(paid, "ResponseCode=00", "ResponseCode=24", 1) + "P1", "02"},
+	} {
+		if got := ipn(d, c.query); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+	if len(d.flows.nudged) != 1 || len(d.flows.refunds) != 0 || d.records.payments["P1"].Status != registration.PaymentCaptured {
+		t.Errorf("nudged %v, refunded %v, payment %+v", d.flows.nudged, d.flows.refunds, d.records.payments["P1"])
+	}
+	var shown api.ReturnBody
+	d.get("/v1/vnpay/return?vnp_SecureHash=good&vnp_Amount=20000000&vnp_ResponseCode=24&vnp_TxnRef=P1").into(t, &shown)
+	if shown.TxnRef != "P1" || shown.Status != registration.PaymentCaptured {
+		t.Errorf("shown as %+v", shown)
+	}
+	d.wantProblem(d.get("/v1/vnpay/return?vnp_TxnRef=P1"), http.StatusUnauthorized, problem.Denied)
+}
+
+// Money that came too late, or twice, goes back; the money that pays stays.
+func TestMoneyThatNobodyIsOwedFor(t *testing.T) {
+	d := newDesk(t)
+	d.records.set("late", func(r *registration.Registration) { r.Status, r.PriceVND = registration.StatusExpired, 200_000 })
+	d.records.set("twice", func(r *registration.Registration) { r.Status, r.PaidRef = registration.StatusAwaitingConsent, "T1" })
+	d.records.set("done", func(r *registration.Registration) {
+		r.Status, r.PaidRef, r.PriceVND = registration.StatusActive, "D1", 200_000
+	})
+	for ref, id := range map[string]string{"L1": "late", "T2": "twice", "D1": "done"} {
+		d.records.payments[ref] = registration.Payment{TxnRef: ref, RegistrationID: id, AmountVND: 200_000, Status: registration.PaymentPending}
+	}
+	for _, ref := range []string{"L1", "T2"} {
+		if got := ipn(d, paid+ref); got != "00" {
+			t.Errorf("%s: %s", ref, got)
+		}
+	}
+	if !slices.Equal(d.flows.refunds, []string{"L1", "T2"}) || len(d.flows.nudged) != 0 {
+		t.Errorf("refunds %v, nudged %v", d.flows.refunds, d.flows.nudged)
+	}
+	d.flows.refunds = nil
+	d.records.payments["D1"] = registration.Payment{TxnRef: "D1", RegistrationID: "done", AmountVND: 200_000, Status: registration.PaymentCaptured}
+	sweeper := &api.Sweeper{Desk: d.store, Workflows: d.testBench.flows, Registration: d.options}
+	must(t, sweeper.Sweep(t.Context()))
+	must(t, sweeper.Sweep(t.Context())) // not again so soon
+	if !slices.Equal(d.flows.refunds, []string{"L1"}) {
+		t.Errorf("the sweep refunds %v", d.flows.refunds)
+	}
+}
+
+func TestReviews(t *testing.T) {
+	d := newDesk(t)
+	d.records.set("r", func(r *registration.Registration) { r.Status = registration.StatusInReview })
+	for name, c := range map[string]struct{ body, location string }{
+		"no such decision":  {`{"decision":"maybe","officer":"o"}`, "body.decision"},
+		"no such reason":    {`{"decision":"refuse","reason":"mood","officer":"o"}`, "body.reason"},
+		"no reason":         {`{"decision":"refuse","officer":"o"}`, "body.reason"},
+		"reason to approve": {`{"decision":"approve","reason":"other","officer":"o"}`, "body.reason"},
+		"ask for nothing":   {`{"decision":"ask","reason":"other","officer":"o"}`, "body.fields"},
+		"ask for the name":  {`{"decision":"ask","reason":"other","fields":["full_name"],"officer":"o"}`, "body.fields[0]"},
+		"ask twice":         {`{"decision":"ask","reason":"other","fields":["email","email"],"officer":"o"}`, "body.fields[1]"},
+		"fields to refuse":  {`{"decision":"refuse","reason":"other","fields":["email"],"officer":"o"}`, "body.fields"},
+		"nobody":            {`{"decision":"approve","officer":""}`, "body.officer"},
+		"a phone number":    {`{"decision":"approve","officer":"0901234567"}`, "body.officer"},
+	} {
+		p := d.wantProblem(d.post("/v1/registrations/r/review", c.body), http.StatusUnprocessableEntity, problem.Invalid)
+		if !slices.ContainsFunc(p.Errors, func(f api.FieldError) bool { return f.Location == c.location }) {
+			t.Errorf("%s: %+v", name, p.Errors)
+		}
+	}
+	if len(d.flows.acts) != 0 || len(d.records.reviews) != 0 {
+		t.Fatalf("acted: %v, %v", d.flows.acts, d.records.reviews)
+	}
+	d.flows.status.Status = registration.StatusNeedsMore
+	ask := `{"decision":"ask","reason":"address-unclear","fields":["address"],"public_note":"Ghi rõ số nhà","officer":"off-1"}`
+	wantStatus(t, d.post("/v1/registrations/r/review", ask), http.StatusOK)
+	made := d.flows.acts[0].(registration.Review)
+	if made.ID == "" || made.Decision != registration.DecisionAsk || d.records.reviews[made.ID] != "Ghi rõ số nhà" {
+		t.Errorf("told %+v, kept %v", made, d.records.reviews)
+	}
+	d.records.set("r", func(r *registration.Registration) { r.Status, r.Review = registration.StatusNeedsMore, &made })
+	d.wantProblem(d.post("/v1/registrations/r/review", ask), http.StatusConflict, problem.Conflict)
+	correct := func(fields string) answer {
+		return d.post("/v1/registrations/r/correction", `{"fields":`+fields+`}`)
+	}
+	for _, bad := range []string{`{}`, `{"commune":"x"}`, `{"full_name":"Ai Đó"}`, `{"address":"a\u200bb"}`} {
+		d.wantProblem(correct(bad), http.StatusUnprocessableEntity, problem.Invalid)
+	}
+	wantStatus(t, correct(`{"address":"  Số 18   đường Láng "}`), http.StatusOK)
+	if got := d.records.fixed["r"]; !maps.Equal(got, map[string]string{"address": "Số 18 đường Láng"}) {
+		t.Errorf("corrected %v", got)
+	}
+}
+
+func TestCodesAndAccounts(t *testing.T) {
+	d := newDesk(t)
+	d.records.set("r", func(r *registration.Registration) { r.Status = registration.StatusHandedOff })
+	path := "/v1/registrations/r/"
+	d.wantProblem(d.post(path+"code", `{"purpose":"account"}`), http.StatusUnprocessableEntity, problem.Invalid)
+	d.wantProblem(d.post(path+"code", `{"purpose":"contract","phone":"0901234567"}`), http.StatusUnprocessableEntity, problem.Invalid)
+	d.wantProblem(d.post(path+"code", `{"purpose":"contract"}`), http.StatusConflict, problem.Conflict)
+	account := `{"email":"anh@example.vn","password":"mot hai ba bon"}`
+	d.wantProblem(d.post(path+"account", account), http.StatusUnprocessableEntity, problem.Invalid) // nothing is proven
+	d.flows.err = problem.New(problem.ProviderUnavailable, "away")
+	d.wantProblem(d.post(path+"code", `{"purpose":"account","phone":"0901234567"}`), http.StatusServiceUnavailable, problem.ProviderUnavailable)
+	d.flows.err, d.accounts.limited = nil, true // the code that was recorded is handed over, no second one
+	got := d.post(path+"code", `{"purpose":"account","phone":"0901234567"}`)
+	wantStatus(t, got, http.StatusAccepted)
+	if text := string(got.body); !strings.Contains(text, "resend_after") || !strings.Contains(text, "expires_at") || strings.Contains(text, "90123") {
+		t.Errorf("answered %s", text)
+	}
+	d.wantProblem(d.post(path+"code", `{"purpose":"account","phone":"0907654321"}`), http.StatusTooManyRequests, problem.RateLimited)
+	withCode := func(code string) string { return strings.Replace(account, "{", `{"code":"`+code+`",`, 1) }
+	d.wantProblem(d.post(path+"account", withCode("000000")), http.StatusForbidden, problem.OTPWrong)
+	wantStatus(t, d.post(path+"account", withCode("123456")), http.StatusOK)
+	wantStatus(t, d.post(path+"account", account), http.StatusOK) // the phone is proven for a while
+	if last := d.flows.acts[len(d.flows.acts)-1]; last != any(workflows.AccountReady{AccountID: "acct-1"}) {
+		t.Errorf("told %+v", last)
+	}
+}
+
+func TestContractAndActivationCodesAreBound(t *testing.T) {
+	d := newDesk(t)
+	d.records.set("r", func(r *registration.Registration) {
+		r.Status, r.AccountID = registration.StatusAwaitingConsent, "acct-1"
+	})
+	path := "/v1/registrations/r/"
+	d.wantProblem(d.post(path+"contract", `{"code":"123456"}`), http.StatusConflict, problem.Conflict)
+	d.records.set("r", func(r *registration.Registration) { r.Contract = &registration.Paper{SHA256: "aa", UploadID: "u"} })
+	wantStatus(t, d.post(path+"code", `{"purpose":"contract"}`), http.StatusAccepted)
+	if c := d.records.codes["rcontract"]; c.Binding != "aa" || c.Phone != "+84901234567" {
+		t.Errorf("code %+v", c)
+	}
+	d.records.set("r", func(r *registration.Registration) { r.Contract = &registration.Paper{SHA256: "bb", UploadID: "u"} })
+	d.wantProblem(d.post(path+"contract", `{"code":"123456"}`), http.StatusConflict, problem.OTPExpired) // another contract
+	d.records.set("r", func(r *registration.Registration) { r.Contract.SHA256 = "aa" })
+	wantStatus(t, d.post(path+"contract", `{"code":"123456"}`), http.StatusOK)
+	wantStatus(t, d.post(path+"contract", `{"code":"123456"}`), http.StatusOK) // told again, not used again
+
+	d.records.set("r", func(r *registration.Registration) {
+		r.Status, r.Issued, r.Activation = registration.StatusActivating, &registration.Issued{KeyID: "key-1"}, &registration.Activation{StartedAt: time.Now()}
+	})
+	d.wantProblem(d.post(path+"code", `{"purpose":"activation"}`), http.StatusConflict, problem.Conflict) // the PIN comes first
+	d.wantProblem(d.post(path+"activation", `{"code":"123456"}`), http.StatusConflict, problem.Conflict)
+	d.records.set("r", func(r *registration.Registration) { r.Activation = &registration.Activation{PINSetAt: time.Now()} })
+	wantStatus(t, d.post(path+"code", `{"purpose":"activation"}`), http.StatusAccepted)
+	wantStatus(t, d.post(path+"activation", `{"code":"123456"}`), http.StatusOK)
+	if last := d.flows.acts[len(d.flows.acts)-1]; last != any(workflows.CodeUsed{CodeID: "code-activation"}) || d.records.codes["ractivation"].Binding != "key-1" {
+		t.Errorf("told %+v", last)
+	}
+}
+
+func TestPackageAndPayment(t *testing.T) {
+	d := newDesk(t)
+	d.records.set("r", func(r *registration.Registration) { r.Status, r.Package = registration.StatusAccountReady, "PS1" })
+	var packages api.PackageList
+	d.get("/v1/packages").into(t, &packages)
+	if len(packages.Items) != 2 {
+		t.Errorf("packages %+v", packages)
+	}
+	d.wantProblem(d.post("/v1/registrations/r/package", `{"code":"PS9"}`), http.StatusUnprocessableEntity, problem.Invalid)
+	wantStatus(t, d.post("/v1/registrations/r/package", `{"code":"PS1"}`), http.StatusOK)
+	d.records.payments["P1"] = registration.Payment{TxnRef: "P1", RegistrationID: "r", ExpiresAt: time.Now().Add(time.Minute)}
+	d.flows.status.TxnRef = "P1"
+	var link api.PayBody
+	d.post("/v1/registrations/r/pay", `{}`).into(t, &link)
+	if link.TxnRef != "P1" || link.PayURL != "https://pay.example/P1?127.0.0.1?Thanh toan goi PS1 chung thu chu ky so, ma P1" || link.ExpiresAt.IsZero() {
+		t.Errorf("pay %+v", link)
+	}
+}
+
+func TestShowAndFollowRegistration(t *testing.T) {
+	d := newDesk(t)
+	signed := d.files.keep("contract.pdf", []byte("%PDF sealed"))
+	must(t, d.store.SaveUpload(t.Context(), signed))
+	d.records.set("r", func(r *registration.Registration) {
+		r.Status, r.Contract = registration.StatusIssuing, &registration.Paper{UploadID: "gone", SHA256: "aa", SealedID: signed.ID, Sealed: signed.SHA256}
+		r.Attention = registration.Attention{IncidentID: "r-1", Step: workflows.StepIssue, Reason: "provider-refused", Since: time.Now()}
+	})
+	d.records.moves["r"] = []registration.Transition{{Seq: 1, Status: registration.StatusHandedOff, At: time.Now()}}
+	got := d.get("/v1/registrations/r")
+	var shown api.RegistrationBody
+	got.into(t, &shown)
+	if shown.Title != "Đang cấp chứng thư chữ ký số" || shown.Person == nil || shown.Person.IDNumber != "079******345" || shown.Person.Phone != "***567" ||
+		len(shown.Transitions) != 1 || shown.Attention == nil || shown.Attention.IncidentID != "r-1" || !slices.Contains(shown.Attention.Actions, "fix") {
+		t.Errorf("shown as %s", got.body)
+	}
+	if strings.Contains(string(got.body), "079095012345") || strings.Contains(string(d.get("/v1/registrations").body), "Ánh") {
+		t.Errorf("unmasked: %s", got.body)
+	}
+	if file := d.get(shown.Documents[0].Content); string(file.body) != "%PDF sealed" {
+		t.Errorf("the sealed contract is %q", file.body)
+	}
+	d.wantProblem(d.get("/v1/registrations/r/documents/acceptance/content"), http.StatusNotFound, problem.NotFound)
+	events := d.follow(t.Context(), "/v1/registrations/r/events")
+	if e := next(t, events); e.id != "1" || !strings.Contains(e.data, `"handed-off"`) {
+		t.Errorf("first %+v", e)
+	}
+	if e := next(t, events); e.name != "attention" || !strings.Contains(e.data, `"open":true`) {
+		t.Errorf("second %+v", e)
+	}
+	unlock := d.records.lock()
+	d.records.moves["r"] = append(d.records.moves["r"], registration.Transition{Seq: 2, Status: registration.StatusExpired, At: time.Now()})
+	unlock()
+	d.records.set("r", func(r *registration.Registration) {
+		r.Status, r.Reason, r.Attention = registration.StatusExpired, string(problem.DeadlinePassed), registration.Attention{}
+	})
+	if e := next(t, events); e.id != "2" || !strings.Contains(e.data, `"final":true`) {
+		t.Errorf("last %+v", e)
+	}
+	var ended api.RegistrationBody
+	d.get("/v1/registrations/r").into(t, &ended)
+	if ended.Outcome == nil || ended.Outcome.Code != problem.DeadlinePassed {
+		t.Errorf("ended as %+v", ended)
+	}
+}
+
+func TestRepairAuditAndErasure(t *testing.T) {
+	d := newDesk(t)
+	d.records.set("r", func(r *registration.Registration) {
+		r.Status, r.Attention = registration.StatusIssuing, registration.Attention{Step: workflows.StepIssue, Reason: "invalid", Since: time.Now()}
+	})
+	d.wantProblem(d.post("/v1/registrations/r/repair", `{"action":"retry","reason":"x","fields":{"address":"y"}}`), http.StatusUnprocessableEntity, problem.Invalid)
+	d.wantProblem(d.post("/v1/registrations/r/repair", `{"action":"pray","reason":"x"}`), http.StatusUnprocessableEntity, problem.Invalid)
+	wantStatus(t, d.post("/v1/registrations/r/repair", `{"action":"fix","reason":"address corrected","actor":"op","fields":{"address":"Số 1"}}`), http.StatusOK)
+	if d.records.fixed["r"]["address"] != "Số 1" || d.flows.acts[0] != any(workflows.Repair{Action: "fix", Actor: "op", Reason: "address corrected"}) {
+		t.Errorf("fixed %v, told %v", d.records.fixed, d.flows.acts)
+	}
+	var incidents api.RegistrationIncidentList
+	d.get("/v1/registration-incidents").into(t, &incidents)
+	if len(incidents.Items) != 1 || incidents.Items[0].RegistrationID != "r" {
+		t.Errorf("incidents %+v", incidents)
+	}
+
+	prev := registration.FirstPrev
+	for i := range 3 {
+		e := registration.AuditEntry{Seq: int64(i + 1), At: time.Now().UTC().Truncate(time.Microsecond), Kind: "transition", Object: "r", Prev: prev}
+		e.Hash = e.Digest()
+		prev = e.Hash
+		d.records.audit = append(d.records.audit, e)
+	}
+	var page, rest api.AuditList
+	d.get("/v1/audit?limit=2").into(t, &page)
+	d.get(page.Next).into(t, &rest)
+	if err := registration.VerifyAudit(registration.FirstPrev, 0, append(page.Items, rest.Items...)); err != nil || len(rest.Items) != 1 || rest.Next != "" {
+		t.Errorf("%v, %+v", err, rest)
+	}
+
+	d.wantProblem(d.do(http.MethodDelete, "/v1/subjects/r", ""), http.StatusConflict, problem.Conflict)
+	d.records.set("old", func(r *registration.Registration) { r.Status = registration.StatusExpired })
+	d.wantProblem(d.do(http.MethodDelete, "/v1/subjects/old", ""), http.StatusConflict, problem.Conflict) // r still runs
+	d.records.set("r", func(r *registration.Registration) { r.Status = registration.StatusCancelled })
+	for range 2 {
+		wantStatus(t, d.do(http.MethodDelete, "/v1/subjects/old?actor=dpo-1", ""), http.StatusNoContent)
+	}
+	if !slices.Equal(d.records.erased, []string{"subj"}) {
+		t.Errorf("erased %v", d.records.erased)
+	}
+}
+
+// registrationRoutes are the routes of registrations, and a body for those that write.
+var registrationRoutes = map[string]string{
+	"POST /v1/vneid/requests": "", "POST /v1/hand-off": `{"token":"t"}`, "GET /v1/registrations": "", "GET /v1/packages": "",
+	"GET /v1/registrations/{id}": "", "GET /v1/registrations/{id}/events": "", "GET /v1/registrations/{id}/documents/{name}/content": "",
+	"POST /v1/registrations/{id}/code": `{"purpose":"account","phone":"0901234567"}`, "POST /v1/registrations/{id}/account": `{"email":"e","password":"p"}`,
+	"POST /v1/registrations/{id}/package": `{"code":"PS0"}`, "POST /v1/registrations/{id}/pay": `{}`, "POST /v1/registrations/{id}/contract": `{"code":"1"}`,
+	"POST /v1/registrations/{id}/activation": `{"code":"1"}`, "POST /v1/registrations/{id}/acceptance": `{}`,
+	"POST /v1/registrations/{id}/correction": `{"fields":{}}`, "POST /v1/registrations/{id}/withdraw": `{}`,
+	"POST /v1/registrations/{id}/review": `{"decision":"approve","officer":"o"}`, "POST /v1/registrations/{id}/repair": `{"action":"retry","reason":"x"}`,
+	"GET /v1/registration-incidents": "", "GET /v1/audit": "", "DELETE /v1/subjects/{id}": "", "GET /v1/vnpay/ipn": "", "GET /v1/vnpay/return": "",
+}
+
+func TestRegistrationRoutes(t *testing.T) {
+	d := newDesk(t)
+	var spec struct {
+		Paths map[string]map[string]json.RawMessage `json:"paths"`
+	}
+	d.get("/openapi.json").into(t, &spec)
+	without := newBench(t)
+	for route, body := range registrationRoutes {
+		method, path, _ := strings.Cut(route, " ")
+		if _, ok := spec.Paths[path][strings.ToLower(method)]; !ok {
+			t.Errorf("%s is not described", route)
+		}
+		at := strings.NewReplacer("{id}", "none", "{name}", "contract").Replace(path)
+		if strings.Contains(path, "{id}") {
+			d.wantProblem(d.do(method, at, body, "Content-Type", "application/json"), http.StatusNotFound, problem.NotFound)
+		}
+		without.wantProblem(without.do(method, at, body, "Content-Type", "application/json"), http.StatusNotFound, problem.NotFound)
+	}
+	if docs := string(d.get("/docs").body); !strings.Contains(docs, "/v1/subjects/{id}") || !strings.Contains(docs, "reviewRegistration") {
+		t.Error("the page does not show them")
+	}
+	for _, status := range registration.Statuses() {
+		wantStatus(t, d.get("/v1/registrations?status="+string(status)), http.StatusOK)
+	}
+}
+
+func TestEveryStatusHasWords(t *testing.T) {
+	d := newDesk(t)
+	for _, status := range registration.Statuses() {
+		d.records.set("r", func(r *registration.Registration) { r.Status = status })
+		var shown api.RegistrationBody
+		d.get("/v1/registrations/r").into(t, &shown)
+		if shown.Title == "" || shown.TitleEN == "" {
+			t.Errorf("%s has no words", status)
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"kyso/internal/apiclient"
+)
+
+// act runs one act and shows where the process stands.
+func (c *cli) act(do func(*apiclient.Client) (apiclient.Status, apiclient.Raw, error)) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	status, raw, err := do(client)
+	if err != nil {
+		return err
+	}
+	return c.print(raw, []string{status.ID}, func(w io.Writer) { row(w, status.ID, status.Status) })
+}
+
+func keyFlag(cmd *cobra.Command, key *string) {
+	cmd.Flags().StringVar(key, "idempotency-key", "", "the same key again acts once (default: a fresh one)")
+}
+
+func orNewKey(key string) string {
+	if key == "" {
+		return apiclient.NewKey()
+	}
+	return key
+}
+
+// bulk is an act on one signing or on many: many are shown and not touched unless --apply is given.
+type bulk struct {
+	vi, en string // what it acts on
+	reason string
+	apply  bool
+	key    string
+}
+
+func (b *bulk) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&b.reason, "reason", "", "why, in a few words without personal data; they stay in the history")
+	b.registerApply(cmd)
+}
+
+func (b *bulk) registerApply(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&b.apply, "apply", false, "with several IDs: do it; without, only show what would be done")
+	keyFlag(cmd, &b.key)
+}
+
+// each acts on every id and goes on after one that fails. The worst result decides the exit code.
+func (c *cli) each(ctx context.Context, b *bulk, doing string, args []string, do func(client *apiclient.Client, key, id string) (string, apiclient.Raw, error)) error {
+	ids, err := c.ids(args)
+	if err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	if len(ids) > 1 && !b.apply {
+		c.say("Chạy thử: %s %d "+b.vi+". Thêm --apply để thực hiện.", "Dry run: %s %d "+b.en+". Add --apply to do it.", doing, len(ids))
+		return c.printLines(ids)
+	}
+	key, code := orNewKey(b.key), exitOK
+	for _, id := range ids {
+		if ctx.Err() != nil {
+			return ended(exitInterrupted)
+		}
+		result, raw, err := do(client, key+"/"+id, id)
+		switch {
+		case err != nil && len(ids) == 1:
+			return err
+		case err != nil:
+			c.say("%s:", "%s:", id)
+			c.explain(err)
+			code = max(code, codeOf(err))
+			continue
+		}
+		if err := c.print(raw, []string{id}, func(w io.Writer) { row(w, id, result) }); err != nil {
+			return err
+		}
+		switch result {
+		case "failed-again":
+			code = max(code, exitFailed)
+		case "still-waiting":
+			code = max(code, exitPending)
+		}
+	}
+	return ended(code)
+}
+
+// ids reads the ids of a command, from stdin in place of "-".
+func (c *cli) ids(args []string) ([]string, error) {
+	var out []string
+	for _, arg := range args {
+		if arg != "-" {
+			out = append(out, arg)
+			continue
+		}
+		lines := bufio.NewScanner(c.in)
+		for lines.Scan() {
+			if id := strings.TrimSpace(lines.Text()); id != "" {
+				out = append(out, id)
+			}
+		}
+		if err := lines.Err(); err != nil {
+			return nil, fmt.Errorf("reading ids: %w", err)
+		}
+	}
+	if len(out) == 0 {
+		return nil, usage("no IDs given")
+	}
+	return out, nil
+}

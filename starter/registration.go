@@ -1,0 +1,295 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kyso/internal/apiclient"
+)
+
+func (c *cli) registrationCommand() *cobra.Command {
+	return group("registration", "List, show, watch, decide, repair and cancel registrations of certificates",
+		c.registrationListCommand(), c.registrationShowCommand(), c.registrationWatchCommand(), c.registrationIncidentsCommand(),
+		c.approveCommand(), c.askCommand(), c.refuseCommand(), c.registrationRepairCommand(), c.registrationCancelCommand())
+}
+
+func (c *cli) registrationListCommand() *cobra.Command {
+	var f apiclient.Filter
+	cmd := &cobra.Command{Use: "list", Short: "List registrations, newest first", Args: exactly(0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			list, raw, err := client.Registrations(cmd.Context(), f)
+			if err != nil {
+				return err
+			}
+			var ids []string
+			for _, r := range list.Items {
+				ids = append(ids, r.ID)
+			}
+			return c.print(raw, ids, func(w io.Writer) {
+				row(w, "ID", "STATUS", "ISSUER", "PACKAGE", "CREATED", "DEADLINE", "ATTENTION")
+				for _, r := range list.Items {
+					row(w, r.ID, r.Status, r.Issuer, orDash(r.Package), shown(r.CreatedAt), shown(r.Deadline), attentionCell(r.Attention))
+				}
+			})
+		}}
+	filterFlags(cmd, &f, "in-review")
+	return cmd
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func (c *cli) registrationShowCommand() *cobra.Command {
+	return &cobra.Command{Use: "show ID", Short: "Show a registration", Args: exactly(1, "the ID of a registration"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			r, raw, err := client.Registration(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return c.print(raw, []string{r.ID}, func(w io.Writer) { c.registrationTable(w, r) })
+		}}
+}
+
+func (c *cli) registrationTable(w io.Writer, r apiclient.Registration) {
+	pair := c.pairs(w)
+	pair("Mã", "ID", r.ID)
+	pair("Mã yêu cầu VNeID", "VNeID request", r.RequestID)
+	pair("Trạng thái", "Status", r.Status+" · "+c.text(r.Title, r.TitleEN))
+	pair("Lý do kết thúc", "Outcome", c.outcomeWords(r.Outcome))
+	pair("Cần xử lý", "Attention", c.attentionWords(r.Attention))
+	pair("Tổ chức cấp", "Issuer", r.Issuer)
+	pair("Tạo lúc", "Created", shown(r.CreatedAt))
+	if !r.Deadline.IsZero() {
+		pair("Hạn", "Deadline", shown(r.Deadline))
+	}
+	if p := r.Person; p != nil {
+		pair("Người đăng ký", "Person", strings.Join([]string{p.FullName, p.BirthDate, p.IDNumber, p.Phone}, " · "))
+		pair("Nơi thường trú", "Residence", strings.Join([]string{p.Address, p.Commune, p.Province}, ", "))
+	}
+	for _, warning := range r.Warnings {
+		pair("Lưu ý", "Warning", warning)
+	}
+	for _, p := range r.Packages {
+		pair("Gói có thể chọn", "May be chosen", fmt.Sprintf("%s · %s · %d VND · %d months", p.Code, c.text(p.NameVI, p.NameEN), p.PriceVND, p.Months))
+	}
+	if r.Package != "" {
+		pair("Gói", "Package", fmt.Sprintf("%s · %d VND · %d months", r.Package, r.PriceVND, r.Months))
+	}
+	for _, p := range r.Payments {
+		pair("Thanh toán", "Payment", fmt.Sprintf("%s · %s · %d VND · %s", p.TxnRef, p.Status, p.AmountVND, shown(p.CreatedAt)))
+	}
+	for _, d := range r.Documents {
+		pair("Tài liệu", "Paper", strings.Join([]string{d.Name, d.Number, d.SHA256, d.Content}, " · "))
+	}
+	if v := r.Review; v != nil {
+		cells := slices.DeleteFunc([]string{v.Decision, v.Officer, v.Reason, v.ReasonText, strings.Join(v.Fields, ", "), v.PublicNote},
+			func(s string) bool { return s == "" })
+		pair("Thẩm định", "Review", strings.Join(cells, " · "))
+	}
+	if i := r.Certificate; i != nil {
+		pair("Chứng thư", "Certificate", i.Serial+" · "+i.KeyID+" · "+shown(i.NotAfter))
+	}
+	pair("Phiên ký nghiệm thu", "Acceptance signing", r.SigningID)
+	transitionRows(w, r.Transitions)
+}
+
+func (c *cli) registrationWatchCommand() *cobra.Command {
+	var timeout time.Duration
+	cmd := &cobra.Command{Use: "watch ID", Short: "Follow a registration until its end, which may take days", Args: exactly(1, "the ID of a registration"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			return c.watchRegistration(cmd.Context(), client, args[0], timeout)
+		}}
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "stop watching after this long (exit code 8)")
+	return cmd
+}
+
+func (c *cli) watchRegistration(ctx context.Context, client *apiclient.Client, id string, timeout time.Duration) error {
+	w := &watcher{cli: c, client: client, kind: "registration", id: id, events: client.FollowRegistration}
+	w.end = func(ctx context.Context) (int, error) {
+		r, _, err := client.Registration(ctx, id)
+		if err != nil {
+			return exitFailed, err
+		}
+		w.sayOutcome(c.text(r.Title, r.TitleEN), r.Outcome)
+		return registrationCode(r.Status), nil
+	}
+	code, err := w.watch(ctx, timeout)
+	if err != nil {
+		return err
+	}
+	return ended(code)
+}
+
+// registrationCode is the exit code of a status.
+func registrationCode(status string) int {
+	switch status {
+	case "active":
+		return exitOK
+	case "refused", "withdrawn":
+		return exitDeclined
+	case "expired":
+		return exitExpired
+	case "ineligible", "cancelled":
+		return exitFailed
+	}
+	return exitPending
+}
+
+func (c *cli) registrationIncidentsCommand() *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{Use: "incidents", Short: "List parked steps, oldest first; -o ids prints the registrations", Args: exactly(0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			list, raw, err := client.RegistrationIncidents(cmd.Context(), all)
+			if err != nil {
+				return err
+			}
+			return c.printIncidents("REGISTRATION", list.Items, raw)
+		}}
+	cmd.Flags().BoolVar(&all, "all", false, "closed ones too")
+	return cmd
+}
+
+// decisionCommand is one of the three decisions of an officer.
+func (c *cli) decisionCommand(decision, use, short string) (*cobra.Command, *apiclient.Decision) {
+	b := &bulk{vi: "yêu cầu đăng ký", en: "registrations"}
+	d := &apiclient.Decision{Decision: decision}
+	cmd := &cobra.Command{Use: use, Short: short, Args: atLeast("the ID of a registration, or -"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case decision != "approve" && d.Reason == "":
+				return usage("--reason is required: data-mismatch, identity-expired, address-unclear, contact-invalid, suspected-fraud, not-eligible or other")
+			case decision == "ask" && len(d.Fields) == 0:
+				return usage("--field is required: province, commune, address, id_issued_on, id_issued_by, id_expires_on or email")
+			}
+			return c.each(cmd.Context(), b, decision, args, func(client *apiclient.Client, key, id string) (string, apiclient.Raw, error) {
+				status, raw, err := client.Review(cmd.Context(), key, id, *d)
+				return status.Status, raw, err
+			})
+		}}
+	flags := cmd.Flags()
+	flags.StringVar(&d.Officer, "officer", actor(), "who decides, as an opaque id")
+	flags.StringVar(&d.PublicNote, "public-note", "", "words for the citizen")
+	flags.StringVar(&d.InternalNote, "internal-note", "", "words for officers")
+	b.registerApply(cmd)
+	if decision != "approve" {
+		flags.StringVar(&d.Reason, "reason", "", "code of the reason (required)")
+	}
+	return cmd, d
+}
+
+func (c *cli) approveCommand() *cobra.Command {
+	cmd, _ := c.decisionCommand("approve", "approve ID…", "Approve dossiers; - reads IDs from stdin")
+	return cmd
+}
+
+func (c *cli) askCommand() *cobra.Command {
+	cmd, d := c.decisionCommand("ask", "ask ID…", "Ask the citizen to correct named fields")
+	cmd.Flags().StringSliceVar(&d.Fields, "field", nil, "a field to correct; may be given several times (required)")
+	return cmd
+}
+
+func (c *cli) refuseCommand() *cobra.Command {
+	cmd, _ := c.decisionCommand("refuse", "refuse ID…", "Refuse dossiers; what was paid goes back")
+	return cmd
+}
+
+func (c *cli) registrationRepairCommand() *cobra.Command {
+	b := &bulk{vi: "yêu cầu đăng ký", en: "registrations"}
+	var action string
+	var fields []string
+	cmd := &cobra.Command{Use: "repair ID…", Short: "Repair parked registrations; - reads IDs from stdin", Args: atLeast("the ID of a registration, or -"),
+		Long: `Repair parked registrations: retry runs the failed step again, fix does so after data was corrected (--set field=value),
+skip goes on without the step, cancel gives the registration up with its compensation. Not every step allows each; "show
+-o json" lists attention.actions. It reports what became of each: recovered, skipped or given-up (exit code 0),
+failed-again (1) or still-waiting (8).`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains([]string{"retry", "fix", "skip", "cancel"}, action) {
+				return usage("--action: retry, fix, skip or cancel")
+			}
+			if b.reason == "" {
+				return usage("--reason is required: why, in a few words without personal data")
+			}
+			repair := apiclient.RegistrationRepair{Action: action, Actor: actor(), Reason: b.reason}
+			var err error
+			if repair.Fields, err = assignments(fields); err != nil {
+				return err
+			}
+			if len(repair.Fields) > 0 && (action != "fix" || len(args) != 1 || args[0] == "-") {
+				return usage("--set goes with --action fix and one ID")
+			}
+			return c.each(cmd.Context(), b, action, args, func(client *apiclient.Client, key, id string) (string, apiclient.Raw, error) {
+				repaired, raw, err := client.RepairRegistration(cmd.Context(), key, id, repair)
+				return repaired.Outcome, raw, err
+			})
+		}}
+	cmd.Flags().StringVar(&action, "action", "", "retry, fix, skip or cancel (required)")
+	cmd.Flags().StringArrayVar(&fields, "set", nil, "field=value of the person, for fix; may be given several times")
+	b.register(cmd)
+	return cmd
+}
+
+func (c *cli) registrationCancelCommand() *cobra.Command {
+	b := &bulk{vi: "yêu cầu đăng ký", en: "registrations"}
+	cmd := &cobra.Command{Use: "cancel ID…", Short: "Give registrations up before they are active; - reads IDs from stdin", Args: atLeast("the ID of a registration, or -"),
+		Long: `Give registrations up before they are active; what was paid and issued is undone. A parked one ends as cancelled, by a
+repair; one that runs ends as withdrawn, in the name of the operator.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if b.reason == "" {
+				return usage("--reason is required: why, in a few words without personal data")
+			}
+			return c.each(cmd.Context(), b, "cancel", args, func(client *apiclient.Client, key, id string) (string, apiclient.Raw, error) {
+				r, _, err := client.Registration(cmd.Context(), id)
+				if err != nil {
+					return "", nil, err
+				}
+				if r.Attention != nil && slices.Contains(r.Attention.Actions, "cancel") {
+					repaired, raw, err := client.RepairRegistration(cmd.Context(), key, id, apiclient.RegistrationRepair{Action: "cancel", Actor: actor(), Reason: b.reason})
+					return repaired.Outcome, raw, err
+				}
+				status, raw, err := client.Withdraw(cmd.Context(), key, id, actor(), b.reason)
+				return status.Status, raw, err
+			})
+		}}
+	b.register(cmd)
+	return cmd
+}
+
+// assignments reads field=value pairs.
+func assignments(args []string) (map[string]string, error) {
+	fields := map[string]string{}
+	for _, arg := range args {
+		name, value, ok := strings.Cut(arg, "=")
+		if !ok || name == "" {
+			return nil, usage("%s: field=value", strconv.Quote(arg))
+		}
+		fields[name] = value
+	}
+	return fields, nil
+}
