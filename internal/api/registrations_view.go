@@ -243,22 +243,14 @@ func registrationTransitionBody(t registration.Transition) RegistrationTransitio
 		Deadline: utc(t.Deadline), Detail: t.Detail, Actor: t.Actor}
 }
 
-// registrationAttention is nil when nobody has to act. The store does not keep what a repair may do, so it is told by
-// the step, as the process does.
+// registrationAttention is nil when nobody has to act. What a repair may do is told by the step, as the process does.
 func registrationAttention(a registration.Attention) *AttentionBody {
 	if !a.Open() {
 		return nil
 	}
 	body := attentionBody(signing.Attention{Step: a.Step, Reason: a.Reason, Message: a.Message, Provider: a.Provider, Since: a.Since,
 		Attempts: a.Attempts}, a.IncidentID)
-	switch a.Step {
-	case workflows.StepPapers, workflows.StepKey, workflows.StepIssue:
-		body.Actions = []string{workflows.RepairRetry, workflows.RepairFix, workflows.RepairCancel}
-	case workflows.StepRevoke, workflows.StepSettle, workflows.StepRefund:
-		body.Actions = []string{workflows.RepairRetry}
-	case workflows.StepReport:
-		body.Actions = []string{workflows.RepairRetry, workflows.RepairSkip}
-	}
+	body.Actions = workflows.RegistrationRepairs(a.Step)
 	return body
 }
 
