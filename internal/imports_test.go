@@ -41,9 +41,11 @@ var rules = map[string]string{
 	"internal/sandbox": "",
 	// Clients of the API know the API and no part behind it.
 	"internal/apiclient": "internal/problem",
+	// The pages are clients of the API that run in a browser.
+	"internal/web": "",
 	// The only place that assembles concrete parts.
 	"internal/app": "activities workflows internal/account internal/api internal/blob internal/forms internal/pades " +
-		"internal/pdfchild internal/problem internal/provider internal/registration internal/seal internal/signing internal/store",
+		"internal/pdfchild internal/problem internal/provider internal/registration internal/seal internal/signing internal/store internal/web",
 
 	"worker":  "internal/app internal/pdfchild internal/problem",
 	"starter": "internal/app internal/apiclient internal/registration internal/pades internal/pdfchild internal/problem internal/provider",

@@ -51,6 +51,8 @@ type Options struct {
 	Upload func(ctx context.Context, name string, r io.Reader) (signing.Upload, error)
 	// Open gives access to the bytes of an upload. A Source that is also an io.Closer is closed after use.
 	Open func(ctx context.Context, upload signing.Upload) (Source, error)
+	// PDF looks into files; nil serves none of the routes that do.
+	PDF *PDF
 	// Providers are the names of the remote signing providers that may be asked for; the first is the default.
 	Providers []string
 	// Webhooks maps a provider to the secret in the path of its webhooks. A provider that is not in it has none.
@@ -62,6 +64,8 @@ type Options struct {
 	Now    func() time.Time // default time.Now
 	Logger *slog.Logger     // default slog.Default
 	Limits Limits
+	// Pages are served on the same origin, by their pattern of http.ServeMux; nil serves none.
+	Pages map[string]http.Handler
 	// Registration serves registrations of certificates; nil serves none of their routes.
 	Registration *RegistrationOptions
 }

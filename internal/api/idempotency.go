@@ -33,10 +33,10 @@ const (
 // Faults of ours or of the network (5xx, 408, 429) are not final: the same key then runs the request again. That is
 // safe because what a request creates is named by its key (see signingID and updateID).
 //
-// Webhooks have their own rule, the inbox.
+// Webhooks have their own rule, the inbox. A verification creates nothing.
 func (s *server) idempotent(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost || strings.HasPrefix(r.URL.Path, webhookPrefix) {
+		if r.Method != http.MethodPost || strings.HasPrefix(r.URL.Path, webhookPrefix) || r.URL.Path == verificationPath {
 			next.ServeHTTP(w, r)
 			return
 		}

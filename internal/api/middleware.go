@@ -184,6 +184,7 @@ func (s *server) recovered(next http.Handler) http.Handler {
 var streams = map[string]bool{
 	"POST /v1/documents":                          true,
 	"GET /v1/documents/{id}/content":              true,
+	"POST " + verificationPath:                    true,
 	"GET /v1/signings/{id}/documents/{n}/content": true,
 	"GET /v1/signings/{id}/events":                true,
 

@@ -43,7 +43,12 @@ func (s *server) pages(openapi *huma.OpenAPI) {
 	s.mux.HandleFunc("GET /openapi.json", s.openapi)
 	s.mux.HandleFunc("GET /problems/{code}", s.problemPage)
 	s.mux.Handle("GET /docs", page("docs", docsPage(openapi)))
-	s.mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
+	if s.Pages == nil {
+		s.mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
+	}
+	for pattern, page := range s.Pages {
+		s.mux.Handle(pattern, page)
+	}
 }
 
 // health says that the process runs. It asks nobody, so that a database outage restarts nothing.

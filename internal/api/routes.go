@@ -24,6 +24,9 @@ func (s *server) operations(api huma.API) {
 	s.documentOperations(api)
 	s.signingOperations(api)
 	s.actOperations(api)
+	if s.PDF != nil {
+		s.pdfOperations(api)
+	}
 	huma.Register(api, post("receiveWebhook", "/v1/webhooks/{provider}/{token}", tagWebhooks, "Take a provider's webhook",
 		http.StatusOK, withBody("application/json", "The body of the 769 profile: transaction_id, status_code, signed_files"),
 		errorsOf(http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge)), s.receiveWebhook)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -9,7 +10,10 @@ import (
 	"time"
 
 	"kyso/internal/api"
+	"kyso/internal/pades"
+	"kyso/internal/pdfchild"
 	"kyso/internal/signing"
+	"kyso/internal/web"
 )
 
 // API assembles the HTTP interface.
@@ -23,6 +27,7 @@ func (a *App) apiOptions() api.Options {
 		Open: func(ctx context.Context, u signing.Upload) (api.Source, error) {
 			return a.source(ctx, u)
 		},
+		PDF:       a.pdf(),
 		Providers: a.Config.names(),
 		Webhooks:  a.Config.webhooks(),
 		Hosts:     a.Config.APIHosts,
@@ -31,7 +36,35 @@ func (a *App) apiOptions() api.Options {
 		Limits:    api.Limits{UploadBytes: a.Config.Policy.MaxSize},
 
 		Registration: a.registrationDoor(),
+		Pages:        web.Routes(),
 	}
+}
+
+// pdf does what the API wants of PDF files. What a person hands over is read in a child process.
+func (a *App) pdf() *api.PDF {
+	child := &pdfchild.Runner{}
+	return &api.PDF{
+		Inspect: func(ctx context.Context, src api.Source) (json.RawMessage, error) {
+			report, err := child.Inspect(ctx, src, a.Config.Policy)
+			return encoded(report, err)
+		},
+		Verify: func(ctx context.Context, src api.Source) (json.RawMessage, error) {
+			found, err := a.Verify(ctx, src)
+			return encoded(found, err)
+		},
+		Preview: func(look api.Look) ([]byte, error) {
+			opts := pades.PreviewOptions{Width: look.Width, Height: look.Height}
+			opts.SignerName, opts.Reason, opts.Location, opts.SigningTime = look.Name, look.Reason, look.Location, look.At
+			return pades.Preview(opts)
+		},
+	}
+}
+
+func encoded(report any, err error) (json.RawMessage, error) {
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(report)
 }
 
 // Serve answers the API on listener until ctx ends, then lets running requests finish. It also picks up webhooks

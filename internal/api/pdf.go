@@ -1,0 +1,170 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+// PDF is what the API has done with the inside of PDF files, in processes that may die of them.
+type PDF struct {
+	// Inspect says what is in a file and whether it may be signed. The answer is JSON.
+	Inspect func(ctx context.Context, src Source) (json.RawMessage, error)
+	// Verify judges the signatures of a file. The answer is JSON, that of "starter verify -o json".
+	Verify func(ctx context.Context, src Source) (json.RawMessage, error)
+	// Preview draws a visible signature as a PDF of one page.
+	Preview func(look Look) ([]byte, error)
+}
+
+// Look is what a visible signature shows.
+type Look struct {
+	Width, Height float64 // points
+	Name          string
+	Reason        string
+	Location      string
+	At            time.Time
+}
+
+func (s *server) pdfOperations(api huma.API) {
+	huma.Register(api, get("inspectDocument", "/v1/documents/{id}/inspection", tagDocuments, "Say whether a document can be signed",
+		errorsOf(http.StatusNotFound)), s.inspectDocument)
+	huma.Register(api, get("verifyDocument", "/v1/documents/{id}/verification", tagDocuments, "Verify the signatures of a stored document",
+		errorsOf(http.StatusNotFound)), s.verifyDocument)
+	huma.Register(api, post("verify", verificationPath, tagDocuments, "Verify the signatures of a PDF that is not kept",
+		http.StatusOK, withBody(pdfType, "The file; it is forgotten after the answer"),
+		errorsOf(http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusRequestTimeout)), s.verify)
+	huma.Register(api, get("previewAppearance", "/v1/signings/{id}/appearance", tagSignings, "Draw how the visible signature will look",
+		withFile(), errorsOf(http.StatusNotFound, http.StatusConflict)), s.previewAppearance)
+}
+
+const verificationPath = "/v1/verifications"
+
+// rawOutput is JSON that was written elsewhere.
+type rawOutput struct {
+	Body json.RawMessage
+}
+
+func (s *server) inspectDocument(ctx context.Context, in *documentInput) (*rawOutput, error) {
+	return s.examine(ctx, in.ID, s.PDF.Inspect)
+}
+
+func (s *server) verifyDocument(ctx context.Context, in *documentInput) (*rawOutput, error) {
+	return s.examine(ctx, in.ID, s.PDF.Verify)
+}
+
+func (s *server) examine(ctx context.Context, id string, with func(context.Context, Source) (json.RawMessage, error)) (*rawOutput, error) {
+	upload, err := s.Desk.Upload(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	source, err := s.Open(ctx, upload)
+	if err != nil {
+		return nil, err
+	}
+	if closer, ok := source.(io.Closer); ok {
+		defer func() { _ = closer.Close() }() // read only: nothing is lost
+	}
+	report, err := with(ctx, source)
+	return &rawOutput{report}, err
+}
+
+type verifyInput struct {
+	ContentType string `header:"Content-Type" hidden:"true"` // OpenAPI names it with the body
+
+	request *http.Request
+	writer  http.ResponseWriter
+}
+
+// Resolve implements huma.Resolver: it keeps the connection, because the body is streamed and not decoded.
+func (in *verifyInput) Resolve(ctx huma.Context) []error {
+	in.request, in.writer = humago.Unwrap(ctx)
+	return nil
+}
+
+// verify judges a file that is kept no longer than that takes. It waits on disk: files may be large.
+func (s *server) verify(ctx context.Context, in *verifyInput) (*rawOutput, error) {
+	if err := checkUploadType(in.ContentType); err != nil {
+		return nil, err
+	}
+	if in.request.ContentLength > s.Limits.UploadBytes {
+		return nil, &http.MaxBytesError{Limit: s.Limits.UploadBytes}
+	}
+	file, err := os.CreateTemp("", "kyso-verify-*.pdf")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		_ = file.Close()
+		_ = os.Remove(file.Name()) // the system's own cleaning takes what a crash leaves
+	}()
+	body := s.uploadBody(in.writer, in.request)
+	size, err := io.Copy(file, body)
+	switch {
+	case body.err != nil:
+		return nil, body.err
+	case err != nil:
+		return nil, err
+	}
+	report, err := s.PDF.Verify(ctx, io.NewSectionReader(file, 0, size))
+	return &rawOutput{report}, err
+}
+
+type previewInput struct {
+	ID     string  `path:"id" maxLength:"64"`
+	Serial string  `query:"serial" maxLength:"128" doc:"Serial number or fingerprint of the certificate; else the chosen one, else the only one"`
+	Width  float64 `query:"width" minimum:"1" maximum:"2000" default:"200" doc:"Points"`
+	Height float64 `query:"height" minimum:"1" maximum:"2000" default:"64" doc:"Points"`
+}
+
+func (s *server) previewAppearance(ctx context.Context, in *previewInput) (*huma.StreamResponse, error) {
+	record, err := s.Desk.Signing(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.Desk.Certificates(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	name, err := ownerFor(record, list, in.Serial)
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.PDF.Preview(Look{Width: in.Width, Height: in.Height, Name: name, Reason: record.Reason, Location: record.Location, At: s.Now()})
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(hctx huma.Context) {
+		_, w := humago.Unwrap(hctx)
+		w.Header().Set("Content-Type", pdfType)
+		_, _ = w.Write(page) // the peer may be gone
+	}}, nil
+}
+
+// ownerFor names the owner of the certificate that a signature would be made with.
+func ownerFor(record signing.Signing, list []signing.Certificate, serial string) (string, error) {
+	if serial == "" {
+		serial = record.Certificate
+	}
+	if serial == "" && len(list) == 1 {
+		serial = list[0].Fingerprint
+	}
+	if serial == "" {
+		return "", problem.New(problem.Conflict, "no certificate is chosen")
+	}
+	fingerprint, err := pick(list, serial)
+	if err != nil {
+		return "", err
+	}
+	i := slices.IndexFunc(list, func(c signing.Certificate) bool { return c.Fingerprint == fingerprint })
+	return list[i].Subject, nil
+}

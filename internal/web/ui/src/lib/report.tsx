@@ -1,0 +1,127 @@
+// The verification of a file in the words of people; the words of ETSI EN 319 102-1 stand beside.
+import { Facts, Notice } from './ui'
+import { moment, t } from './i18n'
+
+/** The JSON of "starter verify -o json". */
+export interface Verification {
+  verdict: string
+  signatures: SignatureReport[]
+  warnings?: string[]
+}
+
+interface Standing {
+  state?: string
+  revoked_at?: string
+}
+
+interface SignatureReport {
+  field: string
+  kind: string
+  verdict: string
+  sub_indication?: string
+  level?: string
+  signer?: string
+  issuer?: string
+  serial?: string
+  algorithm?: string
+  reason?: string
+  location?: string
+  intact?: boolean
+  covers_all?: boolean
+  chain_trusted?: boolean
+  timestamp?: { time?: string } | string
+  claimed_time?: string
+  signing_time?: string
+  certificate_then?: Standing | string
+  certificate_now?: Standing | string
+  problems?: string[]
+}
+
+const kinds: Record<string, 'good' | 'warn' | 'bad'> = { TOTAL_PASSED: 'good', INDETERMINATE: 'warn', TOTAL_FAILED: 'bad' }
+
+function words(verdict: string): string {
+  switch (verdict) {
+    case 'TOTAL_PASSED': return t('Hợp lệ', 'Valid')
+    case 'TOTAL_FAILED': return t('Không hợp lệ', 'Not valid')
+  }
+  return t('Chưa đủ căn cứ để kết luận', 'Cannot be determined')
+}
+
+function meaning(verdict: string): string {
+  switch (verdict) {
+    case 'TOTAL_PASSED': return t('Tài liệu không bị thay đổi sau khi ký, chứng thư của người ký có hiệu lực lúc ký.', 'The document is as it was signed, and the signer’s certificate was good at that time.')
+    case 'TOTAL_FAILED': return t('Tài liệu đã bị thay đổi, hoặc chữ ký hay chứng thư không dùng được.', 'The document was changed, or the signature or its certificate is no good.')
+  }
+  return t('Thiếu thông tin để kết luận, ví dụ không biết tổ chức cấp chứng thư. Điều này chưa có nghĩa là chữ ký sai.', 'Something is missing for a verdict, for example nobody here knows the issuer. That does not mean that the signature is wrong.')
+}
+
+const reasons: Record<string, [string, string]> = {
+  HASH_FAILURE: ['Nội dung đã bị thay đổi sau khi ký', 'The content was changed after signing'],
+  SIG_CRYPTO_FAILURE: ['Chữ ký không khớp với chứng thư', 'The signature does not belong to the certificate'],
+  FORMAT_FAILURE: ['Cấu trúc chữ ký không đúng quy cách', 'The signature is malformed'],
+  REVOKED: ['Chứng thư đã bị thu hồi', 'The certificate is revoked'],
+  REVOKED_NO_POE: ['Chứng thư đã bị thu hồi; không chứng minh được là ký trước đó', 'The certificate is revoked, and nothing proves that it was signed before'],
+  EXPIRED: ['Chứng thư đã hết hạn', 'The certificate has expired'],
+  OUT_OF_BOUNDS_NO_POE: ['Chứng thư đã hết hạn; không chứng minh được là ký trước đó', 'The certificate has expired, and nothing proves that it was signed before'],
+  NO_CERTIFICATE_CHAIN_FOUND: ['Không tìm được đường dẫn tới tổ chức được tin cậy', 'No way to a trusted issuer was found'],
+  TRY_LATER: ['Chưa biết tình trạng chứng thư; hãy thử lại sau', 'The status of the certificate is not known now; try later'],
+  CRYPTO_CONSTRAINTS_FAILURE: ['Thuật toán không còn an toàn', 'The algorithm is no longer safe'],
+}
+
+function standing(s?: Standing | string): string {
+  const state = typeof s === 'string' ? s : s?.state
+  const names: Record<string, [string, string]> = {
+    good: ['có hiệu lực', 'good'], revoked: ['đã thu hồi', 'revoked'], 'on-hold': ['tạm dừng', 'on hold'],
+    expired: ['hết hạn', 'expired'], unknown: ['chưa rõ', 'unknown'],
+  }
+  const known = state ? names[state] : undefined
+  return known ? t(...known) : state ?? ''
+}
+
+function one(s: SignatureReport) {
+  const why = s.sub_indication ? reasons[s.sub_indication] : undefined
+  const stamp = typeof s.timestamp === 'string' ? s.timestamp : s.timestamp?.time
+  return (
+    <section class="card" key={s.field} aria-label={s.field}>
+      <div class="row between">
+        <h3>{s.kind === 'document-timestamp' ? t('Dấu thời gian tài liệu', 'Document time-stamp') : s.signer || s.field}</h3>
+        <span class={`badge ${kinds[s.verdict] ?? 'warn'}`}>{words(s.verdict)}</span>
+      </div>
+      {why && <p>{t(...why)}.</p>}
+      <Facts rows={[
+        [t('Tổ chức cấp', 'Issuer'), s.issuer],
+        [t('Số sê-ri', 'Serial number'), s.serial && <span class="code small">{s.serial}</span>],
+        [t('Thời gian ký', 'Signed at'), moment(stamp ?? s.signing_time ?? s.claimed_time)],
+        [t('Lý do', 'Reason'), s.reason],
+        [t('Nơi ký', 'Place'), s.location],
+        [t('Mức chữ ký', 'Level'), s.level],
+        [t('Toàn vẹn', 'Integrity'), s.intact ? t('nội dung còn nguyên', 'the content is untouched') : t('nội dung không khớp', 'the content does not match')],
+        [t('Phạm vi', 'Coverage'), s.covers_all === undefined ? '' : s.covers_all ? t('toàn bộ tài liệu', 'the whole document') : t('một phần; có nội dung thêm về sau', 'a part; something was added later')],
+        [t('Chuỗi tin cậy', 'Chain'), s.chain_trusted ? t('dẫn tới gốc tin cậy', 'leads to a trusted root') : t('không dẫn tới gốc tin cậy', 'does not lead to a trusted root')],
+        [t('Chứng thư lúc ký', 'Certificate then'), standing(s.certificate_then)],
+        [t('Chứng thư hiện nay', 'Certificate now'), standing(s.certificate_now)],
+        ['ETSI EN 319 102-1', <span class="code small">{s.verdict}{s.sub_indication ? ` / ${s.sub_indication}` : ''}</span>],
+      ]} />
+      {s.problems && s.problems.length > 0 && (
+        <details>
+          <summary>{t('Chi tiết kỹ thuật (tiếng Anh)', 'Findings')}</summary>
+          <ul>{s.problems.map((p) => <li key={p} lang="en">{p}</li>)}</ul>
+        </details>
+      )}
+    </section>
+  )
+}
+
+/** A whole report. */
+export function Report({ found }: { found: Verification }) {
+  const none = found.signatures.length === 0
+  return (
+    <div class="stack">
+      <Notice kind={none ? 'warn' : kinds[found.verdict] ?? 'warn'} title={none ? t('Tài liệu không có chữ ký số', 'The document holds no signature') : words(found.verdict)}>
+        {!none && <span>{meaning(found.verdict)}</span>}
+      </Notice>
+      {found.signatures.map(one)}
+      {found.warnings?.map((w) => <p class="small muted" key={w} lang="en">{w}</p>)}
+    </div>
+  )
+}

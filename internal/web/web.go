@@ -1,0 +1,205 @@
+// Package web serves kyso's pages: HTML shells in two languages, and the scripts, styles and fonts that "make web" has
+// built into dist. A page is a client of the API on its own origin and of nothing else; nothing is loaded from another
+// host. Without a build the pages say how to make one, and the API works all the same.
+//
+// It may import nothing of this module.
+package web
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"html/template"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+)
+
+//go:embed all:dist
+var built embed.FS
+
+//go:embed shell.html
+var shellHTML string
+
+var shellTemplate = template.Must(template.New("shell").Parse(shellHTML))
+
+// page is one entry of the site.
+type page struct {
+	name     string // of the script
+	patterns []string
+	titleVI  string
+	titleEN  string
+}
+
+// pages lists every page; what stands behind a path is the script's affair.
+var pages = []page{
+	{"home", []string{"GET /{$}"}, "Ký số từ xa", "Remote signing"},
+	{"sign", []string{"GET /sign", "GET /sign/{id}"}, "Ký văn bản", "Sign documents"},
+	{"verify", []string{"GET /verify"}, "Kiểm tra chữ ký số", "Verify signatures"},
+	{"register", []string{"GET /register", "GET /register/{id}"}, "Đăng ký chứng thư chữ ký số", "Register a certificate"},
+	{"officer", []string{"GET /officer", "GET /officer/{id}"}, "Thẩm định hồ sơ", "Review of applications"},
+	{"resume", []string{"GET /resume"}, "Tiếp tục trên thiết bị này", "Go on on this device"},
+}
+
+// menu is what the header of every page offers.
+var menu = []struct{ Path, VI, EN string }{
+	{"/sign", "Ký văn bản", "Sign"},
+	{"/register", "Đăng ký chứng thư", "Register"},
+	{"/verify", "Kiểm tra chữ ký", "Verify"},
+}
+
+// Routes returns the handlers of all pages by their pattern of net/http.ServeMux.
+func Routes() map[string]http.Handler {
+	files, err := fs.Sub(built, "dist")
+	if err != nil {
+		panic("web: " + err.Error()) // the name is a constant
+	}
+	return routes(files)
+}
+
+func routes(files fs.FS) map[string]http.Handler {
+	s := &site{files: files}
+	if raw, err := fs.ReadFile(files, "manifest.json"); err == nil {
+		_ = json.Unmarshal(raw, &s.manifest) // a broken build is no build
+	}
+	out := map[string]http.Handler{"GET /assets/{file...}": http.HandlerFunc(s.asset)}
+	for _, p := range pages {
+		for _, pattern := range p.patterns {
+			out[pattern] = s.shell(p)
+		}
+	}
+	return out
+}
+
+type site struct {
+	files    fs.FS
+	manifest map[string]string
+}
+
+// policy is the Content-Security-Policy of the pages. Scripts and styles are files of ours, none inline. pdf.js draws
+// with styles that it sets through the object model, loads embedded fonts from memory, and decodes some images with
+// WebAssembly.
+var policy = strings.Join([]string{
+	"default-src 'none'", "script-src 'self' 'wasm-unsafe-eval'", "style-src 'self'", "font-src 'self' data: blob:", "img-src 'self' data: blob:",
+	"connect-src 'self'", "worker-src 'self' blob:", "base-uri 'none'", "frame-ancestors 'none'", "form-action 'self'",
+}, "; ")
+
+// shellData is what the template shows.
+type shellData struct {
+	Lang, Title, Page, Script, Style, Path, OtherLang string
+	Menu                                              []menuItem
+	English                                           bool
+}
+
+type menuItem struct {
+	Path, Text string
+	Current    bool
+}
+
+func (s *site) shell(p page) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if chosen := r.URL.Query().Get("lang"); chosen == "vi" || chosen == "en" {
+			s.choose(w, r, chosen)
+			return
+		}
+		lang := language(r)
+		data := shellData{Lang: lang, Page: p.name, Script: s.manifest[p.name], Style: s.manifest["app"], Path: r.URL.Path,
+			English: lang == "en", Title: p.titleVI, OtherLang: "en"}
+		if data.English {
+			data.Title, data.OtherLang = p.titleEN, "vi"
+		}
+		for _, m := range menu {
+			item := menuItem{Path: m.Path, Text: m.VI, Current: r.URL.Path == m.Path || strings.HasPrefix(r.URL.Path, m.Path+"/")}
+			if data.English {
+				item.Text = m.EN
+			}
+			data.Menu = append(data.Menu, item)
+		}
+		s.render(w, data)
+	})
+}
+
+func (s *site) render(w http.ResponseWriter, data shellData) {
+	var out bytes.Buffer
+	if err := shellTemplate.Execute(&out, data); err != nil {
+		http.Error(w, "template: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", policy)
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Vary", "Cookie, Accept-Language")
+	_, _ = w.Write(out.Bytes()) // the peer may be gone
+}
+
+const languageCookie = "kyso-lang"
+
+// choose keeps the language and leads back to the page without the parameter. What stands after # stays in the browser.
+func (s *site) choose(w http.ResponseWriter, r *http.Request, lang string) {
+	http.SetCookie(w, &http.Cookie{Name: languageCookie, Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true,
+		SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil})
+	query := r.URL.Query()
+	query.Del("lang")
+	target := path.Clean("/" + r.URL.Path) // never //host
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	w.Header().Set("Location", target)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// language is the chosen one, else English for browsers that ask for it before Vietnamese, else Vietnamese.
+func language(r *http.Request) string {
+	if c, err := r.Cookie(languageCookie); err == nil && (c.Value == "en" || c.Value == "vi") {
+		return c.Value
+	}
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
+		switch tag := strings.ToLower(strings.TrimSpace(part)); {
+		case strings.HasPrefix(tag, "vi"):
+			return "vi"
+		case strings.HasPrefix(tag, "en"):
+			return "en"
+		}
+	}
+	return "vi"
+}
+
+// asset serves a built file. Names with a hash never change their content.
+func (s *site) asset(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("file")
+	data, err := fs.ReadFile(s.files, name)
+	if err != nil || name == "manifest.json" || name == ".gitkeep" {
+		http.NotFound(w, r)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", contentType(name))
+	h.Set("Content-Security-Policy", policy) // the worker's own
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	if strings.Contains(name, "/") { // data of pdf.js: named by its version, not by its content
+		h.Set("Cache-Control", "public, max-age=86400")
+	}
+	_, _ = w.Write(data) // the peer may be gone
+}
+
+func contentType(name string) string {
+	switch path.Ext(name) {
+	case ".mjs", ".js":
+		return "text/javascript; charset=utf-8"
+	case ".wasm":
+		return "application/wasm"
+	case ".woff2":
+		return "font/woff2"
+	case ".woff":
+		return "font/woff"
+	}
+	if known := mime.TypeByExtension(path.Ext(name)); known != "" {
+		return known
+	}
+	return "application/octet-stream"
+}
