@@ -9,11 +9,6 @@ export interface Verification {
   warnings?: string[]
 }
 
-interface Standing {
-  state?: string
-  revoked_at?: string
-}
-
 interface SignatureReport {
   field: string
   kind: string
@@ -29,11 +24,11 @@ interface SignatureReport {
   intact?: boolean
   covers_all?: boolean
   chain_trusted?: boolean
-  timestamp?: { time?: string } | string
+  timestamp_time?: string
   claimed_time?: string
-  signing_time?: string
-  certificate_then?: Standing | string
-  certificate_now?: Standing | string
+  later_changes?: string
+  certificate_then?: string
+  certificate_now?: string
   problems?: string[]
 }
 
@@ -68,19 +63,26 @@ const reasons: Record<string, [string, string]> = {
   CRYPTO_CONSTRAINTS_FAILURE: ['Thuật toán không còn an toàn', 'The algorithm is no longer safe'],
 }
 
-function standing(s?: Standing | string): string {
-  const state = typeof s === 'string' ? s : s?.state
+function standing(state?: string): string {
   const names: Record<string, [string, string]> = {
     good: ['có hiệu lực', 'good'], revoked: ['đã thu hồi', 'revoked'], 'on-hold': ['tạm dừng', 'on hold'],
-    expired: ['hết hạn', 'expired'], unknown: ['chưa rõ', 'unknown'],
+    expired: ['hết hạn', 'expired'], 'not-yet-valid': ['chưa tới ngày hiệu lực', 'not yet valid'], unknown: ['chưa rõ', 'unknown'],
   }
   const known = state ? names[state] : undefined
   return known ? t(...known) : state ?? ''
 }
 
+function coverage(s: SignatureReport): string {
+  if (s.covers_all) return t('toàn bộ tài liệu', 'the whole document')
+  switch (s.later_changes) {
+    case 'validation-data': return t('về sau chỉ thêm dữ liệu kiểm tra', 'only validation data was added later')
+    case 'signatures': return t('về sau chỉ thêm chữ ký khác', 'only signatures were added later')
+  }
+  return t('không phải toàn bộ tài liệu; có thay đổi về sau', 'not the whole document; it was changed later')
+}
+
 function one(s: SignatureReport) {
   const why = s.sub_indication ? reasons[s.sub_indication] : undefined
-  const stamp = typeof s.timestamp === 'string' ? s.timestamp : s.timestamp?.time
   return (
     <section class="card" key={s.field} aria-label={s.field}>
       <div class="row between">
@@ -91,12 +93,12 @@ function one(s: SignatureReport) {
       <Facts rows={[
         [t('Tổ chức cấp', 'Issuer'), s.issuer],
         [t('Số sê-ri', 'Serial number'), s.serial && <span class="code small">{s.serial}</span>],
-        [t('Thời gian ký', 'Signed at'), moment(stamp ?? s.signing_time ?? s.claimed_time)],
+        [t('Thời gian ký', 'Signed at'), moment(s.timestamp_time ?? s.claimed_time)],
         [t('Lý do', 'Reason'), s.reason],
         [t('Nơi ký', 'Place'), s.location],
         [t('Mức chữ ký', 'Level'), s.level],
         [t('Toàn vẹn', 'Integrity'), s.intact ? t('nội dung còn nguyên', 'the content is untouched') : t('nội dung không khớp', 'the content does not match')],
-        [t('Phạm vi', 'Coverage'), s.covers_all === undefined ? '' : s.covers_all ? t('toàn bộ tài liệu', 'the whole document') : t('một phần; có nội dung thêm về sau', 'a part; something was added later')],
+        [t('Phạm vi', 'Coverage'), coverage(s)],
         [t('Chuỗi tin cậy', 'Chain'), s.chain_trusted ? t('dẫn tới gốc tin cậy', 'leads to a trusted root') : t('không dẫn tới gốc tin cậy', 'does not lead to a trusted root')],
         [t('Chứng thư lúc ký', 'Certificate then'), standing(s.certificate_then)],
         [t('Chứng thư hiện nay', 'Certificate now'), standing(s.certificate_now)],
