@@ -38,15 +38,11 @@ var pages = []page{
 	{"home", []string{"GET /{$}"}, "Ký số từ xa", "Remote signing"},
 	{"sign", []string{"GET /sign", "GET /sign/{id}"}, "Ký văn bản", "Sign documents"},
 	{"verify", []string{"GET /verify"}, "Kiểm tra chữ ký số", "Verify signatures"},
-	{"register", []string{"GET /register", "GET /register/{id}"}, "Đăng ký chứng thư chữ ký số", "Register a certificate"},
-	{"officer", []string{"GET /officer", "GET /officer/{id}"}, "Thẩm định hồ sơ", "Review of applications"},
-	{"resume", []string{"GET /resume"}, "Tiếp tục trên thiết bị này", "Go on on this device"},
 }
 
 // menu is what the header of every page offers.
 var menu = []struct{ Path, VI, EN string }{
 	{"/sign", "Ký văn bản", "Sign"},
-	{"/register", "Đăng ký chứng thư", "Register"},
 	{"/verify", "Kiểm tra chữ ký", "Verify"},
 }
 
