@@ -1,6 +1,6 @@
 # "make" alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: demo dev build-dev test bench lint help
+.PHONY: demo dev web build-dev test bench lint help
 
 GO ?= go
 
@@ -17,13 +17,18 @@ demo: build-dev ## Sign a PDF in a world of its own, killed in the middle once: 
 dev: build-dev ## Run the whole world in one process, with its data in .kyso/
 	@exec bin/kyso-dev up
 
+# The pages are built when Node.js is there; without, the rest works and the pages say what is missing.
+web: ## Build the pages (Node.js 20 or newer)
+	@scripts/web.sh
+
 # The Temporal server is part of the program, so its first build takes minutes; say so before the silence.
-build-dev:
+build-dev: web
 	@[ -x bin/kyso-dev ] || echo "Đang biên dịch lần đầu, mất vài phút · building for the first time, this takes some minutes"
 	@$(GO) build -o bin/kyso-dev ./starter/dev
 
 test: ## Check the code and run every test; installs the tools that tests need where it can
 	@scripts/test-tools.sh
+	@scripts/web.sh check
 	@scripts/gofmt.sh
 	$(GO) vet ./...
 	$(GO) run $(WORKFLOWCHECK) ./workflows/...

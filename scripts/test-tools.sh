@@ -10,6 +10,7 @@ tools() {
 		poppler-utils|pdfsig pdftotext pdftoppm|signatures, text and pages as Poppler sees them
 		qpdf|qpdf|the structure of written PDFs
 		mupdf-tools|mutool|pages as MuPDF sees them
+		chromium|chromium|the pages in a browser
 		openssl|openssl|CMS and time-stamps as OpenSSL sees them
 	END
 }

@@ -33,22 +33,29 @@ export function Trouble({ error }: { error: unknown }) {
   )
 }
 
-interface FieldProps extends Omit<JSX.InputHTMLAttributes<HTMLInputElement>, 'onInput' | 'label'> {
+interface FieldProps {
   label: string
-  hint?: string | undefined
-  error?: string | undefined
   value: string
   onValue: (value: string) => void
+  hint?: string | undefined
+  error?: string | undefined
+  type?: 'text' | 'email' | 'password' | 'tel' | undefined
+  autocomplete?: 'off' | 'email' | 'tel' | 'one-time-code' | 'new-password' | undefined
+  inputMode?: 'text' | 'numeric' | 'tel' | 'email' | undefined
+  maxLength?: number | undefined
+  code?: boolean | undefined // digits of a one-time code
 }
 
 /** A labelled input with its hint and error. */
-export function Field({ label, hint, error, onValue, ...input }: FieldProps) {
+export function Field(p: FieldProps) {
+  const { label, hint, error, onValue } = p
   const id = useId()
   const described = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(' ')
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      <input {...input} id={id} aria-invalid={error ? true : undefined} aria-describedby={described || undefined}
+      <input id={id} type={p.type ?? 'text'} class={p.code ? 'code' : ''} value={p.value} maxLength={p.maxLength} autocomplete={p.autocomplete ?? 'off'}
+        inputMode={p.inputMode} aria-invalid={error ? true : undefined} aria-describedby={described || undefined}
         onInput={(e) => onValue(e.currentTarget.value)} />
       {hint && <span class="hint" id={`${id}-hint`}>{hint}</span>}
       {error && <span class="error" id={`${id}-error`} role="alert">{error}</span>}
