@@ -51,12 +51,15 @@ export function Field(p: FieldProps) {
   const { label, hint, error, onValue } = p
   const id = useId()
   const described = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(' ')
+  // The types of preact tie role and type together; one component for all types cannot satisfy them.
+  const attributes: object = {
+    id, type: p.type ?? 'text', class: p.code ? 'code' : '', value: p.value, maxLength: p.maxLength, autocomplete: p.autocomplete ?? 'off',
+    inputMode: p.inputMode, 'aria-invalid': error ? true : undefined, 'aria-describedby': described || undefined,
+  }
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      <input id={id} type={p.type ?? 'text'} class={p.code ? 'code' : ''} value={p.value} maxLength={p.maxLength} autocomplete={p.autocomplete ?? 'off'}
-        inputMode={p.inputMode} aria-invalid={error ? true : undefined} aria-describedby={described || undefined}
-        onInput={(e) => onValue(e.currentTarget.value)} />
+      <input {...attributes} onInput={(e) => onValue(e.currentTarget.value)} />
       {hint && <span class="hint" id={`${id}-hint`}>{hint}</span>}
       {error && <span class="error" id={`${id}-error`} role="alert">{error}</span>}
     </div>

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// sampleFiles writes the sample PDF under the names and returns the paths.
+func sampleFiles(t *testing.T, names ...string) []string {
+	t.Helper()
+	pdf, err := samplePDF()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	var paths []string
+	for _, name := range names {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, pdf, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+func (b *browser) choose(paths ...string) {
+	b.t.Helper()
+	b.run(chromedp.SetUploadFiles(`input[type=file]`, paths, chromedp.ByQuery))
+}
+
+// ask goes from the empty page to the box on the page of the document.
+func (b *browser) ask(api, user string, paths ...string) {
+	b.t.Helper()
+	b.open(api + "/sign")
+	b.sees("Kéo thả các tệp PDF vào đây")
+	b.choose(paths...)
+	b.sees(" trang")
+	b.fill("Mã người dùng", user)
+	b.press("Gửi yêu cầu")
+}
+
+func (b *browser) position() (text string) {
+	b.t.Helper()
+	b.run(chromedp.TextContent(`[data-testid=spoken]`, &text, chromedp.ByQuery))
+	return text
+}
+
+// TestSigningGuideInTheBrowser follows the guide of a signing page from its first to its last step, the phone included.
+func TestSigningGuideInTheBrowser(t *testing.T) {
+	w, c := sharedWorld(t)
+	for i, s := range screens {
+		t.Run(s.name, func(t *testing.T) {
+			b := newBrowser(t, s)
+			user := fmt.Sprintf("ICA.0790950301%02d", i)
+			b.open(w.Addresses.API + "/")
+			b.sees("Ký số từ xa")
+			b.accessible("home")
+			b.ask(w.Addresses.API, user, sampleFiles(t, "hợp đồng.pdf")...)
+			b.sees("Đặt khung chữ ký")
+			b.sees("Còn hiệu lực")
+			b.run(chromedp.WaitVisible(`[data-testid=signature-box]`, chromedp.ByQuery), chromedp.Sleep(time.Second))
+			b.accessible("place")
+			before := b.position()
+			b.drag(-60, -80)
+			if after := b.position(); after == before {
+				t.Errorf("dragged, and the box is still at %s", after)
+			}
+			b.run(chromedp.Click(`.actions .button.primary`, chromedp.ByQuery))
+			b.sees("Chỉ xác nhận khi điện thoại hiện đúng mã này")
+			var code string
+			b.run(chromedp.Text(`[data-testid=short-code]`, &code, chromedp.ByQuery))
+			b.accessible("approval")
+			b.run(chromedp.Reload()) // the countdown goes on
+			b.sees(code)
+			phone := newBrowser(t, screens[0])
+			phone.open(w.Addresses.Phone + "/?user=" + user)
+			phone.sees(code)
+			phone.shot("the-phone")
+			waiting, err := c.waiting(t.Context(), user)
+			if err != nil || len(waiting) != 1 {
+				t.Fatalf("%v, %v", waiting, err)
+			}
+			if err := c.approve(t.Context(), waiting[0].ID); err != nil {
+				t.Fatal(err)
+			}
+			b.sees("Đã ký xong")
+			b.sees("Hợp lệ")
+			b.sees("toàn bộ tài liệu")
+			b.accessible("signed")
+		})
+	}
+}
+
+// drag moves the signature box by so many pixels with the mouse.
+func (b *browser) drag(dx, dy float64) {
+	b.t.Helper()
+	var at struct{ X, Y float64 }
+	b.run(chromedp.Evaluate(`(() => { const e = document.querySelector('[data-testid=signature-box]'); e.scrollIntoView({block: 'center'});
+		const r = e.getBoundingClientRect(); return {X: r.x + r.width / 2, Y: r.y + r.height / 2} })()`, &at))
+	b.run(chromedp.MouseEvent(input.MousePressed, at.X, at.Y, chromedp.Button("left"), chromedp.ClickCount(1)))
+	for i := 1.0; i <= 5; i++ {
+		b.run(chromedp.MouseEvent(input.MouseMoved, at.X+dx*i/5, at.Y+dy*i/5, chromedp.Button("left")))
+	}
+	b.run(chromedp.MouseEvent(input.MouseReleased, at.X+dx, at.Y+dy, chromedp.Button("left"), chromedp.ClickCount(1)))
+}
+
+// TestPlacingWithoutDragging moves the box by a click, by buttons, by keys and by numbers (WCAG 2.2, 2.5.7 and 2.1.1).
+func TestPlacingWithoutDragging(t *testing.T) {
+	w, _ := sharedWorld(t)
+	b := newBrowser(t, screens[1])
+	b.ask(w.Addresses.API, "ICA.079095030110", sampleFiles(t, "mot.pdf", "hai.pdf")...)
+	b.sees("Đặt khung chữ ký")
+	b.run(chromedp.WaitVisible(`[data-testid=signature-box]`, chromedp.ByQuery))
+	moved := func(how string, do func()) {
+		t.Helper()
+		before := b.position()
+		do()
+		b.run(chromedp.Sleep(100 * time.Millisecond))
+		if after := b.position(); after == before {
+			t.Errorf("%s: still at %s", how, after)
+		} else {
+			t.Logf("%s: %s", how, after)
+		}
+	}
+	moved("click", func() {
+		b.run(chromedp.Evaluate(`(() => { const s = document.querySelector('.viewer .sheet'), r = s.getBoundingClientRect();
+			s.dispatchEvent(new MouseEvent('click', {bubbles: true, clientX: r.x + r.width / 3, clientY: r.y + r.height / 3})) })()`, nil))
+	})
+	for _, button := range []string{"Lên", "Xuống", "Sang trái", "Sang phải", "Lớn hơn", "Nhỏ hơn"} {
+		moved(button, func() { b.press(button) })
+	}
+	for _, key := range []string{kb.ArrowUp, kb.ArrowLeft} {
+		moved("key", func() { b.run(chromedp.Focus(`[data-testid=signature-box]`, chromedp.ByQuery), chromedp.KeyEvent(key)) })
+	}
+	moved("number", func() { b.fill("Cách trái (mm)", "31"+kb.Tab) })
+	if at := b.position(); !strings.Contains(at, "cách mép trái 31 mm") {
+		t.Errorf("31 mm typed: %s", at)
+	}
+	b.press("Hủy yêu cầu")
+	b.sees("Đã hủy yêu cầu")
+	b.accessible("cancelled")
+}
+
+// TestSigningThatDoesNotEndWell declines, lets time pass, asks again with one press, and hands over what is no PDF.
+func TestSigningThatDoesNotEndWell(t *testing.T) {
+	w, c := sharedWorld(t)
+	b := newBrowser(t, screens[0])
+	const user = "ICA.079095030120"
+	if err := c.knobs(t.Context(), user, map[string]any{"decision": "decline", "decision_after_s": 1}); err != nil {
+		t.Fatal(err)
+	}
+	picture := filepath.Join(t.TempDir(), "anh-chup.jpg")
+	if err := os.WriteFile(picture, []byte("\xff\xd8\xff\xe0"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.open(w.Addresses.API + "/sign")
+	b.sees("Kéo thả")
+	b.choose(picture)
+	b.sees("là ảnh")
+	b.accessible("picture")
+	b.ask(w.Addresses.API, user, sampleFiles(t, "don.pdf")...)
+	b.sees("Đặt khung chữ ký")
+	b.run(chromedp.WaitVisible(`[data-testid=signature-box]`, chromedp.ByQuery), chromedp.Click(`.actions .button.primary`, chromedp.ByQuery))
+	b.sees("Bạn đã từ chối trên điện thoại")
+	b.accessible("declined")
+	if err := c.knobs(t.Context(), user, map[string]any{"decision": "approve", "decision_after_s": 1}); err != nil {
+		t.Fatal(err)
+	}
+	b.press("Gửi lại")
+	b.sees("Đã ký xong")
+}
+
+// TestVerifyingInTheBrowser drops a good file, the same with one letter changed, and one without a signature.
+func TestVerifyingInTheBrowser(t *testing.T) {
+	w, c := sharedWorld(t)
+	const user = "ICA.079095030130"
+	if err := c.knobs(t.Context(), user, map[string]any{"decision": "approve", "decision_after_s": 1}); err != nil {
+		t.Fatal(err)
+	}
+	id := startSigning(t, c, user)
+	awaitStatus(t, c, id, "signed", time.Minute)
+	good, err := c.signed(t.Context(), "/v1/signings/"+id+"/documents/0/content")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := append([]byte{}, good...)
+	bad[len(bad)/4] ^= 1
+	folder := t.TempDir()
+	for name, pdf := range map[string][]byte{"good.pdf": good, "bad.pdf": bad} {
+		if err := os.WriteFile(filepath.Join(folder, name), pdf, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, s := range screens {
+		b := newBrowser(t, s)
+		b.open(w.Addresses.API + "/verify")
+		b.sees("Kéo thả tệp PDF vào đây")
+		b.choose(filepath.Join(folder, "good.pdf"))
+		b.sees("Tài liệu không bị thay đổi sau khi ký")
+		b.sees("TOTAL_PASSED")
+		b.accessible("verified")
+		b.choose(filepath.Join(folder, "bad.pdf"))
+		b.sees("Nội dung đã bị thay đổi sau khi ký")
+		b.accessible("tampered")
+		b.choose(sampleFiles(t, "chua-ky.pdf")...)
+		b.sees("Tài liệu không có chữ ký số")
+	}
+}
