@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -34,7 +33,7 @@ func sampleFiles(t *testing.T, names ...string) []string {
 
 func (b *browser) choose(paths ...string) {
 	b.t.Helper()
-	b.run(chromedp.SetUploadFiles(`input[type=file]`, paths, chromedp.ByQuery))
+	b.run(chromedp.SetUploadFiles(`input[type=file]`, paths))
 }
 
 // ask goes from the empty page to the box on the page of the document.
@@ -48,10 +47,9 @@ func (b *browser) ask(api, user string, paths ...string) {
 	b.press("Gửi yêu cầu")
 }
 
-func (b *browser) position() (text string) {
+func (b *browser) position() string {
 	b.t.Helper()
-	b.run(chromedp.TextContent(`[data-testid=spoken]`, &text, chromedp.ByQuery))
-	return text
+	return value[string](b, `document.querySelector('[data-testid=spoken]').textContent`)
 }
 
 // TestSigningGuideInTheBrowser follows the guide of a signing page from its first to its last step, the phone included.
@@ -67,17 +65,16 @@ func TestSigningGuideInTheBrowser(t *testing.T) {
 			b.ask(w.Addresses.API, user, sampleFiles(t, "hợp đồng.pdf")...)
 			b.sees("Đặt khung chữ ký")
 			b.sees("Còn hiệu lực")
-			b.run(chromedp.WaitVisible(`[data-testid=signature-box]`, chromedp.ByQuery), chromedp.Sleep(time.Second))
+			b.run(chromedp.WaitVisible(`[data-testid=signature-box]`), chromedp.Sleep(time.Second))
 			b.accessible("place")
 			before := b.position()
 			b.drag(-60, -80)
 			if after := b.position(); after == before {
 				t.Errorf("dragged, and the box is still at %s", after)
 			}
-			b.run(chromedp.Click(`.actions .button.primary`, chromedp.ByQuery))
+			b.run(chromedp.Click(`.actions .button.primary`))
 			b.sees("Chỉ xác nhận khi điện thoại hiện đúng mã này")
-			var code string
-			b.run(chromedp.Text(`[data-testid=short-code]`, &code, chromedp.ByQuery))
+			code := value[string](b, `document.querySelector('[data-testid=short-code]').textContent`)
 			b.accessible("approval")
 			b.run(chromedp.Reload()) // the countdown goes on
 			b.sees(code)
@@ -103,14 +100,13 @@ func TestSigningGuideInTheBrowser(t *testing.T) {
 // drag moves the signature box by so many pixels with the mouse.
 func (b *browser) drag(dx, dy float64) {
 	b.t.Helper()
-	var at struct{ X, Y float64 }
-	b.run(chromedp.Evaluate(`(() => { const e = document.querySelector('[data-testid=signature-box]'); e.scrollIntoView({block: 'center'});
-		const r = e.getBoundingClientRect(); return {X: r.x + r.width / 2, Y: r.y + r.height / 2} })()`, &at))
-	b.run(chromedp.MouseEvent(input.MousePressed, at.X, at.Y, chromedp.Button("left"), chromedp.ClickCount(1)))
+	at := value[struct{ X, Y float64 }](b, `(() => { const e = document.querySelector('[data-testid=signature-box]'); e.scrollIntoView({block: 'center'});
+		const r = e.getBoundingClientRect(); return {X: r.x + r.width / 2, Y: r.y + r.height / 2} })()`)
+	b.run(chromedp.MouseEvent(chromedp.MousePressed, at.X, at.Y, chromedp.ButtonLeft, chromedp.ClickCount(1)))
 	for i := 1.0; i <= 5; i++ {
-		b.run(chromedp.MouseEvent(input.MouseMoved, at.X+dx*i/5, at.Y+dy*i/5, chromedp.Button("left")))
+		b.run(chromedp.MouseEvent(chromedp.MouseMoved, at.X+dx*i/5, at.Y+dy*i/5, chromedp.ButtonLeft))
 	}
-	b.run(chromedp.MouseEvent(input.MouseReleased, at.X+dx, at.Y+dy, chromedp.Button("left"), chromedp.ClickCount(1)))
+	b.run(chromedp.MouseEvent(chromedp.MouseReleased, at.X+dx, at.Y+dy, chromedp.ButtonLeft, chromedp.ClickCount(1)))
 }
 
 // TestPlacingWithoutDragging moves the box by a click, by buttons, by keys and by numbers (WCAG 2.2, 2.5.7 and 2.1.1).
@@ -119,7 +115,7 @@ func TestPlacingWithoutDragging(t *testing.T) {
 	b := newBrowser(t, screens[1])
 	b.ask(w.Addresses.API, "ICA.079095030110", sampleFiles(t, "mot.pdf", "hai.pdf")...)
 	b.sees("Đặt khung chữ ký")
-	b.run(chromedp.WaitVisible(`[data-testid=signature-box]`, chromedp.ByQuery))
+	b.run(chromedp.WaitVisible(`[data-testid=signature-box]`))
 	moved := func(how string, do func()) {
 		t.Helper()
 		before := b.position()
@@ -132,14 +128,14 @@ func TestPlacingWithoutDragging(t *testing.T) {
 		}
 	}
 	moved("click", func() {
-		b.run(chromedp.Evaluate(`(() => { const s = document.querySelector('.viewer .sheet'), r = s.getBoundingClientRect();
-			s.dispatchEvent(new MouseEvent('click', {bubbles: true, clientX: r.x + r.width / 3, clientY: r.y + r.height / 3})) })()`, nil))
+		b.run(chromedp.Evaluate[chromedp.Void](`(() => { const s = document.querySelector('.viewer .sheet'), r = s.getBoundingClientRect();
+			s.dispatchEvent(new MouseEvent('click', {bubbles: true, clientX: r.x + r.width / 3, clientY: r.y + r.height / 3})) })()`))
 	})
 	for _, button := range []string{"Lên", "Xuống", "Sang trái", "Sang phải", "Lớn hơn", "Nhỏ hơn"} {
 		moved(button, func() { b.press(button) })
 	}
 	for _, key := range []string{kb.ArrowUp, kb.ArrowLeft} {
-		moved("key", func() { b.run(chromedp.Focus(`[data-testid=signature-box]`, chromedp.ByQuery), chromedp.KeyEvent(key)) })
+		moved("key", func() { b.run(chromedp.Focus(`[data-testid=signature-box]`), chromedp.KeyEvent(key)) })
 	}
 	moved("number", func() { b.fill("Cách trái (mm)", "31"+kb.Tab) })
 	if at := b.position(); !strings.Contains(at, "cách mép trái 31 mm") {
@@ -169,7 +165,7 @@ func TestSigningThatDoesNotEndWell(t *testing.T) {
 	b.accessible("picture")
 	b.ask(w.Addresses.API, user, sampleFiles(t, "don.pdf")...)
 	b.sees("Đặt khung chữ ký")
-	b.run(chromedp.WaitVisible(`[data-testid=signature-box]`, chromedp.ByQuery), chromedp.Click(`.actions .button.primary`, chromedp.ByQuery))
+	b.run(chromedp.WaitVisible(`[data-testid=signature-box]`), chromedp.Click(`.actions .button.primary`))
 	b.sees("Bạn đã từ chối trên điện thoại")
 	b.accessible("declined")
 	if err := c.knobs(t.Context(), user, map[string]any{"decision": "approve", "decision_after_s": 1}); err != nil {

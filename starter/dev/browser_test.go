@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -59,7 +59,6 @@ func newBrowser(t *testing.T, s screen) *browser {
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
 	b := &browser{t: t, ctx: ctx, screen: s}
-	chromedp.ListenTarget(ctx, b.listen)
 	b.start()
 	t.Cleanup(func() {
 		b.mu.Lock()
@@ -74,8 +73,13 @@ func newBrowser(t *testing.T, s screen) *browser {
 // start must not have a time limit of its own: Chromium would end with it.
 func (b *browser) start() {
 	b.t.Helper()
-	err := chromedp.Run(b.ctx, network.Enable(), chromedp.EmulateViewport(b.screen.width, b.screen.height),
-		network.SetExtraHTTPHeaders(network.Headers{"Accept-Language": "vi"}))
+	err := chromedp.Do(b.ctx, chromedp.EmulateViewport(b.screen.width, b.screen.height), func(ctx context.Context, t *chromedp.Target) (none chromedp.Void, err error) {
+		_, err = cdp.Call(ctx, t, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": "vi"}})
+		return none, err
+	})
+	if err == nil {
+		err = chromedp.Listen(b.ctx, b.listen)
+	}
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -89,7 +93,10 @@ func (b *browser) listen(event any) {
 			fault = "a request to " + u.Host
 		}
 	case *runtime.EventExceptionThrown:
-		fault = e.ExceptionDetails.Error()
+		fault = e.ExceptionDetails.Text
+		if x := e.ExceptionDetails.Exception; x != nil {
+			fault += " " + x.Description
+		}
 	case *runtime.EventConsoleAPICalled:
 		if e.Type == runtime.APITypeError {
 			var words []string
@@ -107,19 +114,34 @@ func (b *browser) listen(event any) {
 }
 
 // run does the steps, at most half a minute each, and shows the page when one does not succeed.
-func (b *browser) run(actions ...chromedp.Action) {
+func (b *browser) run(actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	for _, a := range actions {
 		ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
-		err := chromedp.Run(ctx, a)
+		err := chromedp.Do(ctx, a)
 		cancel()
-		if err != nil {
-			var text string
-			_ = chromedp.Run(b.ctx, chromedp.Evaluate(`location.href + "\n" + document.body.innerText`, &text))
-			b.shot("failed")
-			b.t.Fatalf("%v; the page is:\n%s", err, text)
-		}
+		b.must(err)
 	}
+}
+
+// must shows the page when something did not succeed.
+func (b *browser) must(err error) {
+	b.t.Helper()
+	if err != nil {
+		text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
+		b.shot("failed")
+		b.t.Fatalf("%v; the page is:\n%s", err, text)
+	}
+}
+
+// value runs a script in the page and returns what it gives, promises resolved.
+func value[T any](b *browser, script string) T {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	defer cancel()
+	out, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	b.must(err)
+	return out
 }
 
 func (b *browser) open(address string) { b.t.Helper(); b.run(chromedp.Navigate(address)) }
@@ -128,20 +150,20 @@ func (b *browser) open(address string) { b.t.Helper(); b.run(chromedp.Navigate(a
 func (b *browser) sees(words string) {
 	b.t.Helper()
 	quoted, _ := json.Marshal(words) //nolint:errchkjson // a string
-	b.run(chromedp.Poll(fmt.Sprintf(`document.body && document.body.innerText.includes(%s)`, quoted), nil, chromedp.WithPollingTimeout(25*time.Second)))
+	b.run(chromedp.Poll[chromedp.Void](fmt.Sprintf(`document.body && document.body.innerText.includes(%s)`, quoted), chromedp.WithPollingTimeout(25*time.Second)))
 }
 
 // press presses the first visible button or link that says the words.
 func (b *browser) press(words string) {
 	b.t.Helper()
-	b.run(chromedp.Click(`//*[self::button or self::a][not(@disabled)][contains(normalize-space(.), "`+words+`") or contains(@aria-label, "`+words+`")]`, chromedp.BySearch, chromedp.NodeVisible))
+	b.run(chromedp.Click(`//*[self::button or self::a][not(@disabled)][contains(normalize-space(.), "` + words + `") or contains(@aria-label, "` + words + `")]`))
 }
 
 // fill types into the field with the label, in place of what stands there.
 func (b *browser) fill(label, value string) {
 	b.t.Helper()
 	field := `//input[@id=//label[contains(., "` + label + `")]/@for] | //label[contains(., "` + label + `")]//input`
-	b.run(chromedp.Focus(field, chromedp.BySearch), chromedp.Evaluate(`document.activeElement.select()`, nil), chromedp.SendKeys(field, value, chromedp.BySearch))
+	b.run(chromedp.Focus(field), chromedp.Evaluate[chromedp.Void](`document.activeElement.select()`), chromedp.SendKeys(field, value))
 }
 
 // shot keeps a picture of the whole page in KYSO_SHOTS, in light and in dark.
@@ -151,12 +173,8 @@ func (b *browser) shot(name string) {
 		return
 	}
 	for _, scheme := range []string{"dark", "light"} {
-		var png []byte
-		err := chromedp.Run(b.ctx, emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
-			chromedp.Sleep(200*time.Millisecond), chromedp.ActionFunc(func(ctx context.Context) (err error) {
-				png, err = page.CaptureScreenshot().WithCaptureBeyondViewport(true).Do(ctx)
-				return err
-			}))
+		b.scheme(scheme)
+		png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s-%s-%s.png", name, b.screen.name, scheme)), png, 0o600)
 		}
@@ -164,6 +182,16 @@ func (b *browser) shot(name string) {
 			b.t.Logf("no picture: %v", err)
 		}
 	}
+}
+
+// scheme has the page shown in light or dark.
+func (b *browser) scheme(scheme string) {
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	if err != nil {
+		b.t.Error(err)
+	}
+	time.Sleep(200 * time.Millisecond) // the page paints
 }
 
 var axeScript = sync.OnceValues(func() (string, error) {
@@ -179,9 +207,8 @@ func (b *browser) accessible(name string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	var wide bool
-	b.run(chromedp.Evaluate(script+"; undefined", nil), chromedp.Evaluate(`document.documentElement.scrollWidth > window.innerWidth`, &wide))
-	if wide {
+	b.run(chromedp.Evaluate[chromedp.Void](script + "; undefined"))
+	if value[bool](b, `document.documentElement.scrollWidth > window.innerWidth`) {
 		b.t.Errorf("%s on %s: the page is wider than the screen", name, b.screen.name)
 	}
 	for _, scheme := range []string{"dark", "light"} {
@@ -192,7 +219,7 @@ func (b *browser) accessible(name string) {
 
 func (b *browser) axe(name, scheme string) {
 	b.t.Helper()
-	var found []struct {
+	type violation struct {
 		ID     string `json:"id"`
 		Impact string `json:"impact"`
 		Help   string `json:"help"`
@@ -200,9 +227,8 @@ func (b *browser) axe(name, scheme string) {
 			HTML string `json:"html"`
 		} `json:"nodes"`
 	}
-	b.run(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
-		chromedp.Evaluate(`axe.run().then(r => r.violations)`, &found, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
-	for _, v := range found {
+	b.scheme(scheme)
+	for _, v := range value[[]violation](b, `axe.run().then(r => r.violations)`) {
 		if slices.Contains([]string{"serious", "critical"}, v.Impact) {
 			b.t.Errorf("%s on %s, %s: %s (%s) at %.300s", name, b.screen.name, scheme, v.Help, v.ID, v.Nodes[0].HTML)
 		}
