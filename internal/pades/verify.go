@@ -63,7 +63,7 @@ func Verify(src Source, opt VerifyOptions) (*Verification, error) {
 		return nil, fmt.Errorf("reading the signature fields: %w", err)
 	}
 	v := &verifier{src: src, file: f, now: opt.Now, roots: x509.NewCertPool(), pool: newPool()}
-	result := &Verification{Verdict: Indeterminate}
+	result := &Verification{Verdict: Indeterminate, Signatures: []SignatureReport{}} // never null in JSON
 	v.addStore(result)
 	signatures, err := v.collect(fields)
 	if err != nil {

@@ -91,7 +91,7 @@ func TestSigningGuideInTheBrowser(t *testing.T) {
 			}
 			b.sees("Đã ký xong")
 			b.sees("Hợp lệ")
-			b.sees("toàn bộ tài liệu")
+			b.sees("về sau chỉ thêm dữ liệu kiểm tra")
 			b.accessible("signed")
 		})
 	}

@@ -9,7 +9,7 @@ export function t(vi: string, en: string): string {
 const locale = lang === 'vi' ? 'vi-VN' : 'en-GB'
 const zone = 'Asia/Ho_Chi_Minh'
 
-const dateTime = new Intl.DateTimeFormat(locale, { dateStyle: 'short', timeStyle: 'short', timeZone: zone })
+const dateTime = new Intl.DateTimeFormat(locale, { day: '2-digit', month: '2-digit', year: 'numeric', hour: '2-digit', minute: '2-digit', timeZone: zone })
 const day = new Intl.DateTimeFormat(locale, { day: '2-digit', month: '2-digit', year: 'numeric', timeZone: zone })
 const number = new Intl.NumberFormat(locale)
 const currency = new Intl.NumberFormat('vi-VN', { style: 'currency', currency: 'VND' })

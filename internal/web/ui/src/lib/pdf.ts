@@ -36,13 +36,13 @@ export interface Drawing {
 }
 
 /** Draws a page into a canvas so that it is so many CSS pixels wide, as sharp as the screen is. */
-export function draw(page: PDFPageProxy, canvas: HTMLCanvasElement, width: number, background = 'white'): Drawing {
+export function draw(page: PDFPageProxy, canvas: HTMLCanvasElement, width: number): Drawing {
   const ratio = Math.min(window.devicePixelRatio || 1, 2)
   const scale = (width / page.getViewport({ scale: 1 }).width) * ratio
   const viewport = page.getViewport({ scale })
   canvas.width = Math.ceil(viewport.width)
   canvas.height = Math.ceil(viewport.height)
-  const task = page.render({ canvas, viewport, background })
+  const task = page.render({ canvas, viewport, background: 'white' })
   const done = task.promise.catch((e: unknown) => {
     if (!(e instanceof Error) || e.name !== 'RenderingCancelledException') throw e
   })

@@ -133,6 +133,12 @@ function SignatureBox({ box, size, scale, set, turn, look }: BoxProps) {
   const live = useRef({ box, scale })
   live.current = { box, scale }
   useEffect(() => {
+    // Only the page view scrolls to the box, not the whole page.
+    const e = element.current
+    const view = e?.closest('.viewer')
+    if (e && view) view.scrollTop += e.getBoundingClientRect().bottom - view.getBoundingClientRect().bottom + 24
+  }, [box.page])
+  useEffect(() => {
     const e = element.current
     if (!e) return
     const handle = interact(e)
@@ -180,7 +186,7 @@ function Look({ url, width, height, scale }: { url: string; width: number; heigh
       const doc = await openPDF(`${url}${join}width=${width.toFixed(1)}&height=${height.toFixed(1)}`).catch(() => null)
       if (!doc) return
       const page = await doc.getPage(1)
-      if (alive && canvas.current) await draw(page, canvas.current, width * scale, 'rgba(255,255,255,0)').done
+      if (alive && canvas.current) await draw(page, canvas.current, width * scale).done
       void doc.loadingTask.destroy()
     }, 150)
     return () => {

@@ -351,7 +351,8 @@ function Ended({ signing, go }: StageProps) {
     try {
       const documents = signing.documents.map((d) => (d.placement ? { id: d.id, placement: d.placement } : { id: d.id }))
       const body: Record<string, unknown> = { user: signing.user, level: signing.level, documents }
-      const serial = signing.certificate ?? signing.serial
+      const known = await get<{ items: Certificate[] }>(`/v1/signings/${signing.id}/certificates`)
+      const serial = known.items.find((c) => c.chosen)?.serial ?? signing.serial
       if (serial) body.serial = serial
       const made = await post<Signing>('/v1/signings', body, `again-${signing.id}`)
       go(made.id)
