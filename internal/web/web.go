@@ -37,12 +37,14 @@ type page struct {
 var pages = []page{
 	{"home", []string{"GET /{$}"}, "Ký số từ xa", "Remote signing"},
 	{"sign", []string{"GET /sign", "GET /sign/{id}"}, "Ký văn bản", "Sign documents"},
+	{"register", []string{"GET /register", "GET /register/{id}"}, "Đăng ký chứng thư chữ ký số", "Register a certificate"},
 	{"verify", []string{"GET /verify"}, "Kiểm tra chữ ký số", "Verify signatures"},
 }
 
 // menu is what the header of every page offers.
 var menu = []struct{ Path, VI, EN string }{
 	{"/sign", "Ký văn bản", "Sign"},
+	{"/register", "Đăng ký chứng thư", "Register"},
 	{"/verify", "Kiểm tra chữ ký", "Verify"},
 }
 

@@ -11,6 +11,10 @@ function Home() {
           <h2>{t('Ký văn bản', 'Sign documents')}</h2>
           <p>{t('Một hoặc nhiều tệp PDF, xác nhận một lần.', 'One PDF or several, with one confirmation.')}</p>
         </a>
+        <a class="card choice" href="/register">
+          <h2>{t('Đăng ký chứng thư', 'Register a certificate')}</h2>
+          <p>{t('Bắt đầu trong VNeID, hoàn tất tại đây: tài khoản, gói, hợp đồng, kích hoạt.', 'Begin in VNeID and go on here: account, package, contract, activation.')}</p>
+        </a>
         <a class="card choice" href="/verify">
           <h2>{t('Kiểm tra chữ ký', 'Verify signatures')}</h2>
           <p>{t('Ai đã ký, lúc nào, tài liệu có bị sửa sau đó không. Tệp không được lưu lại.', 'Who signed, when, and whether it was changed later. The file is not kept.')}</p>
