@@ -50,8 +50,9 @@ func (s *Revocation) list(ctx context.Context, address string, ca *x509.Certific
 	s.mu.Lock()
 	kept := s.crls[key]
 	s.mu.Unlock()
-	// No skew here: at nextUpdate a newer one is due.
-	if kept != nil && clock(s.Clock).Before(kept.NextUpdate) && !clock(s.Clock).Before(kept.ThisUpdate) {
+	// No skew at the end: at nextUpdate a newer one is due. At the start it counts, as it did when the list was read.
+	now := clock(s.Clock)
+	if kept != nil && now.Before(kept.NextUpdate) && !now.Add(clockSkew).Before(kept.ThisUpdate) {
 		return kept, nil
 	}
 	r, err := s.fetch(ctx, address, call{
