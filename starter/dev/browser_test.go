@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -146,11 +147,22 @@ func value[T any](b *browser, script string) T {
 
 func (b *browser) open(address string) { b.t.Helper(); b.run(chromedp.Navigate(address)) }
 
-// sees waits until the page shows the words.
+// sees waits until the page shows the words. The page may be left for another one meanwhile, which ends a script.
 func (b *browser) sees(words string) {
 	b.t.Helper()
 	quoted, _ := json.Marshal(words) //nolint:errchkjson // a string
-	b.run(chromedp.Poll[chromedp.Void](fmt.Sprintf(`document.body && document.body.innerText.includes(%s)`, quoted), chromedp.WithPollingTimeout(25*time.Second)))
+	script := fmt.Sprintf(`!!document.body && document.body.innerText.includes(%s)`, quoted)
+	for end := time.Now().Add(25 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
+		seen, err := chromedp.Run(ctx, chromedp.Evaluate[bool](script))
+		cancel()
+		if err == nil && seen {
+			return
+		}
+		if time.Now().After(end) {
+			b.must(fmt.Errorf("%q is not to be seen: %w", words, errors.Join(err, context.DeadlineExceeded)))
+		}
+	}
 }
 
 // press presses the first visible button or link that says the words.
