@@ -218,11 +218,6 @@ type AcceptanceInput struct {
 	Attempt        int    `json:"attempt"`
 }
 
-// AcceptanceSigningID is the id of the signing of an attempt.
-func AcceptanceSigningID(registrationID string, attempt int) string {
-	return fmt.Sprintf("%s-acceptance-%d", registrationID, attempt)
-}
-
 // SigningStart is what a child Signing is started with.
 type SigningStart struct {
 	Provider string `json:"provider"`

@@ -24,6 +24,7 @@ const module = "kyso"
 var rules = map[string]string{
 	"internal/problem":      "",
 	"internal/seal":         "",
+	"internal/access":       "",
 	"internal/signing":      "internal/problem",
 	"internal/registration": "internal/problem",
 	"internal/account":      "internal/registration internal/problem",
@@ -31,11 +32,11 @@ var rules = map[string]string{
 	"internal/forms":        "internal/problem",
 	"internal/pdfchild":     "internal/pades internal/problem",
 	"internal/provider":     "internal/signing internal/registration internal/problem",
-	"internal/store":        "internal/signing internal/registration internal/problem internal/seal",
+	"internal/store":        "internal/access internal/signing internal/registration internal/problem internal/seal",
 	"internal/blob":         "internal/signing internal/problem",
 	"activities":            "internal/signing internal/registration internal/pades internal/forms internal/problem",
 	"workflows":             "activities internal/signing internal/registration internal/problem",
-	"internal/api":          "workflows internal/signing internal/registration internal/account internal/problem",
+	"internal/api":          "workflows internal/access internal/signing internal/registration internal/account internal/problem",
 
 	// The stand-ins of outside parties share nothing with the clients that they test, nor with the domain.
 	"internal/sandbox": "",
@@ -44,7 +45,7 @@ var rules = map[string]string{
 	// The pages are clients of the API that run in a browser.
 	"internal/web": "",
 	// The only place that assembles concrete parts.
-	"internal/app": "activities workflows internal/account internal/api internal/blob internal/forms internal/pades " +
+	"internal/app": "activities workflows internal/access internal/account internal/api internal/blob internal/forms internal/pades " +
 		"internal/pdfchild internal/problem internal/provider internal/registration internal/seal internal/signing internal/store internal/web",
 
 	"worker":  "internal/app internal/pdfchild internal/problem",
@@ -52,7 +53,7 @@ var rules = map[string]string{
 	// The whole world in one process: it also registers the search attributes that workflows names, draws a master
 	// key, and judges what its demo signed.
 	"starter/dev": "internal/app internal/apiclient internal/forms internal/pades internal/pdfchild " +
-		"internal/problem internal/sandbox internal/seal workflows",
+		"internal/problem internal/registration internal/sandbox internal/seal workflows",
 
 	// For tests: nothing may import them.
 	"internal/pgtest":            "",
@@ -78,7 +79,7 @@ var owners = map[string]string{
 }
 
 // standardOnly import nothing but the standard library besides what rules gives them.
-var standardOnly = []string{"internal/problem", "internal/signing", "internal/registration", "internal/seal"}
+var standardOnly = []string{"internal/problem", "internal/access", "internal/signing", "internal/registration", "internal/seal"}
 
 // links lists what a program must not contain, however deep.
 var links = map[string]string{

@@ -61,7 +61,8 @@ func (c *cli) root() *cobra.Command {
 		Short: "Sign PDF files and register certificates through kyso: start, watch, answer and repair, verify files",
 		Long: `Sign PDF files and register certificates through kyso.
 
-The API is found by --url, KYSO_URL, or addresses.json of a running development world (in KYSO_DATA, else .kyso).
+The API is found by --url, KYSO_URL, or addresses.json of a running development world (in KYSO_DATA, else .kyso). The
+key to it is read from KYSO_API_KEY, the file of KYSO_API_KEY_FILE, or that addresses.json.
 Data goes to stdout, words to stderr. See "starter help exit-codes" for what a script may rely on.`,
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
@@ -83,7 +84,7 @@ Data goes to stdout, words to stderr. See "starter help exit-codes" for what a s
 	flags.StringVarP(&c.output, "output", "o", asTable, "form of the data: table, json, jsonl or ids")
 	flags.StringVar(&c.lang, "lang", "", "language of words: vi or en (default: KYSO_LANG, else LANG, else vi)")
 	root.AddCommand(c.signCommand(), c.signingCommand(), c.incidentCommand(), c.registerCommand(), c.registrationCommand(),
-		c.auditCommand(), c.verifyCommand(), c.serveCommand(), c.migrateCommand(), c.versionCommand(), exitCodesTopic())
+		c.auditCommand(), c.keyCommand(), c.verifyCommand(), c.serveCommand(), c.migrateCommand(), c.versionCommand(), exitCodesTopic())
 	return root
 }
 
@@ -103,13 +104,34 @@ func (c *cli) client() (*apiclient.Client, error) {
 	if !strings.Contains(address, "://") {
 		address = "http://" + address
 	}
-	return &apiclient.Client{BaseURL: address}, nil
+	key, err := c.key(address)
+	return &apiclient.Client{BaseURL: address, Key: key}, err
+}
+
+// key finds the key to the API. A development world's is good for its own address alone.
+func (c *cli) key(address string) (string, error) {
+	if key := c.env("KYSO_API_KEY"); key != "" {
+		return key, nil
+	}
+	if path := c.env("KYSO_API_KEY_FILE"); path != "" {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return "", usage("KYSO_API_KEY_FILE: %v", err)
+		}
+		return strings.TrimSpace(string(text)), nil
+	}
+	known, err := c.addresses()
+	if err != nil || known.API != address {
+		return "", nil //nolint:nilerr // the API says what it needs
+	}
+	return known.APIKey, nil
 }
 
 // addresses is what a running development world says of itself.
 type addresses struct {
-	API   string `json:"api"`
-	Trust string `json:"trust"`
+	API    string `json:"api"`
+	APIKey string `json:"api_key"`
+	Trust  string `json:"trust"`
 }
 
 func (c *cli) addresses() (addresses, error) {

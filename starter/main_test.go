@@ -25,6 +25,7 @@ func TestScripts(t *testing.T) {
 			server := httptest.NewServer(newAPI(t))
 			env.Defer(server.Close)
 			env.Setenv("KYSO_URL", server.URL)
+			env.Setenv("KYSO_API_KEY", adminKey)
 			env.Setenv("LANG", "en_US.UTF-8")
 			env.Setenv("HOME", env.WorkDir)
 			return nil

@@ -52,11 +52,14 @@ func newAPI(t *testing.T) http.Handler {
 	}
 	p := &processes{t: t, desk: desk, files: map[string][]byte{}, choices: map[string]chan struct{}{}}
 	t.Cleanup(p.running.Wait)
-	return api.New(api.Options{Desk: desk, Workflows: p, Upload: p.upload, Open: p.open,
+	return api.New(api.Options{Desk: desk, Access: desk.Access(), AdminKey: adminKey, Workflows: p, Upload: p.upload, Open: p.open,
 		Providers: []string{"intrustca"}, Logger: slog.New(slog.DiscardHandler),
 		Registration: newRegistrations(t, desk.Registrations()),
 		Limits:       api.Limits{EventPoll: 5 * time.Millisecond}})
 }
+
+// adminKey is what the scripts call with.
+const adminKey = "kyso_the-administrator-of-the-scripts"
 
 // processes stands for the worker: it walks a signing through the states that the last three digits of its user ask
 // for, and keeps the bytes of files.

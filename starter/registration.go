@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kyso/internal/apiclient"
+	"kyso/internal/registration"
 )
 
 func (c *cli) registrationCommand() *cobra.Command {
@@ -194,7 +195,7 @@ func (c *cli) decisionCommand(decision, use, short string) (*cobra.Command, *api
 			})
 		}}
 	flags := cmd.Flags()
-	flags.StringVar(&d.Officer, "officer", actor(), "who decides, as an opaque id")
+	flags.StringVar(&d.Officer, "officer", "", "who decides, for the administrator's key; others decide in their own name")
 	flags.StringVar(&d.PublicNote, "public-note", "", "words for the citizen")
 	flags.StringVar(&d.InternalNote, "internal-note", "", "words for officers")
 	b.registerApply(cmd)
@@ -205,8 +206,28 @@ func (c *cli) decisionCommand(decision, use, short string) (*cobra.Command, *api
 }
 
 func (c *cli) approveCommand() *cobra.Command {
-	cmd, _ := c.decisionCommand("approve", "approve ID…", "Approve dossiers; - reads IDs from stdin")
+	cmd, d := c.decisionCommand("approve", "approve ID…", "Approve dossiers; - reads IDs from stdin")
+	decide := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if slices.Equal(d.Checks, []string{"all"}) {
+			d.Checks = checkCodes()
+		}
+		if len(d.Checks) == 0 {
+			return usage("--checked is required: all, or each of %s that was compared", strings.Join(checkCodes(), ", "))
+		}
+		return decide(cmd, args)
+	}
+	cmd.Flags().StringSliceVar(&d.Checks, "checked", nil, "what was compared: "+strings.Join(checkCodes(), ", ")+", or all (required)")
 	return cmd
+}
+
+// checkCodes are what an officer compares before an approval.
+func checkCodes() []string {
+	var codes []string
+	for _, check := range registration.Checks() {
+		codes = append(codes, check.Code)
+	}
+	return codes
 }
 
 func (c *cli) askCommand() *cobra.Command {

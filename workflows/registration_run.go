@@ -202,7 +202,7 @@ func (r *registrationRun) signAcceptance(ctx workflow.Context) error {
 
 func (r *registrationRun) signOnce(ctx workflow.Context, attempt int) (bool, error) {
 	in := activities.AcceptanceInput{RegistrationID: r.in.RegistrationID, Attempt: attempt,
-		SigningID: activities.AcceptanceSigningID(r.in.RegistrationID, attempt)}
+		SigningID: registration.AcceptanceSigningID(r.in.RegistrationID, attempt)}
 	var status signing.Status
 	err := r.step(ctx, StepAcceptance, "", func(ctx workflow.Context) error {
 		var start activities.SigningStart

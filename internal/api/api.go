@@ -18,6 +18,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"kyso/internal/access"
 	"kyso/internal/signing"
 	"kyso/workflows"
 )
@@ -42,7 +43,7 @@ type Source interface {
 	Size() int64
 }
 
-// Options is what the API is made of. Desk, Workflows, Upload, Open and Providers are required.
+// Options is what the API is made of. Desk, Workflows, Upload, Open, Access and Providers are required.
 type Options struct {
 	Desk      signing.Desk
 	Workflows Workflows
@@ -57,9 +58,19 @@ type Options struct {
 	Providers []string
 	// Webhooks maps a provider to the secret in the path of its webhooks. A provider that is not in it has none.
 	Webhooks map[string]string
-	// Hosts are the names, without port, under which the API may be called. The API has no keys of its own yet,
-	// so without Hosts only loopback names are answered: a web page that points its own name at 127.0.0.1 (DNS
-	// rebinding) is turned away. /healthz and /readyz answer under any name.
+	// Access says who may do what.
+	Access access.Desk
+	// AdminKey is a secret that may do everything, the first key of an installation; empty means none.
+	AdminKey string
+	// PublicURL is where browsers reach the API and its pages, without a slash at the end. With https the session's
+	// cookie is bound to it.
+	PublicURL string
+	// Rate is how many reads one caller may make in a minute; writes, whole files and log-ins are a fifth, a tenth and a
+	// twentieth of it. Zero means no limit.
+	Rate int
+	// Hosts are the names, without port, under which the API may be called. Without Hosts only loopback names are
+	// answered: a web page that points its own name at 127.0.0.1 (DNS rebinding) is turned away. /healthz and /readyz
+	// answer under any name.
 	Hosts  []string
 	Now    func() time.Time // default time.Now
 	Logger *slog.Logger     // default slog.Default
@@ -101,8 +112,10 @@ func setDefault[T int64 | time.Duration](value *T, fallback T) {
 
 type server struct {
 	Options
-	mux  *http.ServeMux
-	spec []byte // the OpenAPI description
+	mux     *http.ServeMux
+	spec    []byte // the OpenAPI description
+	rules   map[string]rule
+	limiter *limiter
 }
 
 // New returns the handler of the whole API. It panics when a required option is missing, which is a mistake of the
@@ -112,15 +125,16 @@ func New(options Options) http.Handler {
 	var handler http.Handler = http.HandlerFunc(s.route)
 	handler = s.recovered(handler)
 	handler = s.idempotent(handler)
+	handler = s.guarded(handler)
 	handler = s.sameOrigin(handler)
 	handler = s.knownHost(handler)
 	return s.observed(handler)
 }
 
 func newServer(options Options) *server {
-	s := &server{Options: options, mux: http.NewServeMux()}
-	if s.Desk == nil || s.Workflows == nil || s.Upload == nil || s.Open == nil || len(s.Providers) == 0 {
-		panic("api: Desk, Workflows, Upload, Open and Providers are required")
+	s := &server{Options: options, mux: http.NewServeMux(), limiter: &limiter{rate: options.Rate}}
+	if s.Desk == nil || s.Workflows == nil || s.Upload == nil || s.Open == nil || s.Access == nil || len(s.Providers) == 0 {
+		panic("api: Desk, Workflows, Upload, Open, Access and Providers are required")
 	}
 	if s.Registration != nil && !s.Registration.complete() {
 		panic("api: every field of Registration is required")
@@ -136,7 +150,12 @@ func newServer(options Options) *server {
 	config.Info.Description = description
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", "" // own pages, see pages.go
 	config.CreateHooks = nil                                             // no $schema fields in answers
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"key":     {Type: "http", Scheme: "bearer", Description: "An API key, kyso_…; see POST /v1/keys"},
+		"session": {Type: "apiKey", In: "cookie", Name: s.cookieName(), Description: "A browser's session; see POST /v1/session"},
+	}
 	s.operations(humago.New(s.mux, config))
+	s.rules = rulesOf(config.OpenAPI)
 	s.pages(config.OpenAPI)
 	return s
 }

@@ -30,6 +30,8 @@ import (
 const (
 	user = "ICA.079095012345"
 	pdf  = "%PDF-1.7\nhello"
+	// adminKey may do everything with what it made.
+	adminKey = "kyso_the-administrator-of-the-test"
 )
 
 // testBench is the API over HTTP on a real store, with doubles for Temporal and for the bytes of files.
@@ -46,7 +48,7 @@ func newBench(t *testing.T, change ...func(*api.Options)) *testBench {
 	t.Helper()
 	b := &testBench{t: t, store: newStore(t), flows: &flows{}, files: &files{}, logs: &lockedBuffer{}}
 	options := api.Options{Desk: b.store, Workflows: b.flows, Upload: b.files.upload, Open: b.files.open,
-		Providers: []string{"intrustca", "vnpt"}, Webhooks: map[string]string{"intrustca": "s3cret-token"},
+		Access: b.store.Access(), AdminKey: adminKey, Providers: []string{"intrustca", "vnpt"}, Webhooks: map[string]string{"intrustca": "s3cret-token"},
 		Logger: slog.New(slog.NewJSONHandler(b.logs, nil)),
 		Limits: api.Limits{UploadBytes: 1 << 20, JSONBytes: 16 << 10, EventPoll: 5 * time.Millisecond, IdempotencyWait: 5 * time.Second}}
 	for _, c := range change {
@@ -103,8 +105,11 @@ func (b *testBench) do(method, path, body string, headers ...string) answer {
 
 func (b *testBench) send(req *http.Request, headers ...string) answer {
 	b.t.Helper()
+	req.Header.Set("Authorization", "Bearer "+adminKey) // unless the test says who asks
 	for i := 0; i+1 < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
+		if req.Header.Set(headers[i], headers[i+1]); headers[i+1] == "" {
+			req.Header.Del(headers[i])
+		}
 	}
 	resp, err := b.server.Client().Transport.RoundTrip(req)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"golang.org/x/text/unicode/norm"
 
+	"kyso/internal/access"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
 )
@@ -75,6 +76,9 @@ func (s *server) createDocument(ctx context.Context, in *uploadInput) (*document
 		return nil, body.err
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := s.grant(ctx, access.Document, upload.ID); err != nil {
 		return nil, err
 	}
 	if err := s.Desk.SaveUpload(ctx, upload); err != nil {

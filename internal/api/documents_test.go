@@ -113,7 +113,7 @@ func TestUploadCutOffIsNotStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_, err = fmt.Fprintf(conn, "POST /v1/documents HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n%s", pdf)
+	_, err = fmt.Fprintf(conn, "POST /v1/documents HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Length: 1000\r\n\r\n%s", adminKey, pdf)
 	if err != nil {
 		t.Fatal(err)
 	}

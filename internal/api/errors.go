@@ -21,6 +21,7 @@ var statuses = map[problem.Code]int{
 	problem.NotFound:            http.StatusNotFound,
 	problem.Conflict:            http.StatusConflict,
 	problem.IdempotencyMismatch: http.StatusUnprocessableEntity,
+	problem.Unauthenticated:     http.StatusUnauthorized,
 	problem.Denied:              http.StatusForbidden,
 	problem.RateLimited:         http.StatusTooManyRequests,
 
@@ -161,6 +162,8 @@ func codeOfStatus(status int) problem.Code {
 	switch status {
 	case http.StatusNotFound:
 		return problem.NotFound
+	case http.StatusUnauthorized:
+		return problem.Unauthenticated
 	case http.StatusForbidden:
 		return problem.Denied
 	case http.StatusRequestEntityTooLarge:

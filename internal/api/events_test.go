@@ -23,6 +23,7 @@ func (b *testBench) follow(ctx context.Context, path string, headers ...string) 
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	req.Header.Set("Authorization", "Bearer "+adminKey)
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}

@@ -222,7 +222,8 @@ func TestOpenAPI(t *testing.T) {
 					t.Errorf("%s %s: answer %s has no description", method, path, status)
 				}
 			}
-			if method == "post" && op.OperationID != "receiveWebhook" && !slices.ContainsFunc(op.Parameters, func(p struct {
+			secret := []string{"receiveWebhook", "createKey", "openSession", "resume", "linkSigning"} // answers that are not kept
+			if method == "post" && !slices.Contains(secret, op.OperationID) && !slices.ContainsFunc(op.Parameters, func(p struct {
 				Name, In string
 				Required bool
 				Schema   map[string]any
@@ -233,7 +234,7 @@ func TestOpenAPI(t *testing.T) {
 			}
 		}
 	}
-	if len(ids) != 15 {
+	if len(ids) != 23 {
 		t.Errorf("%d operations", len(ids))
 	}
 	for _, ref := range references(t, got.body) {

@@ -33,7 +33,9 @@ const (
 // Faults of ours or of the network (5xx, 408, 429) are not final: the same key then runs the request again. That is
 // safe because what a request creates is named by its key (see signingID and updateID).
 //
-// Webhooks have their own rule, the inbox. A verification creates nothing.
+// Webhooks have their own rule, the inbox. A verification creates nothing. Answers with a secret are never kept.
+//
+// A key is its owner's: the same one of two callers names two requests.
 func (s *server) idempotent(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost || strings.HasPrefix(r.URL.Path, webhookPrefix) || r.URL.Path == verificationPath {
@@ -46,7 +48,7 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 			return
 		}
 		key := r.Header.Get(keyHeader)
-		if key == "" {
+		if key == "" || secretAnswer(r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -54,8 +56,17 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 			writeProblem(w, r, fieldErrors{{Location: "header." + keyHeader, Message: "1 to 255 visible ASCII characters"}})
 			return
 		}
+		if owner := ownerOf(r.Context()); owner != "" {
+			key = secretDigest(owner + "\n" + key)
+			r.Header.Set(keyHeader, key) // what the handlers name things by
+		}
 		s.once(w, r, key, requestDigest(r, body), next)
 	})
+}
+
+// secretAnswer reports whether a route may answer with a secret.
+func secretAnswer(path string) bool {
+	return path == "/v1/keys" || path == "/v1/session" || path == "/v1/resume" || strings.HasSuffix(path, "/resume-link")
 }
 
 // once runs the request unless an answer for its key is there already.

@@ -135,7 +135,7 @@ func (s *server) previewAppearance(ctx context.Context, in *previewInput) (*huma
 	if err != nil {
 		return nil, err
 	}
-	name, err := ownerFor(record, list, in.Serial)
+	name, err := ownerFor(record, list, normalSerial(in.Serial))
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/google/uuid"
 
+	"kyso/internal/access"
 	"kyso/internal/account"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
@@ -97,6 +98,9 @@ func (s *server) handOff(ctx context.Context, in *handOffInput) (*acceptedOutput
 	if err != nil {
 		return nil, err
 	}
+	if err := s.grant(ctx, access.Registration, id); err != nil {
+		return nil, err
+	}
 	record, err := records.Registration(ctx, id)
 	if err != nil {
 		return nil, err
@@ -145,13 +149,18 @@ type listRegistrationsOutput struct {
 }
 
 func (s *server) listRegistrations(ctx context.Context, in *listRegistrationsInput) (*listRegistrationsOutput, error) {
-	list, err := s.Registration.Records.Registrations(ctx, registration.Filter{Status: in.Status, AttentionOnly: in.Attention, Before: in.Before, Limit: in.Limit})
+	list, err := s.Registration.Records.Registrations(ctx, registration.Filter{Owner: onlyOwn(ctx, access.Officer, access.Operator), Status: in.Status, AttentionOnly: in.Attention, Before: in.Before, Limit: in.Limit})
 	if err != nil {
 		return nil, err
 	}
 	out := RegistrationList{Items: []RegistrationBody{}}
 	for _, record := range list {
 		out.Items = append(out.Items, s.registrationSummary(record))
+	}
+	if may(ctx, access.Officer) {
+		if err := s.addQueue(ctx, out.Items); err != nil {
+			return nil, err
+		}
 	}
 	if len(list) == in.Limit {
 		out.Next = nextPage("/v1/registrations", string(in.Status), in.Attention, in.Limit, list[len(list)-1].CreatedAt)

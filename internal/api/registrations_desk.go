@@ -23,7 +23,8 @@ type ReviewRequest struct {
 	Fields       []string              `json:"fields,omitempty" maxItems:"16" doc:"For ask: province, commune, address, id_issued_on, id_issued_by, id_expires_on, email"`
 	PublicNote   string                `json:"public_note,omitempty" maxLength:"4000" doc:"For the citizen"`
 	InternalNote string                `json:"internal_note,omitempty" maxLength:"4000" doc:"For officers"`
-	Officer      string                `json:"officer" minLength:"1" maxLength:"64" doc:"Who decides, as an opaque id"`
+	Checks       []string              `json:"checks,omitempty" maxItems:"16" doc:"For approve: identity, document, address, consent, contract and payment, each of which the officer compared"`
+	Officer      string                `json:"officer,omitempty" maxLength:"64" doc:"Who decides; the owner of the key or session, and only the administrator may name another"`
 }
 
 type reviewInput struct {
@@ -35,6 +36,7 @@ type reviewInput struct {
 func (s *server) reviewRegistration(ctx context.Context, in *reviewInput) (*registrationStatusOutput, error) {
 	var fields fieldErrors
 	review := checkReview(in.Body, &fields)
+	review.Officer = decides(ctx, in.Body.Officer, &fields)
 	public := checkText("body.public_note", in.Body.PublicNote, maxWords, &fields)
 	internal := checkText("body.internal_note", in.Body.InternalNote, maxWords, &fields)
 	if err := fields.err(); err != nil {
@@ -52,10 +54,16 @@ func (s *server) reviewRegistration(ctx context.Context, in *reviewInput) (*regi
 	if record.Status != registration.StatusInReview && !again {
 		return nil, problem.New(problem.Conflict, "the registration is %s", record.Status)
 	}
+	if err := s.claimForReview(ctx, in.ID, review, again); err != nil {
+		return nil, err
+	}
 	if err := s.Registration.Records.SaveReview(ctx, in.ID, review, public, internal); err != nil {
 		return nil, err
 	}
 	status, err := s.Registration.Workflows.Review(ctx, in.ID, updateID(in.Key), review)
+	if releaseErr := s.Registration.Records.Release(ctx, in.ID, review.Officer); releaseErr != nil {
+		s.Logger.WarnContext(ctx, "a claim is left to end by itself", "request_id", infoOf(ctx).id, "registration_id", in.ID, "error", releaseErr.Error())
+	}
 	return registrationMoved(in.ID, status, err)
 }
 
@@ -79,10 +87,38 @@ func checkReview(in ReviewRequest, fields *fieldErrors) registration.Review {
 			fields.add("body.fields["+strconv.Itoa(i)+"]", "must not stand twice")
 		}
 	}
-	if !actorPattern.MatchString(in.Officer) || personal.MatchString(in.Officer) {
-		fields.add("body.officer", "must be an opaque id: letters, digits and : . _ -, no personal data")
+	checkChecks(in, fields)
+	return registration.Review{Decision: in.Decision, Reason: in.Reason, Fields: in.Fields, Checks: in.Checks}
+}
+
+// checkChecks holds an approval against the list that an officer has to go through.
+func checkChecks(in ReviewRequest, fields *fieldErrors) {
+	for i, code := range in.Checks {
+		if !slices.ContainsFunc(registration.Checks(), func(c registration.Check) bool { return c.Code == code }) {
+			fields.add("body.checks["+strconv.Itoa(i)+"]", "must be one of the list")
+		}
 	}
-	return registration.Review{Decision: in.Decision, Reason: in.Reason, Fields: in.Fields, Officer: in.Officer}
+	for _, c := range registration.Checks() {
+		if in.Decision == registration.DecisionApprove && !slices.Contains(in.Checks, c.Code) {
+			fields.add("body.checks", "must have "+c.Code+": "+c.EN)
+		}
+	}
+}
+
+// claimForReview takes the dossier, so that nobody decides on what another officer works on, and holds approvals to
+// four eyes.
+func (s *server) claimForReview(ctx context.Context, id string, review registration.Review, again bool) error {
+	if again {
+		return nil
+	}
+	if review.Decision == registration.DecisionApprove {
+		if err := s.mayApprove(ctx, id, review.Officer); err != nil {
+			return err
+		}
+	}
+	now := s.Now()
+	_, err := s.Registration.Records.Claim(ctx, id, review.Officer, now, now.Add(registration.ClaimLife))
+	return err
 }
 
 // RegistrationRepairRequest says what an operator does about a parked registration.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"kyso/internal/access"
 	"kyso/internal/api"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
@@ -33,6 +34,9 @@ type fakeRecords struct {
 	fixed    map[string]map[string]string // corrections by registration
 	audit    []registration.AuditEntry
 	erased   []string
+	claims   map[string]registration.Claim
+	editors  map[string][]string
+	grant    func(id string) // makes a registration the administrator's
 }
 
 func (f *fakeRecords) lock() func() { f.mu.Lock(); return f.mu.Unlock }
@@ -175,6 +179,50 @@ func (f *fakeRecords) ReviewNotes(_ context.Context, id string) (string, string,
 	return f.reviews[id], "", nil
 }
 
+func (f *fakeRecords) Claim(_ context.Context, id, officer string, now, until time.Time) (registration.Claim, error) {
+	defer f.lock()()
+	if c, ok := f.claims[id]; ok && c.Officer != officer && now.Before(c.ExpiresAt) {
+		return c, problem.New(problem.Conflict, "another officer works on it")
+	}
+	if f.claims == nil {
+		f.claims = map[string]registration.Claim{}
+	}
+	f.claims[id] = registration.Claim{RegistrationID: id, Officer: officer, ClaimedAt: now, ExpiresAt: until}
+	return f.claims[id], nil
+}
+
+func (f *fakeRecords) Release(_ context.Context, id, officer string) error {
+	defer f.lock()()
+	if f.claims[id].Officer == officer {
+		delete(f.claims, id)
+	}
+	return nil
+}
+
+func (f *fakeRecords) Claims(context.Context, time.Time) (map[string]registration.Claim, error) {
+	defer f.lock()()
+	return maps.Clone(f.claims), nil
+}
+
+func (f *fakeRecords) Editors(_ context.Context, id string) ([]string, error) {
+	defer f.lock()()
+	return f.editors[id], nil
+}
+
+func (f *fakeRecords) Reviews(context.Context, string) ([]registration.Review, error) {
+	return nil, nil
+}
+
+func (f *fakeRecords) Consents(context.Context, string) ([]registration.Consent, error) {
+	return nil, nil
+}
+
+func (f *fakeRecords) NoteAccess(_ context.Context, id, actor, what string, at time.Time) error {
+	defer f.lock()()
+	f.audit = append(f.audit, registration.AuditEntry{Kind: "access", Object: id, Actor: actor, Detail: what, At: at})
+	return nil
+}
+
 func (f *fakeRecords) RegistrationIncidents(context.Context, bool) ([]registration.Incident, error) {
 	defer f.lock()()
 	var list []registration.Incident
@@ -208,6 +256,9 @@ func (f *fakeRecords) set(id string, change func(*registration.Registration)) {
 	}
 	change(&r)
 	f.byID[id] = r
+	if f.grant != nil {
+		f.grant(id)
+	}
 }
 
 // fakeAccounts accepts the code 123456.
@@ -342,7 +393,7 @@ type desk struct {
 	options  *api.RegistrationOptions
 }
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t *testing.T, change ...func(*api.Options)) *desk {
 	t.Helper()
 	records := &fakeRecords{byID: map[string]registration.Registration{}, digests: map[string]string{}, tokens: map[string]string{}, used: map[string]bool{},
 		payments: map[string]registration.Payment{}, people: map[string]registration.Person{}, moves: map[string][]registration.Transition{},
@@ -376,6 +427,9 @@ func newDesk(t *testing.T) *desk {
 			return "https://pay.example/" + p.TxnRef + "?" + ip + "?" + info
 		},
 	}
-	d.testBench = newBench(t, func(o *api.Options) { o.Registration = d.options })
+	d.testBench = newBench(t, append(change, func(o *api.Options) { o.Registration = d.options })...)
+	records.grant = func(id string) {
+		must(t, d.store.Access().Grant(t.Context(), "admin", time.Now(), access.Object{Kind: access.Registration, ID: id}))
+	}
 	return d
 }

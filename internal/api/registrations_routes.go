@@ -50,7 +50,12 @@ func (s *server) citizenOperations(api huma.API) {
 
 func (s *server) officerOperations(api huma.API) {
 	acts := errorsOf(http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable)
-	huma.Register(api, post("reviewRegistration", "/v1/registrations/{id}/review", tagRegistrations, "Decide on a dossier (officer)", http.StatusOK, acts), s.reviewRegistration)
+	huma.Register(api, get("showDossier", "/v1/registrations/{id}/dossier", tagReview, "Show all that an officer compares; noted in the audit log",
+		errorsOf(http.StatusNotFound)), s.showDossier)
+	huma.Register(api, post("claimRegistration", "/v1/registrations/{id}/claim", tagReview, "Take a dossier for a quarter of an hour, or prolong that", http.StatusOK, acts), s.claimRegistration)
+	huma.Register(api, operation(http.MethodDelete, "releaseRegistration", "/v1/registrations/{id}/claim", tagReview, "Give a dossier back",
+		http.StatusNoContent, []operationOption{errorsOf(http.StatusNotFound)}), s.releaseRegistration)
+	huma.Register(api, post("reviewRegistration", "/v1/registrations/{id}/review", tagReview, "Decide on a dossier (officer)", http.StatusOK, acts), s.reviewRegistration)
 	huma.Register(api, post("repairRegistration", "/v1/registrations/{id}/repair", tagOperations, "Repair a parked registration", http.StatusOK, acts), s.repairRegistration)
 	huma.Register(api, get("listRegistrationIncidents", "/v1/registration-incidents", tagOperations, "List parked registrations", errorsOf()), s.listRegistrationIncidents)
 	huma.Register(api, get("listAudit", "/v1/audit", tagOperations, "Read the audit log, oldest first", errorsOf()), s.listAudit)

@@ -150,7 +150,8 @@ func TestReviews(t *testing.T) {
 		"ask for the name":  {`{"decision":"ask","reason":"other","fields":["full_name"],"officer":"o"}`, "body.fields[0]"},
 		"ask twice":         {`{"decision":"ask","reason":"other","fields":["email","email"],"officer":"o"}`, "body.fields[1]"},
 		"fields to refuse":  {`{"decision":"refuse","reason":"other","fields":["email"],"officer":"o"}`, "body.fields"},
-		"nobody":            {`{"decision":"approve","officer":""}`, "body.officer"},
+		"unchecked":         {`{"decision":"approve","officer":"o"}`, "body.checks"},
+		"no such check":     {`{"decision":"approve","officer":"o","checks":["mood"]}`, "body.checks[0]"},
 		"a phone number":    {`{"decision":"approve","officer":"0901234567"}`, "body.officer"},
 	} {
 		p := d.wantProblem(d.post("/v1/registrations/r/review", c.body), http.StatusUnprocessableEntity, problem.Invalid)
@@ -356,9 +357,12 @@ var registrationRoutes = map[string]string{
 	"POST /v1/registrations/{id}/package": `{"code":"PS0"}`, "POST /v1/registrations/{id}/pay": `{}`, "POST /v1/registrations/{id}/contract": `{"code":"1"}`,
 	"POST /v1/registrations/{id}/activation": `{"code":"1"}`, "POST /v1/registrations/{id}/acceptance": `{}`,
 	"POST /v1/registrations/{id}/correction": `{"fields":{}}`, "POST /v1/registrations/{id}/withdraw": `{}`,
-	"POST /v1/registrations/{id}/review": `{"decision":"approve","officer":"o"}`, "POST /v1/registrations/{id}/repair": `{"action":"retry","reason":"x"}`,
+	"POST /v1/registrations/{id}/review": approval, "POST /v1/registrations/{id}/repair": `{"action":"retry","reason":"x"}`,
 	"GET /v1/registration-incidents": "", "GET /v1/audit": "", "DELETE /v1/subjects/{id}": "", "GET /v1/vnpay/ipn": "", "GET /v1/vnpay/return": "",
 }
+
+// approval is one with the whole list gone through.
+const approval = `{"decision":"approve","officer":"o","checks":["identity","document","address","consent","contract","payment"]}`
 
 func TestRegistrationRoutes(t *testing.T) {
 	d := newDesk(t)

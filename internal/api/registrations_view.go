@@ -42,6 +42,8 @@ type RegistrationBody struct {
 	RevokedAt   *time.Time      `json:"revoked_at,omitempty"`
 	Reported    string          `json:"reported,omitempty" doc:"Last status that VNeID took"`
 	Documents   []PaperBody     `json:"documents"`
+	Claim       *ClaimBody      `json:"claim,omitempty" doc:"For officers: who works on it"`
+	ReviewDue   *time.Time      `json:"review_due,omitempty" doc:"For officers: by when it should be decided on"`
 
 	Person      *PersonBody                  `json:"person,omitempty" doc:"Only in the answer for one registration; absent once the person was erased"`
 	Warnings    []string                     `json:"warnings,omitempty" doc:"What an officer should look at, in English"`

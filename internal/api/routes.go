@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -17,6 +18,7 @@ const (
 	tagWebhooks   = "webhooks"
 
 	tagRegistrations = "registrations"
+	tagReview        = "review"
 )
 
 // operations registers every route of /v1.
@@ -24,6 +26,7 @@ func (s *server) operations(api huma.API) {
 	s.documentOperations(api)
 	s.signingOperations(api)
 	s.actOperations(api)
+	s.accessOperations(api)
 	if s.PDF != nil {
 		s.pdfOperations(api)
 	}
@@ -98,7 +101,10 @@ func operation(method, id, path, tag, summary string, status int, options []oper
 // errorsOf names the problems that an operation answers with, beside 422 and 500, which huma adds.
 func errorsOf(statuses ...int) operationOption {
 	return func(op *huma.Operation) {
-		op.Errors = append([]int{http.StatusForbidden}, statuses...)
+		op.Errors = append([]int{http.StatusForbidden, http.StatusTooManyRequests}, statuses...)
+		if !slices.Contains(op.Errors, http.StatusUnauthorized) && !rules[op.Method+" "+op.Path].open {
+			op.Errors = append(op.Errors, http.StatusUnauthorized)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"kyso/internal/access"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
 	"kyso/workflows"
@@ -55,6 +56,9 @@ type signingOutput struct {
 func (s *server) createSigning(ctx context.Context, in *createSigningInput) (*signingOutput, error) {
 	record, err := s.newSigning(ctx, in.Key, in.Body)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.grant(ctx, access.Signing, record.ID); err != nil {
 		return nil, err
 	}
 	if record, err = s.saveSigning(ctx, record); err != nil {
@@ -108,7 +112,7 @@ func (s *server) documents(ctx context.Context, asked []DocumentRequest, fields 
 			continue
 		}
 		seen[d.ID] = true
-		upload, err := s.Desk.Upload(ctx, d.ID)
+		upload, err := s.ownUpload(ctx, d.ID)
 		if problem.CodeOf(err) == problem.NotFound {
 			fields.add(location+".id", "no such document; upload it first")
 			continue
@@ -124,6 +128,18 @@ func (s *server) documents(ctx context.Context, asked []DocumentRequest, fields 
 		out = append(out, document)
 	}
 	return out, nil
+}
+
+// ownUpload returns an upload of the caller.
+func (s *server) ownUpload(ctx context.Context, id string) (signing.Upload, error) {
+	granted, err := s.Access.Granted(ctx, ownerOf(ctx), access.Object{Kind: access.Document, ID: id})
+	if err == nil && !granted {
+		err = problem.New(problem.NotFound, "no such document")
+	}
+	if err != nil {
+		return signing.Upload{}, err
+	}
+	return s.Desk.Upload(ctx, id)
 }
 
 // saveSigning stores the record. When an earlier try with the same key stored it already, that one counts, so that
@@ -204,7 +220,7 @@ type listSigningsOutput struct {
 }
 
 func (s *server) listSignings(ctx context.Context, in *listSigningsInput) (*listSigningsOutput, error) {
-	list, err := s.Desk.Signings(ctx, signing.Filter{Status: in.Status, AttentionOnly: in.Attention, Before: in.Before, Limit: in.Limit})
+	list, err := s.Desk.Signings(ctx, signing.Filter{Owner: onlyOwn(ctx, access.Operator), Status: in.Status, AttentionOnly: in.Attention, Before: in.Before, Limit: in.Limit})
 	if err != nil {
 		return nil, err
 	}

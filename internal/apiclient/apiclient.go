@@ -31,6 +31,7 @@ const (
 // Client is a client of one API. Its errors are *Error when the API answered, and else those of net/http.
 type Client struct {
 	BaseURL string       // such as http://127.0.0.1:8080
+	Key     string       // an API key, kyso_…; empty sends none
 	HTTP    *http.Client // default http.DefaultClient; a time-out in it would cut uploads and event streams
 }
 
@@ -116,6 +117,12 @@ func (c *Client) Post(ctx context.Context, key, path string, in, out any) (Raw, 
 	})
 }
 
+// Delete takes something away.
+func (c *Client) Delete(ctx context.Context, path string) error {
+	_, err := c.retry(ctx, nil, func() (*http.Request, error) { return c.request(ctx, http.MethodDelete, path, nil) })
+	return err
+}
+
 // Download opens a file; the caller closes it.
 func (c *Client) Download(ctx context.Context, path string) (io.ReadCloser, error) {
 	req, err := c.request(ctx, http.MethodGet, path, nil)
@@ -139,6 +146,9 @@ func (c *Client) request(ctx context.Context, method, path string, body io.Reade
 		return nil, fmt.Errorf("making a request: %w", err)
 	}
 	req.Header.Set("Accept", "application/json")
+	if c.Key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Key)
+	}
 	return req, nil
 }
 
@@ -186,7 +196,7 @@ func (c *Client) once(req *http.Request, out any) (Raw, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
-	if out != nil {
+	if out != nil && resp.StatusCode != http.StatusNoContent {
 		if err := json.Unmarshal(raw, out); err != nil {
 			return nil, fmt.Errorf("%s does not answer as kyso's API does: %w", req.URL.Host, err)
 		}

@@ -114,7 +114,8 @@ type Decision struct {
 	Fields       []string `json:"fields,omitempty"`
 	PublicNote   string   `json:"public_note,omitempty"`
 	InternalNote string   `json:"internal_note,omitempty"`
-	Officer      string   `json:"officer"`
+	Checks       []string `json:"checks,omitempty"`  // for approve
+	Officer      string   `json:"officer,omitempty"` // only the administrator names one
 }
 
 // RegistrationRepair acts on a parked registration.

@@ -67,12 +67,21 @@ type Config struct {
 	// Registration is what registering certificates needs besides.
 	Registration Registration
 
-	// APIListen is KYSO_API_LISTEN: where "starter serve" listens. The API has no keys of its own yet, so an
-	// address beyond loopback needs a gateway in front of it.
+	// APIListen is KYSO_API_LISTEN: where "starter serve" listens. It speaks plain HTTP: beyond loopback a proxy with
+	// TLS belongs in front of it.
 	APIListen string
 	// APIHosts is KYSO_API_HOSTS: the names under which the API may be called, separated by commas. Empty means
 	// loopback names only.
 	APIHosts []string
+	// PublicURL is KYSO_PUBLIC_URL: where browsers reach the API and its pages, without a path. With https the
+	// session's cookie is bound to it; links to other devices begin with it.
+	PublicURL string
+	// AdminKey is KYSO_ADMIN_KEY (secret, at least 32 characters): a key that may do everything. It makes the first
+	// keys ("starter key create") and can be left out afterwards.
+	AdminKey string
+	// APIRate is KYSO_API_RATE: how many reads one caller may make in a minute; writes, whole files and log-ins are a
+	// fifth, a tenth and a twentieth of it. 0 means no limit.
+	APIRate int
 	// HealthListen is KYSO_HEALTH_LISTEN: where a worker answers /healthz and /readyz; empty means nowhere.
 	HealthListen string
 	// StopTimeout is KYSO_STOP_TIMEOUT: how long a stopping program lets running work finish. Keep it below the
@@ -126,11 +135,18 @@ func FromEnvironment(environ []string) (Config, error) {
 		PDFMemoryMB:  r.number("KYSO_PDF_MEMORY_MB", 512, 64, 64<<10),
 		APIListen:    r.text("KYSO_API_LISTEN", "127.0.0.1:8680"),
 		APIHosts:     r.list("KYSO_API_HOSTS", ""),
+		PublicURL:    r.text("KYSO_PUBLIC_URL", "http://127.0.0.1:8680"),
+		AdminKey:     r.secret("KYSO_ADMIN_KEY", ""),
+		APIRate:      r.number("KYSO_API_RATE", 1200, 0, 1_000_000),
 		HealthListen: r.text("KYSO_HEALTH_LISTEN", ""),
 		StopTimeout:  r.duration("KYSO_STOP_TIMEOUT", 30*time.Second),
 	}
 	r.check("KYSO_LOG_LEVEL", cfg.LogLevel.UnmarshalText([]byte(r.text("KYSO_LOG_LEVEL", "info"))))
 	r.address("KYSO_API_LISTEN", cfg.APIListen)
+	r.url("KYSO_PUBLIC_URL", cfg.PublicURL)
+	if cfg.AdminKey != "" && len(cfg.AdminKey) < 32 {
+		r.fail("KYSO_ADMIN_KEY", "needs at least 32 characters; make one with: openssl rand -base64 32")
+	}
 	if cfg.HealthListen != "" {
 		r.address("KYSO_HEALTH_LISTEN", cfg.HealthListen)
 	}

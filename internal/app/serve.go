@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"kyso/internal/api"
@@ -30,6 +31,10 @@ func (a *App) apiOptions() api.Options {
 		PDF:       a.pdf(),
 		Providers: a.Config.names(),
 		Webhooks:  a.Config.webhooks(),
+		Access:    a.Store.Access(),
+		AdminKey:  a.Config.AdminKey,
+		PublicURL: strings.TrimSuffix(a.Config.PublicURL, "/"),
+		Rate:      a.Config.APIRate,
 		Hosts:     a.Config.APIHosts,
 		Now:       time.Now,
 		Logger:    a.Log,

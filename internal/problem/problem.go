@@ -34,6 +34,7 @@ const (
 	NotFound            Code = "not-found"            // no record with this id
 	Conflict            Code = "conflict"             // the state does not allow this act
 	IdempotencyMismatch Code = "idempotency-mismatch" // the key was used before with another request
+	Unauthenticated     Code = "unauthenticated"      // no key or session, or one that is no longer good
 	Denied              Code = "denied"               // the caller may not do this
 	RateLimited         Code = "rate-limited"         // too many requests; see RetryAfter
 
@@ -71,7 +72,7 @@ const (
 
 var kinds = map[Code]Kind{
 	Invalid: KindInvalid, TooLarge: KindInvalid, NotFound: KindNotFound, Conflict: KindConflict,
-	IdempotencyMismatch: KindConflict, Denied: KindDenied, RateLimited: KindUpstream,
+	IdempotencyMismatch: KindConflict, Unauthenticated: KindDenied, Denied: KindDenied, RateLimited: KindUpstream,
 	DocumentBroken: KindInvalid, DocumentEncrypted: KindInvalid, DocumentXFA: KindInvalid,
 	DocumentLocked: KindInvalid, DocumentActive: KindInvalid, DocumentTooComplex: KindInvalid,
 	PlacementInvalid: KindInvalid, CertificateInvalid: KindDenied, CertificateExpired: KindExpired,

@@ -20,6 +20,7 @@ var texts = map[Code]Text{
 	NotFound:            {"Không tìm thấy", "Not found"},
 	Conflict:            {"Trạng thái hiện tại không cho phép", "The current state does not allow this"},
 	IdempotencyMismatch: {"Khóa chống lặp đã dùng cho yêu cầu khác", "The idempotency key was used for another request"},
+	Unauthenticated:     {"Cần đăng nhập hoặc khóa API còn hiệu lực", "A session or an API key that is still good is needed"},
 	Denied:              {"Không có quyền thực hiện", "You may not do this"},
 	RateLimited:         {"Quá nhiều yêu cầu, vui lòng thử lại sau", "Too many requests, please try again later"},
 

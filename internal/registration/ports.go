@@ -167,6 +167,19 @@ type Records interface {
 	// ReviewNotes returns the words of a review.
 	ReviewNotes(ctx context.Context, reviewID string) (publicNote, internalNote string, err error)
 
+	// Claim gives a dossier to an officer until a time, or prolongs what the officer has; problem.Conflict while another
+	// officer has it. Release gives it back; whoever does not have it changes nothing.
+	Claim(ctx context.Context, registrationID, officer string, now, until time.Time) (Claim, error)
+	Release(ctx context.Context, registrationID, officer string) error
+	// Claims returns those that have not ended, by registration.
+	Claims(ctx context.Context, now time.Time) (map[string]Claim, error)
+	// Editors returns who corrected the person's data, from the audit log.
+	Editors(ctx context.Context, registrationID string) ([]string, error)
+	// Reviews returns the decisions so far, oldest first.
+	Reviews(ctx context.Context, registrationID string) ([]Review, error)
+	// NoteAccess keeps in the audit log that somebody looked at a person's data.
+	NoteAccess(ctx context.Context, registrationID, actor, what string, at time.Time) error
+
 	// Incidents of registrations.
 	OpenRegistrationIncident(ctx context.Context, in Incident) error
 	CloseRegistrationIncident(ctx context.Context, in Incident) error
@@ -182,6 +195,7 @@ type Records interface {
 type Filter struct {
 	Status        Status
 	IDNumber      string // compared by a keyed digest
+	Owner         string // of whom it has to be; see internal/access
 	AttentionOnly bool
 	Before        time.Time
 	Limit         int // default 50, at most 500
@@ -191,7 +205,7 @@ type Filter struct {
 type AuditEntry struct {
 	Seq    int64     `json:"seq"` // from 1, without gaps
 	At     time.Time `json:"at"`
-	Kind   string    `json:"kind"`   // consent, transition, payment, refund, code-accepted, correction, review, incident, erasure
+	Kind   string    `json:"kind"`   // consent, transition, payment, refund, code-accepted, correction, review, claim, access, incident, erasure, key
 	Object string    `json:"object"` // registration id, or another opaque id
 	Actor  string    `json:"actor"`  // opaque id; empty for the process
 	Detail string    `json:"detail"` // states, codes and digests; no personal data

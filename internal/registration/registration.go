@@ -5,7 +5,11 @@
 // A Registration holds no personal data: that is in Person and Account, sealed per subject by the store.
 package registration
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
 // Registration is one citizen's way from a request in VNeID to an active certificate.
 type Registration struct {
@@ -71,8 +75,53 @@ type Review struct {
 	Reason   string    `json:"reason,omitempty"` // a code of Reasons
 	Fields   []string  `json:"fields,omitempty"` // for ask: names of Person fields
 	Officer  string    `json:"officer"`          // opaque id
+	Checks   []string  `json:"checks,omitempty"` // codes of Checks that were gone through
 	At       time.Time `json:"at"`
 }
+
+// Claim is an officer's hold on a dossier, so that two do not work on it at once.
+type Claim struct {
+	RegistrationID string
+	Officer        string // opaque id
+	ClaimedAt      time.Time
+	ExpiresAt      time.Time
+}
+
+// ClaimLife is how long a claim holds when nobody prolongs it.
+const ClaimLife = 15 * time.Minute
+
+// Checks are what an officer has to have compared before an approval, with the Vietnamese and English words of each, in
+// their order.
+func Checks() []Check {
+	return []Check{
+		{"identity", "Họ tên, ngày sinh, giới tính, số định danh khớp với dữ liệu VNeID", "Name, birth date, sex and number agree with VNeID"},
+		{"document", "Căn cước còn hiệu lực, ngày cấp và nơi cấp hợp lý", "The card is valid; date and place of issue make sense"},
+		{"address", "Nơi thường trú đầy đủ và rõ ràng", "The residence is whole and clear"},
+		{"consent", "Có đủ hai bản đồng ý, cho trước khi xử lý dữ liệu", "Both consents are there, given before data was used"},
+		{"contract", "Hợp đồng đã được ký bằng OTP và đóng dấu số", "The contract is signed by code and sealed"},
+		{"payment", "Phí đã thanh toán đủ, hoặc gói miễn phí", "The fee is paid in full, or the package is free"},
+	}
+}
+
+// Check is one line of the list that an officer goes through.
+type Check struct {
+	Code string `json:"code"`
+	VI   string `json:"text"`
+	EN   string `json:"text_en"`
+}
+
+// AcceptanceSigningID is the id of the signing of an attempt to have the acceptance record signed.
+func AcceptanceSigningID(registrationID string, attempt int) string {
+	return fmt.Sprintf("%s%s%d", registrationID, acceptanceMark, attempt)
+}
+
+// OfAcceptance returns the registration that a signing of an acceptance record belongs to.
+func OfAcceptance(signingID string) (registrationID string, ok bool) {
+	registrationID, _, ok = strings.Cut(signingID, acceptanceMark)
+	return registrationID, ok
+}
+
+const acceptanceMark = "-acceptance-"
 
 // Decision is what an officer decides.
 type Decision string

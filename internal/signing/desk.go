@@ -44,6 +44,7 @@ type Desk interface {
 type Filter struct {
 	Status        Status
 	UserID        string // compared by a keyed digest
+	Owner         string // of whom it has to be; see internal/access
 	AttentionOnly bool
 	Before        time.Time // page on: created before
 	Limit         int       // default 50, at most 500

@@ -193,6 +193,9 @@ func narrowRegistrations(k *keys, f registration.Filter) (string, []any) {
 	if f.IDNumber != "" {
 		add(`r.subject_id = (SELECT id FROM subjects WHERE lookup = $%d)`, k.lookup.Digest("citizen", []byte(f.IDNumber)))
 	}
+	if f.Owner != "" {
+		add(`r.id IN (SELECT object FROM grants WHERE kind = 'registration' AND owner = $%d)`, f.Owner)
+	}
 	if !f.Before.IsZero() {
 		add(`r.created_at < $%d`, at(f.Before))
 	}

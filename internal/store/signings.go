@@ -192,6 +192,9 @@ func (k *keys) narrow(f signing.Filter) (tail string, args []any) {
 	if f.UserID != "" {
 		add(`s.user_lookup = $%d`, k.user(f.UserID))
 	}
+	if f.Owner != "" {
+		add(`s.id IN (SELECT object FROM grants WHERE kind = 'signing' AND owner = $%d)`, f.Owner)
+	}
 	if !f.Before.IsZero() {
 		add(`s.created_at < $%d`, at(f.Before))
 	}

@@ -16,9 +16,19 @@ import (
 // types of what it reads to itself, so that an answer that changes is noticed here.
 type client struct {
 	api, phone, control string
+	key                 string // to the API
 }
 
-func newClient(a Addresses) *client { return &client{api: a.API, phone: a.Phone, control: a.Control} }
+func newClient(a Addresses) *client {
+	return &client{api: a.API, phone: a.Phone, control: a.Control, key: a.APIKey}
+}
+
+// authorize shows the key to the API, and to nobody else.
+func (c *client) authorize(request *http.Request) {
+	if strings.HasPrefix(request.URL.String(), c.api+"/") {
+		request.Header.Set("Authorization", "Bearer "+c.key)
+	}
+}
 
 // document is an uploaded file.
 type document struct {
@@ -102,6 +112,7 @@ func (c *client) signed(ctx context.Context, path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.authorize(request)
 	return send(request)
 }
 
@@ -118,6 +129,7 @@ func (c *client) do(ctx context.Context, method, url, contentType string, body i
 	if err != nil {
 		return err
 	}
+	c.authorize(request)
 	if contentType != "" {
 		request.Header.Set("Content-Type", contentType)
 	}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"time"
+
+	"kyso/internal/registration"
 )
 
 // demoCitizen asks for a certificate in the sandbox's VNeID: born in Hà Nội in 2002, without one so far.
@@ -109,7 +111,7 @@ func (e *enrolment) walk(ctx context.Context) error {
 		{"awaiting-payment", e.pay},
 		{"awaiting-contract", func(ctx context.Context) error { return e.withCode(ctx, "contract", "contract") }},
 		{"in-review", func(ctx context.Context) error {
-			return e.act(ctx, "review", map[string]string{"decision": "approve", "officer": "officer-1"})
+			return e.act(ctx, "review", approval())
 		}},
 		{"activating", e.activate},
 		{"accepting", e.accept},
@@ -338,4 +340,13 @@ func (d *demonstration) judgePaper(ctx context.Context, path string, pdf []byte)
 		tellf(d.out, "  %s\n      → %s\n", check.args[0]+" "+path, result)
 	}
 	return errors.Join(errs...)
+}
+
+// approval is what an officer says who went through the whole list.
+func approval() map[string]any {
+	var checks []string
+	for _, c := range registration.Checks() {
+		checks = append(checks, c.Code)
+	}
+	return map[string]any{"decision": "approve", "officer": "officer-1", "checks": checks}
 }

@@ -166,7 +166,7 @@ func (k *walker) view(ctx context.Context) (registrationView, error) {
 }
 
 // act asks for something and does not care for the answer: what it did shows in the next view.
-func (k *walker) act(ctx context.Context, act string, in map[string]string) {
+func (k *walker) act(ctx context.Context, act string, in any) {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	_ = k.post(ctx, k.api+"/v1/registrations/"+k.id+"/"+act, in, nil)
@@ -183,7 +183,7 @@ func (k *walker) step(ctx context.Context, r registrationView) {
 	case "awaiting-contract":
 		k.withCode(ctx, "contract", "contract", map[string]string{})
 	case "in-review":
-		k.act(ctx, "review", map[string]string{"decision": "approve", "officer": "officer-1"})
+		k.act(ctx, "review", approval())
 	case "activating":
 		k.activate(ctx, r)
 	case "accepting":

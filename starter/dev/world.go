@@ -51,6 +51,7 @@ type World struct {
 // Addresses is addresses.json in the data folder: where everything is, for programs that want to use it.
 type Addresses struct {
 	API        string `json:"api"`
+	APIKey     string `json:"api_key"` // may do everything in this world
 	Temporal   string `json:"temporal"`
 	TemporalUI string `json:"temporal_ui"`
 	Phone      string `json:"phone"`
@@ -104,6 +105,7 @@ func (w *World) start(ctx context.Context, opts Options) error {
 		return err
 	}
 	w.Addresses = w.addresses()
+	w.Addresses.APIKey = secrets.AdminKey
 	if err := w.startKyso(ctx, opts, secrets); err != nil {
 		return err
 	}
@@ -246,15 +248,21 @@ const webhookProvider = "intrustca"
 // secrets are drawn at the first start.
 type secrets struct {
 	WebhookToken string `json:"webhook_token"`
+	AdminKey     string `json:"admin_key"`
 }
 
 func (f *folder) secrets() (secrets, error) {
 	var s secrets
 	err := readJSON(f.file("secrets.json"), &s)
-	if errors.Is(err, fs.ErrNotExist) {
-		s.WebhookToken = rand.Text()
-		err = writeJSON(f.file("secrets.json"), s)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return s, fmt.Errorf("reading the world's secrets: %w", err)
 	}
+	for _, secret := range []*string{&s.WebhookToken, &s.AdminKey} {
+		if *secret == "" { // also in a folder of an earlier release
+			*secret, err = "kyso_"+rand.Text()+rand.Text(), nil
+		}
+	}
+	err = writeJSON(f.file("secrets.json"), s)
 	if err != nil {
 		return s, fmt.Errorf("keeping the world's secrets: %w", err)
 	}
@@ -283,6 +291,8 @@ func environment(data string, a Addresses, s secrets) []string {
 		"KYSO_TSA=" + a.Parties + "/tsa",
 		"KYSO_REVOCATION_PRIVATE=true", // the sandbox's OCSP responder is on loopback
 		"KYSO_STOP_TIMEOUT=5s",
+		"KYSO_PUBLIC_URL=" + a.API,
+		"KYSO_ADMIN_KEY=" + s.AdminKey,
 		"TEMPORAL_ADDRESS=" + a.Temporal,
 		"TEMPORAL_NAMESPACE=" + namespace,
 		"TEMPORAL_CONFIG_FILE=" + os.DevNull, // not the developer's own clusters

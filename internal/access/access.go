@@ -1,0 +1,116 @@
+// Package access is the domain of who may do what: keys of programs, sessions of browsers, what belongs to whom, and
+// the one-time links that take a person to another device. It does no I/O and imports the standard library only.
+package access
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Scope is one thing that a caller may do.
+type Scope string
+
+// The scopes. Signings and Registrations reach what belongs to the caller; the others reach everybody's.
+const (
+	Signings      Scope = "signings"      // upload, sign, verify
+	Registrations Scope = "registrations" // walk a registration
+	Webhooks      Scope = "webhooks"      // have a program told of what happens
+	Officer       Scope = "officer"       // review dossiers
+	Operator      Scope = "operator"      // see and repair what is stuck, read the audit log, erase
+	Keys          Scope = "keys"          // make and revoke keys
+)
+
+// Scopes are all of them.
+func Scopes() []Scope { return []Scope{Signings, Registrations, Webhooks, Officer, Operator, Keys} }
+
+// GuestScopes are what a browser may do whose owner nobody knows.
+func GuestScopes() []Scope { return []Scope{Signings, Registrations} }
+
+// Key is an API key of a program or a person. Its secret is shown once and is stored as a digest only.
+type Key struct {
+	ID        string
+	Owner     string // opaque id of a team or a person; what one key of an owner makes, all of them reach
+	Name      string // for people
+	Scopes    []Scope
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	RevokedAt time.Time
+}
+
+// Good reports whether the key may be used.
+func (k Key) Good(now time.Time) bool { return k.RevokedAt.IsZero() && now.Before(k.ExpiresAt) }
+
+// Session is a browser. KeyID names the key that it was opened with; without one it is a guest.
+type Session struct {
+	ID        string
+	Owner     string
+	KeyID     string
+	Scopes    []Scope
+	CreatedAt time.Time
+	SeenAt    time.Time
+	ExpiresAt time.Time
+}
+
+// The times of sessions. A guest's reaches no more than what the browser itself began, and every step that binds a
+// person asks for a code or the phone besides; an officer's reaches dossiers, and ends with the working day or when
+// nobody is there.
+const (
+	GuestLife = 30 * 24 * time.Hour
+	KeyLife   = 12 * time.Hour
+	KeyIdle   = 30 * time.Minute
+)
+
+// Good reports whether the session may be used.
+func (s Session) Good(now time.Time) bool {
+	return now.Before(s.ExpiresAt) && (s.KeyID == "" || now.Sub(s.SeenAt) < KeyIdle)
+}
+
+// LinkLife is how long a link to another device is good; it works once.
+const LinkLife = 24 * time.Hour
+
+// Object is something that belongs to somebody.
+type Object struct {
+	Kind Kind
+	ID   string
+}
+
+// Kind is what an Object is.
+type Kind string
+
+// The kinds.
+const (
+	Document     Kind = "document"
+	Signing      Kind = "signing"
+	Registration Kind = "registration"
+)
+
+// Desk is the store as the API's doors see it. problem.NotFound for what is not there.
+type Desk interface {
+	// CreateKey stores a key under the digest of its secret.
+	CreateKey(ctx context.Context, k Key, digest string) error
+	KeyByDigest(ctx context.Context, digest string) (Key, error)
+	Keys(ctx context.Context) ([]Key, error) // newest first
+	// RevokeKey ends a key and every session that was opened with it. A revoked one stays as it is.
+	RevokeKey(ctx context.Context, id string, at time.Time) error
+
+	CreateSession(ctx context.Context, s Session, digest string) error
+	SessionByDigest(ctx context.Context, digest string) (Session, error)
+	TouchSession(ctx context.Context, id string, at time.Time) error
+	EndSession(ctx context.Context, id string) error
+
+	// Grant makes objects belong to an owner too.
+	Grant(ctx context.Context, owner string, at time.Time, objects ...Object) error
+	Granted(ctx context.Context, owner string, object Object) (bool, error)
+
+	// CreateLink stores a one-time link under the digest of its token.
+	CreateLink(ctx context.Context, digest string, object Object, expires time.Time) error
+	// UseLink takes a link: problem.NotFound for an unknown one, problem.HandoffUsed for one that was used,
+	// problem.DeadlinePassed for one that is too old. The object is returned all the same when the link is known.
+	UseLink(ctx context.Context, digest string, now time.Time) (Object, error)
+}
+
+// Any reports whether one of the wanted scopes is there.
+func Any(have []Scope, wanted ...Scope) bool {
+	return slices.ContainsFunc(wanted, func(s Scope) bool { return slices.Contains(have, s) })
+}

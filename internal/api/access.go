@@ -1,0 +1,218 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"kyso/internal/access"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+)
+
+const (
+	keyPrefix  = "kyso_"
+	adminOwner = "admin"
+	// touchEvery is how exactly a session remembers when it was last used.
+	touchEvery = time.Minute
+)
+
+// caller is who asks.
+type caller struct {
+	owner     string
+	scopes    []access.Scope
+	keyID     string // empty for guests and for the administrator
+	sessionID string // empty for keys
+	until     time.Time
+}
+
+type callerKey struct{}
+
+// callerOf returns who asks; nil outside of a request and for a stranger.
+func callerOf(ctx context.Context) *caller {
+	who, _ := ctx.Value(callerKey{}).(*caller)
+	return who
+}
+
+// ownerOf is who owns what the request makes.
+func ownerOf(ctx context.Context) string {
+	if who := callerOf(ctx); who != nil {
+		return who.owner
+	}
+	return ""
+}
+
+// may reports whether the caller has one of the scopes.
+func may(ctx context.Context, scopes ...access.Scope) bool {
+	who := callerOf(ctx)
+	return who != nil && access.Any(who.scopes, scopes...)
+}
+
+// onlyOwn is the owner that a list is narrowed to: empty for those who may see all.
+func onlyOwn(ctx context.Context, all ...access.Scope) string {
+	if may(ctx, all...) {
+		return ""
+	}
+	return ownerOf(ctx)
+}
+
+// guarded lets a request through when its route and its caller fit. It stands before the idempotency layer, so that
+// nobody is given another's answer.
+func (s *server) guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, pattern := s.mux.Handler(r)
+		rule, ruled := s.rules[pattern]
+		who, err := s.identify(r)
+		if !s.limiter.admit(w, limitOf(pattern, r.Method), s.callerName(who, r), s.Now()) {
+			writeProblem(w, r, &problem.Error{Code: problem.RateLimited, Message: "too many requests", RetryAfter: s.limiter.pause(s.Now())})
+			return
+		}
+		if ruled && !rule.open {
+			if err == nil {
+				err = s.check(r.Context(), who, rule, objectID(pattern, r.URL.Path))
+			}
+			if err != nil {
+				if problem.CodeOf(err) == problem.Unauthenticated {
+					w.Header().Set("WWW-Authenticate", `Bearer realm="kyso"`)
+				}
+				writeProblem(w, r, err)
+				return
+			}
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, who)))
+	})
+}
+
+// callerName is what requests are counted under: an owner, or the network that a stranger comes from.
+func (s *server) callerName(who *caller, r *http.Request) string {
+	if who != nil {
+		return who.owner
+	}
+	return networkOf(r.RemoteAddr)
+}
+
+// networkOf is an IPv4 address, or the /64 of an IPv6 address, which is what one subscriber has.
+func networkOf(remote string) string {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		return remote
+	}
+	address, err := netip.ParseAddr(host)
+	if err != nil || address.Unmap().Is4() {
+		return host
+	}
+	prefix, err := address.Prefix(64)
+	if err != nil {
+		return host
+	}
+	return prefix.String()
+}
+
+// identify finds out who asks: by a key in the Authorization header, else by the session of the cookie. Without both
+// it is nobody. A key or session that is not good is an error, so that a program with a wrong key is told of it.
+func (s *server) identify(r *http.Request) (*caller, error) {
+	if header := r.Header.Get("Authorization"); header != "" {
+		scheme, secret, _ := strings.Cut(header, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return nil, problem.New(problem.Unauthenticated, "the Authorization header has to be: Bearer kyso_…")
+		}
+		return s.byKey(r.Context(), strings.TrimSpace(secret))
+	}
+	cookie, err := r.Cookie(s.cookieName())
+	if err != nil {
+		return nil, nil //nolint:nilerr,nilnil // nobody in particular
+	}
+	return s.bySession(r.Context(), cookie.Value)
+}
+
+func (s *server) byKey(ctx context.Context, secret string) (*caller, error) {
+	if s.AdminKey != "" && subtle.ConstantTimeCompare([]byte(secret), []byte(s.AdminKey)) == 1 {
+		return &caller{owner: adminOwner, scopes: access.Scopes()}, nil
+	}
+	key, err := s.Access.KeyByDigest(ctx, secretDigest(secret))
+	switch {
+	case problem.CodeOf(err) == problem.NotFound:
+		return nil, problem.New(problem.Unauthenticated, "no such key")
+	case err != nil:
+		return nil, err
+	case !key.Good(s.Now()):
+		return nil, problem.New(problem.Unauthenticated, "key %s was revoked or is past its time", key.ID)
+	}
+	return &caller{owner: key.Owner, scopes: key.Scopes, keyID: key.ID, until: key.ExpiresAt}, nil
+}
+
+func (s *server) bySession(ctx context.Context, secret string) (*caller, error) {
+	session, err := s.Access.SessionByDigest(ctx, secretDigest(secret))
+	now := s.Now()
+	switch {
+	case problem.CodeOf(err) == problem.NotFound, err == nil && !session.Good(now):
+		return nil, problem.New(problem.Unauthenticated, "the session has ended")
+	case err != nil:
+		return nil, err
+	}
+	if now.Sub(session.SeenAt) > touchEvery {
+		if err := s.Access.TouchSession(ctx, session.ID, now); err != nil {
+			return nil, err
+		}
+	}
+	return &caller{owner: session.Owner, scopes: session.Scopes, keyID: session.KeyID, sessionID: session.ID, until: session.ExpiresAt}, nil
+}
+
+// check holds a caller against the rule of a route. What belongs to others is as if it were not there.
+func (s *server) check(ctx context.Context, who *caller, rule rule, id string) error {
+	switch {
+	case who == nil:
+		return problem.New(problem.Unauthenticated, "this needs an API key or a session; see /docs")
+	case access.Any(who.scopes, rule.all...):
+		return nil
+	case !access.Any(who.scopes, rule.own...):
+		return problem.New(problem.Denied, "this needs the scope %s", rule.wanted())
+	case rule.object == "":
+		return nil
+	}
+	granted, err := s.granted(ctx, who.owner, access.Object{Kind: rule.object, ID: id})
+	if err == nil && !granted {
+		return problem.New(problem.NotFound, "no such %s", rule.object)
+	}
+	return err
+}
+
+// granted reports whether something belongs to an owner. The signing of an acceptance record belongs to whom the
+// registration belongs to.
+func (s *server) granted(ctx context.Context, owner string, object access.Object) (bool, error) {
+	granted, err := s.Access.Granted(ctx, owner, object)
+	if err != nil || granted || object.Kind != access.Signing {
+		return granted, err
+	}
+	if id, ok := registration.OfAcceptance(object.ID); ok {
+		return s.Access.Granted(ctx, owner, access.Object{Kind: access.Registration, ID: id})
+	}
+	return false, nil
+}
+
+// grant notes that what a request makes belongs to its caller.
+func (s *server) grant(ctx context.Context, kind access.Kind, id string) error {
+	return s.Access.Grant(ctx, ownerOf(ctx), s.Now(), access.Object{Kind: kind, ID: id})
+}
+
+// newSecret draws a secret of 256 bits, and returns the digest that it is stored under.
+func newSecret(prefix string) (secret, digest string) {
+	var raw [32]byte
+	_, _ = rand.Read(raw[:]) // never fails, says its documentation
+	secret = prefix + base64.RawURLEncoding.EncodeToString(raw[:])
+	return secret, secretDigest(secret)
+}
+
+// secretDigest is a plain digest: what it hides is random and long, so nobody can try it out.
+func secretDigest(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}

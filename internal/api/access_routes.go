@@ -1,0 +1,316 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"kyso/internal/access"
+	"kyso/internal/problem"
+)
+
+const tagAccess = "access"
+
+// maxKeyDays bounds the life of a key: one that nobody renews ends.
+const maxKeyDays = 400
+
+func (s *server) accessOperations(api huma.API) {
+	huma.Register(api, post("openSession", "/v1/session", tagAccess, "Open a session for a browser: a guest's, or that of a key", http.StatusOK,
+		errorsOf(http.StatusUnauthorized, http.StatusTooManyRequests)), s.openSession)
+	huma.Register(api, get("getSession", "/v1/session", tagAccess, "Show who one is", errorsOf(http.StatusUnauthorized)), s.getSession)
+	huma.Register(api, operation(http.MethodDelete, "endSession", "/v1/session", tagAccess, "Log out", http.StatusNoContent,
+		[]operationOption{errorsOf(http.StatusUnauthorized)}), s.endSession)
+	huma.Register(api, post("resume", "/v1/resume", tagAccess, "Take over what a one-time link leads to", http.StatusOK,
+		errorsOf(http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests)), s.resume)
+	huma.Register(api, post("linkSigning", "/v1/signings/{id}/resume-link", tagAccess, "Make a one-time link to a signing for another device", http.StatusOK,
+		errorsOf(http.StatusUnauthorized, http.StatusNotFound)), s.linkSigning)
+	if s.Registration != nil {
+		huma.Register(api, post("linkRegistration", "/v1/registrations/{id}/resume-link", tagAccess, "Make a one-time link to a registration for another device",
+			http.StatusOK, errorsOf(http.StatusUnauthorized, http.StatusNotFound)), s.linkRegistration)
+	}
+	huma.Register(api, post("createKey", "/v1/keys", tagAccess, "Make an API key; its secret is shown this once", http.StatusCreated,
+		errorsOf(http.StatusUnauthorized)), s.createKey)
+	huma.Register(api, get("listKeys", "/v1/keys", tagAccess, "List API keys, newest first", errorsOf(http.StatusUnauthorized)), s.listKeys)
+	huma.Register(api, operation(http.MethodDelete, "revokeKey", "/v1/keys/{id}", tagAccess, "Revoke an API key and the sessions it opened",
+		http.StatusNoContent, []operationOption{errorsOf(http.StatusUnauthorized, http.StatusNotFound)}), s.revokeKey)
+}
+
+// SessionRequest opens a session. It may be left out.
+type SessionRequest struct {
+	Key string `json:"key,omitempty" maxLength:"200" doc:"An API key: the session acts as its owner, within its scopes. Without it the session is a guest's"`
+}
+
+type openSessionInput struct {
+	Body *SessionRequest
+}
+
+// SessionBody is who a caller is.
+type SessionBody struct {
+	Kind      string         `json:"kind" enum:"guest,key"`
+	Owner     string         `json:"owner" doc:"Whose things are reached; an opaque id"`
+	Scopes    []access.Scope `json:"scopes"`
+	ExpiresAt *time.Time     `json:"expires_at,omitempty"`
+}
+
+type sessionOutput struct {
+	Cookie string `header:"Set-Cookie"`
+	Body   SessionBody
+}
+
+// openSession never prolongs the session that is there: a new secret belongs to each authentication.
+func (s *server) openSession(ctx context.Context, in *openSessionInput) (*sessionOutput, error) {
+	now := s.Now().UTC().Truncate(time.Microsecond)
+	session := access.Session{ID: uuid.NewString(), Scopes: access.GuestScopes(), CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(access.GuestLife)}
+	session.Owner = "guest:" + session.ID
+	if in.Body != nil && in.Body.Key != "" {
+		who, err := s.byKey(ctx, in.Body.Key)
+		if err != nil {
+			return nil, err
+		}
+		session.Owner, session.Scopes, session.KeyID, session.ExpiresAt = who.owner, who.scopes, who.keyID, now.Add(access.KeyLife)
+		if session.KeyID == "" {
+			session.KeyID = adminOwner
+		}
+		if !who.until.IsZero() && who.until.Before(session.ExpiresAt) {
+			session.ExpiresAt = who.until
+		}
+	}
+	if before := callerOf(ctx); before != nil && before.sessionID != "" && session.KeyID != "" {
+		if err := s.Access.EndSession(ctx, before.sessionID); err != nil {
+			return nil, err
+		}
+	}
+	secret, digest := newSecret("")
+	if err := s.Access.CreateSession(ctx, session, digest); err != nil {
+		return nil, err
+	}
+	return &sessionOutput{Cookie: s.cookie(secret, session.ExpiresAt.Sub(now)), Body: SessionBody{Kind: sessionKind(session.KeyID), Owner: session.Owner,
+		Scopes: session.Scopes, ExpiresAt: utc(session.ExpiresAt)}}, nil
+}
+
+func sessionKind(keyID string) string {
+	if keyID == "" {
+		return "guest"
+	}
+	return "key"
+}
+
+// cookieName has the prefix that binds a cookie to this host and to https, where there is https.
+func (s *server) cookieName() string {
+	if s.secure() {
+		return "__Host-kyso"
+	}
+	return "kyso"
+}
+
+func (s *server) secure() bool { return strings.HasPrefix(s.PublicURL, "https://") }
+
+func (s *server) cookie(secret string, life time.Duration) string {
+	c := http.Cookie{Name: s.cookieName(), Value: secret, Path: "/", MaxAge: int(life.Seconds()), HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteStrictMode}
+	if secret == "" {
+		c.MaxAge = -1
+	}
+	return c.String()
+}
+
+func (s *server) getSession(ctx context.Context, _ *struct{}) (*sessionOutput, error) {
+	who := callerOf(ctx)
+	body := SessionBody{Kind: "key", Owner: who.owner, Scopes: who.scopes, ExpiresAt: utc(who.until)}
+	if who.sessionID != "" {
+		body.Kind = sessionKind(who.keyID)
+	}
+	return &sessionOutput{Body: body}, nil
+}
+
+type endSessionOutput struct {
+	Cookie string `header:"Set-Cookie"`
+}
+
+func (s *server) endSession(ctx context.Context, _ *struct{}) (*endSessionOutput, error) {
+	who := callerOf(ctx)
+	if who.sessionID == "" {
+		return &endSessionOutput{}, nil
+	}
+	return &endSessionOutput{Cookie: s.cookie("", 0)}, s.Access.EndSession(ctx, who.sessionID)
+}
+
+// LinkBody is a link for another device.
+type LinkBody struct {
+	URL       string    `json:"url" doc:"The secret stands after #, so that it reaches no log"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+type linkOutput struct {
+	Body LinkBody
+}
+
+func (s *server) linkSigning(ctx context.Context, in *signingInput) (*linkOutput, error) {
+	if _, err := s.Desk.Signing(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return s.link(ctx, access.Object{Kind: access.Signing, ID: in.ID})
+}
+
+func (s *server) linkRegistration(ctx context.Context, in *registrationInput) (*linkOutput, error) {
+	if _, err := s.Registration.Records.Registration(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return s.link(ctx, access.Object{Kind: access.Registration, ID: in.ID})
+}
+
+func (s *server) link(ctx context.Context, object access.Object) (*linkOutput, error) {
+	secret, digest := newSecret("")
+	expires := s.Now().Add(access.LinkLife).UTC().Truncate(time.Second)
+	if err := s.Access.CreateLink(ctx, digest, object, expires); err != nil {
+		return nil, err
+	}
+	return &linkOutput{LinkBody{URL: s.PublicURL + "/resume#" + secret, ExpiresAt: expires}}, nil
+}
+
+// ResumeRequest is what stood after # in a link.
+type ResumeRequest struct {
+	Token string `json:"token" minLength:"1" maxLength:"200"`
+}
+
+type resumeInput struct {
+	Body ResumeRequest
+}
+
+// ResumeBody is what the link led to.
+type ResumeBody struct {
+	Kind access.Kind `json:"kind" enum:"signing,registration"`
+	ID   string      `json:"id"`
+	Page string      `json:"page" doc:"Path of the page that goes on with it"`
+}
+
+type resumeOutput struct {
+	Body ResumeBody
+}
+
+// resume gives what a link leads to, and the documents of a signing with it.
+func (s *server) resume(ctx context.Context, in *resumeInput) (*resumeOutput, error) {
+	object, err := s.Access.UseLink(ctx, secretDigest(in.Body.Token), s.Now())
+	if problem.CodeOf(err) == problem.HandoffUsed { // perhaps by this caller, whose answer was lost
+		if granted, grantErr := s.Access.Granted(ctx, ownerOf(ctx), object); grantErr == nil && granted {
+			err = nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	objects := []access.Object{object}
+	page := "/register/" + object.ID
+	if object.Kind == access.Signing {
+		page = "/sign/" + object.ID
+		record, err := s.Desk.Signing(ctx, object.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range record.Documents {
+			objects = append(objects, access.Object{Kind: access.Document, ID: d.UploadID})
+		}
+	}
+	if err := s.Access.Grant(ctx, ownerOf(ctx), s.Now(), objects...); err != nil {
+		return nil, err
+	}
+	return &resumeOutput{ResumeBody{Kind: object.Kind, ID: object.ID, Page: page}}, nil
+}
+
+// KeyRequest asks for an API key.
+type KeyRequest struct {
+	Owner  string         `json:"owner" minLength:"1" maxLength:"64" doc:"Team or person that it acts for, as an opaque id; keys of one owner reach the same things"`
+	Name   string         `json:"name,omitempty" maxLength:"100" doc:"What it is for, without personal data"`
+	Scopes []access.Scope `json:"scopes" minItems:"1" maxItems:"6" enum:"signings,registrations,webhooks,officer,operator,keys"`
+	Days   int            `json:"days" minimum:"1" maximum:"400" default:"90" doc:"How long it is good"`
+}
+
+type createKeyInput struct {
+	Body KeyRequest
+}
+
+// KeyBody is an API key.
+type KeyBody struct {
+	ID        string         `json:"id"`
+	Owner     string         `json:"owner"`
+	Name      string         `json:"name,omitempty"`
+	Scopes    []access.Scope `json:"scopes"`
+	CreatedAt time.Time      `json:"created_at"`
+	ExpiresAt time.Time      `json:"expires_at"`
+	RevokedAt *time.Time     `json:"revoked_at,omitempty"`
+	Secret    string         `json:"secret,omitempty" doc:"Only in the answer that makes it; send it as Authorization: Bearer …"`
+}
+
+type keyOutput struct {
+	Body KeyBody
+}
+
+// guestLike are owners that a key may not be made for.
+var guestLike = regexp.MustCompile(`^(guest:.*|admin)$`)
+
+func (s *server) createKey(ctx context.Context, in *createKeyInput) (*keyOutput, error) {
+	var fields fieldErrors
+	owner := in.Body.Owner
+	if !actorPattern.MatchString(owner) || personal.MatchString(owner) || guestLike.MatchString(owner) {
+		fields.add("body.owner", "must be an opaque id: letters, digits and : . _ -, no personal data")
+	}
+	name := checkText("body.name", in.Body.Name, 100, &fields)
+	days := in.Body.Days
+	if days < 1 || days > maxKeyDays {
+		fields.add("body.days", "must be 1 to "+strconv.Itoa(maxKeyDays))
+	}
+	if err := fields.err(); err != nil {
+		return nil, err
+	}
+	now := s.Now().UTC().Truncate(time.Second)
+	secret, digest := newSecret(keyPrefix)
+	key := access.Key{ID: "key-" + uuid.NewString()[:13], Owner: owner, Name: name, Scopes: in.Body.Scopes, CreatedAt: now, ExpiresAt: now.AddDate(0, 0, days)}
+	if err := s.Access.CreateKey(ctx, key, digest); err != nil {
+		return nil, err
+	}
+	body := keyBody(key)
+	body.Secret = secret
+	return &keyOutput{body}, nil
+}
+
+func keyBody(k access.Key) KeyBody {
+	return KeyBody{ID: k.ID, Owner: k.Owner, Name: k.Name, Scopes: k.Scopes, CreatedAt: k.CreatedAt.UTC(), ExpiresAt: k.ExpiresAt.UTC(), RevokedAt: utc(k.RevokedAt)}
+}
+
+// KeyList is every key, revoked ones too.
+type KeyList struct {
+	Items []KeyBody `json:"items"`
+}
+
+type keysOutput struct {
+	Body KeyList
+}
+
+func (s *server) listKeys(ctx context.Context, _ *struct{}) (*keysOutput, error) {
+	list, err := s.Access.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := KeyList{Items: []KeyBody{}}
+	for _, k := range list {
+		out.Items = append(out.Items, keyBody(k))
+	}
+	return &keysOutput{out}, nil
+}
+
+type keyInput struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+func (s *server) revokeKey(ctx context.Context, in *keyInput) (*struct{}, error) {
+	err := s.Access.RevokeKey(ctx, in.ID, s.Now())
+	if problem.CodeOf(err) == problem.NotFound {
+		return nil, problem.New(problem.NotFound, "no such key")
+	}
+	return nil, err
+}

@@ -1,0 +1,131 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"kyso/internal/access"
+)
+
+// rule says who may use a route.
+type rule struct {
+	open   bool           // anybody: the handler proves the sender by a signature, or there is nothing to protect
+	own    []access.Scope // one of these reaches what belongs to the caller
+	all    []access.Scope // one of these reaches everybody's
+	object access.Kind    // what {id} in the path names; empty when the route is about no single thing
+}
+
+func (r rule) wanted() string {
+	var words []string
+	for _, s := range append(append([]access.Scope{}, r.own...), r.all...) {
+		words = append(words, string(s))
+	}
+	return strings.Join(words, " or ")
+}
+
+var (
+	signings      = []access.Scope{access.Signings}
+	registrations = []access.Scope{access.Registrations}
+	anybody       = access.Scopes()
+	officers      = []access.Scope{access.Officer}
+	operators     = []access.Scope{access.Operator}
+	keepers       = []access.Scope{access.Keys}
+	readers       = []access.Scope{access.Officer, access.Operator}
+)
+
+// rules is the whole authorisation: a route that is not in it does not start. Nobody but their owner reads documents
+// and signed files, operators included.
+var rules = map[string]rule{
+	"POST /v1/documents":                      {own: signings},
+	"GET /v1/documents/{id}":                  {own: signings, object: access.Document},
+	"GET /v1/documents/{id}/content":          {own: signings, object: access.Document},
+	"GET /v1/documents/{id}/inspection":       {own: signings, object: access.Document},
+	"GET /v1/documents/{id}/verification":     {own: signings, object: access.Document},
+	"POST /v1/verifications":                  {own: signings},
+	"POST /v1/signings":                       {own: signings},
+	"GET /v1/signings":                        {own: signings, all: operators},
+	"GET /v1/signings/{id}":                   {own: signings, all: operators, object: access.Signing},
+	"GET /v1/signings/{id}/events":            {own: signings, all: operators, object: access.Signing},
+	"GET /v1/signings/{id}/certificates":      {own: signings, object: access.Signing},
+	"POST /v1/signings/{id}/certificate":      {own: signings, object: access.Signing},
+	"GET /v1/signings/{id}/appearance":        {own: signings, object: access.Signing},
+	"POST /v1/signings/{id}/placement":        {own: signings, object: access.Signing},
+	"POST /v1/signings/{id}/cancel":           {own: signings, all: operators, object: access.Signing},
+	"POST /v1/signings/{id}/resume-link":      {own: signings, object: access.Signing},
+	"POST /v1/signings/{id}/repair":           {all: operators},
+	"GET /v1/incidents":                       {all: operators},
+	"GET /v1/registration-incidents":          {all: operators},
+	"GET /v1/audit":                           {all: operators},
+	"DELETE /v1/subjects/{id}":                {all: operators},
+	"POST /v1/webhooks/{provider}/{token}":    {open: true},
+	"POST /v1/vneid/requests":                 {open: true},
+	"GET /v1/vnpay/ipn":                       {open: true},
+	"GET /v1/vnpay/return":                    {open: true},
+	"GET /v1/packages":                        {open: true},
+	"POST /v1/hand-off":                       {own: registrations},
+	"GET /v1/registrations":                   {own: registrations, all: readers},
+	"GET /v1/registrations/{id}":              {own: registrations, all: readers, object: access.Registration},
+	"GET /v1/registrations/{id}/events":       {own: registrations, all: readers, object: access.Registration},
+	"POST /v1/registrations/{id}/code":        {own: registrations, object: access.Registration},
+	"POST /v1/registrations/{id}/account":     {own: registrations, object: access.Registration},
+	"POST /v1/registrations/{id}/package":     {own: registrations, object: access.Registration},
+	"POST /v1/registrations/{id}/pay":         {own: registrations, object: access.Registration},
+	"POST /v1/registrations/{id}/contract":    {own: registrations, object: access.Registration},
+	"POST /v1/registrations/{id}/correction":  {own: registrations, object: access.Registration},
+	"POST /v1/registrations/{id}/activation":  {own: registrations, object: access.Registration},
+	"POST /v1/registrations/{id}/acceptance":  {own: registrations, object: access.Registration},
+	"POST /v1/registrations/{id}/withdraw":    {own: registrations, object: access.Registration},
+	"POST /v1/registrations/{id}/resume-link": {own: registrations, all: officers, object: access.Registration},
+	"GET /v1/registrations/{id}/dossier":      {all: officers},
+	"POST /v1/registrations/{id}/claim":       {all: officers},
+	"DELETE /v1/registrations/{id}/claim":     {all: officers},
+	"POST /v1/registrations/{id}/review":      {all: officers},
+	"POST /v1/registrations/{id}/repair":      {all: operators},
+	"GET /v1/keys":                            {all: keepers},
+	"POST /v1/keys":                           {all: keepers},
+	"DELETE /v1/keys/{id}":                    {all: keepers},
+	"POST /v1/session":                        {open: true},
+	"GET /v1/session":                         {own: anybody},
+	"DELETE /v1/session":                      {own: anybody},
+	"POST /v1/resume":                         {own: anybody},
+
+	"GET /v1/registrations/{id}/documents/{name}/content": {own: registrations, all: officers, object: access.Registration},
+	"GET /v1/signings/{id}/documents/{n}/content":         {own: signings, object: access.Signing},
+}
+
+// rulesOf returns the rules of the routes that are served, and panics when one has none.
+func rulesOf(openapi *huma.OpenAPI) map[string]rule {
+	served := map[string]rule{}
+	for path, item := range openapi.Paths {
+		for method, op := range map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put,
+			http.MethodPatch: item.Patch, http.MethodDelete: item.Delete} {
+			if op == nil {
+				continue
+			}
+			rule, ok := rules[method+" "+path]
+			if !ok {
+				panic(fmt.Sprintf("api: nothing says who may use %s %s", method, path))
+			}
+			served[method+" "+path] = rule
+			if !rule.open {
+				op.Security = []map[string][]string{{"key": {}}, {"session": {}}}
+			}
+		}
+	}
+	return served
+}
+
+// objectID is the part of a path that {id} names.
+func objectID(pattern, path string) string {
+	_, pattern, _ = strings.Cut(pattern, " ")
+	parts := strings.Split(path, "/")
+	for i, name := range strings.Split(pattern, "/") {
+		if name == "{id}" && i < len(parts) {
+			return parts[i]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,230 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+)
+
+// ClaimBody is an officer's hold on a dossier.
+type ClaimBody struct {
+	Officer   string    `json:"officer"`
+	Mine      bool      `json:"mine"`
+	ClaimedAt time.Time `json:"claimed_at"`
+	ExpiresAt time.Time `json:"expires_at" doc:"Claim again to prolong it"`
+}
+
+func claimBody(ctx context.Context, c registration.Claim) *ClaimBody {
+	return &ClaimBody{Officer: c.Officer, Mine: c.Officer == ownerOf(ctx), ClaimedAt: c.ClaimedAt.UTC(), ExpiresAt: c.ExpiresAt.UTC()}
+}
+
+type claimOutput struct {
+	Body ClaimBody
+}
+
+// claimRegistration gives a dossier that is in review to the officer who asks.
+func (s *server) claimRegistration(ctx context.Context, in *registrationInput) (*claimOutput, error) {
+	record, err := s.Registration.Records.Registration(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if record.Status != registration.StatusInReview {
+		return nil, problem.New(problem.Conflict, "the registration is %s", record.Status)
+	}
+	now := s.Now()
+	claim, err := s.Registration.Records.Claim(ctx, in.ID, ownerOf(ctx), now, now.Add(registration.ClaimLife))
+	if err != nil {
+		return nil, err
+	}
+	return &claimOutput{*claimBody(ctx, claim)}, nil
+}
+
+func (s *server) releaseRegistration(ctx context.Context, in *registrationInput) (*struct{}, error) {
+	return nil, s.Registration.Records.Release(ctx, in.ID, ownerOf(ctx))
+}
+
+// DossierBody is all that an officer compares. Opening it is noted in the audit log.
+type DossierBody struct {
+	Registration RegistrationBody        `json:"registration"`
+	Person       *DossierPerson          `json:"person,omitempty" doc:"Absent once the person was erased"`
+	Consents     []registration.Consent  `json:"consents"`
+	Reviews      []DossierReview         `json:"reviews" doc:"Decisions so far, oldest first"`
+	Editors      []string                `json:"editors" doc:"Who corrected the person's data; nobody of them may approve"`
+	Others       []DossierOther          `json:"others" doc:"Other registrations of the same person"`
+	Claim        *ClaimBody              `json:"claim,omitempty"`
+	Checks       []registration.Check    `json:"checks" doc:"What has to be compared before an approval"`
+	Reasons      map[string]string       `json:"reasons" doc:"Codes of reasons with their Vietnamese text for the citizen"`
+	Correctable  []string                `json:"correctable" doc:"Fields that the citizen may be asked to correct"`
+	Evidence     *registration.Consented `json:"evidence,omitempty" doc:"Of the consent to the contract"`
+}
+
+// DossierPerson is the person in full.
+type DossierPerson struct {
+	registration.Person
+	Email string `json:"email,omitempty"`
+}
+
+// DossierReview is a decision with its words.
+type DossierReview struct {
+	registration.Review
+	ReasonText   string `json:"reason_text,omitempty"`
+	PublicNote   string `json:"public_note,omitempty"`
+	InternalNote string `json:"internal_note,omitempty"`
+}
+
+// DossierOther is another registration of the same person.
+type DossierOther struct {
+	ID        string              `json:"id"`
+	Status    registration.Status `json:"status"`
+	Title     string              `json:"title"`
+	CreatedAt time.Time           `json:"created_at"`
+}
+
+type dossierOutput struct {
+	Body DossierBody
+}
+
+func (s *server) showDossier(ctx context.Context, in *registrationInput) (*dossierOutput, error) {
+	shown, err := s.getRegistration(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	records := s.Registration.Records
+	record, err := records.Registration(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := DossierBody{Registration: shown.Body, Checks: registration.Checks(), Reasons: registration.Reasons(), Correctable: registration.CorrectableFields,
+		Evidence: record.Consent, Reviews: []DossierReview{}, Others: []DossierOther{}, Editors: []string{}}
+	out.Registration.ReviewDue = reviewDue(shown.Body.Transitions, s.Registration.Limits.ReviewSLA)
+	if out.Consents, err = records.Consents(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	editors, err := records.Editors(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out.Editors = append(out.Editors, editors...)
+	claims, err := records.Claims(ctx, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	if claim, ok := claims[in.ID]; ok {
+		out.Claim = claimBody(ctx, claim)
+	}
+	if err := s.addReviews(ctx, in.ID, &out); err != nil {
+		return nil, err
+	}
+	if err := s.addDossierPerson(ctx, record, &out); err != nil {
+		return nil, err
+	}
+	return &dossierOutput{out}, records.NoteAccess(ctx, in.ID, ownerOf(ctx), "dossier", s.Now())
+}
+
+func (s *server) addReviews(ctx context.Context, id string, out *DossierBody) error {
+	reviews, err := s.Registration.Records.Reviews(ctx, id)
+	for _, r := range reviews {
+		public, internal, err := s.Registration.Records.ReviewNotes(ctx, r.ID)
+		if err != nil && problem.CodeOf(err) != problem.NotFound { // erased
+			return err
+		}
+		out.Reviews = append(out.Reviews, DossierReview{r, registration.Reasons()[r.Reason], public, internal})
+	}
+	return err
+}
+
+// addDossierPerson adds the person in full, and where else the same person registers.
+func (s *server) addDossierPerson(ctx context.Context, r registration.Registration, out *DossierBody) error {
+	records := s.Registration.Records
+	person, err := records.Person(ctx, r.ID)
+	if problem.CodeOf(err) == problem.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	out.Person = &DossierPerson{Person: person}
+	if r.AccountID != "" {
+		owner, err := records.Account(ctx, r.AccountID)
+		if err != nil {
+			return err
+		}
+		out.Person.Email = owner.Email
+	}
+	others, err := records.Registrations(ctx, registration.Filter{IDNumber: person.IDNumber, Limit: 50})
+	for _, o := range others {
+		if o.ID != r.ID {
+			out.Others = append(out.Others, DossierOther{o.ID, o.Status, statusTexts[o.Status].VI, o.CreatedAt.UTC()})
+		}
+	}
+	return err
+}
+
+// defaultReviewSLA is how long a review may take where nothing else is configured, as the workflow has it.
+const defaultReviewSLA = 3 * 24 * time.Hour
+
+// reviewDue is when a dossier that is in review should have been decided on.
+func reviewDue(transitions []RegistrationTransitionBody, sla time.Duration) *time.Time {
+	if len(transitions) == 0 || transitions[len(transitions)-1].Status != registration.StatusInReview {
+		return nil
+	}
+	if sla == 0 {
+		sla = defaultReviewSLA
+	}
+	due := transitions[len(transitions)-1].At.Add(sla)
+	return &due
+}
+
+// addQueue adds to a list what officers want to see in it: whose each dossier is, and by when it is due.
+func (s *server) addQueue(ctx context.Context, list []RegistrationBody) error {
+	claims, err := s.Registration.Records.Claims(ctx, s.Now())
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		if claim, ok := claims[list[i].ID]; ok {
+			list[i].Claim = claimBody(ctx, claim)
+		}
+		if list[i].Status != registration.StatusInReview {
+			continue
+		}
+		transitions, err := s.Registration.Records.Transitions(ctx, list[i].ID, 0)
+		if err != nil {
+			return err
+		}
+		var last []RegistrationTransitionBody
+		if n := len(transitions); n > 0 {
+			last = append(last, registrationTransitionBody(transitions[n-1]))
+		}
+		list[i].ReviewDue = reviewDue(last, s.Registration.Limits.ReviewSLA)
+	}
+	return nil
+}
+
+// decides says who decides on a dossier: the caller. The administrator's key may decide in another's name, which is how
+// an installation without keys of its own begins.
+func decides(ctx context.Context, named string, fields *fieldErrors) string {
+	owner := ownerOf(ctx)
+	switch {
+	case owner == adminOwner && named != "":
+		if !actorPattern.MatchString(named) || personal.MatchString(named) {
+			fields.add("body.officer", "must be an opaque id: letters, digits and : . _ -, no personal data")
+		}
+		return named
+	case named != "" && named != owner:
+		fields.add("body.officer", "must be left out or be "+owner+", the owner of the key")
+	}
+	return owner
+}
+
+// mayApprove refuses an approval by somebody who edited the dossier (four eyes).
+func (s *server) mayApprove(ctx context.Context, id, officer string) error {
+	editors, err := s.Registration.Records.Editors(ctx, id)
+	if err == nil && slices.Contains(editors, officer) {
+		err = problem.New(problem.Denied, "whoever corrected the dossier cannot approve it; another officer has to")
+	}
+	return err
+}

@@ -1,0 +1,199 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"kyso/internal/access"
+	"kyso/internal/problem"
+)
+
+// Access is the part of the store that says who may do what. Nothing in it is personal data: owners are opaque ids.
+func (s *Store) Access() Access { return Access{s} }
+
+// Access implements access.Desk.
+type Access struct{ *Store }
+
+var _ access.Desk = Access{}
+
+const keyColumns = `SELECT id, owner, name, scopes, created_at, expires_at, revoked_at FROM api_keys`
+
+// CreateKey implements access.Desk.
+func (a Access) CreateKey(ctx context.Context, k access.Key, digest string) error {
+	return a.write(ctx, "storing a key", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO api_keys (id, digest, owner, name, scopes, created_at, expires_at, revoked_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, k.ID, digest, k.Owner, k.Name, scopeText(k.Scopes), at(k.CreatedAt), at(k.ExpiresAt), at(k.RevokedAt))
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, k.CreatedAt, "key", k.ID, k.Owner, "created: "+scopeText(k.Scopes))
+	})
+}
+
+// KeyByDigest implements access.Desk.
+func (a Access) KeyByDigest(ctx context.Context, digest string) (access.Key, error) {
+	k, err := scanKey(a.db.QueryRowContext(ctx, keyColumns+` WHERE digest = $1`, digest))
+	if err != nil {
+		return k, fmt.Errorf("reading a key: %w", orNoSuch(err, "key"))
+	}
+	return k, nil
+}
+
+// Keys implements access.Desk.
+func (a Access) Keys(ctx context.Context) ([]access.Key, error) {
+	var list []access.Key
+	rows, err := a.db.QueryContext(ctx, keyColumns+` ORDER BY created_at DESC, id`)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		k, err := scanKey(rows)
+		list = append(list, k)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing keys: %w", err)
+	}
+	return list, nil
+}
+
+// RevokeKey implements access.Desk.
+func (a Access) RevokeKey(ctx context.Context, id string, when time.Time) error {
+	return a.write(ctx, "revoking a key", func(tx *sql.Tx) error {
+		ended, err := affected(tx.ExecContext(ctx, `UPDATE api_keys SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL`, at(when), id))
+		if err != nil {
+			return err
+		}
+		if ended == 0 {
+			var known string
+			return orNoSuch(tx.QueryRowContext(ctx, `SELECT id FROM api_keys WHERE id = $1`, id).Scan(&known), "key")
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE key_id = $1`, id); err != nil {
+			return err
+		}
+		return audit(ctx, tx, when, "key", id, "", "revoked")
+	})
+}
+
+func scanKey(row scanner) (access.Key, error) {
+	var k access.Key
+	var scopes string
+	err := row.Scan(&k.ID, &k.Owner, &k.Name, &scopes, into(&k.CreatedAt), into(&k.ExpiresAt), into(&k.RevokedAt))
+	k.Scopes = scopesOf(scopes)
+	return k, err
+}
+
+func scopeText(scopes []access.Scope) string {
+	words := make([]string, len(scopes))
+	for i, s := range scopes {
+		words[i] = string(s)
+	}
+	return strings.Join(words, " ")
+}
+
+func scopesOf(text string) []access.Scope {
+	var scopes []access.Scope
+	for word := range strings.FieldsSeq(text) {
+		scopes = append(scopes, access.Scope(word))
+	}
+	return scopes
+}
+
+// CreateSession implements access.Desk. It also forgets sessions that ended.
+func (a Access) CreateSession(ctx context.Context, s access.Session, digest string) error {
+	return a.write(ctx, "opening a session", func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE expires_at <= $1`, at(s.CreatedAt)); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (id, digest, owner, key_id, scopes, created_at, seen_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, s.ID, digest, s.Owner, s.KeyID, scopeText(s.Scopes), at(s.CreatedAt), at(s.SeenAt), at(s.ExpiresAt))
+		return err
+	})
+}
+
+// SessionByDigest implements access.Desk.
+func (a Access) SessionByDigest(ctx context.Context, digest string) (access.Session, error) {
+	var s access.Session
+	var scopes string
+	err := a.db.QueryRowContext(ctx, `SELECT id, owner, key_id, scopes, created_at, seen_at, expires_at FROM sessions WHERE digest = $1`, digest).
+		Scan(&s.ID, &s.Owner, &s.KeyID, &scopes, into(&s.CreatedAt), into(&s.SeenAt), into(&s.ExpiresAt))
+	if err != nil {
+		return s, fmt.Errorf("reading a session: %w", orNoSuch(err, "session"))
+	}
+	s.Scopes = scopesOf(scopes)
+	return s, nil
+}
+
+// TouchSession implements access.Desk.
+func (a Access) TouchSession(ctx context.Context, id string, when time.Time) error {
+	return a.write(ctx, "touching a session", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE sessions SET seen_at = $1 WHERE id = $2`, at(when), id)
+		return err
+	})
+}
+
+// EndSession implements access.Desk.
+func (a Access) EndSession(ctx context.Context, id string) error {
+	return a.write(ctx, "ending a session", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE id = $1`, id)
+		return err
+	})
+}
+
+// Grant implements access.Desk.
+func (a Access) Grant(ctx context.Context, owner string, when time.Time, objects ...access.Object) error {
+	return a.write(ctx, "noting what belongs to whom", func(tx *sql.Tx) error {
+		for _, o := range objects {
+			_, err := tx.ExecContext(ctx, `INSERT INTO grants (kind, object, owner, created_at) VALUES ($1, $2, $3, $4)
+				ON CONFLICT (kind, object, owner) DO NOTHING`, string(o.Kind), o.ID, owner, at(when))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Granted implements access.Desk.
+func (a Access) Granted(ctx context.Context, owner string, object access.Object) (bool, error) {
+	var found int
+	err := a.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM grants WHERE kind = $1 AND object = $2 AND owner = $3`,
+		string(object.Kind), object.ID, owner).Scan(&found)
+	if err != nil {
+		return false, fmt.Errorf("asking what belongs to whom: %w", err)
+	}
+	return found > 0, nil
+}
+
+// CreateLink implements access.Desk.
+func (a Access) CreateLink(ctx context.Context, digest string, object access.Object, expires time.Time) error {
+	return a.write(ctx, "storing a link", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO links (digest, kind, object, expires_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (digest) DO NOTHING`, digest, string(object.Kind), object.ID, at(expires))
+		return err
+	})
+}
+
+// UseLink implements access.Desk.
+func (a Access) UseLink(ctx context.Context, digest string, now time.Time) (access.Object, error) {
+	var object access.Object
+	err := a.write(ctx, "using a link", func(tx *sql.Tx) error {
+		taken, err := affected(tx.ExecContext(ctx, `UPDATE links SET used_at = $1 WHERE digest = $2 AND used_at IS NULL AND expires_at > $1`, at(now), digest))
+		if err != nil {
+			return err
+		}
+		var expires, used time.Time
+		err = tx.QueryRowContext(ctx, `SELECT kind, object, expires_at, used_at FROM links WHERE digest = $1`, digest).
+			Scan(&object.Kind, &object.ID, into(&expires), into(&used))
+		switch {
+		case err != nil:
+			return orNoSuch(err, "link")
+		case taken == 0 && !used.IsZero():
+			return problem.New(problem.HandoffUsed, "the link was opened before")
+		case taken == 0:
+			return problem.New(problem.DeadlinePassed, "the link is no longer good")
+		}
+		return nil
+	})
+	return object, err
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"kyso/internal/apiclient"
+)
+
+func (c *cli) keyCommand() *cobra.Command {
+	return group("key", "Make, list and revoke API keys", c.keyCreateCommand(), c.keyListCommand(), c.keyRevokeCommand())
+}
+
+func (c *cli) keyCreateCommand() *cobra.Command {
+	var in apiclient.KeyRequest
+	cmd := &cobra.Command{Use: "create", Short: "Make an API key; its secret is printed this once", Args: exactly(0, "no argument"),
+		Long: `Make an API key. Keys of one owner reach the same documents, signings and registrations, so that a key can be renewed
+without losing anything. Scopes: signings and registrations (what belongs to the owner), webhooks, officer (review
+dossiers), operator (see and repair what is stuck), keys (make keys).`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if in.Owner == "" || len(in.Scopes) == 0 {
+				return usage("--owner and --scope are required")
+			}
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			key, raw, err := client.CreateKey(cmd.Context(), in)
+			if err != nil {
+				return err
+			}
+			c.say("Khóa bí mật chỉ hiện lần này; hãy cất nó ngay.", "The secret is shown this once; keep it now.")
+			return c.print(raw, []string{key.ID}, func(w io.Writer) {
+				keyRow(w, key)
+				row(w, key.Secret)
+			})
+		}}
+	flags := cmd.Flags()
+	flags.StringVar(&in.Owner, "owner", "", "team or person that it acts for, as an opaque id (required)")
+	flags.StringVar(&in.Name, "name", "", "what it is for, without personal data")
+	flags.StringSliceVar(&in.Scopes, "scope", nil, "what it may do; may be given several times (required)")
+	flags.IntVar(&in.Days, "days", 90, "how many days it is good, at most 400")
+	return cmd
+}
+
+func keyRow(w io.Writer, k apiclient.Key) {
+	state := "until " + shown(k.ExpiresAt)
+	if k.RevokedAt != nil {
+		state = "revoked " + shown(*k.RevokedAt)
+	}
+	row(w, k.ID, k.Owner, strings.Join(k.Scopes, ","), state, k.Name)
+}
+
+func (c *cli) keyListCommand() *cobra.Command {
+	return &cobra.Command{Use: "list", Short: "List API keys, newest first", Args: exactly(0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			list, raw, err := client.Keys(cmd.Context())
+			if err != nil {
+				return err
+			}
+			var ids []string
+			for _, k := range list.Items {
+				ids = append(ids, k.ID)
+			}
+			return c.print(raw, ids, func(w io.Writer) {
+				row(w, "ID", "OWNER", "SCOPES", "GOOD", "NAME")
+				for _, k := range list.Items {
+					keyRow(w, k)
+				}
+			})
+		}}
+}
+
+func (c *cli) keyRevokeCommand() *cobra.Command {
+	return &cobra.Command{Use: "revoke ID", Short: "Revoke an API key and the sessions that it opened", Args: exactly(1, "the ID of a key"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			if err := client.RevokeKey(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			raw, err := json.Marshal(map[string]string{"id": args[0], "state": "revoked"})
+			if err != nil {
+				return fmt.Errorf("encoding the result: %w", err)
+			}
+			return c.print(raw, args, func(w io.Writer) { row(w, args[0], "revoked") })
+		}}
+}
