@@ -94,6 +94,7 @@ var rules = map[string]rule{
 
 	"GET /v1/registrations/{id}/documents/{name}/content": {own: registrations, all: officers, object: access.Registration},
 	"GET /v1/signings/{id}/documents/{n}/content":         {own: signings, object: access.Signing},
+	"GET /v1/signings/{id}/documents/{n}/verification":    {own: signings, object: access.Signing},
 }
 
 // rulesOf returns the rules of the routes that are served, and panics when one has none.

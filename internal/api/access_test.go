@@ -56,6 +56,7 @@ var matrix = map[string]string{
 	"GET /v1/signings/{id}":                               "-o??xox",
 	"GET /v1/signings/{id}/events":                        "-o??xox",
 	"GET /v1/signings/{id}/documents/{n}/content":         "-o??xxx",
+	"GET /v1/signings/{id}/documents/{n}/verification":    "-o??xxx",
 	"GET /v1/signings/{id}/certificates":                  "-o??xxx",
 	"GET /v1/signings/{id}/appearance":                    "-o??xxx",
 	"POST /v1/signings/{id}/certificate":                  "-o??xxx",

@@ -43,6 +43,8 @@ func (s *server) pdfOperations(api huma.API) {
 	huma.Register(api, post("verify", verificationPath, tagDocuments, "Verify the signatures of a PDF that is not kept",
 		http.StatusOK, withBody(pdfType, "The file; it is forgotten after the answer"),
 		errorsOf(http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusRequestTimeout)), s.verify)
+	huma.Register(api, get("verifySigned", "/v1/signings/{id}/documents/{n}/verification", tagSignings, "Verify the signatures of a signed document",
+		errorsOf(http.StatusNotFound, http.StatusConflict)), s.verifySigned)
 	huma.Register(api, get("previewAppearance", "/v1/signings/{id}/appearance", tagSignings, "Draw how the visible signature will look",
 		withFile(), errorsOf(http.StatusNotFound, http.StatusConflict)), s.previewAppearance)
 }
@@ -60,6 +62,14 @@ func (s *server) inspectDocument(ctx context.Context, in *documentInput) (*rawOu
 
 func (s *server) verifyDocument(ctx context.Context, in *documentInput) (*rawOutput, error) {
 	return s.examine(ctx, in.ID, s.PDF.Verify)
+}
+
+func (s *server) verifySigned(ctx context.Context, in *signedContentInput) (*rawOutput, error) {
+	document, err := s.signedDocument(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return s.examine(ctx, document.SignedID, s.PDF.Verify)
 }
 
 func (s *server) examine(ctx context.Context, id string, with func(context.Context, Source) (json.RawMessage, error)) (*rawOutput, error) {

@@ -255,22 +255,31 @@ func contentPath(signingID string, index int) string {
 	return signingPath(signingID) + "/documents/" + strconv.Itoa(index) + "/content"
 }
 
-// getSignedContent gives a signed file out once the whole signing is done: before that it has not been verified.
+// getSignedContent gives a signed file out.
 func (s *server) getSignedContent(ctx context.Context, in *signedContentInput) (*huma.StreamResponse, error) {
-	record, err := s.Desk.Signing(ctx, in.ID)
+	document, err := s.signedDocument(ctx, in)
 	if err != nil {
 		return nil, err
-	}
-	if in.Index >= len(record.Documents) {
-		return nil, problem.New(problem.NotFound, "the signing has %d documents", len(record.Documents))
-	}
-	document := record.Documents[in.Index]
-	if record.Status != signing.StatusSigned || document.SignedID == "" {
-		return nil, problem.New(problem.Conflict, "the signing is %s; there is no signed file", record.Status)
 	}
 	upload, err := s.Desk.Upload(ctx, document.SignedID)
 	if err != nil {
 		return nil, err
 	}
 	return s.content(ctx, upload, signedName(document.Name))
+}
+
+// signedDocument returns a document once the whole signing is done: before that it has not been verified.
+func (s *server) signedDocument(ctx context.Context, in *signedContentInput) (signing.Document, error) {
+	record, err := s.Desk.Signing(ctx, in.ID)
+	if err != nil {
+		return signing.Document{}, err
+	}
+	if in.Index >= len(record.Documents) {
+		return signing.Document{}, problem.New(problem.NotFound, "the signing has %d documents", len(record.Documents))
+	}
+	document := record.Documents[in.Index]
+	if record.Status != signing.StatusSigned || document.SignedID == "" {
+		return document, problem.New(problem.Conflict, "the signing is %s; there is no signed file", record.Status)
+	}
+	return document, nil
 }

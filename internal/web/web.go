@@ -39,6 +39,8 @@ var pages = []page{
 	{"sign", []string{"GET /sign", "GET /sign/{id}"}, "Ký văn bản", "Sign documents"},
 	{"register", []string{"GET /register", "GET /register/{id}"}, "Đăng ký chứng thư chữ ký số", "Register a certificate"},
 	{"verify", []string{"GET /verify"}, "Kiểm tra chữ ký số", "Verify signatures"},
+	{"resume", []string{"GET /resume"}, "Tiếp tục", "Go on"},
+	{"officer", []string{"GET /officer", "GET /officer/{id}"}, "Thẩm định hồ sơ", "Review"},
 }
 
 // menu is what the header of every page offers.

@@ -78,6 +78,9 @@ func TestSigningGuideInTheBrowser(t *testing.T) {
 			b.accessible("approval")
 			b.run(chromedp.Reload()) // the countdown goes on
 			b.sees(code)
+			other := b.otherDevice() // shows the same countdown
+			other.sees(code)
+			other.shot("another-device")
 			phone := newBrowser(t, screens[0])
 			phone.open(w.Addresses.Phone + "/?user=" + user)
 			phone.sees(code)
@@ -95,6 +98,23 @@ func TestSigningGuideInTheBrowser(t *testing.T) {
 			b.accessible("signed")
 		})
 	}
+}
+
+// otherDevice makes a link on the page and opens it in a browser of its own. It works there once.
+func (b *browser) otherDevice() *browser {
+	b.t.Helper()
+	b.run(chromedp.Click(`//summary[contains(., "Tiếp tục trên thiết bị khác")]`))
+	b.press("Tạo đường dẫn")
+	b.sees("Dùng được đến")
+	b.accessible("link")
+	link := value[string](b, `document.querySelector('[data-testid=link]').textContent`)
+	other := newBrowser(b.t, screens[0])
+	other.open(link)
+	third := newBrowser(b.t, screens[0])
+	other.run(chromedp.Poll[chromedp.Void](`location.pathname !== '/resume'`, chromedp.WithPollingTimeout(20*time.Second)))
+	third.open(link)
+	third.sees("Đường dẫn không dùng được")
+	return other
 }
 
 // drag moves the signature box by so many pixels with the mouse.

@@ -52,8 +52,14 @@ async function send(method: string, path: string, headers: Record<string, string
 
 /** Reads JSON. */
 export async function get<T>(path: string): Promise<T> {
-  const response = await send('GET', path, { Accept: 'application/json' })
-  return response.json()
+  await session()
+  return json<T>('GET', path)
+}
+
+/** Takes something away. */
+export async function remove(path: string): Promise<void> {
+  await session()
+  await send('DELETE', path, {})
 }
 
 /** A fresh idempotency key. Keep it for the same act until there is an answer. */
@@ -63,6 +69,7 @@ export function newKey(): string {
 
 /** Writes JSON, at most once for a key, also when the connection breaks in the middle: it then tries once more. */
 export async function post<T>(path: string, body: unknown, key = newKey(), method = 'POST'): Promise<T> {
+  await session()
   const headers = { 'Content-Type': 'application/json', Accept: 'application/json', 'Idempotency-Key': key }
   const once = () => send(method, path, headers, JSON.stringify(body))
   const response = await once().catch(async (e) => {
@@ -79,7 +86,8 @@ export function pause(ms: number): Promise<void> {
 }
 
 /** Uploads a file and tells how much of it has gone, between 0 and 1. fetch cannot tell; XMLHttpRequest can. */
-export function upload<T>(path: string, file: Blob, type: string, onProgress: (share: number) => void, key = newKey()): Promise<T> {
+export async function upload<T>(path: string, file: Blob, type: string, onProgress: (share: number) => void, key = newKey()): Promise<T> {
+  await session()
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
     request.open('POST', path)
@@ -97,25 +105,48 @@ export function upload<T>(path: string, file: Blob, type: string, onProgress: (s
   })
 }
 
-/** Opens the caller's session, once for a page. An API that keeps none is used without. */
-export async function session(): Promise<Session | null> {
+/** Who the browser is to the API. */
+export interface Session {
+  kind: 'guest' | 'key'
+  owner: string
+  scopes: string[]
+}
+
+let opened: Promise<Session> | undefined
+
+/** The session of this browser; a guest's is opened when there is none. */
+export function session(): Promise<Session> {
+  opened ??= current().then((s) => s ?? enter())
+  opened.catch(() => { opened = undefined }) // the next call tries again
+  return opened
+}
+
+/** The session that is there, if any. */
+export async function current(): Promise<Session | null> {
   try {
-    return await get<Session>('/v1/session')
+    return await json<Session>('GET', '/v1/session')
   } catch (e) {
-    if (!(e instanceof Problem)) throw e
-    if (e.status === 401) return post<Session>('/v1/session', {})
-    if (e.status === 404) return null
+    if (e instanceof Problem && e.status === 401) return null
     throw e
   }
 }
 
-/** Who the browser is to the API. */
-export interface Session {
-  kind: 'guest' | 'officer'
-  officer?: string
-  registrations?: string[]
-  signings?: string[]
-  expires_at: string
+/** Opens a guest's session, or that of a key. */
+export function enter(key?: string): Promise<Session> {
+  opened = json<Session>('POST', '/v1/session', key ? { key } : {})
+  return opened
+}
+
+/** Ends the session. */
+export async function leave(): Promise<void> {
+  await send('DELETE', '/v1/session', {})
+  opened = undefined
+}
+
+async function json<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const headers = { Accept: 'application/json', ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) }
+  const response = await send(method, path, headers, body === undefined ? undefined : JSON.stringify(body))
+  return response.json()
 }
 
 /**

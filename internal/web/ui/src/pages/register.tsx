@@ -3,8 +3,10 @@ import { Problem, follow, get, newKey, post } from '../lib/api'
 import { Approval } from '../lib/approval'
 import { CodeForm } from '../lib/code'
 import { date, lang, moment, money, t } from '../lib/i18n'
+import { paymentWords } from '../lib/registrations'
 import type { Package, Registration } from '../lib/registrations'
 import { Paper } from '../lib/sheet'
+import { Share } from '../lib/share'
 import type { Signing } from '../lib/signings'
 import { Button, Facts, Field, Heading, Notice, Steps, Timeline, Trouble, Waiting, mount } from '../lib/ui'
 
@@ -118,6 +120,7 @@ function Following({ id }: { id: string }) {
       <Trouble error={error} />
       <Stage r={r} path={`/v1/registrations/${id}`} look={look} />
       {r.deadline && !r.final && <p class="small muted">{t('Hạn của bước này', 'This step ends')}: {moment(r.deadline)}</p>}
+      {!r.final && <Share path={`/v1/registrations/${id}`} />}
       <History r={r} />
       {!r.final && r.status !== 'closing' && <Withdraw path={`/v1/registrations/${id}`} look={look} />}
     </div>
@@ -206,11 +209,6 @@ function Packages({ r, path, look }: StageProps) {
   )
 }
 
-const payments: Record<string, [string, string]> = {
-  pending: ['đang chờ ngân hàng', 'waiting for the bank'], captured: ['đã thanh toán', 'paid'], failed: ['không thành công', 'not paid'],
-  review: ['đang đối soát', 'being looked into'], refunded: ['đã hoàn tiền', 'refunded'],
-}
-
 function Pay({ r, path }: StageProps) {
   const [error, setError] = useState<unknown>(null)
   const last = r.payments?.at(-1)
@@ -230,7 +228,7 @@ function Pay({ r, path }: StageProps) {
       <p class="price">{money(r.price_vnd ?? 0)} <span class="muted small">{t('gói', 'package')} {r.package}</span></p>
       {last?.status === 'pending' && <Notice title={t('Đang chờ ngân hàng xác nhận', 'Waiting for the bank')}><span>{t('Nếu bạn đã trả tiền, hãy chờ; trang này tự chuyển tiếp. Nếu chưa, hãy mở lại trang thanh toán.', 'If you have paid, wait; this page goes on by itself. If not, open the payment page again.')}</span></Notice>}
       {last?.status === 'failed' && <Notice kind="warn" title={t('Lần thanh toán vừa rồi không thành công', 'The last attempt did not succeed')}><span>{t('Bạn chưa bị trừ tiền. Hãy thử lại.', 'No money was taken. Try again.')}</span></Notice>}
-      {r.payments && r.payments.length > 0 && <Facts rows={r.payments.map((p) => [moment(p.created_at), t(...(payments[p.status] ?? [p.status, p.status]) as [string, string])])} />}
+      {r.payments && r.payments.length > 0 && <Facts rows={r.payments.map((p) => [moment(p.created_at), paymentWords(p.status)])} />}
       <Trouble error={error} />
       <div class="actions"><Button kind="primary" onPress={pay}>{last ? t('Thanh toán lại qua VNPay', 'Pay again with VNPay') : t('Thanh toán qua VNPay', 'Pay with VNPay')}</Button></div>
     </>

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Problem, follow, get, newKey, post, upload } from '../lib/api'
 import { Approval } from '../lib/approval'
+import { Share } from '../lib/share'
 import { Drop } from '../lib/drop'
 import { date, lang, size, t } from '../lib/i18n'
 import { Place } from '../lib/place'
@@ -183,7 +184,7 @@ function Stage(p: StageProps) {
     case 'preparing': case 'requested':
       return <><Heading step="preparing">{t('Đang gửi yêu cầu tới điện thoại', 'Sending the request to the phone')}</Heading><Waiting text={t('Đang chuẩn bị tài liệu…', 'Preparing the documents…')} /><Cancel {...p} /></>
     case 'awaiting-approval':
-      return <div class="page narrow"><Heading step="approval">{t('Xác nhận trên điện thoại', 'Confirm on the phone')}</Heading><Approval signing={p.signing} /><Cancel {...p} /></div>
+      return <div class="page narrow"><Heading step="approval">{t('Xác nhận trên điện thoại', 'Confirm on the phone')}</Heading><Approval signing={p.signing} /><Share path={`/v1/signings/${p.signing.id}`} /><Cancel {...p} /></div>
     case 'completing':
       return <><Heading step="completing">{t('Đã xác nhận, đang hoàn tất', 'Confirmed, completing')}</Heading><Waiting text={t('Đang gắn chữ ký và kiểm tra…', 'Embedding the signature and verifying…')} /></>
     case 'signed': return <Signed {...p} />
@@ -312,18 +313,18 @@ function Signed({ signing }: StageProps) {
   return (
     <div class="page narrow">
       <Heading step="signed">{t('Đã ký xong', 'Signed')}</Heading>
-      {signing.documents.map((d) => <SignedFile key={d.id} document={d} />)}
+      {signing.documents.map((d) => <SignedFile key={d.id} document={d} path={`/v1/signings/${signing.id}/documents/${d.index}`} />)}
       <div class="actions"><a class="button" href="/sign">{t('Ký văn bản khác', 'Sign another document')}</a></div>
     </div>
   )
 }
 
-function SignedFile({ document: d }: { document: SignedDocument }) {
+function SignedFile({ document: d, path }: { document: SignedDocument; path: string }) {
   const [found, setFound] = useState<Verification | null>(null)
   const [error, setError] = useState<unknown>(null)
   useEffect(() => {
-    get<Verification>(`/v1/documents/${d.signed_id}/verification`).then(setFound, setError)
-  }, [d.signed_id])
+    get<Verification>(`${path}/verification`).then(setFound, setError)
+  }, [path])
   return (
     <section class="stack" aria-label={d.name}>
       <div class="row between card" style={{ display: 'flex' }}>
