@@ -7,4 +7,5 @@ func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflow(Signing)
 	r.RegisterWorkflow(Registration)
 	r.RegisterWorkflow(Refund)
+	r.RegisterWorkflow(Delivery)
 }

@@ -81,7 +81,7 @@ func newJourneyOn(t *testing.T, dsn string) *journey {
 	j.openStore(dsn)
 	j.wire()
 	workflows.Register(j.env)
-	activities.Register(j.env, j.acts, j.reg)
+	activities.Register(j.env, j.acts, j.reg, &activities.Webhook{})
 	return j
 }
 

@@ -83,6 +83,7 @@ const (
 	Document     Kind = "document"
 	Signing      Kind = "signing"
 	Registration Kind = "registration"
+	Endpoint     Kind = "webhook endpoint"
 )
 
 // Desk is the store as the API's doors see it. problem.NotFound for what is not there.

@@ -33,6 +33,7 @@ var (
 	officers      = []access.Scope{access.Officer}
 	operators     = []access.Scope{access.Operator}
 	keepers       = []access.Scope{access.Keys}
+	programs      = []access.Scope{access.Webhooks}
 	readers       = []access.Scope{access.Officer, access.Operator}
 )
 
@@ -84,6 +85,13 @@ var rules = map[string]rule{
 	"DELETE /v1/registrations/{id}/claim":     {all: officers},
 	"POST /v1/registrations/{id}/review":      {all: officers},
 	"POST /v1/registrations/{id}/repair":      {all: operators},
+	"POST /v1/webhook-endpoints":              {own: programs},
+	"GET /v1/webhook-endpoints":               {own: programs},
+	"DELETE /v1/webhook-endpoints/{id}":       {own: programs, object: access.Endpoint},
+	"POST /v1/webhook-endpoints/{id}/rotate":  {own: programs, object: access.Endpoint},
+	"POST /v1/webhook-endpoints/{id}/test":    {own: programs, object: access.Endpoint},
+	"POST /v1/webhook-endpoints/{id}/replay":  {own: programs, object: access.Endpoint},
+	"GET /v1/webhook-endpoints/{id}/messages": {own: programs, object: access.Endpoint},
 	"GET /v1/keys":                            {all: keepers},
 	"POST /v1/keys":                           {all: keepers},
 	"DELETE /v1/keys/{id}":                    {all: keepers},

@@ -20,6 +20,7 @@ import (
 
 	"kyso/internal/access"
 	"kyso/internal/signing"
+	"kyso/internal/webhook"
 	"kyso/workflows"
 )
 
@@ -60,6 +61,10 @@ type Options struct {
 	Webhooks map[string]string
 	// Access says who may do what.
 	Access access.Desk
+	// Endpoints tells programs of what happens; nil serves none of its routes.
+	Endpoints webhook.Records
+	// PlainEndpoints lets programs be told over http; for development.
+	PlainEndpoints bool
 	// AdminKey is a secret that may do everything, the first key of an installation; empty means none.
 	AdminKey string
 	// PublicURL is where browsers reach the API and its pages, without a slash at the end. With https the session's

@@ -66,7 +66,7 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 
 // secretAnswer reports whether a route may answer with a secret.
 func secretAnswer(path string) bool {
-	return path == "/v1/keys" || path == "/v1/session" || path == "/v1/resume" || strings.HasSuffix(path, "/resume-link")
+	return path == "/v1/keys" || path == endpointsPath || strings.HasSuffix(path, "/rotate") || path == "/v1/session" || path == "/v1/resume" || strings.HasSuffix(path, "/resume-link")
 }
 
 // once runs the request unless an answer for its key is there already.

@@ -114,7 +114,7 @@ func docsPage(openapi *huma.OpenAPI) docsData {
 			}
 		}
 	}
-	for _, tag := range []string{tagDocuments, tagSignings, tagRegistrations, tagReview, tagOperations, tagAccess, tagWebhooks} {
+	for _, tag := range []string{tagDocuments, tagSignings, tagRegistrations, tagReview, tagOperations, tagAccess, tagEndpoints, tagWebhooks} {
 		if len(groups[tag]) == 0 {
 			continue
 		}

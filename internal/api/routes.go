@@ -27,6 +27,9 @@ func (s *server) operations(api huma.API) {
 	s.signingOperations(api)
 	s.actOperations(api)
 	s.accessOperations(api)
+	if s.Endpoints != nil {
+		s.endpointOperations(api)
+	}
 	if s.PDF != nil {
 		s.pdfOperations(api)
 	}

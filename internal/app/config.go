@@ -82,6 +82,9 @@ type Config struct {
 	// APIRate is KYSO_API_RATE: how many reads one caller may make in a minute; writes, whole files and log-ins are a
 	// fifth, a tenth and a twentieth of it. 0 means no limit.
 	APIRate int
+	// WebhookPrivate is KYSO_WEBHOOK_PRIVATE: whether webhooks may go to http addresses and into private networks.
+	// Their addresses come from outside, so only a development world says true.
+	WebhookPrivate bool
 	// HealthListen is KYSO_HEALTH_LISTEN: where a worker answers /healthz and /readyz; empty means nowhere.
 	HealthListen string
 	// StopTimeout is KYSO_STOP_TIMEOUT: how long a stopping program lets running work finish. Keep it below the
@@ -131,15 +134,16 @@ func FromEnvironment(environ []string) (Config, error) {
 			MaxPages:            r.number("KYSO_MAX_PAGES", 20_000, 1, 1_000_000),
 			RefuseActiveContent: r.yes("KYSO_REFUSE_ACTIVE_CONTENT"),
 		},
-		PDFParallel:  r.number("KYSO_PDF_PARALLEL", 2, 1, 256),
-		PDFMemoryMB:  r.number("KYSO_PDF_MEMORY_MB", 512, 64, 64<<10),
-		APIListen:    r.text("KYSO_API_LISTEN", "127.0.0.1:8680"),
-		APIHosts:     r.list("KYSO_API_HOSTS", ""),
-		PublicURL:    r.text("KYSO_PUBLIC_URL", "http://127.0.0.1:8680"),
-		AdminKey:     r.secret("KYSO_ADMIN_KEY", ""),
-		APIRate:      r.number("KYSO_API_RATE", 1200, 0, 1_000_000),
-		HealthListen: r.text("KYSO_HEALTH_LISTEN", ""),
-		StopTimeout:  r.duration("KYSO_STOP_TIMEOUT", 30*time.Second),
+		PDFParallel:    r.number("KYSO_PDF_PARALLEL", 2, 1, 256),
+		PDFMemoryMB:    r.number("KYSO_PDF_MEMORY_MB", 512, 64, 64<<10),
+		APIListen:      r.text("KYSO_API_LISTEN", "127.0.0.1:8680"),
+		APIHosts:       r.list("KYSO_API_HOSTS", ""),
+		PublicURL:      r.text("KYSO_PUBLIC_URL", "http://127.0.0.1:8680"),
+		AdminKey:       r.secret("KYSO_ADMIN_KEY", ""),
+		WebhookPrivate: r.yes("KYSO_WEBHOOK_PRIVATE"),
+		APIRate:        r.number("KYSO_API_RATE", 1200, 0, 1_000_000),
+		HealthListen:   r.text("KYSO_HEALTH_LISTEN", ""),
+		StopTimeout:    r.duration("KYSO_STOP_TIMEOUT", 30*time.Second),
 	}
 	r.check("KYSO_LOG_LEVEL", cfg.LogLevel.UnmarshalText([]byte(r.text("KYSO_LOG_LEVEL", "info"))))
 	r.address("KYSO_API_LISTEN", cfg.APIListen)

@@ -28,17 +28,19 @@ func (a *App) apiOptions() api.Options {
 		Open: func(ctx context.Context, u signing.Upload) (api.Source, error) {
 			return a.source(ctx, u)
 		},
-		PDF:       a.pdf(),
-		Providers: a.Config.names(),
-		Webhooks:  a.Config.webhooks(),
-		Access:    a.Store.Access(),
-		AdminKey:  a.Config.AdminKey,
-		PublicURL: strings.TrimSuffix(a.Config.PublicURL, "/"),
-		Rate:      a.Config.APIRate,
-		Hosts:     a.Config.APIHosts,
-		Now:       time.Now,
-		Logger:    a.Log,
-		Limits:    api.Limits{UploadBytes: a.Config.Policy.MaxSize},
+		PDF:            a.pdf(),
+		Providers:      a.Config.names(),
+		Webhooks:       a.Config.webhooks(),
+		Access:         a.Store.Access(),
+		Endpoints:      a.Store.Webhooks(),
+		PlainEndpoints: a.Config.WebhookPrivate,
+		AdminKey:       a.Config.AdminKey,
+		PublicURL:      strings.TrimSuffix(a.Config.PublicURL, "/"),
+		Rate:           a.Config.APIRate,
+		Hosts:          a.Config.APIHosts,
+		Now:            time.Now,
+		Logger:         a.Log,
+		Limits:         api.Limits{UploadBytes: a.Config.Policy.MaxSize},
 
 		Registration: a.registrationDoor(),
 		Pages:        web.Routes(),
@@ -73,7 +75,7 @@ func encoded(report any, err error) (json.RawMessage, error) {
 }
 
 // Serve answers the API on listener until ctx ends, then lets running requests finish. It also picks up webhooks
-// that were committed and whose nudge was lost.
+// that were committed and whose nudge was lost, and has those of our own carried.
 func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	swept := make(chan struct{})
@@ -82,10 +84,17 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 		sweeper := &api.Sweeper{Desk: a.Store, Workflows: a.Workflows(), Logger: a.Log, Registration: a.registrationDoor()}
 		sweeper.Run(ctx)
 	}()
+	dispatched := make(chan struct{})
+	go func() {
+		defer close(dispatched)
+		dispatcher := &api.Dispatcher{Messages: a.Store.Webhooks(), Start: a.Workflows().StartDelivery, Logger: a.Log}
+		dispatcher.Run(ctx)
+	}()
 	a.Log.Info("API started", "address", listener.Addr().String())
 	err := ServeHTTP(ctx, api.NewServer(a.API()), listener, a.Config.StopTimeout)
 	cancel()
 	<-swept
+	<-dispatched
 	return err
 }
 

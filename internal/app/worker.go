@@ -11,6 +11,7 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/pdfchild"
+	"kyso/internal/provider"
 	"kyso/workflows"
 )
 
@@ -27,7 +28,8 @@ func (a *App) NewWorker(interceptors ...interceptor.WorkerInterceptor) (worker.W
 	}
 	w := worker.New(a.Temporal, workflows.TaskQueue, a.workerOptions(interceptors))
 	workflows.Register(w)
-	activities.Register(w, signings, registrations)
+	activities.Register(w, signings, registrations, &activities.Webhook{Messages: a.Store.Webhooks(),
+		Sender: &provider.Webhooks{AllowPrivate: a.Config.WebhookPrivate}, Now: time.Now})
 	return w, nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"kyso/internal/problem"
 	"kyso/internal/signing"
+	"kyso/internal/webhook"
 )
 
 // Move implements signing.Records. A step that the transition table does not know, or a gap in the sequence, is
@@ -66,7 +67,11 @@ func insertTransition(ctx context.Context, tx *sql.Tx, id string, t signing.Tran
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE signings SET status = $1, updated_at = $2, finished_at = $3 WHERE id = $4`,
 		string(t.Status), at(t.At), finished, id)
-	return err
+	if err != nil {
+		return err
+	}
+	return announce(ctx, tx, webhook.Event{Kind: "signing", ID: id, Status: string(t.Status), Seq: t.Seq, Final: t.Status.Final(), Detail: t.Detail,
+		Self: "/v1/signings/" + id, At: t.At})
 }
 
 // Transitions implements signing.Desk.

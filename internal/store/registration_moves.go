@@ -11,6 +11,7 @@ import (
 
 	"kyso/internal/problem"
 	"kyso/internal/registration"
+	"kyso/internal/webhook"
 )
 
 // Change implements registration.Records.
@@ -105,7 +106,11 @@ func insertRegistrationTransition(ctx context.Context, tx *sql.Tx, id string, t 
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE registrations SET status = $1, seq = $2, reason = $3, deadline = $4, updated_at = $5 WHERE id = $6`,
 		string(t.Status), t.Seq, reason, at(t.Deadline), at(t.At), id)
-	return err
+	if err != nil {
+		return err
+	}
+	return announce(ctx, tx, webhook.Event{Kind: "registration", ID: id, Status: string(t.Status), Seq: t.Seq, Final: t.Status.Final(), Detail: t.Detail,
+		Self: "/v1/registrations/" + id, At: t.At})
 }
 
 // Transitions implements registration.Records.

@@ -292,6 +292,7 @@ func environment(data string, a Addresses, s secrets) []string {
 		"KYSO_REVOCATION_PRIVATE=true", // the sandbox's OCSP responder is on loopback
 		"KYSO_STOP_TIMEOUT=5s",
 		"KYSO_PUBLIC_URL=" + a.API,
+		"KYSO_WEBHOOK_PRIVATE=true", // receivers of developers are on this machine
 		"KYSO_ADMIN_KEY=" + s.AdminKey,
 		"TEMPORAL_ADDRESS=" + a.Temporal,
 		"TEMPORAL_NAMESPACE=" + namespace,

@@ -1,0 +1,321 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"kyso/internal/access"
+	"kyso/internal/problem"
+	"kyso/internal/webhook"
+)
+
+const tagEndpoints = "webhook endpoints"
+
+const (
+	maxEndpoints   = 20 // of one owner
+	endpointsPath  = "/v1/webhook-endpoints"
+	replayedAtMost = webhook.Life
+	secretPrefix   = "whsec_" // as Standard Webhooks says
+	secretBytes    = 32
+	dispatchEvery  = time.Second
+	dispatchAtOnce = 500
+	purgeEvery     = time.Hour
+)
+
+func (s *server) endpointOperations(api huma.API) {
+	known := errorsOf(http.StatusNotFound)
+	huma.Register(api, post("createEndpoint", endpointsPath, tagEndpoints, "Have a program told of what happens to what is yours", http.StatusCreated, errorsOf(http.StatusConflict)), s.createEndpoint)
+	huma.Register(api, get("listEndpoints", endpointsPath, tagEndpoints, "List webhook endpoints, newest first", errorsOf()), s.listEndpoints)
+	huma.Register(api, operation(http.MethodDelete, "deleteEndpoint", endpointsPath+"/{id}", tagEndpoints, "Stop telling", http.StatusNoContent, []operationOption{known}), s.deleteEndpoint)
+	huma.Register(api, post("rotateSecret", endpointsPath+"/{id}/rotate", tagEndpoints, "Make another secret; the one before signs too for a day", http.StatusOK, known), s.rotateSecret)
+	huma.Register(api, post("testEndpoint", endpointsPath+"/{id}/test", tagEndpoints, "Send a message of type kyso.test", http.StatusAccepted, known), s.testEndpoint)
+	huma.Register(api, post("replayMessages", endpointsPath+"/{id}/replay", tagEndpoints, "Send the messages of a range again", http.StatusAccepted, known), s.replayMessages)
+	huma.Register(api, get("listMessages", endpointsPath+"/{id}/messages", tagEndpoints, "List messages and what became of them, newest first", known), s.listMessages)
+}
+
+// EndpointRequest says where and of what.
+type EndpointRequest struct {
+	URL    string   `json:"url" minLength:"1" maxLength:"2000" doc:"https; it may hold a token of yours"`
+	Events []string `json:"events,omitempty" maxItems:"20" doc:"Types to be told of; * stands for anything. None means all" example:"[\"signing.signed\",\"registration.*\"]"`
+}
+
+type createEndpointInput struct {
+	Body EndpointRequest
+}
+
+// EndpointBody is an address that is told.
+type EndpointBody struct {
+	ID        string     `json:"id"`
+	URL       string     `json:"url"`
+	Events    []string   `json:"events"`
+	CreatedAt time.Time  `json:"created_at"`
+	OldUntil  *time.Time `json:"old_secret_until,omitempty" doc:"Until when the secret before the last rotation signs too"`
+	Secret    string     `json:"secret,omitempty" doc:"whsec_…; only in the answer that makes it"`
+}
+
+type endpointOutput struct {
+	Body EndpointBody
+}
+
+func endpointBody(e webhook.Endpoint) EndpointBody {
+	return EndpointBody{ID: e.ID, URL: e.URL, Events: append([]string{}, e.Events...), CreatedAt: e.CreatedAt.UTC(), OldUntil: utc(e.OldUntil)}
+}
+
+func (s *server) createEndpoint(ctx context.Context, in *createEndpointInput) (*endpointOutput, error) {
+	var fields fieldErrors
+	s.checkEndpoint(in.Body, &fields)
+	if err := fields.err(); err != nil {
+		return nil, err
+	}
+	owner := ownerOf(ctx)
+	before, err := s.Endpoints.Endpoints(ctx, owner)
+	if err != nil {
+		return nil, err
+	}
+	if len(before) >= maxEndpoints {
+		return nil, problem.New(problem.Conflict, "there are %d endpoints already; delete one first", len(before))
+	}
+	e := webhook.Endpoint{ID: "ep-" + uuid.NewString()[:13], Owner: owner, URL: in.Body.URL, Events: in.Body.Events, Secret: webhookSecret(), CreatedAt: s.Now().UTC().Truncate(time.Microsecond)}
+	if err := s.grant(ctx, access.Endpoint, e.ID); err != nil {
+		return nil, err
+	}
+	if err := s.Endpoints.CreateEndpoint(ctx, e); err != nil {
+		return nil, err
+	}
+	body := endpointBody(e)
+	body.Secret = e.Secret
+	return &endpointOutput{body}, nil
+}
+
+// checkEndpoint looks at what can be known without asking for the address; what it resolves to is held against the
+// private networks when it is dialled.
+func (s *server) checkEndpoint(in EndpointRequest, fields *fieldErrors) {
+	u, err := url.Parse(in.URL)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
+		fields.add("body.url", "must be an address without user and fragment")
+	case u.Scheme != "https" && (u.Scheme != "http" || !s.PlainEndpoints):
+		fields.add("body.url", "must be https")
+	}
+	for i, pattern := range in.Events {
+		if !webhook.ValidPattern(pattern) {
+			fields.add("body.events["+strconv.Itoa(i)+"]", "must be a type such as signing.signed or registration.*")
+		}
+	}
+}
+
+func webhookSecret() string {
+	var raw [secretBytes]byte
+	_, _ = rand.Read(raw[:]) // never fails, says its documentation
+	return secretPrefix + base64.StdEncoding.EncodeToString(raw[:])
+}
+
+// EndpointList is every endpoint of the caller.
+type EndpointList struct {
+	Items []EndpointBody `json:"items"`
+}
+
+type endpointsOutput struct {
+	Body EndpointList
+}
+
+func (s *server) listEndpoints(ctx context.Context, _ *struct{}) (*endpointsOutput, error) {
+	list, err := s.Endpoints.Endpoints(ctx, ownerOf(ctx))
+	out := EndpointList{Items: []EndpointBody{}}
+	for _, e := range list {
+		out.Items = append(out.Items, endpointBody(e))
+	}
+	return &endpointsOutput{out}, err
+}
+
+type endpointInput struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+func (s *server) deleteEndpoint(ctx context.Context, in *endpointInput) (*struct{}, error) {
+	return nil, s.Endpoints.DeleteEndpoint(ctx, in.ID, s.Now())
+}
+
+func (s *server) rotateSecret(ctx context.Context, in *endpointInput) (*endpointOutput, error) {
+	secret := webhookSecret()
+	if err := s.Endpoints.RotateSecret(ctx, in.ID, secret, s.Now().Add(webhook.OldSecretLife)); err != nil {
+		return nil, err
+	}
+	e, err := s.Endpoints.Endpoint(ctx, in.ID)
+	body := endpointBody(e)
+	body.Secret = secret
+	return &endpointOutput{body}, err
+}
+
+type messageOutput struct {
+	Body MessageBody
+}
+
+func (s *server) testEndpoint(ctx context.Context, in *endpointInput) (*messageOutput, error) {
+	if _, err := s.Endpoints.Endpoint(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	m, err := webhook.NewMessage("test-"+uuid.NewString(), webhook.Event{Kind: "kyso", ID: in.ID, Status: "test", Seq: 1, Self: endpointsPath, At: s.Now()})
+	if err != nil {
+		return nil, err
+	}
+	m.EndpointID = in.ID
+	return &messageOutput{messageBody(m)}, s.Endpoints.SaveMessage(ctx, m)
+}
+
+// ReplayRequest says which messages are sent again.
+type ReplayRequest struct {
+	From   time.Time `json:"from" doc:"Messages made from then on"`
+	To     time.Time `json:"to,omitempty" doc:"And before then; now when left out"`
+	Type   string    `json:"type,omitempty" maxLength:"64" doc:"Only these types; * stands for anything"`
+	Failed bool      `json:"failed,omitempty" doc:"Only those that nobody took"`
+}
+
+type replayInput struct {
+	Act
+	Body ReplayRequest
+}
+
+// ReplayBody says how many messages are on their way again.
+type ReplayBody struct {
+	Replayed int `json:"replayed"`
+}
+
+type replayOutput struct {
+	Body ReplayBody
+}
+
+func (s *server) replayMessages(ctx context.Context, in *replayInput) (*replayOutput, error) {
+	var fields fieldErrors
+	now := s.Now()
+	r := webhook.Range{From: in.Body.From, To: in.Body.To, Type: in.Body.Type, Failed: in.Body.Failed}
+	if r.To.IsZero() {
+		r.To = now
+	}
+	if r.From.Before(now.Add(-replayedAtMost)) || !r.From.Before(r.To) {
+		fields.add("body.from", "must be before to, and at most 30 days ago: older messages are not kept")
+	}
+	if r.Type != "" && !webhook.ValidPattern(r.Type) {
+		fields.add("body.type", "must be a type such as signing.signed or registration.*")
+	}
+	if err := fields.err(); err != nil {
+		return nil, err
+	}
+	n, err := s.Endpoints.Replay(ctx, in.ID, r)
+	return &replayOutput{ReplayBody{n}}, err
+}
+
+// MessageBody is one message and what became of it.
+type MessageBody struct {
+	ID          string     `json:"id" doc:"webhook-id; the same for every try and replay"`
+	Type        string     `json:"type" example:"signing.signed"`
+	State       string     `json:"state" enum:"waiting,delivered,failed"`
+	CreatedAt   time.Time  `json:"created_at"`
+	Attempts    int        `json:"attempts"`
+	LastAnswer  string     `json:"last_answer,omitempty" doc:"HTTP status, or a problem code when there was no answer"`
+	DeliveredAt *time.Time `json:"delivered_at,omitempty"`
+	FailedAt    *time.Time `json:"failed_at,omitempty"`
+}
+
+func messageBody(m webhook.Message) MessageBody {
+	return MessageBody{ID: m.ID, Type: m.Type, State: m.State(), CreatedAt: m.CreatedAt.UTC(), Attempts: m.Attempts, LastAnswer: m.LastAnswer,
+		DeliveredAt: utc(m.DeliveredAt), FailedAt: utc(m.FailedAt)}
+}
+
+// MessageList is a page of messages, newest first.
+type MessageList struct {
+	Items []MessageBody `json:"items"`
+	Next  string        `json:"next,omitempty" doc:"Path of the next page"`
+}
+
+type listMessagesInput struct {
+	ID     string    `path:"id" maxLength:"64"`
+	Failed bool      `query:"failed" doc:"Only those that nobody took"`
+	Before time.Time `query:"before" doc:"Only those made before; see next"`
+	Limit  int       `query:"limit" minimum:"1" maximum:"500" default:"50"`
+}
+
+type messagesOutput struct {
+	Body MessageList
+}
+
+func (s *server) listMessages(ctx context.Context, in *listMessagesInput) (*messagesOutput, error) {
+	list, err := s.Endpoints.Messages(ctx, in.ID, webhook.Range{Failed: in.Failed, Before: in.Before, Limit: in.Limit})
+	if err != nil {
+		return nil, err
+	}
+	out := MessageList{Items: []MessageBody{}}
+	for _, m := range list {
+		out.Items = append(out.Items, messageBody(m))
+	}
+	if len(list) == in.Limit {
+		query := url.Values{"before": {list[len(list)-1].CreatedAt.UTC().Format(time.RFC3339Nano)}, "limit": {strconv.Itoa(in.Limit)}}
+		if in.Failed {
+			query.Set("failed", "true")
+		}
+		out.Next = fmt.Sprintf("%s/%s/messages?%s", endpointsPath, in.ID, query.Encode())
+	}
+	return &messagesOutput{out}, nil
+}
+
+// Dispatcher has every message that was written down carried by a process of its own. Several may run at once.
+type Dispatcher struct {
+	Messages webhook.Records
+	Start    func(ctx context.Context, m webhook.Message) error
+	Logger   *slog.Logger
+	Now      func() time.Time // default time.Now
+
+	purged time.Time
+}
+
+// Run dispatches until ctx ends. What fails is logged and tried again.
+func (d *Dispatcher) Run(ctx context.Context) {
+	ticker := time.NewTicker(dispatchEvery)
+	defer ticker.Stop()
+	for {
+		if err := d.Dispatch(ctx); err != nil && ctx.Err() == nil {
+			d.Logger.ErrorContext(ctx, "dispatching webhooks", "error", err.Error())
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// Dispatch looks once. It also forgets what is too old to be replayed.
+func (d *Dispatcher) Dispatch(ctx context.Context) error {
+	now := time.Now()
+	if d.Now != nil {
+		now = d.Now()
+	}
+	list, err := d.Messages.Unstarted(ctx, dispatchAtOnce)
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, m := range list {
+		err := d.Start(ctx, m)
+		if err == nil {
+			err = d.Messages.MarkStarted(ctx, m, now)
+		}
+		failures = append(failures, err)
+	}
+	if now.Sub(d.purged) > purgeEvery {
+		d.purged = now
+		failures = append(failures, d.Messages.Purge(ctx, now.Add(-webhook.Life)))
+	}
+	return errors.Join(failures...)
+}

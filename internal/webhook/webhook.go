@@ -1,0 +1,160 @@
+// Package webhook is the domain of telling programs what happens to what belongs to them: where each wants to be told,
+// of what, and what became of every message. It does no I/O and imports the standard library only.
+//
+// A message names ids and states and nothing about a person: who receives it asks the API for more.
+package webhook
+
+import (
+	"context"
+	"encoding/json"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Endpoint is an address of a program.
+type Endpoint struct {
+	ID        string
+	Owner     string // whose things it is told of; see internal/access
+	URL       string
+	Events    []string // patterns of types, such as signing.* ; none means all
+	Secret    string   // whsec_ and 32 bytes in base64
+	Old       string   // the secret before the last rotation
+	OldUntil  time.Time
+	CreatedAt time.Time
+	DeletedAt time.Time
+}
+
+// Secrets are those that a message is signed with now, the newest first.
+func (e Endpoint) Secrets(now time.Time) []string {
+	if e.Old != "" && now.Before(e.OldUntil) {
+		return []string{e.Secret, e.Old}
+	}
+	return []string{e.Secret}
+}
+
+// Wants reports whether the endpoint is told of a type.
+func (e Endpoint) Wants(kind string) bool {
+	return len(e.Events) == 0 || slices.ContainsFunc(e.Events, func(pattern string) bool {
+		ok, err := path.Match(pattern, kind)
+		return err == nil && ok
+	})
+}
+
+// TestEvent is the type of a message that somebody asked for to try an endpoint.
+const TestEvent = "kyso.test"
+
+// ValidPattern reports whether a pattern can match anything.
+func ValidPattern(pattern string) bool {
+	_, err := path.Match(pattern, TestEvent)
+	known := pattern == "*" || pattern == TestEvent || strings.HasPrefix(pattern, "signing.") || strings.HasPrefix(pattern, "registration.")
+	return err == nil && known && len(pattern) <= 64
+}
+
+// Message is one thing that happened, for one endpoint.
+type Message struct {
+	EndpointID  string
+	ID          string // the same for every try and replay; receivers know by it what they have seen
+	Type        string // such as signing.signed
+	Body        []byte // JSON as it is sent
+	CreatedAt   time.Time
+	Round       int // counts replays
+	StartedAt   time.Time
+	Attempts    int    // of all rounds
+	LastAnswer  string // HTTP status, or a problem.Code
+	DeliveredAt time.Time
+	FailedAt    time.Time // nobody took it for days
+}
+
+// State is where a message stands: waiting, delivered or failed.
+func (m Message) State() string {
+	switch {
+	case !m.DeliveredAt.IsZero():
+		return "delivered"
+	case !m.FailedAt.IsZero():
+		return "failed"
+	}
+	return "waiting"
+}
+
+// Event is what a message says.
+type Event struct {
+	Kind   string    `json:"-"` // signing or registration
+	ID     string    `json:"id"`
+	Status string    `json:"status"`
+	Seq    int       `json:"seq"` // counts the transitions of the thing, from 1: what comes out of order shows by it
+	Final  bool      `json:"final"`
+	Detail string    `json:"detail,omitempty"` // a problem code
+	Self   string    `json:"self"`             // path in the API
+	At     time.Time `json:"-"`
+}
+
+// NewMessage writes an event down. Its body is that of Standard Webhooks: type, timestamp, data.
+func NewMessage(id string, e Event) (Message, error) {
+	m := Message{ID: id, Type: e.Kind + "." + e.Status, CreatedAt: e.At.UTC().Truncate(time.Microsecond)}
+	var err error
+	m.Body, err = json.Marshal(struct {
+		Type      string    `json:"type"`
+		Timestamp time.Time `json:"timestamp"`
+		Data      Event     `json:"data"`
+	}{m.Type, m.CreatedAt, e})
+	return m, err
+}
+
+// Life is how long messages are kept, and so how far back a replay reaches.
+const Life = 30 * 24 * time.Hour
+
+// Patience is how long one message is tried.
+const Patience = 3 * 24 * time.Hour
+
+// OldSecretLife is how long the secret before a rotation still signs.
+const OldSecretLife = 24 * time.Hour
+
+// Range narrows a list of messages, or says which are sent again. Zero values do not narrow.
+type Range struct {
+	From, To time.Time // from is in, to is not
+	Type     string    // a pattern
+	Failed   bool      // only those that nobody took
+	Before   time.Time // for pages
+	Limit    int
+}
+
+// Attempt is what became of one try.
+type Attempt struct {
+	Answer    string
+	Delivered bool
+	At        time.Time
+}
+
+// Records is the store. problem.NotFound for what is not there.
+type Records interface {
+	CreateEndpoint(ctx context.Context, e Endpoint) error
+	Endpoint(ctx context.Context, id string) (Endpoint, error)
+	Endpoints(ctx context.Context, owner string) ([]Endpoint, error) // without secrets, newest first; all when owner is empty
+	DeleteEndpoint(ctx context.Context, id string, at time.Time) error
+	// RotateSecret makes secret the one that signs, and lets the one before sign too until a time.
+	RotateSecret(ctx context.Context, id, secret string, oldUntil time.Time) error
+
+	// SaveMessage stores a message that no process made, for the test of an endpoint. Messages about processes are
+	// stored with the transition that they tell of.
+	SaveMessage(ctx context.Context, m Message) error
+	Message(ctx context.Context, endpointID, id string) (Message, error)
+	Messages(ctx context.Context, endpointID string, r Range) ([]Message, error) // newest first
+	// Replay has messages sent again and returns how many.
+	Replay(ctx context.Context, endpointID string, r Range) (int, error)
+
+	// Unstarted returns messages that no process carries yet, oldest first.
+	Unstarted(ctx context.Context, limit int) ([]Message, error)
+	MarkStarted(ctx context.Context, m Message, at time.Time) error
+	MarkAttempt(ctx context.Context, endpointID, id string, a Attempt) error
+	MarkFailed(ctx context.Context, endpointID, id string, at time.Time) error
+	// Purge forgets messages that were made before a time and are not waiting.
+	Purge(ctx context.Context, before time.Time) error
+}
+
+// Sender posts a message. Errors: problem.ProviderUnavailable for what a later try may mend, with RetryAfter;
+// problem.ProviderRefused when the receiver says that the address is gone (410).
+type Sender interface {
+	Send(ctx context.Context, e Endpoint, m Message) (status int, err error)
+}
