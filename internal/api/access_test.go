@@ -42,7 +42,7 @@ func (b *testBench) guest() string {
 }
 
 // matrix says for every route what each caller gets, in the order of its columns: nobody, the owner, another guest, a
-// key of another team, an officer, an operator, a keeper of keys. "-" is 401, "x" is 403, "?" is 404 as if it were not
+// key of another team without the scope webhooks, an officer, an operator, a keeper of keys. "-" is 401, "x" is 403, "?" is 404 as if it were not
 // there, "o" is let through.
 var matrix = map[string]string{
 	"POST /v1/documents":                                  "-oooxxx",
@@ -93,6 +93,13 @@ var matrix = map[string]string{
 	"DELETE /v1/registrations/{id}/claim":                 "-xxxoxx",
 	"POST /v1/registrations/{id}/review":                  "-xxxoxx",
 	"POST /v1/registrations/{id}/repair":                  "-xxxxox",
+	"POST /v1/webhook-endpoints":                          "-xxxxxx",
+	"GET /v1/webhook-endpoints":                           "-xxxxxx",
+	"DELETE /v1/webhook-endpoints/{id}":                   "-xxxxxx",
+	"POST /v1/webhook-endpoints/{id}/rotate":              "-xxxxxx",
+	"POST /v1/webhook-endpoints/{id}/test":                "-xxxxxx",
+	"POST /v1/webhook-endpoints/{id}/replay":              "-xxxxxx",
+	"GET /v1/webhook-endpoints/{id}/messages":             "-xxxxxx",
 	"GET /v1/keys":                                        "-xxxxxo",
 	"POST /v1/keys":                                       "-xxxxxo",
 	"DELETE /v1/keys/{id}":                                "-xxxxxo",
@@ -108,7 +115,7 @@ func pdfStub(o *api.Options) { o.PDF = stubPDF() }
 // TestAuthorisationMatrix asks every route that the description names as every kind of caller. The things asked for are
 // there, so a 404 is one of authorisation.
 func TestAuthorisationMatrix(t *testing.T) {
-	d := newDesk(t, pdfStub)
+	d := newDesk(t, pdfStub, withEndpoints)
 	var spec struct {
 		Paths map[string]map[string]json.RawMessage `json:"paths"`
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"kyso/internal/access"
 	"kyso/internal/api"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
@@ -400,4 +401,50 @@ func TestEveryStatusHasWords(t *testing.T) {
 			t.Errorf("%s has no words", status)
 		}
 	}
+}
+
+// Two officers cannot work on one dossier, and nobody approves what they corrected.
+func TestOfficers(t *testing.T) {
+	d := newDesk(t)
+	d.records.set("r", func(r *registration.Registration) { r.Status = registration.StatusInReview })
+	one, two := bearer(d.key("officer-1", access.Officer))(""), bearer(d.key("officer-2", access.Officer))("")
+	var claim api.ClaimBody
+	d.post("/v1/registrations/r/claim", `{}`, one...).into(t, &claim)
+	if claim.Officer != "officer-1" || !claim.Mine || time.Until(claim.ExpiresAt) > 15*time.Minute {
+		t.Errorf("claim %+v", claim)
+	}
+	d.wantProblem(d.post("/v1/registrations/r/claim", `{}`, two...), http.StatusConflict, problem.Conflict)
+	approve := strings.Replace(approval, `"officer":"o",`, "", 1)
+	d.wantProblem(d.post("/v1/registrations/r/review", approve, two...), http.StatusConflict, problem.Conflict)
+	d.wantProblem(d.post("/v1/registrations/r/review", approval, one...), http.StatusUnprocessableEntity, problem.Invalid) // in another's name
+
+	var dossier api.DossierBody
+	d.get("/v1/registrations/r/dossier", one...).into(t, &dossier)
+	if dossier.Person == nil || dossier.Person.IDNumber != "079095012345" || len(dossier.Checks) != 6 || dossier.Claim == nil || !dossier.Claim.Mine {
+		t.Errorf("dossier %+v", dossier)
+	}
+	if n := len(d.records.audit); n == 0 || d.records.audit[n-1].Actor != "officer-1" || d.records.audit[n-1].Kind != "access" {
+		t.Errorf("audit %+v", d.records.audit)
+	}
+	var queue api.RegistrationList
+	d.get("/v1/registrations?status=in-review", two...).into(t, &queue)
+	if len(queue.Items) != 1 || queue.Items[0].Claim == nil || queue.Items[0].Claim.Mine || queue.Items[0].Person != nil {
+		t.Errorf("queue %+v", queue.Items)
+	}
+
+	d.records.editors = map[string][]string{"r": {"citizen", "officer-1"}}
+	p := d.wantProblem(d.post("/v1/registrations/r/review", approve, one...), http.StatusForbidden, problem.Denied)
+	if !strings.Contains(p.Detail, "another officer") {
+		t.Errorf("detail %q", p.Detail)
+	}
+	wantStatus(t, d.do(http.MethodDelete, "/v1/registrations/r/claim", "", one...), http.StatusNoContent)
+	wantStatus(t, d.post("/v1/registrations/r/review", approve, two...), http.StatusOK)
+	if len(d.records.claims) != 0 {
+		t.Errorf("the claim outlives the decision: %+v", d.records.claims)
+	}
+	if made := d.flows.acts[len(d.flows.acts)-1].(registration.Review); made.Officer != "officer-2" || len(made.Checks) != 6 {
+		t.Errorf("told %+v", made)
+	}
+	d.records.set("r", func(r *registration.Registration) { r.Status = registration.StatusIssuing })
+	d.wantProblem(d.post("/v1/registrations/r/claim", `{}`, one...), http.StatusConflict, problem.Conflict)
 }

@@ -1,0 +1,147 @@
+package store_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"kyso/internal/access"
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+	"kyso/internal/store"
+	"kyso/internal/webhook"
+)
+
+func newEndpoint(t *testing.T, w store.Webhooks, id, owner string, events ...string) webhook.Endpoint {
+	t.Helper()
+	e := webhook.Endpoint{ID: id, Owner: owner, URL: "https://receiver.example/" + id + "?token=t0ken", Events: events, Secret: "whsec_" + id, CreatedAt: minute(0).UTC()}
+	must(t, w.CreateEndpoint(t.Context(), e))
+	return e
+}
+
+func TestEndpoints(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		w := s.Webhooks()
+		e := newEndpoint(t, w, "ep-1", "team-a", "signing.*", "registration.active")
+		newEndpoint(t, w, "ep-2", "team-b")
+		got, err := w.Endpoint(t.Context(), "ep-1")
+		must(t, err)
+		wantEqual(t, "endpoint", got, e)
+		must(t, w.RotateSecret(t.Context(), "ep-1", "whsec_new", minute(60)))
+		got, err = w.Endpoint(t.Context(), "ep-1")
+		must(t, err)
+		wantEqual(t, "secrets during the rotation", got.Secrets(minute(59)), []string{"whsec_new", "whsec_ep-1"})
+		wantEqual(t, "secrets after it", got.Secrets(minute(60)), []string{"whsec_new"})
+		list, err := w.Endpoints(t.Context(), "team-a")
+		must(t, err)
+		if len(list) != 1 || list[0].Secret != "" || list[0].Old != "" || list[0].URL != e.URL {
+			t.Errorf("list %+v", list)
+		}
+		if all, err := w.Endpoints(t.Context(), ""); err != nil || len(all) != 2 {
+			t.Errorf("all %+v, %v", all, err)
+		}
+		must(t, w.DeleteEndpoint(t.Context(), "ep-1", minute(1)))
+		_, err = w.Endpoint(t.Context(), "ep-1")
+		wantCode(t, err, problem.NotFound)
+		wantCode(t, w.DeleteEndpoint(t.Context(), "ep-1", minute(2)), problem.NotFound)
+		wantCode(t, w.RotateSecret(t.Context(), "ep-1", "x", minute(2)), problem.NotFound)
+	})
+}
+
+// A transition is told to the endpoints of those to whom the thing belongs, once, and of what they want.
+func TestTransitionsAreAnnounced(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		w := s.Webhooks()
+		created(t, s, "s-1")
+		newEndpoint(t, w, "ep-all", "team-a")
+		newEndpoint(t, w, "ep-some", "team-a", "signing.cancelled")
+		newEndpoint(t, w, "ep-other", "team-b")
+		newEndpoint(t, w, "ep-gone", "team-a")
+		must(t, w.DeleteEndpoint(t.Context(), "ep-gone", minute(1)))
+		must(t, s.Access().Grant(t.Context(), "team-a", minute(0), access.Object{Kind: access.Signing, ID: "s-1"}))
+		preparing := signing.Transition{Seq: 1, Status: signing.StatusPreparing, At: minute(1)}
+		twice(t, func() error { return s.Move(t.Context(), "s-1", preparing) })
+		must(t, s.Move(t.Context(), "s-1", signing.Transition{Seq: 2, Status: signing.StatusCancelled, At: minute(2), Detail: "denied"}))
+
+		told := map[string][]string{}
+		list, err := w.Unstarted(t.Context(), 10)
+		must(t, err)
+		for _, m := range list {
+			told[m.EndpointID] = append(told[m.EndpointID], m.ID+" "+m.Type)
+		}
+		wantEqual(t, "told", told, map[string][]string{
+			"ep-all":  {"signing-s-1-1 signing.preparing", "signing-s-1-2 signing.cancelled"},
+			"ep-some": {"signing-s-1-2 signing.cancelled"},
+		})
+		var body struct {
+			Type      string
+			Timestamp time.Time
+			Data      webhook.Event
+		}
+		must(t, json.Unmarshal(list[len(list)-1].Body, &body))
+		if body.Type != "signing.cancelled" || !body.Timestamp.Equal(minute(2)) || !body.Data.Final || body.Data.Seq != 2 || body.Data.Self != "/v1/signings/s-1" || body.Data.Detail != "denied" {
+			t.Errorf("body %s", list[len(list)-1].Body)
+		}
+	})
+}
+
+func TestMessagesAndReplay(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		w := s.Webhooks()
+		newEndpoint(t, w, "ep-1", "team-a")
+		save := func(id, kind string, at int) webhook.Message {
+			m := webhook.Message{EndpointID: "ep-1", ID: id, Type: kind, Body: []byte(`{}`), CreatedAt: minute(at).UTC()}
+			twice(t, func() error { return w.SaveMessage(t.Context(), m) })
+			must(t, w.MarkStarted(t.Context(), m, minute(at)))
+			return m
+		}
+		save("a", "signing.signed", 1)
+		save("b", "signing.signed", 2)
+		save("c", "registration.active", 3)
+		save("d", "signing.signed", 4) // still on its way
+		must(t, w.MarkAttempt(t.Context(), "ep-1", "a", webhook.Attempt{Answer: "500", At: minute(5)}))
+		must(t, w.MarkAttempt(t.Context(), "ep-1", "a", webhook.Attempt{Answer: "204", Delivered: true, At: minute(6)}))
+		must(t, w.MarkFailed(t.Context(), "ep-1", "a", minute(7))) // too late: it was delivered
+		must(t, w.MarkFailed(t.Context(), "ep-1", "b", minute(7)))
+		must(t, w.MarkAttempt(t.Context(), "ep-1", "c", webhook.Attempt{Answer: "200", Delivered: true, At: minute(6)}))
+		a, err := w.Message(t.Context(), "ep-1", "a")
+		must(t, err)
+		if a.State() != "delivered" || a.Attempts != 2 || a.LastAnswer != "204" || !a.DeliveredAt.Equal(minute(6)) {
+			t.Errorf("message %+v", a)
+		}
+		failed, err := w.Messages(t.Context(), "ep-1", webhook.Range{Failed: true})
+		must(t, err)
+		if len(failed) != 1 || failed[0].ID != "b" || failed[0].State() != "failed" {
+			t.Errorf("failed %+v", failed)
+		}
+		for _, c := range []struct {
+			r    webhook.Range
+			want string
+		}{
+			{webhook.Range{From: minute(1), To: minute(3), Failed: true}, "b"},
+			{webhook.Range{From: minute(2), To: minute(9), Type: "registration.*"}, "c"},
+			{webhook.Range{From: minute(1), To: minute(9)}, "a"},
+		} {
+			n, err := w.Replay(t.Context(), "ep-1", c.r)
+			must(t, err)
+			waiting, err := w.Unstarted(t.Context(), 10)
+			must(t, err)
+			if n != 1 || len(waiting) != 1 || waiting[0].ID != c.want || waiting[0].Round != 1 || waiting[0].State() != "waiting" {
+				t.Fatalf("%+v: %d replayed, %+v", c.r, n, waiting)
+			}
+			must(t, w.MarkStarted(t.Context(), waiting[0], minute(9)))
+		}
+		must(t, w.MarkAttempt(t.Context(), "ep-1", "a", webhook.Attempt{Answer: "200", Delivered: true, At: minute(10)}))
+		must(t, w.Purge(t.Context(), minute(100)))
+		left, err := w.Messages(t.Context(), "ep-1", webhook.Range{})
+		must(t, err)
+		var ids []string
+		for _, m := range left {
+			ids = append(ids, m.ID)
+		}
+		if strings.Join(ids, " ") != "d c b" {
+			t.Errorf("left %v", ids)
+		}
+	})
+}

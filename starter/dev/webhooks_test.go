@@ -1,0 +1,112 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+)
+
+// hookReceiver is a program that is told of signings. It turns the first message away.
+type hookReceiver struct {
+	mu       sync.Mutex
+	secret   string
+	refused  bool
+	seen     map[string]int // messages by webhook-id
+	types    []string
+	unsigned int
+}
+
+func (h *hookReceiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	body, _ := io.ReadAll(r.Body)
+	if verifier, err := standardwebhooks.NewWebhook(h.secret); err != nil || verifier.Verify(body, r.Header) != nil {
+		h.unsigned++
+	}
+	if !h.refused {
+		h.refused = true
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	var m struct {
+		Type string `json:"type"`
+	}
+	_ = json.Unmarshal(body, &m) // an empty type shows in the test
+	if h.seen[r.Header.Get("webhook-id")]++; h.seen[r.Header.Get("webhook-id")] == 1 {
+		h.types = append(h.types, m.Type)
+	}
+}
+
+// count returns how many messages came, repeated ones too, and how many of them differ.
+func (h *hookReceiver) count() (all, different int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, n := range h.seen {
+		all += n
+	}
+	return all, len(h.seen)
+}
+
+// TestProgramsAreTold has a program told of a signing from its start to its end, over the wire, by processes: a refused
+// message comes again, every message is signed, and a replay brings the same ones.
+func TestProgramsAreTold(t *testing.T) {
+	_, c := sharedWorld(t)
+	hook := &hookReceiver{seen: map[string]int{}}
+	server := httptest.NewServer(hook)
+	defer server.Close()
+	endpoint := struct {
+		ID     string `json:"id"`
+		Secret string `json:"secret"`
+	}{}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	endpoints := c.api + "/v1/webhook-endpoints"
+	must(c.post(t.Context(), endpoints, map[string]any{"url": server.URL, "events": []string{"signing.*"}}, &endpoint))
+	defer func() { must(c.do(t.Context(), http.MethodDelete, endpoints+"/"+endpoint.ID, "", nil, nil)) }()
+	hook.mu.Lock()
+	hook.secret = endpoint.Secret
+	hook.mu.Unlock()
+	from := time.Now().Add(-time.Minute)
+	const user = "ICA.079095030301"
+	id := startSigning(t, c, user)
+	awaitStatus(t, c, id, "awaiting-approval", time.Minute)
+	approveOnPhone(t, c, user)
+	s := awaitStatus(t, c, id, "signed", time.Minute)
+	wait := func(all, different int) {
+		t.Helper()
+		for end := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+			if a, d := hook.count(); a >= all && d >= different {
+				return
+			}
+			if time.Now().After(end) {
+				a, d := hook.count()
+				t.Fatalf("%d messages, %d of them different; want %d and %d: %v", a, d, all, different, hook.types)
+			}
+		}
+	}
+	told := len(s.Transitions)
+	wait(told, told)
+	var again struct {
+		Replayed int `json:"replayed"`
+	}
+	time.Sleep(time.Second) // the last answer is noted
+	must(c.post(t.Context(), endpoints+"/"+endpoint.ID+"/replay", map[string]any{"from": from, "type": "signing.signed"}, &again))
+	if again.Replayed != 1 {
+		t.Errorf("%d messages replayed", again.Replayed)
+	}
+	wait(told+1, told)
+	if hook.unsigned != 0 {
+		t.Errorf("%d messages whose signature does not verify", hook.unsigned)
+	}
+	t.Logf("told of %v", hook.types)
+}
