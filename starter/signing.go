@@ -110,7 +110,7 @@ func transitionRows(w io.Writer, list []apiclient.Transition) {
 func (c *cli) showTable(w io.Writer, s apiclient.Signing) {
 	pair := c.pairs(w)
 	pair("Mã", "ID", s.ID)
-	pair("Trạng thái", "Status", s.Status+" · "+c.statusWords(s.Status))
+	pair("Trạng thái", "Status", s.Status+" · "+c.text(s.Title, s.TitleEN))
 	pair("Lý do kết thúc", "Outcome", c.outcomeWords(s.Outcome))
 	pair("Cần xử lý", "Attention", c.attentionWords(s.Attention))
 	pair("Mức", "Level", s.Level)

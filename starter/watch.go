@@ -96,11 +96,7 @@ func (w *watcher) on(ctx context.Context, e apiclient.Event) error {
 			}
 		}
 		if !e.Transition.Final { // the outcome says it, with the reason
-			words := w.text(e.Transition.Title, e.Transition.TitleEN)
-			if words == "" {
-				words = w.statusWords(w.status)
-			}
-			w.progress.step(words)
+			w.progress.step(w.text(e.Transition.Title, e.Transition.TitleEN))
 		}
 		if w.waits != nil {
 			return w.waits(ctx)
@@ -198,7 +194,7 @@ func (w *watcher) outcome(ctx context.Context) (int, error) {
 	if err != nil {
 		return exitFailed, err
 	}
-	w.sayOutcome(w.statusWords(signing.Status), signing.Outcome)
+	w.sayOutcome(w.text(signing.Title, signing.TitleEN), signing.Outcome)
 	return outcomeCode(signing.Status), nil
 }
 
@@ -226,28 +222,6 @@ func outcomeCode(status string) int {
 		return exitFailed
 	}
 	return exitPending
-}
-
-var statusNames = map[string][2]string{
-	"created":              {"Đã nhận yêu cầu", "Accepted"},
-	"awaiting-certificate": {"Chờ chọn chứng thư số", "Waiting for a choice of certificate"},
-	"awaiting-placement":   {"Chờ chọn vị trí chữ ký", "Waiting for the placement"},
-	"preparing":            {"Đang chuẩn bị tài liệu", "Preparing the documents"},
-	"requested":            {"Đang gửi yêu cầu tới nhà cung cấp", "Asking the provider"},
-	"awaiting-approval":    {"Chờ xác nhận trên điện thoại", "Waiting for approval on the phone"},
-	"completing":           {"Đã xác nhận, đang hoàn tất", "Approved, completing"},
-	"signed":               {"Đã ký xong", "Signed"},
-	"declined":             {"Người ký đã từ chối", "Declined by the signer"},
-	"expired":              {"Hết thời gian xác nhận", "Expired"},
-	"cancelled":            {"Đã hủy", "Cancelled"},
-	"refused":              {"Không ký được", "Cannot be signed"},
-}
-
-func (c *cli) statusWords(status string) string {
-	if names, ok := statusNames[status]; ok {
-		return c.text(names[0], names[1])
-	}
-	return status
 }
 
 // copyChecked copies and compares with the digest that the API told.

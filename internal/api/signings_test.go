@@ -243,3 +243,21 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+func TestEverySigningStatusHasWords(t *testing.T) {
+	b := newBench(t)
+	created := b.signing()
+	words := map[string]bool{}
+	for seq, status := range []signing.Status{signing.StatusCreated, signing.StatusPreparing, signing.StatusRequested, signing.StatusAwaitingApproval,
+		signing.StatusCompleting, signing.StatusSigned} {
+		if seq > 0 {
+			b.move(created.ID, seq, status)
+		}
+		var shown api.SigningBody
+		b.get(created.Self).into(t, &shown)
+		if shown.Title == "" || shown.TitleEN == "" || words[shown.Title] {
+			t.Errorf("%s is called %q, %q", status, shown.Title, shown.TitleEN)
+		}
+		words[shown.Title] = true
+	}
+}

@@ -16,6 +16,8 @@ type SigningBody struct {
 	ID         string         `json:"id"`
 	Self       string         `json:"self" doc:"Path of this signing"`
 	Status     signing.Status `json:"status" enum:"created,awaiting-certificate,awaiting-placement,preparing,requested,awaiting-approval,completing,signed,declined,expired,cancelled,refused"`
+	Title      string         `json:"title" doc:"The status in Vietnamese"`
+	TitleEN    string         `json:"title_en" doc:"The status in English"`
 	Final      bool           `json:"final" doc:"Nothing can follow this status"`
 	Level      signing.Level  `json:"level"`
 	Provider   string         `json:"provider"`
@@ -95,17 +97,36 @@ type OutcomeBody struct {
 
 // TransitionBody is one recorded change of state.
 type TransitionBody struct {
-	Seq    int            `json:"seq"`
-	Status signing.Status `json:"status"`
-	Final  bool           `json:"final"`
-	At     time.Time      `json:"at"`
-	Detail string         `json:"detail,omitempty" doc:"Problem code of an outcome other than signed, when there is one"`
+	Seq     int            `json:"seq"`
+	Status  signing.Status `json:"status"`
+	Title   string         `json:"title" doc:"The status in Vietnamese"`
+	TitleEN string         `json:"title_en" doc:"The status in English"`
+	Final   bool           `json:"final"`
+	At      time.Time      `json:"at"`
+	Detail  string         `json:"detail,omitempty" doc:"Problem code of an outcome other than signed, when there is one"`
+}
+
+// signingTexts are what the statuses are called in front of people.
+var signingTexts = map[signing.Status]problem.Text{
+	signing.StatusCreated:             {VI: "Đã nhận yêu cầu", EN: "Accepted"},
+	signing.StatusAwaitingCertificate: {VI: "Chờ chọn chứng thư số", EN: "Waiting for a choice of certificate"},
+	signing.StatusAwaitingPlacement:   {VI: "Chờ chọn vị trí chữ ký", EN: "Waiting for the placement"},
+	signing.StatusPreparing:           {VI: "Đang chuẩn bị tài liệu", EN: "Preparing the documents"},
+	signing.StatusRequested:           {VI: "Đang gửi yêu cầu tới nhà cung cấp", EN: "Asking the provider"},
+	signing.StatusAwaitingApproval:    {VI: "Chờ xác nhận trên điện thoại", EN: "Waiting for approval on the phone"},
+	signing.StatusCompleting:          {VI: "Đã xác nhận, đang hoàn tất", EN: "Approved, completing"},
+	signing.StatusSigned:              {VI: "Đã ký xong", EN: "Signed"},
+	signing.StatusDeclined:            {VI: "Người ký đã từ chối", EN: "Declined by the signer"},
+	signing.StatusExpired:             {VI: "Hết thời gian xác nhận", EN: "Expired"},
+	signing.StatusCancelled:           {VI: "Đã hủy", EN: "Cancelled"},
+	signing.StatusRefused:             {VI: "Không ký được", EN: "Cannot be signed"},
 }
 
 // summaryBody is a signing without anything about people, for lists.
 func (s *server) summaryBody(in signing.Signing) SigningBody {
 	now := s.Now().UTC()
-	body := SigningBody{ID: in.ID, Self: signingPath(in.ID), Status: in.Status, Final: in.Status.Final(), Level: in.Level,
+	body := SigningBody{ID: in.ID, Self: signingPath(in.ID), Status: in.Status, Title: signingTexts[in.Status].VI,
+		TitleEN: signingTexts[in.Status].EN, Final: in.Status.Final(), Level: in.Level,
 		Provider: in.Provider, Serial: in.Serial, ShortCode: in.Approval.ShortCode, Certificate: in.Certificate,
 		CreatedAt: in.CreatedAt.UTC(), UpdatedAt: in.UpdatedAt.UTC(), ServerTime: now,
 		Countdown: countdownBody(in, now), Documents: []SignedDocument{}}
@@ -188,7 +209,8 @@ func outcomeBody(last signing.Transition) *OutcomeBody {
 }
 
 func transitionBody(t signing.Transition) TransitionBody {
-	return TransitionBody{Seq: t.Seq, Status: t.Status, Final: t.Status.Final(), At: t.At.UTC(), Detail: t.Detail}
+	text := signingTexts[t.Status]
+	return TransitionBody{Seq: t.Seq, Status: t.Status, Title: text.VI, TitleEN: text.EN, Final: t.Status.Final(), At: t.At.UTC(), Detail: t.Detail}
 }
 
 // StatusBody is what an act returns: where the process stands after it.

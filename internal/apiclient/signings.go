@@ -40,6 +40,8 @@ type SigningRequest struct {
 type Signing struct {
 	ID          string       `json:"id"`
 	Status      string       `json:"status"`
+	Title       string       `json:"title"` // the status in Vietnamese
+	TitleEN     string       `json:"title_en"`
 	Final       bool         `json:"final"`
 	Level       string       `json:"level"`
 	Provider    string       `json:"provider"`
@@ -107,7 +109,7 @@ type Transition struct {
 	At     time.Time `json:"at"`
 	Detail string    `json:"detail"`
 
-	Title   string `json:"title"` // of a registration's status only
+	Title   string `json:"title"` // the status in Vietnamese
 	TitleEN string `json:"title_en"`
 }
 
