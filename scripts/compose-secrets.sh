@@ -15,5 +15,6 @@ if [ ! -e "$password" ]; then
 	chmod 444 "$password"
 fi
 printf 'postgres://kyso:%s@127.0.0.1:5432/kyso?sslmode=disable' "$(cat "$password")" >.kyso/secrets/database-url
+[ -e .kyso/secrets/admin-key ] || head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >.kyso/secrets/admin-key
 [ -e .kyso/master.key ] || head -c 32 /dev/urandom >.kyso/master.key
-echo "secrets are in .kyso/secrets, the master key is .kyso/master.key" >&2
+echo "secrets are in .kyso/secrets (admin-key is the first key to the API), the master key is .kyso/master.key" >&2

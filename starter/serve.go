@@ -15,7 +15,8 @@ import (
 func (c *cli) serveCommand() *cobra.Command {
 	return &cobra.Command{Use: "serve", Short: "Serve the API", Args: exactly(0, "no argument"),
 		Long: `Serve the API until interrupted. It is configured by KYSO_… and TEMPORAL_… variables, which internal/app/config.go
-documents. It has no keys of its own yet: beyond loopback it needs a gateway in front and its names in KYSO_API_HOSTS.`,
+documents. Who may do what is said by API keys; the first is KYSO_ADMIN_KEY_FILE. Beyond loopback it needs a proxy with
+TLS in front, its names in KYSO_API_HOSTS and its address in KYSO_PUBLIC_URL.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := app.FromEnvironment(os.Environ())
 			if err != nil {

@@ -66,6 +66,10 @@ func TestSigningGuideInTheBrowser(t *testing.T) {
 			b.sees("Đặt khung chữ ký")
 			b.sees("Còn hiệu lực")
 			b.run(chromedp.WaitVisible(`[data-testid=signature-box]`), chromedp.Sleep(time.Second))
+			if !value[bool](b, `(() => { const v = document.querySelector('.viewer').getBoundingClientRect(), e = document.querySelector('[data-testid=signature-box]').getBoundingClientRect();
+				return e.bottom <= v.bottom && e.top >= v.top })()`) {
+				t.Errorf("the view of the page does not show the box: %s", value[string](b, `(() => { const v = document.querySelector('.viewer'); return [v.scrollTop, v.scrollHeight, v.clientHeight].join(' ') })()`))
+			}
 			b.accessible("place")
 			before := b.position()
 			b.drag(-60, -80)

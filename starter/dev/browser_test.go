@@ -178,21 +178,25 @@ func (b *browser) fill(label, value string) {
 	b.run(chromedp.Focus(field), chromedp.Evaluate[chromedp.Void](`document.activeElement.select()`), chromedp.SendKeys(field, value))
 }
 
-// shot keeps a picture of the whole page in KYSO_SHOTS, in light and in dark.
+// shot keeps pictures in KYSO_SHOTS: what the screen shows, and the whole page in light and in dark.
 func (b *browser) shot(name string) {
 	folder := os.Getenv("KYSO_SHOTS")
 	if folder == "" {
 		return
 	}
-	for _, scheme := range []string{"dark", "light"} {
-		b.scheme(scheme)
-		png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	keep := func(what string, take chromedp.Action[[]byte]) {
+		png, err := chromedp.Run(b.ctx, take)
 		if err == nil {
-			err = os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s-%s-%s.png", name, b.screen.name, scheme)), png, 0o600)
+			err = os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s-%s-%s.png", name, b.screen.name, what)), png, 0o600)
 		}
 		if err != nil {
 			b.t.Logf("no picture: %v", err)
 		}
+	}
+	keep("screen", chromedp.CaptureScreenshot())
+	for _, scheme := range []string{"dark", "light"} {
+		b.scheme(scheme)
+		keep(scheme, chromedp.FullScreenshot(100))
 	}
 }
 

@@ -60,6 +60,8 @@ func (a Addresses) print(out io.Writer) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	tellf(table, "\n")
 	for _, row := range [][3]string{
+		{"Trang web", a.API, "ký, đăng ký, kiểm tra · the pages: sign, register, verify"},
+		{"Cán bộ", a.API + "/officer", "thẩm định, đăng nhập bằng api_key trong addresses.json · officers log in with that key"},
 		{"API", a.API + "/docs", "giao diện lập trình · documents, signings, OpenAPI"},
 		{"Điện thoại", a.Phone, "phê duyệt ở đây · approve here, as the owner of the key"},
 		{"VNeID", a.VNeID, "xin cấp chứng thư ở đây · ask for a certificate here"},
