@@ -26,6 +26,7 @@ var rules = map[string]string{
 	"internal/seal":         "",
 	"internal/access":       "",
 	"internal/webhook":      "",
+	"internal/incident":     "",
 	"internal/signing":      "internal/problem",
 	"internal/registration": "internal/problem",
 	"internal/account":      "internal/registration internal/problem",
@@ -33,11 +34,11 @@ var rules = map[string]string{
 	"internal/forms":        "internal/problem",
 	"internal/pdfchild":     "internal/pades internal/problem",
 	"internal/provider":     "internal/webhook internal/signing internal/registration internal/problem",
-	"internal/store":        "internal/access internal/webhook internal/signing internal/registration internal/problem internal/seal",
+	"internal/store":        "internal/access internal/incident internal/webhook internal/signing internal/registration internal/problem internal/seal",
 	"internal/blob":         "internal/signing internal/problem",
 	"activities":            "internal/webhook internal/signing internal/registration internal/pades internal/forms internal/problem",
 	"workflows":             "activities internal/webhook internal/signing internal/registration internal/problem",
-	"internal/api":          "workflows internal/access internal/webhook internal/signing internal/registration internal/account internal/problem",
+	"internal/api":          "workflows internal/access internal/incident internal/webhook internal/signing internal/registration internal/account internal/problem",
 
 	// The stand-ins of outside parties share nothing with the clients that they test, nor with the domain.
 	"internal/sandbox": "",
@@ -80,7 +81,7 @@ var owners = map[string]string{
 }
 
 // standardOnly import nothing but the standard library besides what rules gives them.
-var standardOnly = []string{"internal/problem", "internal/access", "internal/webhook", "internal/signing", "internal/registration", "internal/seal"}
+var standardOnly = []string{"internal/problem", "internal/access", "internal/incident", "internal/webhook", "internal/signing", "internal/registration", "internal/seal"}
 
 // links lists what a program must not contain, however deep.
 var links = map[string]string{

@@ -1,8 +1,13 @@
 package main
 
 import (
+	"cmp"
+	"encoding/json"
+	"fmt"
 	"io"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -10,39 +15,236 @@ import (
 )
 
 func (c *cli) incidentCommand() *cobra.Command {
-	var all bool
-	list := &cobra.Command{Use: "list", Short: "List parked steps, oldest first; -o ids prints the signings", Args: exactly(0, "no argument"),
+	return group("incident", "Find what is stuck, say who works on it, and repair it, one or many",
+		c.incidentListCommand(), c.incidentGroupCommand(), c.incidentShowCommand(), c.incidentNoteCommand(), c.incidentAssignCommand(), c.incidentRepairCommand())
+}
+
+// incidentFilter is the flags that narrow incidents.
+type incidentFilter struct {
+	apiclient.IncidentFilter
+	older time.Duration
+}
+
+func (f *incidentFilter) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.Process, "process", "", "signing or registration")
+	flags.StringVar(&f.Code, "code", "", "problem code, such as provider-unavailable")
+	flags.StringVar(&f.Provider, "provider", "", "outside party, such as vnpay")
+	flags.StringVar(&f.Step, "step", "", "step that is parked")
+	flags.StringVar(&f.Assignee, "assignee", "", "who works on it")
+	flags.DurationVar(&f.older, "older", 0, "parked for at least this long, such as 2h")
+}
+
+// given returns the filter, and whether it narrows anything.
+func (f *incidentFilter) given() (apiclient.IncidentFilter, bool) {
+	out := f.IncidentFilter
+	if f.older > 0 {
+		out.Before = time.Now().Add(-f.older)
+	}
+	return out, out.Process+out.Code+out.Provider+out.Step+out.Assignee != "" || f.older > 0
+}
+
+func (c *cli) incidentListCommand() *cobra.Command {
+	var f incidentFilter
+	cmd := &cobra.Command{Use: "list", Short: "List parked signings and registrations, oldest first", Args: exactly(0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := c.client()
 			if err != nil {
 				return err
 			}
-			incidents, raw, err := client.Incidents(cmd.Context(), all)
+			filter, _ := f.given()
+			list, raw, err := client.Incidents(cmd.Context(), filter)
 			if err != nil {
 				return err
 			}
-			// The ids are for: starter incident list -o ids | starter signing repair - …
-			return c.printIncidents("SIGNING", incidents.Items, raw)
+			var ids []string
+			for _, i := range list.Items {
+				ids = append(ids, i.ID)
+			}
+			return c.print(raw, ids, func(w io.Writer) {
+				row(w, "INCIDENT", "PROCESS", "STEP", "CODE", "PROVIDER", "SINCE", "ATTEMPTS", "ASSIGNEE", "CLOSED BY", "MESSAGE")
+				for _, i := range list.Items {
+					row(w, i.ID, i.Process, i.Attention.Step, string(i.Attention.Code), or(i.Attention.Provider), shown(i.Attention.Since),
+						strconv.Itoa(i.Attention.Attempts), or(i.Assignee), or(strings.TrimSpace(i.Action+" "+i.Actor)), i.Attention.Message)
+				}
+			})
 		}}
-	list.Flags().BoolVar(&all, "all", false, "closed ones too")
-	return group("incident", "See which signings are parked", list)
+	f.register(cmd)
+	cmd.Flags().BoolVar(&f.All, "all", false, "closed ones too")
+	cmd.Flags().IntVar(&f.Limit, "limit", 500, "how many")
+	return cmd
 }
 
-// printIncidents shows incidents; the ids are those of the processes.
-func (c *cli) printIncidents(kind string, list []apiclient.Incident, raw apiclient.Raw) error {
-	var ids []string
-	for _, i := range list {
-		ids = append(ids, i.Process())
-	}
-	return c.print(raw, ids, func(w io.Writer) {
-		row(w, kind, "STEP", "CODE", "SINCE", "ATTEMPTS", "CLOSED BY", "MESSAGE")
-		for _, i := range list {
-			closed := "-"
-			if i.Action != "" {
-				closed = i.Action + " " + i.Actor
+// or is a dash for nothing.
+func or(text string) string { return cmp.Or(text, "-") }
+
+func (c *cli) incidentGroupCommand() *cobra.Command {
+	var f incidentFilter
+	cmd := &cobra.Command{Use: "group", Short: "Count what is parked by cause, the largest group first; -o ids prints the codes", Args: exactly(0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
 			}
-			row(w, i.Process(), i.Attention.Step, string(i.Attention.Code), shown(i.Attention.Since),
-				strconv.Itoa(i.Attention.Attempts), closed, i.Attention.Message)
+			filter, _ := f.given()
+			list, raw, err := client.IncidentGroups(cmd.Context(), filter)
+			if err != nil {
+				return err
+			}
+			var codes []string
+			for _, g := range list.Items {
+				codes = append(codes, string(g.Code))
+			}
+			return c.print(raw, codes, func(w io.Writer) {
+				row(w, "COUNT", "OLDEST", "PROCESS", "STEP", "CODE", "PROVIDER", "WHAT")
+				for _, g := range list.Items {
+					row(w, strconv.Itoa(g.Count), shown(g.Oldest), g.Process, g.Step, string(g.Code), or(g.Provider), c.text(g.Title, g.TitleEN))
+				}
+			})
+		}}
+	f.register(cmd)
+	return cmd
+}
+
+func (c *cli) incidentShowCommand() *cobra.Command {
+	return &cobra.Command{Use: "show ID", Short: "Show an incident with every try and every word", Args: exactly(1, "the ID of an incident"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			i, raw, err := client.Incident(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return c.printIncident(i, raw)
+		}}
+}
+
+func (c *cli) printIncident(i apiclient.Incident, raw apiclient.Raw) error {
+	return c.print(raw, []string{i.ID}, func(w io.Writer) {
+		pair := c.pairs(w)
+		pair("Sự cố", "Incident", i.ID)
+		pair("Tiến trình", "Process", i.Process+" "+i.ProcessID)
+		pair("Bước", "Step", i.Attention.Step)
+		pair("Nguyên nhân", "Cause", string(i.Attention.Code)+" · "+c.text(i.Attention.Title, i.Attention.TitleEN))
+		pair("Bên ngoài", "Provider", i.Attention.Provider)
+		pair("Từ", "Since", shown(i.Attention.Since))
+		pair("Người xử lý", "Assignee", i.Assignee)
+		if i.Action != "" {
+			pair("Đã đóng", "Closed", strings.Join([]string{shown(i.ClosedAt), i.Action, i.Actor, i.Note}, " · "))
+		}
+		pair("Có thể làm", "Actions", strings.Join(i.Attention.Actions, ", "))
+		pair("Hướng dẫn", "Runbook", "docs/operations.md#"+string(i.Attention.Code))
+		for _, e := range i.Entries {
+			what := e.Kind
+			if e.Kind == "failed" {
+				what = fmt.Sprintf("failed %d: %s", e.Attempt, e.Code)
+			}
+			row(w, shown(e.At), strings.Join([]string{what, or(e.Actor), e.Text}, " · "))
 		}
 	})
+}
+
+func (c *cli) incidentNoteCommand() *cobra.Command {
+	var key string
+	cmd := &cobra.Command{Use: "note ID TEXT", Short: "Add words for other operators, without personal data", Args: exactly(2, "the ID of an incident and the words"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			i, raw, err := client.NoteIncident(cmd.Context(), orNewKey(key), args[0], args[1])
+			if err != nil {
+				return err
+			}
+			return c.printIncident(i, raw)
+		}}
+	keyFlag(cmd, &key)
+	return cmd
+}
+
+func (c *cli) incidentAssignCommand() *cobra.Command {
+	var key, to string
+	cmd := &cobra.Command{Use: "assign ID", Short: "Say who works on an incident; nobody without --to", Args: exactly(1, "the ID of an incident"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			i, raw, err := client.AssignIncident(cmd.Context(), orNewKey(key), args[0], to)
+			if err != nil {
+				return err
+			}
+			return c.printIncident(i, raw)
+		}}
+	cmd.Flags().StringVar(&to, "to", "", "an opaque id, not a name")
+	keyFlag(cmd, &key)
+	return cmd
+}
+
+// outcomes is what became of the items of a bulk repair.
+type outcomes struct {
+	Items   []itemOutcome  `json:"items"`
+	Summary map[string]int `json:"summary"`
+}
+
+type itemOutcome struct {
+	Incident  string `json:"incident"`
+	Process   string `json:"process"`
+	ProcessID string `json:"process_id"`
+	Outcome   string `json:"outcome"`         // recovered, failed-again, skipped, given-up, still-waiting or not-done
+	Error     string `json:"error,omitempty"` // why it was not done
+}
+
+func (o *outcomes) add(i apiclient.Incident, outcome, problem string) {
+	o.Items = append(o.Items, itemOutcome{i.ID, i.Process, i.ProcessID, outcome, problem})
+}
+
+// code is the exit code: the worst that happened.
+func (o *outcomes) code() int {
+	o.Summary = map[string]int{}
+	for _, item := range o.Items {
+		o.Summary[item.Outcome]++
+	}
+	switch {
+	case o.Summary["failed-again"]+o.Summary["not-done"] > 0:
+		return exitFailed
+	case o.Summary["still-waiting"] > 0:
+		return exitPending
+	}
+	return exitOK
+}
+
+func (o *outcomes) words() string {
+	var words []string
+	for _, name := range []string{"recovered", "skipped", "given-up", "failed-again", "still-waiting", "not-done"} {
+		if n := o.Summary[name]; n > 0 {
+			words = append(words, fmt.Sprintf("%s %d", name, n))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+func (c *cli) printOutcomes(o *outcomes) error {
+	code := o.code()
+	raw, err := json.Marshal(o)
+	if err != nil {
+		return fmt.Errorf("encoding the outcomes: %w", err)
+	}
+	var ids []string
+	for _, item := range o.Items {
+		ids = append(ids, item.Incident)
+	}
+	err = c.print(raw, ids, func(w io.Writer) {
+		row(w, "INCIDENT", "PROCESS", "OUTCOME", "")
+		for _, item := range o.Items {
+			row(w, item.Incident, item.Process, item.Outcome, item.Error)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	c.say("Kết quả: %s", "Outcome: %s", o.words())
+	return ended(code)
 }

@@ -52,7 +52,7 @@ func newAPI(t *testing.T) http.Handler {
 	}
 	p := &processes{t: t, desk: desk, files: map[string][]byte{}, choices: map[string]chan struct{}{}}
 	t.Cleanup(p.running.Wait)
-	return api.New(api.Options{Desk: desk, Access: desk.Access(), AdminKey: adminKey, Workflows: p, Upload: p.upload, Open: p.open,
+	return api.New(api.Options{Desk: desk, Parked: desk.Parked(), Access: desk.Access(), AdminKey: adminKey, Workflows: p, Upload: p.upload, Open: p.open,
 		Providers: []string{"intrustca"}, Logger: slog.New(slog.DiscardHandler),
 		Registration: newRegistrations(t, desk.Registrations()),
 		Limits:       api.Limits{EventPoll: 5 * time.Millisecond}})
@@ -202,7 +202,7 @@ func (w *walker) complete(ctx context.Context, record signing.Signing) error {
 
 func (p *processes) park(ctx context.Context, id string) error {
 	return p.desk.OpenIncident(ctx, signing.Incident{ID: "inc-" + id, SigningID: id, Attention: signing.Attention{Step: "request",
-		Reason: string(problem.ProviderCredentials), Message: "the provider turned our account away", Since: time.Now(), Attempts: 1}})
+		Reason: string(problem.ProviderCredentials), Message: "the provider turned our account away", Provider: "intrustca", Since: time.Now(), Attempts: 1}})
 }
 
 // ChooseCertificate implements api.Workflows.

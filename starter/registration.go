@@ -17,7 +17,7 @@ import (
 
 func (c *cli) registrationCommand() *cobra.Command {
 	return group("registration", "List, show, watch, decide, repair and cancel registrations of certificates",
-		c.registrationListCommand(), c.registrationShowCommand(), c.registrationWatchCommand(), c.registrationIncidentsCommand(),
+		c.registrationListCommand(), c.registrationShowCommand(), c.registrationWatchCommand(),
 		c.approveCommand(), c.askCommand(), c.refuseCommand(), c.registrationRepairCommand(), c.registrationCancelCommand())
 }
 
@@ -157,24 +157,6 @@ func registrationCode(status string) int {
 		return exitFailed
 	}
 	return exitPending
-}
-
-func (c *cli) registrationIncidentsCommand() *cobra.Command {
-	var all bool
-	cmd := &cobra.Command{Use: "incidents", Short: "List parked steps, oldest first; -o ids prints the registrations", Args: exactly(0, "no argument"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.client()
-			if err != nil {
-				return err
-			}
-			list, raw, err := client.RegistrationIncidents(cmd.Context(), all)
-			if err != nil {
-				return err
-			}
-			return c.printIncidents("REGISTRATION", list.Items, raw)
-		}}
-	cmd.Flags().BoolVar(&all, "all", false, "closed ones too")
-	return cmd
 }
 
 // decisionCommand is one of the three decisions of an officer.

@@ -10,6 +10,7 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 
+	"kyso/internal/incident"
 	"kyso/internal/pades"
 	"kyso/internal/pgtest"
 	"kyso/internal/problem"
@@ -438,7 +439,7 @@ func TestProviderDownParksAndASignalRepairs(t *testing.T) {
 	})
 	j.at(62*time.Minute, j.approve(user))
 	j.run(signing.StatusSigned)
-	all, err := j.store.Incidents(context.Background(), true)
+	all, err := j.store.Parked().List(context.Background(), incident.Filter{All: true})
 	j.must(err)
 	if len(all) != 1 || all[0].Action != workflows.RepairRetry || all[0].Actor != "ops-1" || all[0].ClosedAt.IsZero() {
 		t.Errorf("incidents: %+v", all)

@@ -20,6 +20,7 @@ import (
 	"kyso/internal/app"
 	"kyso/internal/blob"
 	"kyso/internal/forms"
+	"kyso/internal/incident"
 	"kyso/internal/problem"
 	"kyso/internal/provider"
 	"kyso/internal/registration"
@@ -356,7 +357,7 @@ func (e *enrolment) enrolWith(want registration.Status, limits workflows.Registr
 		e.Fatal("the process did not end")
 	}
 	if err := e.env.GetWorkflowResult(&e.result); err != nil {
-		open, _ := e.records.RegistrationIncidents(context.Background(), false)
+		open, _ := e.store.Parked().List(context.Background(), incident.Filter{})
 		e.Fatalf("the process failed: %v; open incidents: %+v; %s", err, open, e.registration().Status)
 	}
 	r := e.registration()
@@ -387,7 +388,7 @@ func (e *enrolment) checkLedger(r registration.Registration) {
 	if charges-refunds != kept {
 		e.Errorf("%d charges, %d refunds, in a registration that is %s", charges, refunds, r.Status)
 	}
-	if open, err := e.records.RegistrationIncidents(context.Background(), false); err != nil || len(open) > 0 {
+	if open, err := e.store.Parked().List(context.Background(), incident.Filter{}); err != nil || len(open) > 0 {
 		e.Errorf("open incidents after the end: %v, %v", open, err)
 	}
 	status := registration.StatusRequested

@@ -21,6 +21,7 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/blob"
+	"kyso/internal/incident"
 	"kyso/internal/pades"
 	"kyso/internal/pdfchild"
 	"kyso/internal/pgtest"
@@ -252,7 +253,7 @@ func (j *journey) run(want signing.Status) signing.Signing {
 	}
 	var result workflows.SigningResult
 	if err := j.env.GetWorkflowResult(&result); err != nil {
-		open, _ := j.store.Incidents(context.Background(), false)
+		open, _ := j.store.Parked().List(context.Background(), incident.Filter{})
 		j.Fatalf("the process failed: %v; open incidents: %+v", err, open)
 	}
 	s, err := j.store.Signing(context.Background(), j.id)
@@ -281,7 +282,7 @@ func (j *journey) checkInvariants(s signing.Signing) {
 			j.Errorf("document %d: signed id %q in a signing that is %s", doc.Index, doc.SignedID, s.Status)
 		}
 	}
-	if open, err := j.store.Incidents(context.Background(), false); err != nil || len(open) > 0 {
+	if open, err := j.store.Parked().List(context.Background(), incident.Filter{}); err != nil || len(open) > 0 {
 		j.Errorf("open incidents after the end: %v, %v", open, err)
 	}
 }

@@ -67,7 +67,7 @@ type sessionOutput struct {
 func (s *server) openSession(ctx context.Context, in *openSessionInput) (*sessionOutput, error) {
 	now := s.Now().UTC().Truncate(time.Microsecond)
 	session := access.Session{ID: uuid.NewString(), Scopes: access.GuestScopes(), CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(access.GuestLife)}
-	session.Owner = "guest:" + session.ID
+	session.Owner = guestPrefix + session.ID
 	if in.Body != nil && in.Body.Key != "" {
 		who, err := s.byKey(ctx, in.Body.Key)
 		if err != nil {
@@ -249,6 +249,9 @@ type KeyBody struct {
 type keyOutput struct {
 	Body KeyBody
 }
+
+// guestPrefix begins the owners of guests' sessions.
+const guestPrefix = "guest:"
 
 // guestLike are owners that a key may not be made for.
 var guestLike = regexp.MustCompile(`^(guest:.*|admin)$`)

@@ -168,7 +168,7 @@ func (s *server) cancel(ctx context.Context, in *cancelInput) (*statusOutput, er
 		asked = *in.Body
 	}
 	var fields fieldErrors
-	cancel := workflows.Cancel{Actor: checkActor(asked.Actor, &fields), Reason: checkNote("body.reason", asked.Reason, maxNote, &fields)}
+	cancel := workflows.Cancel{Actor: checkActor(ctx, asked.Actor, &fields), Reason: checkNote("body.reason", asked.Reason, maxNote, &fields)}
 	if err := fields.err(); err != nil {
 		return nil, err
 	}
@@ -206,7 +206,7 @@ type repairOutput struct {
 
 func (s *server) repair(ctx context.Context, in *repairInput) (*repairOutput, error) {
 	var fields fieldErrors
-	repair := checkRepair(in.Body.Action, in.Body.Actor, in.Body.Reason, &fields)
+	repair := checkRepair(ctx, in.Body.Action, in.Body.Actor, in.Body.Reason, &fields)
 	if err := fields.err(); err != nil {
 		return nil, err
 	}
@@ -221,53 +221,10 @@ func (s *server) repair(ctx context.Context, in *repairInput) (*repairOutput, er
 }
 
 // checkRepair checks what every repair has.
-func checkRepair(action, actor, reason string, fields *fieldErrors) workflows.Repair {
-	repair := workflows.Repair{Action: action, Actor: checkActor(actor, fields), Reason: checkNote("body.reason", reason, maxNote, fields)}
+func checkRepair(ctx context.Context, action, actor, reason string, fields *fieldErrors) workflows.Repair {
+	repair := workflows.Repair{Action: action, Actor: checkActor(ctx, actor, fields), Reason: checkNote("body.reason", reason, maxNote, fields)}
 	if repair.Reason == "" {
 		fields.add("body.reason", "must say why")
 	}
 	return repair
-}
-
-type listIncidentsInput struct {
-	All bool `query:"all" doc:"Closed ones too"`
-}
-
-// IncidentBody is one parked step.
-type IncidentBody struct {
-	ID        string        `json:"id"`
-	Signing   string        `json:"signing" doc:"Path of the signing"`
-	SigningID string        `json:"signing_id"`
-	Attention AttentionBody `json:"attention"`
-	ClosedAt  *time.Time    `json:"closed_at,omitempty"`
-	Action    string        `json:"action,omitempty" doc:"The repair that closed it"`
-	Actor     string        `json:"actor,omitempty"`
-	Note      string        `json:"note,omitempty" doc:"Why the operator did it"`
-}
-
-// IncidentList is a list of incidents, oldest first.
-type IncidentList struct {
-	Items []IncidentBody `json:"items"`
-}
-
-type listIncidentsOutput struct {
-	Body IncidentList
-}
-
-func (s *server) listIncidents(ctx context.Context, in *listIncidentsInput) (*listIncidentsOutput, error) {
-	list, err := s.Desk.Incidents(ctx, in.All)
-	if err != nil {
-		return nil, err
-	}
-	out := IncidentList{Items: []IncidentBody{}}
-	for _, incident := range list {
-		body := IncidentBody{ID: incident.ID, Signing: signingPath(incident.SigningID), SigningID: incident.SigningID,
-			Attention: *attentionBody(incident.Attention, incident.ID), Action: incident.Action, Actor: incident.Actor, Note: incident.Note}
-		if !incident.ClosedAt.IsZero() {
-			closed := incident.ClosedAt.UTC()
-			body.ClosedAt, body.Attention.Actions = &closed, []string{}
-		}
-		out.Items = append(out.Items, body)
-	}
-	return &listIncidentsOutput{Body: out}, nil
 }

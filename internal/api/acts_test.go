@@ -84,7 +84,7 @@ func TestCancelAndRepair(t *testing.T) {
 	if repaired.Outcome != workflows.RepairRecovered || repaired.Signing.ID != created.ID {
 		t.Errorf("repaired %s", got.body)
 	}
-	want := []any{workflows.Cancel{Actor: "api"}, workflows.Cancel{Actor: "crm:42", Reason: "hợp đồng đổi điều khoản"},
+	want := []any{workflows.Cancel{Actor: "admin"}, workflows.Cancel{Actor: "crm:42", Reason: "hợp đồng đổi điều khoản"},
 		workflows.Repair{Action: "retry", Actor: "op-1", Reason: "account mended"}}
 	for i := range want {
 		if b.flows.acts[i] != want[i] {

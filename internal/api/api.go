@@ -19,6 +19,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"kyso/internal/access"
+	"kyso/internal/incident"
 	"kyso/internal/signing"
 	"kyso/internal/webhook"
 	"kyso/workflows"
@@ -44,7 +45,7 @@ type Source interface {
 	Size() int64
 }
 
-// Options is what the API is made of. Desk, Workflows, Upload, Open, Access and Providers are required.
+// Options is what the API is made of. Desk, Workflows, Upload, Open, Parked, Access and Providers are required.
 type Options struct {
 	Desk      signing.Desk
 	Workflows Workflows
@@ -59,6 +60,8 @@ type Options struct {
 	Providers []string
 	// Webhooks maps a provider to the secret in the path of its webhooks. A provider that is not in it has none.
 	Webhooks map[string]string
+	// Parked is what operators work with.
+	Parked incident.Desk
 	// Access says who may do what.
 	Access access.Desk
 	// Endpoints tells programs of what happens; nil serves none of its routes.
@@ -138,8 +141,8 @@ func New(options Options) http.Handler {
 
 func newServer(options Options) *server {
 	s := &server{Options: options, mux: http.NewServeMux(), limiter: &limiter{rate: options.Rate}}
-	if s.Desk == nil || s.Workflows == nil || s.Upload == nil || s.Open == nil || s.Access == nil || len(s.Providers) == 0 {
-		panic("api: Desk, Workflows, Upload, Open, Access and Providers are required")
+	if s.Desk == nil || s.Workflows == nil || s.Upload == nil || s.Open == nil || s.Access == nil || s.Parked == nil || len(s.Providers) == 0 {
+		panic("api: Desk, Workflows, Upload, Open, Parked, Access and Providers are required")
 	}
 	if s.Registration != nil && !s.Registration.complete() {
 		panic("api: every field of Registration is required")

@@ -379,7 +379,7 @@ func (s *server) withdraw(ctx context.Context, in *withdrawInput) (*registration
 	var fields fieldErrors
 	withdrawal := workflows.Withdraw{Actor: citizen, Reason: checkNote("body.reason", in.Body.Reason, maxNote, &fields)}
 	if in.Body.Actor != "" {
-		withdrawal.Actor = checkActor(in.Body.Actor, &fields)
+		withdrawal.Actor = checkActor(ctx, in.Body.Actor, &fields)
 	}
 	if err := fields.err(); err != nil {
 		return nil, err

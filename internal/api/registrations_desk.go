@@ -146,7 +146,7 @@ type registrationRepairOutput struct {
 
 func (s *server) repairRegistration(ctx context.Context, in *registrationRepairInput) (*registrationRepairOutput, error) {
 	var fields fieldErrors
-	repair := checkRepair(in.Body.Action, in.Body.Actor, in.Body.Reason, &fields)
+	repair := checkRepair(ctx, in.Body.Action, in.Body.Actor, in.Body.Reason, &fields)
 	if len(in.Body.Fields) > 0 && repair.Action != workflows.RepairFix {
 		fields.add("body.fields", "must be left out unless the action is fix")
 	}
@@ -170,47 +170,6 @@ func (s *server) repairRegistration(ctx context.Context, in *registrationRepairI
 		return nil, err
 	}
 	return &registrationRepairOutput{RegistrationRepairBody{result.Outcome, registrationStatusBody(in.ID, result.Status)}}, nil
-}
-
-// RegistrationIncidentBody is one parked step.
-type RegistrationIncidentBody struct {
-	ID             string        `json:"id"`
-	Registration   string        `json:"registration" doc:"Path of the registration"`
-	RegistrationID string        `json:"registration_id"`
-	Attention      AttentionBody `json:"attention"`
-	ClosedAt       *time.Time    `json:"closed_at,omitempty"`
-	Action         string        `json:"action,omitempty" doc:"The repair that closed it"`
-	Actor          string        `json:"actor,omitempty"`
-	Note           string        `json:"note,omitempty" doc:"Why the operator did it"`
-}
-
-// RegistrationIncidentList is a list of incidents, oldest first.
-type RegistrationIncidentList struct {
-	Items []RegistrationIncidentBody `json:"items"`
-}
-
-type registrationIncidentsOutput struct {
-	Body RegistrationIncidentList
-}
-
-func (s *server) listRegistrationIncidents(ctx context.Context, in *listIncidentsInput) (*registrationIncidentsOutput, error) {
-	list, err := s.Registration.Records.RegistrationIncidents(ctx, in.All)
-	if err != nil {
-		return nil, err
-	}
-	out := RegistrationIncidentList{Items: []RegistrationIncidentBody{}}
-	for _, i := range list {
-		body := RegistrationIncidentBody{ID: i.IncidentID, Registration: registrationPath(i.RegistrationID), RegistrationID: i.RegistrationID,
-			ClosedAt: utc(i.ClosedAt), Action: i.Action, Actor: i.Actor, Note: i.Note}
-		if attention := registrationAttention(i.Attention); attention != nil {
-			body.Attention = *attention
-		}
-		if body.ClosedAt != nil {
-			body.Attention.Actions = []string{}
-		}
-		out.Items = append(out.Items, body)
-	}
-	return &registrationIncidentsOutput{out}, nil
 }
 
 type auditInput struct {
@@ -249,7 +208,7 @@ type eraseInput struct {
 // registration of the same person that still runs.
 func (s *server) eraseSubject(ctx context.Context, in *eraseInput) (*struct{}, error) {
 	var fields fieldErrors
-	actor := checkActor(in.Actor, &fields)
+	actor := checkActor(ctx, in.Actor, &fields)
 	if err := fields.err(); err != nil {
 		return nil, err
 	}

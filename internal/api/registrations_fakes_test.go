@@ -223,17 +223,6 @@ func (f *fakeRecords) NoteAccess(_ context.Context, id, actor, what string, at t
 	return nil
 }
 
-func (f *fakeRecords) RegistrationIncidents(context.Context, bool) ([]registration.Incident, error) {
-	defer f.lock()()
-	var list []registration.Incident
-	for _, r := range f.byID {
-		if r.Attention.Open() {
-			list = append(list, registration.Incident{RegistrationID: r.ID, Attention: r.Attention})
-		}
-	}
-	return list, nil
-}
-
 func (f *fakeRecords) Audit(_ context.Context, after int64, limit int) ([]registration.AuditEntry, error) {
 	list := f.audit[min(int(after), len(f.audit)):]
 	return list[:min(limit, len(list))], nil

@@ -318,11 +318,6 @@ func TestRepairAuditAndErasure(t *testing.T) {
 	if d.records.fixed["r"]["address"] != "Số 1" || d.flows.acts[0] != any(workflows.Repair{Action: "fix", Actor: "op", Reason: "address corrected"}) {
 		t.Errorf("fixed %v, told %v", d.records.fixed, d.flows.acts)
 	}
-	var incidents api.RegistrationIncidentList
-	d.get("/v1/registration-incidents").into(t, &incidents)
-	if len(incidents.Items) != 1 || incidents.Items[0].RegistrationID != "r" {
-		t.Errorf("incidents %+v", incidents)
-	}
 
 	prev := registration.FirstPrev
 	for i := range 3 {
@@ -359,7 +354,7 @@ var registrationRoutes = map[string]string{
 	"POST /v1/registrations/{id}/activation": `{"code":"1"}`, "POST /v1/registrations/{id}/acceptance": `{}`,
 	"POST /v1/registrations/{id}/correction": `{"fields":{}}`, "POST /v1/registrations/{id}/withdraw": `{}`,
 	"POST /v1/registrations/{id}/review": approval, "POST /v1/registrations/{id}/repair": `{"action":"retry","reason":"x"}`,
-	"GET /v1/registration-incidents": "", "GET /v1/audit": "", "DELETE /v1/subjects/{id}": "", "GET /v1/vnpay/ipn": "", "GET /v1/vnpay/return": "",
+	"GET /v1/audit": "", "DELETE /v1/subjects/{id}": "", "GET /v1/vnpay/ipn": "", "GET /v1/vnpay/return": "",
 }
 
 // approval is one with the whole list gone through.

@@ -251,7 +251,7 @@ func registrationAttention(a registration.Attention) *AttentionBody {
 		return nil
 	}
 	body := attentionBody(signing.Attention{Step: a.Step, Reason: a.Reason, Message: a.Message, Provider: a.Provider, Since: a.Since,
-		Attempts: a.Attempts}, a.IncidentID)
+		Attempts: a.Attempts, IncidentID: a.IncidentID})
 	body.Actions = workflows.RegistrationRepairs(a.Step)
 	return body
 }

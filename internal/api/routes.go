@@ -27,6 +27,7 @@ func (s *server) operations(api huma.API) {
 	s.signingOperations(api)
 	s.actOperations(api)
 	s.accessOperations(api)
+	s.incidentOperations(api)
 	if s.Endpoints != nil {
 		s.endpointOperations(api)
 	}
@@ -76,8 +77,6 @@ func (s *server) actOperations(api huma.API) {
 		http.StatusOK, acts), s.cancel)
 	huma.Register(api, post("repair", "/v1/signings/{id}/repair", tagOperations, "Repair a parked signing",
 		http.StatusOK, acts), s.repair)
-	huma.Register(api, get("listIncidents", "/v1/incidents", tagOperations, "List parked signings",
-		errorsOf()), s.listIncidents)
 }
 
 type operationOption func(*huma.Operation)

@@ -178,28 +178,7 @@ func (s *server) getSigning(ctx context.Context, in *signingInput) (*getSigningO
 	if err != nil {
 		return nil, err
 	}
-	incident, err := s.openIncident(ctx, record)
-	if err != nil {
-		return nil, err
-	}
-	return &getSigningOutput{Body: s.fullBody(record, transitions, incident)}, nil
-}
-
-// openIncident returns the id of the incident that a parked signing waits in.
-func (s *server) openIncident(ctx context.Context, record signing.Signing) (string, error) {
-	if !record.Attention.Open() {
-		return "", nil
-	}
-	open, err := s.Desk.Incidents(ctx, false)
-	if err != nil {
-		return "", err
-	}
-	for _, incident := range open {
-		if incident.SigningID == record.ID {
-			return incident.ID, nil
-		}
-	}
-	return "", nil
+	return &getSigningOutput{Body: s.fullBody(record, transitions)}, nil
 }
 
 type listSigningsInput struct {

@@ -170,7 +170,7 @@ func TestParkedSigning(t *testing.T) {
 	}
 	var incidents api.IncidentList
 	b.get("/v1/incidents").into(t, &incidents)
-	if len(incidents.Items) != 1 || incidents.Items[0].Signing != created.Self {
+	if len(incidents.Items) != 1 || incidents.Items[0].Path != created.Self || incidents.Items[0].Process != "signing" {
 		t.Errorf("incidents %+v", incidents)
 	}
 	incident.ClosedAt, incident.Action, incident.Actor, incident.Note = time.Now(), "retry", "op-1", "account mended"

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"regexp"
@@ -65,15 +66,19 @@ func checkNote(location, text string, limit int, fields *fieldErrors) string {
 	return text
 }
 
-// checkActor returns who acts; the default is the API itself.
-func checkActor(actor string, fields *fieldErrors) string {
-	if actor == "" {
-		return "api"
+// checkActor says who acts: as named, else the owner of the key, else "guest" for a browser that nobody knows.
+func checkActor(ctx context.Context, named string, fields *fieldErrors) string {
+	if named != "" {
+		if !actorPattern.MatchString(named) || personal.MatchString(named) {
+			fields.add("body.actor", "must be an opaque id: letters, digits and : . _ -, no personal data")
+		}
+		return named
 	}
-	if !actorPattern.MatchString(actor) || personal.MatchString(actor) {
-		fields.add("body.actor", "must be an opaque id: letters, digits and : . _ -, no personal data")
+	owner := ownerOf(ctx)
+	if strings.HasPrefix(owner, guestPrefix) {
+		return "guest"
 	}
-	return actor
+	return owner
 }
 
 // normalSerial is the form in which serial numbers are compared: lower-case hex without separators.

@@ -135,7 +135,7 @@ func (s *server) summaryBody(in signing.Signing) SigningBody {
 		body.FinishedAt = &finished
 	}
 	if in.Attention.Open() {
-		body.Attention = attentionBody(in.Attention, "")
+		body.Attention = attentionBody(in.Attention)
 	}
 	for _, d := range in.Documents {
 		body.Documents = append(body.Documents, signedDocument(in.ID, d))
@@ -144,7 +144,7 @@ func (s *server) summaryBody(in signing.Signing) SigningBody {
 }
 
 // fullBody is a signing with everything that its caller may see.
-func (s *server) fullBody(in signing.Signing, transitions []signing.Transition, incident string) SigningBody {
+func (s *server) fullBody(in signing.Signing, transitions []signing.Transition) SigningBody {
 	body := s.summaryBody(in)
 	body.User, body.Reason, body.Location = in.UserID, in.Reason, in.Location
 	for i, d := range in.Documents {
@@ -155,9 +155,6 @@ func (s *server) fullBody(in signing.Signing, transitions []signing.Transition, 
 		if t.Status.Final() {
 			body.Outcome = outcomeBody(t)
 		}
-	}
-	if body.Attention != nil {
-		body.Attention.IncidentID = incident
 	}
 	return body
 }
@@ -190,10 +187,10 @@ func countdownBody(in signing.Signing, now time.Time) *CountdownBody {
 		RemainingSeconds: max(0, int(a.ExpiresAt.Sub(now)/time.Second))}
 }
 
-func attentionBody(a signing.Attention, incident string) *AttentionBody {
+func attentionBody(a signing.Attention) *AttentionBody {
 	code := problem.Code(a.Reason)
 	text := code.Text()
-	return &AttentionBody{IncidentID: incident, Step: a.Step, Code: code, Title: text.VI, TitleEN: text.EN, Message: a.Message,
+	return &AttentionBody{IncidentID: a.IncidentID, Step: a.Step, Code: code, Title: text.VI, TitleEN: text.EN, Message: a.Message,
 		Provider: a.Provider, Since: a.Since.UTC(), Attempts: a.Attempts,
 		Actions: []string{workflows.RepairRetry, workflows.RepairCancel}}
 }
@@ -241,7 +238,7 @@ func processAttention(a *workflows.Attention) *AttentionBody {
 		return nil
 	}
 	body := attentionBody(signing.Attention{Step: a.Step, Reason: a.Reason, Message: a.Message,
-		Provider: a.Provider, Since: a.Since, Attempts: a.Attempts}, a.IncidentID)
+		Provider: a.Provider, Since: a.Since, Attempts: a.Attempts, IncidentID: a.IncidentID})
 	body.Actions = a.Actions
 	return body
 }

@@ -243,13 +243,6 @@ func (c *Client) RepairRegistration(ctx context.Context, key, id string, in Regi
 	return out, raw, err
 }
 
-// RegistrationIncidents lists parked steps of registrations, oldest first; closed ones too when all.
-func (c *Client) RegistrationIncidents(ctx context.Context, all bool) (List[Incident], Raw, error) {
-	var out List[Incident]
-	raw, err := c.Get(ctx, "/v1/registration-incidents?all="+strconv.FormatBool(all), &out)
-	return out, raw, err
-}
-
 // Audit reads entries of the audit log with a seq above after, oldest first.
 func (c *Client) Audit(ctx context.Context, after int64, limit int) (List[AuditEntry], Raw, error) {
 	var out List[AuditEntry]

@@ -89,6 +89,7 @@ type Attention struct {
 	Title      string       `json:"title"`
 	TitleEN    string       `json:"title_en"`
 	Message    string       `json:"message"`
+	Provider   string       `json:"provider"`
 	Since      time.Time    `json:"since"`
 	Attempts   int          `json:"attempts"`
 	Actions    []string     `json:"actions"`
@@ -138,21 +139,6 @@ type Repaired struct {
 	Outcome string `json:"outcome"` // recovered, failed-again, given-up or still-waiting
 	Signing Status `json:"signing"`
 }
-
-// Incident is one parked step.
-type Incident struct {
-	ID             string    `json:"id"`
-	SigningID      string    `json:"signing_id"`      // of a signing
-	RegistrationID string    `json:"registration_id"` // of a registration
-	Attention      Attention `json:"attention"`
-	ClosedAt       time.Time `json:"closed_at"`
-	Action         string    `json:"action"`
-	Actor          string    `json:"actor"`
-	Note           string    `json:"note"`
-}
-
-// Process is the id of the signing or registration that is parked.
-func (i Incident) Process() string { return i.SigningID + i.RegistrationID }
 
 // List is a page of something.
 type List[T any] struct {
@@ -239,12 +225,5 @@ func (c *Client) Cancel(ctx context.Context, key, id, actor, reason string) (Sta
 func (c *Client) Repair(ctx context.Context, key, id, action, actor, reason string) (Repaired, Raw, error) {
 	var out Repaired
 	raw, err := c.Post(ctx, key, signingPath(id)+"/repair", map[string]string{"action": action, "actor": actor, "reason": reason}, &out)
-	return out, raw, err
-}
-
-// Incidents lists parked steps, oldest first; closed ones too when all.
-func (c *Client) Incidents(ctx context.Context, all bool) (List[Incident], Raw, error) {
-	var out List[Incident]
-	raw, err := c.Get(ctx, "/v1/incidents?all="+strconv.FormatBool(all), &out)
 	return out, raw, err
 }

@@ -31,6 +31,7 @@ func (a *App) apiOptions() api.Options {
 		PDF:            a.pdf(),
 		Providers:      a.Config.names(),
 		Webhooks:       a.Config.webhooks(),
+		Parked:         a.Store.Parked(),
 		Access:         a.Store.Access(),
 		Endpoints:      a.Store.Webhooks(),
 		PlainEndpoints: a.Config.WebhookPrivate,

@@ -183,7 +183,6 @@ type Records interface {
 	// Incidents of registrations.
 	OpenRegistrationIncident(ctx context.Context, in Incident) error
 	CloseRegistrationIncident(ctx context.Context, in Incident) error
-	RegistrationIncidents(ctx context.Context, all bool) ([]Incident, error)
 
 	// Audit returns entries with a Seq above after, oldest first.
 	Audit(ctx context.Context, after int64, limit int) ([]AuditEntry, error)

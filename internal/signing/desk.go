@@ -16,8 +16,6 @@ type Desk interface {
 	Signings(ctx context.Context, f Filter) ([]Signing, error)
 	// Transitions returns the transitions with a Seq above after, oldest first.
 	Transitions(ctx context.Context, id string, after int) ([]Transition, error)
-	// Incidents lists parked steps, oldest first; open ones only unless all.
-	Incidents(ctx context.Context, all bool) ([]Incident, error)
 
 	// FindApproval returns the signing that sent a request known to the provider under any of its three ids.
 	FindApproval(ctx context.Context, provider, transactionID string) (signingID string, err error)

@@ -122,12 +122,13 @@ const (
 
 // Attention marks a process that cannot go on without a person.
 type Attention struct {
-	Step     string
-	Reason   string // a problem.Code
-	Message  string // for operators, no personal data
-	Provider string
-	Since    time.Time
-	Attempts int
+	IncidentID string // where it is read; a process names it in Incident
+	Step       string
+	Reason     string // a problem.Code
+	Message    string // for operators, no personal data
+	Provider   string
+	Since      time.Time
+	Attempts   int
 }
 
 // Open reports whether somebody has to look.

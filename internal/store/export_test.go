@@ -13,3 +13,6 @@ func (s *Store) SetNow(now func() time.Time) { s.now = now }
 
 // Migrations lets a test compare the two folders.
 var Migrations = migrations
+
+// Parked reaches the incidents of the same store.
+func (r Registrations) Parked() Parked { return r.s.Parked() }

@@ -4,9 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
 
+	"kyso/internal/incident"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
 	"kyso/internal/webhook"
@@ -99,7 +99,8 @@ func exists(ctx context.Context, tx *sql.Tx, id string) error {
 	return orNoSuch(tx.QueryRowContext(ctx, `SELECT 1 FROM signings WHERE id = $1`, id).Scan(&one), "signing")
 }
 
-// OpenIncident implements signing.Records. An incident that was closed stays closed.
+// OpenIncident implements signing.Records. The same incident may come again with more attempts and another reason. One
+// that was closed stays closed.
 func (s *Store) OpenIncident(ctx context.Context, in signing.Incident) error {
 	k, err := s.openKeys(ctx)
 	if err != nil {
@@ -110,16 +111,30 @@ func (s *Store) OpenIncident(ctx context.Context, in signing.Incident) error {
 	}
 	return s.change(ctx, "opening an incident", in.SigningID, func(tx *sql.Tx) error {
 		a := in.Attention
-		opened, err := affected(tx.ExecContext(ctx, `
+		written, err := affected(tx.ExecContext(ctx, `
 			INSERT INTO incidents (id, signing_id, step, reason, message, provider, since, attempts, action, actor, note)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', $9, $10) ON CONFLICT (id) DO NOTHING`,
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', $9, $10) ON CONFLICT (id) DO UPDATE SET step = excluded.step, reason = excluded.reason,
+				message = excluded.message, provider = excluded.provider, attempts = excluded.attempts
+			WHERE incidents.closed_at IS NULL AND incidents.attempts < excluded.attempts`,
 			in.ID, in.SigningID, a.Step, a.Reason, a.Message, a.Provider, at(a.Since), a.Attempts,
 			k.sealed("incidents", "actor", in.ID, nil), k.sealed("incidents", "note", in.ID, nil)))
-		if err != nil || opened == 0 {
+		if err != nil || written == 0 {
+			return err
+		}
+		if err := addEntry(ctx, tx, k, in.ID, failure(a.Since, s.now(), a.Attempts, a.Reason, a.Message)); err != nil {
 			return err
 		}
 		return showIncident(ctx, tx, in.SigningID)
 	})
+}
+
+// failure is the entry of a step that failed. Only the first failure came when the process was parked.
+func failure(since, now time.Time, attempt int, reason, message string) incident.Entry {
+	e := incident.Entry{At: since, Kind: incident.Failed, Attempt: attempt, Reason: reason, Text: message}
+	if attempt > 1 {
+		e.At = now
+	}
+	return e
 }
 
 // CloseIncident implements signing.Records. Of several who close it, the first one stays on record.
@@ -158,35 +173,4 @@ func showIncident(ctx context.Context, tx *sql.Tx, signingID string) error {
 			ORDER BY i.since DESC, i.id DESC LIMIT 1)
 		WHERE id = $1`, signingID)
 	return err
-}
-
-// Incidents implements signing.Desk.
-func (s *Store) Incidents(ctx context.Context, all bool) ([]signing.Incident, error) {
-	k, err := s.openKeys(ctx)
-	if err != nil {
-		return nil, err
-	}
-	which := `WHERE closed_at IS NULL`
-	if all {
-		which = ``
-	}
-	var list []signing.Incident
-	rows, err := s.db.QueryContext(ctx, `
-		SELECT id, signing_id, step, reason, message, provider, since, attempts, closed_at, action, actor, note
-		FROM incidents `+which+` ORDER BY since, id`)
-	err = each(rows, err, func(rows *sql.Rows) error {
-		var in signing.Incident
-		var actor, note []byte
-		a := &in.Attention
-		err := rows.Scan(&in.ID, &in.SigningID, &a.Step, &a.Reason, &a.Message, &a.Provider, into(&a.Since),
-			&a.Attempts, into(&in.ClosedAt), &in.Action, &actor, &note)
-		err = k.openText(err, &in.Actor, "incidents", "actor", in.ID, actor)
-		err = k.openText(err, &in.Note, "incidents", "note", in.ID, note)
-		list = append(list, in)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("listing incidents: %w", err)
-	}
-	return list, nil
 }

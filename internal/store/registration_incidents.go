@@ -36,6 +36,9 @@ func (r Registrations) OpenRegistrationIncident(ctx context.Context, in registra
 		if err != nil {
 			return err
 		}
+		if err := addEntry(ctx, tx, k, in.IncidentID, failure(in.Since, r.s.now(), in.Attempts, in.Reason, in.Message)); err != nil {
+			return err
+		}
 		if err := showRegistrationIncident(ctx, tx, in.RegistrationID); err != nil {
 			return err
 		}
@@ -97,28 +100,4 @@ func showRegistrationIncident(ctx context.Context, tx *sql.Tx, id string) error 
 	_, err := tx.ExecContext(ctx, `UPDATE registrations SET incident_id = (SELECT i.id FROM registration_incidents i
 		WHERE i.registration_id = $1 AND i.closed_at IS NULL ORDER BY i.since DESC, i.id DESC LIMIT 1) WHERE id = $1`, id)
 	return err
-}
-
-// RegistrationIncidents implements registration.Records.
-func (r Registrations) RegistrationIncidents(ctx context.Context, all bool) ([]registration.Incident, error) {
-	which := ` WHERE closed_at IS NULL`
-	if all {
-		which = ``
-	}
-	var list []registration.Incident
-	err := r.read(ctx, "listing incidents", func(tx *sql.Tx, k *keys) error {
-		rows, err := tx.QueryContext(ctx, `SELECT id, registration_id, step, reason, message, provider, since, attempts, closed_at, action, actor, note
-			FROM registration_incidents`+which+` ORDER BY since, id`)
-		return each(rows, err, func(rows *sql.Rows) error {
-			var in registration.Incident
-			var actor, note []byte
-			err := rows.Scan(&in.IncidentID, &in.RegistrationID, &in.Step, &in.Reason, &in.Message, &in.Provider, into(&in.Since), &in.Attempts,
-				into(&in.ClosedAt), &in.Action, &actor, &note)
-			err = k.openText(err, &in.Actor, "registration_incidents", "actor", in.IncidentID, actor)
-			err = k.openText(err, &in.Note, "registration_incidents", "note", in.IncidentID, note)
-			list = append(list, in)
-			return err
-		})
-	})
-	return list, err
 }

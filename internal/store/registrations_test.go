@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"kyso/internal/incident"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 	"kyso/internal/store"
@@ -250,7 +251,7 @@ func TestAuditChainAndIncidents(t *testing.T) {
 		}
 		in.ClosedAt, in.Action, in.Actor = minute(4).UTC(), "retry", "ops-1"
 		twice(t, func() error { return r.CloseRegistrationIncident(ctx, in) })
-		open, err := r.RegistrationIncidents(ctx, false)
+		open, err := r.Parked().List(ctx, incident.Filter{})
 		if err != nil || len(open) != 0 {
 			t.Errorf("%v, %v", open, err)
 		}

@@ -110,7 +110,7 @@ const signingQuery = `
 		s.updated_at, s.finished_at,
 		COALESCE(a.our_id, ''), COALESCE(a.response_id, ''), COALESCE(a.tran_code, ''), COALESCE(a.short_code, ''),
 		a.accepted_at, a.expires_at, COALESCE(a.outcome, ''),
-		COALESCE(i.step, ''), COALESCE(i.reason, ''), COALESCE(i.message, ''), COALESCE(i.provider, ''), i.since,
+		COALESCE(i.id, ''), COALESCE(i.step, ''), COALESCE(i.reason, ''), COALESCE(i.message, ''), COALESCE(i.provider, ''), i.since,
 		COALESCE(i.attempts, 0)
 	FROM signings s
 	LEFT JOIN approvals a ON a.our_id = s.approval_id
@@ -125,7 +125,7 @@ func scanSigning(row scanner, k *keys) (signing.Signing, error) {
 	err := row.Scan(&out.ID, &out.Provider, &user, &out.Serial, &out.Level, &reason, &location, &out.Certificate, &out.Status,
 		into(&out.CreatedAt), into(&out.UpdatedAt), into(&out.FinishedAt),
 		&a.OurID, &a.ResponseID, &a.TranCode, &a.ShortCode, into(&a.AcceptedAt), into(&a.ExpiresAt), &a.Outcome,
-		&n.Step, &n.Reason, &n.Message, &n.Provider, into(&n.Since), &n.Attempts)
+		&n.IncidentID, &n.Step, &n.Reason, &n.Message, &n.Provider, into(&n.Since), &n.Attempts)
 	err = k.openText(err, &out.UserID, "signings", "user_id", out.ID, user)
 	err = k.openText(err, &out.Reason, "signings", "reason", out.ID, reason)
 	err = k.openText(err, &out.Location, "signings", "location", out.ID, location)

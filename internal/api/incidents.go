@@ -1,0 +1,231 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"kyso/internal/incident"
+	"kyso/internal/problem"
+	"kyso/workflows"
+)
+
+func (s *server) incidentOperations(api huma.API) {
+	known := errorsOf(http.StatusNotFound)
+	huma.Register(api, get("listIncidents", "/v1/incidents", tagOperations, "List parked processes of both kinds, oldest first", errorsOf()), s.listIncidents)
+	huma.Register(api, get("groupIncidents", "/v1/incident-groups", tagOperations, "Count parked processes by cause, the largest group first", errorsOf()), s.groupIncidents)
+	huma.Register(api, get("showIncident", "/v1/incidents/{id}", tagOperations, "Show an incident with what was tried and said", known), s.showIncident)
+	huma.Register(api, post("noteIncident", "/v1/incidents/{id}/notes", tagOperations, "Add words for other operators", http.StatusCreated, known), s.noteIncident)
+	huma.Register(api, post("assignIncident", "/v1/incidents/{id}/assign", tagOperations, "Say who works on it", http.StatusOK, known), s.assignIncident)
+}
+
+// IncidentFilter narrows incidents. It is exported because huma reads embedded structs only then.
+type IncidentFilter struct {
+	Process  string    `query:"process" enum:"signing,registration"`
+	Code     string    `query:"code" maxLength:"64" doc:"Problem code"`
+	Provider string    `query:"provider" maxLength:"64"`
+	Step     string    `query:"step" maxLength:"64"`
+	Assignee string    `query:"assignee" maxLength:"64"`
+	Before   time.Time `query:"parked_before"`
+	All      bool      `query:"all" doc:"Closed ones too"`
+}
+
+func (f IncidentFilter) filter() incident.Filter {
+	return incident.Filter{Process: incident.Process(f.Process), Reason: f.Code, Provider: f.Provider, Step: f.Step, Assignee: f.Assignee, Before: f.Before, All: f.All}
+}
+
+type listIncidentsInput struct {
+	IncidentFilter
+	Limit int `query:"limit" minimum:"1" maximum:"5000" default:"500"`
+}
+
+// IncidentBody is one parked step.
+type IncidentBody struct {
+	ID        string           `json:"id"`
+	Process   incident.Process `json:"process" enum:"signing,registration"`
+	ProcessID string           `json:"process_id"`
+	Path      string           `json:"path" doc:"Of the signing or registration"`
+	Attention AttentionBody    `json:"attention"`
+	Assignee  string           `json:"assignee,omitempty" doc:"Who works on it"`
+	ClosedAt  *time.Time       `json:"closed_at,omitempty"`
+	Action    string           `json:"action,omitempty" doc:"The repair that closed it"`
+	Actor     string           `json:"actor,omitempty"`
+	Note      string           `json:"note,omitempty" doc:"Why the operator did it"`
+}
+
+func incidentBody(i incident.Incident) IncidentBody {
+	code := problem.Code(i.Reason)
+	text := code.Text()
+	body := IncidentBody{ID: i.ID, Process: i.Process, ProcessID: i.ProcessID, Path: signingPath(i.ProcessID), Assignee: i.Assignee, ClosedAt: utc(i.ClosedAt),
+		Action: i.Action, Actor: i.Actor, Note: i.Note,
+		Attention: AttentionBody{IncidentID: i.ID, Step: i.Step, Code: code, Title: text.VI, TitleEN: text.EN, Message: i.Message, Provider: i.Provider,
+			Since: i.Since.UTC(), Attempts: i.Attempts, Actions: []string{}}}
+	if i.Process == incident.Registration {
+		body.Path = registrationPath(i.ProcessID)
+	}
+	if i.ClosedAt.IsZero() {
+		body.Attention.Actions = repairsOf(i)
+	}
+	return body
+}
+
+// IncidentList is a list of incidents, oldest first.
+type IncidentList struct {
+	Items []IncidentBody `json:"items"`
+}
+
+type listIncidentsOutput struct {
+	Body IncidentList
+}
+
+func (s *server) listIncidents(ctx context.Context, in *listIncidentsInput) (*listIncidentsOutput, error) {
+	filter := in.filter()
+	filter.Limit = in.Limit
+	list, err := s.Parked.List(ctx, filter)
+	if err != nil {
+		return nil, err
+	}
+	out := IncidentList{Items: []IncidentBody{}}
+	for _, i := range list {
+		out.Items = append(out.Items, incidentBody(i))
+	}
+	return &listIncidentsOutput{out}, nil
+}
+
+// IncidentGroupBody counts incidents with the same cause.
+type IncidentGroupBody struct {
+	Process  incident.Process `json:"process" enum:"signing,registration"`
+	Step     string           `json:"step"`
+	Code     problem.Code     `json:"code"`
+	Title    string           `json:"title"`
+	TitleEN  string           `json:"title_en"`
+	Provider string           `json:"provider,omitempty"`
+	Count    int              `json:"count"`
+	Oldest   time.Time        `json:"oldest"`
+}
+
+// IncidentGroupList is the causes of all incidents, the largest first.
+type IncidentGroupList struct {
+	Items []IncidentGroupBody `json:"items"`
+}
+
+type groupIncidentsInput struct {
+	IncidentFilter
+}
+
+type groupIncidentsOutput struct {
+	Body IncidentGroupList
+}
+
+func (s *server) groupIncidents(ctx context.Context, in *groupIncidentsInput) (*groupIncidentsOutput, error) {
+	groups, err := s.Parked.Groups(ctx, in.filter())
+	if err != nil {
+		return nil, err
+	}
+	out := IncidentGroupList{Items: []IncidentGroupBody{}}
+	for _, g := range groups {
+		code := problem.Code(g.Reason)
+		text := code.Text()
+		out.Items = append(out.Items, IncidentGroupBody{Process: g.Process, Step: g.Step, Code: code, Title: text.VI, TitleEN: text.EN, Provider: g.Provider,
+			Count: g.Count, Oldest: g.Oldest.UTC()})
+	}
+	return &groupIncidentsOutput{out}, nil
+}
+
+type incidentInput struct {
+	ID string `path:"id" maxLength:"128"`
+}
+
+// IncidentEntryBody is one line of what has happened to an incident.
+type IncidentEntryBody struct {
+	At      time.Time          `json:"at"`
+	Kind    incident.EntryKind `json:"kind" enum:"failed,assigned,noted"`
+	Attempt int                `json:"attempt,omitempty" doc:"Of a failure"`
+	Code    string             `json:"code,omitempty" doc:"Of a failure"`
+	Text    string             `json:"text,omitempty" doc:"The message of a failure, who it is assigned to, or what was said"`
+	Actor   string             `json:"actor,omitempty"`
+}
+
+// IncidentHistoryBody is an incident with everything that has happened to it.
+type IncidentHistoryBody struct {
+	IncidentBody
+	Entries []IncidentEntryBody `json:"entries" doc:"Oldest first"`
+}
+
+type showIncidentOutput struct {
+	Body IncidentHistoryBody
+}
+
+func (s *server) showIncident(ctx context.Context, in *incidentInput) (*showIncidentOutput, error) {
+	found, entries, err := s.Parked.Show(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := IncidentHistoryBody{IncidentBody: incidentBody(found), Entries: []IncidentEntryBody{}}
+	for _, e := range entries {
+		out.Entries = append(out.Entries, IncidentEntryBody{At: e.At.UTC(), Kind: e.Kind, Attempt: e.Attempt, Code: e.Reason, Text: e.Text, Actor: e.Actor})
+	}
+	return &showIncidentOutput{out}, nil
+}
+
+// NoteRequest is what an operator wants others to know.
+type NoteRequest struct {
+	Text  string `json:"text" minLength:"1" maxLength:"4000" doc:"Sealed in the store; without personal data all the same"`
+	Actor string `json:"actor,omitempty" maxLength:"64" doc:"Who writes, as an opaque id; the owner of the key when left out"`
+}
+
+type noteIncidentInput struct {
+	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"The same key again acts once"`
+	ID   string `path:"id" maxLength:"128"`
+	Body NoteRequest
+}
+
+func (s *server) noteIncident(ctx context.Context, in *noteIncidentInput) (*showIncidentOutput, error) {
+	var fields fieldErrors
+	text := checkText("body.text", in.Body.Text, maxWords, &fields)
+	actor := checkActor(ctx, in.Body.Actor, &fields)
+	if err := fields.err(); err != nil {
+		return nil, err
+	}
+	if err := s.Parked.Note(ctx, in.ID, text, actor, s.Now()); err != nil {
+		return nil, err
+	}
+	return s.showIncident(ctx, &incidentInput{in.ID})
+}
+
+// AssignRequest says who works on an incident.
+type AssignRequest struct {
+	Assignee string `json:"assignee,omitempty" maxLength:"64" doc:"An opaque id; nobody when left out"`
+	Actor    string `json:"actor,omitempty" maxLength:"64" doc:"Who assigns, as an opaque id; the owner of the key when left out"`
+}
+
+type assignIncidentInput struct {
+	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"The same key again acts once"`
+	ID   string `path:"id" maxLength:"128"`
+	Body AssignRequest
+}
+
+func (s *server) assignIncident(ctx context.Context, in *assignIncidentInput) (*showIncidentOutput, error) {
+	var fields fieldErrors
+	actor := checkActor(ctx, in.Body.Actor, &fields)
+	if to := in.Body.Assignee; to != "" && (!actorPattern.MatchString(to) || personal.MatchString(to)) {
+		fields.add("body.assignee", "must be an opaque id: letters, digits and : . _ -, no personal data")
+	}
+	if err := fields.err(); err != nil {
+		return nil, err
+	}
+	if err := s.Parked.Assign(ctx, in.ID, in.Body.Assignee, actor, s.Now()); err != nil {
+		return nil, err
+	}
+	return s.showIncident(ctx, &incidentInput{in.ID})
+}
+
+// repairsOf is what a repair of a parked step may do.
+func repairsOf(i incident.Incident) []string {
+	if i.Process == incident.Registration {
+		return workflows.RegistrationRepairs(i.Step)
+	}
+	return []string{workflows.RepairRetry, workflows.RepairCancel}
+}

@@ -1,0 +1,120 @@
+package apiclient
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"time"
+
+	"kyso/internal/problem"
+)
+
+// Incident is one parked step of a signing or a registration.
+type Incident struct {
+	ID        string          `json:"id"`
+	Process   string          `json:"process"` // signing or registration
+	ProcessID string          `json:"process_id"`
+	Attention Attention       `json:"attention"`
+	Assignee  string          `json:"assignee"`
+	ClosedAt  time.Time       `json:"closed_at"`
+	Action    string          `json:"action"`
+	Actor     string          `json:"actor"`
+	Note      string          `json:"note"`
+	Entries   []IncidentEntry `json:"entries"` // only in the answer for one incident
+}
+
+// IncidentEntry is one line of what has happened to an incident.
+type IncidentEntry struct {
+	At      time.Time `json:"at"`
+	Kind    string    `json:"kind"` // failed, assigned or noted
+	Attempt int       `json:"attempt"`
+	Code    string    `json:"code"`
+	Text    string    `json:"text"`
+	Actor   string    `json:"actor"`
+}
+
+// IncidentGroup counts incidents with the same cause.
+type IncidentGroup struct {
+	Process  string       `json:"process"`
+	Step     string       `json:"step"`
+	Code     problem.Code `json:"code"`
+	Title    string       `json:"title"`
+	TitleEN  string       `json:"title_en"`
+	Provider string       `json:"provider"`
+	Count    int          `json:"count"`
+	Oldest   time.Time    `json:"oldest"`
+}
+
+// IncidentFilter narrows incidents. Zero values do not narrow.
+type IncidentFilter struct {
+	Process, Code, Provider, Step, Assignee string
+	Before                                  time.Time // parked before
+	All                                     bool      // closed ones too
+	Limit                                   int
+}
+
+func (f IncidentFilter) query() string {
+	q := url.Values{}
+	for name, value := range map[string]string{"process": f.Process, "code": f.Code, "provider": f.Provider, "step": f.Step, "assignee": f.Assignee} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if !f.Before.IsZero() {
+		q.Set("parked_before", f.Before.UTC().Format(time.RFC3339))
+	}
+	if f.All {
+		q.Set("all", "true")
+	}
+	if f.Limit > 0 {
+		q.Set("limit", strconv.Itoa(f.Limit))
+	}
+	return "?" + q.Encode()
+}
+
+// Incidents lists parked steps, oldest first.
+func (c *Client) Incidents(ctx context.Context, f IncidentFilter) (List[Incident], Raw, error) {
+	var out List[Incident]
+	raw, err := c.Get(ctx, "/v1/incidents"+f.query(), &out)
+	return out, raw, err
+}
+
+// IncidentGroups counts parked steps by cause, the largest group first.
+func (c *Client) IncidentGroups(ctx context.Context, f IncidentFilter) (List[IncidentGroup], Raw, error) {
+	var out List[IncidentGroup]
+	f.Limit = 0
+	raw, err := c.Get(ctx, "/v1/incident-groups"+f.query(), &out)
+	return out, raw, err
+}
+
+// Incident shows one with what was tried and said.
+func (c *Client) Incident(ctx context.Context, id string) (Incident, Raw, error) {
+	var out Incident
+	raw, err := c.Get(ctx, "/v1/incidents/"+url.PathEscape(id), &out)
+	return out, raw, err
+}
+
+// NoteIncident adds words for other operators.
+func (c *Client) NoteIncident(ctx context.Context, key, id, text string) (Incident, Raw, error) {
+	var out Incident
+	raw, err := c.Post(ctx, key, "/v1/incidents/"+url.PathEscape(id)+"/notes", map[string]string{"text": text}, &out)
+	return out, raw, err
+}
+
+// AssignIncident says who works on it; nobody when to is empty.
+func (c *Client) AssignIncident(ctx context.Context, key, id, to string) (Incident, Raw, error) {
+	var out Incident
+	raw, err := c.Post(ctx, key, "/v1/incidents/"+url.PathEscape(id)+"/assign", map[string]string{"assignee": to}, &out)
+	return out, raw, err
+}
+
+// RepairIncident acts on the process of an incident and returns what became of it: recovered, failed-again, skipped,
+// given-up or still-waiting.
+func (c *Client) RepairIncident(ctx context.Context, key string, i Incident, in RegistrationRepair) (string, error) {
+	if i.Process == "registration" {
+		out, _, err := c.RepairRegistration(ctx, key, i.ProcessID, in)
+		return out.Outcome, err
+	}
+	out, _, err := c.Repair(ctx, key, i.ProcessID, in.Action, in.Actor, in.Reason)
+	return out.Outcome, err
+}

@@ -1,0 +1,228 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"kyso/internal/incident"
+)
+
+// Parked is the part of the store that operators work with.
+func (s *Store) Parked() Parked { return Parked{s} }
+
+// Parked implements incident.Desk over the incidents of both processes.
+type Parked struct{ *Store }
+
+var _ incident.Desk = Parked{}
+
+// parkedTables are where the incidents of each process are, and what their process is called there.
+var parkedTables = []struct {
+	process       incident.Process
+	table, column string
+}{{incident.Signing, "incidents", "signing_id"}, {incident.Registration, "registration_incidents", "registration_id"}}
+
+const (
+	parkedLimit    = 500
+	maxParkedLimit = 5000
+)
+
+// List implements incident.Desk.
+func (p Parked) List(ctx context.Context, f incident.Filter) ([]incident.Incident, error) {
+	limit := f.Limit
+	if limit <= 0 {
+		limit = parkedLimit
+	}
+	limit = min(limit, maxParkedLimit)
+	var list []incident.Incident
+	for _, t := range parkedTables {
+		if f.Process != "" && f.Process != t.process {
+			continue
+		}
+		tail, args := narrowParked(f)
+		args = append(args, limit)
+		some, err := p.parked(ctx, t.process, t.table, t.column, fmt.Sprintf(tail+` ORDER BY since, id LIMIT $%d`, len(args)), args)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, some...)
+	}
+	slices.SortFunc(list, func(a, b incident.Incident) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
+	return list[:min(limit, len(list))], nil
+}
+
+func narrowParked(f incident.Filter) (string, []any) {
+	conditions, args := []string{`1 = 1`}, []any{}
+	for _, c := range []struct{ column, value string }{{"reason", f.Reason}, {"provider", f.Provider}, {"step", f.Step}, {"assignee", f.Assignee}} {
+		if c.value != "" {
+			args = append(args, c.value)
+			conditions = append(conditions, c.column+` = $`+strconv.Itoa(len(args)))
+		}
+	}
+	if !f.Before.IsZero() {
+		args = append(args, at(f.Before))
+		conditions = append(conditions, `since < $`+strconv.Itoa(len(args)))
+	}
+	if !f.All {
+		conditions = append(conditions, `closed_at IS NULL`)
+	}
+	return ` WHERE ` + strings.Join(conditions, ` AND `), args
+}
+
+func (p Parked) parked(ctx context.Context, process incident.Process, table, column, tail string, args []any) ([]incident.Incident, error) {
+	k, err := p.openKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []incident.Incident
+	rows, err := p.db.QueryContext(ctx, `SELECT id, `+column+`, step, reason, message, provider, since, attempts, assignee, closed_at, action, actor, note FROM `+
+		table+tail, args...)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		in := incident.Incident{Process: process}
+		var actor, note []byte
+		err := rows.Scan(&in.ID, &in.ProcessID, &in.Step, &in.Reason, &in.Message, &in.Provider, into(&in.Since), &in.Attempts, &in.Assignee,
+			into(&in.ClosedAt), &in.Action, &actor, &note)
+		err = k.openText(err, &in.Actor, table, "actor", in.ID, actor)
+		err = k.openText(err, &in.Note, table, "note", in.ID, note)
+		list = append(list, in)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing incidents: %w", err)
+	}
+	return list, nil
+}
+
+// Groups implements incident.Desk.
+func (p Parked) Groups(ctx context.Context, f incident.Filter) ([]incident.Group, error) {
+	found := map[incident.Group]*incident.Group{}
+	for _, t := range parkedTables {
+		if f.Process != "" && f.Process != t.process {
+			continue
+		}
+		tail, args := narrowParked(f)
+		// Grouped here and not in SQL: SQLite tells the type of a plain column only, so the oldest time would come as text.
+		rows, err := p.db.QueryContext(ctx, `SELECT step, reason, provider, since FROM `+t.table+tail, args...)
+		err = each(rows, err, func(rows *sql.Rows) error {
+			g := incident.Group{Process: t.process}
+			var since time.Time
+			if err := rows.Scan(&g.Step, &g.Reason, &g.Provider, into(&since)); err != nil {
+				return err
+			}
+			if found[g] == nil {
+				found[g] = &incident.Group{Process: g.Process, Step: g.Step, Reason: g.Reason, Provider: g.Provider, Oldest: since}
+			}
+			of := found[g]
+			of.Count++
+			if since.Before(of.Oldest) {
+				of.Oldest = since
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("grouping incidents: %w", err)
+		}
+	}
+	groups := make([]incident.Group, 0, len(found))
+	for _, g := range found {
+		groups = append(groups, *g)
+	}
+	slices.SortFunc(groups, func(a, b incident.Group) int { return cmp.Or(b.Count-a.Count, a.Oldest.Compare(b.Oldest)) })
+	return groups, nil
+}
+
+// Show implements incident.Desk.
+func (p Parked) Show(ctx context.Context, id string) (incident.Incident, []incident.Entry, error) {
+	for _, t := range parkedTables {
+		list, err := p.parked(ctx, t.process, t.table, t.column, ` WHERE id = $1`, []any{id})
+		if err != nil {
+			return incident.Incident{}, nil, err
+		}
+		if len(list) == 1 {
+			entries, err := p.entries(ctx, id)
+			return list[0], entries, err
+		}
+	}
+	return incident.Incident{}, nil, noSuch("incident")
+}
+
+func (p Parked) entries(ctx context.Context, id string) ([]incident.Entry, error) {
+	k, err := p.openKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []incident.Entry
+	rows, err := p.db.QueryContext(ctx, `SELECT seq, at, kind, attempt, reason, words, actor FROM incident_entries WHERE incident_id = $1 ORDER BY seq`, id)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		var e incident.Entry
+		var seq int
+		var words []byte
+		err := rows.Scan(&seq, into(&e.At), &e.Kind, &e.Attempt, &e.Reason, &words, &e.Actor)
+		err = k.openText(err, &e.Text, "incident_entries", "words", entryRow(id, seq), words)
+		list = append(list, e)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading what happened to an incident: %w", err)
+	}
+	return list, nil
+}
+
+func entryRow(id string, seq int) string { return id + "/" + strconv.Itoa(seq) }
+
+// Assign implements incident.Desk.
+func (p Parked) Assign(ctx context.Context, id, assignee, actor string, when time.Time) error {
+	return p.beside(ctx, "assigning an incident", id, incident.Entry{At: when, Kind: incident.Assigned, Text: assignee, Actor: actor}, func(tx *sql.Tx, table string) error {
+		_, err := tx.ExecContext(ctx, `UPDATE `+table+` SET assignee = $1 WHERE id = $2`, assignee, id)
+		return err
+	})
+}
+
+// Note implements incident.Desk.
+func (p Parked) Note(ctx context.Context, id, text, actor string, when time.Time) error {
+	return p.beside(ctx, "noting something about an incident", id, incident.Entry{At: when, Kind: incident.Noted, Text: text, Actor: actor}, nil)
+}
+
+// beside adds an entry to an incident of either process, with what else changes.
+func (p Parked) beside(ctx context.Context, doing, id string, e incident.Entry, change func(tx *sql.Tx, table string) error) error {
+	k, err := p.openKeys(ctx)
+	if err != nil {
+		return err
+	}
+	return p.write(ctx, doing, func(tx *sql.Tx) error {
+		for _, t := range parkedTables {
+			// An update that changes nothing locks the row, so that entries get numbers of their own.
+			known, err := affected(tx.ExecContext(ctx, `UPDATE `+t.table+` SET step = step WHERE id = $1`, id))
+			if err != nil {
+				return err
+			}
+			if known == 0 {
+				continue
+			}
+			if change != nil {
+				if err := change(tx, t.table); err != nil {
+					return err
+				}
+			}
+			return addEntry(ctx, tx, k, id, e)
+		}
+		return noSuch("incident")
+	})
+}
+
+// addEntry appends to what happened to an incident. The caller's transaction holds its row.
+func addEntry(ctx context.Context, tx *sql.Tx, k *keys, id string, e incident.Entry) error {
+	var seq int
+	if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM incident_entries WHERE incident_id = $1`, id).Scan(&seq); err != nil {
+		return err
+	}
+	seq++
+	_, err := tx.ExecContext(ctx, `INSERT INTO incident_entries (incident_id, seq, at, kind, attempt, reason, words, actor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		id, seq, at(e.At), string(e.Kind), e.Attempt, e.Reason, k.sealed("incident_entries", "words", entryRow(id, seq), []byte(e.Text)), e.Actor)
+	return err
+}
