@@ -57,7 +57,7 @@ func (c *cli) execute(ctx context.Context, args []string) int {
 
 func (c *cli) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "starter",
+		Use:   programName(),
 		Short: "Sign PDF files and register certificates through kyso: start, watch, answer and repair, verify files",
 		Long: `Sign PDF files and register certificates through kyso.
 
@@ -84,8 +84,17 @@ Data goes to stdout, words to stderr. See "starter help exit-codes" for what a s
 	flags.StringVarP(&c.output, "output", "o", asTable, "form of the data: table, json, jsonl or ids")
 	flags.StringVar(&c.lang, "lang", "", "language of words: vi or en (default: KYSO_LANG, else LANG, else vi)")
 	root.AddCommand(c.signCommand(), c.signingCommand(), c.incidentCommand(), c.registerCommand(), c.registrationCommand(),
-		c.auditCommand(), c.keyCommand(), c.verifyCommand(), c.serveCommand(), c.migrateCommand(), c.versionCommand(), exitCodesTopic())
+		c.auditCommand(), c.keyCommand(), c.verifyCommand(), c.serveCommand(), c.migrateCommand(), c.doctorCommand(), c.configCommand(), c.versionCommand(), exitCodesTopic())
 	return root
+}
+
+// programName is what the program was called as: "temporal kyso" when the Temporal CLI runs it as its extension
+// temporal-kyso.
+func programName() string {
+	if filepath.Base(os.Args[0]) == "temporal-kyso" {
+		return "temporal kyso"
+	}
+	return "starter"
 }
 
 // client finds the API.

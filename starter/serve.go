@@ -36,8 +36,10 @@ TLS in front, its names in KYSO_API_HOSTS and its address in KYSO_PUBLIC_URL.`,
 }
 
 func (c *cli) migrateCommand() *cobra.Command {
-	return &cobra.Command{Use: "migrate", Short: "Bring the schema of the store up to date", Args: exactly(0, "no argument"),
-		Long: `Bring the schema of the store up to date. Several may run at once; run it before programs of a new version start.`,
+	var storeOnly bool
+	cmd := &cobra.Command{Use: "migrate", Short: "Bring the schema of the store and Temporal's search attributes up to date", Args: exactly(0, "no argument"),
+		Long: `Bring the schema of the store up to date, and make the search attributes of the processes in Temporal's namespace. Several
+may run at once; run it before programs of a new version start. --store-only leaves Temporal alone.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := app.FromEnvironment(os.Environ())
 			if err != nil {
@@ -47,8 +49,18 @@ func (c *cli) migrateCommand() *cobra.Command {
 				return err
 			}
 			c.say("Lược đồ đã cập nhật.", "The schema is up to date.")
+			if storeOnly {
+				return nil
+			}
+			made, err := app.MigrateTemporal(cmd.Context(), config)
+			if err != nil {
+				return err
+			}
+			c.say("Thuộc tính tìm kiếm: đã tạo %d.", "Search attributes: %d made.", len(made))
 			return nil
 		}}
+	cmd.Flags().BoolVar(&storeOnly, "store-only", false, "leave Temporal alone")
+	return cmd
 }
 
 func (c *cli) versionCommand() *cobra.Command {

@@ -109,6 +109,17 @@ func Migrate(ctx context.Context, cfg Config) error {
 	return errors.Join(s.Migrate(ctx), s.Close())
 }
 
+// MigrateTemporal makes the search attributes of the processes in the configured namespace, and returns the names of
+// those that were not there.
+func MigrateTemporal(ctx context.Context, cfg Config) ([]string, error) {
+	c, err := client.DialContext(ctx, cfg.Temporal)
+	if err != nil {
+		return nil, problem.Wrap(problem.ProviderUnavailable, err, "connecting to Temporal at %s", cfg.Temporal.HostPort)
+	}
+	defer c.Close()
+	return (&workflows.Client{Temporal: c}).EnsureSearchAttributes(ctx, cfg.Temporal.Namespace)
+}
+
 // ReadTrust reads a PEM bundle: self-signed certificates are trusted roots, the others are issuers that answers of
 // providers may leave out.
 func ReadTrust(path string) (signing.Trust, error) {

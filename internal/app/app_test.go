@@ -239,3 +239,37 @@ func TestStoppingLetsRequestsFinish(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestExplainShowsNoSecret(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte("from-a-file-0123456789"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := app.Explain([]string{"KYSO_DATABASE=postgres://kyso:pässwörd@db/kyso", "KYSO_INTRUSTCA_URL=https://user:geheim@ica.example", "KYSO_INTRUSTCA_SP_PASSWORD_FILE=" + file,
+		"KYSO_API_LISTEN=127.0.0.1:9999", "KYSO_MISSPELT=1"})
+	if err == nil || !strings.Contains(err.Error(), "mistake") {
+		t.Errorf("a misspelt name: %v", err)
+	}
+	found := map[string]app.Setting{}
+	for _, s := range settings {
+		found[s.Name] = s
+		for _, secret := range []string{"pässwörd", "geheim", "from-a-file", "sandbox-only"} {
+			if strings.Contains(s.Value, secret) {
+				t.Errorf("%s shows %s", s.Name, s.Value)
+			}
+		}
+	}
+	for name, want := range map[string]app.Setting{
+		"KYSO_DATABASE":              {"KYSO_DATABASE", "(secret)", app.FromEnvironmentVariable},
+		"KYSO_INTRUSTCA_SP_PASSWORD": {"KYSO_INTRUSTCA_SP_PASSWORD", "(secret)", file},
+		"KYSO_VNPT_SP_PASSWORD":      {"KYSO_VNPT_SP_PASSWORD", "(secret)", app.FromDefault},
+		"KYSO_INTRUSTCA_URL":         {"KYSO_INTRUSTCA_URL", "https://user:(secret)@ica.example", app.FromEnvironmentVariable},
+		"KYSO_API_LISTEN":            {"KYSO_API_LISTEN", "127.0.0.1:9999", app.FromEnvironmentVariable},
+		"KYSO_ADMIN_KEY":             {"KYSO_ADMIN_KEY", "", app.FromDefault},
+		"KYSO_API_RATE":              {"KYSO_API_RATE", "1200", app.FromDefault},
+	} {
+		if found[name] != want {
+			t.Errorf("%s: %+v, want %+v", name, found[name], want)
+		}
+	}
+}

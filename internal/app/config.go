@@ -119,8 +119,9 @@ const (
 
 // FromEnvironment reads the configuration from NAME=value lines as os.Environ returns them. The error names every
 // mistake, not only the first.
-func FromEnvironment(environ []string) (Config, error) {
-	r := newReader(environ)
+func FromEnvironment(environ []string) (Config, error) { return newReader(environ).config() }
+
+func (r *reader) config() (Config, error) {
 	cfg := Config{
 		Database:          r.secret("KYSO_DATABASE", "postgres://kyso@127.0.0.1:5432/kyso?sslmode=disable"),
 		MasterKeyFile:     r.text("KYSO_MASTER_KEY_FILE", ".kyso/master.key"),

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ type reader struct {
 	environ []string
 	values  map[string]string
 	known   []string
+	shown   []Setting
 	errs    []error
 }
 
@@ -63,14 +65,56 @@ func (r *reader) err() error {
 func (r *reader) text(name, fallback string) string {
 	r.known = append(r.known, name)
 	if value := r.values[name]; value != "" {
+		r.shown = append(r.shown, Setting{name, value, FromEnvironmentVariable})
 		return value
 	}
+	r.shown = append(r.shown, Setting{name, fallback, FromDefault})
 	return fallback
 }
 
+// Setting is one variable as it was read.
+type Setting struct {
+	Name   string `json:"name"`
+	Value  string `json:"value"` // never that of a secret
+	Source string `json:"source"`
+}
+
+// The sources of settings; a file is named by its path.
+const (
+	FromDefault             = "default"
+	FromEnvironmentVariable = "environment"
+	hidden                  = "(secret)"
+)
+
+// Explain reads the configuration as FromEnvironment does and returns every variable, its value and where it came from, by
+// name. Secrets are not shown; that they are given is.
+func Explain(environ []string) ([]Setting, error) {
+	r := newReader(environ)
+	_, err := r.config()
+	for i := range r.shown {
+		r.shown[i].Value = secretURL.ReplaceAllString(r.shown[i].Value, "$1"+hidden+"@")
+	}
+	slices.SortFunc(r.shown, func(a, b Setting) int { return strings.Compare(a.Name, b.Name) })
+	return r.shown, err
+}
+
+// secretURL matches a password in an address.
+var secretURL = regexp.MustCompile(`(://[^/:@]*:).*@`)
+
 // secret reads NAME, or the file that NAME_FILE names.
 func (r *reader) secret(name, fallback string) string {
-	value, path := r.text(name, ""), r.text(name+"_FILE", "")
+	value, path := r.values[name], r.values[name+"_FILE"]
+	r.known = append(r.known, name, name+"_FILE")
+	switch {
+	case path != "":
+		r.shown = append(r.shown, Setting{name, hidden, path})
+	case value != "":
+		r.shown = append(r.shown, Setting{name, hidden, FromEnvironmentVariable})
+	case fallback != "":
+		r.shown = append(r.shown, Setting{name, hidden, FromDefault})
+	default:
+		r.shown = append(r.shown, Setting{name, "", FromDefault})
+	}
 	switch {
 	case value != "" && path != "":
 		r.fail(name, "is given twice, also as "+name+"_FILE")
@@ -138,7 +182,7 @@ func (r *reader) duration(name string, fallback time.Duration) time.Duration {
 }
 
 // foreign are variables of this name space that other programs of kyso read.
-var foreign = []string{"KYSO_URL", "KYSO_DATA", "KYSO_PDF_CHILD"}
+var foreign = []string{"KYSO_URL", "KYSO_DATA", "KYSO_PDF_CHILD", "KYSO_API_KEY", "KYSO_API_KEY_FILE", "KYSO_LANG"}
 
 // strangers names variables that begin with KYSO_ and mean nothing: a misspelt name would be ignored silently.
 func (r *reader) strangers() {

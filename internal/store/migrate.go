@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -32,6 +33,37 @@ func (s *Store) Migrate(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("migrating the store: %w", err)
+}
+
+// Pending returns how many migrations the schema lacks.
+func (s *Store) Pending(ctx context.Context) (int, error) {
+	provider, err := s.provider()
+	if err != nil {
+		return 0, fmt.Errorf("reading the migrations: %w", err)
+	}
+	statuses, err := provider.Status(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("reading the schema: %w", err)
+	}
+	pending := 0
+	for _, status := range statuses {
+		if status.State == goose.StatePending {
+			pending++
+		}
+	}
+	return pending, nil
+}
+
+// ClockSkew returns how far the database's clock is ahead of ours. SQLite has ours.
+func (s *Store) ClockSkew(ctx context.Context) (time.Duration, error) {
+	if s.engine == sqliteEngine {
+		return 0, nil
+	}
+	var theirs time.Time
+	if err := s.db.QueryRowContext(ctx, `SELECT clock_timestamp()`).Scan(into(&theirs)); err != nil {
+		return 0, fmt.Errorf("asking for the time: %w", err)
+	}
+	return time.Until(theirs), nil
 }
 
 func (s *Store) provider() (*goose.Provider, error) {

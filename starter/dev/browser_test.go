@@ -224,13 +224,24 @@ func (b *browser) accessible(name string) {
 		b.t.Fatal(err)
 	}
 	b.run(chromedp.Evaluate[chromedp.Void](script + "; undefined"))
-	if value[bool](b, `document.documentElement.scrollWidth > window.innerWidth`) {
-		b.t.Errorf("%s on %s: the page is wider than the screen", name, b.screen.name)
+	b.fits(name, b.screen.width)
+	if b.screen.name == "phone" { // the smallest phones are narrower
+		b.run(chromedp.EmulateViewport(360, b.screen.height))
+		b.fits(name, 360)
+		b.run(chromedp.EmulateViewport(b.screen.width, b.screen.height))
 	}
 	for _, scheme := range []string{"dark", "light"} {
 		b.axe(name, scheme)
 	}
 	b.shot(name)
+}
+
+// fits looks whether the page is wider than the screen.
+func (b *browser) fits(name string, width int64) {
+	b.t.Helper()
+	if wide := value[int64](b, `document.documentElement.scrollWidth`); wide > width {
+		b.t.Errorf("%s on %s: the page is %d wide on a screen of %d", name, b.screen.name, wide, width)
+	}
 }
 
 func (b *browser) axe(name, scheme string) {

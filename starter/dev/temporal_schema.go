@@ -9,8 +9,6 @@ import (
 	"os"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/server/common/config"
 	"go.temporal.io/server/common/log"
 	"go.temporal.io/server/common/metrics"
@@ -135,12 +133,7 @@ func checkPragmas(cfg *config.SQL) error {
 
 // createNamespace adds the namespace with kyso's search attributes, once.
 func createNamespace(cfg *config.SQL) error {
-	attributes := map[string]enumspb.IndexedValueType{}
-	for _, key := range []temporal.SearchAttributeKey{workflows.AttributeStep, workflows.AttributeAttention,
-		workflows.AttributeReason, workflows.AttributeProvider, workflows.AttributeDeadline} {
-		attributes[key.GetName()] = key.GetValueType()
-	}
-	ns, err := sqliteschema.NewNamespaceConfig(clusterName, namespace, false, attributes)
+	ns, err := sqliteschema.NewNamespaceConfig(clusterName, namespace, false, workflows.SearchAttributes())
 	if err != nil {
 		return err
 	}

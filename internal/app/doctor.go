@@ -1,0 +1,297 @@
+package app
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+
+	"kyso/internal/blob"
+	"kyso/internal/seal"
+	"kyso/internal/store"
+	"kyso/workflows"
+)
+
+// Finding is what the doctor says of one part.
+type Finding struct {
+	Part   string `json:"part"`
+	State  string `json:"state"` // ok, warning or fault
+	What   string `json:"what"`
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// The states of findings. A fault keeps kyso from working; a warning will, or hides something.
+const (
+	Healthy = "ok"
+	Warning = "warning"
+	Fault   = "fault"
+)
+
+const (
+	expirySoon   = 30 * 24 * time.Hour
+	clockLimit   = 5 * time.Second
+	leastRetain  = 24 * time.Hour
+	doctorWait   = 5 * time.Second
+	masterKeyLen = 32
+)
+
+// doctor looks at every part by itself: one that is broken hides no other.
+type doctor struct {
+	cfg   Config
+	log   sdklog.Logger
+	found []Finding
+}
+
+// Examine looks at everything that the configuration names, and says what is wrong and what to do about it.
+func Examine(ctx context.Context, cfg Config) []Finding {
+	d := &doctor{cfg: cfg, log: sdklog.NewStructuredLogger(NewLog(discard{}, cfg.LogLevel))}
+	for _, look := range []func(context.Context){d.masterKey, d.database, d.blobs, d.temporal, d.trust, d.seal, d.parties, d.api} {
+		limited, cancel := context.WithTimeout(ctx, 3*doctorWait)
+		look(limited)
+		cancel()
+	}
+	return d.found
+}
+
+type discard struct{}
+
+// Write implements io.Writer.
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+func (d *doctor) say(part, state, what, remedy string) {
+	d.found = append(d.found, Finding{part, state, what, remedy})
+}
+
+// judge says that all is well, or what err is.
+func (d *doctor) judge(part string, err error, well, remedy string) bool {
+	if err != nil {
+		d.say(part, Fault, err.Error(), remedy)
+		return false
+	}
+	d.say(part, Healthy, well, "")
+	return true
+}
+
+func (d *doctor) masterKey(context.Context) {
+	path := d.cfg.MasterKeyFile
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		d.say("master key", Fault, err.Error(), "KYSO_MASTER_KEY_FILE has to name the key that the store was made with; without it nothing can be read")
+	case info.Size() != masterKeyLen:
+		d.say("master key", Fault, fmt.Sprintf("%s has %d bytes, not %d", path, info.Size(), masterKeyLen), "restore it from the backup")
+	case info.Mode().Perm()&0o077 != 0:
+		d.say("master key", Warning, fmt.Sprintf("%s can be read by others (%s)", path, info.Mode().Perm()), "chmod 600 "+path)
+	default:
+		d.say("master key", Healthy, path, "")
+	}
+}
+
+func (d *doctor) database(ctx context.Context) {
+	key, err := seal.ReadMasterKey(d.cfg.MasterKeyFile)
+	if err != nil {
+		d.say("database", Warning, "not looked at: the master key cannot be read", "mend the master key first")
+		return
+	}
+	s, err := store.Open(ctx, d.cfg.Database, key)
+	if err != nil {
+		d.say("database", Fault, err.Error(), "is KYSO_DATABASE right, and does the server run?")
+		return
+	}
+	defer func() { _ = s.Close() }() // nothing was written
+	pending, err := s.Pending(ctx)
+	switch {
+	case err != nil:
+		d.say("database", Fault, err.Error(), "is KYSO_DATABASE right, and may the role read its schema?")
+		return
+	case pending > 0:
+		d.say("database", Fault, fmt.Sprintf("%d migrations are missing", pending), "starter migrate")
+		return
+	}
+	if !d.judge("database", s.Ping(ctx), "reached, schema up to date, master key fits", "is the master key the one that this store was made with?") {
+		return
+	}
+	if apart, err := s.ClockSkew(ctx); err == nil && apart.Abs() > clockLimit {
+		d.say("clock", Warning, "the database's clock is "+apart.Round(time.Second).String()+" apart", "run a time service on both machines; deadlines and signatures go by it")
+	} else if err == nil {
+		d.say("clock", Healthy, "agrees with the database's", "")
+	}
+}
+
+func (d *doctor) blobs(ctx context.Context) {
+	b, err := blob.Open(ctx, d.cfg.Blobs)
+	if err != nil {
+		d.say("blobs", Fault, err.Error(), "is KYSO_BLOBS right, and may this account use the bucket or folder?")
+		return
+	}
+	defer func() { _ = b.Close() }() // what was written is read back
+	const key = "doctor/probe"
+	if err = b.Put(ctx, key, strings.NewReader("kyso")); err == nil {
+		r, readErr := b.ReadRange(ctx, key, 0, 4)
+		if err = readErr; err == nil {
+			err = r.Close()
+		}
+	}
+	d.judge("blobs", err, "written and read back", "may this account write to the bucket or folder?")
+}
+
+func (d *doctor) temporal(ctx context.Context) {
+	options := d.cfg.Temporal
+	options.Logger = d.log
+	c, err := client.DialContext(ctx, options)
+	if err != nil {
+		d.say("temporal", Fault, err.Error(), "is TEMPORAL_ADDRESS right, and does the server run?")
+		return
+	}
+	defer c.Close()
+	info, err := c.WorkflowService().GetSystemInfo(ctx, &workflowservice.GetSystemInfoRequest{})
+	if !d.judge("temporal", err, "server "+info.GetServerVersion()+" at "+options.HostPort, "") {
+		return
+	}
+	if d.namespace(ctx, c, options.Namespace) {
+		d.pollers(ctx, c, options.Namespace)
+	}
+}
+
+func (d *doctor) namespace(ctx context.Context, c client.Client, name string) bool {
+	ns, err := c.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: name})
+	if err != nil {
+		d.say("namespace", Fault, err.Error(), "temporal operator namespace create --namespace "+name+" --retention 72h")
+		return false
+	}
+	retention := ns.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration()
+	if retention < leastRetain {
+		d.say("namespace", Warning, fmt.Sprintf("%s keeps closed processes for %s only", name, retention), "give it 72h, so that an operator still finds what ended at the weekend")
+	} else {
+		d.say("namespace", Healthy, fmt.Sprintf("%s, closed processes stay for %s", name, retention), "")
+	}
+	missing, err := (&workflows.Client{Temporal: c}).MissingSearchAttributes(ctx, name)
+	switch {
+	case err != nil:
+		d.say("search attributes", Fault, err.Error(), "remove it with: temporal operator search-attribute remove --name …, then starter migrate")
+	case len(missing) > 0:
+		d.say("search attributes", Fault, "missing: "+strings.Join(missing, ", "), "starter migrate")
+	default:
+		d.say("search attributes", Healthy, "all there", "")
+	}
+	return true
+}
+
+func (d *doctor) pollers(ctx context.Context, c client.Client, namespace string) {
+	for kind, name := range map[enumspb.TaskQueueType]string{enumspb.TASK_QUEUE_TYPE_WORKFLOW: "processes", enumspb.TASK_QUEUE_TYPE_ACTIVITY: "activities"} {
+		queue, err := c.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{Namespace: namespace,
+			TaskQueue: &taskqueue.TaskQueue{Name: workflows.TaskQueue}, TaskQueueType: kind})
+		switch {
+		case err != nil:
+			d.say("workers", Fault, err.Error(), "")
+		case len(queue.GetPollers()) == 0:
+			d.say("workers", Fault, "nobody polls "+workflows.TaskQueue+" for "+name, "start a worker; without one every process stands still")
+		default:
+			d.say("workers", Healthy, fmt.Sprintf("%d polling for %s", len(queue.GetPollers()), name), "")
+		}
+	}
+}
+
+func (d *doctor) trust(context.Context) {
+	trust, err := ReadTrust(d.cfg.TrustFile)
+	if err != nil {
+		d.say("trust", Fault, err.Error(), "KYSO_TRUST has to name a PEM bundle with the roots of the certification authorities")
+		return
+	}
+	d.expiry("trust", append(trust.Roots, trust.Intermediates...), fmt.Sprintf("%d roots, %d issuers", len(trust.Roots), len(trust.Intermediates)),
+		"get the renewed certificate from the authority and add it to "+d.cfg.TrustFile)
+}
+
+func (d *doctor) expiry(part string, list []*x509.Certificate, well, remedy string) {
+	worst := Finding{part, Healthy, well, ""}
+	for _, cert := range list {
+		switch left := time.Until(cert.NotAfter); {
+		case left <= 0:
+			worst = Finding{part, Warning, fmt.Sprintf("%s ended on %s", cert.Subject.CommonName, cert.NotAfter.Format(time.DateOnly)), remedy}
+		case left < expirySoon && worst.State == Healthy:
+			worst = Finding{part, Warning, fmt.Sprintf("%s ends on %s", cert.Subject.CommonName, cert.NotAfter.Format(time.DateOnly)), remedy}
+		}
+	}
+	d.found = append(d.found, worst)
+}
+
+func (d *doctor) seal(context.Context) {
+	r := d.cfg.Registration
+	if r.SealKeyFile == "" {
+		return
+	}
+	list, err := readCertificates(r.SealCertificateFile)
+	if err == nil {
+		_, err = os.Stat(r.SealKeyFile)
+	}
+	if err != nil {
+		d.say("seal", Fault, err.Error(), "KYSO_SEAL_KEY_FILE and KYSO_SEAL_CERT_FILE have to name the provider's key and certificate")
+		return
+	}
+	d.expiry("seal", list, filepath.Base(r.SealCertificateFile), "have it renewed; contracts cannot be sealed without")
+}
+
+// parties asks every outside party for anything: any answer shows that it is there. Whether it knows our account shows
+// at the first call.
+func (d *doctor) parties(ctx context.Context) {
+	addresses := map[string]string{"VNeID": d.cfg.Registration.VNeIDURL, "SMS": d.cfg.Registration.SMSURL, "VNPay": d.cfg.Registration.VNPayAPIURL, "CA": d.cfg.Registration.CAURL}
+	for _, p := range d.cfg.Providers {
+		addresses["provider "+p.Name] = p.URL
+	}
+	for i, tsa := range d.cfg.TSAs {
+		addresses[fmt.Sprintf("TSA %d", i+1)] = tsa
+	}
+	type answer struct {
+		name string
+		err  error
+	}
+	answers := make(chan answer)
+	for name, address := range addresses {
+		go func() { answers <- answer{name, reach(ctx, address)} }()
+	}
+	for range addresses {
+		a := <-answers
+		if a.err != nil {
+			d.say(a.name, Warning, a.err.Error(), "is its address right, and is it up? Steps that need it park until it is")
+		} else {
+			d.say(a.name, Healthy, "answers", "")
+		}
+	}
+}
+
+func reach(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, doctorWait)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodHead, address, nil)
+	if err != nil {
+		return errors.New("the address cannot be read")
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return errors.Join(errors.New("no answer from "+request.URL.Host), context.Cause(ctx))
+	}
+	return response.Body.Close()
+}
+
+func (d *doctor) api(context.Context) {
+	switch {
+	case d.cfg.AdminKey != "":
+		d.say("admin key", Warning, "KYSO_ADMIN_KEY is set: one secret may do everything", "make keys with starter key create, then take it out")
+	default:
+		d.say("admin key", Healthy, "none", "")
+	}
+	if strings.HasPrefix(d.cfg.PublicURL, "http://") && !strings.Contains(d.cfg.PublicURL, "127.0.0.1") && !strings.Contains(d.cfg.PublicURL, "localhost") {
+		d.say("public address", Fault, d.cfg.PublicURL+" is not https: sessions could be read on the way", "put a proxy with TLS in front and name it in KYSO_PUBLIC_URL")
+	}
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"kyso/internal/app"
+)
+
+func (c *cli) doctorCommand() *cobra.Command {
+	return &cobra.Command{Use: "doctor", Short: "Look at everything that the configuration names, and say what is wrong and what to do", Args: exactly(0, "no argument"),
+		Long: `Look at everything that the configuration of this environment names: master key, database and its schema, blobs, Temporal
+with namespace, search attributes and workers, clock, trusted certificates, seal, and whether the outside parties answer. It
+changes nothing but one small blob. A fault is exit code 1.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := app.FromEnvironment(os.Environ())
+			if err != nil {
+				return &exitError{code: exitUsage, err: err}
+			}
+			found := app.Examine(cmd.Context(), config)
+			raw, err := json.Marshal(map[string]any{"items": found})
+			if err != nil {
+				return fmt.Errorf("encoding the findings: %w", err)
+			}
+			err = c.print(raw, nil, func(w io.Writer) {
+				for _, f := range found {
+					row(w, f.State, f.Part, f.What)
+					if f.Remedy != "" {
+						row(w, "", "", "→ "+f.Remedy)
+					}
+				}
+			})
+			if err == nil && slices.ContainsFunc(found, func(f app.Finding) bool { return f.State == app.Fault }) {
+				c.say("Có lỗi cần xử lý.", "There are faults.")
+				return ended(exitFailed)
+			}
+			return err
+		}}
+}
+
+func (c *cli) configCommand() *cobra.Command {
+	var changed bool
+	cmd := &cobra.Command{Use: "config", Short: "Print every setting, its value and where it came from; secrets are not shown", Args: exactly(0, "no argument"),
+		RunE: func(*cobra.Command, []string) error {
+			settings, err := app.Explain(os.Environ())
+			if changed {
+				settings = slices.DeleteFunc(settings, func(s app.Setting) bool { return s.Source == app.FromDefault })
+			}
+			raw, encodeErr := json.Marshal(map[string]any{"items": settings})
+			if encodeErr != nil {
+				return fmt.Errorf("encoding the settings: %w", encodeErr)
+			}
+			var names []string
+			for _, s := range settings {
+				names = append(names, s.Name)
+			}
+			if printErr := c.print(raw, names, func(w io.Writer) {
+				for _, s := range settings {
+					row(w, s.Name, or(s.Value), s.Source)
+				}
+			}); printErr != nil {
+				return printErr
+			}
+			if err != nil {
+				return &exitError{code: exitUsage, err: err}
+			}
+			return nil
+		}}
+	cmd.Flags().BoolVar(&changed, "changed", false, "only what is not the default")
+	return cmd
+}
