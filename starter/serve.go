@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -31,7 +33,16 @@ TLS in front, its names in KYSO_API_HOSTS and its address in KYSO_PUBLIC_URL.`,
 			if err != nil {
 				return fmt.Errorf("listening: %w", err)
 			}
-			return service.Serve(cmd.Context(), listener)
+			ctx, cancel := context.WithCancel(cmd.Context())
+			defer cancel()
+			health := make(chan error, 1)
+			go func() {
+				defer cancel() // an API that cannot say how it is stops
+				health <- service.ServeHealth(ctx)
+			}()
+			err = service.Serve(ctx, listener)
+			cancel()
+			return errors.Join(err, <-health)
 		}}
 }
 

@@ -10,12 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"kyso/internal/app"
 	"kyso/internal/pdfchild"
@@ -47,24 +44,9 @@ func run(ctx context.Context) error {
 	health := make(chan error, 1)
 	go func() {
 		defer cancel() // a worker that cannot say how it is stops
-		health <- serveHealth(ctx, a)
+		health <- a.ServeHealth(ctx)
 	}()
 	err = a.RunWorker(ctx)
 	cancel()
 	return errors.Join(err, <-health, a.Close())
-}
-
-// serveHealth answers health checks until ctx ends; without an address it only waits.
-func serveHealth(ctx context.Context, a *app.App) error {
-	if a.Config.HealthListen == "" {
-		<-ctx.Done()
-		return nil
-	}
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", a.Config.HealthListen)
-	if err != nil {
-		return fmt.Errorf("listening for health checks: %w", err)
-	}
-	server := &http.Server{Handler: a.Health(), ReadHeaderTimeout: 5 * time.Second}
-	return app.ServeHTTP(ctx, server, listener, time.Second)
 }

@@ -54,6 +54,8 @@ type Options struct {
 	Upload func(ctx context.Context, name string, r io.Reader) (signing.Upload, error)
 	// Open gives access to the bytes of an upload. A Source that is also an io.Closer is closed after use.
 	Open func(ctx context.Context, upload signing.Upload) (Source, error)
+	// PingBlobs reports whether the store of blobs answers; nil asks nobody.
+	PingBlobs func(ctx context.Context) error
 	// PDF looks into files; nil serves none of the routes that do.
 	PDF *PDF
 	// Providers are the names of the remote signing providers that may be asked for; the first is the default.

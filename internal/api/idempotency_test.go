@@ -71,7 +71,9 @@ func TestRetryAfterACrashFindsTheSigning(t *testing.T) {
 	b.post("/v1/signings", body, "Idempotency-Key", "crash").into(t, &first)
 
 	// Another store stands for the same one with the answers forgotten: no Idempotency-Key row, the signing kept.
-	forgetful := newBench(t, func(o *api.Options) { o.Desk, o.Parked, o.Access = forgetfulDesk{b.store}, b.store.Parked(), b.store.Access() })
+	forgetful := newBench(t, func(o *api.Options) {
+		o.Desk, o.Parked, o.Access = forgetfulDesk{b.store}, b.store.Parked(), b.store.Access()
+	})
 	got := forgetful.post("/v1/signings", body, "Idempotency-Key", "crash")
 	wantStatus(t, got, http.StatusAccepted)
 	got.into(t, &second)

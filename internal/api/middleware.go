@@ -11,7 +11,12 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 
 	"kyso/internal/problem"
 )
@@ -66,7 +71,18 @@ func (s *server) log(ctx context.Context, info *requestInfo, pattern string, see
 		attributes = append(attributes, slog.String("error", info.cause.Error()))
 	}
 	s.Logger.LogAttrs(ctx, level, "http request", attributes...)
+	requestSeconds().Record(context.WithoutCancel(ctx), took.Seconds(), metric.WithAttributes(attribute.String("route", pattern),
+		attribute.Int("status", seen.statusOr200()), attribute.String("code", string(info.code))))
 }
+
+// requestSeconds is how long requests took, by route and answer. Streams count with their whole life.
+var requestSeconds = sync.OnceValue(func() metric.Float64Histogram {
+	h, err := otel.Meter("kyso/internal/api").Float64Histogram("kyso_http_request_seconds", metric.WithDescription("Requests to the API by route, status and problem code"))
+	if err != nil { // a mistake in the name; a test sees it
+		otel.Handle(err)
+	}
+	return h
+})
 
 func newRequestID() string {
 	var id [8]byte

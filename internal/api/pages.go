@@ -54,11 +54,14 @@ func (s *server) pages(openapi *huma.OpenAPI) {
 // health says that the process runs. It asks nobody, so that a database outage restarts nothing.
 func (s *server) health(w http.ResponseWriter, _ *http.Request) { answerState(w, http.StatusOK, "ok") }
 
-// ready says whether requests can be served: store and Temporal answer.
+// ready says whether requests can be served: store, blobs and Temporal answer.
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyWait)
 	defer cancel()
-	for name, ping := range map[string]func(context.Context) error{"store": s.Desk.Ping, "temporal": s.Workflows.Ping} {
+	for name, ping := range map[string]func(context.Context) error{"store": s.Desk.Ping, "temporal": s.Workflows.Ping, "blobs": s.PingBlobs} {
+		if ping == nil {
+			continue
+		}
 		if err := ping(ctx); err != nil {
 			s.Logger.WarnContext(ctx, "not ready", "part", name, "error", err.Error())
 			answerState(w, http.StatusServiceUnavailable, name+" does not answer")

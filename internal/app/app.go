@@ -35,6 +35,8 @@ type App struct {
 	Blobs    *blob.Blobs
 	Temporal client.Client
 	Trust    signing.Trust
+
+	unwatch func() error // of the metrics
 }
 
 // Open connects to the store, the blobs and Temporal, and reads the trusted certificates. It does not wait: what
@@ -60,6 +62,16 @@ func (a *App) open(ctx context.Context) error {
 	}
 	options := a.Config.Temporal
 	options.Logger = sdklog.NewStructuredLogger(a.Log)
+	told, err := process()
+	if err != nil {
+		return err
+	}
+	if err := told.instrument(&options); err != nil {
+		return err
+	}
+	if err := a.watchIncidents(); err != nil {
+		return err
+	}
 	if a.Temporal, err = client.DialContext(ctx, options); err != nil {
 		return problem.Wrap(problem.ProviderUnavailable, err, "connecting to Temporal at %s", options.HostPort)
 	}
@@ -69,6 +81,9 @@ func (a *App) open(ctx context.Context) error {
 // Close releases what Open took. Close the worker and the API first.
 func (a *App) Close() error {
 	var errs []error
+	if a.unwatch != nil {
+		errs = append(errs, a.unwatch())
+	}
 	if a.Temporal != nil {
 		a.Temporal.Close()
 	}
@@ -81,11 +96,23 @@ func (a *App) Close() error {
 	return errors.Join(errs...)
 }
 
-// Ready reports whether the store and Temporal answer.
+// Ready reports whether the store, the blobs and Temporal answer.
 func (a *App) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	return errors.Join(a.Store.Ping(ctx), a.Workflows().Ping(ctx))
+	return errors.Join(a.Store.Ping(ctx), a.Workflows().Ping(ctx), a.pingBlobs(ctx))
+}
+
+// pingBlobs asks for a blob that is not there: that it is not says that the store of blobs answers.
+func (a *App) pingBlobs(ctx context.Context) error {
+	r, err := a.Blobs.ReadRange(ctx, "ready/probe", 0, 1)
+	switch {
+	case problem.CodeOf(err) == problem.NotFound:
+		return nil
+	case err != nil:
+		return fmt.Errorf("asking the blobs: %w", err)
+	}
+	return r.Close()
 }
 
 // Workflows returns the client of the processes.

@@ -85,7 +85,8 @@ type Config struct {
 	// WebhookPrivate is KYSO_WEBHOOK_PRIVATE: whether webhooks may go to http addresses and into private networks.
 	// Their addresses come from outside, so only a development world says true.
 	WebhookPrivate bool
-	// HealthListen is KYSO_HEALTH_LISTEN: where a worker answers /healthz and /readyz; empty means nowhere.
+	// HealthListen is KYSO_HEALTH_LISTEN: where a worker or an API answers /healthz, /readyz and /metrics; empty means
+	// nowhere. Keep it inside: metrics are for those who run kyso.
 	HealthListen string
 	// StopTimeout is KYSO_STOP_TIMEOUT: how long a stopping program lets running work finish. Keep it below the
 	// grace period of what stops it.

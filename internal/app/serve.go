@@ -28,6 +28,7 @@ func (a *App) apiOptions() api.Options {
 		Open: func(ctx context.Context, u signing.Upload) (api.Source, error) {
 			return a.source(ctx, u)
 		},
+		PingBlobs:      a.pingBlobs,
 		PDF:            a.pdf(),
 		Providers:      a.Config.names(),
 		Webhooks:       a.Config.webhooks(),

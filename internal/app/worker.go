@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -91,9 +92,23 @@ func (a *App) RunWorker(ctx context.Context, interceptors ...interceptor.WorkerI
 	return nil
 }
 
-// Health answers /healthz (the process lives) and /readyz (store and Temporal answer).
+// ServeHealth answers health checks and metrics on KYSO_HEALTH_LISTEN until ctx ends; without an address it only waits.
+func (a *App) ServeHealth(ctx context.Context) error {
+	if a.Config.HealthListen == "" {
+		<-ctx.Done()
+		return nil
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", a.Config.HealthListen)
+	if err != nil {
+		return fmt.Errorf("listening for health checks: %w", err)
+	}
+	return ServeHTTP(ctx, &http.Server{Handler: a.Health(), ReadHeaderTimeout: 5 * time.Second}, listener, time.Second)
+}
+
+// Health answers /healthz (the process lives), /readyz (store, blobs and Temporal answer) and /metrics.
 func (a *App) Health() http.Handler {
 	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", Metrics())
 	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := a.Ready(r.Context()); err != nil {

@@ -58,6 +58,13 @@ type reply struct {
 // do sends the request and reads the whole answer. Its errors are problem.ProviderUnavailable: no answer, a cut
 // one, or one that is too large. A status is not an error here.
 func (c call) do(ctx context.Context) (reply, error) {
+	began := time.Now()
+	r, err := c.exchange(ctx)
+	tell(ctx, c.party, r.status, err, time.Since(began))
+	return r, err
+}
+
+func (c call) exchange(ctx context.Context) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, orDefault(c.timeout, defaultTimeout))
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, orDefault(c.method, http.MethodPost), c.url, bytes.NewReader(c.body))
