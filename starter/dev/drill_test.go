@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -72,9 +73,15 @@ func TestDrill(t *testing.T) {
 			t.Errorf("%d × %s, want %d", n, kind, want)
 		}
 	}
-	for _, user := range users {
-		if n := w.Sandbox.CountEffects(sandbox.EffectPush, user); n > 1 {
-			t.Errorf("the phone of %s was asked %d times", user, n)
+	seen := map[string]bool{}
+	for _, e := range w.Sandbox.Ledger() {
+		switch e.Kind {
+		case sandbox.EffectPush, sandbox.EffectCharge, sandbox.EffectRefund:
+			if key := string(e.Kind) + " " + e.Key; seen[key] {
+				t.Errorf("twice: %s", key)
+			} else {
+				seen[key] = true
+			}
 		}
 	}
 	if n := d.parked(); n != 0 {
@@ -125,7 +132,7 @@ func (d *drill) command(args ...string) []byte {
 	var out, words bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &words
 	err := cmd.Run()
-	d.t.Logf("starter %v\n%s%.2000s", args, words.String(), out.String())
+	d.t.Logf("starter %v\n%s%.500s", args, words.String(), out.String())
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -203,6 +210,11 @@ func (d *drill) repair(provider string) {
 		Summary map[string]int
 	}
 	do(d.t, json.Unmarshal(d.command(append(choice, "--apply", "--confirm", strconv.Itoa(drillSize), "--per-second", "50", "--wait", "2m", "-o", "json")...), &done))
+	lines := make([]string, 0, len(done.Items))
+	for _, item := range done.Items {
+		lines = append(lines, item.Incident+" "+item.Outcome+" "+item.Error)
+	}
+	d.t.Logf("every item of %s:\n%s", provider, strings.Join(lines, "\n"))
 	if len(done.Items) != drillSize || done.Summary["recovered"] != drillSize {
 		d.t.Errorf("repairing %s: %v", provider, done.Summary)
 	}
