@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"kyso/internal/sandbox"
+	"kyso/workflows"
+)
+
+// outside are the effects that must not happen again.
+var outside = []sandbox.EffectKind{sandbox.EffectPush, sandbox.EffectSign, sandbox.EffectTimestamp, sandbox.EffectCharge, sandbox.EffectRefund,
+	sandbox.EffectKey, sandbox.EffectIssue, sandbox.EffectRevoke, sandbox.EffectSMS}
+
+func effects(w *World) map[sandbox.EffectKind]int {
+	counts := map[sandbox.EffectKind]int{}
+	for _, kind := range outside {
+		counts[kind] = w.Sandbox.CountEffects(kind, "")
+	}
+	return counts
+}
+
+// resetEverywhere resets a process that has ended to every moment at which it had decided something, and waits for each
+// new run to end. It returns how many moments there were.
+func resetEverywhere(t *testing.T, w *World, id string) int {
+	t.Helper()
+	moments := 0
+	for _, event := range history(t, w, id) {
+		if event.GetEventType() != enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {
+			continue
+		}
+		moments++
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		// Always of the first run: a reset run has a history of its own.
+		first := firstRun(t, w, id)
+		answer, err := w.App.Temporal.ResetWorkflowExecution(ctx, &workflowservice.ResetWorkflowExecutionRequest{Namespace: namespace,
+			WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: first}, Reason: "drill", RequestId: uuid.NewString(),
+			WorkflowTaskFinishEventId: event.GetEventId()})
+		do(t, err)
+		if err := w.App.Temporal.GetWorkflow(ctx, id, answer.GetRunId()).Get(ctx, nil); err != nil {
+			t.Errorf("reset to event %d: %v", event.GetEventId(), err)
+		}
+		cancel()
+	}
+	return moments
+}
+
+var firstRuns = map[string]string{}
+
+func firstRun(t *testing.T, w *World, id string) string {
+	t.Helper()
+	if firstRuns[id] == "" {
+		d, err := w.App.Temporal.DescribeWorkflowExecution(t.Context(), id, "")
+		do(t, err)
+		firstRuns[id] = d.GetWorkflowExecutionInfo().GetExecution().GetRunId()
+	}
+	return firstRuns[id]
+}
+
+// TestResetRepeatsNothing resets a signing that ended well to each of its moments. Nothing is pushed, signed or stamped
+// again, and the file stays the one that was delivered.
+func TestResetRepeatsNothing(t *testing.T) {
+	w, c := sharedWorld(t)
+	const user = "ICA.079095030601"
+	signing := startSigning(t, c, user)
+	awaitStatus(t, c, signing, "awaiting-approval", time.Minute)
+	approveOnPhone(t, c, user)
+	signed := awaitStatus(t, c, signing, "signed", time.Minute)
+
+	before := effects(w)
+	moments := resetEverywhere(t, w, workflows.SigningWorkflowID(signing))
+	if after := effects(w); !maps.Equal(before, after) {
+		t.Errorf("effects before %v, after %v", before, after)
+	}
+	if s, err := c.signing(t.Context(), signing); err != nil || s.Status != "signed" || s.Documents[0].SignedSHA256 != signed.Documents[0].SignedSHA256 {
+		t.Errorf("the signing is %+v, %v", s, err)
+	}
+	t.Logf("%d resets", moments)
+}
