@@ -141,9 +141,9 @@ func (i *incidents) mark(ctx workflow.Context, attention bool) error {
 // details is what an operator reads first in the Temporal UI.
 func (i *incidents) details(ctx workflow.Context) string {
 	info := workflow.GetInfo(ctx)
-	commands := ""
+	var commands strings.Builder
 	for _, action := range i.open.Actions {
-		commands += fmt.Sprintf("    starter %s repair %s --action %s --reason \"…\"\n", i.command, i.processID, action)
+		fmt.Fprintf(&commands, "    starter %s repair %s --action %s --reason \"…\"\n", i.command, i.processID, action)
 	}
 	return fmt.Sprintf("### Waiting for a repair\n\n"+
 		"**Step** `%s` · **reason** `%s` · **party** %s · **since** %s · **runs of the step** %d\n\n%s\n\n"+
@@ -151,7 +151,7 @@ func (i *incidents) details(ctx workflow.Context) string {
 		"May be done: %s\n\n%s\n"+
 		"Many at once: `temporal workflow signal --name %s --query '…' --input '{\"action\":\"retry\",\"actor\":\"…\",\"reason\":\"…\"}'` (workflow type %s).",
 		i.open.Step, i.open.Reason, party(i.open.Provider), i.open.Since.UTC().Format(time.RFC3339), i.open.Attempts,
-		i.open.Message, i.open.Reason, strings.Join(i.open.Actions, ", "), commands, SignalRepair, info.WorkflowType.Name)
+		i.open.Message, i.open.Reason, strings.Join(i.open.Actions, ", "), commands.String(), SignalRepair, info.WorkflowType.Name)
 }
 
 func party(provider string) string {

@@ -106,7 +106,7 @@ var reminders = []time.Duration{7 * day, day, 2 * time.Hour}
 // before the deadline.
 func (r *registrationRun) wait(ctx workflow.Context, step string, until time.Time, done func() bool) error {
 	// A retried step that reaches a wait for a person has recovered.
-	if err := errors.Join(r.incidents.close(ctx, RepairRecovered), r.waiting(ctx, step, until)); err != nil {
+	if err := errors.Join(r.close(ctx, RepairRecovered), r.waiting(ctx, step, until)); err != nil {
 		return err
 	}
 	begin, sent := workflow.Now(ctx), 0

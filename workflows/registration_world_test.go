@@ -11,9 +11,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
-	"time"
-
 	"testing"
+	"time"
 
 	"kyso/activities"
 	"kyso/internal/account"
@@ -270,10 +269,10 @@ func (e *enrolment) openAccount() {
 func (e *enrolment) useCode(purpose registration.Purpose, update string) {
 	r := e.registration()
 	binding := ""
-	switch {
-	case purpose == registration.PurposeContract:
+	switch purpose {
+	case registration.PurposeContract:
 		binding = r.Contract.SHA256
-	case purpose == registration.PurposeActivation:
+	case registration.PurposeActivation:
 		binding = r.Issued.KeyID
 	}
 	digits := e.digits(purpose, binding)

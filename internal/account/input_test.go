@@ -12,7 +12,7 @@ import (
 	"kyso/internal/registration"
 )
 
-// TestBadInputTable prints what each input answers: go test -v -run TestBadInputTable ./internal/account
+// TestBadInputTable prints what each input answers: go test -v -run TestBadInputTable ./internal/account.
 func TestBadInputTable(t *testing.T) {
 	t.Logf("| input | answer |")
 	check := func(kind, in, want string, got string, err error) {

@@ -112,6 +112,7 @@ func (s *server) cookieName() string {
 func (s *server) secure() bool { return strings.HasPrefix(s.PublicURL, "https://") }
 
 func (s *server) cookie(secret string, life time.Duration) string {
+	//nolint:gosec // Secure follows the public address: without https, in development, a browser would not keep it
 	c := http.Cookie{Name: s.cookieName(), Value: secret, Path: "/", MaxAge: int(life.Seconds()), HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteStrictMode}
 	if secret == "" {
 		c.MaxAge = -1

@@ -177,7 +177,7 @@ func (s *server) testEndpoint(ctx context.Context, in *endpointInput) (*messageO
 // ReplayRequest says which messages are sent again.
 type ReplayRequest struct {
 	From   time.Time `json:"from" doc:"Messages made from then on"`
-	To     time.Time `json:"to,omitempty" doc:"And before then; now when left out"`
+	To     time.Time `json:"to,omitzero" required:"false" doc:"And before then; now when left out"`
 	Type   string    `json:"type,omitempty" maxLength:"64" doc:"Only these types; * stands for anything"`
 	Failed bool      `json:"failed,omitempty" doc:"Only those that nobody took"`
 }

@@ -97,7 +97,7 @@ func TestEndpointsFromBirthToReplay(t *testing.T) {
 	}
 	wantStatus(t, b.get(list.Next, team...), http.StatusOK)
 	replay := func(in api.ReplayRequest) answer {
-		body, _ := json.Marshal(in) //nolint:errchkjson // plain fields
+		body, _ := json.Marshal(in)
 		return b.post(path+"/replay", string(body), team...)
 	}
 	now := time.Now()

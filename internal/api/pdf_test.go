@@ -21,7 +21,7 @@ func stubPDF() *api.PDF {
 		if strings.Contains(string(text), "broken") {
 			return nil, problem.New(problem.DocumentBroken, "not a PDF")
 		}
-		size, _ := json.Marshal(map[string]int{"size": len(text)}) //nolint:errchkjson // an int
+		size, _ := json.Marshal(map[string]int{"size": len(text)})
 		return size, err
 	}
 	return &api.PDF{Inspect: look, Verify: look, Preview: func(l api.Look) ([]byte, error) { return []byte("%PDF " + l.Name), nil }}

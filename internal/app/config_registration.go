@@ -76,6 +76,8 @@ type Registration struct {
 }
 
 // The accounts that the sandbox knows, the defaults here.
+//
+//nolint:gosec // no secrets: they open nothing but stand-ins
 const (
 	sandboxVNeIDSecret  = "sandbox-only-vneid-secret"
 	sandboxCAKey        = "sandbox-only-ca-key"

@@ -138,7 +138,7 @@ func ReadSeal(keyFile, certificateFile string) (crypto.Signer, []*x509.Certifica
 	if len(certificates) == 0 {
 		return nil, nil, problem.New(problem.Invalid, "%s holds no certificate", certificateFile)
 	}
-	public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool })
+	public, ok := key.Public().(interface{ Equal(x crypto.PublicKey) bool })
 	if !ok || !public.Equal(certificates[0].PublicKey) {
 		return nil, nil, problem.New(problem.Invalid, "the first certificate of %s is not that of the key in %s", certificateFile, keyFile)
 	}

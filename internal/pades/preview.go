@@ -3,6 +3,7 @@ package pades
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
@@ -49,10 +50,11 @@ func blankPage(width, height float64) []byte {
 	objects := []string{"<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Count 1/Kids[3 0 R]>>",
 		fmt.Sprintf("<</Type/Page/Parent 2 0 R/MediaBox[0 0 %.2f %.2f]>>", width, height)}
 	out := []byte("%PDF-1.7\n")
-	table := "xref\n0 4\n0000000000 65535 f \n"
+	var table strings.Builder
+	table.WriteString("xref\n0 4\n0000000000 65535 f \n")
 	for i, o := range objects {
-		table += fmt.Sprintf("%010d 00000 n \n", len(out))
+		fmt.Fprintf(&table, "%010d 00000 n \n", len(out))
 		out = fmt.Appendf(out, "%d 0 obj\n%s\nendobj\n", i+1, o)
 	}
-	return fmt.Appendf(out, "%strailer\n<</Size 4/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", table, len(out))
+	return fmt.Appendf(out, "%strailer\n<</Size 4/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", table.String(), len(out))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"kyso/internal/problem"
@@ -19,7 +20,7 @@ var (
 		"vnp_Amount", "vnp_TransactionNo", "vnp_TransactionDate", "vnp_CreateBy", "vnp_CreateDate", "vnp_IpAddr", "vnp_OrderInfo"}
 	refundAnswerFields = []string{"vnp_ResponseId", "vnp_Command", "vnp_ResponseCode", "vnp_Message", "vnp_TmnCode", "vnp_TxnRef",
 		"vnp_Amount", "vnp_BankCode", "vnp_PayDate", "vnp_TransactionNo", "vnp_TransactionType", "vnp_TransactionStatus", "vnp_OrderInfo"}
-	queryAnswerFields = append(refundAnswerFields[:len(refundAnswerFields):len(refundAnswerFields)],
+	queryAnswerFields = append(slices.Clip(refundAnswerFields),
 		"vnp_PromotionCode", "vnp_PromotionAmount")
 )
 
@@ -168,7 +169,7 @@ func (v *VNPay) post(ctx context.Context, fields, answerFields []string, values 
 		return nil, err
 	}
 	answer := url.Values{}
-	for _, name := range append(answerFields[:len(answerFields):len(answerFields)], vnpayHash) {
+	for _, name := range append(slices.Clip(answerFields), vnpayHash) {
 		var value text
 		if given(raw[name]) && json.Unmarshal(raw[name], &value) != nil {
 			return nil, r.unavailable("%s sent an answer that makes no sense", vnpayParty)

@@ -168,7 +168,7 @@ func vnpayAnswer(command string, fields ...string) scriptedAnswer {
 		order += " vnp_PromotionCode vnp_PromotionAmount"
 	}
 	var values []string
-	for _, name := range strings.Fields(order) {
+	for name := range strings.FieldsSeq(order) {
 		values = append(values, m[name])
 	}
 	if _, signed := m["vnp_SecureHash"]; !signed {

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	webhookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" //nolint:gosec // that of the specification's example
+	webhookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	otherSecret   = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 )
 

@@ -193,7 +193,7 @@ func newSubscriberKey(scheme string) (crypto.Signer, error) {
 
 // distinguishedName encodes a name in the order of Vietnamese CAs: C, ST, L, O, CN, UID. All but the country are
 // UTF8String (TCVN 6909). Empty parts are left out.
-func distinguishedName(country, province, locality, organisation, commonName, uid string) []byte {
+func distinguishedName(country, province, locality, organisation, commonName, uid string) []byte { //nolint:unparam // the wire has a country
 	var name pkix.RDNSequence
 	for _, part := range []struct {
 		oid   asn1.ObjectIdentifier

@@ -21,7 +21,7 @@ import (
 )
 
 // DefaultVNeIDSecret signs what VNeID and kyso tell each other.
-const DefaultVNeIDSecret = "sandbox-only-vneid-secret"
+const DefaultVNeIDSecret = "sandbox-only-vneid-secret" //nolint:gosec // opens nothing but the stand-in
 
 // callReport is the name of kyso's report for Fault.On.
 const callReport = "vneid-report"

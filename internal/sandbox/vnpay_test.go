@@ -91,7 +91,7 @@ func (b *bench) apiRaw(body string) map[string]string {
 		names += " PromotionCode PromotionAmount"
 	}
 	var parts []string
-	for _, name := range strings.Fields(names) {
+	for name := range strings.FieldsSeq(names) {
 		parts = append(parts, out["vnp_"+name])
 	}
 	if out["vnp_SecureHash"] != vnpayMAC(strings.Join(parts, "|")) {

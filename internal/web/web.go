@@ -141,6 +141,7 @@ const languageCookie = "kyso-lang"
 
 // choose keeps the language and leads back to the page without the parameter. What stands after # stays in the browser.
 func (s *site) choose(w http.ResponseWriter, r *http.Request, lang string) {
+	//nolint:gosec // it holds a language and no secret
 	http.SetCookie(w, &http.Cookie{Name: languageCookie, Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true,
 		SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil})
 	query := r.URL.Query()
@@ -184,7 +185,7 @@ func (s *site) asset(w http.ResponseWriter, r *http.Request) {
 	if strings.Contains(name, "/") { // data of pdf.js: named by its version, not by its content
 		h.Set("Cache-Control", "public, max-age=86400")
 	}
-	_, _ = w.Write(data) // the peer may be gone
+	_, _ = w.Write(data) //nolint:gosec // a built file of ours; the peer may be gone
 }
 
 func contentType(name string) string {

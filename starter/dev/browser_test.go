@@ -150,7 +150,7 @@ func (b *browser) open(address string) { b.t.Helper(); b.run(chromedp.Navigate(a
 // sees waits until the page shows the words. The page may be left for another one meanwhile, which ends a script.
 func (b *browser) sees(words string) {
 	b.t.Helper()
-	quoted, _ := json.Marshal(words) //nolint:errchkjson // a string
+	quoted, _ := json.Marshal(words)
 	script := fmt.Sprintf(`!!document.body && document.body.innerText.includes(%s)`, quoted)
 	for end := time.Now().Add(25 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)

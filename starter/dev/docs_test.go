@@ -27,7 +27,7 @@ func TestClientOfTheDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	const user = "ICA.079095030401"
-	program := exec.CommandContext(t.Context(), node, "../../docs/sign.mjs", sampleFiles(t, "hợp đồng.pdf")[0], user) //nolint:gosec // ours
+	program := exec.CommandContext(t.Context(), node, "../../docs/sign.mjs", sampleFiles(t, "hợp đồng.pdf")[0], user)
 	program.Env = append(os.Environ(), "KYSO_URL="+c.api, "KYSO_API_KEY="+key.Secret)
 	var signed, words bytes.Buffer
 	program.Stdout, program.Stderr = &signed, &words

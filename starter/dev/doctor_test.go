@@ -52,7 +52,7 @@ func TestDoctor(t *testing.T) {
 	open := filepath.Join(t.TempDir(), "master.key")
 	key, err := os.ReadFile(w.folder.file("master.key"))
 	if err == nil {
-		err = os.WriteFile(open, key, 0o644) //nolint:gosec // that is what the doctor has to see
+		err = os.WriteFile(open, key, 0o644)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -116,7 +116,7 @@ func inParallel[T any](n int, do func(i int) T) []T {
 func buildStarter(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "starter")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, "..").CombinedOutput(); err != nil { //nolint:gosec // our own
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, "..").CombinedOutput(); err != nil {
 		t.Fatalf("building starter: %v: %s", err, out)
 	}
 	return path
@@ -127,7 +127,7 @@ func (d *drill) command(args ...string) []byte {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(d.t.Context(), 5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, d.starter, args...) //nolint:gosec // our own
+	cmd := exec.CommandContext(ctx, d.starter, args...)
 	cmd.Env = append(os.Environ(), "KYSO_URL="+d.w.Addresses.API, "KYSO_API_KEY="+d.w.Addresses.APIKey, "KYSO_LANG=en")
 	var out, words bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &words

@@ -185,7 +185,7 @@ func keepHistory(path string, h *historypb.History) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return err
 	}
-	file, err := os.Create(path) //nolint:gosec // the developer's choice
+	file, err := os.Create(path)
 	if err != nil {
 		return err
 	}

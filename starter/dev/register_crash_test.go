@@ -84,10 +84,10 @@ func TestWorkerKilledAtEachActivityOfARegistration(t *testing.T) {
 		walkers = append(walkers, walk)
 		running.Go(func() { walk.run(ctx) })
 		if slices.Contains(whenTheSweeperStartedIt, activity) {
-			dieOnce(t, ctx, data, "after:RequestAcceptance")
+			dieOnce(ctx, t, data, "after:RequestAcceptance")
 			time.Sleep(sweepersTurn)
 		}
-		dieOnce(t, ctx, data, plan)
+		dieOnce(ctx, t, data, plan)
 	}
 	last, err := startWorkerProcess(t.Context(), data)
 	if err != nil {
@@ -107,7 +107,7 @@ func TestWorkerKilledAtEachActivityOfARegistration(t *testing.T) {
 const sweepersTurn = 20 * time.Second
 
 // dieOnce runs a worker until it dies on its plan.
-func dieOnce(t *testing.T, ctx context.Context, data, plan string) {
+func dieOnce(ctx context.Context, t *testing.T, data, plan string) {
 	t.Helper()
 	_ = os.Remove(crashMarker(data, plan)) // it may have been the plan before
 	worker, err := startWorkerProcess(ctx, data, crashVariable+"="+plan)

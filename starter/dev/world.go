@@ -259,11 +259,10 @@ func (f *folder) secrets() (secrets, error) {
 	}
 	for _, secret := range []*string{&s.WebhookToken, &s.AdminKey} {
 		if *secret == "" { // also in a folder of an earlier release
-			*secret, err = "kyso_"+rand.Text()+rand.Text(), nil
+			*secret = "kyso_" + rand.Text() + rand.Text()
 		}
 	}
-	err = writeJSON(f.file("secrets.json"), s)
-	if err != nil {
+	if err := writeJSON(f.file("secrets.json"), s); err != nil {
 		return s, fmt.Errorf("keeping the world's secrets: %w", err)
 	}
 	return s, nil
