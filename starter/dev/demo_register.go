@@ -225,7 +225,7 @@ func (e *enrolment) openAccount(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return e.act(ctx, "account", map[string]string{"code": digits, "email": "ngoc.anh@example.vn", "password": "mật khẩu của buổi thử"})
+	return e.act(ctx, "account", map[string]string{"code": digits, "email": "ngoc.anh@example.vn", "password": "mật khẩu của buổi thử"}) //nolint:gosec // of a person who does not exist
 }
 
 // pay opens VNPay's page in the sandbox and pays there. The browser's return is left out: the IPN decides.
