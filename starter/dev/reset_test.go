@@ -84,3 +84,48 @@ func TestResetRepeatsNothing(t *testing.T) {
 	}
 	t.Logf("%d resets", moments)
 }
+
+// TestRetentionLosesNothing deletes the process of a signing that has ended, as Temporal's retention does, and then has
+// everybody knock again: a webhook that comes late, the same request with the same key, a cancellation. The record and the
+// file stay, and nothing starts.
+func TestRetentionLosesNothing(t *testing.T) {
+	w, c := sharedWorld(t)
+	const user = "ICA.079095030602"
+	id := startSigning(t, c, user)
+	awaitStatus(t, c, id, "awaiting-approval", time.Minute)
+	approveOnPhone(t, c, user)
+	signed := awaitStatus(t, c, id, "signed", time.Minute)
+	before := effects(w)
+	execution := &commonpb.WorkflowExecution{WorkflowId: workflows.SigningWorkflowID(id)}
+	_, err := w.App.Temporal.WorkflowService().DeleteWorkflowExecution(t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{Namespace: namespace, WorkflowExecution: execution})
+	do(t, err)
+	gone := func() bool {
+		_, err := w.App.Temporal.DescribeWorkflowExecution(t.Context(), execution.GetWorkflowId(), "")
+		return err != nil
+	}
+	for end := time.Now().Add(30 * time.Second); !gone(); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("Temporal keeps the process")
+		}
+	}
+	secrets, err := w.folder.secrets()
+	do(t, err)
+	hook := map[string]any{"transaction_id": "kyso-" + id, "status_code": 200, "signed_files": []any{}}
+	do(t, c.post(t.Context(), c.api+"/v1/webhooks/"+webhookProvider+"/"+secrets.WebhookToken, hook, nil))
+	if err := c.post(t.Context(), c.api+"/v1/signings/"+id+"/cancel", map[string]string{"reason": "too late"}, nil); err == nil {
+		t.Error("a signing that is over was cancelled")
+	}
+	time.Sleep(2 * time.Second) // a sweep is not awaited: it takes up new signings only
+	if !gone() {
+		t.Error("somebody started the process again")
+	}
+	if after := effects(w); !maps.Equal(before, after) {
+		t.Errorf("effects before %v, after %v", before, after)
+	}
+	if s, err := c.signing(t.Context(), id); err != nil || s.Status != "signed" || s.Documents[0].SignedSHA256 != signed.Documents[0].SignedSHA256 {
+		t.Errorf("the record is %+v, %v", s, err)
+	}
+	if _, err := c.signed(t.Context(), signed.Documents[0].Content); err != nil {
+		t.Error(err)
+	}
+}
