@@ -361,6 +361,20 @@ func TestIdempotencyKeysAreTheirOwners(t *testing.T) {
 	}
 }
 
+// An operator sees how a signing stands, and not who signs what.
+func TestOperatorsSeeNobody(t *testing.T) {
+	b := newBench(t)
+	created := b.signing()
+	got := b.get(created.Self, bearer(b.key("operator-1", access.Operator))("")...)
+	wantStatus(t, got, http.StatusOK)
+	if strings.Contains(string(got.body), user) || strings.Contains(string(got.body), "a.pdf") || !strings.Contains(string(got.body), created.ID) {
+		t.Errorf("an operator sees %s", got.body)
+	}
+	if own := b.get(created.Self); !strings.Contains(string(own.body), user) {
+		t.Errorf("the owner sees %s", own.body)
+	}
+}
+
 func TestRates(t *testing.T) {
 	now := time.Date(2026, 11, 2, 8, 0, 20, 0, time.UTC)
 	b := newBench(t, func(o *api.Options) {

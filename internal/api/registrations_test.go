@@ -418,6 +418,11 @@ func TestOfficers(t *testing.T) {
 	if dossier.Person == nil || dossier.Person.IDNumber != "079095012345" || len(dossier.Checks) != 6 || dossier.Claim == nil || !dossier.Claim.Mine {
 		t.Errorf("dossier %+v", dossier)
 	}
+	var repairing api.RegistrationBody
+	d.get("/v1/registrations/r", bearer(d.key("operator-1", access.Operator))("")...).into(t, &repairing)
+	if repairing.Person != nil || repairing.Status != registration.StatusInReview {
+		t.Errorf("an operator sees %+v", repairing)
+	}
 	if n := len(d.records.audit); n == 0 || d.records.audit[n-1].Actor != "officer-1" || d.records.audit[n-1].Kind != "access" {
 		t.Errorf("audit %+v", d.records.audit)
 	}

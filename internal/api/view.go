@@ -21,7 +21,7 @@ type SigningBody struct {
 	Final      bool           `json:"final" doc:"Nothing can follow this status"`
 	Level      signing.Level  `json:"level"`
 	Provider   string         `json:"provider"`
-	User       string         `json:"user,omitempty" doc:"Only in the answer for one signing"`
+	User       string         `json:"user,omitempty" doc:"Only in the answer for one signing, and to its owner"`
 	Serial     string         `json:"serial,omitempty" doc:"Serial number asked for"`
 	Reason     string         `json:"reason,omitempty" doc:"Only in the answer for one signing"`
 	Location   string         `json:"location,omitempty" doc:"Only in the answer for one signing"`
@@ -157,6 +157,14 @@ func (s *server) fullBody(in signing.Signing, transitions []signing.Transition) 
 		}
 	}
 	return body
+}
+
+// withoutPeople takes away who signs, and what people wrote or named.
+func (b *SigningBody) withoutPeople() {
+	b.User, b.Reason, b.Location = "", "", ""
+	for i := range b.Documents {
+		b.Documents[i].Name = ""
+	}
 }
 
 func signingPath(id string) string { return "/v1/signings/" + id }
