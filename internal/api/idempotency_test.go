@@ -80,6 +80,12 @@ func TestRetryAfterACrashFindsTheSigning(t *testing.T) {
 	if second.ID != first.ID || !second.CreatedAt.Equal(first.CreatedAt) {
 		t.Errorf("first %s at %s, retry %s at %s", first.ID, first.CreatedAt, second.ID, second.CreatedAt)
 	}
+	b.move(first.ID, 1, signing.StatusPreparing, signing.StatusCancelled) // and Temporal forgets it
+	starts := len(forgetful.flows.starts())
+	wantStatus(t, forgetful.post("/v1/signings", body, "Idempotency-Key", "crash"), http.StatusAccepted)
+	if n := len(forgetful.flows.starts()); n != starts {
+		t.Errorf("a signing that is over was started again")
+	}
 	other := forgetful.post("/v1/signings", strings.Replace(body, "{}", `{"page":1}`, 1), "Idempotency-Key", "crash")
 	forgetful.wantProblem(other, http.StatusUnprocessableEntity, problem.IdempotencyMismatch)
 }

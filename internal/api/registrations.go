@@ -59,13 +59,21 @@ func (s *server) receiveVNeIDRequest(ctx context.Context, in *vneidInput) (*acce
 	if len(warnings) > 0 {
 		s.Logger.InfoContext(ctx, "a request to look at", "registration_id", record.ID, "warnings", strings.Join(warnings, "; "))
 	}
-	startCtx, cancel := context.WithTimeout(ctx, startWait)
-	defer cancel()
-	if err := s.Registration.Workflows.StartRegistration(startCtx, s.Registration.startInput(record)); err != nil {
+	if err := s.startRegistration(ctx, record); err != nil {
 		// Accepted all the same: it is committed, and the sweeper starts it when Temporal is back.
 		s.Logger.WarnContext(ctx, "registration accepted, not started yet", "request_id", infoOf(ctx).id, "registration_id", record.ID, "error", err.Error())
 	}
 	return &acceptedOutput{AcceptedBody{record.ID, record.Status}}, nil
+}
+
+// startRegistration starts the process. One that has moved was started before; Temporal may have forgotten it since.
+func (s *server) startRegistration(ctx context.Context, record registration.Registration) error {
+	if record.Status != registration.StatusRequested {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	return s.Registration.Workflows.StartRegistration(ctx, s.Registration.startInput(record))
 }
 
 func (o *RegistrationOptions) startInput(r registration.Registration) workflows.RegistrationInput {

@@ -33,6 +33,13 @@ func TestVNeIDRequests(t *testing.T) {
 		t.Errorf("replayed: %s, first %s", again.body, first.body)
 	}
 	d.wantProblem(d.post("/v1/vneid/requests", "V-1 other", "X-Signature", "good"), http.StatusConflict, problem.Conflict)
+
+	d.flows.err, d.flows.started = nil, nil
+	d.records.set(accepted.RegistrationID, func(r *registration.Registration) { r.Status = registration.StatusActive }) // long ago
+	wantStatus(t, d.post("/v1/vneid/requests", "V-1 token", "X-Signature", "good"), http.StatusAccepted)
+	if len(d.flows.started) != 0 {
+		t.Errorf("a registration that is over was started again")
+	}
 }
 
 func TestHandOffIsGoodOnce(t *testing.T) {

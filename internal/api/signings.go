@@ -64,15 +64,23 @@ func (s *server) createSigning(ctx context.Context, in *createSigningInput) (*si
 	if record, err = s.saveSigning(ctx, record); err != nil {
 		return nil, err
 	}
-	startCtx, cancel := context.WithTimeout(ctx, startWait)
-	defer cancel()
-	if err := s.Workflows.StartSigning(startCtx, startInput(record)); err != nil {
+	if err := s.start(ctx, record); err != nil {
 		// Accepted all the same: the record is committed, and the sweeper starts it when Temporal is back.
 		s.Logger.WarnContext(ctx, "signing accepted, not started yet", "request_id", infoOf(ctx).id, "signing_id", record.ID, "error", err.Error())
 	}
 	// Without the user and the names: this answer is kept for its Idempotency-Key.
 	body := s.summaryBody(record)
 	return &signingOutput{Location: body.Self, Body: body}, nil
+}
+
+// start starts the process. One that has moved was started before; Temporal may have forgotten it since.
+func (s *server) start(ctx context.Context, record signing.Signing) error {
+	if record.Status != signing.StatusCreated {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	return s.Workflows.StartSigning(ctx, startInput(record))
 }
 
 // newSigning checks a request and makes the record of it.
