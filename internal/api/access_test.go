@@ -13,6 +13,7 @@ import (
 	"kyso/internal/api"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
+	"kyso/internal/signing"
 )
 
 // key makes an API key and returns its secret.
@@ -178,7 +179,8 @@ func (d *desk) place(path, cookie string) (at, kind string) {
 		id, kind = document.ID, "document"
 		if strings.HasPrefix(path, "/v1/signings/") {
 			var signing api.SigningBody
-			d.post("/v1/signings", fmt.Sprintf(`{"user":%q,"documents":[{"id":%q}]}`, user, document.ID), as...).into(d.t, &signing)
+			signer := fmt.Sprintf("ICA.%012d", time.Now().UnixNano()%1e12) // each has a phone of their own
+			d.post("/v1/signings", fmt.Sprintf(`{"user":%q,"documents":[{"id":%q}]}`, signer, document.ID), as...).into(d.t, &signing)
 			id, kind = signing.ID, "signing"
 		}
 	case strings.HasPrefix(path, "/v1/registrations/"), strings.HasPrefix(path, "/v1/subjects/"):
@@ -373,6 +375,36 @@ func TestOperatorsSeeNobody(t *testing.T) {
 	if own := b.get(created.Self); !strings.Contains(string(own.body), user) {
 		t.Errorf("the owner sees %s", own.body)
 	}
+}
+
+// A browser that nobody knows cannot make one phone ring for ever; a program with a key may ask as often as it has to.
+func TestPhonesAreSpared(t *testing.T) {
+	now := time.Now()
+	b := newBench(t, func(o *api.Options) { o.Now = func() time.Time { return now } })
+	as := []string{"Authorization", "", "Cookie", b.guest()}
+	ask := func(who string, as ...string) answer {
+		var document api.DocumentBody
+		b.do(http.MethodPost, "/v1/documents", pdf, append([]string{"Content-Type", "application/pdf"}, as...)...).into(t, &document)
+		return b.post("/v1/signings", fmt.Sprintf(`{"user":%q,"documents":[{"id":%q,"placement":{}}]}`, who, document.ID), as...)
+	}
+	var first api.SigningBody
+	for i := range 5 {
+		got := ask(user, as...)
+		wantStatus(t, got, http.StatusAccepted)
+		if i == 0 {
+			got.into(t, &first)
+		}
+	}
+	got := ask(user, as...)
+	b.wantProblem(got, http.StatusTooManyRequests, problem.RateLimited)
+	if got.header.Get("Retry-After") != "600" {
+		t.Errorf("Retry-After %q", got.header.Get("Retry-After"))
+	}
+	b.wantProblem(ask(user, "Authorization", "", "Cookie", b.guest()), http.StatusTooManyRequests, problem.RateLimited) // another browser, the same phone
+	wantStatus(t, ask("ICA.079095099999", as...), http.StatusAccepted)
+	wantStatus(t, ask(user), http.StatusAccepted) // the administrator's key
+	b.move(first.ID, 1, signing.StatusPreparing, signing.StatusCancelled)
+	b.wantProblem(ask(user, as...), http.StatusTooManyRequests, problem.RateLimited) // the key's request waits, too
 }
 
 func TestRates(t *testing.T) {

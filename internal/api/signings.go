@@ -58,6 +58,9 @@ func (s *server) createSigning(ctx context.Context, in *createSigningInput) (*si
 	if err != nil {
 		return nil, err
 	}
+	if err := s.sparePhone(ctx, record); err != nil {
+		return nil, err
+	}
 	if err := s.grant(ctx, access.Signing, record.ID); err != nil {
 		return nil, err
 	}
@@ -71,6 +74,39 @@ func (s *server) createSigning(ctx context.Context, in *createSigningInput) (*si
 	// Without the user and the names: this answer is kept for its Idempotency-Key.
 	body := s.summaryBody(record)
 	return &signingOutput{Location: body.Self, Body: body}, nil
+}
+
+// What browsers that nobody knows may ask one phone for: people approve what rings often enough.
+const (
+	maxPending = 5
+	maxHourly  = 10
+)
+
+// sparePhone turns a guest away who would make a phone ring again and again. Programs with a key answer for themselves.
+func (s *server) sparePhone(ctx context.Context, asked signing.Signing) error {
+	if !strings.HasPrefix(ownerOf(ctx), guestPrefix) {
+		return nil
+	}
+	latest, err := s.Desk.Signings(ctx, signing.Filter{UserID: asked.UserID, Limit: maxPending + maxHourly})
+	if err != nil {
+		return err
+	}
+	pending, hourly, now := 0, 0, s.Now()
+	for _, one := range latest {
+		if one.ID == asked.ID { // a retry of the same request
+			return nil
+		}
+		if !one.Status.Final() {
+			pending++
+		}
+		if now.Sub(one.CreatedAt) < time.Hour {
+			hourly++
+		}
+	}
+	if pending >= maxPending || hourly >= maxHourly {
+		return &problem.Error{Code: problem.RateLimited, RetryAfter: 10 * time.Minute, Message: "too many requests for this signer; answer or cancel those that wait"}
+	}
+	return nil
 }
 
 // start starts the process. One that has moved was started before; Temporal may have forgotten it since.
