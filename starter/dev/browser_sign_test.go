@@ -197,6 +197,16 @@ func TestSigningThatDoesNotEndWell(t *testing.T) {
 	}
 	b.press("Gửi lại")
 	b.sees("Đã ký xong")
+
+	do(t, c.knobs(t.Context(), user, map[string]any{"decision": "never", "window_s": 3}))
+	b.ask(w.Addresses.API, user, sampleFiles(t, "don.pdf")...)
+	b.sees("Đặt khung chữ ký")
+	b.run(chromedp.WaitVisible(`[data-testid=signature-box]`), chromedp.Click(`.actions .button.primary`))
+	b.sees("Đã hết thời gian xác nhận")
+	b.accessible("expired")
+	do(t, c.knobs(t.Context(), user, map[string]any{"decision": "approve", "decision_after_s": 1}))
+	b.press("Gửi lại")
+	b.sees("Đã ký xong")
 }
 
 // TestVerifyingInTheBrowser drops a good file, the same with one letter changed, and one without a signature.
