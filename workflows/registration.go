@@ -72,13 +72,16 @@ func newRegistrationRun(ctx workflow.Context, in RegistrationInput) (*registrati
 
 const day = 24 * time.Hour
 
+// DefaultReviewSLA is how long a review may take where nothing else is configured.
+const DefaultReviewSLA = 3 * day
+
 func (l *RegistrationLimits) setDefaults() {
 	for _, limit := range []struct {
 		value *time.Duration
 		stock time.Duration
 	}{
 		{&l.HandOff, 7 * day}, {&l.Account, 7 * day}, {&l.Order, day}, {&l.Contract, 7 * day}, {&l.Correction, 14 * day},
-		{&l.ReviewSLA, 3 * day}, {&l.Activation, 30 * day}, {&l.Acceptance, 30 * day},
+		{&l.ReviewSLA, DefaultReviewSLA}, {&l.Activation, 30 * day}, {&l.Acceptance, 30 * day},
 	} {
 		if *limit.value <= 0 {
 			*limit.value = limit.stock

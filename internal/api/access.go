@@ -70,12 +70,16 @@ func (s *server) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, pattern := s.mux.Handler(r)
 		rule, ruled := s.rules[pattern]
+		if !ruled { // pages, their files and health ask nobody, and no store
+			next.ServeHTTP(w, r)
+			return
+		}
 		who, err := s.identify(r)
 		if !s.limiter.admit(w, limitOf(pattern, r.Method), s.callerName(who, r), s.Now()) {
 			writeProblem(w, r, &problem.Error{Code: problem.RateLimited, Message: "too many requests", RetryAfter: s.limiter.pause(s.Now())})
 			return
 		}
-		if ruled && !rule.open {
+		if !rule.open {
 			if err == nil {
 				err = s.check(r.Context(), who, rule, objectID(pattern, r.URL.Path))
 			}

@@ -9,6 +9,7 @@ import (
 
 	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/internal/signing"
 	"kyso/workflows"
 )
 
@@ -56,17 +57,15 @@ type IncidentBody struct {
 }
 
 func incidentBody(i incident.Incident) IncidentBody {
-	code := problem.Code(i.Reason)
-	text := code.Text()
 	body := IncidentBody{ID: i.ID, Process: i.Process, ProcessID: i.ProcessID, Path: signingPath(i.ProcessID), Assignee: i.Assignee, ClosedAt: utc(i.ClosedAt),
 		Action: i.Action, Actor: i.Actor, Note: i.Note,
-		Attention: AttentionBody{IncidentID: i.ID, Step: i.Step, Code: code, Title: text.VI, TitleEN: text.EN, Message: i.Message, Provider: i.Provider,
-			Since: i.Since.UTC(), Attempts: i.Attempts, Actions: []string{}}}
+		Attention: *attentionBody(signing.Attention{IncidentID: i.ID, Step: i.Step, Reason: i.Reason, Message: i.Message, Provider: i.Provider,
+			Since: i.Since, Attempts: i.Attempts})}
 	if i.Process == incident.Registration {
-		body.Path = registrationPath(i.ProcessID)
+		body.Path, body.Attention.Actions = registrationPath(i.ProcessID), workflows.RegistrationRepairs(i.Step)
 	}
-	if i.ClosedAt.IsZero() {
-		body.Attention.Actions = repairsOf(i)
+	if !i.ClosedAt.IsZero() {
+		body.Attention.Actions = []string{}
 	}
 	return body
 }
@@ -210,8 +209,8 @@ type assignIncidentInput struct {
 func (s *server) assignIncident(ctx context.Context, in *assignIncidentInput) (*showIncidentOutput, error) {
 	var fields fieldErrors
 	actor := checkActor(ctx, in.Body.Actor, &fields)
-	if to := in.Body.Assignee; to != "" && (!actorPattern.MatchString(to) || personal.MatchString(to)) {
-		fields.add("body.assignee", "must be an opaque id: letters, digits and : . _ -, no personal data")
+	if in.Body.Assignee != "" {
+		checkOpaque("body.assignee", in.Body.Assignee, &fields)
 	}
 	if err := fields.err(); err != nil {
 		return nil, err
@@ -220,12 +219,4 @@ func (s *server) assignIncident(ctx context.Context, in *assignIncidentInput) (*
 		return nil, err
 	}
 	return s.showIncident(ctx, &incidentInput{in.ID})
-}
-
-// repairsOf is what a repair of a parked step may do.
-func repairsOf(i incident.Incident) []string {
-	if i.Process == incident.Registration {
-		return workflows.RegistrationRepairs(i.Step)
-	}
-	return []string{workflows.RepairRetry, workflows.RepairCancel}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -38,8 +37,8 @@ func limitOf(pattern, method string) limit {
 	switch {
 	case entries[pattern]:
 		return limitEnter
-	case rules[pattern].open, !strings.Contains(pattern, " /v1/"):
-		return unlimited // signed by outside parties, who may come in crowds, or no more than a file
+	case rules[pattern].open:
+		return unlimited // signed by outside parties, who may come in crowds
 	case heavy[pattern]:
 		return limitHeavy
 	case method == http.MethodGet || method == http.MethodHead:

@@ -190,29 +190,35 @@ func (s *server) getRegistration(ctx context.Context, in *registrationInput) (*r
 	if err != nil {
 		return nil, err
 	}
-	body := s.registrationSummary(record)
-	if record.Status == registration.StatusAccountReady {
-		body.Packages = s.Registration.Packages
-	}
-	payments, err := records.Payments(ctx, in.ID)
+	body, err := s.registrationBody(ctx, record)
 	if err != nil {
 		return nil, err
-	}
-	for _, p := range payments {
-		body.Payments = append(body.Payments, paymentBody(p))
-	}
-	transitions, err := records.Transitions(ctx, in.ID, 0)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range transitions {
-		body.Transitions = append(body.Transitions, registrationTransitionBody(t))
 	}
 	known, err := s.knowsPerson(ctx, in.ID)
 	if known && err == nil {
 		err = s.addPerson(ctx, record, &body)
 	}
 	return &registrationOutput{body}, err
+}
+
+// registrationBody is a registration with its payments and transitions, and without the person.
+func (s *server) registrationBody(ctx context.Context, record registration.Registration) (RegistrationBody, error) {
+	records, body := s.Registration.Records, s.registrationSummary(record)
+	if record.Status == registration.StatusAccountReady {
+		body.Packages = s.Registration.Packages
+	}
+	payments, err := records.Payments(ctx, record.ID)
+	if err != nil {
+		return body, err
+	}
+	for _, p := range payments {
+		body.Payments = append(body.Payments, paymentBody(p))
+	}
+	transitions, err := records.Transitions(ctx, record.ID, 0)
+	for _, t := range transitions {
+		body.Transitions = append(body.Transitions, registrationTransitionBody(t))
+	}
+	return body, err
 }
 
 // knowsPerson reports whether the caller may see who registers: an officer, and whom the registration belongs to. An

@@ -1,12 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
 
 	"kyso/internal/problem"
 	"kyso/internal/registration"
+	"kyso/workflows"
 )
 
 // ClaimBody is an officer's hold on a dossier.
@@ -88,18 +90,21 @@ type dossierOutput struct {
 }
 
 func (s *server) showDossier(ctx context.Context, in *registrationInput) (*dossierOutput, error) {
-	shown, err := s.getRegistration(ctx, in)
-	if err != nil {
-		return nil, err
-	}
 	records := s.Registration.Records
 	record, err := records.Registration(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	out := DossierBody{Registration: shown.Body, Checks: registration.Checks(), Reasons: registration.Reasons(), Correctable: registration.CorrectableFields,
+	body, err := s.registrationBody(ctx, record)
+	if err == nil {
+		err = s.addPerson(ctx, record, &body) // for its warnings
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.addDue(&body)
+	out := DossierBody{Registration: body, Checks: registration.Checks(), Reasons: registration.Reasons(), Correctable: registration.CorrectableFields,
 		Evidence: record.Consent, Reviews: []DossierReview{}, Others: []DossierOther{}, Editors: []string{}}
-	out.Registration.ReviewDue = reviewDue(shown.Body.Transitions, s.Registration.Limits.ReviewSLA)
 	if out.Consents, err = records.Consents(ctx, in.ID); err != nil {
 		return nil, err
 	}
@@ -163,45 +168,23 @@ func (s *server) addDossierPerson(ctx context.Context, r registration.Registrati
 	return err
 }
 
-// defaultReviewSLA is how long a review may take where nothing else is configured, as the workflow has it.
-const defaultReviewSLA = 3 * 24 * time.Hour
-
-// reviewDue is when a dossier that is in review should have been decided on.
-func reviewDue(transitions []RegistrationTransitionBody, sla time.Duration) *time.Time {
-	if len(transitions) == 0 || transitions[len(transitions)-1].Status != registration.StatusInReview {
-		return nil
+// addDue adds by when a dossier that is in review should have been decided on. Its last change is when the review began.
+func (s *server) addDue(body *RegistrationBody) {
+	if body.Status == registration.StatusInReview {
+		body.ReviewDue = utc(body.UpdatedAt.Add(cmp.Or(s.Registration.Limits.ReviewSLA, workflows.DefaultReviewSLA)))
 	}
-	if sla == 0 {
-		sla = defaultReviewSLA
-	}
-	due := transitions[len(transitions)-1].At.Add(sla)
-	return &due
 }
 
 // addQueue adds to a list what officers want to see in it: whose each dossier is, and by when it is due.
 func (s *server) addQueue(ctx context.Context, list []RegistrationBody) error {
 	claims, err := s.Registration.Records.Claims(ctx, s.Now())
-	if err != nil {
-		return err
-	}
 	for i := range list {
 		if claim, ok := claims[list[i].ID]; ok {
 			list[i].Claim = claimBody(ctx, claim)
 		}
-		if list[i].Status != registration.StatusInReview {
-			continue
-		}
-		transitions, err := s.Registration.Records.Transitions(ctx, list[i].ID, 0)
-		if err != nil {
-			return err
-		}
-		var last []RegistrationTransitionBody
-		if n := len(transitions); n > 0 {
-			last = append(last, registrationTransitionBody(transitions[n-1]))
-		}
-		list[i].ReviewDue = reviewDue(last, s.Registration.Limits.ReviewSLA)
+		s.addDue(&list[i])
 	}
-	return nil
+	return err
 }
 
 // decides says who decides on a dossier: the caller. The administrator's key may decide in another's name, which is how
@@ -210,9 +193,7 @@ func decides(ctx context.Context, named string, fields *fieldErrors) string {
 	owner := ownerOf(ctx)
 	switch {
 	case owner == adminOwner && named != "":
-		if !actorPattern.MatchString(named) || personal.MatchString(named) {
-			fields.add("body.officer", "must be an opaque id: letters, digits and : . _ -, no personal data")
-		}
+		checkOpaque("body.officer", named, fields)
 		return named
 	case named != "" && named != owner:
 		fields.add("body.officer", "must be left out or be "+owner+", the owner of the key")

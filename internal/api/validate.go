@@ -66,12 +66,17 @@ func checkNote(location, text string, limit int, fields *fieldErrors) string {
 	return text
 }
 
+// checkOpaque holds the id of a team or a person against what may stand in histories and logs.
+func checkOpaque(location, id string, fields *fieldErrors) {
+	if !actorPattern.MatchString(id) || personal.MatchString(id) {
+		fields.add(location, "must be an opaque id: letters, digits and : . _ -, no personal data")
+	}
+}
+
 // checkActor says who acts: as named, else the owner of the key, else "guest" for a browser that nobody knows.
 func checkActor(ctx context.Context, named string, fields *fieldErrors) string {
 	if named != "" {
-		if !actorPattern.MatchString(named) || personal.MatchString(named) {
-			fields.add("body.actor", "must be an opaque id: letters, digits and : . _ -, no personal data")
-		}
+		checkOpaque("body.actor", named, fields)
 		return named
 	}
 	owner := ownerOf(ctx)

@@ -3,6 +3,7 @@ package main
 import (
 	"compress/gzip"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -193,16 +194,7 @@ func keepHistory(path string, h *historypb.History) error {
 	if _, err = packed.Write(text); err == nil {
 		err = packed.Close()
 	}
-	return firstError(err, file.Close())
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(err, file.Close())
 }
 
 func do(t *testing.T, err error) {
