@@ -29,7 +29,7 @@ const EnvDSN = "KYSO_TEST_POSTGRES"
 // running is the server of this process, started by the first test that wants it.
 var running struct {
 	once   sync.Once
-	server *server
+	server *Server
 	admin  string // DSN of a database to create others from
 	err    error
 }
@@ -38,7 +38,7 @@ var running struct {
 func Main(m *testing.M) int {
 	code := m.Run()
 	if running.server != nil {
-		running.server.stop()
+		running.server.Stop()
 	}
 	return code
 }
@@ -70,9 +70,9 @@ func start() {
 		running.admin = dsn
 		return
 	}
-	running.server, running.err = startServer()
+	running.server, running.err = Start(false)
 	if running.err == nil {
-		running.admin = running.server.dsn()
+		running.admin = running.server.DSN()
 	}
 }
 

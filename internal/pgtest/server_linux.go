@@ -20,15 +20,19 @@ import (
 
 var errNotInstalled = errors.New("PostgreSQL is not installed (Debian: apt install postgresql), and " + EnvDSN + " is not set")
 
-// server is a running PostgreSQL.
-type server struct {
+// Server is a PostgreSQL of this process.
+type Server struct {
 	dir     string // data, socket and log; removed at the end
+	bin     string
+	account *syscall.Credential
+	durable bool
 	process *exec.Cmd
 	done    chan struct{} // closed when the process has ended
 }
 
-// startServer makes a cluster in a temporary directory and starts it.
-func startServer() (*server, error) {
+// Start makes a cluster in a temporary directory and starts it. A durable one keeps what it has committed when it is
+// killed; the other is faster and for tests that do not kill it.
+func Start(durable bool) (*Server, error) {
 	bin, err := binaries()
 	if err != nil {
 		return nil, err
@@ -42,32 +46,43 @@ func startServer() (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{dir: dir, done: make(chan struct{})}
-	if err := s.start(bin, account); err != nil {
-		s.stop()
+	s := &Server{dir: dir, bin: bin, account: account, durable: durable}
+	if err := s.init(); err != nil {
+		s.Stop()
+		return nil, fmt.Errorf("making a PostgreSQL cluster: %w", err)
+	}
+	if err := s.start(); err != nil {
+		s.Stop()
 		return nil, fmt.Errorf("starting PostgreSQL: %w", err)
 	}
 	return s, nil
 }
 
-func (s *server) start(bin string, account *syscall.Credential) error {
-	if account != nil {
-		if err := os.Chown(s.dir, int(account.Uid), int(account.Gid)); err != nil {
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+func (s *Server) init() error {
+	if s.account != nil {
+		if err := os.Chown(s.dir, int(s.account.Uid), int(s.account.Gid)); err != nil {
 			return err
 		}
 	}
-	data := filepath.Join(s.dir, "data")
 	// trust is safe: the socket lies in a directory that only this account enters, and there is no TCP port.
-	initdb := command(account, s.dir, filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust",
-		"-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+	initdb := s.command("initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(out))
 	}
-	// A test server that loses its data in a crash of the machine is as good as any.
-	s.process = command(account, s.dir, filepath.Join(bin, "postgres"), "-D", data, "-k", s.dir,
-		"-c", "listen_addresses=", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
-		"-c", "max_connections=200")
-	log, err := os.Create(filepath.Join(s.dir, "log"))
+	return nil
+}
+
+func (s *Server) start() error {
+	args := []string{"-D", s.data(), "-k", s.dir, "-c", "listen_addresses=", "-c", "max_connections=200",
+		// What a killed process has written, the kernel still has; only a crash of the machine needs fsync.
+		"-c", "fsync=off"}
+	if !s.durable {
+		args = append(args, "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+	}
+	s.process, s.done = s.command("postgres", args...), make(chan struct{})
+	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
@@ -79,25 +94,44 @@ func (s *server) start(bin string, account *syscall.Credential) error {
 	return s.waitReady()
 }
 
+// Kill is kill -9 of the server.
+func (s *Server) Kill() {
+	_ = s.process.Process.Kill() // it may have ended already
+	<-s.done
+}
+
+// Restart starts a server that was killed. Its orphans hold the shared memory until they notice, so it tries for a while.
+func (s *Server) Restart() error {
+	var err error
+	for range 50 {
+		if err = s.start(); err == nil {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return err
+}
+
 // run starts the process so that the kernel stops it when this one dies without a word. The kernel looks at the
 // thread that started it, so that thread is kept until the end.
-func (s *server) run() error {
+func (s *Server) run() error {
 	s.process.SysProcAttr.Pdeathsig = syscall.SIGQUIT // immediate shutdown
+	process, done := s.process, s.done
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		err := s.process.Start()
+		err := process.Start()
 		started <- err
 		if err == nil {
-			_ = s.process.Wait() // how it ended stands in its log
-			close(s.done)
+			_ = process.Wait() // how it ended stands in its log
+			close(done)
 		}
 	}()
 	return <-started
 }
 
-func (s *server) waitReady() error {
-	db, err := sql.Open("pgx", s.dsn())
+func (s *Server) waitReady() error {
+	db, err := sql.Open("pgx", s.DSN())
 	if err != nil {
 		return err
 	}
@@ -119,13 +153,14 @@ func (s *server) waitReady() error {
 	}
 }
 
-func (s *server) dsn() string {
+// DSN names the database postgres of the server.
+func (s *Server) DSN() string {
 	query := url.Values{"host": {s.dir}, "user": {"postgres"}}
 	return "postgres:///postgres?" + query.Encode()
 }
 
-// stop ends the server and removes its directory.
-func (s *server) stop() {
+// Stop ends the server and removes its directory.
+func (s *Server) Stop() {
 	if s.process != nil && s.process.Process != nil {
 		_ = s.process.Process.Signal(syscall.SIGQUIT) // it may have ended already
 		<-s.done
@@ -133,11 +168,11 @@ func (s *server) stop() {
 	os.RemoveAll(s.dir)
 }
 
-func command(account *syscall.Credential, dir, name string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(context.Background(), name, args...) // ends with stop
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME="+dir, "LC_ALL=C")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account}
+func (s *Server) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(context.Background(), filepath.Join(s.bin, name), args...) // ends with Stop
+	cmd.Dir = s.dir
+	cmd.Env = append(os.Environ(), "HOME="+s.dir, "LC_ALL=C")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.account}
 	return cmd
 }
 

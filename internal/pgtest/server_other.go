@@ -6,11 +6,20 @@ import "errors"
 
 var errNotInstalled = errors.New("a throw-away PostgreSQL is started on Linux only; set " + EnvDSN + " to use a running one")
 
-// server exists on Linux only.
-type server struct{}
+// Server exists on Linux only.
+type Server struct{}
 
-func startServer() (*server, error) { return nil, errNotInstalled }
+// Start fails: see errNotInstalled.
+func Start(bool) (*Server, error) { return nil, errNotInstalled }
 
-func (s *server) dsn() string { return "" }
+// DSN is empty.
+func (*Server) DSN() string { return "" }
 
-func (s *server) stop() {}
+// Kill does nothing.
+func (*Server) Kill() {}
+
+// Restart fails.
+func (*Server) Restart() error { return errNotInstalled }
+
+// Stop does nothing.
+func (*Server) Stop() {}

@@ -57,6 +57,6 @@ func newCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.Flags().AddFlagSet(up.Flags())
-	root.AddCommand(up, newDemoCommand(), newSandboxCommand(), newWorkerCommand())
+	root.AddCommand(up, newDemoCommand(), newSandboxCommand(), newEngineCommand(), newWorkerCommand())
 	return root
 }

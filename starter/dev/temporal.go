@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 
 	uiserver "github.com/temporalio/ui-server/v2/server"
@@ -45,7 +47,10 @@ func startTemporal(ctx context.Context, f *folder, p ports) (*temporalServer, er
 	if err != nil {
 		return nil, err
 	}
-	cfg, hosts := temporalConfig(db, p)
+	// One shard is enough for one SQLite file, which has one writer.
+	cfg, hosts := temporalConfig(config.Persistence{DefaultStore: "sqlite", VisibilityStore: "sqlite", NumHistoryShards: 1,
+		DataStores: map[string]config.DataStore{"sqlite": {SQL: db}}},
+		func(service primitives.ServiceName) int { return p.port(temporalPorts[service]) })
 	logger := loudLogger{log.NewZapLogger(log.BuildZapLogger(log.Config{Level: "warn", OutputFile: f.file("logs/temporal.log")}))}
 	for _, name := range []string{portTemporal, portHistory, portMatching, portInternal, portUI} {
 		if err := p.release(name); err != nil {
@@ -81,21 +86,18 @@ func (t *temporalServer) stop() error {
 	return nil
 }
 
-// temporalConfig is the smallest cluster: one host, one history shard, no archival, no metrics.
-func temporalConfig(db *config.SQL, p ports) (*config.Config, map[primitives.ServiceName]static.Hosts) {
+// temporalConfig is the smallest cluster: one host, no archival, no metrics. port tells where each service listens.
+func temporalConfig(persistence config.Persistence, port func(primitives.ServiceName) int) (*config.Config, map[primitives.ServiceName]static.Hosts) {
+	hosts := loopbackHosts(port)
+	frontend := net.JoinHostPort("127.0.0.1", strconv.Itoa(port(primitives.FrontendService)))
 	cfg := &config.Config{
-		Persistence: config.Persistence{
-			DefaultStore:     "sqlite",
-			VisibilityStore:  "sqlite",
-			NumHistoryShards: 1,
-			DataStores:       map[string]config.DataStore{"sqlite": {SQL: db}},
-		},
+		Persistence: persistence,
 		ClusterMetadata: &cluster.Config{
 			FailoverVersionIncrement: 10,
 			MasterClusterName:        clusterName,
 			CurrentClusterName:       clusterName,
 			ClusterInformation: map[string]cluster.ClusterInformation{
-				clusterName: {Enabled: true, InitialFailoverVersion: 1, RPCAddress: p.hostPort(portTemporal)},
+				clusterName: {Enabled: true, InitialFailoverVersion: 1, RPCAddress: frontend},
 			},
 		},
 		DCRedirectionPolicy: config.DCRedirectionPolicy{Policy: "noop"},
@@ -107,13 +109,11 @@ func temporalConfig(db *config.SQL, p ports) (*config.Config, map[primitives.Ser
 			History:    config.HistoryArchivalNamespaceDefaults{State: "disabled"},
 			Visibility: config.VisibilityArchivalNamespaceDefaults{State: "disabled"},
 		}},
-		PublicClient: config.PublicClient{HostPort: p.hostPort(portTemporal)},
+		PublicClient: config.PublicClient{HostPort: frontend},
 		Services:     map[string]config.Service{},
 	}
-	hosts := map[primitives.ServiceName]static.Hosts{}
-	for service, name := range temporalPorts {
-		cfg.Services[string(service)] = config.Service{RPC: config.RPC{GRPCPort: p.port(name), BindOnLocalHost: true}}
-		hosts[service] = static.SingleLocalHost(p.hostPort(name))
+	for service := range hosts {
+		cfg.Services[string(service)] = config.Service{RPC: config.RPC{GRPCPort: port(service), BindOnLocalHost: true}}
 	}
 	return cfg, hosts
 }

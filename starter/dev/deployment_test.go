@@ -1,0 +1,287 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"kyso/internal/app"
+	"kyso/internal/pgtest"
+	"kyso/internal/seal"
+)
+
+// deployment is kyso as in production, by processes: PostgreSQL, a Temporal server over it, two workers and the API, all of
+// them the real programs. Only the outside parties live in the test, which nobody kills.
+type deployment struct {
+	t        *testing.T
+	data     string
+	postgres *pgtest.Server
+	world    *World // its sandbox and addresses
+	engine   *part
+	api      *part
+	workers  []*part
+	env      []string
+	programs string
+}
+
+// part is one process of a deployment.
+type part struct {
+	name  string
+	start func() *exec.Cmd
+	ready func(context.Context) error
+
+	log  string
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the process has ended
+}
+
+// run starts the process and waits until it says that it is ready. One that ends before is started again, as an init
+// system does: it may need another part that is not back yet.
+func (p *part) run(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		if p.ended() {
+			if err := p.launch(); err != nil {
+				return err
+			}
+		}
+		if p.ready(ctx) == nil && !p.ended() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			log, _ := os.ReadFile(p.log)
+			return fmt.Errorf("%s is not ready: %w\n%s", p.name, ctx.Err(), log[max(0, len(log)-3000):])
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (p *part) ended() bool {
+	if p.cmd == nil {
+		return true
+	}
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func (p *part) launch() error {
+	log, err := os.OpenFile(p.log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd, done := p.start(), make(chan struct{})
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = log, log, ownGroup()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	p.cmd, p.done = cmd, done
+	go func() {
+		_ = cmd.Wait()
+		close(done)
+	}()
+	return nil
+}
+
+// kill is kill -9.
+func (p *part) kill() {
+	if p.cmd != nil {
+		_ = p.cmd.Process.Kill()
+		<-p.done
+	}
+}
+
+// startDeployment starts all of it, the outside parties first.
+func startDeployment(t *testing.T) *deployment {
+	t.Helper()
+	c := &deployment{t: t, data: t.TempDir()}
+	var err error
+	c.postgres, err = pgtest.Start(true)
+	do(t, err)
+	t.Cleanup(c.postgres.Stop)
+	c.startParties()
+	c.build()
+	c.assemble()
+	for _, p := range c.parts() {
+		t.Cleanup(p.kill)
+	}
+	do(t, c.engine.run(t.Context()))
+	c.migrate()
+	do(t, c.api.run(t.Context()))
+	for _, w := range c.workers {
+		do(t, w.run(t.Context()))
+	}
+	return c
+}
+
+func (c *deployment) parts() []*part { return append([]*part{c.engine, c.api}, c.workers...) }
+
+// startParties starts the sandbox, and reserves a port for the API.
+func (c *deployment) startParties() {
+	c.t.Helper()
+	f, err := openFolder(c.data)
+	do(c.t, err)
+	w := &World{folder: f, failed: make(chan error, 8)}
+	c.world = w
+	c.t.Cleanup(func() { do(c.t, w.Close()) })
+	w.ports, err = f.reservePorts(c.t.Context())
+	do(c.t, err)
+	secrets, err := f.secrets()
+	do(c.t, err)
+	w.Addresses = w.addresses()
+	w.Addresses.APIKey, w.Addresses.Temporal = secrets.AdminKey, ""
+	do(c.t, w.startSandbox(Options{}, w.Addresses.API, w.Addresses.API+"/v1/webhooks/"+webhookProvider+"/"+secrets.WebhookToken))
+	do(c.t, w.ports.release(portAPI))
+	_, err = seal.ReadOrCreateMasterKey(f.file("master.key"))
+	do(c.t, err)
+	w.Addresses.Temporal = net.JoinHostPort("127.0.0.1", strconv.Itoa(fourPorts(c.t)))
+	c.env = append(os.Environ(), environment(c.data, w.Addresses, secrets)...)
+	c.env = append(c.env, "KYSO_DATABASE="+c.database("kyso"), "KYSO_API_LISTEN="+w.ports.hostPort(portAPI))
+}
+
+// fourPorts finds four free ports in a row.
+func fourPorts(t *testing.T) int {
+	t.Helper()
+	for range 100 {
+		first, err := listenLoopback(t.Context(), 0)
+		do(t, err)
+		port := first.Addr().(*net.TCPAddr).Port
+		free := first.Close()
+		for i := 1; i < 4 && free == nil; i++ {
+			var l net.Listener
+			if l, free = listen(t.Context(), net.JoinHostPort("127.0.0.1", strconv.Itoa(port+i))); free == nil {
+				free = l.Close()
+			}
+		}
+		if free == nil {
+			return port
+		}
+	}
+	t.Fatal("there are no four free ports in a row")
+	return 0
+}
+
+// database makes a database and returns its DSN.
+func (c *deployment) database(name string) string {
+	c.t.Helper()
+	admin, err := pgx.Connect(c.t.Context(), c.postgres.DSN())
+	do(c.t, err)
+	_, err = admin.Exec(c.t.Context(), "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
+	do(c.t, errors.Join(err, admin.Close(c.t.Context())))
+	dsn, err := url.Parse(c.postgres.DSN())
+	do(c.t, err)
+	dsn.Path = "/" + name
+	return dsn.String()
+}
+
+// build compiles the real programs.
+func (c *deployment) build() {
+	c.t.Helper()
+	c.programs = filepath.Join(c.data, "bin")
+	for name, from := range map[string]string{"starter": "..", "worker": "../../worker"} {
+		out, err := exec.CommandContext(c.t.Context(), "go", "build", "-o", filepath.Join(c.programs, name), from).CombinedOutput()
+		if err != nil {
+			c.t.Fatalf("building %s: %v: %s", name, err, out)
+		}
+	}
+}
+
+func (c *deployment) assemble() {
+	c.t.Helper()
+	self, err := os.Executable()
+	do(c.t, err)
+	c.engine = c.part("engine", c.env, reachable(c.world.Addresses.Temporal), self, "engine", "--postgres", c.postgres.DSN(),
+		"--listen", c.world.Addresses.Temporal)
+	c.api = c.part("api", c.env, answering(c.world.Addresses.API+"/readyz"), filepath.Join(c.programs, "starter"), "serve")
+	for i := range 2 {
+		c.workers = append(c.workers, c.worker(fmt.Sprintf("worker-%d", i+1), filepath.Join(c.programs, "worker")))
+	}
+}
+
+// worker is a worker process with a health address of its own.
+func (c *deployment) worker(name, program string, env ...string) *part {
+	c.t.Helper()
+	l, err := listenLoopback(c.t.Context(), 0)
+	do(c.t, err)
+	health := l.Addr().String()
+	do(c.t, l.Close())
+	env = append(append(c.env[:len(c.env):len(c.env)], "KYSO_HEALTH_LISTEN="+health), env...)
+	return c.part(name, env, answering("http://"+health+"/readyz"), program)
+}
+
+func (c *deployment) part(name string, env []string, ready func(context.Context) error, program string, args ...string) *part {
+	return &part{name: name, ready: ready, log: filepath.Join(c.data, "logs", name+".log"), start: func() *exec.Cmd {
+		cmd := exec.CommandContext(context.WithoutCancel(c.t.Context()), program, args...)
+		cmd.Env = env
+		return cmd
+	}}
+}
+
+func answering(address string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+		if err != nil {
+			return err
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		_, _ = io.Copy(io.Discard, answer.Body)
+		if answer.StatusCode != http.StatusOK {
+			return errors.New(answer.Status)
+		}
+		return nil
+	}
+}
+
+func reachable(address string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	}
+}
+
+// migrate runs "starter migrate" until the namespace is there.
+func (c *deployment) migrate() {
+	c.t.Helper()
+	do(c.t, waitFor(c.t.Context(), "starter migrate", func() error {
+		cmd := exec.CommandContext(c.t.Context(), filepath.Join(c.programs, "starter"), "migrate")
+		cmd.Env = c.env
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	}))
+}
+
+// open opens the application in the test itself, to look and to verify.
+func (c *deployment) open() {
+	c.t.Helper()
+	cfg, err := app.FromEnvironment(c.env)
+	do(c.t, err)
+	c.world.App, err = app.Open(c.t.Context(), cfg, app.NewLog(io.Discard, 0))
+	do(c.t, err)
+}
