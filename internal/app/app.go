@@ -139,12 +139,24 @@ func Migrate(ctx context.Context, cfg Config) error {
 // MigrateTemporal makes the search attributes of the processes in the configured namespace, and returns the names of
 // those that were not there.
 func MigrateTemporal(ctx context.Context, cfg Config) ([]string, error) {
+	c, err := DialTemporal(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Temporal.Close()
+	return c.EnsureSearchAttributes(ctx, cfg.Temporal.Namespace)
+}
+
+// Release is one version of the workers.
+type Release = workflows.Release
+
+// DialTemporal connects to Temporal alone; the caller closes Client.Temporal.
+func DialTemporal(ctx context.Context, cfg Config) (*workflows.Client, error) {
 	c, err := client.DialContext(ctx, cfg.Temporal)
 	if err != nil {
 		return nil, problem.Wrap(problem.ProviderUnavailable, err, "connecting to Temporal at %s", cfg.Temporal.HostPort)
 	}
-	defer c.Close()
-	return (&workflows.Client{Temporal: c}).EnsureSearchAttributes(ctx, cfg.Temporal.Namespace)
+	return &workflows.Client{Temporal: c}, nil
 }
 
 // ReadTrust reads a PEM bundle: self-signed certificates are trusted roots, the others are issuers that answers of

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 
 	"kyso/internal/pades"
+	"kyso/workflows"
 )
 
 // Config is everything that can be configured, and this is its manual. Each field is one environment variable. A
@@ -88,6 +89,10 @@ type Config struct {
 	// HealthListen is KYSO_HEALTH_LISTEN: where a worker or an API answers /healthz, /readyz and /metrics; empty means
 	// nowhere. Keep it inside: metrics are for those who run kyso.
 	HealthListen string
+	// BuildID is KYSO_BUILD_ID: the version of a worker, such as v1.4.0. With it the worker takes part in Temporal's worker
+	// versioning: a process stays with the version that began it, and "starter rollout" says which version gets the next
+	// ones. Empty means that any worker takes any process.
+	BuildID string
 	// StopTimeout is KYSO_STOP_TIMEOUT: how long a stopping program lets running work finish. Keep it below the
 	// grace period of what stops it.
 	StopTimeout time.Duration
@@ -145,6 +150,7 @@ func (r *reader) config() (Config, error) {
 		WebhookPrivate: r.yes("KYSO_WEBHOOK_PRIVATE"),
 		APIRate:        r.number("KYSO_API_RATE", 1200, 0, 1_000_000),
 		HealthListen:   r.text("KYSO_HEALTH_LISTEN", ""),
+		BuildID:        r.text("KYSO_BUILD_ID", ""),
 		StopTimeout:    r.duration("KYSO_STOP_TIMEOUT", 30*time.Second),
 	}
 	r.check("KYSO_LOG_LEVEL", cfg.LogLevel.UnmarshalText([]byte(r.text("KYSO_LOG_LEVEL", "info"))))
@@ -155,6 +161,9 @@ func (r *reader) config() (Config, error) {
 	}
 	if cfg.HealthListen != "" {
 		r.address("KYSO_HEALTH_LISTEN", cfg.HealthListen)
+	}
+	if cfg.BuildID != "" {
+		r.check("KYSO_BUILD_ID", workflows.CheckBuildID(cfg.BuildID))
 	}
 	if len(cfg.TSAs) == 0 {
 		r.fail("KYSO_TSA", "name at least one time-stamp authority")

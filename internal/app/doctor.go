@@ -161,6 +161,7 @@ func (d *doctor) temporal(ctx context.Context) {
 	}
 	if d.namespace(ctx, c, options.Namespace) {
 		d.pollers(ctx, c, options.Namespace)
+		d.release(ctx, c, options.Namespace)
 	}
 }
 
@@ -200,6 +201,38 @@ func (d *doctor) pollers(ctx context.Context, c client.Client, namespace string)
 		default:
 			d.say("workers", Healthy, fmt.Sprintf("%d polling for %s", len(queue.GetPollers()), name), "")
 		}
+	}
+}
+
+// release looks at worker versioning: with build ids and without a current one, what begins waits for ever.
+func (d *doctor) release(ctx context.Context, c client.Client, namespace string) {
+	releases, err := (&workflows.Client{Temporal: c}).Releases(ctx, namespace)
+	if err != nil {
+		d.say("worker versions", Fault, err.Error(), "")
+		return
+	}
+	if len(releases) == 0 {
+		return
+	}
+	var said []string
+	current, drained := "", 0
+	for _, r := range releases {
+		said = append(said, fmt.Sprintf("%s %s, %d running", r.BuildID, r.Status, r.Running))
+		if r.Current {
+			current = r.BuildID
+		}
+		if r.Status == "drained" {
+			drained++
+		}
+	}
+	what := strings.Join(said, "; ")
+	switch {
+	case current == "":
+		d.say("worker versions", Warning, "none is current, so only workers without KYSO_BUILD_ID get new processes: "+what, "starter rollout BUILD")
+	case drained > 0:
+		d.say("worker versions", Healthy, what, "workers of drained versions can be stopped")
+	default:
+		d.say("worker versions", Healthy, what, "")
 	}
 }
 

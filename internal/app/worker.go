@@ -9,6 +9,7 @@ import (
 
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 
 	"kyso/activities"
 	"kyso/internal/pdfchild"
@@ -36,6 +37,7 @@ func (a *App) NewWorker(interceptors ...interceptor.WorkerInterceptor) (worker.W
 
 func (a *App) workerOptions(interceptors []interceptor.WorkerInterceptor) worker.Options {
 	return worker.Options{
+		DeploymentOptions: a.deployment(),
 		// The stock value of zero abandons running activities at SIGTERM; their effects would be repeated after
 		// the time-out of the attempt.
 		WorkerStopTimeout: a.Config.StopTimeout,
@@ -52,6 +54,19 @@ func (a *App) workerOptions(interceptors []interceptor.WorkerInterceptor) worker
 		// where it stood. The other choice fails the process, and nobody can undo that.
 		WorkflowPanicPolicy: worker.BlockWorkflow,
 		Interceptors:        interceptors,
+	}
+}
+
+// deployment makes a worker with a build id a version of kyso. Processes are pinned: one that waits for weeks ends with the
+// code that began it, or is moved on purpose.
+func (a *App) deployment() worker.DeploymentOptions {
+	if a.Config.BuildID == "" {
+		return worker.DeploymentOptions{}
+	}
+	return worker.DeploymentOptions{
+		UseVersioning:             true,
+		Version:                   worker.WorkerDeploymentVersion{DeploymentName: workflows.DeploymentName, BuildID: a.Config.BuildID},
+		DefaultVersioningBehavior: workflow.VersioningBehaviorPinned,
 	}
 }
 

@@ -268,13 +268,19 @@ func reachable(address string) func(context.Context) error {
 func (c *deployment) migrate() {
 	c.t.Helper()
 	do(c.t, waitFor(c.t.Context(), "starter migrate", func() error {
-		cmd := exec.CommandContext(c.t.Context(), filepath.Join(c.programs, "starter"), "migrate")
-		cmd.Env = c.env
-		if out, err := cmd.CombinedOutput(); err != nil {
+		out, err := c.run("migrate")
+		if err != nil {
 			return fmt.Errorf("%w: %s", err, out)
 		}
 		return nil
 	}))
+}
+
+// run runs a command of starter with the configuration of the deployment.
+func (c *deployment) run(args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(c.t.Context(), filepath.Join(c.programs, "starter"), args...)
+	cmd.Env = c.env
+	return cmd.CombinedOutput()
 }
 
 // open opens the application in the test itself, to look and to verify.

@@ -150,6 +150,10 @@ func (k *walker) begin(ctx context.Context) error {
 		return err
 	}
 	k.phone = k.world.Sandbox.PhoneOf(k.citizen)
+	return k.handOff(ctx, token)
+}
+
+func (k *walker) handOff(ctx context.Context, token string) error {
 	var came struct {
 		ID string `json:"registration_id"`
 	}
