@@ -15,7 +15,6 @@ import (
 	"github.com/go-fonts/liberation/liberationserifbold"
 	"github.com/go-fonts/liberation/liberationserifitalic"
 	"github.com/go-fonts/liberation/liberationserifregular"
-	"github.com/pdfcpu/pdfcpu/pkg/api"
 	"github.com/pdfcpu/pdfcpu/pkg/font"
 	pdffont "github.com/pdfcpu/pdfcpu/pkg/pdfcpu/font"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
@@ -53,7 +52,7 @@ func loadFonts() error {
 	if fonts.files != nil {
 		return nil
 	}
-	api.DisableConfigDir() // pdfcpu's own folder in the user's home is never touched
+	model.ConfigPath = "disable" // pdfcpu's own folder in the user's home is never touched
 	files, metrics := map[string][]byte{}, map[string]font.TTFLight{}
 	err := inFontFolder(func(folder string) error {
 		for _, face := range faces {

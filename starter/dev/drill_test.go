@@ -98,9 +98,12 @@ type drill struct {
 }
 
 // inParallel does the same n times, a few at once, and returns what came of each.
-func inParallel[T any](n int, do func(i int) T) []T {
+func inParallel[T any](n int, do func(i int) T) []T { return atOnce(16, n, do) }
+
+// atOnce does the same n times, as many at once as there are places, and returns what came of each.
+func atOnce[T any](places, n int, do func(i int) T) []T {
 	out := make([]T, n)
-	slots := make(chan struct{}, 16)
+	slots := make(chan struct{}, places)
 	var all sync.WaitGroup
 	for i := range n {
 		slots <- struct{}{}
