@@ -144,7 +144,7 @@ func (a *Signing) pollApproval(ctx context.Context, in PollInput) (Polled, error
 	case outcome == "" && in.Last && now.After(s.Approval.ExpiresAt):
 		outcome = signing.OutcomeExpired
 	case outcome == "":
-		return Polled{}, pending(pollPause(now.Sub(s.Approval.AcceptedAt)))
+		return Polled{}, pending(a.Pace.Next(s.Provider, pollPause(now.Sub(s.Approval.AcceptedAt))))
 	}
 	s.Approval.Outcome = outcome
 	return Polled{Outcome: outcome}, a.Records.SaveApproval(ctx, s.ID, s.Approval)

@@ -69,7 +69,7 @@ func (a *Registration) issueCertificate(ctx context.Context, id string) error {
 		return err
 	}
 	if issued.Pending {
-		return pending(issuePause)
+		return pending(a.Pace.Next("ca", issuePause))
 	}
 	cert, err := a.checkIssued(r, subject, issued)
 	if err != nil {
@@ -202,7 +202,7 @@ func (a *Registration) awaitPIN(ctx context.Context, id string) error {
 	case registration.KeyLocked, registration.KeyDisabled:
 		return problem.New(problem.Conflict, "the key is %s", state)
 	default:
-		return pending(pollPause(a.Now().Sub(r.Activation.StartedAt)))
+		return pending(a.Pace.Next("ca", pollPause(a.Now().Sub(r.Activation.StartedAt))))
 	}
 	return a.Records.Change(ctx, id, func(r *registration.Registration) error {
 		if r.Activation.PINSetAt.IsZero() {

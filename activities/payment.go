@@ -129,7 +129,10 @@ func (a *Registration) queryPayment(ctx context.Context, ref string) (PaymentDec
 	}
 	ask := p.ExpiresAt.Add(paymentGrace)
 	if wait := ask.Sub(a.Now()); wait > 0 && p.Status == registration.PaymentPending {
-		return PaymentDecided{}, pending(min(wait, time.Minute))
+		if wait < time.Minute {
+			return PaymentDecided{}, pending(wait)
+		}
+		return PaymentDecided{}, pending(a.Pace.Next("vnpay", time.Minute))
 	}
 	notice, err := a.VNPay.Query(ctx, queryID(ref, a.Now()), p)
 	if err != nil {
@@ -144,7 +147,7 @@ func (a *Registration) queryPayment(ctx context.Context, ref string) (PaymentDec
 	case p.Status == registration.PaymentReview:
 		return PaymentDecided{}, problem.New(problem.PaymentUnclear, "VNPay says %s/%s", p.ResponseCode, p.BankStatus)
 	}
-	return PaymentDecided{}, pending(time.Minute)
+	return PaymentDecided{}, pending(a.Pace.Next("vnpay", time.Minute))
 }
 
 // queryID names one question: VNPay wants an id that is unique in its day.

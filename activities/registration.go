@@ -37,6 +37,7 @@ type Registration struct {
 	SigningProvider string         // the remote signing provider that holds the new keys
 	UserPrefix      string         // before the citizen number in that provider's user ids
 	Now             func() time.Time
+	Pace            *Pace // of questions to the CA and to VNPay
 }
 
 // MoveInput is one transition to write.

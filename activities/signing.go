@@ -39,6 +39,7 @@ type Signing struct {
 	// Open gives a stored document as a source that is read by range.
 	Open func(ctx context.Context, u signing.Upload) (pades.Source, error)
 	Now  func() time.Time
+	Pace *Pace // of questions to providers
 }
 
 // InspectDocuments looks at every document before anybody is asked for anything. Effect: none.

@@ -65,9 +65,13 @@ func poll(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 20 * time.Second, // also what a worker killed in the middle of a look costs
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 3 * time.Second, BackoffCoefficient: 1, MaximumAttempts: unlimited},
+		Priority:            temporal.Priority{PriorityKey: lastPriority}, // after an outage thousands of looks are due at once
 		Summary:             summary,
 	})
 }
+
+// lastPriority puts an activity behind all others that wait for a worker; without one they have 3.
+const lastPriority = 5
 
 // heavy is for PDF work on all documents of a process.
 func heavy(ctx workflow.Context, summary string) workflow.Context {

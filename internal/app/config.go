@@ -65,6 +65,11 @@ type Config struct {
 	// PDFMemoryMB is KYSO_PDF_MEMORY_MB: how much memory one PDF process may take.
 	PDFMemoryMB int
 
+	// PollsPerSecond is KYSO_POLLS_PER_SECOND: how many looks in a second one worker takes at decisions that people have not
+	// made yet, for each party and each pause between two looks; 0 means no limit. When more of them wait, each is looked
+	// at less often. A webhook of the party makes it be looked at at once.
+	PollsPerSecond int
+
 	// Registration is what registering certificates needs besides.
 	Registration Registration
 
@@ -143,6 +148,7 @@ func (r *reader) config() (Config, error) {
 		},
 		PDFParallel:    r.number("KYSO_PDF_PARALLEL", 2, 1, 256),
 		PDFMemoryMB:    r.number("KYSO_PDF_MEMORY_MB", 512, 64, 64<<10),
+		PollsPerSecond: r.number("KYSO_POLLS_PER_SECOND", 50, 0, 100_000),
 		APIListen:      r.text("KYSO_API_LISTEN", "127.0.0.1:8680"),
 		APIHosts:       r.list("KYSO_API_HOSTS", ""),
 		PublicURL:      r.text("KYSO_PUBLIC_URL", "http://127.0.0.1:8680"),

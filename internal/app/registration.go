@@ -38,6 +38,7 @@ func (a *App) registration() (*activities.Registration, error) {
 		SigningProvider: cfg.AcceptanceProvider,
 		UserPrefix:      profiles[cfg.AcceptanceProvider].userPrefix,
 		Now:             time.Now,
+		Pace:            &activities.Pace{PerSecond: a.Config.PollsPerSecond},
 	}, nil
 }
 

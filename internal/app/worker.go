@@ -88,6 +88,7 @@ func (a *App) signing() (*activities.Signing, error) {
 		Policy:     a.Config.Policy,
 		Open:       a.source,
 		Now:        time.Now,
+		Pace:       &activities.Pace{PerSecond: a.Config.PollsPerSecond},
 	}, nil
 }
 

@@ -36,7 +36,7 @@ func BenchmarkFlows(b *testing.B) {
 
 func benchWorld(b *testing.B) (*World, *client) {
 	b.Helper()
-	w, err := Start(context.Background(), Options{Data: b.TempDir()})
+	w, err := Start(context.Background(), Options{Data: b.TempDir(), SandboxInMemory: true})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func BenchmarkParked(b *testing.B) {
 		parked = n
 	}
 	data := b.TempDir()
-	w, err := Start(context.Background(), Options{Data: data, NoWorker: true})
+	w, err := Start(context.Background(), Options{Data: data, NoWorker: true, SandboxInMemory: true})
 	must(b, err)
 	defer func() { must(b, w.Close()) }()
 	p, err := startWorkerProcess(context.Background(), data)
@@ -200,12 +200,13 @@ func BenchmarkParked(b *testing.B) {
 	w.newFlows(b, c, "warm-up", 20)
 	w.newFlows(b, c, "empty", 200)
 	b.Logf("memory when empty: worker %d MB, server, API and sandbox %d MB", residentMB(p.cmd.Process.Pid), residentMB(os.Getpid()))
+	for i := range idlers {
+		must(b, c.knobs(context.Background(), idler(i), map[string]any{"decision": "never", "window_s": 86_400}))
+	}
 	began := time.Now()
 	var ids sync.Map
 	inParallel(parked, func(i int) bool {
-		user := fmt.Sprintf("ICA.08%07d", i)
-		must(b, c.knobs(context.Background(), user, map[string]any{"decision": "never", "window_s": 86_400}))
-		s, err := c.sign(context.Background(), signingRequest{User: user, Documents: []requestDocument{{ID: uploaded.ID, Placement: &placement{}}}})
+		s, err := c.sign(context.Background(), signingRequest{User: idler(i), Documents: []requestDocument{{ID: uploaded.ID, Placement: &placement{}}}})
 		must(b, err)
 		ids.Store(s.ID, true)
 		if (i+1)%1000 == 0 {
@@ -230,7 +231,34 @@ func BenchmarkParked(b *testing.B) {
 	b.Logf("%d wait for their phones after %.0f s", parked, time.Since(began).Seconds())
 	b.Logf("memory with %d parked: worker %d MB, server, API and sandbox %d MB; Temporal's database %d MB", parked, residentMB(p.cmd.Process.Pid),
 		residentMB(os.Getpid()), size(b, filepath.Join(data, "temporal.db"))>>20)
+	idleCPU(b, p.cmd.Process.Pid)
 	w.newFlows(b, c, "beside the parked", 200)
+}
+
+// idlers is how many people do not look at their phones.
+const idlers = 200
+
+func idler(i int) string { return fmt.Sprintf("ICA.0790958%05d", i%idlers) }
+
+// idleCPU prints how much of a core waiting takes.
+func idleCPU(b *testing.B, worker int) {
+	const over = 30 * time.Second
+	own, others := cpu(syscall.RUSAGE_SELF), processCPU(worker)
+	time.Sleep(over)
+	b.Logf("waiting takes %.2f cores: %.2f of them in the worker", (cpu(syscall.RUSAGE_SELF)-own+processCPU(worker)-others)/over.Seconds(),
+		(processCPU(worker)-others)/over.Seconds())
+}
+
+// processCPU is the processor time of another process, in seconds.
+func processCPU(pid int) float64 {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	return (user + system) / 100 // ticks of 10 ms
 }
 
 // newFlows signs n times, two at once, and prints how long one takes from the request to the signed file.

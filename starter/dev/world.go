@@ -27,6 +27,9 @@ type Options struct {
 	NoWorker bool
 	// Progress is told what takes long; nil is silent.
 	Progress func(format string, args ...any)
+	// SandboxInMemory lets the outside parties forget everything at the end, for measurements: they write all that they
+	// know at every change.
+	SandboxInMemory bool
 	// OnPush is called when a request reaches a phone.
 	OnPush func(sandbox.PhoneRequest)
 }
@@ -143,7 +146,11 @@ func (w *World) startSandbox(opts Options, api, webhook string) error {
 	if err != nil {
 		return err
 	}
-	w.Sandbox, err = sandbox.New(sandbox.Options{Dir: w.folder.path, Logger: log, OnPush: opts.OnPush, WebhookURL: webhook})
+	dir := w.folder.path
+	if opts.SandboxInMemory {
+		dir = ""
+	}
+	w.Sandbox, err = sandbox.New(sandbox.Options{Dir: dir, Logger: log, OnPush: opts.OnPush, WebhookURL: webhook})
 	if err != nil {
 		return fmt.Errorf("starting the sandbox: %w", err)
 	}
