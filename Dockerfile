@@ -1,7 +1,8 @@
-# The production programs of kyso: /worker and /starter (serve, migrate and the command line). Neither contains the
-# development world. Configuration comes from the environment, secrets from files (internal/app.Config).
+# The programs of kyso. Target kyso (the default of "docker build") is for production: /worker and /starter (serve, migrate and
+# the command line), without the development world. Target sandbox is the stand-in of the outside parties, for docker-compose.yml.
+# Configuration comes from the environment, secrets from files (internal/app.Config).
 #
-#   docker build --tag kyso .
+#   docker build --tag kyso --target kyso .
 #   docker run --env-file kyso.env kyso /worker
 #   docker run --env-file kyso.env --publish 8680:8680 kyso /starter serve
 FROM node:22-bookworm-slim AS pages
@@ -11,16 +12,29 @@ RUN npm ci --no-audit --no-fund
 COPY internal/web/ui ./
 RUN node build.mjs
 
-FROM golang:1.26.8-bookworm AS build
+FROM golang:1.26.8-bookworm AS source
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 COPY --from=pages /src/internal/web/dist internal/web/dist
+ENV CGO_ENABLED=0
+
+FROM source AS build
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 go build -trimpath -ldflags=-s -o /out/ ./worker ./starter
+    go build -trimpath -ldflags=-s -o /out/ ./worker ./starter
+
+FROM source AS build-dev
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    go build -trimpath -ldflags=-s -o /out/kyso-dev ./starter/dev && mkdir /out/world
 
 # Certificates and time zones, no shell; runs as uid 65532.
-FROM gcr.io/distroless/static-debian12:nonroot
+FROM gcr.io/distroless/static-debian12:nonroot AS sandbox
+COPY --from=build /out/starter /
+COPY --from=build-dev /out/kyso-dev /
+COPY --from=build-dev --chown=65532:65532 /out/world /world
+CMD ["/kyso-dev", "sandbox", "--data", "/world"]
+
+FROM gcr.io/distroless/static-debian12:nonroot AS kyso
 COPY --from=build /out/worker /out/starter /
 CMD ["/worker"]

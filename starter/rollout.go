@@ -23,6 +23,9 @@ fit their histories, as it does from one release of kyso to the next.
 
 It is configured by TEMPORAL_… variables, as migrate and worker are.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 && moveFrom != "" {
+				return &exitError{code: exitUsage, err: fmt.Errorf("--move-from needs the version to move to")}
+			}
 			config, err := app.FromEnvironment(os.Environ())
 			if err != nil {
 				return &exitError{code: exitUsage, err: err}
@@ -32,15 +35,12 @@ It is configured by TEMPORAL_… variables, as migrate and worker are.`,
 				return err
 			}
 			defer temporal.Temporal.Close()
-			if len(args) == 0 && moveFrom == "" {
+			if len(args) == 0 {
 				releases, err := temporal.Releases(cmd.Context(), config.Temporal.Namespace)
 				if err != nil {
 					return err
 				}
 				return c.printReleases(releases)
-			}
-			if len(args) == 0 {
-				return &exitError{code: exitUsage, err: fmt.Errorf("--move-from needs the version to move to")}
 			}
 			if err := temporal.Rollout(cmd.Context(), args[0]); err != nil {
 				return err

@@ -148,7 +148,10 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 
 func (p ports) port(name string) int { return p[name].Addr().(*net.TCPAddr).Port }
 
-func (p ports) hostPort(name string) string { return p[name].Addr().String() }
+// hostPort is where a port is reached from this machine, also when it listens on every address.
+func (p ports) hostPort(name string) string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port(name)))
+}
 
 func (p ports) url(name string) string { return "http://" + p.hostPort(name) }
 

@@ -82,6 +82,7 @@ const defaultAPI = "http://127.0.0.1:8680"
 
 func newSandboxCommand() *cobra.Command {
 	var data, listen string
+	var published bool
 	cmd := &cobra.Command{
 		Use:   "sandbox",
 		Short: "Run the outside parties alone, on fixed ports",
@@ -90,20 +91,21 @@ func newSandboxCommand() *cobra.Command {
 			"bundle and seal are written into the data folder.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runSandbox(cmd.Context(), cmd.OutOrStdout(), data, listen)
+			return runSandbox(cmd.Context(), cmd.OutOrStdout(), data, listen, published)
 		},
 	}
 	cmd.Flags().StringVar(&data, "data", dataFolder(), "data folder (or KYSO_DATA)")
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8769", "loopback address of the parties; phone and control follow")
+	cmd.Flags().BoolVar(&published, "published", false, "allow --listen 0.0.0.0:…, in a container whose ports are published on loopback only")
 	return cmd
 }
 
-func runSandbox(ctx context.Context, out io.Writer, data, at string) error {
+func runSandbox(ctx context.Context, out io.Writer, data, at string, published bool) error {
 	address, err := net.ResolveTCPAddr("tcp", at)
 	if err != nil {
 		return fmt.Errorf("reading --listen: %w", err)
 	}
-	if !address.IP.IsLoopback() {
+	if !address.IP.IsLoopback() && (!published || !address.IP.IsUnspecified()) {
 		return fmt.Errorf("the sandbox answers everybody, so --listen has to be a loopback address")
 	}
 	f, err := openFolder(data)
