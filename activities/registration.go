@@ -159,6 +159,13 @@ type Holder struct {
 
 // CheckHolder asks the CA whether the citizen has an active certificate. Effect: none.
 func (a *Registration) CheckHolder(ctx context.Context, id string) (Holder, error) {
+	r, err := a.Records.Registration(ctx, id)
+	if err != nil {
+		return Holder{}, fail(err)
+	}
+	if r.Issued != nil && r.Issued.Serial != "" {
+		return Holder{}, nil // the process was reset: the active certificate is its own
+	}
 	person, err := a.Records.Person(ctx, id)
 	if err != nil {
 		return Holder{}, fail(err)

@@ -71,7 +71,7 @@ var owners = map[string]string{
 	"go.temporal.io/server":             "starter/dev",
 	"github.com/temporalio/ui-server":   "starter/dev",
 	"modernc.org/sqlite":                "starter/dev",
-	"github.com/jackc/pgx":              "internal/store internal/pgtest",
+	"github.com/jackc/pgx":              "internal/store internal/pgtest starter/dev",
 	"github.com/pressly/goose":          "internal/store",
 	"gocloud.dev":                       "internal/blob",
 	"github.com/pdfcpu/pdfcpu":          "internal/forms",

@@ -49,6 +49,7 @@ var statuses = map[problem.Code]int{
 	problem.OTPExpired:       http.StatusConflict,
 	problem.OTPLocked:        http.StatusForbidden,
 	problem.HandoffUsed:      http.StatusConflict,
+	problem.SecondPerson:     http.StatusConflict,
 	problem.AlreadyHolder:    http.StatusConflict,
 	problem.DeadlinePassed:   http.StatusConflict,
 	problem.RefusedByOfficer: http.StatusConflict,

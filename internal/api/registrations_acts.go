@@ -309,7 +309,26 @@ func (s *server) correctRegistration(ctx context.Context, in *correctionInput) (
 // correct checks fields against the ones that may be corrected now and against the rest of the person, and stores them
 // in normal form.
 func (s *server) correct(ctx context.Context, act Act, actor string, allowed []string, fields map[string]string) (string, error) {
+	_, fields, err := s.checkCorrection(ctx, act.ID, allowed, fields)
+	if err != nil {
+		return "", err
+	}
+	id := correctionID(act)
+	return id, s.Registration.Records.Correct(ctx, act.ID, id, actor, fields)
+}
+
+// correctionID is the same for every try of one act.
+func correctionID(act Act) string {
+	if act.Key != "" {
+		return "corr-" + updateID(act.Key)
+	}
+	return "corr-" + uuid.NewString()
+}
+
+// checkCorrection returns the person as stored, and the fields in normal form.
+func (s *server) checkCorrection(ctx context.Context, id string, allowed []string, fields map[string]string) (registration.Person, map[string]string, error) {
 	var wrong fieldErrors
+	var person registration.Person
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if !slices.Contains(allowed, name) {
 			wrong.add("body.fields."+name, "must not be corrected now")
@@ -319,20 +338,14 @@ func (s *server) correct(ctx context.Context, act Act, actor string, allowed []s
 		wrong.add("body.fields", "must name a field that was asked for")
 	}
 	if err := wrong.err(); err != nil {
-		return "", err
+		return person, nil, err
 	}
-	person, err := s.Registration.Records.Person(ctx, act.ID)
+	person, err := s.Registration.Records.Person(ctx, id)
 	if err != nil {
-		return "", err
+		return person, nil, err
 	}
-	if fields, err = normal(person, fields, s.Now()); err != nil {
-		return "", err
-	}
-	correctionID := "corr-" + uuid.NewString()
-	if act.Key != "" {
-		correctionID = "corr-" + updateID(act.Key)
-	}
-	return correctionID, s.Registration.Records.Correct(ctx, act.ID, correctionID, actor, fields)
+	fields, err = normal(person, fields, s.Now())
+	return person, fields, err
 }
 
 // normal returns corrected fields in the form in which they are stored.

@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -137,6 +139,7 @@ type registrationRepairInput struct {
 // RegistrationRepairBody says what became of a repair.
 type RegistrationRepairBody struct {
 	Outcome      string                 `json:"outcome" enum:"recovered,failed-again,skipped,given-up,still-waiting"`
+	Changes      []registration.Change  `json:"changes,omitempty" doc:"What was corrected, masked"`
 	Registration RegistrationStatusBody `json:"registration"`
 }
 
@@ -157,11 +160,12 @@ func (s *server) repairRegistration(ctx context.Context, in *registrationRepairI
 	if err != nil {
 		return nil, err
 	}
+	var changes []registration.Change
 	if len(in.Body.Fields) > 0 {
 		if !record.Attention.Open() {
 			return nil, problem.New(problem.Conflict, "the registration is not waiting for a repair")
 		}
-		if _, err := s.correct(ctx, in.Act, repair.Actor, registration.CorrectableFields, in.Body.Fields); err != nil {
+		if changes, err = s.fix(ctx, in.Act, repair.Actor, in.Body.Fields); err != nil {
 			return nil, err
 		}
 	}
@@ -169,7 +173,49 @@ func (s *server) repairRegistration(ctx context.Context, in *registrationRepairI
 	if err != nil {
 		return nil, err
 	}
-	return &registrationRepairOutput{RegistrationRepairBody{result.Outcome, registrationStatusBody(in.ID, result.Status)}}, nil
+	return &registrationRepairOutput{RegistrationRepairBody{result.Outcome, changes, registrationStatusBody(in.ID, result.Status)}}, nil
+}
+
+// fix corrects a person for an operator, and returns what changed. What says who the person is needs two people who ask for
+// the same: until then it is problem.SecondPerson.
+func (s *server) fix(ctx context.Context, act Act, actor string, fields map[string]string) ([]registration.Change, error) {
+	person, stored, err := s.checkCorrection(ctx, act.ID, registration.CorrectableFields, fields)
+	if err != nil {
+		return nil, err
+	}
+	changes := changesOf(person, stored)
+	if slices.ContainsFunc(changes, func(c registration.Change) bool { return slices.Contains(registration.IdentityFields, c.Field) }) {
+		agreed, err := s.Registration.Records.AgreeFix(ctx, act.ID, actor, stored, s.Now())
+		if err != nil {
+			return nil, err
+		}
+		if !agreed {
+			return nil, problem.New(problem.SecondPerson, "noted: %s; another person has to send the same", describeChanges(changes))
+		}
+	}
+	return changes, s.Registration.Records.Correct(ctx, act.ID, correctionID(act), actor, stored)
+}
+
+// changesOf masks old and new; an e-mail address is the account's, whose old one is not looked up.
+func changesOf(p registration.Person, fields map[string]string) []registration.Change {
+	old := places(&p)
+	var changes []registration.Change
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		before := ""
+		if place, ok := old[name]; ok {
+			before = *place
+		}
+		changes = append(changes, registration.Change{Field: name, Old: registration.Masked(before), New: registration.Masked(fields[name])})
+	}
+	return changes
+}
+
+func describeChanges(changes []registration.Change) string {
+	var parts []string
+	for _, c := range changes {
+		parts = append(parts, c.Field+" "+c.Old+" → "+c.New)
+	}
+	return strings.Join(parts, ", ")
 }
 
 type auditInput struct {

@@ -32,6 +32,7 @@ type fakeRecords struct {
 	codes    map[string]registration.Code // the newest by registration and purpose
 	reviews  map[string]string            // public notes
 	fixed    map[string]map[string]string // corrections by registration
+	wishes   map[string]wish
 	audit    []registration.AuditEntry
 	erased   []string
 	claims   map[string]registration.Claim
@@ -117,6 +118,22 @@ func (f *fakeRecords) Correct(_ context.Context, id, _, _ string, fields map[str
 	defer f.lock()()
 	f.fixed[id] = maps.Clone(fields)
 	return nil
+}
+
+func (f *fakeRecords) AgreeFix(_ context.Context, id, actor string, fields map[string]string, _ time.Time) (bool, error) {
+	defer f.lock()()
+	before, ok := f.wishes[id]
+	if !ok || !maps.Equal(before.fields, fields) {
+		f.wishes[id] = wish{actor, maps.Clone(fields)}
+		return false, nil
+	}
+	return before.actor != actor, nil
+}
+
+// wish is what somebody wants to correct.
+type wish struct {
+	actor  string
+	fields map[string]string
 }
 
 func (f *fakeRecords) Payment(_ context.Context, ref string) (registration.Payment, error) {
@@ -386,7 +403,7 @@ func newDesk(t *testing.T, change ...func(*api.Options)) *desk {
 	t.Helper()
 	records := &fakeRecords{byID: map[string]registration.Registration{}, digests: map[string]string{}, tokens: map[string]string{}, used: map[string]bool{},
 		payments: map[string]registration.Payment{}, people: map[string]registration.Person{}, moves: map[string][]registration.Transition{},
-		codes: map[string]registration.Code{}, reviews: map[string]string{}, fixed: map[string]map[string]string{}}
+		codes: map[string]registration.Code{}, reviews: map[string]string{}, fixed: map[string]map[string]string{}, wishes: map[string]wish{}}
 	d := &desk{records: records, flows: &fakeFlows{}, accounts: &fakeAccounts{records: records}}
 	d.options = &api.RegistrationOptions{
 		Records: records, Workflows: d.flows, Accounts: d.accounts,

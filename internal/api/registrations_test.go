@@ -314,6 +314,30 @@ func TestShowAndFollowRegistration(t *testing.T) {
 	}
 }
 
+// Who somebody is, is corrected by two people; each sees old and new masked.
+func TestIdentityIsFixedByTwoPeople(t *testing.T) {
+	d := newDesk(t)
+	d.records.set("r", func(r *registration.Registration) {
+		r.Status, r.Attention = registration.StatusIssuing, registration.Attention{Step: workflows.StepIssue, Reason: "invalid", Since: time.Now()}
+	})
+	fix := func(actor, day string) answer {
+		return d.post("/v1/registrations/r/repair", `{"action":"fix","reason":"card seen","actor":"`+actor+`","fields":{"id_issued_on":"`+day+`"}}`)
+	}
+	first := fix("op-1", "2022-03-01")
+	d.wantProblem(first, http.StatusConflict, problem.SecondPerson)
+	d.wantProblem(fix("op-1", "2022-03-01"), http.StatusConflict, problem.SecondPerson)
+	d.wantProblem(fix("op-2", "2022-03-02"), http.StatusConflict, problem.SecondPerson)
+	d.wantProblem(fix("op-1", "2022-03-01"), http.StatusConflict, problem.SecondPerson)
+	if len(d.records.fixed) > 0 || len(d.flows.acts) > 0 {
+		t.Fatalf("one person was enough: %v", d.records.fixed)
+	}
+	var repaired api.RegistrationRepairBody
+	fix("op-2", "2022-03-01").into(t, &repaired)
+	if d.records.fixed["r"]["id_issued_on"] != "2022-03-01" || len(repaired.Changes) != 1 || repaired.Changes[0].New != "2022-••-••" {
+		t.Errorf("fixed %v, changes %+v", d.records.fixed, repaired.Changes)
+	}
+}
+
 func TestRepairAuditAndErasure(t *testing.T) {
 	d := newDesk(t)
 	d.records.set("r", func(r *registration.Registration) {

@@ -130,6 +130,11 @@ type RegistrationRepair struct {
 type RegistrationRepaired struct {
 	Outcome      string `json:"outcome"` // recovered, failed-again, skipped, given-up or still-waiting
 	Registration Status `json:"registration"`
+	Changes      []struct {
+		Field string `json:"field"`
+		Old   string `json:"old"` // both masked
+		New   string `json:"new"`
+	} `json:"changes"`
 }
 
 // AuditEntry is one link of the audit chain.

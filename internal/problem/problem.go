@@ -62,6 +62,7 @@ const (
 	OTPExpired          Code = "otp-expired"             // the code's time is over, it was used or superseded, or none was sent
 	OTPLocked           Code = "otp-locked"              // too many wrong tries for this code
 	HandoffUsed         Code = "hand-off-used"           // the one-time link was opened before
+	SecondPerson        Code = "second-person-needed"    // the act waits until another person asks for the same
 	AlreadyHolder       Code = "already-holder"          // the citizen has an active certificate
 	DeadlinePassed      Code = "deadline-passed"         // nobody acted in time
 	RefusedByOfficer    Code = "refused-by-officer"      // the review ended with no
@@ -81,7 +82,7 @@ var kinds = map[Code]Kind{
 	DeclinedBySigner: KindDenied, ApprovalExpired: KindExpired, ProviderCredentials: KindDenied,
 	ProviderRefused: KindDenied, ProviderUnavailable: KindUpstream, Internal: KindInternal,
 	OTPWrong: KindDenied, OTPExpired: KindExpired, OTPLocked: KindDenied, HandoffUsed: KindConflict,
-	AlreadyHolder: KindConflict, DeadlinePassed: KindExpired, RefusedByOfficer: KindDenied, Withdrawn: KindDenied,
+	SecondPerson: KindConflict, AlreadyHolder: KindConflict, DeadlinePassed: KindExpired, RefusedByOfficer: KindDenied, Withdrawn: KindDenied,
 	PaymentUnclear: KindConflict,
 }
 

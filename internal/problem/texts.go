@@ -48,6 +48,7 @@ var texts = map[Code]Text{
 	OTPExpired:       {"Mã OTP đã hết hiệu lực, vui lòng lấy mã mới", "The one-time code is no longer valid, ask for a new one"},
 	OTPLocked:        {"Nhập sai mã OTP quá nhiều lần, vui lòng lấy mã mới", "Too many wrong codes, ask for a new one"},
 	HandoffUsed:      {"Liên kết này đã được sử dụng", "This link was used before"},
+	SecondPerson:     {"Cần người thứ hai xác nhận cùng thay đổi này", "A second person has to ask for the same change"},
 	AlreadyHolder:    {"Công dân đã có chứng thư chữ ký số đang hoạt động", "The citizen has an active certificate already"},
 	DeadlinePassed:   {"Đã quá thời hạn thực hiện", "The time to act has run out"},
 	RefusedByOfficer: {"Hồ sơ bị từ chối", "The dossier was refused"},

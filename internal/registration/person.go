@@ -1,6 +1,10 @@
 package registration
 
-import "time"
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+)
 
 // Person is who asks for a certificate, as VNeID sends it: only what a certificate and its papers need. All of it is
 // personal data; text is NFC.
@@ -19,12 +23,36 @@ type Person struct {
 	Phone       string `json:"phone"`         // E.164, as VNeID knows it
 }
 
-// IdentityFields are fields that nobody may correct alone: they say who the person is.
-var IdentityFields = []string{"id_number", "full_name", "birth_date", "sex"}
-
 // CorrectableFields are what an officer may ask a citizen to correct. The others come from VNeID and are corrected
 // there.
 var CorrectableFields = []string{"province", "commune", "address", "id_issued_on", "id_issued_by", "id_expires_on", "email"}
+
+// IdentityFields are the correctable fields that say who somebody is: operators change them in twos.
+var IdentityFields = []string{"id_issued_on", "id_issued_by", "id_expires_on"}
+
+// Change is a correction of one field as it may be shown: both values masked.
+type Change struct {
+	Field string `json:"field"`
+	Old   string `json:"old"`
+	New   string `json:"new"`
+}
+
+// Masked returns enough of a value to tell it from another one, and not enough to know it: the first letter of each word,
+// the year of a date, the domain of an e-mail address.
+func Masked(value string) string {
+	if name, domain, ok := strings.Cut(value, "@"); ok {
+		return Masked(name) + "@" + domain
+	}
+	if day, err := time.Parse(time.DateOnly, value); err == nil {
+		return day.Format("2006") + "-••-••"
+	}
+	words := strings.Fields(value)
+	for i, word := range words {
+		first, _ := utf8.DecodeRuneInString(word)
+		words[i] = string(first) + "•••"
+	}
+	return strings.Join(words, " ")
+}
 
 // Consent is one consent that the citizen gave in VNeID: one record for each purpose, never ticked before.
 type Consent struct {

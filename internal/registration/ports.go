@@ -133,6 +133,9 @@ type Records interface {
 	Person(ctx context.Context, registrationID string) (Person, error)
 	// Correct changes fields of the person (names as in the JSON of Person, and email of the account), keeping who
 	// changed what in the audit log without the values. The correction id makes it idempotent.
+	// AgreeFix notes that somebody wants fields of who a person is to be corrected so, and reports whether two people want
+	// exactly that. Another wish takes the place of the one before. Only a digest of the fields is kept.
+	AgreeFix(ctx context.Context, registrationID, actor string, fields map[string]string, now time.Time) (bool, error)
 	Correct(ctx context.Context, registrationID, correctionID, actor string, fields map[string]string) error
 
 	// Payments.

@@ -60,6 +60,27 @@ func TestRegistrationsAreListedNewestFirst(t *testing.T) {
 	})
 }
 
+// What says who somebody is takes two people who want exactly the same, in any order of tries.
+func TestIdentityIsFixedInTwos(t *testing.T) {
+	onBothRecords(t, func(t *testing.T, r store.Registrations) {
+		enrolled(t, r, "r")
+		one, other := map[string]string{"id_issued_on": "2021-05-04"}, map[string]string{"id_issued_on": "2021-05-05"}
+		for i, step := range []struct {
+			actor  string
+			fields map[string]string
+			agreed bool
+		}{{"op-1", one, false}, {"op-1", one, false}, {"op-2", other, false}, {"op-1", one, false}, {"op-2", one, true}, {"op-2", one, true}, {"op-1", one, false}} {
+			agreed, err := r.AgreeFix(t.Context(), "r", step.actor, step.fields, minute(i))
+			must(t, err)
+			if agreed != step.agreed {
+				t.Errorf("step %d: %s wants %v: agreed is %v", i+1, step.actor, step.fields, agreed)
+			}
+		}
+		_, err := r.AgreeFix(t.Context(), "nobody", "op-1", one, minute(9))
+		wantCode(t, err, problem.NotFound)
+	})
+}
+
 func TestCorrections(t *testing.T) {
 	onBothRecords(t, func(t *testing.T, r store.Registrations) {
 		ctx, one := t.Context(), enrolled(t, r, "r")

@@ -92,6 +92,7 @@ func (l *drillLoad) begin(ctx context.Context, c *deployment, round int) {
 // signer asks for one signature, whatever the world answers.
 type signer struct {
 	user, key string
+	upload    string
 	id        string
 	view      signingView
 }
@@ -113,6 +114,7 @@ func (s *signer) run(ctx context.Context, a Addresses) {
 		if err != nil {
 			continue
 		}
+		s.upload = uploaded.ID
 		var began signingView
 		if _, err := c.Post(ctx, s.key, "/v1/signings", signingRequest{User: s.user, Level: "B-LT", Reason: testReason, Location: testLocation,
 			Documents: []requestDocument{{ID: uploaded.ID, Placement: &placement{}}}}, &began); err == nil {

@@ -84,3 +84,36 @@ func TestResetRepeatsNothing(t *testing.T) {
 	}
 	t.Logf("%d resets", moments)
 }
+
+// TestResetRegistration resets a registration that is active to each of its moments. A reset run waits again for people who
+// have acted already, which helps nobody; but nothing is charged, issued, signed or revoked again, and the certificate
+// stays active.
+func TestResetRegistration(t *testing.T) {
+	w, c := sharedWorld(t)
+	walk := register(t, w, c, "001302030701", "PS1")
+	id := workflows.RegistrationWorkflowID(walk.id)
+	before, moments := effects(w), 0
+	for _, event := range history(t, w, id) {
+		if event.GetEventType() != enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {
+			continue
+		}
+		moments++
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		answer, err := w.App.Temporal.ResetWorkflowExecution(ctx, &workflowservice.ResetWorkflowExecutionRequest{Namespace: namespace,
+			WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: firstRun(t, w, id)}, Reason: "drill", RequestId: uuid.NewString(),
+			WorkflowTaskFinishEventId: event.GetEventId()})
+		do(t, err)
+		// Long enough for what it does by itself; then it waits, or has ended.
+		short, stop := context.WithTimeout(ctx, 1500*time.Millisecond)
+		_ = w.App.Temporal.GetWorkflow(short, id, answer.GetRunId()).Get(short, nil)
+		stop()
+		if r, err := walk.view(ctx); err != nil || r.Status != "active" {
+			t.Errorf("reset to event %d: the registration is %s, %v", event.GetEventId(), r.Status, err)
+		}
+		cancel()
+	}
+	if after := effects(w); !maps.Equal(before, after) {
+		t.Errorf("effects before %v, after %v", before, after)
+	}
+	t.Logf("%d resets", moments)
+}
