@@ -148,7 +148,7 @@ func (a *Signing) timestampSignatures(ctx context.Context, signingID string) err
 	if err != nil {
 		return err
 	}
-	tokens, err := a.tokens(ctx, s.ID)
+	tokens, err := a.tokens(ctx, s.ID, signatureToken)
 	if err != nil {
 		return err
 	}
@@ -168,12 +168,15 @@ func (a *Signing) timestampSignatures(ctx context.Context, signingID string) err
 	})
 }
 
-// tokens returns the time-stamp tokens that are kept already, by document.
-func (a *Signing) tokens(ctx context.Context, signingID string) (map[int][]byte, error) {
+// signatureToken is the kind of evidence that the time-stamp over a signature value is.
+const signatureToken = "timestamp"
+
+// tokens returns the time-stamp tokens of a kind that are kept already, by document.
+func (a *Signing) tokens(ctx context.Context, signingID, kind string) (map[int][]byte, error) {
 	evidence, err := a.Records.Evidence(ctx, signingID)
 	tokens := map[int][]byte{}
 	for _, e := range evidence {
-		if e.Kind == "timestamp" {
+		if e.Kind == kind {
 			tokens[e.Index] = e.Data
 		}
 	}
@@ -194,5 +197,5 @@ func (a *Signing) stamp(ctx context.Context, s signing.Signing, doc signing.Docu
 	if err != nil {
 		return nil, err
 	}
-	return token, a.saveEvidence(ctx, s.ID, "timestamp", doc.Index, token)
+	return token, a.saveEvidence(ctx, s.ID, signatureToken, doc.Index, token)
 }

@@ -22,6 +22,7 @@ type PDF interface {
 	Prepare(ctx context.Context, src pades.Source, opt pades.PrepareOptions) (*pades.Prepared, error)
 	Needs(ctx context.Context, src pades.Source, opt pades.NeedsOptions) ([]pades.Need, error)
 	Extend(ctx context.Context, src pades.Source, ev pades.Evidence, hashState []byte) (*pades.Extended, error)
+	PrepareArchive(ctx context.Context, src pades.Source, hashState []byte) (*pades.Prepared, error)
 	Verify(ctx context.Context, src pades.Source, opt pades.VerifyOptions) (*pades.Verification, error)
 	Close()
 }

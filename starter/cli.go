@@ -84,7 +84,7 @@ Data goes to stdout, words to stderr. See "starter help exit-codes" for what a s
 	flags.StringVarP(&c.output, "output", "o", asTable, "form of the data: table, json, jsonl or ids")
 	flags.StringVar(&c.lang, "lang", "", "language of words: vi or en (default: KYSO_LANG, else LANG, else vi)")
 	root.AddCommand(c.signCommand(), c.signingCommand(), c.incidentCommand(), c.registerCommand(), c.registrationCommand(),
-		c.auditCommand(), c.keyCommand(), c.verifyCommand(), c.serveCommand(), c.migrateCommand(), c.rolloutCommand(), c.probeCommand(), c.doctorCommand(), c.configCommand(), c.versionCommand(), exitCodesTopic())
+		c.auditCommand(), c.keyCommand(), c.verifyCommand(), c.extendCommand(), c.serveCommand(), c.migrateCommand(), c.rolloutCommand(), c.probeCommand(), c.doctorCommand(), c.configCommand(), c.versionCommand(), exitCodesTopic())
 	return root
 }
 
@@ -138,9 +138,10 @@ func (c *cli) key(address string) (string, error) {
 
 // addresses is what a running development world says of itself.
 type addresses struct {
-	API    string `json:"api"`
-	APIKey string `json:"api_key"`
-	Trust  string `json:"trust"`
+	API     string `json:"api"`
+	APIKey  string `json:"api_key"`
+	Trust   string `json:"trust"`
+	Parties string `json:"parties"`
 }
 
 func (c *cli) addresses() (addresses, error) {

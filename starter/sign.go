@@ -89,7 +89,7 @@ digest with those on the phone before approving. Ctrl-C detaches; the signing go
 	flags := cmd.Flags()
 	flags.StringVar(&f.request.User, "user", "", "id of the signer at the provider, such as ICA.079095012345 (required)")
 	flags.StringVar(&f.request.Serial, "serial", "", "serial number of the certificate (default: the only usable one)")
-	flags.StringVar(&f.request.Level, "level", "B-T", "B-B, B-T (with time-stamp) or B-LT (with revocation data)")
+	flags.StringVar(&f.request.Level, "level", "B-T", "B-B, B-T (with time-stamp), B-LT (with revocation data) or B-LTA (with an archive time-stamp)")
 	flags.StringVar(&f.request.Reason, "reason", "", "reason, shown in the document")
 	flags.StringVar(&f.request.Location, "location", "", "place, shown in the document")
 	flags.StringVar(&f.request.Provider, "provider", "", "remote signing provider (default: the server's)")

@@ -20,6 +20,7 @@ const (
 	StepEmbed             = "embed"
 	StepTimestamp         = "timestamp"
 	StepExtend            = "extend"
+	StepArchive           = "archive"
 	StepDeliver           = "deliver"
 	StepDone              = "done"
 )

@@ -73,7 +73,7 @@ func newSigningRun(ctx workflow.Context, in SigningInput) (*signingRun, error) {
 func (r *signingRun) run(ctx workflow.Context) error {
 	steps := []func(workflow.Context) error{
 		r.inspect, r.findCertificates, r.awaitChoice, r.awaitPlacement, r.prepare, r.request, r.awaitApproval,
-		r.embed, r.timestamp, r.extend, r.deliver,
+		r.embed, r.timestamp, r.extend, r.archive, r.deliver,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -191,6 +191,15 @@ func (r *signingRun) extend(ctx workflow.Context) error {
 	}
 	return r.step(ctx, StepExtend, "ca", func(ctx workflow.Context) error {
 		return workflow.ExecuteActivity(heavy(ctx, "Add revocation data (B-LT)"), signingActivities.ExtendSignatures, r.in.SigningID).Get(ctx, nil)
+	})
+}
+
+func (r *signingRun) archive(ctx workflow.Context) error {
+	if !r.in.Level.AtLeast(signing.LevelLTA) {
+		return nil
+	}
+	return r.step(ctx, StepArchive, "tsa", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(heavy(ctx, "Time-stamp the whole documents (B-LTA)"), signingActivities.ArchiveDocuments, r.in.SigningID).Get(ctx, nil)
 	})
 }
 

@@ -272,7 +272,8 @@ func (j *journey) checkInvariants(s signing.Signing) {
 		j.Errorf("the phone was asked %d times", n)
 	}
 	stamps := j.world.CountEffects(sandbox.EffectTimestamp, "")
-	if s.Status == signing.StatusSigned && s.Level.AtLeast(signing.LevelT) && stamps != len(s.Documents) {
+	each := map[signing.Level]int{signing.LevelT: 1, signing.LevelLT: 1, signing.LevelLTA: 2}[s.Level]
+	if s.Status == signing.StatusSigned && stamps != each*len(s.Documents) {
 		j.Errorf("%d time-stamps for %d documents", stamps, len(s.Documents))
 	}
 	j.checkTransitions(s)

@@ -31,7 +31,7 @@ type SigningRequest struct {
 	User      string            `json:"user" maxLength:"80" doc:"The signer's id at the provider: a citizen number, or ICA. and a number" example:"ICA.079095012345"`
 	Documents []DocumentRequest `json:"documents" minItems:"1" maxItems:"50" doc:"All are approved together on the phone"`
 	Serial    string            `json:"serial,omitempty" maxLength:"128" doc:"Certificate to sign with, hex; without it the only usable one is taken, or the signing waits for a choice"`
-	Level     signing.Level     `json:"level,omitempty" enum:"B-B,B-T,B-LT" default:"B-T"`
+	Level     signing.Level     `json:"level,omitempty" enum:"B-B,B-T,B-LT,B-LTA" default:"B-T"`
 	Reason    string            `json:"reason,omitempty" maxLength:"1000" doc:"Shown in the document, at most 200 characters"`
 	Location  string            `json:"location,omitempty" maxLength:"500" doc:"Shown in the document, at most 100 characters"`
 	Provider  string            `json:"provider,omitempty" maxLength:"40" doc:"Remote signing provider; the first configured one when left out"`

@@ -260,7 +260,7 @@ func TestDocumentTimestamps(t *testing.T) {
 	if stamp.Kind != "document-timestamp" || !stamp.CoversAll || !stamp.TimestampTime.Equal(w.Now.Add(time.Minute)) || stamp.Signer != "Kyso Test TSA" {
 		t.Errorf("%+v", stamp)
 	}
-	if v.Signatures[0].Level != "B-LT" || v.Signatures[0].LaterChanges != "validation-data" {
+	if v.Signatures[0].Level != "B-LTA" || v.Signatures[0].LaterChanges != "validation-data" {
 		t.Errorf("a document time-stamp counts as %q", v.Signatures[0].LaterChanges)
 	}
 	b := w.archive(w.signB(onePage("", "")), w.Now) // no time-stamp of its own: the document's proves its time

@@ -68,8 +68,9 @@ func (opt *PrepareOptions) complete() error {
 
 // builder gathers what a signature touches and then writes it.
 type builder struct {
-	file *pdf.File
-	opt  PrepareOptions
+	file    *pdf.File
+	opt     PrepareOptions
+	archive bool // a document time-stamp and not a signature
 
 	form  *form
 	name  string // of the new field
@@ -87,7 +88,11 @@ func (b *builder) read() error {
 	if b.form, err = readForm(b.file); err != nil {
 		return err
 	}
-	if b.name, err = b.form.freeName(); err != nil {
+	name := b.form.freeName
+	if b.archive {
+		name = b.form.archiveName
+	}
+	if b.name, err = name(); err != nil {
 		return err
 	}
 	if b.opt.Box.Page < 0 {
@@ -178,6 +183,9 @@ func (b *builder) write() error {
 func (b *builder) signature() *pdf.Dict {
 	b.byteRange = &pdf.Slot{Fill: ' ', Size: byteRangeLength}
 	b.contents = &pdf.Slot{Open: "<", Fill: '0', Size: 2 * b.opt.HoleSize, Close: ">"}
+	if b.archive {
+		return archiveSignature(b.byteRange, b.contents)
+	}
 	d := pdf.NewDict("Type", pdf.Name("Sig"), "Filter", pdf.Name("Adobe.PPKLite"),
 		"SubFilter", pdf.Name("ETSI.CAdES.detached"), "ByteRange", b.byteRange, "Contents", b.contents,
 		"M", pdf.String(pdfDate(b.opt.SigningTime)))
@@ -308,8 +316,10 @@ func (p *Prepared) digest(src Source, opt PrepareOptions) error {
 	covered.Write(p.Increment[after:])
 	whole.Sum(p.H1[:0])
 	covered.Sum(p.H2[:0])
-	if p.SignedAttrs, err = cms.SignedAttrs(p.H2[:], opt.Certificate); err != nil {
-		return fmt.Errorf("writing the signed attributes: %w", err)
+	if opt.Certificate != nil { // a document time-stamp has none of ours
+		if p.SignedAttrs, err = cms.SignedAttrs(p.H2[:], opt.Certificate); err != nil {
+			return fmt.Errorf("writing the signed attributes: %w", err)
+		}
 	}
 	p.H3 = sha256.Sum256(p.SignedAttrs)
 	return nil

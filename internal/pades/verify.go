@@ -24,6 +24,8 @@ type verifier struct {
 	roots *x509.CertPool
 	pool  *pool
 	poes  []poe
+
+	signatures []*signature
 }
 
 // poe is a proof of existence: everything before end existed at a time (EN 319 102-1 §5.6.2.3).
@@ -69,6 +71,7 @@ func Verify(src Source, opt VerifyOptions) (*Verification, error) {
 	if err != nil {
 		return nil, err
 	}
+	v.signatures = signatures
 	v.addKnown(opt) // after what the file carries, so that this stays known of it
 	if len(signatures) == 0 {
 		result.Warnings = append(result.Warnings, "The file holds no signature.")

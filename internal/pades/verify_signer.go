@@ -26,6 +26,9 @@ func (v *verifier) checkSigner(s *signature) {
 	switch {
 	case stamped && stampsInFile && chain.trusted && chain.inFile:
 		r.Level = "B-LT"
+		if v.archived(s, at) {
+			r.Level = "B-LTA"
+		}
 	case stamped:
 		r.Level = "B-T"
 	default:

@@ -13,6 +13,7 @@ const (
 	opExtend  = "extend"
 	opNeeds   = "needs"
 	opVerify  = "verify"
+	opArchive = "archive"
 )
 
 // prepareArgs are pades.PrepareOptions with the certificate as DER: the outer field hides the inner one from
@@ -48,8 +49,9 @@ var operations = map[string]operation{
 	opExtend: with(func(src pades.Source, args extendArgs) (any, error) {
 		return pades.Extend(src, args.Evidence, args.HashState)
 	}),
-	opNeeds:  with(needs),
-	opVerify: with(verify),
+	opArchive: with(func(src pades.Source, hashState []byte) (any, error) { return pades.PrepareArchive(src, hashState) }),
+	opNeeds:   with(needs),
+	opVerify:  with(verify),
 }
 
 // with decodes the arguments.

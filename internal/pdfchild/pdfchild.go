@@ -80,6 +80,11 @@ func (r *Runner) Extend(ctx context.Context, src pades.Source, ev pades.Evidence
 	return one(r, func(s *Session) (*pades.Extended, error) { return s.Extend(ctx, src, ev, hashState) })
 }
 
+// PrepareArchive is pades.PrepareArchive in a child.
+func (r *Runner) PrepareArchive(ctx context.Context, src pades.Source, hashState []byte) (*pades.Prepared, error) {
+	return one(r, func(s *Session) (*pades.Prepared, error) { return s.PrepareArchive(ctx, src, hashState) })
+}
+
 // Needs is pades.Needs in a child.
 func (r *Runner) Needs(ctx context.Context, src pades.Source, opt pades.NeedsOptions) ([]pades.Need, error) {
 	return one(r, func(s *Session) ([]pades.Need, error) { return s.Needs(ctx, src, opt) })
@@ -106,6 +111,11 @@ func (s *Session) Prepare(ctx context.Context, src pades.Source, opts pades.Prep
 // Extend is Runner.Extend in this session.
 func (s *Session) Extend(ctx context.Context, src pades.Source, ev pades.Evidence, hashState []byte) (*pades.Extended, error) {
 	return run[*pades.Extended](ctx, s, opExtend, src, extendArgs{Evidence: ev, HashState: hashState})
+}
+
+// PrepareArchive is Runner.PrepareArchive in this session.
+func (s *Session) PrepareArchive(ctx context.Context, src pades.Source, hashState []byte) (*pades.Prepared, error) {
+	return run[*pades.Prepared](ctx, s, opArchive, src, hashState)
 }
 
 // Needs is Runner.Needs in this session.

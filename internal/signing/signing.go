@@ -17,10 +17,13 @@ const (
 	LevelB  Level = "B-B"  // signature with the certificate chain
 	LevelT  Level = "B-T"  // plus a time-stamp over the signature value
 	LevelLT Level = "B-LT" // plus certificates and revocation data in the document security store
+
+	// LevelLTA is B-LTA: plus a time-stamp over all of it, which can be renewed for ever.
+	LevelLTA Level = "B-LTA"
 )
 
 // Valid reports whether l is a level that kyso writes.
-func (l Level) Valid() bool { return l == LevelB || l == LevelT || l == LevelLT }
+func (l Level) Valid() bool { return l == LevelB || l == LevelT || l == LevelLT || l == LevelLTA }
 
 // AtLeast reports whether l includes other.
 func (l Level) AtLeast(other Level) bool { return l.rank() >= other.rank() }
@@ -31,6 +34,8 @@ func (l Level) rank() int {
 		return 1
 	case LevelLT:
 		return 2
+	case LevelLTA:
+		return 3
 	}
 	return 0
 }

@@ -53,7 +53,7 @@ func TestApprovalIsAPointOfNoReturn(t *testing.T) {
 }
 
 func TestLevelsAreOrdered(t *testing.T) {
-	levels := []signing.Level{signing.LevelB, signing.LevelT, signing.LevelLT}
+	levels := []signing.Level{signing.LevelB, signing.LevelT, signing.LevelLT, signing.LevelLTA}
 	for i, a := range levels {
 		for j, b := range levels {
 			if a.AtLeast(b) != (i >= j) {

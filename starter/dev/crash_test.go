@@ -7,11 +7,13 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"kyso/activities"
 	"kyso/internal/pades/cms"
+	"kyso/internal/sandbox"
 )
 
 // stampedImprint returns what a time-stamp authority was asked to stamp: the hex SHA-256 of the signature value.
@@ -82,11 +84,17 @@ func TestWorkerKilledAtEachActivity(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer last.kill()
-	begin := time.Now()
+	begin, archived := time.Now(), 0
 	for _, signing := range all {
 		s := awaitStatus(t, c, signing.id, "signed", 5*time.Minute)
 		checkSignedOnce(t, w, c, s)
+		if strings.HasSuffix(signing.plan, ":ArchiveDocuments") {
+			archived++
+		}
 		t.Logf("%-28s signed %5.1f s after the last worker started", signing.plan, time.Since(begin).Seconds())
+	}
+	if n := w.Sandbox.CountEffects(sandbox.EffectTimestamp, ""); n != len(all)+archived {
+		t.Errorf("%d time-stamps, want %d", n, len(all)+archived)
 	}
 }
 
@@ -97,7 +105,11 @@ func crashOnce(t *testing.T, c *client, data, user, plan string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id := startSigning(t, c, user)
+	level := "B-LT"
+	if strings.HasSuffix(plan, ":ArchiveDocuments") {
+		level = "B-LTA"
+	}
+	id := startSigningAt(t, c, user, level)
 	select {
 	case <-worker.done:
 	case <-time.After(2 * time.Minute):

@@ -38,7 +38,7 @@ func newDemoCommand() *cobra.Command {
 	cmd.Flags().StringVar(&opts.pdf, "pdf", "", "PDF to sign (default: a Vietnamese page that kyso writes)")
 	cmd.Flags().StringVar(&opts.outDir, "out", "out", "folder for the results")
 	cmd.Flags().StringVar(&opts.data, "data", "", "data folder (default: a temporary one)")
-	cmd.Flags().StringVar(&opts.level, "level", "B-T", "PAdES level: B-B, B-T or B-LT")
+	cmd.Flags().StringVar(&opts.level, "level", "B-T", "PAdES level: B-B, B-T, B-LT or B-LTA")
 	cmd.Flags().StringVar(&opts.user, "user", "", "sign as this user of the sandbox, and register nobody (such as ICA.079095012345)")
 	cmd.Flags().StringVar(&opts.plan, "package", "PS1", "package to register with; PS0 is free")
 	return cmd

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -113,12 +114,12 @@ func (d *demonstration) judge(v *pades.Verification, effects []effect) error {
 	}
 	tellf(d.out, "\nThế giới bên ngoài đã thấy · the outside world saw: %d push, %d use of the key, %d time-stamp\n",
 		count["push"], count["sign"], count["timestamp"])
-	stamps := 1
-	if d.level == "B-B" {
-		stamps = 0
+	stamps, ok := map[string]int{"B-B": 0, "B-LTA": 2}[d.level]
+	if !ok {
+		stamps = 1
 	}
 	var errs []error
-	if ours := v.Signatures[len(v.Signatures)-1]; ours.Verdict != pades.TotalPassed { // earlier ones are the file's own
+	if ours := lastSignature(v); ours.Verdict != pades.TotalPassed {
 		errs = append(errs, fmt.Errorf("the verdict on the signature is %s %s", ours.Verdict, ours.SubIndication))
 	}
 	if count["push"] != 1 || count["sign"] != 1 || count["timestamp"] != stamps {
@@ -127,17 +128,28 @@ func (d *demonstration) judge(v *pades.Verification, effects []effect) error {
 	return errors.Join(errs...)
 }
 
+// lastSignature is ours; a document time-stamp may follow it, and earlier ones are the file's own.
+func lastSignature(v *pades.Verification) pades.SignatureReport {
+	for _, s := range slices.Backward(v.Signatures) {
+		if s.Kind == "signature" {
+			return s
+		}
+	}
+	return pades.SignatureReport{}
+}
+
 var byteRange = regexp.MustCompile(`/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]`)
 
-// splitSignature takes the last signature of a file apart: the CMS, and the bytes that it covers.
+// splitSignature takes the last signature of a file apart: the CMS, and the bytes that it covers. Document time-stamps may
+// follow it.
 func splitSignature(pdf []byte) (cms, content []byte, err error) {
-	all := byteRange.FindAllSubmatch(pdf, -1)
-	if len(all) == 0 {
+	found := byteRange.FindSubmatch(pdf[max(0, bytes.LastIndex(pdf, []byte("/ETSI.CAdES.detached"))):])
+	if found == nil {
 		return nil, nil, errors.New("the signed file has no ByteRange")
 	}
 	var r [4]int
 	for i := range r {
-		r[i], _ = strconv.Atoi(string(all[len(all)-1][i+1])) // digits; too many make the next check fail
+		r[i], _ = strconv.Atoi(string(found[i+1])) // digits; too many make the next check fail
 	}
 	if r[0] != 0 || r[1] < 0 || r[2] < r[1]+2 || r[3] < 0 || r[2]+r[3] > len(pdf) {
 		return nil, nil, errors.New("the ByteRange of the signed file is not inside it")
@@ -167,7 +179,7 @@ func (d *demonstration) foreignTools(ctx context.Context) error {
 	in := func(name string) string { return filepath.Join(d.outDir, name) }
 	signed := in(d.base + "-signed.pdf")
 	valid, sound := []string{"Signature is Valid"}, []string{"No syntax or stream encoding errors found"}
-	if d.level != "B-LT" { // whose validation data follows the signature
+	if d.level == "B-B" || d.level == "B-T" { // the others have validation data after the signature
 		valid = append(valid, "Total document signed")
 	}
 	if d.pdf != "" && !isSound(ctx, d.pdf, sound) {

@@ -72,6 +72,11 @@ var samplePDF = sync.OnceValues(func() ([]byte, error) { return forms.Sample(tim
 // startSigning uploads the sample and asks for a B-LT signature of the user.
 func startSigning(t *testing.T, c *client, user string) string {
 	t.Helper()
+	return startSigningAt(t, c, user, "B-LT")
+}
+
+func startSigningAt(t *testing.T, c *client, user, level string) string {
+	t.Helper()
 	pdf, err := samplePDF()
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +85,7 @@ func startSigning(t *testing.T, c *client, user string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.sign(t.Context(), signingRequest{User: user, Level: "B-LT", Reason: testReason, Location: testLocation,
+	s, err := c.sign(t.Context(), signingRequest{User: user, Level: level, Reason: testReason, Location: testLocation,
 		Documents: []requestDocument{{ID: uploaded.ID, Placement: &placement{}}}})
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +139,8 @@ func checkSignedOnce(t *testing.T, w *World, c *client, s signingView) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v.Verdict != pades.TotalPassed || len(v.Signatures) != 1 || v.Signatures[0].Level != "B-LT" {
+	level := s.Documents[0].LevelReached
+	if v.Verdict != pades.TotalPassed || len(v.Signatures) != map[string]int{"B-LT": 1, "B-LTA": 2}[level] || v.Signatures[0].Level != level {
 		t.Errorf("signing %s: verdict %s on %d signatures: %+v", s.ID, v.Verdict, len(v.Signatures), v.Signatures)
 	}
 	effects, err := c.ledger(t.Context())

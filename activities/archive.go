@@ -1,0 +1,63 @@
+package activities
+
+import (
+	"context"
+
+	"kyso/internal/pades"
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+// ArchiveDocuments puts a time-stamp over each document with its revocation data (B-LTA). Effect: one time-stamp for each
+// document. Key: signing and document; the token is kept before it is used, so that a retry does not ask again.
+func (a *Signing) ArchiveDocuments(ctx context.Context, signingID string) error {
+	defer alive(ctx)()
+	return fail(a.archiveDocuments(ctx, signingID))
+}
+
+// archiveToken is the kind of evidence that an archive time-stamp is.
+const archiveToken = "archive-timestamp"
+
+func (a *Signing) archiveDocuments(ctx context.Context, signingID string) error {
+	s, err := a.Records.Signing(ctx, signingID)
+	if err != nil {
+		return err
+	}
+	tokens, err := a.tokens(ctx, s.ID, archiveToken)
+	if err != nil {
+		return err
+	}
+	pdf := a.PDF()
+	defer pdf.Close()
+	return a.eachDocument(ctx, s, signing.LevelLTA, func(doc signing.Document) error {
+		base, ok, err := a.stage(ctx, s, doc.Index, signing.LevelLT)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return problem.New(problem.Conflict, "the document has no revocation data yet")
+		}
+		src, err := a.Open(ctx, base)
+		if err != nil {
+			return err
+		}
+		prepared, err := pdf.PrepareArchive(ctx, src, base.HashState)
+		if err != nil {
+			return err
+		}
+		token, ok := tokens[doc.Index]
+		if !ok {
+			if token, err = a.TSA.Stamp(ctx, prepared.H2); err != nil {
+				return err
+			}
+			if err := a.saveEvidence(ctx, s.ID, archiveToken, doc.Index, token); err != nil {
+				return err
+			}
+		}
+		archived, err := pades.EmbedArchive(*prepared, base.Size, base.HashState, token)
+		if err != nil {
+			return err
+		}
+		return a.saveStage(ctx, s, doc, signing.LevelLTA, base, archived.Increment, archived.SHA256, archived.HashState)
+	})
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"kyso/internal/pades"
+)
+
+// TestExtend takes a B-T file to B-LTA with the command line and archives it once more. What was there stays, byte by byte.
+func TestExtend(t *testing.T) {
+	w, c := sharedWorld(t)
+	const user = "ICA.079095063001"
+	do(t, c.knobs(t.Context(), user, map[string]any{"decision": "approve"}))
+	id := startSigningAt(t, c, user, "B-T")
+	s := awaitStatus(t, c, id, "signed", time.Minute)
+	signed, err := c.signed(t.Context(), s.Documents[0].Content)
+	do(t, err)
+	starter, folder := buildStarter(t), t.TempDir()
+	file := filepath.Join(folder, "hợp đồng.pdf")
+	do(t, os.WriteFile(file, signed, 0o600))
+	before := signed
+	for round, want := range []int{2, 3} {
+		cmd := exec.CommandContext(t.Context(), starter, "extend", file, "--level", "B-LTA", "--allow-private", "--force", "--out", file)
+		cmd.Env = append(os.Environ(), "KYSO_TRUST="+w.Addresses.Trust, "KYSO_TSA="+w.Addresses.Parties+"/tsa", "KYSO_LANG=en")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("starter extend: %v: %s", err, out)
+		}
+		extended, err := os.ReadFile(file)
+		do(t, err)
+		if !bytes.HasPrefix(extended, before) {
+			t.Error("the extended file does not begin with the signed one")
+		}
+		v, err := w.App.Verify(t.Context(), bytes.NewReader(extended))
+		do(t, err)
+		if v.Verdict != pades.TotalPassed || len(v.Signatures) != want || v.Signatures[0].Level != "B-LTA" {
+			t.Errorf("round %d: %s, %+v", round+1, v.Verdict, v.Signatures)
+		}
+		for tool, said := range map[string]string{"pdfsig -nocert": "Signature is Valid", "qpdf --check": "No syntax or stream encoding errors found"} {
+			args := append(strings.Fields(tool), file)
+			if out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil || !strings.Contains(string(out), said) {
+				t.Errorf("%s: %v: %s", tool, err, out)
+			}
+		}
+		t.Logf("round %d: %d bytes appended", round+1, len(extended)-len(before))
+		before = extended
+	}
+}

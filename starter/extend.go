@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"kyso/internal/app"
+	"kyso/internal/provider"
+)
+
+type extendFlags struct {
+	verifyFlags
+	level, tsa, out string
+	force           bool
+}
+
+func (c *cli) extendCommand() *cobra.Command {
+	f := &extendFlags{}
+	cmd := &cobra.Command{Use: "extend FILE", Short: "Append revocation data and an archive time-stamp to a signed PDF", Args: exactly(1, "one FILE"),
+		Long: `Append to a signed PDF what later verifiers need: the certificates and revocation data of everybody in it (B-LT) and a
+time-stamp over all of that (B-LTA). The signatures stay as they are. Do it again before the last time-stamp's certificate
+ends, and the file stays verifiable for ever. It writes FILE-extended.pdf beside the file (see --out).
+
+Whom to trust comes from --trust, KYSO_TRUST or a running development world, the time-stamp authority from --tsa, KYSO_TSA
+or that world. The issuers named in the certificates are asked.`,
+		RunE: func(cmd *cobra.Command, args []string) error { return c.extend(cmd.Context(), f, args[0]) }}
+	cmd.Flags().StringVar(&f.level, "level", "B-LTA", "B-LT or B-LTA")
+	cmd.Flags().StringVar(&f.tsa, "tsa", "", "address of an RFC 3161 time-stamp authority; several, separated by commas, are tried in order")
+	cmd.Flags().StringVar(&f.trust, "trust", "", "PEM bundle; self-signed certificates in it are trusted roots")
+	cmd.Flags().BoolVar(&f.private, "allow-private", false, "let addresses in certificates lead into private networks (on for a development world)")
+	cmd.Flags().StringVar(&f.out, "out", "", "file to write")
+	cmd.Flags().BoolVar(&f.force, "force", false, "write over an existing file")
+	return cmd
+}
+
+func (c *cli) extend(ctx context.Context, f *extendFlags, path string) error {
+	level, err := app.ExtendLevel(f.level)
+	if err != nil {
+		return usage("--level: B-LT or B-LTA")
+	}
+	path = filepath.Clean(path)
+	source, err := openFile(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = source.Close() }() // read only
+	trustFile := c.trustFile(&f.verifyFlags)
+	if trustFile == "" {
+		return usage("nobody to trust: give --trust or KYSO_TRUST, a PEM bundle with root certificates")
+	}
+	trust, err := app.ReadTrust(trustFile)
+	if err != nil {
+		return &exitError{code: exitUsage, err: err}
+	}
+	authorities := c.authorities(f.tsa)
+	if len(authorities) == 0 && f.level == "B-LTA" {
+		return usage("no time-stamp authority: give --tsa or KYSO_TSA")
+	}
+	out := f.out
+	if out == "" {
+		out = strings.TrimSuffix(path, filepath.Ext(path)) + "-extended.pdf"
+	}
+	increment, err := app.Extend(ctx, source, level, trust, &provider.Revocation{AllowPrivate: f.private}, &provider.TSA{URLs: authorities})
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	if err := f.write(out, io.MultiReader(io.NewSectionReader(source, 0, source.Size()), bytes.NewReader(increment))); err != nil {
+		return err
+	}
+	c.say("%s: thêm %d byte.", "%s: %d bytes appended.", out, len(increment))
+	return nil
+}
+
+// authorities finds the time-stamp authorities.
+func (c *cli) authorities(flag string) []string {
+	list := flag
+	if list == "" {
+		list = c.env("KYSO_TSA")
+	}
+	if list == "" {
+		if known, err := c.addresses(); err == nil && known.Parties != "" {
+			list = known.Parties + "/tsa"
+		}
+	}
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// write makes the file at once: a copy that was broken off does not stand under its name.
+func (f *extendFlags) write(path string, from io.Reader) error {
+	if _, err := os.Stat(path); err == nil && !f.force {
+		return usage("%s exists; --force writes over it", path)
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), ".kyso-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name()) // fails after the rename, which is fine
+	_, err = io.Copy(file, from)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
