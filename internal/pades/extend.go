@@ -41,8 +41,8 @@ func openStrict(src Source) (*pdf.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the signed file: %w", err)
 	}
-	if f.Encrypted() {
-		return nil, problem.New(problem.DocumentEncrypted, "the file is encrypted")
+	if f.Locked() {
+		return nil, problem.New(problem.DocumentEncrypted, "the file is encrypted and does not open without a password")
 	}
 	if f.Rebuilt() {
 		return nil, problem.New(problem.DocumentBroken, "the cross-references of the file are damaged")

@@ -28,8 +28,11 @@ func open(src Source, policy Policy) (*pdf.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the file: %w", err)
 	}
-	if f.Encrypted() {
-		return nil, problem.New(problem.DocumentEncrypted, "the file is encrypted")
+	if f.Locked() {
+		return nil, problem.New(problem.DocumentEncrypted, "the file is encrypted and does not open without a password")
+	}
+	if f.Permissions()&(pdf.MayModify|pdf.MayAnnotate) == 0 {
+		return nil, problem.New(problem.DocumentLocked, "the owner of the encrypted file allows no changes")
 	}
 	count, err := f.PageCount()
 	if err != nil {

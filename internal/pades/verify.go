@@ -57,8 +57,8 @@ func Verify(src Source, opt VerifyOptions) (*Verification, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the file: %w", err)
 	}
-	if f.Encrypted() {
-		return nil, problem.New(problem.DocumentEncrypted, "the file is encrypted")
+	if f.Locked() {
+		return nil, problem.New(problem.DocumentEncrypted, "the file is encrypted and does not open without a password")
 	}
 	fields, err := f.SignatureFields()
 	if err != nil {

@@ -74,7 +74,7 @@ func (c *changes) classify(src Source, end int64) error {
 	if err != nil {
 		return err
 	}
-	if old.Encrypted() || old.Rebuilt() || c.new.Rebuilt() {
+	if old.Locked() || old.Rebuilt() || c.new.Rebuilt() {
 		return notAllowed("the signed revision is not a whole file")
 	}
 	c.old, c.first = old, old.NextNumber()

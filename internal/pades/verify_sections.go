@@ -24,7 +24,7 @@ func (c *changes) laterSections(end int64) ([]*pdf.Section, error) {
 	return nil, notAllowed("the chain of revisions leaves out the signed one")
 }
 
-// checkTrailers compares the trailers: same catalog, no encryption. In a later section no key and no number may stand
+// checkTrailers compares the trailers: same catalog, same encryption. In a later section no key and no number may stand
 // twice, because some readers take the first and some the last.
 func (c *changes) checkTrailers(later []*pdf.Section) error {
 	for _, section := range later {
@@ -37,8 +37,11 @@ func (c *changes) checkTrailers(later []*pdf.Section) error {
 			return notAllowed("an object has two entries in one revision")
 		}
 	}
-	if c.old.RootRef() != c.new.RootRef() || c.new.Encrypted() {
+	if c.old.RootRef() != c.new.RootRef() {
 		return notAllowed("the trailer leads to another catalog")
+	}
+	if !equal(c.old.Trailer().Get("Encrypt"), c.new.Trailer().Get("Encrypt")) {
+		return notAllowed("the file is encrypted in another way")
 	}
 	oldInfo, newInfo := c.old.Trailer().Get("Info"), c.new.Trailer().Get("Info")
 	if newInfo != nil && !equal(oldInfo, newInfo) {

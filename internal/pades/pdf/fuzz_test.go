@@ -27,7 +27,7 @@ func FuzzOpen(f *testing.F) {
 			t.Fatalf("reading: %v", err)
 		}
 		file, err := Open(bytes.NewReader(data), int64(len(data)), lim)
-		if err != nil || file.Encrypted() {
+		if err != nil || file.Locked() {
 			return
 		}
 		if page, err := file.Page(0); err != nil || page == nil {
@@ -44,7 +44,7 @@ func FuzzOpen(f *testing.F) {
 		if err != nil {
 			t.Fatalf("reading the update: %v", err)
 		}
-		if again.Encrypted() {
+		if again.Locked() {
 			return // a scan of more bytes found an encrypted revision
 		}
 		if v, err := again.Get(ref.Num); err != nil || v != String("added") {

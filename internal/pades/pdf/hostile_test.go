@@ -62,7 +62,7 @@ func TestHostileFiles(t *testing.T) {
 // readAll asks for everything that signing and verifying ask for.
 func readAll(data []byte, lim Limits) error {
 	f, err := Open(bytes.NewReader(data), int64(len(data)), lim)
-	if err != nil || f.Encrypted() {
+	if err != nil || f.Locked() {
 		return err
 	}
 	if _, err = f.Page(0); err != nil {

@@ -26,6 +26,8 @@ type Ref struct{ Num, Gen int }
 type Stream struct {
 	Dict   *Dict
 	Offset int64 // of the first data byte, in the file
+
+	ref Ref // whose key the data is encrypted with, in an encrypted file
 }
 
 // Dict is a dictionary that keeps the order of its keys. A nil *Dict reads as empty.

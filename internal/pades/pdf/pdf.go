@@ -7,7 +7,7 @@
 // Files come from strangers: sizes, depths and the total work are bounded, cycles are broken, and no input makes
 // the package panic. Damage is problem.DocumentBroken, a limit is problem.DocumentTooComplex.
 //
-// It does not render, decrypt or repair in place. It imports the standard library and internal/problem only.
+// It does not render or repair in place. Encrypted files are read, and written, when they open without a password. It imports the standard library and internal/problem only.
 package pdf
 
 import (
@@ -62,6 +62,7 @@ type File struct {
 	sections []*Section // newest first
 	trailer  *Dict
 	rebuilt  *rebuiltIndex // set when the cross-reference data was unusable
+	crypt    *crypt        // set when the file is encrypted and opens without a password
 
 	work    int64
 	scratch []byte
@@ -72,7 +73,8 @@ type File struct {
 }
 
 // Open reads the header and the chain of cross-reference sections. When that chain is damaged the whole file is
-// scanned once instead and Rebuilt reports true. An encrypted file opens, but only Encrypted may be asked.
+// scanned once instead and Rebuilt reports true. An encrypted file whose user password is empty opens like others; of one
+// that is Locked nothing else may be asked.
 func Open(r io.ReaderAt, size int64, lim Limits) (*File, error) {
 	f := &File{r: r, size: size, lim: lim.withDefaults(), cache: map[int]Object{},
 		objStms: map[int]*objectStream{}, loading: map[int]bool{}}
@@ -89,7 +91,7 @@ func Open(r io.ReaderAt, size int64, lim Limits) (*File, error) {
 			return nil, err
 		}
 	}
-	if f.Encrypted() {
+	if f.Locked() {
 		return f, nil
 	}
 	if _, err := f.Catalog(); err != nil {
@@ -109,7 +111,7 @@ func (f *File) openChain(header int64) error {
 		bases = []int64{header, 0}
 	}
 	for _, base := range bases {
-		f.base = base
+		f.base, f.crypt = base, nil
 		if err = f.loadChain(start); err == nil {
 			if err = f.checkRoot(); err == nil {
 				return nil
@@ -125,8 +127,8 @@ func (f *File) openChain(header int64) error {
 
 // checkRoot makes sure that the chain leads to a catalog before it is trusted.
 func (f *File) checkRoot() error {
-	if f.Encrypted() {
-		return nil
+	if err := f.unlock(); err != nil || f.Locked() {
+		return err
 	}
 	ref, ok := f.trailer.Get("Root").(Ref)
 	if !ok {
@@ -184,9 +186,6 @@ func (f *File) Sections() []*Section { return f.sections }
 
 // Rebuilt reports whether the cross-reference data was unusable, so that objects were found by a scan.
 func (f *File) Rebuilt() bool { return f.rebuilt != nil }
-
-// Encrypted reports whether the file has an encryption dictionary.
-func (f *File) Encrypted() bool { return f.trailer.Get("Encrypt") != nil }
 
 // Version returns the version of the header or, when it is later, of the catalog.
 func (f *File) Version() string {

@@ -40,12 +40,12 @@ func (f *File) rebuild() error {
 	f.sections, f.rebuilt, f.trailer = nil, index, nil
 	clear(f.cache)
 	clear(f.objStms)
-	f.cached = 0
+	f.cached, f.crypt = 0, nil
 	if err := f.findTrailer(s); err != nil {
 		return err
 	}
-	if f.Encrypted() {
-		return nil
+	if err := f.unlock(); err != nil || f.Locked() {
+		return err
 	}
 	return s.indexStreams()
 }
@@ -157,11 +157,11 @@ func (s *scanner) noteStream(num int, after []byte, at int64) {
 // findTrailer takes the last trailer, or cross-reference stream, whose Root leads to a catalog; without one, the
 // last catalog there is.
 func (f *File) findTrailer(s *scanner) error {
-	var best *Dict
+	var best, encrypted *Dict
 	var bestAt int64 = -1
 	consider := func(d *Dict, at int64) {
-		if d.Get("Encrypt") != nil && f.trailer == nil {
-			f.trailer = d
+		if d.Get("Encrypt") != nil {
+			encrypted = d
 		}
 		if size, ok := Int(d.Get("Size")); ok && size <= int64(f.lim.Objects) {
 			s.index.next = max(s.index.next, int(size))
@@ -187,11 +187,16 @@ func (f *File) findTrailer(s *scanner) error {
 			consider(stream.Dict, x.at)
 		}
 	}
-	if f.trailer != nil { // some trailer speaks of encryption: believe it
-		return nil
-	}
 	if best != nil {
 		f.trailer = keepKeys(best)
+		if encrypted != nil && f.trailer.Get("Encrypt") == nil { // some trailer speaks of encryption: believe it
+			f.trailer.Set("Encrypt", encrypted.Get("Encrypt"))
+			f.trailer.Set("ID", encrypted.Get("ID"))
+		}
+		return nil
+	}
+	if encrypted != nil { // and without a Root in any of them there is nothing to open
+		f.trailer = keepKeys(encrypted)
 		return nil
 	}
 	return f.searchCatalog()

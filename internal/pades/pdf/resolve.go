@@ -50,6 +50,9 @@ func (f *File) objectAt(at int64) (Object, Ref, error) {
 		}
 		return p.indirect()
 	})
+	if stream, ok := obj.(*Stream); ok {
+		stream.ref = ref
+	}
 	return obj, ref, err
 }
 
@@ -168,6 +171,9 @@ func (f *File) load(num int, e Entry) (Object, error) {
 		}
 		if ref.Num != num {
 			return nil, broken("object %d stands where object %d should be", ref.Num, num)
+		}
+		if f.crypt != nil && num != f.crypt.dict {
+			return f.crypt.openStrings(ref, obj)
 		}
 		return obj, nil
 	case Compressed:

@@ -26,6 +26,12 @@ func (f *File) decode(s *Stream, resolve bool) ([]byte, error) {
 		return nil, err
 	}
 	var r io.Reader = bufio.NewReader(io.NewSectionReader(f.r, s.Offset, length))
+	if f.crypt != nil {
+		if r, err = f.plainStream(s, length, names); err != nil {
+			return nil, err
+		}
+		names, params = withoutCrypt(names, params)
+	}
 	if len(names) > 8 {
 		return nil, tooComplex("a stream has %d filters", len(names))
 	}

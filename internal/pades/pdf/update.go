@@ -81,12 +81,36 @@ func (u *Update) Bytes() ([]byte, error) {
 		o := u.objects[num]
 		offsets[num] = Entry{Kind: InUse, Offset: f.size + int64(len(out)) - f.base, Gen: o.gen}
 		start := len(out)
+		if o, err = u.sealed(num, o); err != nil {
+			return nil, err
+		}
 		if out, err = appendIndirect(out, num, o); err != nil {
 			return nil, fmt.Errorf("writing object %d: %w", num, err)
 		}
 		digest.Write(out[start:min(len(out), start+4096)])
 	}
 	return u.finish(out, offsets, digest.Sum(nil)[:16])
+}
+
+// sealed encrypts an object of an encrypted file.
+func (u *Update) sealed(num int, o updated) (updated, error) {
+	c := u.file.crypt
+	if c == nil {
+		return o, nil
+	}
+	ref := Ref{Num: num, Gen: o.gen}
+	value, err := c.sealStrings(ref, o.value)
+	if err != nil || o.data == nil {
+		o.value = value
+		return o, err
+	}
+	data := c.seal(ref, c.streams, o.data)
+	d, ok := value.(*Dict)
+	if !ok {
+		return o, problem.New(problem.Internal, "a stream without a dictionary")
+	}
+	d.Set("Length", int64(len(data)))
+	return updated{gen: o.gen, value: d, data: data}, nil
 }
 
 // begin makes the increment start on a line of its own.
@@ -124,6 +148,9 @@ func appendIndirect(out []byte, num int, o updated) ([]byte, error) {
 func (u *Update) trailer(digest []byte) *Dict {
 	f := u.file
 	d := NewDict("Size", int64(u.next), "Root", f.trailer.Get("Root"))
+	if encrypt := f.trailer.Get("Encrypt"); encrypt != nil {
+		d.Set("Encrypt", encrypt)
+	}
 	if info := f.trailer.Get("Info"); info != nil {
 		d.Set("Info", info)
 	}
