@@ -188,7 +188,7 @@ func TestPaidTwice(t *testing.T) {
 	e.acts[registration.StatusAwaitingConsent] = func() {
 		e.once("late", func() {
 			e.must(e.world.PayOrder(first, "pay"))
-			e.world.Settle()
+			e.settle(first)
 		})
 		e.useCode(registration.PurposeContract, workflows.UpdateConsent)
 	}
@@ -210,6 +210,7 @@ func TestSuspiciousPayment(t *testing.T) {
 					e.at(11*time.Minute, func() {
 						list, _ := e.records.Payments(context.Background(), e.id)
 						e.must(e.world.SettlePayment(list[0].TxnRef, paid))
+						e.settle(list[0].TxnRef)
 					})
 					e.at(12*time.Minute, e.update(workflows.UpdateRepair, retry(), nil))
 				})

@@ -301,9 +301,16 @@ func (e *enrolment) pay(outcome string) {
 		e.openPage(ref)
 		if outcome != "" {
 			e.must(e.world.PayOrder(ref, outcome))
-			e.world.Settle()
+			e.settle(ref)
 		}
 	})()
+}
+
+// settle lets VNPay tell what is due about a payment, and virtual time stand still until it has: its word travels over real
+// HTTP.
+func (e *enrolment) settle(ref string) {
+	e.world.Settle()
+	e.world.AwaitIPN(ref)
 }
 
 func (e *enrolment) openPage(ref string) {

@@ -148,7 +148,7 @@ func (r *reader) config() (Config, error) {
 		},
 		PDFParallel:    r.number("KYSO_PDF_PARALLEL", 2, 1, 256),
 		PDFMemoryMB:    r.number("KYSO_PDF_MEMORY_MB", 512, 64, 64<<10),
-		PollsPerSecond: r.number("KYSO_POLLS_PER_SECOND", 50, 0, 100_000),
+		PollsPerSecond: r.number("KYSO_POLLS_PER_SECOND", 20, 0, 100_000),
 		APIListen:      r.text("KYSO_API_LISTEN", "127.0.0.1:8680"),
 		APIHosts:       r.list("KYSO_API_HOSTS", ""),
 		PublicURL:      r.text("KYSO_PUBLIC_URL", "http://127.0.0.1:8680"),

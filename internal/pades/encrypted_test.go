@@ -56,6 +56,7 @@ func TestEncryptedFiles(t *testing.T) {
 		"AES 128, object streams": `--allow-weak-crypto --object-streams=generate --encrypt "" owner 128 --use-aes=y --`,
 		"metadata in clear":       `--allow-weak-crypto --encrypt "" owner 128 --use-aes=y --cleartext-metadata --`,
 		"no password at all":      `--encrypt "" "" 256 --`,
+		"the owner has none":      `--encrypt user "" 256 --allow-insecure --`,
 		"filling in only":         `--encrypt "" owner 256 --modify=annotate --`,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package pades
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
 	"slices"
 
@@ -29,6 +30,9 @@ func (c *changes) explainStore(oldValue, newValue pdf.Object) error {
 	if err != nil {
 		return err
 	}
+	if old.Get("Type") != nil && !equal(old.Get("Type"), store.Get("Type")) {
+		return notAllowed("the document security store became something else")
+	}
 	if err := c.explainStoreLists(old, store, "Certs", "OCSPs", "CRLs"); err != nil {
 		return err
 	}
@@ -44,6 +48,11 @@ func (c *changes) explainStore(oldValue, newValue pdf.Object) error {
 		return notAllowed("VRI has too many entries")
 	}
 	c.explained(old.Get("VRI"), store.Get("VRI"))
+	for _, key := range oldVRI.Keys() {
+		if vri.Get(key) == nil {
+			return notAllowed("an entry of VRI was removed")
+		}
+	}
 	for _, key := range vri.Keys() {
 		entry, err := c.new.Dict(vri.Get(key))
 		if err != nil {
@@ -80,6 +89,9 @@ func (c *changes) explainStoreLists(before, after *pdf.Dict, certs, ocsps, crls 
 		if len(array) > maxStoreItems {
 			return notAllowed("%s has too many entries", list.key)
 		}
+		if err := c.keepsItems(list.key, before.Get(list.key), array); err != nil {
+			return err
+		}
 		for _, item := range array {
 			data, err := streamsOf(c.new, pdf.Array{item})
 			if err != nil {
@@ -90,6 +102,33 @@ func (c *changes) explainStoreLists(before, after *pdf.Dict, certs, ocsps, crls 
 			}
 		}
 		c.explained(before.Get(list.key), after.Get(list.key))
+	}
+	return nil
+}
+
+// keepsItems demands that what a list of the store held is still there: validation data grows and never goes. Writers may
+// store the same data under another number.
+func (c *changes) keepsItems(list pdf.Name, before pdf.Object, after pdf.Array) error {
+	old, err := c.old.Array(before)
+	if err != nil || len(old) == 0 {
+		return err
+	}
+	held, err := streamsOf(c.new, after)
+	if err != nil {
+		return err
+	}
+	there := make(map[[32]byte]bool, len(held))
+	for _, data := range held {
+		there[sha256.Sum256(data)] = true
+	}
+	was, err := streamsOf(c.old, old)
+	if err != nil {
+		return err
+	}
+	for _, data := range was {
+		if !there[sha256.Sum256(data)] {
+			return notAllowed("an entry of %s was removed from the document security store", list)
+		}
 	}
 	return nil
 }

@@ -1,10 +1,11 @@
 package pades
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"strconv"
 
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
@@ -106,14 +107,23 @@ func (c *changes) classify(src Source, end int64) error {
 	return nil
 }
 
-// checkEnd demands that the file ends like a revision: nothing may hide behind the last %%EOF.
+// theEnd is how a revision ends (7.5.5).
+var theEnd = regexp.MustCompile(`startxref\s+(\d{1,19})\s+%%EOF\s*$`)
+
+// checkEnd demands that the file ends with the revision that was read: nothing may hide behind the last %%EOF, nor behind an
+// end that only some readers take for one.
 func (c *changes) checkEnd(src Source) error {
-	tail := make([]byte, min(64, src.Size()))
+	tail := make([]byte, min(96, src.Size()))
 	if _, err := src.ReadAt(tail, src.Size()-int64(len(tail))); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	if !bytes.HasSuffix(bytes.TrimRight(tail, "\r\n \t"), []byte("%%EOF")) {
+	found := theEnd.FindSubmatch(tail)
+	if found == nil {
 		return notAllowed("data follows the end of the file")
+	}
+	at, err := strconv.ParseInt(string(found[1]), 10, 64)
+	if sections := c.new.Sections(); err != nil || len(sections) == 0 || at != sections[0].Offset-c.new.Base() {
+		return notAllowed("the file ends with another revision than the one that is read")
 	}
 	return nil
 }
@@ -132,7 +142,7 @@ func (c *changes) explain() error {
 		return err
 	}
 	delete(c.modified, c.old.RootRef().Num)
-	if err := c.explainExtensions(newRoot.Get("Extensions")); err != nil {
+	if err := c.explainExtensions(oldRoot.Get("Extensions"), newRoot.Get("Extensions")); err != nil {
 		return err
 	}
 	if err := c.explainStore(oldRoot.Get("DSS"), newRoot.Get("DSS")); err != nil {
@@ -166,10 +176,22 @@ func (c *changes) sameExcept(what string, before, after *pdf.Dict, except ...pdf
 
 // explainExtensions allows developer extensions (ISO 32000-2, 7.12) that stand in the catalog itself: names and
 // numbers that draw nothing.
-func (c *changes) explainExtensions(o pdf.Object) error {
-	extensions, ok := o.(*pdf.Dict)
+func (c *changes) explainExtensions(before, after pdf.Object) error {
+	extensions, ok := after.(*pdf.Dict)
 	if !ok {
+		if !equal(before, after) {
+			return notAllowed("Extensions of the catalog were removed")
+		}
 		return nil // absent, or a reference whose target counts as any other object
+	}
+	if old, ok := before.(*pdf.Dict); ok {
+		for _, key := range old.Keys() {
+			if !equal(old.Get(key), extensions.Get(key)) {
+				return notAllowed("an extension of the catalog was changed")
+			}
+		}
+	} else if before != nil {
+		return notAllowed("Extensions of the catalog became something else")
 	}
 	for _, key := range extensions.Keys() {
 		entry, ok := extensions.Get(key).(*pdf.Dict)

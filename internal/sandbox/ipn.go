@@ -209,8 +209,8 @@ func (w *World) getIPN(address string) string {
 	return answer.RspCode
 }
 
-// awaitIPN waits a moment for the answers of the IPNs that are on their way, so that they come before the browser.
-func (w *World) awaitIPN(txnRef string) {
+// AwaitIPN waits a moment for the answers of the IPNs that are on their way, so that they come before the browser.
+func (w *World) AwaitIPN(txnRef string) {
 	busy := func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()

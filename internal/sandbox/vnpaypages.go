@@ -74,7 +74,7 @@ func (w *World) vnpayPress(rw http.ResponseWriter, r *http.Request) {
 		w.vnpayRefuse(rw, err)
 		return
 	}
-	w.awaitIPN(p.TxnRef)
+	w.AwaitIPN(p.TxnRef)
 	if p, err = w.Payment(p.TxnRef); err != nil {
 		w.vnpayRefuse(rw, err)
 		return

@@ -100,10 +100,10 @@ func (f *File) openCrypt(d *Dict) (*crypt, error) {
 	if c.strings < 0 || c.streams < 0 {
 		return nil, nil
 	}
-	if h.r >= 5 {
-		c.key = h.fileKey256()
-	} else {
-		c.key = h.fileKey()
+	if c.key = h.anyKey(); c.key == nil {
+		if c.key = h.ownersKey(); c.key != nil {
+			c.permissions = -1 // who opens it as its owner may do everything
+		}
 	}
 	if c.key == nil {
 		return nil, nil
@@ -116,7 +116,8 @@ type handler struct {
 	v, r     int64
 	length   int // of the key, in bytes
 	p        int32
-	o, u, ue []byte
+	o, u     []byte
+	oe, ue   []byte
 	id       []byte
 	metadata bool // encrypted, too
 }
@@ -147,7 +148,7 @@ func (f *File) readHandler(d *Dict) (*handler, error) {
 	for _, text := range []struct {
 		key Name
 		to  *[]byte
-	}{{"O", &h.o}, {"U", &h.u}, {"UE", &h.ue}} {
+	}{{"O", &h.o}, {"U", &h.u}, {"OE", &h.oe}, {"UE", &h.ue}} {
 		value, err := f.Resolve(d.Get(text.key))
 		if err != nil {
 			return nil, err
@@ -217,6 +218,38 @@ func (f *File) filterMethod(d *Dict, key Name, h *handler) (method, error) {
 	return -1, nil
 }
 
+// anyKey finds the key. Some writers name a wrong length, or none: readers try the usual ones.
+func (h *handler) anyKey() []byte {
+	if h.r >= 5 {
+		return h.fileKey256(h.u, h.ue, nil)
+	}
+	declared := h.length
+	for _, length := range []int{declared, 16, 5} {
+		h.length = length
+		if key := h.fileKey(); key != nil {
+			return key
+		}
+	}
+	return nil
+}
+
+// ownersKey finds the key when the owner's password is empty and the users' is not (algorithm 12). Before AES-256 an empty
+// owner password means that of the users.
+func (h *handler) ownersKey() []byte {
+	if h.r < 5 || len(h.u) < 48 {
+		return nil
+	}
+	return h.fileKey256(h.o, h.oe, h.u[:48])
+}
+
+func turned(key []byte, with byte) []byte {
+	out := bytes.Clone(key)
+	for i := range out {
+		out[i] ^= with
+	}
+	return out
+}
+
 // padding fills up passwords (algorithm 2); it is the whole of an empty one.
 var padding = []byte("\x28\xBF\x4E\x5E\x4E\x75\x8A\x41\x64\x00\x4E\x56\xFF\xFA\x01\x08\x2E\x2E\x00\xB6\xD0\x68\x3E\x80\x2F\x0C\xA9\xFE\x64\x53\x69\x7A")
 
@@ -249,11 +282,7 @@ func (h *handler) fileKey() []byte {
 	check := md5.Sum(append(bytes.Clone(padding), h.id...)) //nolint:gosec // see above
 	value := rc4With(key, check[:])
 	for i := byte(1); i < 20; i++ {
-		turned := bytes.Clone(key)
-		for j := range turned {
-			turned[j] ^= i
-		}
-		value = rc4With(turned, value)
+		value = rc4With(turned(key, i), value)
 	}
 	if !bytes.Equal(value, h.u[:16]) {
 		return nil
@@ -261,36 +290,37 @@ func (h *handler) fileKey() []byte {
 	return key
 }
 
-// fileKey256 is fileKey for AES-256 (algorithms 2.A and 11).
-func (h *handler) fileKey256() []byte {
-	if len(h.u) < 48 || len(h.ue) < 32 {
+// fileKey256 finds the key of an empty password for AES-256 (algorithms 2.A, 11 and 12): check is /U or /O, sealed is /UE or
+// /OE, and more is /U when it is the owner's.
+func (h *handler) fileKey256(check, sealed, more []byte) []byte {
+	if len(check) < 48 || len(sealed) < 32 {
 		return nil
 	}
-	hash := func(salt []byte) []byte {
-		sum := sha256.Sum256(salt)
+	hash := func(salt, more []byte) []byte {
+		sum := sha256.Sum256(slices.Concat(salt, more))
 		return sum[:]
 	}
 	if h.r == 6 {
 		hash = hash2B
 	}
-	if !bytes.Equal(hash(h.u[32:40]), h.u[:32]) {
+	if !bytes.Equal(hash(check[32:40], more), check[:32]) {
 		return nil
 	}
-	block, err := aes.NewCipher(hash(h.u[40:48]))
+	block, err := aes.NewCipher(hash(check[40:48], more))
 	if err != nil {
 		return nil
 	}
 	key := make([]byte, 32)
-	cipher.NewCBCDecrypter(block, make([]byte, aes.BlockSize)).CryptBlocks(key, h.ue[:32])
+	cipher.NewCBCDecrypter(block, make([]byte, aes.BlockSize)).CryptBlocks(key, sealed[:32])
 	return key
 }
 
-// hash2B is algorithm 2.B for the empty password.
-func hash2B(salt []byte) []byte {
-	first := sha256.Sum256(salt)
+// hash2B is algorithm 2.B for an empty password.
+func hash2B(salt, more []byte) []byte {
+	first := sha256.Sum256(slices.Concat(salt, more))
 	k := first[:]
-	for round := 0; ; round++ {
-		data := bytes.Repeat(k, 64)
+	for round := 1; ; round++ {
+		data := bytes.Repeat(slices.Concat(k, more), 64)
 		block, err := aes.NewCipher(k[:16])
 		if err != nil {
 			return nil
@@ -311,7 +341,7 @@ func hash2B(salt []byte) []byte {
 			next := sha512.Sum512(data)
 			k = next[:]
 		}
-		if round >= 63 && int(data[len(data)-1]) <= round-32 {
+		if round >= 64 && int(data[len(data)-1]) <= round-32 {
 			return k[:32]
 		}
 	}
