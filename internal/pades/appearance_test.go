@@ -179,3 +179,23 @@ func TestPlacementRefusals(t *testing.T) {
 		}
 	}
 }
+
+// A page that is too small for the default box gets an invisible signature: nobody asked for a place. Who names a box that
+// does not fit is told.
+func TestPageTooSmallForTheDefaultBox(t *testing.T) {
+	w := newWorld(t)
+	small := bytes.Replace(onePage("", ""), []byte("/MediaBox[0 0 595 842]"), []byte("/MediaBox[0 0  72  72]"), 1)
+	if bytes.Equal(small, onePage("", "")) {
+		t.Fatal("the page was not made smaller")
+	}
+	in := w.prepare(small, pades.Box{})
+	in.Value = w.value(&in.Prepared)
+	if !bytes.Contains(in.Prepared.Increment, []byte("/Rect [0 0 0 0]")) {
+		t.Error("the signature is visible")
+	}
+	want(t, w.verify(w.embed(small, in), w.evidence(w.Now)), pades.TotalPassed, "", "B-B")
+	if _, err := pades.Prepare(bytes.NewReader(small), pades.PrepareOptions{Certificate: w.signer.Cert, SigningTime: w.Now,
+		Box: pades.Box{Page: 1, Width: 100, Height: 40}}); problem.CodeOf(err) != problem.PlacementInvalid {
+		t.Errorf("a box that does not fit: %v", err)
+	}
+}

@@ -58,7 +58,7 @@ type Box struct {
 	Page      int     `json:"page"` // 1 is the first page, 0 the last
 	X         float64 `json:"x"`
 	Y         float64 `json:"y"`
-	Width     float64 `json:"width"`  // 0 means the default box in the lower right corner
+	Width     float64 `json:"width"`  // 0 means the default box, lower right; none is visible on a page too small for it
 	Height    float64 `json:"height"` // 0 with Width 0
 	Invisible bool    `json:"invisible,omitempty"`
 }

@@ -115,6 +115,10 @@ func (b *builder) read() error {
 		return fmt.Errorf("reading the annotations: %w", err)
 	}
 	b.place, err = b.geo.place(b.opt.Box, taken)
+	if problem.CodeOf(err) == problem.PlacementInvalid && b.opt.Box.Width == 0 && b.opt.Box.Height == 0 {
+		b.opt.Box.Invisible = true // nobody asked for a place, and there is none on so small a page
+		return nil
+	}
 	return err
 }
 

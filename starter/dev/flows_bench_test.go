@@ -177,10 +177,10 @@ func noOp(ctx workflow.Context, activities, locals int) error {
 
 func nothing(context.Context) error { return nil }
 
-// BenchmarkParked fills a world with signings that wait for phones, KYSO_PARKED of them (20,000 when not set), and prints what
+// BenchmarkParked fills a world with signings that wait for phones, KYSO_PARKED of them (3,000 when not set), and prints what
 // they cost: memory of the worker and of the rest, and how long a new signing takes beside an empty server.
 func BenchmarkParked(b *testing.B) {
-	parked := 20_000
+	parked := 3_000
 	if n, err := strconv.Atoi(os.Getenv("KYSO_PARKED")); err == nil {
 		parked = n
 	}

@@ -218,19 +218,13 @@ func (f *File) filterMethod(d *Dict, key Name, h *handler) (method, error) {
 	return -1, nil
 }
 
-// anyKey finds the key. Some writers name a wrong length, or none: readers try the usual ones.
+// anyKey finds the key of the empty user password. A length that was written wrong is not guessed: readers disagree about such
+// a file, and so would they about its signature.
 func (h *handler) anyKey() []byte {
 	if h.r >= 5 {
 		return h.fileKey256(h.u, h.ue, nil)
 	}
-	declared := h.length
-	for _, length := range []int{declared, 16, 5} {
-		h.length = length
-		if key := h.fileKey(); key != nil {
-			return key
-		}
-	}
-	return nil
+	return h.fileKey()
 }
 
 // ownersKey finds the key when the owner's password is empty and the users' is not (algorithm 12). Before AES-256 an empty
