@@ -105,10 +105,23 @@ func (f *File) openCrypt(d *Dict) (*crypt, error) {
 			c.permissions = -1 // who opens it as its owner may do everything
 		}
 	}
-	if c.key == nil {
+	if c.key == nil || !c.fits(c.strings) || !c.fits(c.streams) {
 		return nil, nil
 	}
 	return c, nil
+}
+
+// fits reports whether the key is one for the method.
+func (c *crypt) fits(m method) bool {
+	switch m {
+	case methodRC4:
+		return len(c.key) <= 16
+	case methodAES128:
+		return len(c.key) == 16
+	case methodAES256:
+		return len(c.key) == 32
+	}
+	return true
 }
 
 // handler is what the standard security handler keeps in the encryption dictionary (tables 20 and 21).

@@ -2,6 +2,8 @@ package pdf
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"kyso/internal/problem"
@@ -19,6 +21,18 @@ func FuzzOpen(f *testing.F) {
 		f.Add(data)
 		f.Add(data[:len(data)/2])
 		f.Add(append([]byte("junk\n"), data...))
+		f.Add(bytes.Replace(data, []byte("startxref"), []byte("startxxxx"), 1))
+	}
+	encrypted, err := filepath.Glob("testdata/encrypted/*.pdf") // made by qpdf, with an empty user password
+	if err != nil || len(encrypted) < 4 {
+		f.Fatalf("%d encrypted files: %v", len(encrypted), err)
+	}
+	for _, path := range encrypted {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
 		f.Add(bytes.Replace(data, []byte("startxref"), []byte("startxxxx"), 1))
 	}
 	lim := Limits{ObjectBytes: 1 << 16, DecodedBytes: 1 << 18, Work: 1 << 22, Depth: 16, Sections: 32, Objects: 1 << 16, Pages: 100}
