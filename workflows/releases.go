@@ -29,8 +29,7 @@ type Release struct {
 // Releases returns the versions that Temporal knows, by build id. There are none when no worker has a build id.
 func (c *Client) Releases(ctx context.Context, namespace string) ([]Release, error) {
 	described, err := c.deployment().Describe(ctx, client.WorkerDeploymentDescribeOptions{})
-	var none *serviceerror.NotFound
-	if errors.As(err, &none) {
+	if _, none := errors.AsType[*serviceerror.NotFound](err); none {
 		return nil, nil
 	}
 	if err != nil {
@@ -123,8 +122,7 @@ func (c *Client) move(ctx context.Context, workflowID, runID, to string) (bool, 
 	_, err := c.Temporal.UpdateWorkflowExecutionOptions(ctx, client.UpdateWorkflowExecutionOptionsRequest{WorkflowId: workflowID, RunId: runID,
 		WorkflowExecutionOptionsChanges: client.WorkflowExecutionOptionsChanges{VersioningOverride: &client.VersioningOverrideChange{
 			Value: &client.PinnedVersioningOverride{Version: worker.WorkerDeploymentVersion{DeploymentName: DeploymentName, BuildID: to}}}}})
-	var gone *serviceerror.NotFound
-	if errors.As(err, &gone) {
+	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
 		return false, nil
 	}
 	if err != nil {

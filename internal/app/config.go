@@ -67,7 +67,7 @@ type Config struct {
 
 	// PollsPerSecond is KYSO_POLLS_PER_SECOND: how many looks in a second one worker takes at decisions that people have not
 	// made yet, for each party and each pause between two looks; 0 means no limit. When more of them wait, each is looked
-	// at less often. A webhook of the party makes it be looked at at once.
+	// at less often. What a webhook of the party tells of is looked at right away.
 	PollsPerSecond int
 
 	// Registration is what registering certificates needs besides.

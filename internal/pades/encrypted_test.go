@@ -66,9 +66,9 @@ func TestEncryptedFiles(t *testing.T) {
 			if again := w.prepare(data, pades.Box{Page: 1}); !bytes.Equal(again.Prepared.Increment, in.Prepared.Increment) {
 				t.Error("the same file is prepared in another way")
 			}
-			for _, clear := range []string{"NGUY", "Signature1", "Ngày ký"} {
-				if bytes.Contains(in.Prepared.Increment, []byte(clear)) {
-					t.Errorf("%q stands in clear in an encrypted file", clear)
+			for _, plain := range []string{"NGUY", "Signature1", "Ngày ký"} {
+				if bytes.Contains(in.Prepared.Increment, []byte(plain)) {
+					t.Errorf("%q stands in clear in an encrypted file", plain)
 				}
 			}
 			in.Value = w.value(&in.Prepared)

@@ -37,7 +37,7 @@ func TestMutations(t *testing.T) {
 		if !accepts(file) {
 			t.Fatalf("%s: the file itself does not pass: %+v", name, w.verifyAt(file, ev, now))
 		}
-		m := &mutations{t: t, file: file, random: rand.New(rand.NewPCG(20261127, uint64(len(file))))} //nolint:gosec // to be repeated
+		m := &mutations{t: t, file: file, random: rand.New(rand.NewPCG(20261127, uint64(len(file))))}
 		m.hole, m.holeEnd = gap(t, file)
 		for what, change := range map[string]func(i int) []byte{
 			"bit": m.bit, "byte": m.replaced, "deleted": m.deleted, "inserted": m.inserted, "cut": m.cut, "swapped": m.swapped,
@@ -128,7 +128,7 @@ func (m *mutations) byteRange(i int) []byte {
 		m.t.Fatal(err)
 	}
 	steps := []int{1, -1, 2, -2, 10, -10, 64, -64, 1000, -1000, 1 << 20, -1 << 20, 1 << 40, -(1 << 40), r[1], -r[1], r[3], -r[3], len(m.file), 1 << 62}
-	text := ""
+	var text string
 	if i < 4*len(steps) {
 		r[i%4] += steps[i/4]
 		text = fmt.Sprintf("[%d %d %d %d", r[0], r[1], r[2], r[3])

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -223,7 +224,7 @@ func (c *deployment) worker(name, program string, env ...string) *part {
 	do(c.t, err)
 	health := l.Addr().String()
 	do(c.t, l.Close())
-	env = append(append(c.env[:len(c.env):len(c.env)], "KYSO_HEALTH_LISTEN="+health), env...)
+	env = slices.Concat(c.env, []string{"KYSO_HEALTH_LISTEN=" + health}, env)
 	return c.part(name, env, answering("http://"+health+"/readyz"), program)
 }
 

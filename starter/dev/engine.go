@@ -161,8 +161,7 @@ func (d engineDatabase) create(ctx context.Context, cfg *pgx.ConnConfig) error {
 const duplicateDatabase = "42P04"
 
 func sqlState(err error) string {
-	var state *pgconn.PgError
-	if errors.As(err, &state) {
+	if state, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return state.Code
 	}
 	return ""

@@ -149,7 +149,7 @@ func (f *File) readHandler(d *Dict) (*handler, error) {
 		}
 		*number.to = n
 	}
-	h.p = int32(uint32(p)) //nolint:gosec // 32 flags, written with a sign or without
+	h.p = int32(uint32(p)) // 32 flags, written with a sign or without
 	if h.v < 1 || h.v > 5 || h.v == 3 || h.r < 2 || h.r > 6 {
 		return nil, nil
 	}
@@ -265,10 +265,10 @@ func (h *handler) fileKey() []byte {
 	if len(h.o) < 32 || len(h.u) < 16 {
 		return nil
 	}
-	sum := md5.New() //nolint:gosec // see above
+	sum := md5.New()
 	sum.Write(padding)
 	sum.Write(h.o[:32])
-	sum.Write(binary.LittleEndian.AppendUint32(nil, uint32(h.p))) //nolint:gosec // flags
+	sum.Write(binary.LittleEndian.AppendUint32(nil, uint32(h.p)))
 	sum.Write(h.id)
 	if h.r >= 4 && !h.metadata {
 		sum.Write([]byte{0xff, 0xff, 0xff, 0xff})
@@ -282,11 +282,11 @@ func (h *handler) fileKey() []byte {
 		return key
 	}
 	for range 50 {
-		again := md5.Sum(key[:h.length]) //nolint:gosec // see above
+		again := md5.Sum(key[:h.length])
 		key = again[:]
 	}
 	key = key[:h.length]
-	check := md5.Sum(append(bytes.Clone(padding), h.id...)) //nolint:gosec // see above
+	check := md5.Sum(append(bytes.Clone(padding), h.id...))
 	value := rc4With(key, check[:])
 	for i := byte(1); i < 20; i++ {
 		value = rc4With(turned(key, i), value)
@@ -420,9 +420,9 @@ func (c *crypt) seal(ref Ref, m method, data []byte) []byte {
 		return nil // a key of 16 or 32 bytes is always taken
 	}
 	mac := hmac.New(sha256.New, key)
-	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(ref.Num))) //nolint:gosec // an object number
+	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(ref.Num)))
 	mac.Write(data)
-	out := append(mac.Sum(nil)[:aes.BlockSize:aes.BlockSize], data...)
+	out := slices.Concat(mac.Sum(nil)[:aes.BlockSize], data)
 	pad := aes.BlockSize - len(data)%aes.BlockSize
 	out = append(out, bytes.Repeat([]byte{byte(pad)}, pad)...)
 	cipher.NewCBCEncrypter(block, out[:aes.BlockSize]).CryptBlocks(out[aes.BlockSize:], out[aes.BlockSize:])
