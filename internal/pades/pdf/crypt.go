@@ -373,7 +373,7 @@ func (c *crypt) objectKey(ref Ref, m method) []byte {
 	if m == methodAES128 {
 		data = append(data, "sAlT"...)
 	}
-	sum := md5.Sum(data) //nolint:gosec // see above
+	sum := md5.Sum(data)
 	return sum[:min(len(c.key)+5, 16)]
 }
 
