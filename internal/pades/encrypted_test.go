@@ -14,30 +14,14 @@ import (
 	"kyso/internal/problem"
 )
 
-// encrypt has qpdf encrypt a file.
+// encrypt has qpdf encrypt a file; "" in args is an empty password.
 func encrypt(t *testing.T, data []byte, args string) []byte {
 	t.Helper()
-	needTools(t, "qpdf")
-	dir := t.TempDir()
-	in, out := filepath.Join(dir, "in.pdf"), filepath.Join(dir, "out.pdf")
-	if err := os.WriteFile(in, data, 0o600); err != nil {
-		t.Fatal(err)
+	options := strings.Fields(args)
+	for i, word := range options {
+		options[i] = strings.Trim(word, `"`)
 	}
-	var list []string
-	for word := range strings.FieldsSeq(args) {
-		if word == `""` {
-			word = ""
-		}
-		list = append(list, word)
-	}
-	if said, err := exec.Command("qpdf", append(list, in, out)...).CombinedOutput(); err != nil {
-		t.Fatalf("qpdf %s: %v: %s", args, err, said)
-	}
-	file, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return file
+	return throughQPDF(t, data, options)
 }
 
 // TestEncryptedFiles signs files that open without a password, under every kind of encryption, to B-LTA and twice. The

@@ -136,20 +136,7 @@ func (l *drillLoad) check(t *testing.T, c *deployment) {
 		}
 		checkSignedOnce(t, c.world, client, s.view)
 	}
-	count := map[string]map[string]int{}
-	for _, e := range c.world.Sandbox.Ledger() {
-		if count[string(e.Kind)] == nil {
-			count[string(e.Kind)] = map[string]int{}
-		}
-		count[string(e.Kind)][e.Key]++
-	}
-	for _, kind := range []string{"charge", "refund", "key", "issue", "revoke", "sms", "push"} {
-		for key, n := range count[kind] {
-			if n > 1 {
-				t.Errorf("%s %s happened %d times", kind, key, n)
-			}
-		}
-	}
+	count := eachOnce(t, c.world)
 	if n := len(count["issue"]); n != len(l.walkers) {
 		t.Errorf("%d certificates for %d citizens", n, len(l.walkers))
 	}

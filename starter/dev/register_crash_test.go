@@ -256,8 +256,8 @@ func (k *walker) check(t *testing.T) {
 	}
 }
 
-// checkLedgers holds the ledger of the outside world against the rules, by business key.
-func checkLedgers(t *testing.T, w *World) {
+// eachOnce counts the effects of the outside world by kind and business key, and wants none twice.
+func eachOnce(t *testing.T, w *World) map[string]map[string]int {
 	t.Helper()
 	count := map[string]map[string]int{}
 	for _, e := range w.Sandbox.Ledger() {
@@ -274,6 +274,13 @@ func checkLedgers(t *testing.T, w *World) {
 			}
 		}
 	}
+	return count
+}
+
+// checkLedgers holds the ledger of the outside world against the rules, by business key.
+func checkLedgers(t *testing.T, w *World) {
+	t.Helper()
+	count := eachOnce(t, w)
 	back := 2 * len(onTheWayBack)
 	all := len(registrationPlans(t))
 	for _, want := range []struct {
