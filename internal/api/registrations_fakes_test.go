@@ -313,6 +313,7 @@ type fakeFlows struct {
 	acts    []any
 	err     error
 	status  workflows.RegistrationStatus
+	behind  *workflows.RegistrationStatus // what the process says of itself; nil knows everything
 }
 
 func (f *fakeFlows) act(in any) (workflows.RegistrationStatus, error) {
@@ -351,6 +352,13 @@ func (f *fakeFlows) SendCode(_ context.Context, _, _ string, in workflows.SendCo
 
 func (f *fakeFlows) AccountReady(_ context.Context, _, _ string, in workflows.AccountReady) (workflows.RegistrationStatus, error) {
 	return f.act(in)
+}
+
+func (f *fakeFlows) RegistrationStatus(context.Context, string) (workflows.RegistrationStatus, error) {
+	if f.behind == nil {
+		return workflows.RegistrationStatus{Seq: 1 << 20}, nil // it knows everything
+	}
+	return *f.behind, nil
 }
 
 func (f *fakeFlows) ChoosePackage(_ context.Context, _, _ string, in workflows.ChoosePackage) (workflows.RegistrationStatus, error) {

@@ -27,6 +27,7 @@ type RegistrationWorkflows interface {
 	Withdraw(ctx context.Context, id, updateID string, in workflows.Withdraw) (workflows.RegistrationStatus, error)
 	RepairRegistration(ctx context.Context, id, updateID string, in workflows.Repair) (workflows.RegistrationRepairResult, error)
 	NudgeRegistration(ctx context.Context, id string) error
+	RegistrationStatus(ctx context.Context, id string) (workflows.RegistrationStatus, error)
 }
 
 // Accounts makes and checks one-time codes and accounts; *account.Service is the real one.

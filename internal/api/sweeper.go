@@ -22,8 +22,8 @@ const (
 )
 
 // Sweeper closes the gap between a committed row and the process that should hear of it: it hands over webhooks that
-// nobody picked up, starts signings and registrations that were stored but not started, and has money go back that no
-// registration needs. All of it happens when a process dies between two steps or Temporal is away. Several sweepers
+// nobody picked up, starts signings and registrations that were stored but not started, tells processes
+// again what they did not hear, and has money go back that no registration needs. All of it happens when a process dies between two steps or Temporal is away. Several sweepers
 // may run at once; what they do is idempotent.
 type Sweeper struct {
 	Desk      signing.Desk
@@ -35,6 +35,7 @@ type Sweeper struct {
 	Registration *RegistrationOptions
 
 	started map[string]bool // registrations that were started, of those that still wait for their citizen
+	known   map[string]int  // the last transition that a process is known to know, by registration
 	refunds time.Time       // when money to give back was last looked for
 }
 
@@ -70,7 +71,7 @@ func (w *Sweeper) Run(ctx context.Context) {
 func (w *Sweeper) Sweep(ctx context.Context) error {
 	err := errors.Join(w.sweepInbox(ctx), w.sweepCreated(ctx))
 	if w.Registration != nil {
-		err = errors.Join(err, w.sweepRequested(ctx), w.sweepRefunds(ctx))
+		err = errors.Join(err, w.sweepRequested(ctx), w.sweepBehind(ctx), w.sweepRefunds(ctx))
 	}
 	return err
 }

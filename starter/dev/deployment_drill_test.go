@@ -27,7 +27,7 @@ const (
 // shows each effect once.
 func TestDeploymentSurvivesKills(t *testing.T) {
 	c := startDeployment(t)
-	ctx, stop := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer stop()
 	var load drillLoad
 	began := time.Now()

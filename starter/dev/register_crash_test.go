@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"reflect"
 	"slices"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"kyso/activities"
+	"kyso/internal/apiclient"
 )
 
 // offTheWay are activities of a registration that the ways below do not run; the journeys in workflows reach them.
@@ -47,6 +50,8 @@ type walker struct {
 	id       string
 	withdraw bool // once the certificate is being activated
 	asked    map[string]time.Time
+	lost     *unanswered
+	trouble  error // of the last act that failed, for those who ask why it did not end
 }
 
 // What citizens of the tests type. It is looked for afterwards.
@@ -131,6 +136,8 @@ func (k *walker) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if k.id == "" {
 			_ = k.begin(ctx)
+		} else if k.lost != nil {
+			k.send(ctx, *k.lost)
 		} else if r, err := k.view(ctx); err == nil {
 			if r.Final {
 				return
@@ -169,11 +176,28 @@ func (k *walker) view(ctx context.Context) (registrationView, error) {
 	return e.view(ctx)
 }
 
-// act asks for something and does not care for the answer: what it did shows in the next view.
+// unanswered is an act whose answer was lost.
+type unanswered struct {
+	act, key string
+	in       any
+}
+
+// act asks for something. What it did shows in the next view; when there was no answer it is sent again with the same key
+// before anything else, as every client has to do.
 func (k *walker) act(ctx context.Context, act string, in any) {
+	k.send(ctx, unanswered{act, apiclient.NewKey(), in})
+}
+
+func (k *walker) send(ctx context.Context, u unanswered) {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	_ = k.post(ctx, k.api+"/v1/registrations/"+k.id+"/"+act, in, nil)
+	api := &apiclient.Client{BaseURL: k.api, Key: k.key}
+	_, err := api.Post(ctx, u.key, "/v1/registrations/"+k.id+"/"+u.act, u.in, nil)
+	k.lost = nil
+	if answer, ok := errors.AsType[*apiclient.Error](err); err != nil && (!ok || answer.Status >= http.StatusInternalServerError) {
+		k.lost = &u
+	}
+	k.note(err)
 }
 
 func (k *walker) step(ctx context.Context, r registrationView) {
@@ -224,11 +248,20 @@ func (k *walker) pay(ctx context.Context) {
 		TxnRef string `json:"txn_ref"`
 		PayURL string `json:"pay_url"`
 	}
-	if k.post(ctx, k.api+"/v1/registrations/"+k.id+"/pay", map[string]string{}, &attempt) != nil {
+	if err := k.post(ctx, k.api+"/v1/registrations/"+k.id+"/pay", map[string]string{}, &attempt); err != nil {
+		k.note(err)
 		return
 	}
-	if _, err := k.world.Sandbox.OpenPayURL(attempt.PayURL); err == nil {
-		_ = k.world.Sandbox.PayOrder(attempt.TxnRef, "pay") // decided before, when it is pressed again
+	_, err := k.world.Sandbox.OpenPayURL(attempt.PayURL)
+	if err == nil {
+		err = k.world.Sandbox.PayOrder(attempt.TxnRef, "pay") // decided before, when it is pressed again
+	}
+	k.note(err)
+}
+
+func (k *walker) note(err error) {
+	if err != nil {
+		k.trouble = err
 	}
 }
 
@@ -252,7 +285,7 @@ func (k *walker) check(t *testing.T) {
 	}
 	r, err := k.view(t.Context())
 	if err != nil || r.Status != want {
-		t.Errorf("registration %s is %s at %v, want %s; %v", k.id, r.Status, r.Attention, want, err)
+		t.Errorf("registration %s is %s at %v, want %s; %v; the last trouble was: %v", k.id, r.Status, r.Attention, want, err, k.trouble)
 	}
 }
 
