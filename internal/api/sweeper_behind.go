@@ -23,7 +23,7 @@ const (
 // process takes it in; when worker, engine or database dies in that moment, the record stands and the process has not
 // heard. A client that sends the same again, with its key, mends it; this is for the others.
 func (w *Sweeper) sweepBehind(ctx context.Context) error {
-	list, err := w.Registration.Records.Registrations(ctx, registration.Filter{Limit: sweepLimit})
+	list, err := w.Registration.Records.Registrations(ctx, registration.Filter{ChangedSince: w.now().Add(-behindFor), Limit: sweepLimit})
 	if err != nil {
 		return fmt.Errorf("listing registrations: %w", err)
 	}

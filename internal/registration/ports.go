@@ -200,7 +200,8 @@ type Filter struct {
 	Owner         string // of whom it has to be; see internal/access
 	AttentionOnly bool
 	Before        time.Time
-	Limit         int // default 50, at most 500
+	ChangedSince  time.Time // last change at this time or later
+	Limit         int       // default 50, at most 500
 }
 
 // AuditEntry is one link of the audit chain: Hash is SHA-256 over Prev and the canonical JSON of the other fields.

@@ -199,6 +199,9 @@ func narrowRegistrations(k *keys, f registration.Filter) (string, []any) {
 	if !f.Before.IsZero() {
 		add(`r.created_at < $%d`, at(f.Before))
 	}
+	if !f.ChangedSince.IsZero() {
+		add(`r.updated_at >= $%d`, at(f.ChangedSince))
+	}
 	if f.AttentionOnly {
 		conditions = append(conditions, `r.incident_id IS NOT NULL`)
 	}
