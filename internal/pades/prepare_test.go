@@ -252,25 +252,3 @@ func TestBadOptions(t *testing.T) {
 		}
 	}
 }
-
-// FuzzPrepare changes small files: what is not refused must come out with digests that hold.
-func FuzzPrepare(f *testing.F) {
-	signer := newTestSigner(f)
-	f.Add(onePage("/Rotate 90", "/AcroForm<</Fields[6 0 R]>>", "<</FT/Tx/T(a)>>"))
-	f.Add(signedForm(reference("FieldMDP", "/Action/Include/Fields[(x)]"), "/Lock<</P 2>>", "/OpenAction<</S/GoTo/Next 7 0 R>>"))
-	f.Add(onePage("/Annots[6 0 R]", "", "<</Subtype/Widget/Rect[300 10 590 110]>>"))
-	allowed := map[problem.Code]bool{"": true, problem.DocumentBroken: true, problem.DocumentEncrypted: true, problem.DocumentXFA: true,
-		problem.DocumentLocked: true, problem.DocumentTooComplex: true, problem.TooLarge: true, problem.PlacementInvalid: true}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if _, err := pades.Inspect(bytes.NewReader(data), pades.Policy{}); !allowed[problem.CodeOf(err)] {
-			t.Fatalf("inspecting: %v", err)
-		}
-		p, err := pades.Prepare(bytes.NewReader(data), pades.PrepareOptions{Certificate: signer.cert, SigningTime: testTime})
-		if !allowed[problem.CodeOf(err)] {
-			t.Fatalf("preparing: %v", err)
-		}
-		if err == nil && sha256.Sum256(append(bytes.Clone(data), p.Increment...)) != p.H1 {
-			t.Fatal("H1 is not the digest of the prepared file")
-		}
-	})
-}

@@ -88,35 +88,55 @@ func ECKey(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {
 // keys; for one that has nothing in common with them take Stranger.
 func New(t testing.TB, now time.Time) *PKI {
 	t.Helper()
-	return named(t, "Kyso Test", now)
+	return named(t, "Kyso Test", now, randomKey)
 }
+
+// Fixed makes an infrastructure whose keys are the same in every process, so that what one worker of a fuzz test signed
+// verifies in another.
+func Fixed(t testing.TB, now time.Time) *PKI {
+	t.Helper()
+	return named(t, "Kyso Fixed", now, FixedKey)
+}
+
+// FixedKey returns a P-256 key that depends on nothing but its name.
+func FixedKey(t testing.TB, name string) crypto.Signer {
+	t.Helper()
+	scalar := sha256.Sum256([]byte(name))
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), scalar[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func randomKey(t testing.TB, name string) crypto.Signer { return RSAKey(t, name, 2048) }
 
 // Stranger is an infrastructure that nobody has reason to trust.
 func Stranger(t testing.TB, now time.Time) *PKI {
 	t.Helper()
-	return named(t, "Stranger", now)
+	return named(t, "Stranger", now, randomKey)
 }
 
-func named(t testing.TB, name string, now time.Time) *PKI {
+func named(t testing.TB, name string, now time.Time, key func(testing.TB, string) crypto.Signer) *PKI {
 	t.Helper()
 	p := &PKI{T: t, Now: now.UTC().Truncate(time.Second)}
-	p.Root = p.Issue(nil, RSAKey(t, name+" root", 2048), p.Template(name+" Root", func(c *x509.Certificate) {
+	p.Root = p.Issue(nil, key(t, name+" root"), p.Template(name+" Root", func(c *x509.Certificate) {
 		c.IsCA, c.BasicConstraintsValid = true, true
 		c.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 		c.NotAfter = now.AddDate(20, 0, 0)
 	}))
-	p.CA = p.Issue(p.Root, RSAKey(t, name+" ca", 2048), p.Template(name+" CA", func(c *x509.Certificate) {
+	p.CA = p.Issue(p.Root, key(t, name+" ca"), p.Template(name+" CA", func(c *x509.Certificate) {
 		c.IsCA, c.BasicConstraintsValid = true, true
 		c.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 		c.NotAfter = now.AddDate(10, 0, 0)
 	}))
-	p.TSA = p.Issue(p.CA, RSAKey(t, name+" tsa", 2048), p.Template(name+" TSA", func(c *x509.Certificate) {
+	p.TSA = p.Issue(p.CA, key(t, name+" tsa"), p.Template(name+" TSA", func(c *x509.Certificate) {
 		c.KeyUsage = x509.KeyUsageDigitalSignature
 		c.NotAfter = now.AddDate(8, 0, 0)
 		use, _ := asn1.Marshal([]asn1.ObjectIdentifier{oidTSAUse})
 		c.ExtraExtensions = []pkix.Extension{{Id: oidEKU, Critical: true, Value: use}}
 	}))
-	p.Responder = p.Issue(p.CA, ECKey(t, elliptic.P256()), p.Template(name+" OCSP", func(c *x509.Certificate) {
+	p.Responder = p.Issue(p.CA, key(t, name+" ocsp"), p.Template(name+" OCSP", func(c *x509.Certificate) {
 		c.KeyUsage = x509.KeyUsageDigitalSignature
 		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}
 		c.ExtraExtensions = []pkix.Extension{{Id: oidNoCheck, Value: []byte{5, 0}}}
