@@ -64,7 +64,7 @@ func (a *Signing) deliver(ctx context.Context, pdf PDF, s signing.Signing, doc s
 	if err != nil {
 		return err
 	}
-	if err := accept(result, doc.Prepared.FieldName); err != nil {
+	if err := accept(result, doc.Prepared.ByteRange); err != nil {
 		return err
 	}
 	return a.Records.SaveSigned(ctx, s.ID, doc.Index, finished.ID, s.Level)
@@ -72,9 +72,9 @@ func (a *Signing) deliver(ctx context.Context, pdf PDF, s signing.Signing, doc s
 
 // accept demands of our own signature what every verifier will: intact, over the whole file or followed by
 // validation data only, by a trusted certificate that was good.
-func accept(result *pades.Verification, field string) error {
+func accept(result *pades.Verification, byteRange [4]int64) error {
 	for _, report := range result.Signatures {
-		if report.Field != field {
+		if report.ByteRange != byteRange {
 			continue
 		}
 		if report.Verdict == pades.TotalPassed && report.Intact && (report.CoversAll || report.LaterChanges == "validation-data") {
@@ -82,5 +82,5 @@ func accept(result *pades.Verification, field string) error {
 		}
 		return problem.New(problem.VerificationFailed, "the finished signature is %s %s", report.Verdict, report.SubIndication)
 	}
-	return problem.New(problem.VerificationFailed, "the finished file has no signature in our field")
+	return problem.New(problem.VerificationFailed, "the finished file does not hold our signature")
 }

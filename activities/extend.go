@@ -69,7 +69,7 @@ func (a *Signing) gather(ctx context.Context, pdf PDF, signingID string, doc sig
 		for _, c := range slices.Concat(a.Trust.Intermediates, a.Trust.Roots) {
 			have.Certificates = append(have.Certificates, c.Raw)
 		}
-		needs, err := pdf.Needs(ctx, src, pades.NeedsOptions{Have: have, Field: doc.Prepared.FieldName})
+		needs, err := pdf.Needs(ctx, src, pades.NeedsOptions{Have: have, ByteRange: doc.Prepared.ByteRange})
 		if err != nil || len(needs) == 0 {
 			return found, err
 		}

@@ -55,10 +55,9 @@ func (a *Signing) prepareDocument(ctx context.Context, pdf PDF, s signing.Signin
 	if err != nil {
 		return err
 	}
-	prepared, err := pdf.Prepare(ctx, src, pades.PrepareOptions{
-		Policy: a.Policy, Box: box(doc.Placement), Certificate: cert, SigningTime: at,
-		Reason: s.Reason, Location: s.Location, HashState: upload.HashState,
-	})
+	prepared, err := pdf.Prepare(ctx, src, placed(doc.Placement, pades.PrepareOptions{
+		Policy: a.Policy, Certificate: cert, SigningTime: at, Reason: s.Reason, Location: s.Location, HashState: upload.HashState,
+	}))
 	if err != nil {
 		return err
 	}
@@ -66,19 +65,32 @@ func (a *Signing) prepareDocument(ctx context.Context, pdf PDF, s signing.Signin
 	if err != nil {
 		return err
 	}
+	name := prepared.Field
+	if doc.Placement != nil && doc.Placement.FieldNumber > 0 {
+		name = "" // the author's word, perhaps the name of a person
+	}
 	return a.Records.SavePrepared(ctx, s.ID, doc.Index, signing.Prepared{
 		H1: hex.EncodeToString(prepared.H1[:]), H2: hex.EncodeToString(prepared.H2[:]), H3: hex.EncodeToString(prepared.H3[:]),
 		ByteRange: prepared.ByteRange, SignedAttrs: prepared.SignedAttrs,
 		Increment: segment.Key, IncrementLen: segment.Length,
-		FieldName: prepared.Field, HoleOffset: prepared.HoleOffset, HoleLen: prepared.HoleLength,
+		FieldName: name, HoleOffset: prepared.HoleOffset, HoleLen: prepared.HoleLength,
 	})
 }
 
-func box(p *signing.Placement) pades.Box {
+// placed adds to the options how the signature stands in the document.
+func placed(p *signing.Placement, opt pades.PrepareOptions) pades.PrepareOptions {
 	if p == nil {
-		return pades.Box{}
+		return opt
 	}
-	return pades.Box{Page: p.Page, X: p.X, Y: p.Y, Width: p.Width, Height: p.Height, Invisible: p.Invisible}
+	opt.Box = pades.Box{
+		Page: p.Page, X: p.X, Y: p.Y, Width: p.Width, Height: p.Height, Invisible: p.Invisible, Pages: p.Pages, AllPages: p.AllPages,
+	}
+	opt.FieldNumber = p.FieldNumber
+	opt.Certify = pades.Certification(p.Certify)
+	if p.LockAll {
+		opt.Lock = &pades.Lock{Action: pades.LockAll}
+	}
+	return opt
 }
 
 // restore turns the record of a preparation back into what pades made, with the increment read from the blobs.

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -27,44 +25,6 @@ type signFlags struct {
 	timeout   time.Duration
 	key       string
 	documents []string
-}
-
-// boxFlags say where the visible signature stands.
-type boxFlags struct {
-	page      int
-	box       string
-	invisible bool
-}
-
-func (b *boxFlags) register(cmd *cobra.Command) {
-	cmd.Flags().IntVar(&b.page, "page", 0, "page of the visible signature; 0 is the last")
-	cmd.Flags().StringVar(&b.box, "box", "", "x,y,width,height in points from the lower left corner of the page as shown (default: lower right)")
-	cmd.Flags().BoolVar(&b.invisible, "invisible", false, "no visible signature")
-}
-
-func (b *boxFlags) placement() (apiclient.Placement, error) {
-	p := apiclient.Placement{Page: b.page, Invisible: b.invisible}
-	if b.page < 0 {
-		return p, usage("--page %d: 1 is the first page, 0 the last", b.page)
-	}
-	if b.box == "" {
-		return p, nil
-	}
-	if b.invisible {
-		return p, usage("--box and --invisible exclude each other")
-	}
-	parts := strings.Split(b.box, ",")
-	if len(parts) != 4 {
-		return p, usage("--box %s: x,y,width,height", b.box)
-	}
-	for i, target := range []*float64{&p.X, &p.Y, &p.Width, &p.Height} {
-		n, err := strconv.ParseFloat(strings.TrimSpace(parts[i]), 64)
-		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) || n < 0 {
-			return p, usage("--box %s: four numbers, 0 or more", b.box)
-		}
-		*target = n
-	}
-	return p, nil
 }
 
 func (c *cli) signCommand() *cobra.Command {

@@ -137,9 +137,20 @@ func (s *server) place(ctx context.Context, in *placeInput) (*statusOutput, erro
 	if got, want := len(in.Body.Placements), len(record.Documents); got != want {
 		fields.add("body.placements", fmt.Sprintf("must have one item for each of the %d documents", want))
 	}
+	if err := fields.err(); err != nil {
+		return nil, err
+	}
 	var placements []signing.Placement
 	for i, p := range in.Body.Placements {
-		placements = append(placements, checkPlacement(fmt.Sprintf("body.placements[%d]", i), p, &fields))
+		upload, err := s.Desk.Upload(ctx, record.Documents[i].UploadID)
+		if err != nil {
+			return nil, err
+		}
+		placement, err := s.placementOf(ctx, fmt.Sprintf("body.placements[%d]", i), p, upload, &fields)
+		if err != nil {
+			return nil, err
+		}
+		placements = append(placements, placement)
 	}
 	if err := fields.err(); err != nil {
 		return nil, err

@@ -1,7 +1,10 @@
 package api_test
 
 import (
+	"context"
+	"encoding/json"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -58,13 +61,34 @@ func TestChooseCertificate(t *testing.T) {
 	b.wantProblem(b.get("/v1/signings/none/certificates"), http.StatusNotFound, problem.NotFound)
 }
 
+// TestPlaceInField: a process hears the number of a field, never its name.
+func TestPlaceInField(t *testing.T) {
+	b := newBench(t, func(o *api.Options) {
+		o.PDF = &api.PDF{Inspect: func(context.Context, api.Source) (json.RawMessage, error) {
+			return json.RawMessage(`{"fields":[{"number":1,"name":"Bên A"},{"number":2,"name":"Bên B"}]}`), nil
+		}}
+	})
+	created := b.signing()
+	wantStatus(t, b.post(created.Self+"/placement", `{"placements":[{"field":"Bên B","certify":2}]}`), http.StatusOK)
+	place := b.flows.acts[0].(workflows.Place)
+	if want := []signing.Placement{{FieldNumber: 2, Certify: 2}}; !reflect.DeepEqual(place.Placements, want) {
+		t.Errorf("placed %+v", place)
+	}
+	b.wantProblem(b.post(created.Self+"/placement", `{"placements":[{"field":"Bên C"}]}`), http.StatusUnprocessableEntity, problem.Invalid)
+}
+
 func TestPlace(t *testing.T) {
 	b := newBench(t)
 	created := b.signing()
 	wantStatus(t, b.post(created.Self+"/placement", `{"placements":[{"page":1,"x":5,"y":6,"width":70,"height":30}]}`), http.StatusOK)
 	place := b.flows.acts[0].(workflows.Place)
-	if len(place.Placements) != 1 || place.Placements[0] != (signing.Placement{Page: 1, X: 5, Y: 6, Width: 70, Height: 30}) {
+	if want := []signing.Placement{{Page: 1, X: 5, Y: 6, Width: 70, Height: 30}}; !reflect.DeepEqual(place.Placements, want) {
 		t.Errorf("placed %+v", place)
+	}
+	for _, bad := range []string{
+		`{"pages":[1,-2]}`, `{"field":"a","page":1}`, `{"field_number":1,"all_pages":true}`, `{"field":"a","field_number":1}`, `{"certify":4}`, `{"field":"none"}`,
+	} {
+		b.wantProblem(b.post(created.Self+"/placement", `{"placements":[`+bad+`]}`), http.StatusUnprocessableEntity, problem.Invalid)
 	}
 	b.wantProblem(b.post(created.Self+"/placement", `{"placements":[{},{}]}`), http.StatusUnprocessableEntity, problem.Invalid)
 	b.wantProblem(b.post(created.Self+"/placement", `{"placements":[{"x":-1}]}`), http.StatusUnprocessableEntity, problem.Invalid)

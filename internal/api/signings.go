@@ -166,7 +166,10 @@ func (s *server) documents(ctx context.Context, asked []DocumentRequest, fields 
 		}
 		document := signing.Document{Index: i, UploadID: upload.ID, Name: upload.Name, Size: upload.Size, SHA256: upload.SHA256}
 		if d.Placement != nil {
-			placement := checkPlacement(location+".placement", *d.Placement, fields)
+			placement, err := s.placementOf(ctx, location+".placement", *d.Placement, upload, fields)
+			if err != nil {
+				return nil, err
+			}
 			document.Placement = &placement
 		}
 		out = append(out, document)

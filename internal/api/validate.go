@@ -3,15 +3,12 @@ package api
 import (
 	"context"
 	"fmt"
-	"math"
 	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
-
-	"kyso/internal/signing"
 )
 
 // userPattern is what providers take as a user id: a citizen number (CCCD, 12 digits) or the older identity number
@@ -97,28 +94,4 @@ func checkSerial(location, serial string, fields *fieldErrors) string {
 		fields.add(location, "must be a certificate's serial number in hex")
 	}
 	return serial
-}
-
-// checkPlacement checks what can be known without the file; whether the box is on the page is seen when the file
-// is prepared.
-func checkPlacement(location string, in PlacementBody, fields *fieldErrors) signing.Placement {
-	p := signing.Placement(in)
-	if p.Page < 0 || p.Page > maxPage {
-		fields.add(location+".page", "must be 1 for the first page or more, or 0 for the last")
-	}
-	for _, n := range []struct {
-		name  string
-		value float64
-	}{{"x", p.X}, {"y", p.Y}, {"width", p.Width}, {"height", p.Height}} {
-		if math.IsNaN(n.value) || math.IsInf(n.value, 0) || n.value < 0 || n.value > maxDistance {
-			fields.add(location+"."+n.name, "must be a distance in points, 0 or more")
-		}
-	}
-	if (p.Width == 0) != (p.Height == 0) {
-		fields.add(location, "width and height go together; leave both out for the default box")
-	}
-	if p.Invisible {
-		return signing.Placement{Invisible: true}
-	}
-	return p
 }

@@ -62,7 +62,22 @@ type PlacementBody struct {
 	Y         float64 `json:"y,omitempty"`
 	Width     float64 `json:"width,omitempty" doc:"0 with height 0: the default box"`
 	Height    float64 `json:"height,omitempty"`
-	Invisible bool    `json:"invisible,omitempty" doc:"No visible signature; the other fields are ignored"`
+	Invisible bool    `json:"invisible,omitempty" doc:"No visible signature; the fields above are ignored"`
+
+	Pages       []int  `json:"pages,omitempty" maxItems:"1000" doc:"The same box on several pages, by one signature: 1 is the first page, 0 the last"`
+	AllPages    bool   `json:"all_pages,omitempty" doc:"The same box on every page"`
+	Field       string `json:"field,omitempty" maxLength:"500" doc:"Name of an empty signature field of the file to sign into, instead of a box; see its inspection"`
+	FieldNumber int    `json:"field_number,omitempty" minimum:"0" doc:"The same by the number that the inspection gives"`
+	Certify     int    `json:"certify,omitempty" minimum:"0" maximum:"3" doc:"The first signature certifies: 1 allows no changes, 2 forms and signatures, 3 annotations, too"`
+	LockAll     bool   `json:"lock_all,omitempty" doc:"No form field may change afterwards: the last signature"`
+}
+
+// placementBody is what was asked for, as it was understood: a field by its number.
+func placementBody(p signing.Placement) *PlacementBody {
+	return &PlacementBody{
+		Page: p.Page, X: p.X, Y: p.Y, Width: p.Width, Height: p.Height, Invisible: p.Invisible, Pages: p.Pages, AllPages: p.AllPages,
+		FieldNumber: p.FieldNumber, Certify: p.Certify, LockAll: p.LockAll,
+	}
 }
 
 // CountdownBody is the time that the owner of the key has.
@@ -173,8 +188,7 @@ func signedDocument(signingID string, d signing.Document) SignedDocument {
 	out := SignedDocument{Index: d.Index, ID: d.UploadID, Size: d.Size, SHA256: d.SHA256,
 		SignedID: d.SignedID, SignedSHA256: d.SignedSHA256, LevelReached: d.Level}
 	if d.Placement != nil {
-		placement := PlacementBody(*d.Placement)
-		out.Placement = &placement
+		out.Placement = placementBody(*d.Placement)
 	}
 	if d.Prepared != nil {
 		out.DigestPrefix = d.Prepared.H3[:min(digestPrefix, len(d.Prepared.H3))]

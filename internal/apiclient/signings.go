@@ -17,6 +17,12 @@ type Placement struct {
 	Width     float64 `json:"width,omitempty"`
 	Height    float64 `json:"height,omitempty"`
 	Invisible bool    `json:"invisible,omitempty"`
+
+	Pages    []int  `json:"pages,omitempty"`     // the same box on several pages
+	AllPages bool   `json:"all_pages,omitempty"` // on every page
+	Field    string `json:"field,omitempty"`     // an empty signature field of the file, instead of a box
+	Certify  int    `json:"certify,omitempty"`   // 1, 2 or 3: the first signature certifies
+	LockAll  bool   `json:"lock_all,omitempty"`  // no form field may change afterwards
 }
 
 // DocumentToSign is one document of a SigningRequest.

@@ -69,15 +69,11 @@ func (a *activity) document(fm *form) error {
 }
 
 // page looks at a page and its annotations.
-func (a *activity) page(p *pdf.Page) error {
+func (a *activity) page(p *pdf.Page, annots pdf.Array) error {
 	if p.Dict.Get("AA") != nil {
 		if err := a.additional(p.Dict.Get("AA"), fmt.Sprintf("page %d", p.Number)); err != nil {
 			return err
 		}
-	}
-	annots, err := a.file.Array(p.Dict.Get("Annots"))
-	if err != nil {
-		return err
 	}
 	if a.annotations += len(annots); a.annotations > maxAnnotations {
 		return problem.New(problem.DocumentTooComplex, "there are more than %d annotations", maxAnnotations)

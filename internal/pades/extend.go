@@ -218,9 +218,9 @@ type Need struct {
 // NeedsOptions says what is asked of Needs.
 type NeedsOptions struct {
 	Have Evidence // what the caller has beside the file, roots included
-	// Field restricts the question to the signature in this field. Other signatures in an uploaded file name
-	// services of strangers, which are none of a signer's business.
-	Field string
+	// ByteRange restricts the question to the signature with this range; the zero value asks about all. Other signatures in
+	// an uploaded file name services of strangers, which are none of a signer's business.
+	ByteRange [4]int64
 	// Fresh lists also those whose status is known: what a file carries is as old as the file.
 	Fresh bool
 }
@@ -247,7 +247,7 @@ func Needs(src Source, opt NeedsOptions) ([]Need, error) {
 	pool.add(store, true)
 	var leaves []*x509.Certificate
 	for _, field := range fields {
-		if field.Value != nil && (opt.Field == "" || opt.Field == field.Name) {
+		if field.Value != nil && (opt.ByteRange == [4]int64{} || opt.ByteRange[1] == field.ContentsStart && opt.ByteRange[2] == field.ContentsEnd) {
 			leaves = append(leaves, signersOf(field.Value, pool)...)
 		}
 	}

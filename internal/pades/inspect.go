@@ -56,15 +56,15 @@ func Inspect(src Source, policy Policy) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := fm.freeName(); err != nil {
-		return nil, err
-	}
 	report := &Report{Version: f.Version(), Signatures: fm.signed(), DocMDP: fm.docMDP}
+	if err := report.fields(f, fm); err != nil {
+		return nil, fmt.Errorf("reading the signature fields: %w", err)
+	}
 	active := &activity{file: f}
 	if err := active.document(fm); err != nil {
 		return nil, fmt.Errorf("looking for active content: %w", err)
 	}
-	if err := report.pages(f, active); err != nil {
+	if err := report.pages(f, fm, active); err != nil {
 		return nil, fmt.Errorf("reading the pages: %w", err)
 	}
 	if policy.RefuseActiveContent && len(active.found) > 0 {
@@ -74,8 +74,38 @@ func Inspect(src Source, policy Policy) (*Report, error) {
 	return report, report.warn(f)
 }
 
+// fields lists the signature fields. When the file takes no new one and has no empty one either, it is refused.
+func (r *Report) fields(f *pdf.File, fm *form) error {
+	_, full := fm.freeName()
+	for i, field := range fm.signatures {
+		value, err := f.Resolve(field.Field.Get("V"))
+		if err != nil {
+			return err
+		}
+		one := FieldReport{Number: i + 1, Name: field.Name, Signed: value != nil, Locked: value == nil && fm.locked(field.Name)}
+		if !one.Signed && !one.Locked && field.Ref.Num > 0 {
+			full = nil
+		}
+		r.Fields = append(r.Fields, one)
+	}
+	return full
+}
+
+// placeFields says on which pages the fields stand, while the pages are walked.
+func (r *Report) placeFields(fm *form, p *pdf.Page, annots pdf.Array) {
+	for _, annot := range annots {
+		ref, ok := annot.(pdf.Ref)
+		if !ok {
+			continue
+		}
+		if i, ok := fm.widgets[ref]; ok && r.Fields[i].Page == 0 {
+			r.Fields[i].Page = p.Number
+		}
+	}
+}
+
 // pages walks the page tree: count, sizes of the first and the last page, actions on the way.
-func (r *Report) pages(f *pdf.File, active *activity) error {
+func (r *Report) pages(f *pdf.File, fm *form, active *activity) error {
 	var last *pdf.Page
 	err := f.WalkPages(func(p *pdf.Page) (bool, error) {
 		r.Pages = p.Number
@@ -87,7 +117,12 @@ func (r *Report) pages(f *pdf.File, active *activity) error {
 			r.FirstPage = size
 		}
 		last = p
-		return true, active.page(p)
+		annots, err := f.Array(p.Dict.Get("Annots"))
+		if err != nil {
+			return false, err
+		}
+		r.placeFields(fm, p, annots)
+		return true, active.page(p, annots)
 	})
 	if err != nil {
 		return err

@@ -15,7 +15,8 @@ type form struct {
 	ref        pdf.Ref   // zero when dict is direct
 	names      map[string]bool
 	signatures []pdf.SignatureField
-	docMDP     int // the strictest P of a certification or lock; 0 when there is none
+	widgets    map[pdf.Ref]int // of signature fields, and the fields themselves: index into signatures
+	docMDP     int             // the strictest P of a certification or lock; 0 when there is none
 	locks      fieldLocks
 }
 
@@ -53,6 +54,9 @@ func readForm(f *pdf.File) (*form, error) {
 		if out.signatures, err = f.SignatureFields(); err != nil {
 			return nil, fmt.Errorf("reading the signature fields: %w", err)
 		}
+		if err := out.findWidgets(f); err != nil {
+			return nil, fmt.Errorf("reading the widgets: %w", err)
+		}
 	}
 	if err := out.readPermissions(f); err != nil {
 		return nil, fmt.Errorf("reading the permissions: %w", err)
@@ -66,6 +70,24 @@ func readForm(f *pdf.File) (*form, error) {
 		}
 	}
 	return out, out.checkFinish(f)
+}
+
+// findWidgets notes which annotations belong to which signature field.
+func (fm *form) findWidgets(f *pdf.File) error {
+	fm.widgets = make(map[pdf.Ref]int, len(fm.signatures))
+	for i, field := range fm.signatures {
+		fm.widgets[field.Ref] = i
+		kids, err := f.Array(field.Field.Get("Kids"))
+		if err != nil {
+			return err
+		}
+		for _, kid := range kids[:min(len(kids), MaxWidgets)] {
+			if ref, ok := kid.(pdf.Ref); ok {
+				fm.widgets[ref] = i
+			}
+		}
+	}
+	return nil
 }
 
 // checkFinish refuses what could be signed and not be finished: Extend and Verify will read the security store and

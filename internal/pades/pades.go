@@ -43,6 +43,18 @@ type Report struct {
 	Warnings      []string `json:"warnings,omitempty"`
 	FirstPage     PageSize `json:"first_page"`
 	LastPage      PageSize `json:"last_page"`
+
+	// Fields are the signature fields of the file in the order of its form.
+	Fields []FieldReport `json:"fields,omitempty"`
+}
+
+// FieldReport is a signature field that the file brings along.
+type FieldReport struct {
+	Number int    `json:"number"` // 1 is the first
+	Name   string `json:"name"`
+	Page   int    `json:"page,omitempty"` // of its first widget; 0 when that is on no page
+	Signed bool   `json:"signed"`
+	Locked bool   `json:"locked,omitempty"` // empty, and an earlier signature forbids to sign it
 }
 
 // PageSize is the size of a page as shown, in points, after CropBox and Rotate.
@@ -61,12 +73,55 @@ type Box struct {
 	Width     float64 `json:"width"`  // 0 means the default box, lower right; none is visible on a page too small for it
 	Height    float64 `json:"height"` // 0 with Width 0
 	Invisible bool    `json:"invisible,omitempty"`
+
+	// Pages shows the same box on several pages: one signature field with a widget on each. Page is then ignored.
+	Pages    []int `json:"pages,omitempty"`     // numbered as Page
+	AllPages bool  `json:"all_pages,omitempty"` // every page, at most MaxWidgets
 }
+
+// MaxWidgets is on how many pages one signature may be shown.
+const MaxWidgets = 1000
+
+// Certification says that the first signature of a file certifies it, and what is allowed afterwards (12.8.2.2). The numbers
+// are those of /P.
+type Certification int
+
+// The certifications. Validation data and document time-stamps may always be added.
+const (
+	Approval            Certification = 0 // no certification
+	CertifyNoChanges    Certification = 1
+	CertifyForms        Certification = 2 // filling in forms and signing
+	CertifyFormsAndNote Certification = 3 // and annotations
+)
+
+// Lock says which form fields may not change once the signature is there (12.8.2.4).
+type Lock struct {
+	Action LockAction `json:"action"`
+	Fields []string   `json:"fields,omitempty"` // fully qualified names, for include and exclude
+}
+
+// LockAction says what the fields of a Lock are.
+type LockAction string
+
+// The actions.
+const (
+	LockAll     LockAction = "all"
+	LockInclude LockAction = "include" // the fields named
+	LockExclude LockAction = "exclude" // all but the fields named
+)
 
 // PrepareOptions says what to prepare.
 type PrepareOptions struct {
 	Policy Policy
 	Box    Box
+
+	// An empty signature field of the file to sign into, by its fully qualified name or by its number in Report.Fields. It has
+	// its own place, and Box must be zero. Without either a new field is added.
+	Field       string
+	FieldNumber int
+
+	Certify Certification // only of a file without signatures
+	Lock    *Lock         // nil locks nothing; a field that brings a lock along keeps that
 
 	Certificate *x509.Certificate // of the signer; its digest goes into the signed attributes
 	SigningTime time.Time         // /M, and "Ngày ký" in the appearance, shown in GMT+7
@@ -155,18 +210,20 @@ type Verification struct {
 
 // SignatureReport is the finding on one signature or document time-stamp.
 type SignatureReport struct {
-	Field         string  `json:"field"`
-	Kind          string  `json:"kind"` // "signature" or "document-timestamp"
-	Verdict       Verdict `json:"verdict"`
-	SubIndication string  `json:"sub_indication,omitempty"` // ETSI words, such as HASH_FAILURE or REVOKED
-	Level         string  `json:"level,omitempty"`          // B-B, B-T, B-LT
-	Signer        string  `json:"signer,omitempty"`         // common name
-	Issuer        string  `json:"issuer,omitempty"`
-	Serial        string  `json:"serial,omitempty"`
-	Fingerprint   string  `json:"fingerprint,omitempty"` // SHA-256, hex
-	Algorithm     string  `json:"algorithm,omitempty"`
-	Reason        string  `json:"reason,omitempty"`
-	Location      string  `json:"location,omitempty"`
+	Field         string   `json:"field"`
+	Kind          string   `json:"kind"` // "signature" or "document-timestamp"
+	Verdict       Verdict  `json:"verdict"`
+	SubIndication string   `json:"sub_indication,omitempty"` // ETSI words, such as HASH_FAILURE or REVOKED
+	Level         string   `json:"level,omitempty"`          // B-B, B-T, B-LT
+	Signer        string   `json:"signer,omitempty"`         // common name
+	Issuer        string   `json:"issuer,omitempty"`
+	Serial        string   `json:"serial,omitempty"`
+	Fingerprint   string   `json:"fingerprint,omitempty"` // SHA-256, hex
+	Algorithm     string   `json:"algorithm,omitempty"`
+	Reason        string   `json:"reason,omitempty"`
+	Location      string   `json:"location,omitempty"`
+	ByteRange     [4]int64 `json:"byte_range,omitzero"` // of a signature that is well formed
+	Certifies     int      `json:"certifies,omitempty"` // P of a certification signature (ISO 32000-2, 12.8.2.2); 0 when it is none
 
 	ClaimedTime   time.Time `json:"claimed_time,omitzero"`   // /M
 	TimestampTime time.Time `json:"timestamp_time,omitzero"` // genTime of a valid time-stamp

@@ -162,6 +162,10 @@ func (v *verifier) describe(s *signature) {
 	if at, ok := parseDate(text("M")); ok {
 		s.report.ClaimedTime = at
 	}
+	rules := form{locks: fieldLocks{locked: map[string]bool{}}}
+	if err := rules.readReferences(v.file, s.field.Value); err == nil {
+		s.report.Certifies = rules.docMDP
+	}
 }
 
 // checkAll examines the signatures from the last to the first, so that a document time-stamp proves what it covers

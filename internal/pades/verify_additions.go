@@ -175,10 +175,8 @@ func (c *changes) explainForm(oldValue, newValue pdf.Object) error {
 	if err != nil {
 		return err
 	}
-	for _, ref := range added {
-		if err := c.explainNewField(ref, added); err != nil {
-			return err
-		}
+	if err := c.explainNewFields(added); err != nil {
+		return err
 	}
 	return c.explainFilledFields()
 }
@@ -208,32 +206,86 @@ func (c *changes) addedItems(oldValue, newValue pdf.Object) ([]pdf.Ref, error) {
 	return added, nil
 }
 
-// explainNewField checks a field that came with its signature. Actions, scripts and kids are not among its keys.
-func (c *changes) explainNewField(ref pdf.Ref, fields []pdf.Ref) error {
+// explainNewFields checks the fields that came with their signatures, and where they stand.
+func (c *changes) explainNewFields(fields []pdf.Ref) error {
+	widgets := slices.Clone(fields)
+	for _, ref := range fields {
+		kids, err := c.explainNewField(ref)
+		if err != nil {
+			return err
+		}
+		widgets = append(widgets, kids...)
+	}
+	pages := map[pdf.Object]bool{}
+	for _, ref := range widgets {
+		widget, err := c.new.Dict(ref)
+		if err != nil {
+			return err
+		}
+		page := widget.Get("P")
+		if _, ok := page.(pdf.Ref); !ok || pages[page] {
+			continue // an invisible field that stands on no page; if a page was touched, that remains unexplained
+		}
+		pages[page] = true
+		if err := c.explainPage(page.(pdf.Ref), widgets); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// explainNewField checks one field and returns its widgets, when it shows itself on several pages. Actions and scripts are
+// not among its keys.
+func (c *changes) explainNewField(ref pdf.Ref) (kids []pdf.Ref, err error) {
 	object, err := c.new.Get(ref.Num)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	field, ok := object.(*pdf.Dict)
 	if !ok {
-		return notAllowed("a new field is not a dictionary")
+		return nil, notAllowed("a new field is not a dictionary")
 	}
 	if err := onlyKeys("new field", field, "Type", "Subtype", "FT", "T", "TU", "V", "F", "Ff", "Rect", "P", "AP", "DA",
-		"DR", "MK", "BS", "Border", "Lock", "M", "NM"); err != nil {
-		return err
+		"DR", "MK", "BS", "Border", "Lock", "M", "NM", "Kids"); err != nil {
+		return nil, err
 	}
 	typ, subtype := field.Get("Type"), field.Get("Subtype")
 	if field.Get("FT") != pdf.Name("Sig") || typ != nil && typ != pdf.Name("Annot") || subtype != nil && subtype != pdf.Name("Widget") {
-		return notAllowed("a new field is not a signature field")
+		return nil, notAllowed("a new field is not a signature field")
 	}
 	stamp, err := c.checkNewValue(field.Get("V"))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if stamp && !invisible(field) {
-		return notAllowed("a document time-stamp shows something")
+	if stamp && (!invisible(field) || field.Get("Kids") != nil) {
+		return nil, notAllowed("a document time-stamp shows something")
 	}
-	return c.explainPage(field.Get("P"), fields)
+	return c.newWidgets(ref, field)
+}
+
+// newWidgets checks the widgets of a new field: new objects that are nothing else.
+func (c *changes) newWidgets(parent pdf.Ref, field *pdf.Dict) ([]pdf.Ref, error) {
+	kids, err := c.addedItems(nil, field.Get("Kids"))
+	if err != nil {
+		return nil, err
+	}
+	for _, ref := range kids {
+		object, err := c.new.Get(ref.Num)
+		if err != nil {
+			return nil, err
+		}
+		widget, ok := object.(*pdf.Dict)
+		if !ok || widget.Get("Subtype") != pdf.Name("Widget") || widget.Get("Parent") != pdf.Object(parent) {
+			return nil, notAllowed("a new field has something else than widgets")
+		}
+		if value := widget.Get("V"); value != nil && !equal(value, field.Get("V")) {
+			return nil, notAllowed("a widget has another value than its field")
+		}
+		if err := onlyKeys("new widget", widget, "Type", "Subtype", "Parent", "V", "F", "Rect", "P", "AP", "MK", "BS", "Border", "M", "NM"); err != nil {
+			return nil, err
+		}
+	}
+	return kids, nil
 }
 
 // invisible reports whether a widget shows nothing: it has no appearance and nothing to make one from (12.5.6.19), no
@@ -275,11 +327,7 @@ func (c *changes) checkNewValue(o pdf.Object) (stamp bool, err error) {
 }
 
 // explainPage allows the widgets of new fields at the end of /Annots of their page, and nothing else.
-func (c *changes) explainPage(pageValue pdf.Object, fields []pdf.Ref) error {
-	ref, ok := pageValue.(pdf.Ref)
-	if !ok {
-		return nil // an invisible field that stands on no page; if a page was touched, that remains unexplained
-	}
+func (c *changes) explainPage(ref pdf.Ref, widgets []pdf.Ref) error {
 	oldPage, err := c.old.Dict(ref)
 	if err != nil {
 		return err
@@ -299,7 +347,7 @@ func (c *changes) explainPage(pageValue pdf.Object, fields []pdf.Ref) error {
 		return err
 	}
 	for _, annotation := range added {
-		if !slices.Contains(fields, annotation) {
+		if !slices.Contains(widgets, annotation) {
 			return notAllowed("an annotation was added to a page")
 		}
 	}
@@ -318,28 +366,75 @@ func (c *changes) explainFilledFields() error {
 		if was.Value != nil || !c.modified[was.Ref.Num] {
 			continue
 		}
-		object, err := c.new.Get(was.Ref.Num)
+		if err := c.explainFilledField(was); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *changes) explainFilledField(was pdf.SignatureField) error {
+	object, err := c.new.Get(was.Ref.Num)
+	if err != nil {
+		return err
+	}
+	field, ok := object.(*pdf.Dict)
+	if !ok {
+		return notAllowed("a field became something else")
+	}
+	free := []pdf.Name{"V", "AP", "M", "F"}
+	if was.Field.Get("Lock") == nil {
+		free = append(free, "Lock") // it only forbids
+	}
+	if err := c.sameExcept("field", was.Field, field, free...); err != nil {
+		return err
+	}
+	if c.locks.cover(was.Name) {
+		return notAllowed("a field that was locked was signed")
+	}
+	stamp, err := c.checkNewValue(field.Get("V"))
+	if err != nil {
+		return err
+	}
+	if stamp && !invisible(field) && !equal(was.Field.Get("AP"), field.Get("AP")) {
+		return notAllowed("a document time-stamp shows something")
+	}
+	delete(c.modified, was.Ref.Num)
+	if stamp {
+		return nil // its widgets, if it has any, must be as they were
+	}
+	return c.explainFilledWidgets(was, field.Get("V"))
+}
+
+// explainFilledWidgets allows the widgets of a field that was signed to show that.
+func (c *changes) explainFilledWidgets(was pdf.SignatureField, value pdf.Object) error {
+	kids, err := c.old.Array(was.Field.Get("Kids"))
+	if err != nil {
+		return err
+	}
+	for _, kid := range kids {
+		ref, ok := kid.(pdf.Ref)
+		if !ok || !c.modified[ref.Num] {
+			continue
+		}
+		before, err := c.old.Dict(ref)
 		if err != nil {
 			return err
 		}
-		field, ok := object.(*pdf.Dict)
-		if !ok {
-			return notAllowed("a field became something else")
-		}
-		if err := c.sameExcept("field", was.Field, field, "V", "AP", "M", "F"); err != nil {
-			return err
-		}
-		if c.locks.cover(was.Name) {
-			return notAllowed("a field that was locked was signed")
-		}
-		stamp, err := c.checkNewValue(field.Get("V"))
+		after, err := c.new.Dict(ref)
 		if err != nil {
 			return err
 		}
-		if stamp && !invisible(field) && !equal(was.Field.Get("AP"), field.Get("AP")) {
-			return notAllowed("a document time-stamp shows something")
+		if before.Get("Subtype") != pdf.Name("Widget") || before.Get("T") != nil {
+			return notAllowed("a part of a field that was signed is not a widget")
 		}
-		delete(c.modified, was.Ref.Num)
+		if err := c.sameExcept("widget", before, after, "AP", "M", "F", "V"); err != nil {
+			return err
+		}
+		if v := after.Get("V"); v != nil && !equal(v, value) {
+			return notAllowed("a widget has another value than its field")
+		}
+		delete(c.modified, ref.Num)
 	}
 	return nil
 }

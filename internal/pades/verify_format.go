@@ -86,7 +86,7 @@ func (s *signature) checkByteRange(size int64) error {
 	case br[3] <= 0 || br[3] > size-br[2]:
 		return errors.New("the entry ByteRange ends outside the file")
 	}
-	s.end = br[2] + br[3]
+	s.end, s.report.ByteRange = br[2]+br[3], br
 	return nil
 }
 

@@ -48,8 +48,18 @@ type Placement struct {
 	Y      float64 `json:"y,omitempty"`     // points from the bottom edge of the page as shown
 	Width  float64 `json:"width,omitempty"` // 0 with Height 0: the default box
 	Height float64 `json:"height,omitempty"`
-	// Invisible signatures have no box; the other fields are then ignored.
+	// Invisible signatures have no box; the fields above are then ignored.
 	Invisible bool `json:"invisible,omitempty"`
+
+	Pages    []int `json:"pages,omitempty"`     // the same box on several pages, numbered as Page, which is then ignored
+	AllPages bool  `json:"all_pages,omitempty"` // on every page
+
+	// FieldNumber is an empty signature field of the file to sign into, 1 for the first in the order of its form. Its name may be
+	// personal data and stays in the file. The fields above must then be zero.
+	FieldNumber int `json:"field_number,omitempty"`
+
+	Certify int  `json:"certify,omitempty"`  // 1, 2 or 3: P of a certification; 0 is an approval
+	LockAll bool `json:"lock_all,omitempty"` // no form field may change afterwards, so that nobody can sign after this
 }
 
 // Signing is one request to sign 1 to MaxDocuments documents under one approval. UserID, Reason and Location are
@@ -97,7 +107,7 @@ type Prepared struct {
 	SignedAttrs    []byte // exact DER bytes of the CMS signed attributes, as SET OF (tag 0x31)
 	Increment      string // blob key of the incremental update with its empty hole
 	IncrementLen   int64
-	FieldName      string
+	FieldName      string // of a field that we added; empty for one of the file's own
 	HoleOffset     int64  // offset of the first hex digit of /Contents inside the increment
 	HoleLen        int64  // hex digits
 	RevocationNote string // what the certificate check before signing found; no personal data

@@ -97,9 +97,21 @@ func (w *fieldWalk) field(o Object, name string, typ Name, depth int) error {
 // SignatureFields returns the signature fields of the form, in the order of the form.
 func (f *File) SignatureFields() ([]SignatureField, error) {
 	var fields []SignatureField
+	values := map[string]Object{}
 	err := f.WalkFields(func(name string, typ Name, ref Ref, d *Dict) error {
-		// A widget below the field repeats neither T nor V and is not a field of its own (12.7.4.1).
-		if typ != "Sig" || (d.Get("T") == nil && d.Get("V") == nil && d.Get("FT") == nil) {
+		if typ != "Sig" {
+			return nil
+		}
+		// A widget below the field has no name and is no field of its own (12.7.4.1). It may repeat the value of the field, as
+		// we write it, because some readers look for it there and nowhere else; another value makes it a signature in its own right.
+		value, named := values[name]
+		if d.Get("T") == nil && named && (d.Get("V") == nil || isRef(d.Get("V")) && d.Get("V") == value) {
+			return nil
+		}
+		if d.Get("T") != nil {
+			values[name] = d.Get("V")
+		}
+		if d.Get("T") == nil && d.Get("V") == nil && d.Get("FT") == nil {
 			return nil
 		}
 		field, err := f.signatureField(d)
@@ -111,6 +123,11 @@ func (f *File) SignatureFields() ([]SignatureField, error) {
 		return nil
 	})
 	return fields, err
+}
+
+func isRef(o Object) bool {
+	_, ok := o.(Ref)
+	return ok
 }
 
 func (f *File) signatureField(d *Dict) (SignatureField, error) {

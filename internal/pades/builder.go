@@ -1,0 +1,363 @@
+package pades
+
+import (
+	"fmt"
+
+	"kyso/internal/pades/pdf"
+	"kyso/internal/problem"
+)
+
+// builder gathers what a signature touches and then writes it.
+type builder struct {
+	file    *pdf.File
+	opt     PrepareOptions
+	archive bool // a document time-stamp and not a signature
+
+	form  *form
+	field *pdf.SignatureField // that is there and empty; nil for a new one
+	name  string
+	spots []spot
+
+	update              *pdf.Update
+	byteRange, contents *pdf.Slot
+	value               pdf.Ref
+	annots              map[pdf.Ref]pdf.Array // lists of annotations that grew, which pages may share
+}
+
+// spot is where a signature stands: one page, or one widget of a field that is there.
+type spot struct {
+	page   *pdf.Page // nil for a widget that is on no page
+	geo    geometry
+	place  rect    // on the shown page; no area when nothing is shown
+	widget pdf.Ref // of the field that is there; zero for a new one
+	dict   *pdf.Dict
+}
+
+func (s spot) visible() bool { return s.place.width() > 0 && s.place.height() > 0 }
+
+// read does all reading before anything is written.
+func (b *builder) read() error {
+	var err error
+	if b.form, err = readForm(b.file); err != nil {
+		return err
+	}
+	if err := b.form.checkRules(b.opt); err != nil {
+		return err
+	}
+	if b.opt.Field != "" || b.opt.FieldNumber != 0 {
+		return b.readField()
+	}
+	name := b.form.freeName
+	if b.archive {
+		name = b.form.archiveName
+	}
+	if b.name, err = name(); err != nil {
+		return err
+	}
+	return b.readPages()
+}
+
+// readPages finds a place on every page that is to show the signature.
+func (b *builder) readPages() error {
+	pages, err := b.pages()
+	if err != nil {
+		return err
+	}
+	for _, page := range pages {
+		s := spot{page: page}
+		if !b.opt.Box.Invisible {
+			if err := b.choosePlace(&s); err != nil {
+				return err
+			}
+		}
+		b.spots = append(b.spots, s)
+	}
+	return nil
+}
+
+// pages returns the pages of the box, each once, in the order asked for.
+func (b *builder) pages() ([]*pdf.Page, error) {
+	box := b.opt.Box
+	if box.AllPages {
+		var all []*pdf.Page
+		err := b.file.WalkPages(func(p *pdf.Page) (bool, error) {
+			if all = append(all, p); len(all) > MaxWidgets {
+				return false, problem.New(problem.PlacementInvalid, "a signature is shown on at most %d pages", MaxWidgets)
+			}
+			return true, nil
+		})
+		return all, err
+	}
+	numbers := box.Pages
+	if len(numbers) == 0 {
+		numbers = []int{box.Page}
+	}
+	if len(numbers) > MaxWidgets {
+		return nil, problem.New(problem.PlacementInvalid, "a signature is shown on at most %d pages", MaxWidgets)
+	}
+	seen := make(map[pdf.Ref]bool, len(numbers))
+	var out []*pdf.Page
+	for _, number := range numbers {
+		if number < 0 {
+			return nil, problem.New(problem.PlacementInvalid, "there is no page %d", number)
+		}
+		page, err := b.file.Page(number)
+		if err != nil {
+			return nil, fmt.Errorf("finding the page: %w", err)
+		}
+		if page == nil {
+			return nil, problem.New(problem.PlacementInvalid, "there is no page %d", number)
+		}
+		if !seen[page.Ref] {
+			out = append(out, page)
+		}
+		seen[page.Ref] = true
+	}
+	return out, nil
+}
+
+// choosePlace puts the box on a page.
+func (b *builder) choosePlace(s *spot) error {
+	var err error
+	if s.geo, err = pageGeometry(b.file, s.page); err != nil {
+		return fmt.Errorf("reading the page boxes: %w", err)
+	}
+	taken, err := b.taken(s)
+	if err != nil {
+		return fmt.Errorf("reading the annotations: %w", err)
+	}
+	s.place, err = s.geo.place(b.opt.Box, taken)
+	if problem.CodeOf(err) == problem.PlacementInvalid && b.opt.Box.Width == 0 && b.opt.Box.Height == 0 {
+		return nil // nobody asked for a place, and there is none on so small a page
+	}
+	return err
+}
+
+// taken lists where form fields stand on the page, for the default box to keep clear of.
+func (b *builder) taken(s *spot) ([]rect, error) {
+	if b.opt.Box.Width != 0 || b.opt.Box.Height != 0 {
+		return nil, nil
+	}
+	annots, err := b.file.Array(s.page.Dict.Get("Annots"))
+	if err != nil {
+		return nil, err
+	}
+	const enough = 500
+	var out []rect
+	for _, item := range annots[:min(len(annots), enough)] {
+		annot, err := b.file.Dict(item)
+		if err != nil {
+			return nil, err
+		}
+		if annot.Get("Subtype") != pdf.Name("Widget") {
+			continue
+		}
+		corners, err := b.file.Array(annot.Get("Rect"))
+		if err != nil {
+			return nil, err
+		}
+		r, ok, err := readRect(b.file, corners)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			out = append(out, s.geo.toShown(r))
+		}
+	}
+	return out, nil
+}
+
+// firstPage is the number of the page that the signature stands on first; 0 when it is on none.
+func (b *builder) firstPage() int {
+	if len(b.spots) == 0 || b.spots[0].page == nil {
+		return 0
+	}
+	return b.spots[0].page.Number
+}
+
+// write fills the update.
+func (b *builder) write() error {
+	b.update = pdf.NewUpdate(b.file)
+	b.annots = map[pdf.Ref]pdf.Array{}
+	if b.field != nil {
+		return b.fillField()
+	}
+	ref := b.update.Reserve()
+	b.value = b.update.Add(b.signature())
+	field := pdf.NewDict("FT", pdf.Name("Sig"), "T", pdf.TextString(b.name), "V", b.value)
+	if lock := b.opt.Lock; lock != nil {
+		field.Set("Lock", b.update.Add(lock.dict("SigFieldLock")))
+	}
+	if err := b.addWidgets(ref, field); err != nil {
+		return err
+	}
+	if err := b.addToForm(ref); err != nil {
+		return fmt.Errorf("adding the field to the form: %w", err)
+	}
+	return nil
+}
+
+// addWidgets writes the field: in one with its widget, as usual, or with a widget for each of several pages.
+func (b *builder) addWidgets(ref pdf.Ref, field *pdf.Dict) error {
+	looks := map[look]pdf.Ref{}
+	if len(b.spots) == 1 {
+		widget, err := b.widget(b.spots[0], looks)
+		if err != nil {
+			return err
+		}
+		for _, key := range field.Keys() {
+			widget.Set(key, field.Get(key))
+		}
+		b.update.Set(ref, widget)
+		return b.addToPage(b.spots[0].page, ref)
+	}
+	kids := make(pdf.Array, 0, len(b.spots))
+	for _, s := range b.spots {
+		widget, err := b.widget(s, looks)
+		if err != nil {
+			return err
+		}
+		widget.Set("Parent", ref)
+		widget.Set("V", b.value) // poppler and MuPDF look for it here and nowhere else
+		kid := b.update.Add(widget)
+		kids = append(kids, kid)
+		if err := b.addToPage(s.page, kid); err != nil {
+			return err
+		}
+	}
+	field.Set("Kids", kids)
+	b.update.Set(ref, field)
+	return nil
+}
+
+// look is what makes two appearances the same.
+type look struct {
+	width, height float64
+	rotate        int
+}
+
+// widget returns the widget annotation for a spot (12.5.6.19).
+func (b *builder) widget(s spot, looks map[look]pdf.Ref) (*pdf.Dict, error) {
+	const printLocked = 132 // print, locked (12.5.3)
+	d := pdf.NewDict("Type", pdf.Name("Annot"), "Subtype", pdf.Name("Widget"), "F", int64(printLocked), "P", s.page.Ref)
+	if !s.visible() {
+		d.Set("Rect", pdf.Array{int64(0), int64(0), int64(0), int64(0)})
+		return d, nil
+	}
+	d.Set("Rect", s.geo.toUser(s.place).array())
+	appearance, err := b.appearance(s, looks)
+	if err == nil {
+		d.Set("AP", pdf.NewDict("N", appearance))
+	}
+	return d, err
+}
+
+// appearance draws what a spot shows, once for all that look the same.
+func (b *builder) appearance(s spot, looks map[look]pdf.Ref) (pdf.Ref, error) {
+	as := look{s.place.width(), s.place.height(), s.geo.rotate}
+	if ref, ok := looks[as]; ok {
+		return ref, nil
+	}
+	ref, err := addAppearance(b.update, s.geo, as.width, as.height, b.opt)
+	if err != nil {
+		return ref, fmt.Errorf("drawing the appearance: %w", err)
+	}
+	looks[as] = ref
+	return ref, nil
+}
+
+// addToPage appends a widget to /Annots. An indirect array is replaced alone, so that the page keeps its bytes.
+func (b *builder) addToPage(p *pdf.Page, widget pdf.Ref) error {
+	ref, annots, err := b.list(p.Dict.Get("Annots"))
+	if err != nil {
+		return fmt.Errorf("adding the widget to the page: %w", err)
+	}
+	if ref.Num > 0 {
+		if grown, ok := b.annots[ref]; ok {
+			annots = grown
+		}
+		b.annots[ref] = append(annots, widget)
+		b.update.Set(ref, b.annots[ref])
+		return nil
+	}
+	page := p.Dict.Clone()
+	page.Set("Annots", append(annots, widget))
+	b.update.Set(p.Ref, page)
+	return nil
+}
+
+// list copies an array; ref is where it stands when it is an indirect object of its own.
+func (b *builder) list(o pdf.Object) (ref pdf.Ref, items pdf.Array, err error) {
+	array, err := b.file.Array(o)
+	if err != nil {
+		return pdf.Ref{}, nil, err
+	}
+	if array != nil {
+		ref, _ = o.(pdf.Ref)
+	}
+	return ref, append(make(pdf.Array, 0, len(array)+1), array...), nil
+}
+
+// addToForm appends the field to the form, in the fewest objects that must change: an indirect list of fields
+// alone when the flags are set already, else the form, else the catalog.
+func (b *builder) addToForm(field pdf.Ref) error {
+	listRef, fields, err := b.list(b.form.dict.Get("Fields"))
+	if err != nil {
+		return err
+	}
+	dict := b.form.dict.Clone()
+	fields = append(fields, field)
+	if listRef.Num > 0 {
+		b.update.Set(listRef, fields)
+	} else {
+		dict.Set("Fields", fields)
+	}
+	return b.setForm(dict, listRef.Num == 0)
+}
+
+// setForm writes the form with the flags of a signed one, when it changed or has other flags; and the catalog, when the form
+// stands in it or the signature certifies.
+func (b *builder) setForm(dict *pdf.Dict, changed bool) error {
+	flags, _, err := b.file.IntOf(dict.Get("SigFlags"))
+	if err != nil {
+		return err
+	}
+	if flags&3 != 3 {
+		dict.Set("SigFlags", flags|3) // signatures exist, append only (12.7.3, table 225)
+		changed = true
+	}
+	own := b.form.ref.Num > 0 && b.form.dict != nil
+	if own && changed {
+		b.update.Set(b.form.ref, dict)
+	}
+	inCatalog := !own && changed
+	if !inCatalog && b.opt.Certify == Approval {
+		return nil
+	}
+	root, err := b.file.Catalog()
+	if err != nil {
+		return err
+	}
+	root = root.Clone()
+	if inCatalog {
+		root.Set("AcroForm", dict)
+	}
+	if err := b.certify(root); err != nil {
+		return err
+	}
+	declarePAdES(b.file, root)
+	b.update.Set(b.file.RootRef(), root)
+	return nil
+}
+
+// declarePAdES names the extension whose structures we write (7.12; ETSI EN 319 142-1 recommends it). PDF 2.0 has
+// them itself. A catalog that is not written anyway is left alone.
+func declarePAdES(f *pdf.File, root *pdf.Dict) {
+	extensions, ok := root.Get("Extensions").(*pdf.Dict)
+	if f.Version() >= "2.0" || !ok && root.Get("Extensions") != nil || extensions.Get("ESIC") != nil {
+		return
+	}
+	extensions = extensions.Clone()
+	extensions.Set("ESIC", pdf.NewDict("BaseVersion", pdf.Name("1.7"), "ExtensionLevel", int64(1)))
+	root.Set("Extensions", extensions)
+}
