@@ -43,7 +43,7 @@ func (r *signingRun) keepIncident(ctx workflow.Context, open Attention, end inci
 func refusal(code problem.Code) bool {
 	switch code {
 	case problem.DocumentBroken, problem.DocumentEncrypted, problem.DocumentXFA, problem.DocumentLocked,
-		problem.DocumentActive, problem.DocumentTooComplex, problem.TooLarge, problem.PlacementInvalid,
+		problem.DocumentActive, problem.DocumentMisleading, problem.DocumentTooComplex, problem.TooLarge, problem.PlacementInvalid,
 		problem.CertificateInvalid, problem.CertificateExpired, problem.CertificateRevoked, problem.CertificateMissing:
 		return true
 	}

@@ -30,6 +30,7 @@ var statuses = map[problem.Code]int{
 	problem.DocumentXFA:        http.StatusUnprocessableEntity,
 	problem.DocumentLocked:     http.StatusUnprocessableEntity,
 	problem.DocumentActive:     http.StatusUnprocessableEntity,
+	problem.DocumentMisleading: http.StatusUnprocessableEntity,
 	problem.DocumentTooComplex: http.StatusUnprocessableEntity,
 	problem.PlacementInvalid:   http.StatusUnprocessableEntity,
 

@@ -57,7 +57,8 @@ type Config struct {
 
 	// Policy bounds what is accepted for signing: KYSO_MAX_DOCUMENT_BYTES, KYSO_MAX_PAGES, and
 	// KYSO_REFUSE_ACTIVE_CONTENT (true refuses PDFs with JavaScript or launch actions, which otherwise get a
-	// warning).
+	// warning), and KYSO_REFUSE_HIDDEN_CONTENT (true refuses PDFs with hidden pages or layers, overlays, or fields
+	// that show another value, which otherwise get a warning, too).
 	Policy pades.Policy
 	// PDFParallel is KYSO_PDF_PARALLEL: how many PDF processes may run at once in one worker. This bounds the
 	// heavy work of a worker; waiting for phones takes no place.
@@ -145,6 +146,7 @@ func (r *reader) config() (Config, error) {
 			MaxSize:             int64(r.number("KYSO_MAX_DOCUMENT_BYTES", 256<<20, 1<<10, 4<<30)),
 			MaxPages:            r.number("KYSO_MAX_PAGES", 20_000, 1, 1_000_000),
 			RefuseActiveContent: r.yes("KYSO_REFUSE_ACTIVE_CONTENT"),
+			RefuseHiddenContent: r.yes("KYSO_REFUSE_HIDDEN_CONTENT"),
 		},
 		PDFParallel:    r.number("KYSO_PDF_PARALLEL", 2, 1, 256),
 		PDFMemoryMB:    r.number("KYSO_PDF_MEMORY_MB", 512, 64, 64<<10),

@@ -2,6 +2,7 @@ package pades
 
 import (
 	"fmt"
+	"slices"
 
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
@@ -45,7 +46,8 @@ func open(src Source, policy Policy) (*pdf.File, error) {
 }
 
 // Inspect decides whether the file may be signed and reports what is on it. A refusal is a problem: one of
-// DocumentBroken, DocumentEncrypted, DocumentXFA, DocumentLocked, DocumentActive, DocumentTooComplex, TooLarge.
+// DocumentBroken, DocumentEncrypted, DocumentXFA, DocumentLocked, DocumentActive, DocumentMisleading, DocumentTooComplex,
+// TooLarge.
 // It reads untrusted bytes: run it where it may be killed.
 func Inspect(src Source, policy Policy) (*Report, error) {
 	f, err := open(src, policy)
@@ -64,8 +66,16 @@ func Inspect(src Source, policy Policy) (*Report, error) {
 	if err := active.document(fm); err != nil {
 		return nil, fmt.Errorf("looking for active content: %w", err)
 	}
-	if err := report.pages(f, fm, active); err != nil {
+	hidden := &search{file: f, shown: map[int]bool{}, seen: map[pdf.Ref]bool{}}
+	if err := report.pages(f, fm, active, hidden); err != nil {
 		return nil, fmt.Errorf("reading the pages: %w", err)
+	}
+	if err := hidden.document(fm); err != nil {
+		return nil, fmt.Errorf("looking for hidden content: %w", err)
+	}
+	report.Findings = hidden.found
+	if i := slices.IndexFunc(hidden.found, Finding.misleads); policy.RefuseHiddenContent && i >= 0 {
+		return nil, problem.New(problem.DocumentMisleading, "the file may mislead: %s on page %d", hidden.found[i].Code, hidden.found[i].Page)
 	}
 	if policy.RefuseActiveContent && len(active.found) > 0 {
 		return nil, problem.New(problem.DocumentActive, "the file has active content: %s", active.found[0])
@@ -105,7 +115,7 @@ func (r *Report) placeFields(fm *form, p *pdf.Page, annots pdf.Array) {
 }
 
 // pages walks the page tree: count, sizes of the first and the last page, actions on the way.
-func (r *Report) pages(f *pdf.File, fm *form, active *activity) error {
+func (r *Report) pages(f *pdf.File, fm *form, active *activity, hidden *search) error {
 	var last *pdf.Page
 	err := f.WalkPages(func(p *pdf.Page) (bool, error) {
 		r.Pages = p.Number
@@ -122,7 +132,14 @@ func (r *Report) pages(f *pdf.File, fm *form, active *activity) error {
 			return false, err
 		}
 		r.placeFields(fm, p, annots)
-		return true, active.page(p, annots)
+		if err := active.page(p, annots); err != nil {
+			return false, err
+		}
+		g, err := pageGeometry(f, p)
+		if err != nil {
+			return false, err
+		}
+		return true, hidden.page(p, annots, g.crop.width()*g.crop.height())
 	})
 	if err != nil {
 		return err

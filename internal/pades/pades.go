@@ -31,6 +31,7 @@ type Policy struct {
 	MaxSize             int64 `json:"max_size,omitempty"`  // bytes; default 256 MiB
 	MaxPages            int   `json:"max_pages,omitempty"` // default 20,000
 	RefuseActiveContent bool  `json:"refuse_active_content,omitempty"`
+	RefuseHiddenContent bool  `json:"refuse_hidden_content,omitempty"` // refuse what a Finding says may mislead the signer
 }
 
 // Report is what Inspect found in a file that may be signed.
@@ -43,6 +44,8 @@ type Report struct {
 	Warnings      []string `json:"warnings,omitempty"`
 	FirstPage     PageSize `json:"first_page"`
 	LastPage      PageSize `json:"last_page"`
+
+	Findings []Finding `json:"findings,omitempty"` // what may mislead the signer
 
 	// Fields are the signature fields of the file in the order of its form.
 	Fields []FieldReport `json:"fields,omitempty"`

@@ -43,6 +43,7 @@ const (
 	DocumentXFA         Code = "document-xfa"            // XFA forms are drawn by script and cannot be signed safely
 	DocumentLocked      Code = "document-locked"         // DocMDP or a field lock forbids another signature
 	DocumentActive      Code = "document-active-content" // JavaScript or launch actions, refused by configuration
+	DocumentMisleading  Code = "document-misleading"     // hidden pages or layers, overlays, fields that show another value; refused by configuration
 	DocumentTooComplex  Code = "document-too-complex"    // parsing hit a limit of memory, time or depth
 	PlacementInvalid    Code = "placement-invalid"       // no such page, or the box is not on it
 	CertificateInvalid  Code = "certificate-invalid"     // wrong chain, key usage, algorithm or key size
@@ -75,7 +76,7 @@ var kinds = map[Code]Kind{
 	Invalid: KindInvalid, TooLarge: KindInvalid, NotFound: KindNotFound, Conflict: KindConflict,
 	IdempotencyMismatch: KindConflict, Unauthenticated: KindDenied, Denied: KindDenied, RateLimited: KindUpstream,
 	DocumentBroken: KindInvalid, DocumentEncrypted: KindInvalid, DocumentXFA: KindInvalid,
-	DocumentLocked: KindInvalid, DocumentActive: KindInvalid, DocumentTooComplex: KindInvalid,
+	DocumentLocked: KindInvalid, DocumentActive: KindInvalid, DocumentMisleading: KindInvalid, DocumentTooComplex: KindInvalid,
 	PlacementInvalid: KindInvalid, CertificateInvalid: KindDenied, CertificateExpired: KindExpired,
 	CertificateRevoked: KindDenied, CertificateMissing: KindNotFound, RevocationUnknown: KindUpstream,
 	SignatureInvalid: KindConflict, DigestMismatch: KindConflict, VerificationFailed: KindConflict,

@@ -28,6 +28,7 @@ var texts = map[Code]Text{
 	DocumentEncrypted:  {"Tệp PDF có mật khẩu nên không ký được", "The PDF is protected by a password and cannot be signed"},
 	DocumentXFA:        {"Tệp PDF dùng biểu mẫu XFA nên không ký an toàn được", "The PDF uses an XFA form and cannot be signed safely"},
 	DocumentLocked:     {"Tệp PDF đã khóa, không cho phép thêm chữ ký", "The PDF is locked and allows no further signature"},
+	DocumentMisleading: {"Tệp PDF có nội dung ẩn hoặc bị che, có thể hiển thị khác đi về sau", "The PDF hides or covers content and may look different later"},
 	DocumentActive:     {"Tệp PDF có nội dung tự chạy (mã lệnh)", "The PDF holds active content (scripts)"},
 	DocumentTooComplex: {"Tệp PDF quá phức tạp để xử lý an toàn", "The PDF is too complex to be handled safely"},
 	PlacementInvalid:   {"Vị trí chữ ký không nằm trên trang", "The signature box is not on the page"},

@@ -3,6 +3,7 @@ package pdf
 import (
 	"bytes"
 	"errors"
+	"slices"
 )
 
 // How much is read for an object at first, and how many objects and decoded object streams are kept.
@@ -235,4 +236,37 @@ func (f *File) TextOf(o Object) (string, error) {
 	}
 	s, _ := v.(String)
 	return DecodeText(s), nil
+}
+
+// Earlier returns what older cross-reference sections say that an object was, newest first and at most limit of them. What
+// cannot be read is left out. A file that was rebuilt has no history.
+func (f *File) Earlier(num, limit int) ([]Object, error) {
+	if f.rebuilt != nil {
+		return nil, nil
+	}
+	var out []Object
+	var seen []Entry
+	for _, s := range f.sections {
+		entry, ok, err := f.sectionEntry(s, num)
+		if err != nil {
+			return nil, err
+		}
+		if !ok || entry.Kind == Free || slices.Contains(seen, entry) {
+			continue
+		}
+		if seen = append(seen, entry); len(seen) == 1 {
+			continue // the one that counts
+		}
+		object, err := f.load(num, entry)
+		if final(err) {
+			return nil, err
+		}
+		if err == nil {
+			out = append(out, object)
+		}
+		if len(out) >= limit {
+			break
+		}
+	}
+	return out, nil
 }

@@ -70,3 +70,54 @@ func docEncoding(c byte) rune {
 	}
 	return rune(c)
 }
+
+// ShownStrings returns the text that a content stream shows (9.4.3), as far as that can be read without its fonts: complete is
+// false for what is not ASCII and for a stream with images in it.
+func ShownStrings(content []byte) (text string, complete bool) {
+	const most = 1 << 16
+	p := &parser{buf: content, eof: true, base: -1, depth: 32}
+	var out strings.Builder
+	var operands []Object
+	for out.Len() < most {
+		if p.skip(); p.pos >= len(p.buf) {
+			return out.String(), true
+		}
+		object, err := p.object()
+		if err != nil {
+			return out.String(), false
+		}
+		operator, ok := object.(keyword)
+		if !ok {
+			operands = append(operands, object)
+			continue
+		}
+		switch operator {
+		case "Tj", "TJ", "'", "\"":
+			if !appendStrings(&out, operands) {
+				return out.String(), false
+			}
+		case "BI", "Do":
+			return out.String(), false
+		}
+		operands = operands[:0]
+	}
+	return out.String(), false
+}
+
+// appendStrings writes strings, and those of arrays with distances between them. It is false for bytes beyond ASCII.
+func appendStrings(out *strings.Builder, operands []Object) bool {
+	for _, o := range operands {
+		switch v := o.(type) {
+		case String:
+			if strings.ContainsFunc(string(v), func(r rune) bool { return r >= 0x7F }) {
+				return false
+			}
+			out.WriteString(string(v))
+		case Array:
+			if !appendStrings(out, v) {
+				return false
+			}
+		}
+	}
+	return true
+}

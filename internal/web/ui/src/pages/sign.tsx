@@ -43,6 +43,7 @@ interface Inspection {
   signatures: number
   warnings?: string[]
   active_content?: string[]
+  findings?: { code: string; vi: string; en: string }[]
 }
 
 interface Upload {
@@ -119,6 +120,7 @@ function UploadRow({ upload: u, drop }: { upload: Upload; drop: () => void }) {
           </span>
         )}
         {u.found?.active_content && <span class="small">{t('Lưu ý: tệp có nội dung động, nó có thể trông khác đi về sau.', 'Mind: the file has active content; it may look different later.')}</span>}
+        {u.found?.findings?.map((f) => <span class="small" key={f.en}>{t('Lưu ý: ', 'Mind: ')}{t(f.vi, f.en)}</span>)}
         {!u.found && !u.error && <progress max="1" value={u.share} aria-label={t('Đang tải lên', 'Uploading')} />}
         <Trouble error={u.error} />
       </div>
