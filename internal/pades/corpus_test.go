@@ -2,13 +2,18 @@ package pades_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"image"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,7 +27,7 @@ import (
 // programs judge the result. Each file is signed and accepted, or refused with a code.
 func TestCorpus(t *testing.T) {
 	dir := corpusDir(t)
-	needTools(t, "pdfsig", "qpdf")
+	needTools(t, "pdfsig", "qpdf", "mutool", "pdftoppm")
 	signer := newTestSigner(t)
 	var files []string
 	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
@@ -84,6 +89,8 @@ type corpusResult struct {
 	took                 time.Duration
 	increment            int
 	earlier              int
+	allocated            uint64 // bytes, by Inspect, Prepare and Embed together
+	compared             int    // pages rendered before and after
 }
 
 // corpusDir returns the folder with pdfcpu's test files and samples.
@@ -119,9 +126,7 @@ func judgeFile(signer *testSigner, path, out string) (r corpusResult) {
 		r.fault = err.Error()
 		return r
 	}
-	start := time.Now()
-	signed, report, err := signer.sign(data, pades.PrepareOptions{Reason: "Kiểm tra chữ ký số", Location: "Đà Nẵng"})
-	r.took = time.Since(start)
+	signed, report, err := r.measure(signer, data)
 	if r.took > 10*time.Second {
 		r.fault = fmt.Sprintf("took %v", r.took)
 	}
@@ -146,6 +151,14 @@ func judgeFile(signer *testSigner, path, out string) (r corpusResult) {
 		r.fault = fault
 		return r
 	}
+	if fault := judgeWithMutool(path, out); fault != "" {
+		r.fault = fault
+		return r
+	}
+	if r.compared, err = samePixels(path, out, report); err != nil {
+		r.fault = err.Error()
+		return r
+	}
 	if before, after := qpdfCheck(path), qpdfCheck(out); after.worse(before) {
 		r.fault = fmt.Sprintf("qpdf: before %v, after %v", before, after)
 		return r
@@ -155,6 +168,133 @@ func judgeFile(signer *testSigner, path, out string) (r corpusResult) {
 		r.outcome = fmt.Sprintf("signed, accepted, %d earlier unchanged", r.earlier)
 	}
 	return r
+}
+
+// measuring keeps signatures apart, so that what one allocates can be told.
+var measuring sync.Mutex
+
+func (r *corpusResult) measure(signer *testSigner, data []byte) ([]byte, *pades.Report, error) {
+	measuring.Lock()
+	defer measuring.Unlock()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	signed, report, err := signer.sign(data, pades.PrepareOptions{Reason: "Kiểm tra chữ ký số", Location: "Đà Nẵng"})
+	r.took = time.Since(start)
+	runtime.ReadMemStats(&after)
+	r.allocated = after.TotalAlloc - before.TotalAlloc - uint64(len(signed)) // the whole file is this test's own copy
+	return signed, report, err
+}
+
+// judgeWithMutool demands that MuPDF finds our signature whole and nothing after it. It says nothing of files whose pages it
+// cannot find, and is wrong about those that do not begin with %PDF-: it leaves out what comes before and then looks for the
+// signed ranges in the rest.
+func judgeWithMutool(before, after string) string {
+	out, err := exec.Command("mutool", "sign", "-v", after).CombinedOutput()
+	if bytes.Contains(out, []byte("The document is unchanged since signing.")) {
+		return ""
+	}
+	if _, unreadable := exec.Command("mutool", "pages", before).CombinedOutput(); unreadable != nil || junkFirst(before) {
+		return ""
+	}
+	return fmt.Sprintf("mutool: %v %s", err, out[max(0, len(out)-300):])
+}
+
+// samePixels renders the first pages and the last one before and after, and demands that only a box of the size of a signature
+// looks different. Poppler draws some soft masks otherwise once a page has an annotation; then MuPDF decides.
+func samePixels(before, after string, report *pades.Report) (pages int, err error) {
+	numbers := []int{report.Pages}
+	for n := 1; n < report.Pages && n <= 3; n++ {
+		numbers = append(numbers, n)
+	}
+	for _, n := range numbers {
+		drawn, fault := comparePage(before, after, n, n == report.Pages, popplerDraw)
+		if drawn && fault != nil {
+			drawn, fault = comparePage(before, after, n, n == report.Pages, mupdfDraw)
+		}
+		if fault != nil {
+			return pages, fault
+		}
+		if drawn {
+			pages++
+		}
+	}
+	return pages, nil
+}
+
+// junkFirst reports whether a file begins with something else than its header.
+func junkFirst(path string) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	var head [5]byte
+	_, err = io.ReadFull(file, head[:])
+	return err == nil && string(head[:]) != "%PDF-"
+}
+
+const dpi = 40
+
+// comparePage reports whether a page could be drawn, and what is wrong with it.
+func comparePage(before, after string, page int, signed bool, draw func(path, page string) []string) (drawn bool, fault error) {
+	a, b := renderGray(draw(before, strconv.Itoa(page))), renderGray(draw(after, strconv.Itoa(page)))
+	if a == nil {
+		return false, nil
+	}
+	if b == nil || a.Rect != b.Rect {
+		return true, fmt.Errorf("page %d has another size, or is not drawn any more", page)
+	}
+	box := difference(a, b)
+	long, short := max(box.Dx(), box.Dy()), min(box.Dx(), box.Dy())
+	if !signed && !box.Empty() || long > 203*dpi/72+3 || short > 67*dpi/72+3 {
+		return true, fmt.Errorf("page %d looks different in %v", page, box)
+	}
+	return true, nil
+}
+
+func popplerDraw(path, page string) []string {
+	return []string{"pdftoppm", "-q", "-gray", "-r", strconv.Itoa(dpi), "-f", page, "-l", page, path}
+}
+
+func mupdfDraw(path, page string) []string {
+	return []string{"mutool", "draw", "-q", "-r", strconv.Itoa(dpi), "-c", "gray", "-F", "pgm", "-o", "-", path, page}
+}
+
+var pgmHeader = regexp.MustCompile(`^P5\s+(?:#.*\s+)*(\d+)\s+(\d+)\s+255\s`)
+
+// renderGray runs a renderer that writes one page as PGM; nil when it cannot.
+func renderGray(command []string) *image.Gray {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, command[0], command[1:]...).Output()
+	header := pgmHeader.FindSubmatch(out)
+	if err != nil || header == nil {
+		return nil
+	}
+	width, _ := strconv.Atoi(string(header[1]))
+	height, _ := strconv.Atoi(string(header[2]))
+	pixels := out[len(header[0]):]
+	if len(pixels) < width*height {
+		return nil
+	}
+	return &image.Gray{Pix: pixels, Stride: width, Rect: image.Rect(0, 0, width, height)}
+}
+
+// difference is the smallest rectangle outside which two pictures are equal.
+func difference(a, b *image.Gray) (box image.Rectangle) {
+	for y := range a.Rect.Dy() {
+		rowA, rowB := a.Pix[y*a.Stride:][:a.Stride], b.Pix[y*b.Stride:][:b.Stride]
+		if bytes.Equal(rowA, rowB) {
+			continue
+		}
+		for x := range rowA {
+			if rowA[x] != rowB[x] {
+				box = box.Union(image.Rect(x, y, x+1, y+1))
+			}
+		}
+	}
+	return box
 }
 
 var (
@@ -216,7 +356,10 @@ func corpusTable(results []corpusResult) string {
 	sort.Slice(results, func(i, k int) bool { return results[i].name < results[k].name })
 	var out strings.Builder
 	counts := map[string]int{}
-	out.WriteString("| file | result | ms | bytes added |\n|---|---|---|---|\n")
+	out.WriteString("| file | result | ms | bytes added | KB allocated | pages compared |\n|---|---|---|---|---|---|\n")
+	var longest time.Duration
+	var most uint64
+	compared := 0
 	for _, r := range results {
 		outcome := r.outcome
 		if r.fault != "" {
@@ -227,7 +370,8 @@ func corpusTable(results []corpusResult) string {
 			kind = "refused: " + string(r.code)
 		}
 		counts[strings.SplitN(kind, ",", 3)[0]]++
-		fmt.Fprintf(&out, "| %s | %s | %.2f | %d |\n", r.name, outcome, float64(r.took.Microseconds())/1000, r.increment)
+		longest, most, compared = max(longest, r.took), max(most, r.allocated), compared+r.compared
+		fmt.Fprintf(&out, "| %s | %s | %.2f | %d | %d | %d |\n", r.name, outcome, float64(r.took.Microseconds())/1000, r.increment, r.allocated>>10, r.compared)
 	}
 	out.WriteString("\n")
 	kinds := make([]string, 0, len(counts))
@@ -239,5 +383,6 @@ func corpusTable(results []corpusResult) string {
 	for _, kind := range kinds {
 		fmt.Fprintf(&out, "; %s: %d", kind, counts[kind])
 	}
-	return out.String() + "\n"
+	fmt.Fprintf(&out, "\nlongest %v; most allocated for one file %d MB; %d pages rendered before and after\n", longest.Round(time.Millisecond), most>>20, compared)
+	return out.String()
 }
