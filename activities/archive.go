@@ -37,27 +37,37 @@ func (a *Signing) archiveDocuments(ctx context.Context, signingID string) error 
 		if !ok {
 			return problem.New(problem.Conflict, "the document has no revocation data yet")
 		}
-		src, err := a.Open(ctx, base)
-		if err != nil {
-			return err
-		}
-		prepared, err := pdf.PrepareArchive(ctx, src, base.HashState)
-		if err != nil {
-			return err
-		}
-		token, ok := tokens[doc.Index]
-		if !ok {
-			if token, err = a.TSA.Stamp(ctx, prepared.H2); err != nil {
-				return err
-			}
-			if err := a.saveEvidence(ctx, s.ID, archiveToken, doc.Index, token); err != nil {
-				return err
-			}
-		}
-		archived, err := pades.EmbedArchive(*prepared, base.Size, base.HashState, token)
-		if err != nil {
-			return err
-		}
-		return a.saveStage(ctx, s, doc, signing.LevelLTA, base, archived.Increment, archived.SHA256, archived.HashState)
+		return a.archive(ctx, pdf, s, doc, archiving{base: base, stage: string(signing.LevelLTA), kind: archiveToken, token: tokens[doc.Index]})
 	})
+}
+
+// archiving is one archive time-stamp: over which document, what is made of it, and the token when there is one already.
+type archiving struct {
+	base        signing.Upload
+	stage, kind string
+	token       []byte
+}
+
+func (a *Signing) archive(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document, in archiving) error {
+	src, err := a.Open(ctx, in.base)
+	if err != nil {
+		return err
+	}
+	prepared, err := pdf.PrepareArchive(ctx, src, in.base.HashState)
+	if err != nil {
+		return err
+	}
+	if in.token == nil {
+		if in.token, err = a.TSA.Stamp(ctx, prepared.H2); err != nil {
+			return err
+		}
+		if err := a.saveEvidence(ctx, s.ID, in.kind, doc.Index, in.token); err != nil {
+			return err
+		}
+	}
+	archived, err := pades.EmbedArchive(*prepared, in.base.Size, in.base.HashState, in.token)
+	if err != nil {
+		return err
+	}
+	return a.saveStage(ctx, s, doc, signing.Level(in.stage), in.base, archived.Increment, archived.SHA256, archived.HashState)
 }

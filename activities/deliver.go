@@ -54,7 +54,7 @@ func (a *Signing) deliver(ctx context.Context, pdf PDF, s signing.Signing, doc s
 	if err != nil {
 		return err
 	}
-	evidence, err := a.gather(ctx, pdf, s.ID, doc, src, known) // nothing for B-LT, which carries it all
+	evidence, err := a.gather(ctx, pdf, s.ID, pades.NeedsOptions{ByteRange: doc.Prepared.ByteRange}, src, known) // nothing for B-LT, which carries it all
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func (a *Signing) extend(ctx context.Context, pdf PDF, s signing.Signing, doc si
 	if err != nil {
 		return err
 	}
-	evidence, err := a.gather(ctx, pdf, s.ID, doc, src, known)
+	evidence, err := a.gather(ctx, pdf, s.ID, pades.NeedsOptions{ByteRange: doc.Prepared.ByteRange}, src, known)
 	if err != nil {
 		return err
 	}
@@ -57,19 +57,20 @@ func (a *Signing) extend(ctx context.Context, pdf PDF, s signing.Signing, doc si
 // maxGatherRounds bounds how often an answer may name a responder that is itself in question.
 const maxGatherRounds = 4
 
-// gather fetches what a verifier of our signature in src will miss. Signatures that were in the file before stay as
-// they are: whether their issuers answer must not keep ours from being delivered.
-func (a *Signing) gather(ctx context.Context, pdf PDF, signingID string, doc signing.Document, src pades.Source,
+// gather fetches what a verifier of our signature in src will miss, which ask names. Signatures that were in the file before
+// stay as they are: whether their issuers answer must not keep ours from being delivered.
+func (a *Signing) gather(ctx context.Context, pdf PDF, signingID string, ask pades.NeedsOptions, src pades.Source,
 	known map[string]signing.Revocation,
 ) (pades.Evidence, error) {
 	var found pades.Evidence
 	for range maxGatherRounds {
-		have := found
-		have.Certificates = slices.Clone(found.Certificates)
+		ask.Have = found
+		ask.Have.Certificates = slices.Clone(found.Certificates)
 		for _, c := range slices.Concat(a.Trust.Intermediates, a.Trust.Roots) {
-			have.Certificates = append(have.Certificates, c.Raw)
+			ask.Have.Certificates = append(ask.Have.Certificates, c.Raw)
 		}
-		needs, err := pdf.Needs(ctx, src, pades.NeedsOptions{Have: have, ByteRange: doc.Prepared.ByteRange})
+		needs, err := pdf.Needs(ctx, src, ask)
+		ask.Fresh = false // once; then only what the answers name
 		if err != nil || len(needs) == 0 {
 			return found, err
 		}

@@ -37,6 +37,7 @@ type Signing struct {
 	PDF        func() PDF // one for each activity, closed at its end
 	Trust      signing.Trust
 	Policy     pades.Policy
+	Archiving  Archiving
 	// Open gives a stored document as a source that is read by range.
 	Open func(ctx context.Context, u signing.Upload) (pades.Source, error)
 	Now  func() time.Time

@@ -62,10 +62,16 @@ func (c *Client) Cancel(ctx context.Context, signingID, updateID string, in Canc
 	return countdown(status), err
 }
 
-// Repair acts on a parked process and waits up to RepairWait for what becomes of it.
+// Repair acts on a parked process and waits up to RepairWait for what becomes of it. When the signing itself has ended, it is
+// the process that keeps its documents archived.
 func (c *Client) Repair(ctx context.Context, signingID, updateID string, in Repair) (RepairResult, error) {
 	var result RepairResult
 	err := c.update(ctx, SigningWorkflowID(signingID), updateID, UpdateRepair, in, &result)
+	if code := problem.CodeOf(err); code == problem.Conflict || code == problem.NotFound {
+		if archiveErr := c.update(ctx, ArchiveWorkflowID(signingID), updateID, UpdateRepair, in, &result); problem.CodeOf(archiveErr) != problem.NotFound {
+			err = archiveErr
+		}
+	}
 	result.Status = countdown(result.Status)
 	return result, err
 }

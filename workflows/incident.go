@@ -22,6 +22,7 @@ var errGivenUp = errors.New("given up by a repair")
 // the step again from its beginning, which every activity allows.
 type incidents struct {
 	processID string
+	series    string // of incidents, when the process is not the only one of its record
 	command   string // of the command line that repairs this process: signing or registration
 	// keep records the open incident; end carries what is known of its end.
 	keep     func(ctx workflow.Context, open Attention, end incidentEnd) error
@@ -83,7 +84,7 @@ func (i *incidents) park(ctx workflow.Context, p parkable, attempt int, cause er
 	if fresh {
 		i.episodes++
 		i.open = &Attention{
-			IncidentID: fmt.Sprintf("%s-%d", i.processID, i.episodes), Since: workflow.Now(ctx),
+			IncidentID: i.nextID(), Since: workflow.Now(ctx),
 		}
 	}
 	i.open.Step, i.open.Provider, i.open.Attempts = p.step, p.provider, attempt
@@ -104,6 +105,13 @@ func (i *incidents) park(ctx workflow.Context, p parkable, attempt int, cause er
 		return errors.Join(err, i.close(ctx, RepairFailedAgain))
 	}
 	return nil
+}
+
+func (i *incidents) nextID() string {
+	if i.series != "" {
+		return fmt.Sprintf("%s-%s-%d", i.processID, i.series, i.episodes)
+	}
+	return fmt.Sprintf("%s-%d", i.processID, i.episodes)
 }
 
 // close takes the marks away and records who ended the incident, if there is one. It works on a cancelled

@@ -67,8 +67,9 @@ func (c *Client) deployment() client.WorkerDeploymentHandle {
 	return c.Temporal.WorkerDeploymentClient().GetHandle(DeploymentName)
 }
 
+// staysWith finds the processes that need the workers of a version. Those that only wait for years go on with any.
 func staysWith(buildID string) string {
-	return fmt.Sprintf("ExecutionStatus = 'Running' AND TemporalWorkerDeploymentVersion = '%s:%s'", DeploymentName, buildID)
+	return fmt.Sprintf("ExecutionStatus = 'Running' AND TemporalWorkflowVersioningBehavior = 'Pinned' AND TemporalWorkerDeploymentVersion = '%s:%s'", DeploymentName, buildID)
 }
 
 // Rollout makes a version the current one: processes that begin from now on get it. Its workers have to poll already;

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"kyso/activities"
@@ -25,7 +26,7 @@ const maxNudges = 8
 // Signing signs 1 to 50 documents under one approval on the owner's phone.
 //
 //	inspect → find certificates → [choose] → [place] → prepare → request → await approval
-//	        → embed → [time-stamp] → [extend] → deliver → signed
+//	        → embed → [time-stamp] → [extend] → [archive] → deliver → signed
 //
 //	refused   a document or the certificate cannot be used; known before the phone is asked
 //	declined  by the owner   expired  by the provider's window or our patience   cancelled  by the requester
@@ -73,7 +74,7 @@ func newSigningRun(ctx workflow.Context, in SigningInput) (*signingRun, error) {
 func (r *signingRun) run(ctx workflow.Context) error {
 	steps := []func(workflow.Context) error{
 		r.inspect, r.findCertificates, r.awaitChoice, r.awaitPlacement, r.prepare, r.request, r.awaitApproval,
-		r.embed, r.timestamp, r.extend, r.archive, r.deliver,
+		r.embed, r.timestamp, r.extend, r.archive, r.deliver, r.keepArchived,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -207,6 +208,19 @@ func (r *signingRun) deliver(ctx workflow.Context) error {
 	return r.step(ctx, StepDeliver, "", func(ctx workflow.Context) error {
 		return workflow.ExecuteActivity(heavy(ctx, "Verify the whole result"), signingActivities.DeliverDocuments, r.in.SigningID).Get(ctx, nil)
 	})
+}
+
+// keepArchived starts the process that renews the archive time-stamps for as long as the record is kept.
+func (r *signingRun) keepArchived(ctx workflow.Context) error {
+	if !r.in.Level.AtLeast(signing.LevelLTA) || workflow.GetVersion(ctx, "keep-archived", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return nil
+	}
+	child := workflow.ExecuteChildWorkflow(archiveOptions(ctx, r.in.SigningID), Archive, ArchiveInput{SigningID: r.in.SigningID, Generation: 1})
+	err := child.GetChildWorkflowExecution().Get(ctx, nil)
+	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+		return nil // this process was reset
+	}
+	return err
 }
 
 // close turns the end of run into the outcome and cleans up. It works on a context of its own, since the process

@@ -31,8 +31,12 @@ func (r *signingRun) step(ctx workflow.Context, step, provider string, do func(w
 
 // keepIncident records an incident of the signing.
 func (r *signingRun) keepIncident(ctx workflow.Context, open Attention, end incidentEnd) error {
+	return recordSigningIncident(ctx, r.in.SigningID, open, end)
+}
+
+func recordSigningIncident(ctx workflow.Context, signingID string, open Attention, end incidentEnd) error {
 	return workflow.ExecuteLocalActivity(record(ctx), signingActivities.RecordIncident, signing.Incident{
-		ID: open.IncidentID, SigningID: r.in.SigningID, ClosedAt: end.at, Action: end.action, Actor: end.actor, Note: end.note,
+		ID: open.IncidentID, SigningID: signingID, ClosedAt: end.at, Action: end.action, Actor: end.actor, Note: end.note,
 		Attention: signing.Attention{
 			Step: open.Step, Reason: open.Reason, Message: open.Message, Provider: open.Provider, Since: open.Since, Attempts: open.Attempts,
 		},

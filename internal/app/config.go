@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 
+	"kyso/activities"
 	"kyso/internal/pades"
 	"kyso/workflows"
 )
@@ -60,6 +61,10 @@ type Config struct {
 	// warning), and KYSO_REFUSE_HIDDEN_CONTENT (true refuses PDFs with hidden pages or layers, overlays, or fields
 	// that show another value, which otherwise get a warning, too).
 	Policy pades.Policy
+	// Archiving says when archive time-stamps are renewed: KYSO_ARCHIVE_MARGIN before the end of the authority's
+	// certificate (default 2160h, 90 days), or of an algorithm in KYSO_ALGORITHM_ENDS, such as
+	// SHA-256=2040-01-01,RSASSA-PKCS1-v1_5=2036-01-01 (none by default; nobody has set these dates yet).
+	Archiving activities.Archiving
 	// PDFParallel is KYSO_PDF_PARALLEL: how many PDF processes may run at once in one worker. This bounds the
 	// heavy work of a worker; waiting for phones takes no place.
 	PDFParallel int
@@ -147,6 +152,10 @@ func (r *reader) config() (Config, error) {
 			MaxPages:            r.number("KYSO_MAX_PAGES", 20_000, 1, 1_000_000),
 			RefuseActiveContent: r.yes("KYSO_REFUSE_ACTIVE_CONTENT"),
 			RefuseHiddenContent: r.yes("KYSO_REFUSE_HIDDEN_CONTENT"),
+		},
+		Archiving: activities.Archiving{
+			Margin: r.duration("KYSO_ARCHIVE_MARGIN", 90*24*time.Hour),
+			Ends:   r.dates("KYSO_ALGORITHM_ENDS"),
 		},
 		PDFParallel:    r.number("KYSO_PDF_PARALLEL", 2, 1, 256),
 		PDFMemoryMB:    r.number("KYSO_PDF_MEMORY_MB", 512, 64, 64<<10),

@@ -157,6 +157,20 @@ func (r *reader) pairs(name string) map[string]string {
 	return pairs
 }
 
+// dates reads names with dates, such as SHA-256=2040-01-01.
+func (r *reader) dates(name string) map[string]time.Time {
+	out := map[string]time.Time{}
+	for key, text := range r.pairs(name) {
+		at, err := time.Parse(time.DateOnly, text)
+		if err != nil {
+			r.fail(name, "must be names with dates, such as SHA-256=2040-01-01")
+			continue
+		}
+		out[key] = at
+	}
+	return out
+}
+
 func (r *reader) number(name string, fallback, least, most int) int {
 	n, err := strconv.Atoi(r.text(name, strconv.Itoa(fallback)))
 	if err != nil || n < least || n > most {

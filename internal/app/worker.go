@@ -86,6 +86,7 @@ func (a *App) signing() (*activities.Signing, error) {
 		PDF:        func() activities.PDF { return runner.Session() },
 		Trust:      a.Trust,
 		Policy:     a.Config.Policy,
+		Archiving:  a.Config.Archiving,
 		Open:       a.source,
 		Now:        time.Now,
 		Pace:       &activities.Pace{PerSecond: a.Config.PollsPerSecond},

@@ -21,7 +21,6 @@ type builder struct {
 	update              *pdf.Update
 	byteRange, contents *pdf.Slot
 	value               pdf.Ref
-	annots              map[pdf.Ref]pdf.Array // lists of annotations that grew, which pages may share
 }
 
 // spot is where a signature stands: one page, or one widget of a field that is there.
@@ -178,7 +177,6 @@ func (b *builder) firstPage() int {
 // write fills the update.
 func (b *builder) write() error {
 	b.update = pdf.NewUpdate(b.file)
-	b.annots = map[pdf.Ref]pdf.Array{}
 	if b.field != nil {
 		return b.fillField()
 	}
@@ -266,19 +264,12 @@ func (b *builder) appearance(s spot, looks map[look]pdf.Ref) (pdf.Ref, error) {
 	return ref, nil
 }
 
-// addToPage appends a widget to /Annots. An indirect array is replaced alone, so that the page keeps its bytes.
+// addToPage appends a widget to /Annots. The list goes into the page itself also when it was an object of its own: pages may
+// share one, and would all show the signature.
 func (b *builder) addToPage(p *pdf.Page, widget pdf.Ref) error {
-	ref, annots, err := b.list(p.Dict.Get("Annots"))
+	_, annots, err := b.list(p.Dict.Get("Annots"))
 	if err != nil {
 		return fmt.Errorf("adding the widget to the page: %w", err)
-	}
-	if ref.Num > 0 {
-		if grown, ok := b.annots[ref]; ok {
-			annots = grown
-		}
-		b.annots[ref] = append(annots, widget)
-		b.update.Set(ref, b.annots[ref])
-		return nil
 	}
 	page := p.Dict.Clone()
 	page.Set("Annots", append(annots, widget))

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"kyso/internal/pades"
+	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
 )
 
@@ -208,9 +209,10 @@ func samePixels(before, after string, report *pades.Report) (pages int, err erro
 		numbers = append(numbers, n)
 	}
 	for _, n := range numbers {
-		drawn, fault := comparePage(before, after, n, n == report.Pages, popplerDraw)
+		signed := n == report.Pages || samePage(before, n, report.Pages)
+		drawn, fault := comparePage(before, after, n, signed, popplerDraw)
 		if drawn && fault != nil {
-			drawn, fault = comparePage(before, after, n, n == report.Pages, mupdfDraw)
+			drawn, fault = comparePage(before, after, n, signed, mupdfDraw)
 		}
 		if fault != nil {
 			return pages, fault
@@ -235,6 +237,21 @@ func junkFirst(path string) bool {
 }
 
 const dpi = 40
+
+// samePage reports whether two places of the page tree hold one page object.
+func samePage(path string, a, b int) bool {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	f, err := pdf.Open(bytes.NewReader(data), int64(len(data)), pdf.Limits{})
+	if err != nil {
+		return false
+	}
+	one, err1 := f.Page(a)
+	other, err2 := f.Page(b)
+	return err1 == nil && err2 == nil && one != nil && other != nil && one.Ref == other.Ref
+}
 
 // comparePage reports whether a page could be drawn, and what is wrong with it.
 func comparePage(before, after string, page int, signed bool, draw func(path, page string) []string) (drawn bool, fault error) {

@@ -213,20 +213,21 @@ type Verification struct {
 
 // SignatureReport is the finding on one signature or document time-stamp.
 type SignatureReport struct {
-	Field         string   `json:"field"`
-	Kind          string   `json:"kind"` // "signature" or "document-timestamp"
-	Verdict       Verdict  `json:"verdict"`
-	SubIndication string   `json:"sub_indication,omitempty"` // ETSI words, such as HASH_FAILURE or REVOKED
-	Level         string   `json:"level,omitempty"`          // B-B, B-T, B-LT
-	Signer        string   `json:"signer,omitempty"`         // common name
-	Issuer        string   `json:"issuer,omitempty"`
-	Serial        string   `json:"serial,omitempty"`
-	Fingerprint   string   `json:"fingerprint,omitempty"` // SHA-256, hex
-	Algorithm     string   `json:"algorithm,omitempty"`
-	Reason        string   `json:"reason,omitempty"`
-	Location      string   `json:"location,omitempty"`
-	ByteRange     [4]int64 `json:"byte_range,omitzero"` // of a signature that is well formed
-	Certifies     int      `json:"certifies,omitempty"` // P of a certification signature (ISO 32000-2, 12.8.2.2); 0 when it is none
+	Field          string    `json:"field"`
+	Kind           string    `json:"kind"` // "signature" or "document-timestamp"
+	Verdict        Verdict   `json:"verdict"`
+	SubIndication  string    `json:"sub_indication,omitempty"` // ETSI words, such as HASH_FAILURE or REVOKED
+	Level          string    `json:"level,omitempty"`          // B-B, B-T, B-LT
+	Signer         string    `json:"signer,omitempty"`         // common name
+	Issuer         string    `json:"issuer,omitempty"`
+	Serial         string    `json:"serial,omitempty"`
+	Fingerprint    string    `json:"fingerprint,omitempty"`    // SHA-256, hex
+	CertificateEnd time.Time `json:"certificate_end,omitzero"` // of its validity
+	Algorithm      string    `json:"algorithm,omitempty"`
+	Reason         string    `json:"reason,omitempty"`
+	Location       string    `json:"location,omitempty"`
+	ByteRange      [4]int64  `json:"byte_range,omitzero"` // of a signature that is well formed
+	Certifies      int       `json:"certifies,omitempty"` // P of a certification signature (ISO 32000-2, 12.8.2.2); 0 when it is none
 
 	ClaimedTime   time.Time `json:"claimed_time,omitzero"`   // /M
 	TimestampTime time.Time `json:"timestamp_time,omitzero"` // genTime of a valid time-stamp

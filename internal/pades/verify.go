@@ -261,6 +261,7 @@ func (r *SignatureReport) setCertificate(cert *x509.Certificate) {
 	sum := sha256.Sum256(cert.Raw)
 	r.Signer, r.Issuer = cert.Subject.CommonName, cert.Issuer.CommonName
 	r.Serial, r.Fingerprint = cert.SerialNumber.Text(16), hex.EncodeToString(sum[:])
+	r.CertificateEnd = cert.NotAfter
 }
 
 // fail lowers the verdict; the first reason of the worst verdict stays.

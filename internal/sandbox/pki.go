@@ -107,12 +107,17 @@ func (w *World) authority(role string) (*authority, error) {
 }
 
 func (w *World) lockedAuthority(role string) (*authority, error) {
-	if a, ok := w.authorities[role]; ok {
+	if a, ok := w.authorities[role]; ok && !w.rollsOver(a) {
 		return a, nil
 	}
 	w.mu.Lock()
 	pair := w.state.CA[role]
 	w.mu.Unlock()
+	if pair != nil && len(pair.Cert) > 0 {
+		if cert, err := x509.ParseCertificate(pair.Cert); err == nil && w.rollsOver(&authority{role: role, cert: cert}) {
+			pair = nil // a new key comes with the new certificate
+		}
+	}
 	if pair == nil {
 		key, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
@@ -147,6 +152,14 @@ func (w *World) lockedAuthority(role string) (*authority, error) {
 	return a, nil
 }
 
+// lives says how long certificates of the CA's own keys last. Those that only sign answers and time-stamps get another key a
+// year before their end, as live authorities do.
+var lives = map[string]int{roleRoot: 40, roleIssuing: 30, roleRogue: 30, roleTSA: 5, roleRootOCSP: 5, roleIssuingOCSP: 5}
+
+func (w *World) rollsOver(a *authority) bool {
+	return lives[a.role] == 5 && w.now().After(a.cert.NotAfter.AddDate(-1, 0, 0))
+}
+
 // certify issues the certificate of one of the CA's own keys. The caller holds pkiMu.
 func (w *World) certify(a *authority) ([]byte, error) {
 	issuer := a
@@ -157,7 +170,7 @@ func (w *World) certify(a *authority) ([]byte, error) {
 			return nil, err
 		}
 	}
-	template, err := w.template(a.key.Public(), 10*time.Minute, 10*365*24*time.Hour)
+	template, err := w.template(a.key.Public(), 10*time.Minute, time.Duration(lives[a.role])*365*24*time.Hour)
 	if err != nil {
 		return nil, err
 	}

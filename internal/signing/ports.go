@@ -154,6 +154,10 @@ type Records interface {
 	// SaveSigned links the signed file (an Upload) to its document.
 	SaveSigned(ctx context.Context, id string, index int, uploadID string, level Level) error
 
+	// RenewSigned exchanges the signed file of a document for one that continues it with a further archive time-stamp. It
+	// does nothing when that was done before; problem.Conflict when the file is another than from.
+	RenewSigned(ctx context.Context, id string, index int, from, to string) error
+
 	// OpenIncident and CloseIncident keep the record of a parked step. Both are idempotent by incident id.
 	OpenIncident(ctx context.Context, in Incident) error
 	CloseIncident(ctx context.Context, in Incident) error

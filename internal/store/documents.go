@@ -143,6 +143,20 @@ func (s *Store) SaveSigned(ctx context.Context, id string, index int, uploadID s
 	})
 }
 
+// RenewSigned implements signing.Records.
+func (s *Store) RenewSigned(ctx context.Context, id string, index int, from, to string) error {
+	return s.change(ctx, "renewing a signed document", id, func(tx *sql.Tx) error {
+		set, err := affected(tx.ExecContext(ctx, `
+			UPDATE documents SET signed_id = $1, signed_sha256 = (SELECT u.sha256 FROM uploads u WHERE u.id = $1)
+			WHERE signing_id = $2 AND position = $3 AND signed_id IN ($1, $4) AND EXISTS (SELECT 1 FROM uploads u WHERE u.id = $1)`,
+			to, id, index, from))
+		if err == nil && set == 0 {
+			return conflict("the signed document %d is another than the one that was continued", index)
+		}
+		return err
+	})
+}
+
 // preparedRecord is signing.Prepared as it is written: the names stay when a Go field is renamed.
 type preparedRecord struct {
 	H1             string   `json:"h1"`

@@ -1,0 +1,195 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"kyso/internal/pades"
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+// Archiving says when archive time-stamps are renewed.
+type Archiving struct {
+	// Margin is how long before its end an archive time-stamp is renewed: time for an operator to mend what is in the way.
+	Margin time.Duration
+	// Ends says until when an algorithm is trusted, by a part of its name as verification reports it, such as SHA-256 or
+	// RSASSA-PKCS1-v1_5.
+	Ends map[string]time.Time
+}
+
+// end returns when what holds up a time-stamp gives way: the authority's certificate or one of its algorithms.
+func (a Archiving) end(stamp pades.SignatureReport) time.Time {
+	end := stamp.CertificateEnd
+	for name, at := range a.Ends {
+		if strings.Contains(stamp.Algorithm, name) && at.Before(end) {
+			end = at
+		}
+	}
+	return end
+}
+
+// due returns when to renew what ends at a time. An authority that still uses a certificate near its end is asked again after
+// half of what is left, at most once a day.
+func (a Archiving) due(now, end time.Time) time.Time {
+	const atMostOnceIn = 24 * time.Hour
+	if at := end.Add(-a.Margin); at.After(now) {
+		return at
+	}
+	return now.Add(max(end.Sub(now)/2, atMostOnceIn))
+}
+
+// Renewal says when the archive time-stamps of a signing have to be renewed.
+type Renewal struct {
+	Due time.Time `json:"due"`
+	// Gone says that there is nothing to renew any more: the record was erased.
+	Gone bool `json:"gone,omitempty"`
+}
+
+// ArchiveDue reads when the archive time-stamps of a signing end. Effect: none.
+func (a *Signing) ArchiveDue(ctx context.Context, signingID string) (Renewal, error) {
+	defer alive(ctx)()
+	renewal, err := a.archiveDue(ctx, signingID)
+	return renewal, fail(err)
+}
+
+func (a *Signing) archiveDue(ctx context.Context, signingID string) (Renewal, error) {
+	s, err := a.Records.Signing(ctx, signingID)
+	if problem.CodeOf(err) == problem.NotFound {
+		return Renewal{Gone: true}, nil
+	}
+	if err != nil {
+		return Renewal{}, err
+	}
+	pdf := a.PDF()
+	defer pdf.Close()
+	var renewal Renewal
+	for _, doc := range s.Documents {
+		current, err := a.Records.Upload(ctx, doc.SignedID)
+		if err != nil {
+			return renewal, err
+		}
+		stamp, err := a.lastStamp(ctx, pdf, current)
+		if err != nil {
+			return renewal, fmt.Errorf("document %d: %w", doc.Index+1, err)
+		}
+		if due := a.Archiving.due(a.Now(), a.Archiving.end(stamp)); renewal.Due.IsZero() || due.Before(renewal.Due) {
+			renewal.Due = due
+		}
+	}
+	return renewal, nil
+}
+
+// lastStamp returns the document time-stamp that covers all of a document. One that does not hold is no ground to build on:
+// somebody has to look.
+func (a *Signing) lastStamp(ctx context.Context, pdf PDF, document signing.Upload) (pades.SignatureReport, error) {
+	src, err := a.Open(ctx, document)
+	if err != nil {
+		return pades.SignatureReport{}, err
+	}
+	found, err := pdf.Verify(ctx, src, pades.VerifyOptions{Roots: a.Trust.Roots, Intermediates: a.Trust.Intermediates, Now: a.Now()})
+	if err != nil {
+		return pades.SignatureReport{}, err
+	}
+	i := slices.IndexFunc(found.Signatures, func(s pades.SignatureReport) bool { return s.Kind == "document-timestamp" && s.CoversAll })
+	if i < 0 || !found.Signatures[i].Intact {
+		return pades.SignatureReport{}, problem.New(problem.VerificationFailed, "no archive time-stamp holds the whole document")
+	}
+	return found.Signatures[i], nil
+}
+
+// RenewInput names one round of renewals.
+type RenewInput struct {
+	SigningID  string `json:"signing_id"`
+	Generation int    `json:"generation"` // 1 is the first renewal
+}
+
+// RenewArchive puts a further time-stamp over each document, with what proves the last one. Effect: one time-stamp for each
+// document, and the signed files grow. Key: signing, document and generation; the token is kept before it is used.
+func (a *Signing) RenewArchive(ctx context.Context, in RenewInput) error {
+	defer alive(ctx)()
+	return fail(a.renewArchive(ctx, in))
+}
+
+func (a *Signing) renewArchive(ctx context.Context, in RenewInput) error {
+	s, err := a.Records.Signing(ctx, in.SigningID)
+	if problem.CodeOf(err) == problem.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	pdf := a.PDF()
+	defer pdf.Close()
+	known := map[string]signing.Revocation{}
+	for _, doc := range s.Documents {
+		if err := a.renew(ctx, pdf, s, doc, in.Generation, known); err != nil {
+			return fmt.Errorf("document %d: %w", doc.Index+1, err)
+		}
+	}
+	return nil
+}
+
+func (a *Signing) renew(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document, generation int, known map[string]signing.Revocation) error {
+	kept := fmt.Sprintf("%s-%d", signing.LevelLTA, generation)
+	id := stageID(s, doc.Index, signing.Level(kept))
+	if doc.SignedID == id {
+		return nil
+	}
+	if _, done, err := a.stage(ctx, s, doc.Index, signing.Level(kept)); err != nil || done {
+		if err != nil {
+			return err
+		}
+		return a.Records.RenewSigned(ctx, s.ID, doc.Index, doc.SignedID, id)
+	}
+	current, err := a.Records.Upload(ctx, doc.SignedID)
+	if err != nil {
+		return err
+	}
+	proven, err := a.prove(ctx, pdf, s, doc, current, kept, known)
+	if err != nil {
+		return err
+	}
+	tokens, err := a.tokens(ctx, s.ID, fmt.Sprintf("%s-%d", archiveToken, generation))
+	if err != nil {
+		return err
+	}
+	if err := a.archive(ctx, pdf, s, doc, archiving{base: proven, stage: kept, kind: fmt.Sprintf("%s-%d", archiveToken, generation), token: tokens[doc.Index]}); err != nil {
+		return err
+	}
+	return a.Records.RenewSigned(ctx, s.ID, doc.Index, doc.SignedID, id)
+}
+
+// prove adds what later verifiers need to judge the last time-stamp, while it can still be had. What was found is kept: answers
+// change from one try to the next, and the token that follows is over these very bytes.
+func (a *Signing) prove(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document, current signing.Upload, kept string,
+	known map[string]signing.Revocation,
+) (signing.Upload, error) {
+	stage := signing.Level(kept + "-proof")
+	if done, ok, err := a.stage(ctx, s, doc.Index, stage); err != nil || ok {
+		return done, err
+	}
+	stamp, err := a.lastStamp(ctx, pdf, current)
+	if err != nil {
+		return current, err
+	}
+	src, err := a.Open(ctx, current)
+	if err != nil {
+		return current, err
+	}
+	evidence, err := a.gather(ctx, pdf, s.ID, pades.NeedsOptions{ByteRange: stamp.ByteRange, Fresh: true}, src, known)
+	if err != nil {
+		return current, err
+	}
+	extended, err := pdf.Extend(ctx, src, evidence, current.HashState)
+	if err != nil {
+		return current, err
+	}
+	if err := a.saveStage(ctx, s, doc, stage, current, extended.Increment, extended.SHA256, extended.HashState); err != nil {
+		return current, err
+	}
+	return a.Records.Upload(ctx, stageID(s, doc.Index, stage))
+}

@@ -1,0 +1,153 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"kyso/activities"
+	"kyso/internal/signing"
+)
+
+// The steps of an Archive.
+const (
+	StepReadArchive  = "read-archive"
+	StepAwaitRenewal = "await-renewal"
+	StepRenewArchive = "renew-archive"
+)
+
+// ArchiveInput starts an Archive.
+type ArchiveInput struct {
+	SigningID  string `json:"signing_id"`
+	Generation int    `json:"generation"` // of the renewal that it waits for; 1 is the first
+}
+
+// ArchiveWorkflowID returns the workflow id of the process that keeps a signing's documents archived.
+func ArchiveWorkflowID(signingID string) string { return "archive-" + signingID }
+
+// Archive renews the archive time-stamps of a signing before the last one's certificate or algorithm ends (EN 319 142-1, 5.4.3).
+//
+//	read when → wait for years → renew → again, as a new run of the code of that day
+//
+// It ends when the record is erased, or when an operator gives it up. What fails parks, as in the other processes; the margin of
+// activities.Archiving is the time that is left to mend it.
+func Archive(ctx workflow.Context, in ArchiveInput) error {
+	r := &archiveRun{in: in, incidents: incidents{
+		processID: in.SigningID, command: "signing", series: fmt.Sprintf("archive-%d", in.Generation),
+	}}
+	r.keep = r.keepIncident
+	r.status = SigningStatus{SigningID: in.SigningID, Status: signing.StatusSigned, Step: StepReadArchive}
+	r.receiveSignals(ctx)
+	if err := r.setHandlers(ctx); err != nil {
+		return err
+	}
+	err := r.run(ctx)
+	if errors.Is(err, errGivenUp) || errors.Is(err, errErased) {
+		err = nil
+	}
+	return errors.Join(err, workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }))
+}
+
+// errErased says that there is nothing left to archive.
+var errErased = errors.New("the record was erased")
+
+type archiveRun struct {
+	in     ArchiveInput
+	status SigningStatus
+	incidents
+}
+
+func (r *archiveRun) run(ctx workflow.Context) error {
+	due, err := r.read(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.wait(ctx, due); err != nil {
+		return err
+	}
+	if err := r.renew(ctx); err != nil {
+		return err
+	}
+	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+		return err
+	}
+	return workflow.NewContinueAsNewError(ctx, Archive, ArchiveInput{SigningID: r.in.SigningID, Generation: r.in.Generation + 1})
+}
+
+func (r *archiveRun) step(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
+	r.status.Step = step
+	if err := workflow.UpsertTypedSearchAttributes(ctx, AttributeStep.ValueSet(step), AttributeDeadline.ValueUnset()); err != nil {
+		return err
+	}
+	return r.incidents.run(ctx, parkable{step, provider, []string{RepairRetry, RepairCancel}, nil}, do)
+}
+
+func (r *archiveRun) read(ctx workflow.Context) (due time.Time, err error) {
+	gone := false
+	err = r.step(ctx, StepReadArchive, "", func(ctx workflow.Context) error {
+		var renewal activities.Renewal
+		if err := workflow.ExecuteActivity(heavy(ctx, "Read when the archive time-stamps end"), signingActivities.ArchiveDue, r.in.SigningID).Get(ctx, &renewal); err != nil {
+			return err
+		}
+		due, gone = renewal.Due, renewal.Gone
+		return nil
+	})
+	if err == nil && gone {
+		err = errErased
+	}
+	return due, err
+}
+
+func (r *archiveRun) wait(ctx workflow.Context, due time.Time) error {
+	r.status.Step, r.status.Deadline = StepAwaitRenewal, due
+	if err := workflow.UpsertTypedSearchAttributes(ctx, AttributeStep.ValueSet(StepAwaitRenewal), AttributeDeadline.ValueSet(due)); err != nil {
+		return err
+	}
+	workflow.SetCurrentDetails(ctx, fmt.Sprintf("Archived. Time-stamp %d is put over the documents on %s.", r.in.Generation+1, due.UTC().Format(time.DateOnly)))
+	timer := workflow.NewTimerWithOptions(ctx, due.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: "Until the archive time-stamps are renewed"})
+	err := timer.Get(ctx, nil)
+	r.status.Deadline = time.Time{}
+	return err
+}
+
+func (r *archiveRun) renew(ctx workflow.Context) error {
+	return r.step(ctx, StepRenewArchive, "tsa", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(heavy(ctx, "Renew the archive time-stamps"), signingActivities.RenewArchive,
+			activities.RenewInput{SigningID: r.in.SigningID, Generation: r.in.Generation}).Get(ctx, nil)
+	})
+}
+
+func (r *archiveRun) keepIncident(ctx workflow.Context, open Attention, end incidentEnd) error {
+	return recordSigningIncident(ctx, r.in.SigningID, open, end)
+}
+
+func (r *archiveRun) setHandlers(ctx workflow.Context) error {
+	snapshot := func() SigningStatus {
+		status := r.status
+		status.Attention = r.open
+		return status
+	}
+	return errors.Join(
+		workflow.SetQueryHandler(ctx, QueryStatus, func() (SigningStatus, error) { return snapshot(), nil }),
+		workflow.SetUpdateHandlerWithOptions(ctx, UpdateRepair, func(ctx workflow.Context, in Repair) (RepairResult, error) {
+			outcome, err := r.accept(ctx, in)
+			return RepairResult{Outcome: outcome, Status: snapshot()}, err
+		}, workflow.UpdateHandlerOptions{Validator: r.checkRepair}),
+	)
+}
+
+// archiveOptions start an Archive that outlives the signing.
+func archiveOptions(ctx workflow.Context, signingID string) workflow.Context {
+	return workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID:            ArchiveWorkflowID(signingID),
+		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
+		StaticSummary:         "Keep the documents of a signing archived",
+		StaticDetails:         "Renews archive time-stamps for as long as the record is kept. No personal data here.",
+		TypedSearchAttributes: temporal.NewSearchAttributes(AttributeStep.ValueSet(StepReadArchive), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet("tsa")),
+	})
+}
