@@ -24,6 +24,7 @@ type signFlags struct {
 	watch     bool
 	timeout   time.Duration
 	key       string
+	atOnce    int // approvals that may wait side by side
 	documents []string
 }
 
@@ -36,7 +37,9 @@ func (c *cli) signCommand() *cobra.Command {
 
 By default it watches until the end and writes NAME-signed.pdf beside each file (see --out), never over an existing
 file without --force. With --watch=false it prints the id of the signing and returns at once. Compare the code and the
-digest with those on the phone before approving. Ctrl-C detaches; the signing goes on.`,
+digest with those on the phone before approving. Ctrl-C detaches; the signing goes on.
+
+One approval covers up to 50 files. More are signed in groups, with a progress bar and an approval for each group.`,
 		Example: `  starter sign contract.pdf --user ICA.079095012345
   starter sign a.pdf b.pdf --user ICA.079095012345 --level B-LT --out signed/
   starter sign a.pdf --user 079095012345 --page 1 --box 350,60,200,64 --reason "Phê duyệt" -o json`,
@@ -58,6 +61,7 @@ digest with those on the phone before approving. Ctrl-C detaches; the signing go
 	flags.BoolVar(&f.watch, "watch", true, "wait until the end")
 	flags.DurationVar(&f.timeout, "timeout", 0, "stop watching after this long (exit code 8); 0 waits as long as it takes")
 	flags.StringVar(&f.key, "idempotency-key", "", "the same key again finds the same signing (default: a fresh one)")
+	flags.IntVar(&f.atOnce, "approvals-at-once", 2, "with more than 50 files: how many approvals may wait on the phone side by side")
 	f.box.register(cmd)
 	return cmd
 }
@@ -65,6 +69,9 @@ digest with those on the phone before approving. Ctrl-C detaches; the signing go
 func (c *cli) sign(ctx context.Context, f *signFlags) error {
 	if f.request.User == "" {
 		return usage("--user is required: the id of the signer at the provider, such as ICA.079095012345")
+	}
+	if f.atOnce < 1 || f.atOnce > 20 {
+		return usage("--approvals-at-once %d: 1 to 20", f.atOnce)
 	}
 	placement, err := f.box.placement()
 	if err != nil {
@@ -80,6 +87,9 @@ func (c *cli) sign(ctx context.Context, f *signFlags) error {
 	}
 	if f.key == "" {
 		f.key = apiclient.NewKey()
+	}
+	if len(f.documents) > perApproval {
+		return c.signMany(ctx, client, f, placement, targets)
 	}
 	for i, path := range f.documents {
 		// The place in the list is part of the key: two files are two uploads.

@@ -270,8 +270,13 @@ func TestSaveSigned(t *testing.T) {
 		twice(t, func() error { return s.SaveSigned(ctx, "s", 0, "signed-lt", signing.LevelLT) })
 		wantCode(t, s.SaveSigned(ctx, "s", 0, "signed-t", signing.LevelT), problem.Conflict)
 		wantCode(t, s.SaveSigned(ctx, "s", 7, "signed-t", signing.LevelT), problem.NotFound)
+		wantCode(t, s.RenewSigned(ctx, "s", 0, "signed-t", "other"), problem.Conflict) // continues another file
+		wantCode(t, s.RenewSigned(ctx, "s", 0, "signed-lt", "none"), problem.Conflict)
+		wantCode(t, s.RenewSigned(ctx, "s", 7, "signed-lt", "other"), problem.Conflict)
+		wantCode(t, s.RenewSigned(ctx, "none", 0, "signed-lt", "other"), problem.NotFound)
+		twice(t, func() error { return s.RenewSigned(ctx, "s", 0, "signed-lt", "other") })
 		d := &in.Documents[0]
-		d.SignedID, d.SignedSHA256, d.Level = "signed-lt", sum("signed-lt"), signing.LevelLT
+		d.SignedID, d.SignedSHA256, d.Level = "other", sum("other"), signing.LevelLT
 		wantSigning(t, s, in)
 	})
 }

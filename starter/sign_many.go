@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"kyso/internal/apiclient"
+)
+
+// perApproval is how many documents the API takes under one approval.
+const perApproval = 50
+
+// many is one command on more documents than one approval covers: they are signed in groups, each with an approval of its own.
+type many struct {
+	*cli
+	client    *apiclient.Client
+	flags     *signFlags
+	placement apiclient.Placement
+	targets   []string
+	bar       *bar
+
+	mu     sync.Mutex
+	code   int  // the worst outcome so far
+	halted bool // somebody said no: nothing more is asked
+}
+
+// approvalGroup is the documents of one approval.
+type approvalGroup struct {
+	number, of int
+	first      int // index of its first document
+	documents  []string
+}
+
+// signMany signs all documents and goes on after a group that fails. It stops asking once the owner declines. The same
+// idempotency key takes up an interrupted command again.
+func (c *cli) signMany(ctx context.Context, client *apiclient.Client, f *signFlags, placement apiclient.Placement, targets []string) error {
+	m := &many{cli: c, client: client, flags: f, placement: placement, targets: targets}
+	groups := slices.Collect(slices.Chunk(f.documents, perApproval))
+	c.say("%d tài liệu, %d lần xác nhận trên điện thoại. Tiếp tục khi bị ngắt: --idempotency-key %s",
+		"%d documents under %d approvals on the phone. To go on after an interruption: --idempotency-key %s", len(f.documents), len(groups), f.key)
+	m.bar = newBar(c, len(f.documents), c.text("đã ký", "signed"))
+	defer m.bar.done()
+	var work errgroup.Group
+	work.SetLimit(f.atOnce)
+	for i, documents := range groups {
+		work.Go(func() error {
+			m.settle(m.sign(ctx, approvalGroup{number: i + 1, of: len(groups), first: i * perApproval, documents: documents}))
+			return nil
+		})
+	}
+	_ = work.Wait() // what went wrong is in the code
+	m.bar.done()
+	if m.code == exitOK {
+		c.say("Đã ký xong %d tài liệu", "Signed %d documents", len(f.documents))
+		return nil
+	}
+	return ended(m.code)
+}
+
+// settle notes how a group ended.
+func (m *many) settle(g approvalGroup, code int, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err != nil {
+		m.bar.note(m.text(fmt.Sprintf("Nhóm %d/%d: %v", g.number, g.of, err), fmt.Sprintf("Group %d/%d: %v", g.number, g.of, err)))
+	}
+	if code != exitOK && (m.code == exitOK || m.code == exitPending) {
+		m.code = code
+	}
+	m.halted = m.halted || code == exitDeclined
+}
+
+func (m *many) stopped(ctx context.Context) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.halted || ctx.Err() != nil
+}
+
+// sign takes one group from its files to its signed files.
+func (m *many) sign(ctx context.Context, g approvalGroup) (approvalGroup, int, error) {
+	if m.stopped(ctx) {
+		return g, exitPending, nil
+	}
+	request := m.flags.request
+	request.Documents = nil
+	for i, path := range g.documents {
+		document, err := m.upload(ctx, m.client, fmt.Sprintf("%s/%d", m.flags.key, g.first+i), path)
+		if err != nil {
+			return g, exitFailed, err
+		}
+		request.Documents = append(request.Documents, apiclient.DocumentToSign{ID: document.ID, Placement: &m.placement})
+	}
+	if m.stopped(ctx) {
+		return g, exitPending, nil
+	}
+	signing, raw, err := m.client.Sign(ctx, fmt.Sprintf("%s/group-%d", m.flags.key, g.number), request)
+	if err != nil {
+		return g, exitFailed, err
+	}
+	if !m.flags.watch {
+		m.bar.add(len(g.documents))
+		return g, exitOK, m.print(raw, []string{signing.ID}, func(w io.Writer) { row(w, signing.ID) })
+	}
+	return m.follow(ctx, g, signing.ID)
+}
+
+// follow waits for the outcome of a group and fetches its files.
+func (m *many) follow(ctx context.Context, g approvalGroup, id string) (approvalGroup, int, error) {
+	asked := ""
+	err := m.client.Follow(ctx, id, 0, func(e apiclient.Event) error {
+		switch {
+		case e.Countdown != nil && e.Countdown.ShortCode != asked:
+			asked = e.Countdown.ShortCode
+			m.bar.note(fmt.Sprintf(m.text("Xác nhận %d/%d trên điện thoại: mã %s", "Approval %d/%d on the phone: code %s"), g.number, g.of, asked))
+		case e.Attention != nil && e.Attention.Open:
+			m.bar.note(m.text("Cần người vận hành xử lý: ", "An operator has to act: ") + m.text(e.Attention.Title, e.Attention.TitleEN) +
+				"\n  starter signing repair " + id + " --action retry --reason …")
+		case e.Transition != nil && e.Transition.Status == "awaiting-certificate":
+			return errWaiting
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errWaiting):
+		return g, exitPending, fmt.Errorf(m.text("có nhiều chứng thư số: chọn bằng --serial, hoặc starter signing choose %s",
+			"there are several certificates: choose with --serial, or starter signing choose %s"), id)
+	case ctx.Err() != nil:
+		return g, exitInterrupted, nil
+	case err != nil:
+		return g, exitFailed, err
+	}
+	signing, raw, err := m.client.Signing(ctx, id)
+	if err != nil {
+		return g, exitFailed, err
+	}
+	if code := outcomeCode(signing.Status); code != exitOK {
+		return g, code, errors.New(m.text(signing.Title, signing.TitleEN))
+	}
+	return g, exitOK, m.keep(ctx, g, signing, raw)
+}
+
+// keep fetches the signed files of a group and prints where they are.
+func (m *many) keep(ctx context.Context, g approvalGroup, signing apiclient.Signing, raw apiclient.Raw) error {
+	for i := range g.documents {
+		if err := save(ctx, m.client, signing.Documents[i], m.targets[g.first+i], m.flags.force); err != nil {
+			return err
+		}
+		m.bar.add(1)
+	}
+	m.mu.Lock() // groups end side by side, and each prints as a whole
+	defer m.mu.Unlock()
+	return m.print(raw, []string{signing.ID}, func(w io.Writer) {
+		for i := range g.documents {
+			row(w, m.targets[g.first+i])
+		}
+	})
+}
