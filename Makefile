@@ -1,6 +1,6 @@
 # "make" alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: demo dev web build-dev test bench lint help
+.PHONY: demo dev web build-dev test bench fuzz lint help
 
 GO ?= go
 
@@ -37,7 +37,12 @@ test: ## Check the code and run every test; installs the tools that tests need w
 # KYSO_PARKED=20000 make bench: how many phones wait in the last table; that many take hours to begin.
 bench: ## Measure what a signature costs beside hashing, and flows beside workflows that do nothing
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./internal/...
+	KYSO_MANY=1000 $(GO) test -run TestManyDocuments -v ./starter/dev
 	$(GO) test -run '^$$' -bench 'Flows|Parked' -benchtime 1x -v -timeout 6h ./starter/dev
+
+# FUZZ=10m make fuzz: how long each target runs.
+fuzz: ## Give every fuzz target a minute, or as long as FUZZ says
+	scripts/fuzz.sh $(or $(FUZZ),1m)
 
 lint: ## Run the linters of .golangci.yml and Temporal's workflow checker
 	$(GO) run $(GOLANGCI_LINT) run ./...

@@ -135,7 +135,7 @@ func TestRefusedUploadLeavesNothing(t *testing.T) {
 // meet the same machine: reading and hashing the file once, and bringing its bytes to the disk. The two overlap:
 // an upload should cost little more than the slower of them.
 func BenchmarkUpload(b *testing.B) {
-	for _, mib := range []int{1, 10, 100} {
+	for _, mib := range []int{1, 10, 100, 200} {
 		b.Run(fmt.Sprintf("%dMiB", mib), func(b *testing.B) { benchmarkUpload(b, mib<<20) })
 	}
 }
@@ -169,6 +169,7 @@ func benchmarkUpload(b *testing.B, size int) {
 		b.ReportMetric(float64(total.Microseconds())/1000/float64(b.N), unit)
 	}
 	b.ReportMetric(float64(uploading)/float64(max(hashing, writing)), "upload/slower")
+	b.ReportMetric(float64(uploading)/float64(hashing), "upload/hash")
 }
 
 func timed(b *testing.B, act func() error) time.Duration {
