@@ -45,9 +45,7 @@ func (c *cli) signatureReport(n int, s pades.SignatureReport) []string {
 		}
 	}
 	pair("Kết quả", "Result", c.result(s))
-	if why, ok := subIndications[s.SubIndication]; ok {
-		pair("Vì sao", "Why", c.text(why[0], why[1]))
-	}
+	pair("Vì sao", "Why", c.text(s.WhyVI, s.WhyEN))
 	pair("Người ký", "Signer", s.Signer)
 	pair("Đơn vị cấp chứng thư số", "Issuer", s.Issuer)
 	pair("Số sê-ri", "Serial number", s.Serial)
@@ -55,6 +53,7 @@ func (c *cli) signatureReport(n int, s pades.SignatureReport) []string {
 	pair("Lý do", "Reason", s.Reason)
 	pair("Nơi ký", "Location", s.Location)
 	pair("Mức chữ ký", "Level", s.Level)
+	pair("Chứng thực tài liệu", "Certification", c.certification(s.Certifies))
 	pair("Thuật toán", "Algorithm", s.Algorithm)
 	pair("Toàn vẹn", "Integrity", c.integrity(s))
 	pair("Phạm vi", "Coverage", c.coverage(s))
@@ -83,23 +82,6 @@ func (c *cli) result(s pades.SignatureReport) string {
 		return words + " (" + string(s.Verdict) + ")"
 	}
 	return words + " (" + string(s.Verdict) + " · " + s.SubIndication + ")"
-}
-
-// subIndications says in Vietnamese and English what the sub-indications of ETSI EN 319 102-1 mean for a reader.
-var subIndications = map[string][2]string{
-	"FORMAT_FAILURE":                    {"chữ ký sai cấu trúc, hoặc tệp đã bị sửa sau khi ký", "the signature is malformed, or the file was changed after it"},
-	"HASH_FAILURE":                      {"nội dung đã ký bị thay đổi", "the signed content was changed"},
-	"SIG_CRYPTO_FAILURE":                {"giá trị chữ ký không khớp với chứng thư số", "the signature value does not fit the certificate"},
-	"NO_SIGNING_CERTIFICATE_FOUND":      {"không tìm thấy chứng thư số của người ký", "the signer's certificate was not found"},
-	"NO_CERTIFICATE_CHAIN_FOUND":        {"không có chuỗi chứng thư dẫn tới gốc tin cậy", "no chain of certificates leads to a trusted root"},
-	"SIG_CONSTRAINTS_FAILURE":           {"chữ ký thiếu hoặc có thuộc tính không đúng quy định", "an attribute of the signature is missing or not as it must be"},
-	"CHAIN_CONSTRAINTS_FAILURE":         {"chứng thư số không dùng được cho mục đích này", "the certificate is not meant for this"},
-	"CRYPTO_CONSTRAINTS_FAILURE_NO_POE": {"thuật toán hoặc khóa quá yếu", "an algorithm or a key is too weak"},
-	"OUT_OF_BOUNDS_NO_POE":              {"chứng thư số đã hết hạn và không có bằng chứng ký trước đó", "the certificate has expired and nothing proves that it was used before"},
-	"NOT_YET_VALID":                     {"chứng thư số chưa có hiệu lực lúc ký", "the certificate was not yet valid"},
-	"REVOKED_NO_POE":                    {"chứng thư số đã bị thu hồi hoặc tạm dừng và không có bằng chứng ký trước đó", "the certificate is revoked or suspended and nothing proves that it was used before"},
-	"REVOKED_CA_NO_POE":                 {"chứng thư của đơn vị cấp đã bị thu hồi", "the issuer's certificate is revoked"},
-	"TRY_LATER":                         {"chưa biết trạng thái thu hồi; hãy kiểm tra lại khi có mạng", "the revocation status is not known; check again on the network"},
 }
 
 // signingTime says which time is proven: a time-stamp is, the signer's own word is not.
@@ -133,6 +115,19 @@ func (c *cli) coverage(s pades.SignatureReport) string {
 		return c.text("một phần tài liệu", "a part of the document")
 	}
 	return c.text("tài liệu lúc ký; SAU ĐÓ ĐÃ CÓ THAY ĐỔI", "the document as signed; IT WAS CHANGED LATER")
+}
+
+// certification says what a certification signature allows afterwards.
+func (c *cli) certification(p int) string {
+	switch p {
+	case 1:
+		return c.text("không cho phép thay đổi", "allows no changes")
+	case 2:
+		return c.text("chỉ cho phép điền biểu mẫu và ký", "allows forms and signatures only")
+	case 3:
+		return c.text("cho phép điền biểu mẫu, ký và chú thích", "allows forms, signatures and annotations")
+	}
+	return ""
 }
 
 func (c *cli) yes(ok bool, yesVI, yesEN, noVI, noEN string) string {

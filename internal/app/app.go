@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -159,13 +160,17 @@ func DialTemporal(ctx context.Context, cfg Config) (*workflows.Client, error) {
 	return &workflows.Client{Temporal: c}, nil
 }
 
-// ReadTrust reads a PEM bundle: self-signed certificates are trusted roots, the others are issuers that answers of
+// ReadTrust reads PEM bundles, whose paths are separated by commas: self-signed certificates are trusted roots, the others are issuers that answers of
 // providers may leave out.
-func ReadTrust(path string) (signing.Trust, error) {
+func ReadTrust(paths string) (signing.Trust, error) {
 	var trust signing.Trust
-	certificates, err := readCertificates(path)
-	if err != nil {
-		return trust, fmt.Errorf("reading the trusted certificates: %w", err)
+	var certificates []*x509.Certificate
+	for path := range strings.SplitSeq(paths, ",") {
+		more, err := readCertificates(strings.TrimSpace(path))
+		if err != nil {
+			return trust, fmt.Errorf("reading the trusted certificates: %w", err)
+		}
+		certificates = append(certificates, more...)
 	}
 	for _, cert := range certificates {
 		if cert.CheckSignatureFrom(cert) == nil {
@@ -175,7 +180,7 @@ func ReadTrust(path string) (signing.Trust, error) {
 		}
 	}
 	if len(trust.Roots) == 0 {
-		return trust, problem.New(problem.Invalid, "%s holds no self-signed certificate, so nothing would be trusted", path)
+		return trust, problem.New(problem.Invalid, "%s holds no self-signed certificate, so nothing would be trusted", paths)
 	}
 	return trust, nil
 }

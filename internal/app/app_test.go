@@ -149,6 +149,17 @@ func TestTrustTellsRootsFromIssuers(t *testing.T) {
 	if len(trust.Roots) != 1 || !trust.Roots[0].Equal(root) || len(trust.Intermediates) != 1 || !trust.Intermediates[0].Equal(issuer) {
 		t.Errorf("%d roots and %d intermediates", len(trust.Roots), len(trust.Intermediates))
 	}
+	other, _ := certificate(t, "National Root", nil, nil)
+	second := filepath.Join(t.TempDir(), "national.pem")
+	if err := os.WriteFile(second, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: other.Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if trust, err := app.ReadTrust(file + ", " + second); err != nil || len(trust.Roots) != 2 || len(trust.Intermediates) != 1 {
+		t.Errorf("two bundles: %d roots and %d intermediates, %v", len(trust.Roots), len(trust.Intermediates), err)
+	}
+	if _, err := app.ReadTrust(file + "," + second + ".none"); err == nil {
+		t.Error("a bundle that is not there was passed over")
+	}
 	write(issuer)
 	if _, err := app.ReadTrust(file); problem.CodeOf(err) != problem.Invalid {
 		t.Errorf("a bundle without a root: %v, want %s", err, problem.Invalid)

@@ -34,8 +34,9 @@ type Config struct {
 	MasterKeyFile string
 	// Blobs is KYSO_BLOBS: where documents are, file:///folder or s3://bucket?endpoint=…&region=….
 	Blobs string
-	// TrustFile is KYSO_TRUST: a PEM bundle. Self-signed certificates in it are trusted roots; the others are
-	// issuers that providers leave out of their answers.
+	// TrustFile is KYSO_TRUST: one PEM bundle or several, separated by commas, such as one with the national root of
+	// Viet Nam and one with those of your time-stamp authorities. Self-signed certificates in them are trusted roots;
+	// the others are issuers that providers leave out of their answers.
 	TrustFile string
 
 	// Temporal is read as every Temporal tool does: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY,

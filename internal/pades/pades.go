@@ -217,8 +217,10 @@ type SignatureReport struct {
 	Kind           string    `json:"kind"` // "signature" or "document-timestamp"
 	Verdict        Verdict   `json:"verdict"`
 	SubIndication  string    `json:"sub_indication,omitempty"` // ETSI words, such as HASH_FAILURE or REVOKED
-	Level          string    `json:"level,omitempty"`          // B-B, B-T, B-LT
-	Signer         string    `json:"signer,omitempty"`         // common name
+	WhyVI          string    `json:"why_vi,omitempty"`         // SubIndication in words
+	WhyEN          string    `json:"why_en,omitempty"`
+	Level          string    `json:"level,omitempty"`  // B-B, B-T, B-LT
+	Signer         string    `json:"signer,omitempty"` // common name
 	Issuer         string    `json:"issuer,omitempty"`
 	Serial         string    `json:"serial,omitempty"`
 	Fingerprint    string    `json:"fingerprint,omitempty"`    // SHA-256, hex

@@ -82,6 +82,7 @@ func Verify(src Source, opt VerifyOptions) (*Verification, error) {
 	}
 	result.Verdict = TotalPassed
 	for _, s := range signatures {
+		s.report.explain()
 		result.Signatures = append(result.Signatures, *s.report)
 		if worse(s.report.Verdict, result.Verdict) {
 			result.Verdict = s.report.Verdict

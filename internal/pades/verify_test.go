@@ -237,3 +237,29 @@ func TestFilesThatCannotBeVerified(t *testing.T) {
 		}
 	}
 }
+
+// TestSeveralRoots: signatures of two authorities that have nothing in common, each judged by the roots that are configured.
+func TestSeveralRoots(t *testing.T) {
+	w := newWorld(t)
+	stranger := cmstest.Stranger(t, time.Now())
+	other := &world{stranger, stranger.Signer(cmstest.RSAKey(t, "stranger's signer", 2048), nil)}
+	file := other.signLT(w.signLT(onePage("", ""), w.Now), other.Now)
+	for name, c := range map[string]struct {
+		roots []*x509.Certificate
+		want  []pades.Verdict
+	}{
+		"both":      {[]*x509.Certificate{w.Root.Cert, other.Root.Cert}, []pades.Verdict{pades.TotalPassed, pades.TotalPassed}},
+		"the first": {[]*x509.Certificate{w.Root.Cert}, []pades.Verdict{pades.TotalPassed, pades.Indeterminate}},
+		"none":      {nil, []pades.Verdict{pades.Indeterminate, pades.Indeterminate}},
+	} {
+		v, err := pades.Verify(bytes.NewReader(file), pades.VerifyOptions{Roots: c.roots, Now: w.Now})
+		if err != nil || len(v.Signatures) != 2 {
+			t.Fatalf("%s: %+v, %v", name, v, err)
+		}
+		for i, s := range v.Signatures {
+			if s.Verdict != c.want[i] || s.Verdict == pades.Indeterminate && (s.SubIndication != "NO_CERTIFICATE_CHAIN_FOUND" || s.WhyVI == "") {
+				t.Errorf("%s, signature %d: %s %s %q", name, i+1, s.Verdict, s.SubIndication, s.WhyVI)
+			}
+		}
+	}
+}

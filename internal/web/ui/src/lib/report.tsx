@@ -14,6 +14,9 @@ interface SignatureReport {
   kind: string
   verdict: string
   sub_indication?: string
+  why_vi?: string
+  why_en?: string
+  certifies?: number
   level?: string
   signer?: string
   issuer?: string
@@ -50,19 +53,6 @@ function meaning(verdict: string): string {
   return t('Thiếu thông tin để kết luận, ví dụ không biết tổ chức cấp chứng thư. Điều này chưa có nghĩa là chữ ký sai.', 'Something is missing for a verdict, for example nobody here knows the issuer. That does not mean that the signature is wrong.')
 }
 
-const reasons: Record<string, [string, string]> = {
-  HASH_FAILURE: ['Nội dung đã bị thay đổi sau khi ký', 'The content was changed after signing'],
-  SIG_CRYPTO_FAILURE: ['Chữ ký không khớp với chứng thư', 'The signature does not belong to the certificate'],
-  FORMAT_FAILURE: ['Cấu trúc chữ ký không đúng quy cách', 'The signature is malformed'],
-  REVOKED: ['Chứng thư đã bị thu hồi', 'The certificate is revoked'],
-  REVOKED_NO_POE: ['Chứng thư đã bị thu hồi; không chứng minh được là ký trước đó', 'The certificate is revoked, and nothing proves that it was signed before'],
-  EXPIRED: ['Chứng thư đã hết hạn', 'The certificate has expired'],
-  OUT_OF_BOUNDS_NO_POE: ['Chứng thư đã hết hạn; không chứng minh được là ký trước đó', 'The certificate has expired, and nothing proves that it was signed before'],
-  NO_CERTIFICATE_CHAIN_FOUND: ['Không tìm được đường dẫn tới tổ chức được tin cậy', 'No way to a trusted issuer was found'],
-  TRY_LATER: ['Chưa biết tình trạng chứng thư; hãy thử lại sau', 'The status of the certificate is not known now; try later'],
-  CRYPTO_CONSTRAINTS_FAILURE: ['Thuật toán không còn an toàn', 'The algorithm is no longer safe'],
-}
-
 function standing(state?: string): string {
   const names: Record<string, [string, string]> = {
     good: ['có hiệu lực', 'good'], revoked: ['đã thu hồi', 'revoked'], 'on-hold': ['tạm dừng', 'on hold'],
@@ -81,15 +71,27 @@ function coverage(s: SignatureReport): string {
   return t('không phải toàn bộ tài liệu; có thay đổi về sau', 'not the whole document; it was changed later')
 }
 
+function sentence(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1) + '.'
+}
+
+function certification(p?: number): string | undefined {
+  switch (p) {
+    case 1: return t('không cho phép thay đổi', 'allows no changes')
+    case 2: return t('chỉ cho phép điền biểu mẫu và ký', 'allows forms and signatures only')
+    case 3: return t('cho phép điền biểu mẫu, ký và chú thích', 'allows forms, signatures and annotations')
+  }
+  return undefined
+}
+
 function one(s: SignatureReport) {
-  const why = s.sub_indication ? reasons[s.sub_indication] : undefined
   return (
     <section class="card" key={s.field} aria-label={s.field}>
       <div class="row between">
         <h3>{s.kind === 'document-timestamp' ? t('Dấu thời gian tài liệu', 'Document time-stamp') : s.signer || s.field}</h3>
         <span class={`badge ${kinds[s.verdict] ?? 'warn'}`}>{words(s.verdict)}</span>
       </div>
-      {why && <p>{t(...why)}.</p>}
+      {s.why_vi && s.why_en && <p>{sentence(t(s.why_vi, s.why_en))}</p>}
       <Facts rows={[
         [t('Tổ chức cấp', 'Issuer'), s.issuer],
         [t('Số sê-ri', 'Serial number'), s.serial && <span class="code small">{s.serial}</span>],
@@ -97,6 +99,7 @@ function one(s: SignatureReport) {
         [t('Lý do', 'Reason'), s.reason],
         [t('Nơi ký', 'Place'), s.location],
         [t('Mức chữ ký', 'Level'), s.level],
+        [t('Chứng thực tài liệu', 'Certification'), certification(s.certifies)],
         [t('Toàn vẹn', 'Integrity'), s.intact ? t('nội dung còn nguyên', 'the content is untouched') : t('nội dung không khớp', 'the content does not match')],
         [t('Phạm vi', 'Coverage'), coverage(s)],
         [t('Chuỗi tin cậy', 'Chain'), s.chain_trusted ? t('dẫn tới gốc tin cậy', 'leads to a trusted root') : t('không dẫn tới gốc tin cậy', 'does not lead to a trusted root')],

@@ -1,4 +1,4 @@
-package main
+package pades
 
 import (
 	"os"
@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// Whatever sub-indication the verifier can give, the report says it in words.
+// Whatever sub-indication the verifier can give, the report says it in two languages.
 func TestEverySubIndicationHasWords(t *testing.T) {
-	files, err := filepath.Glob("../internal/pades/verify*.go")
+	files, err := filepath.Glob("verify*.go")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no verifier: %v", err)
 	}
@@ -28,11 +28,11 @@ func TestEverySubIndicationHasWords(t *testing.T) {
 		t.Fatalf("only %d sub-indications were found", len(found))
 	}
 	for sub := range found {
-		if words := subIndications[sub]; words[0] == "" || words[1] == "" {
+		if words := meanings[sub]; words.vi == "" || words.en == "" {
 			t.Errorf("%s has no words", sub)
 		}
 	}
-	for sub := range subIndications {
+	for sub := range meanings {
 		if !found[sub] {
 			t.Errorf("%s is never given", sub)
 		}

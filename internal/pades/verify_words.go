@@ -1,0 +1,24 @@
+package pades
+
+// meanings says in Vietnamese and English what the sub-indications of ETSI EN 319 102-1 mean for a reader.
+var meanings = map[string]struct{ vi, en string }{
+	subFormat:        {"chữ ký sai cấu trúc, hoặc tệp đã bị sửa sau khi ký", "the signature is malformed, or the file was changed after it"},
+	subHash:          {"nội dung đã ký bị thay đổi", "the signed content was changed"},
+	subSignature:     {"giá trị chữ ký không khớp với chứng thư số", "the signature value does not fit the certificate"},
+	subNoCertificate: {"không tìm thấy chứng thư số của người ký", "the signer's certificate was not found"},
+	subNoChain:       {"không có chuỗi chứng thư dẫn tới gốc tin cậy", "no chain of certificates leads to a trusted root"},
+	subConstraints:   {"chữ ký thiếu hoặc có thuộc tính không đúng quy định", "an attribute of the signature is missing or not as it must be"},
+	subChain:         {"chứng thư số không dùng được cho mục đích này", "the certificate is not meant for this"},
+	subCrypto:        {"thuật toán hoặc khóa quá yếu", "an algorithm or a key is too weak"},
+	subExpired:       {"chứng thư số đã hết hạn và không có bằng chứng ký trước đó", "the certificate has expired and nothing proves that it was used before"},
+	subNotYetValid:   {"chứng thư số chưa có hiệu lực lúc ký", "the certificate was not yet valid"},
+	subRevoked:       {"chứng thư số đã bị thu hồi hoặc tạm dừng và không có bằng chứng ký trước đó", "the certificate is revoked or suspended and nothing proves that it was used before"},
+	subRevokedCA:     {"chứng thư của đơn vị cấp đã bị thu hồi", "the issuer's certificate is revoked"},
+	subTryLater:      {"chưa biết trạng thái thu hồi; hãy kiểm tra lại khi có mạng", "the revocation status is not known; check again on the network"},
+}
+
+// explain puts the reason of the verdict into words.
+func (r *SignatureReport) explain() {
+	words := meanings[r.SubIndication]
+	r.WhyVI, r.WhyEN = words.vi, words.en
+}
