@@ -133,6 +133,26 @@ func (b *browser) drag(dx, dy float64) {
 	b.run(chromedp.MouseEvent(chromedp.MouseReleased, at.X+dx, at.Y+dy, chromedp.ButtonLeft, chromedp.ClickCount(1)))
 }
 
+// TestSigningIntoAFieldInTheBrowser: the file brings a field for the signature and hides a page; the page says both.
+func TestSigningIntoAFieldInTheBrowser(t *testing.T) {
+	w, c := sharedWorld(t)
+	b := newBrowser(t, screens[0])
+	const user = "ICA.079095030130"
+	do(t, c.knobs(t.Context(), user, map[string]any{"decision": "approve", "decision_after_s": 1}))
+	file := filepath.Join(t.TempDir(), "biểu mẫu.pdf")
+	do(t, os.WriteFile(file, formPDF("Đại diện bên A"), 0o600))
+	b.ask(w.Addresses.API, user, file)
+	b.sees("Đặt khung chữ ký")
+	b.sees("Tệp chứa trang không được hiển thị")
+	b.press("Ô “Đại diện bên A” (trang 1)")
+	b.sees("Chữ ký được đặt vào ô “Đại diện bên A”")
+	b.accessible("place-in-field")
+	b.run(chromedp.Click(`.actions .button.primary`))
+	b.sees("Đã ký xong")
+	b.sees("Hợp lệ")
+	b.accessible("signed-in-field")
+}
+
 // TestPlacingWithoutDragging moves the box by a click, by buttons, by keys and by numbers (WCAG 2.2, 2.5.7 and 2.1.1).
 func TestPlacingWithoutDragging(t *testing.T) {
 	w, _ := sharedWorld(t)

@@ -58,7 +58,7 @@ func TestPlacements(t *testing.T) {
 	holdsNone(t, w, map[string][]byte{}, map[string][]byte{"name of the field": []byte(field)})
 }
 
-// formPDF is a page with an empty signature field.
+// formPDF is a page with an empty signature field, and a page that nothing shows.
 func formPDF(field string) []byte {
 	var out bytes.Buffer
 	offsets := make([]int, 0, 4)
@@ -68,15 +68,16 @@ func formPDF(field string) []byte {
 		"<</Type/Pages/Kids[3 0 R]/Count 1/MediaBox[0 0 595 842]>>",
 		"<</Type/Page/Parent 2 0 R/Annots[4 0 R]>>",
 		fmt.Sprintf("<</Type/Annot/Subtype/Widget/FT/Sig/T<%X>/Rect[50 100 250 164]/P 3 0 R/F 4>>", string(pdf.TextString(field))),
+		"<</Type/Page/Parent 2 0 R>>",
 	} {
 		offsets = append(offsets, out.Len())
 		fmt.Fprintf(&out, "%d 0 obj\n%s\nendobj\n", len(offsets), body)
 	}
 	start := out.Len()
-	out.WriteString("xref\n0 5\n0000000000 65535 f\r\n")
+	out.WriteString("xref\n0 6\n0000000000 65535 f\r\n")
 	for _, at := range offsets {
 		fmt.Fprintf(&out, "%010d 00000 n\r\n", at)
 	}
-	fmt.Fprintf(&out, "trailer\n<</Size 5/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", start)
+	fmt.Fprintf(&out, "trailer\n<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", start)
 	return out.Bytes()
 }

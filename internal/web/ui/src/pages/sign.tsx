@@ -43,7 +43,14 @@ interface Inspection {
   signatures: number
   warnings?: string[]
   active_content?: string[]
-  findings?: { code: string; vi: string; en: string }[]
+  findings?: Finding[]
+  fields?: { number: number; name: string; page?: number; signed: boolean; locked?: boolean }[]
+}
+
+interface Finding {
+  code: string
+  vi: string
+  en: string
 }
 
 interface Upload {
@@ -120,7 +127,7 @@ function UploadRow({ upload: u, drop }: { upload: Upload; drop: () => void }) {
           </span>
         )}
         {u.found?.active_content && <span class="small">{t('Lưu ý: tệp có nội dung động, nó có thể trông khác đi về sau.', 'Mind: the file has active content; it may look different later.')}</span>}
-        {u.found?.findings?.map((f) => <span class="small" key={f.en}>{t('Lưu ý: ', 'Mind: ')}{t(f.vi, f.en)}</span>)}
+        <Findings list={u.found?.findings} />
         {!u.found && !u.error && <progress max="1" value={u.share} aria-label={t('Đang tải lên', 'Uploading')} />}
         <Trouble error={u.error} />
       </div>
@@ -254,19 +261,64 @@ function Certificates({ list, choose }: { list: Certificate[]; choose?: (c: Cert
   )
 }
 
+/** What may make the file look otherwise later. */
+function Findings({ list }: { list?: Finding[] }) {
+  return <>{list?.map((f) => <span class="small" key={f.en}>{t('Lưu ý: ', 'Mind: ')}{t(f.vi, f.en)}</span>)}</>
+}
+
+interface How {
+  field?: string // of the file, instead of a box
+  everyPage?: boolean
+}
+
+/** A field that the author of the form left for a signature, the own box, and whether that stands on every page. */
+function Ways({ found, how, choose }: { found?: Inspection; how: How; choose: (how: How) => void }) {
+  const free = found?.fields?.filter((f) => !f.signed && !f.locked) ?? []
+  return (
+    <>
+      {free.length > 0 && (
+        <div class="row" role="group" aria-label={t('Chữ ký đặt ở đâu', 'Where the signature goes')}>
+          <button type="button" class={`button ${how.field === undefined ? 'primary' : ''}`} aria-pressed={how.field === undefined} onClick={() => choose({})}>
+            {t('Khung tự đặt', 'A box of my own')}
+          </button>
+          {free.map((f) => (
+            <button type="button" key={f.number} class={`button ${how.field === f.name ? 'primary' : ''}`} aria-pressed={how.field === f.name} onClick={() => choose({ field: f.name })}>
+              {t(`Ô “${f.name}”`, `Field “${f.name}”`)}{f.page ? t(` (trang ${f.page})`, ` (page ${f.page})`) : ''}
+            </button>
+          ))}
+        </div>
+      )}
+      {how.field === undefined && (found?.pages ?? 1) > 1 && (
+        <label class="row"><input type="checkbox" checked={how.everyPage ?? false} onChange={(e) => choose({ everyPage: e.currentTarget.checked })} /> {t('Hiện chữ ký ở mọi trang', 'Show it on every page')}</label>
+      )}
+      {how.field !== undefined && <Notice title={t(`Chữ ký được đặt vào ô “${how.field}” có sẵn trong tài liệu.`, `The signature goes into the field “${how.field}” of the document.`)} />}
+    </>
+  )
+}
+
 function Placing({ signing, look, go }: StageProps) {
   const [at, setAt] = useState(0)
+  const [ways, setWays] = useState<How[]>(() => signing.documents.map(() => ({})))
+  const [found, setFound] = useState<Record<string, Inspection>>({})
   const [boxes, setBoxes] = useState<(Box | null)[]>(() => signing.documents.map(() => null))
   const [chosen, setChosen] = useState<Certificate[]>([])
   const [error, setError] = useState<unknown>(null)
   useEffect(() => {
     get<{ items: Certificate[] }>(`/v1/signings/${signing.id}/certificates`).then((l) => setChosen(l.items.filter((c) => c.chosen)), setError)
   }, [signing.id])
+  const here = signing.documents[at]?.id
+  useEffect(() => {
+    if (here && !found[here]) get<Inspection>(`/v1/documents/${here}/inspection`).then((one) => setFound((all) => ({ ...all, [here]: one })), setError)
+  }, [here])
   const sign = async () => {
     setError(null)
     try {
       // A document that was not looked at gets the usual box on its last page.
-      await post(`/v1/signings/${signing.id}/placement`, { placements: boxes.map((b) => b ?? {}) })
+      const placements = boxes.map((b, i) => {
+        const how = ways[i] ?? {}
+        return how.field !== undefined ? { field: how.field } : { ...b, ...(how.everyPage ? { all_pages: true } : {}) }
+      })
+      await post(`/v1/signings/${signing.id}/placement`, { placements })
       await look()
     } catch (e) {
       setError(e)
@@ -287,11 +339,13 @@ function Placing({ signing, look, go }: StageProps) {
           ))}
         </div>
       )}
-      <Place key={document.id} url={`/v1/documents/${document.id}/content`} box={boxes[at] ?? null} look={`/v1/signings/${signing.id}/appearance`}
-        onBox={(box) => setBoxes((list) => list.map((b, i) => (i === at ? box : b)))} />
+      <Findings list={found[document.id]?.findings} />
+      <Ways found={found[document.id]} how={ways[at] ?? {}} choose={(how) => setWays((list) => list.map((w, i) => (i === at ? how : w)))} />
+      {ways[at]?.field === undefined && <Place key={document.id} url={`/v1/documents/${document.id}/content`} box={boxes[at] ?? null} look={`/v1/signings/${signing.id}/appearance`}
+        onBox={(box) => setBoxes((list) => list.map((b, i) => (i === at ? box : b)))} />}
       <Trouble error={error} />
       <div class="actions">
-        <Button kind="primary" disabled={!boxes.some(Boolean)} onPress={sign}>{t('Ký văn bản', 'Sign')}</Button>
+        <Button kind="primary" disabled={!boxes.some(Boolean) && !ways.some((w) => w.field !== undefined)} onPress={sign}>{t('Ký văn bản', 'Sign')}</Button>
         <Cancel signing={signing} look={look} go={go} />
       </div>
     </>
