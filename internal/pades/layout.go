@@ -9,17 +9,26 @@ const (
 	unbroken    = 0.6  // how much smaller text may get for having every paragraph on one line
 )
 
-// fit breaks paragraphs into lines at the largest size at which all of them fit into width × height points, or at a
-// somewhat smaller one that leaves every paragraph on one line. When even the least size is too large, what comes
-// last is dropped and what is too long ends in an ellipsis: the name and the time are always there.
+// fit breaks paragraphs into lines at the largest size at which all of them fit into width × height points and no word is torn, or
+// at a somewhat smaller one that leaves every paragraph on one line. Words are torn only when even the least size is too large for
+// one; when it is too large for the whole, what comes last is dropped and what is too long ends in an ellipsis: the name and the
+// time are always there.
 func fit(paragraphs [][]glyph, ellipsis glyph, width, height float64) (lines [][]glyph, size float64) {
-	largest := 0.0
+	longest := longestWord(paragraphs)
+	var torn [][]glyph // at the largest size of all
+	tornSize, largest := 0.0, 0.0
 	for size = largestText; size >= leastText; size -= textStep {
 		tried := make([][]glyph, 0, 2*len(paragraphs))
 		for _, p := range paragraphs {
 			tried = append(tried, wrap(p, width/size)...)
 		}
 		if float64(len(tried))*leading*size > height {
+			continue
+		}
+		if tornSize == 0 {
+			torn, tornSize = tried, size
+		}
+		if longest > width/size {
 			continue
 		}
 		if largest == 0 {
@@ -32,12 +41,30 @@ func fit(paragraphs [][]glyph, ellipsis glyph, width, height float64) (lines [][
 			return tried, size
 		}
 	}
-	if largest > 0 {
+	switch {
+	case largest > 0:
 		return lines, largest
+	case tornSize > 0:
+		return torn, tornSize
 	}
 	size = min(leastText, height/(2*leading))
 	room := int(height / (leading * size))
 	return squeeze(paragraphs, ellipsis, width/size, max(room, 1)), size
+}
+
+// longestWord returns the width of the longest word, in em.
+func longestWord(paragraphs [][]glyph) float64 {
+	longest, word := 0.0, 0.0
+	for _, p := range paragraphs {
+		word = 0
+		for _, g := range p {
+			if word += g.width; g.char == ' ' {
+				word = 0
+			}
+			longest = max(longest, word)
+		}
+	}
+	return longest
 }
 
 // wrap breaks a paragraph at spaces, and inside a word that is longer than a line. width is in em.
