@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"kyso/internal/evidence"
 	"kyso/internal/pades"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
@@ -54,12 +55,12 @@ func (a *Signing) deliver(ctx context.Context, pdf PDF, s signing.Signing, doc s
 	if err != nil {
 		return err
 	}
-	evidence, err := a.gather(ctx, pdf, s.ID, pades.NeedsOptions{ByteRange: doc.Prepared.ByteRange}, src, known) // nothing for B-LT, which carries it all
+	found, err := a.gather(ctx, pdf, s.ID, evidence.Rule{ByteRange: doc.Prepared.ByteRange}, src, known) // nothing for B-LT, which carries it all
 	if err != nil {
 		return err
 	}
 	result, err := pdf.Verify(ctx, src, pades.VerifyOptions{
-		Roots: a.Trust.Roots, Intermediates: a.Trust.Intermediates, Now: a.Now(), Evidence: evidence,
+		Roots: a.Trust.Roots, Intermediates: a.Trust.Intermediates, Now: a.Now(), Evidence: found,
 	})
 	if err != nil {
 		return err

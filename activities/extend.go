@@ -2,8 +2,8 @@ package activities
 
 import (
 	"context"
-	"slices"
 
+	"kyso/internal/evidence"
 	"kyso/internal/pades"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
@@ -43,59 +43,35 @@ func (a *Signing) extend(ctx context.Context, pdf PDF, s signing.Signing, doc si
 	if err != nil {
 		return err
 	}
-	evidence, err := a.gather(ctx, pdf, s.ID, pades.NeedsOptions{ByteRange: doc.Prepared.ByteRange}, src, known)
+	found, err := a.gather(ctx, pdf, s.ID, evidence.Rule{ByteRange: doc.Prepared.ByteRange}, src, known)
 	if err != nil {
 		return err
 	}
-	extended, err := pdf.Extend(ctx, src, evidence, stamped.HashState)
+	extended, err := pdf.Extend(ctx, src, found, stamped.HashState)
 	if err != nil {
 		return err
 	}
 	return a.saveStage(ctx, s, doc, signing.LevelLT, stamped, extended.Increment, extended.SHA256, extended.HashState)
 }
 
-// maxGatherRounds bounds how often an answer may name a responder that is itself in question.
-const maxGatherRounds = 4
-
-// gather fetches what a verifier of our signature in src will miss, which ask names. Signatures that were in the file before
-// stay as they are: whether their issuers answer must not keep ours from being delivered.
-func (a *Signing) gather(ctx context.Context, pdf PDF, signingID string, ask pades.NeedsOptions, src pades.Source,
+// gather fetches what a verifier of one signature in src will miss. Signatures that were in the file before stay as they are:
+// whether their issuers answer must not keep ours from being delivered.
+func (a *Signing) gather(ctx context.Context, pdf PDF, signingID string, rule evidence.Rule, src pades.Source,
 	known map[string]signing.Revocation,
 ) (pades.Evidence, error) {
-	var found pades.Evidence
-	for range maxGatherRounds {
-		ask.Have = found
-		ask.Have.Certificates = slices.Clone(found.Certificates)
-		for _, c := range slices.Concat(a.Trust.Intermediates, a.Trust.Roots) {
-			ask.Have.Certificates = append(ask.Have.Certificates, c.Raw)
-		}
-		needs, err := pdf.Needs(ctx, src, ask)
-		ask.Fresh = false // once; then only what the answers name
-		if err != nil || len(needs) == 0 {
-			return found, err
-		}
-		for _, need := range needs {
-			status, err := a.statusOf(ctx, signingID, need, known)
-			if err != nil {
-				return found, err
-			}
-			found.Certificates = append(found.Certificates, need.Certificate.Raw, need.Issuer.Raw)
-			if len(status.OCSP) > 0 {
-				found.OCSPs = append(found.OCSPs, status.OCSP)
-			} else {
-				found.CRLs = append(found.CRLs, status.CRL)
-			}
-		}
-	}
-	return found, problem.New(problem.RevocationUnknown, "status services keep naming further certificates")
+	rule.Trust = a.Trust
+	found, _, err := evidence.Gather(ctx, src, pdf.Needs, func(ctx context.Context, cert, issuer []byte) (signing.Revocation, error) {
+		return a.statusOf(ctx, signingID, cert, issuer, known)
+	}, rule)
+	return found, err
 }
 
-func (a *Signing) statusOf(ctx context.Context, signingID string, need pades.Need, known map[string]signing.Revocation) (signing.Revocation, error) {
-	key := signing.Fingerprint(need.Certificate.Raw)
+func (a *Signing) statusOf(ctx context.Context, signingID string, cert, issuer []byte, known map[string]signing.Revocation) (signing.Revocation, error) {
+	key := signing.Fingerprint(cert)
 	if status, ok := known[key]; ok {
 		return status, nil
 	}
-	status, err := a.Revocation.Status(ctx, need.Certificate.Raw, need.Issuer.Raw)
+	status, err := a.Revocation.Status(ctx, cert, issuer)
 	if err != nil {
 		return status, err
 	}

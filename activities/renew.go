@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"kyso/internal/evidence"
 	"kyso/internal/pades"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
@@ -180,11 +181,11 @@ func (a *Signing) prove(ctx context.Context, pdf PDF, s signing.Signing, doc sig
 	if err != nil {
 		return current, err
 	}
-	evidence, err := a.gather(ctx, pdf, s.ID, pades.NeedsOptions{ByteRange: stamp.ByteRange, Fresh: true}, src, known)
+	found, err := a.gather(ctx, pdf, s.ID, evidence.Rule{ByteRange: stamp.ByteRange, Fresh: true}, src, known)
 	if err != nil {
 		return current, err
 	}
-	extended, err := pdf.Extend(ctx, src, evidence, current.HashState)
+	extended, err := pdf.Extend(ctx, src, found, current.HashState)
 	if err != nil {
 		return current, err
 	}

@@ -31,12 +31,13 @@ var rules = map[string]string{
 	"internal/registration": "internal/problem",
 	"internal/account":      "internal/registration internal/problem",
 	"internal/pades":        "internal/problem",
+	"internal/evidence":     "internal/pades internal/signing internal/problem",
 	"internal/forms":        "internal/problem",
 	"internal/pdfchild":     "internal/pades internal/problem",
 	"internal/provider":     "internal/webhook internal/signing internal/registration internal/problem",
 	"internal/store":        "internal/access internal/incident internal/webhook internal/signing internal/registration internal/problem internal/seal",
 	"internal/blob":         "internal/signing internal/problem",
-	"activities":            "internal/webhook internal/signing internal/registration internal/pades internal/forms internal/problem",
+	"activities":            "internal/evidence internal/webhook internal/signing internal/registration internal/pades internal/forms internal/problem",
 	"workflows":             "activities internal/webhook internal/signing internal/registration internal/problem",
 	"internal/api":          "workflows internal/access internal/incident internal/webhook internal/signing internal/registration internal/account internal/problem",
 
@@ -47,7 +48,7 @@ var rules = map[string]string{
 	// The pages are clients of the API that run in a browser.
 	"internal/web": "",
 	// The only place that assembles concrete parts.
-	"internal/app": "activities workflows internal/access internal/incident internal/account internal/api internal/blob internal/forms internal/pades " +
+	"internal/app": "activities workflows internal/access internal/evidence internal/incident internal/account internal/api internal/blob internal/forms internal/pades " +
 		"internal/pdfchild internal/problem internal/provider internal/registration internal/seal internal/signing internal/store internal/web",
 
 	"worker":  "internal/app internal/pdfchild internal/problem",

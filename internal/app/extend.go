@@ -2,10 +2,10 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"slices"
 
+	"kyso/internal/evidence"
 	"kyso/internal/pades"
 	"kyso/internal/pdfchild"
 	"kyso/internal/problem"
@@ -22,16 +22,16 @@ import (
 func Extend(ctx context.Context, src pades.Source, level signing.Level, trust signing.Trust, revocation signing.RevocationSource,
 	tsa signing.TimestampAuthority,
 ) ([]byte, error) {
-	if !level.AtLeast(signing.LevelLT) {
-		return nil, problem.New(problem.Invalid, "a file is extended to B-LT or B-LTA")
+	if _, err := ExtendLevel(string(level)); err != nil {
+		return nil, err
 	}
 	session := (&pdfchild.Runner{}).Session()
 	defer session.Close()
-	evidence, err := evidenceOf(ctx, session, src, trust, revocation)
+	found, _, err := evidence.Gather(ctx, src, session.Needs, revocation.Status, evidence.Rule{Trust: trust, Fresh: true, Silence: evidence.FatalIfNew})
 	if err != nil {
 		return nil, err
 	}
-	extended, err := session.Extend(ctx, src, evidence, nil)
+	extended, err := session.Extend(ctx, src, found, nil)
 	if err != nil || level == signing.LevelLT {
 		return incrementOf(extended), err
 	}
@@ -65,40 +65,6 @@ func incrementOf(e *pades.Extended) []byte {
 		return nil
 	}
 	return e.Increment
-}
-
-// evidenceOf asks the issuers about every certificate in the file, also about those of which it says something: that is as
-// old as the file. Only silence about a certificate of which the file says nothing is an error.
-func evidenceOf(ctx context.Context, session *pdfchild.Session, src pades.Source, trust signing.Trust, revocation signing.RevocationSource,
-) (pades.Evidence, error) {
-	var found pades.Evidence
-	for round := range maxRounds {
-		have := found
-		have.Certificates = slices.Clone(found.Certificates)
-		for _, cert := range slices.Concat(trust.Roots, trust.Intermediates) {
-			have.Certificates = append(have.Certificates, cert.Raw)
-		}
-		list, err := session.Needs(ctx, src, pades.NeedsOptions{Have: have, Fresh: round == 0})
-		if err != nil || len(list) == 0 {
-			return found, err
-		}
-		for _, need := range list {
-			status, err := revocation.Status(ctx, need.Certificate.Raw, need.Issuer.Raw)
-			if err != nil {
-				if round == 0 {
-					continue // asked for again when the file says nothing either
-				}
-				return found, fmt.Errorf("the status of certificate %x: %w", need.Certificate.SerialNumber, err)
-			}
-			found.Certificates = append(found.Certificates, need.Certificate.Raw, need.Issuer.Raw)
-			if len(status.OCSP) > 0 {
-				found.OCSPs = append(found.OCSPs, status.OCSP)
-			} else {
-				found.CRLs = append(found.CRLs, status.CRL)
-			}
-		}
-	}
-	return found, problem.New(problem.RevocationUnknown, "status services keep naming further certificates")
 }
 
 // appended is a file followed by bytes.

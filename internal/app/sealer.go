@@ -9,12 +9,12 @@ import (
 	"crypto/x509"
 	"encoding"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"time"
 
+	"kyso/internal/evidence"
 	"kyso/internal/pades"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
@@ -90,12 +90,12 @@ func (s *Sealer) check(ctx context.Context, sealed []byte, field string) error {
 	here := func(_ context.Context, src pades.Source, opt pades.NeedsOptions) ([]pades.Need, error) {
 		return pades.Needs(src, opt)
 	}
-	evidence, missing := gather(ctx, here, src, s.Trust, s.Revocation)
-	if len(missing) > 0 {
-		return errors.Join(missing...)
+	known, _, err := evidence.Gather(ctx, src, here, s.Revocation.Status, evidence.Rule{Trust: s.Trust, Fresh: true})
+	if err != nil {
+		return err
 	}
 	found, err := pades.Verify(src, pades.VerifyOptions{Roots: s.Trust.Roots, Intermediates: s.Trust.Intermediates, Now: s.Now(),
-		Evidence: evidence})
+		Evidence: known})
 	if err != nil {
 		return err
 	}
