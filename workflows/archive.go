@@ -31,13 +31,14 @@ func ArchiveWorkflowID(signingID string) string { return "archive-" + signingID 
 
 // Archive renews the archive time-stamps of a signing before the last one's certificate or algorithm ends (EN 319 142-1, 5.4.3).
 //
-//	read when → wait for years → renew → again, as a new run of the code of that day
+//	read when → wait, and read again every half year → renew → again
 //
+// Each wait is a run of its own, so that nothing depends on code or configuration of years ago.
 // It ends when the record is erased, or when an operator gives it up. What fails parks, as in the other processes; the margin of
 // activities.Archiving is the time that is left to mend it.
 func Archive(ctx workflow.Context, in ArchiveInput) error {
 	r := &archiveRun{in: in, incidents: incidents{
-		processID: in.SigningID, command: "signing", series: fmt.Sprintf("archive-%d", in.Generation),
+		processID: in.SigningID, command: "signing", series: "archive-" + workflow.GetInfo(ctx).WorkflowExecution.RunID[:8],
 	}}
 	r.keep = r.keepIncident
 	r.status = SigningStatus{SigningID: in.SigningID, Status: signing.StatusSigned, Step: StepReadArchive}
@@ -50,6 +51,16 @@ func Archive(ctx workflow.Context, in ArchiveInput) error {
 		err = nil
 	}
 	return errors.Join(err, workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }))
+}
+
+// readAgain is how long an Archive waits at most before it reads again when it is due: an algorithm may have been given up.
+const readAgain = 182 * 24 * time.Hour
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // errErased says that there is nothing left to archive.
@@ -66,16 +77,21 @@ func (r *archiveRun) run(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.wait(ctx, due); err != nil {
+	next := ArchiveInput{SigningID: r.in.SigningID, Generation: r.in.Generation}
+	again := workflow.Now(ctx).Add(readAgain)
+	if err := r.wait(ctx, due, earlier(due, again)); err != nil {
 		return err
 	}
-	if err := r.renew(ctx); err != nil {
-		return err
+	if !due.After(again) {
+		if err := r.renew(ctx); err != nil {
+			return err
+		}
+		next.Generation++
 	}
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
 		return err
 	}
-	return workflow.NewContinueAsNewError(ctx, Archive, ArchiveInput{SigningID: r.in.SigningID, Generation: r.in.Generation + 1})
+	return workflow.NewContinueAsNewError(ctx, Archive, next)
 }
 
 func (r *archiveRun) step(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
@@ -102,13 +118,13 @@ func (r *archiveRun) read(ctx workflow.Context) (due time.Time, err error) {
 	return due, err
 }
 
-func (r *archiveRun) wait(ctx workflow.Context, due time.Time) error {
+func (r *archiveRun) wait(ctx workflow.Context, due, until time.Time) error {
 	r.status.Step, r.status.Deadline = StepAwaitRenewal, due
 	if err := workflow.UpsertTypedSearchAttributes(ctx, AttributeStep.ValueSet(StepAwaitRenewal), AttributeDeadline.ValueSet(due)); err != nil {
 		return err
 	}
 	workflow.SetCurrentDetails(ctx, fmt.Sprintf("Archived. Time-stamp %d is put over the documents on %s.", r.in.Generation+1, due.UTC().Format(time.DateOnly)))
-	timer := workflow.NewTimerWithOptions(ctx, due.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: "Until the archive time-stamps are renewed"})
+	timer := workflow.NewTimerWithOptions(ctx, until.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: "Until the archive time-stamps are renewed or looked at again"})
 	err := timer.Get(ctx, nil)
 	r.status.Deadline = time.Time{}
 	return err

@@ -28,9 +28,9 @@ func TestSilence(t *testing.T) {
 		"ours, of which the file knows nothing":    {1, evidence.Fatal, true, false},
 		"ours, of which it knows something":        {2, evidence.Fatal, true, false},
 		"to extend, the file knows nothing":        {1, evidence.FatalIfNew, true, false},
-		"to extend, what it knows will do":         {2, evidence.FatalIfNew, false, false},
+		"to extend, what it knows will do":         {2, evidence.FatalIfNew, false, true},
 		"for a verdict, the file knows nothing":    {1, evidence.OnlyMentions, false, true},
-		"for a verdict, what is old is not missed": {2, evidence.OnlyMentions, false, false},
+		"for a verdict, only something old is had": {2, evidence.OnlyMentions, false, true},
 		"everybody answers":                        {0, evidence.Fatal, false, false},
 	} {
 		asked := map[byte]int{}

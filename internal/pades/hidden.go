@@ -361,7 +361,7 @@ func (s *search) objects() error {
 	for num := 1; num < last; num++ {
 		object, err := scan.Get(num)
 		if scan.Rebuilt() || problem.CodeOf(err) == problem.DocumentBroken {
-			return nil //nolint:nilerr // such a file is read in many ways; the others will not read more of it
+			return nil // such a file is read in many ways; others will not read more of it
 		}
 		if err != nil {
 			return err

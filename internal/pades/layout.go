@@ -54,9 +54,9 @@ func fit(paragraphs [][]glyph, ellipsis glyph, width, height float64) (lines [][
 
 // longestWord returns the width of the longest word, in em.
 func longestWord(paragraphs [][]glyph) float64 {
-	longest, word := 0.0, 0.0
+	longest := 0.0
 	for _, p := range paragraphs {
-		word = 0
+		word := 0.0
 		for _, g := range p {
 			if word += g.width; g.char == ' ' {
 				word = 0

@@ -201,7 +201,7 @@ func TestCertifying(t *testing.T) {
 		long := w.extend(certified, w.evidence(w.Now))
 		w.passes(w.archiveLTA(long, w.Now), "validation-data", "")
 		report, err := pades.Inspect(bytes.NewReader(certified), pades.Policy{})
-		again, signErr := w.signWith(certified, func(o *pades.PrepareOptions) {})
+		again, signErr := w.signWith(certified, func(*pades.PrepareOptions) {})
 		if p == pades.CertifyNoChanges {
 			if problem.CodeOf(err) != problem.DocumentLocked || problem.CodeOf(signErr) != problem.DocumentLocked {
 				t.Errorf("%v and %v: it was certified to be final", err, signErr)
