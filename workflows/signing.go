@@ -215,12 +215,14 @@ func (r *signingRun) keepArchived(ctx workflow.Context) error {
 	if !r.in.Level.AtLeast(signing.LevelLTA) || workflow.GetVersion(ctx, "keep-archived", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
 		return nil
 	}
-	child := workflow.ExecuteChildWorkflow(archiveOptions(ctx, r.in.SigningID), Archive, ArchiveInput{SigningID: r.in.SigningID, Generation: 1})
-	err := child.GetChildWorkflowExecution().Get(ctx, nil)
-	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
-		return nil // this process was reset
-	}
-	return err
+	return r.step(ctx, StepArchive, "", func(ctx workflow.Context) error {
+		child := workflow.ExecuteChildWorkflow(archiveOptions(ctx, r.in.SigningID), Archive, ArchiveInput{SigningID: r.in.SigningID, Generation: 1})
+		err := child.GetChildWorkflowExecution().Get(ctx, nil)
+		if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+			return nil // this process was reset
+		}
+		return err
+	})
 }
 
 // close turns the end of run into the outcome and cleans up. It works on a context of its own, since the process

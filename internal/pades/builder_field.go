@@ -86,6 +86,11 @@ func (b *builder) readWidget(ref pdf.Ref) error {
 	if err != nil {
 		return err
 	}
+	if value, err := b.file.Resolve(d.Get("V")); err != nil {
+		return err
+	} else if value != nil {
+		return problem.New(problem.PlacementInvalid, "the field is signed already, in one of its widgets")
+	}
 	s := spot{widget: ref, dict: d}
 	corners, err := b.file.Array(d.Get("Rect"))
 	if err != nil {

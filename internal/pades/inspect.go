@@ -87,12 +87,17 @@ func Inspect(src Source, policy Policy) (*Report, error) {
 // fields lists the signature fields. When the file takes no new one and has no empty one either, it is refused.
 func (r *Report) fields(f *pdf.File, fm *form) error {
 	_, full := fm.freeName()
-	for i, field := range fm.signatures {
+	taken := map[string]bool{} // some writers put the value into a widget
+	for _, field := range fm.signatures {
 		value, err := f.Resolve(field.Field.Get("V"))
 		if err != nil {
 			return err
 		}
-		one := FieldReport{Number: i + 1, Name: field.Name, Signed: value != nil, Locked: value == nil && fm.locked(field.Name)}
+		taken[field.Name] = taken[field.Name] || value != nil
+	}
+	for i, field := range fm.signatures {
+		one := FieldReport{Number: i + 1, Name: field.Name, Signed: taken[field.Name]}
+		one.Locked = !one.Signed && fm.locked(field.Name)
 		if !one.Signed && !one.Locked && field.Ref.Num > 0 {
 			full = nil
 		}

@@ -176,6 +176,7 @@ func TestFieldRefusals(t *testing.T) {
 		"a wish only":        {seeded("/SubFilter[/adbe.pkcs7.detached]/MDP<</P 0>>"), byName("x"), ""},
 		"our kind":           {seeded("/Ff 2/SubFilter[/adbe.pkcs7.detached/ETSI.CAdES.detached]"), byName("x"), ""},
 		"our certification":  {seeded("/MDP<</P 2>>"), func(o *pades.PrepareOptions) { o.Field, o.Certify = "x", pades.CertifyForms }, ""},
+		"signed in a widget": {onePage("", "/AcroForm<</Fields[6 0 R]>>", "<</FT/Sig/T(x)/Kids[7 0 R]>>", "<</Subtype/Widget/Parent 6 0 R/V<</Type/Sig>>>>"), byName("x"), problem.PlacementInvalid},
 		"1,001 pages":        {data, func(o *pades.PrepareOptions) { o.Box.Pages = make([]int, 1001) }, problem.PlacementInvalid},
 		"a page that is not": {data, func(o *pades.PrepareOptions) { o.Box.Pages = []int{1, 2} }, problem.PlacementInvalid},
 	} {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"kyso/internal/pades"
+	"kyso/internal/problem"
+	"kyso/workflows"
 )
 
 // TestExtend takes a B-T file to B-LTA with the command line and archives it once more. What was there stays, byte by byte.
@@ -49,5 +51,33 @@ func TestExtend(t *testing.T) {
 		}
 		t.Logf("round %d: %d bytes appended", round+1, len(extended)-len(before))
 		before = extended
+	}
+}
+
+// TestArchiveWaits: a signing at B-LTA leaves a process behind that waits for years, and a repair finds it under the signing's id.
+func TestArchiveWaits(t *testing.T) {
+	w, c := sharedWorld(t)
+	const user = "ICA.079095063005"
+	do(t, c.knobs(t.Context(), user, map[string]any{"decision": "approve"}))
+	id := startSigningAt(t, c, user, "B-LTA")
+	awaitStatus(t, c, id, "signed", time.Minute)
+	var status workflows.SigningStatus
+	for until := time.Now().Add(30 * time.Second); status.Step != workflows.StepAwaitRenewal; time.Sleep(100 * time.Millisecond) {
+		value, err := w.App.Temporal.QueryWorkflow(t.Context(), workflows.ArchiveWorkflowID(id), "", workflows.QueryStatus)
+		if err == nil {
+			do(t, value.Get(&status))
+		}
+		if time.Now().After(until) {
+			t.Fatalf("the archive is at %q: %v", status.Step, err)
+		}
+	}
+	const year = 365 * 24 * time.Hour
+	if wait := time.Until(status.Deadline); wait < 4*year || wait > 5*year || status.SigningID != id {
+		t.Errorf("it waits until %s: %+v", status.Deadline, status)
+	}
+	client := &workflows.Client{Temporal: w.App.Temporal}
+	_, err := client.Repair(t.Context(), id, "", workflows.Repair{Action: workflows.RepairRetry, Actor: "ops-1", Reason: "nothing is wrong"})
+	if problem.CodeOf(err) != problem.Conflict || !strings.Contains(err.Error(), "not waiting for a repair") {
+		t.Errorf("a repair of what is well: %v", err)
 	}
 }
