@@ -54,29 +54,44 @@ func TestExtend(t *testing.T) {
 	}
 }
 
-// TestArchiveWaits: a signing at B-LTA leaves a process behind that waits for years, and a repair finds it under the signing's id.
-func TestArchiveWaits(t *testing.T) {
-	w, c := sharedWorld(t)
-	const user = "ICA.079095063005"
+// archivedSigning signs at B-LTA and returns when the process that keeps the file archived waits.
+func archivedSigning(t *testing.T, w *World, c *client, user string) string {
+	t.Helper()
 	do(t, c.knobs(t.Context(), user, map[string]any{"decision": "approve"}))
 	id := startSigningAt(t, c, user, "B-LTA")
 	awaitStatus(t, c, id, "signed", time.Minute)
-	var status workflows.SigningStatus
-	for until := time.Now().Add(30 * time.Second); status.Step != workflows.StepAwaitRenewal; time.Sleep(100 * time.Millisecond) {
-		value, err := w.App.Temporal.QueryWorkflow(t.Context(), workflows.ArchiveWorkflowID(id), "", workflows.QueryStatus)
-		if err == nil {
-			do(t, value.Get(&status))
+	for until := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		status, err := archiveStatus(t, w, id)
+		if err == nil && status.Step == workflows.StepAwaitRenewal {
+			return id
 		}
 		if time.Now().After(until) {
 			t.Fatalf("the archive is at %q: %v", status.Step, err)
 		}
 	}
+}
+
+func archiveStatus(t *testing.T, w *World, id string) (status workflows.SigningStatus, err error) {
+	t.Helper()
+	value, err := w.App.Temporal.QueryWorkflow(t.Context(), workflows.ArchiveWorkflowID(id), "", workflows.QueryStatus)
+	if err == nil {
+		err = value.Get(&status)
+	}
+	return status, err
+}
+
+// TestArchiveWaits: a signing at B-LTA leaves a process behind that waits for years, and a repair finds it under the signing's id.
+func TestArchiveWaits(t *testing.T) {
+	w, c := sharedWorld(t)
+	id := archivedSigning(t, w, c, "ICA.079095063005")
+	status, err := archiveStatus(t, w, id)
+	do(t, err)
 	const year = 365 * 24 * time.Hour
 	if wait := time.Until(status.Deadline); wait < 4*year || wait > 5*year || status.SigningID != id {
 		t.Errorf("it waits until %s: %+v", status.Deadline, status)
 	}
 	client := &workflows.Client{Temporal: w.App.Temporal}
-	_, err := client.Repair(t.Context(), id, "", workflows.Repair{Action: workflows.RepairRetry, Actor: "ops-1", Reason: "nothing is wrong"})
+	_, err = client.Repair(t.Context(), id, "", workflows.Repair{Action: workflows.RepairRetry, Actor: "ops-1", Reason: "nothing is wrong"})
 	if problem.CodeOf(err) != problem.Conflict || !strings.Contains(err.Error(), "not waiting for a repair") {
 		t.Errorf("a repair of what is well: %v", err)
 	}

@@ -31,6 +31,12 @@ var situations = map[string]func(t *testing.T, w *World, c *client) string{
 		awaitStatus(t, c, id, "signed", time.Minute)
 		return workflows.SigningWorkflowID(id)
 	},
+	"signing-signed-and-archived": func(t *testing.T, w *World, c *client) string {
+		return workflows.SigningWorkflowID(archivedSigning(t, w, c, "ICA.079095040012"))
+	},
+	"archive-waiting": func(t *testing.T, w *World, c *client) string {
+		return workflows.ArchiveWorkflowID(archivedSigning(t, w, c, "ICA.079095040013"))
+	},
 	"signing-awaiting-approval": func(t *testing.T, _ *World, c *client) string {
 		id := startSigning(t, c, "ICA.079095040002")
 		awaitStatus(t, c, id, "awaiting-approval", time.Minute)
@@ -153,7 +159,7 @@ var situations = map[string]func(t *testing.T, w *World, c *client) string{
 }
 
 // minSituations guards against a list that shrinks.
-const minSituations = 19
+const minSituations = 21
 
 // TestHistoriesReplay walks into every situation on the real server and replays what is there with the code of today.
 // KYSO_RECORD=../../workflows/testdata/histories/NAME keeps the histories, for releases to come: do it when a release is
