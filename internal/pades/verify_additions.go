@@ -164,10 +164,8 @@ func (c *changes) explainForm(oldValue, newValue pdf.Object) error {
 	if err := c.sameExcept("form", old, form, "Fields", "SigFlags"); err != nil {
 		return err
 	}
-	if flags := form.Get("SigFlags"); flags != nil {
-		if _, ok := flags.(int64); !ok {
-			return notAllowed("SigFlags is not a number")
-		}
+	if err := explainFlags(old.Get("SigFlags"), form.Get("SigFlags")); err != nil {
+		return err
 	}
 	c.explained(oldValue, newValue)
 	c.explained(old.Get("Fields"), form.Get("Fields"))
@@ -179,6 +177,18 @@ func (c *changes) explainForm(oldValue, newValue pdf.Object) error {
 		return err
 	}
 	return c.explainFilledFields()
+}
+
+// explainFlags allows that signatures came into the form, and not that it forgets about them (12.7.3, table 225).
+func explainFlags(before, after pdf.Object) error {
+	now, ok := after.(int64)
+	if after != nil && !ok {
+		return notAllowed("SigFlags is not a number")
+	}
+	if was, ok := before.(int64); ok && now&was != was {
+		return notAllowed("SigFlags of the form were taken back")
+	}
+	return nil
 }
 
 // addedItems compares two arrays, of which the new one must begin with the old one; what follows must be
