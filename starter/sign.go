@@ -88,6 +88,7 @@ func (c *cli) sign(ctx context.Context, f *signFlags) error {
 	if f.key == "" {
 		f.key = apiclient.NewKey()
 	}
+	c.mind(ctx, f.documents)
 	if len(f.documents) > perApproval {
 		return c.signMany(ctx, client, f, placement, targets)
 	}

@@ -43,6 +43,7 @@ func TestPlacements(t *testing.T) {
 		return v
 	}
 	run("", "sign", form, "--field", field)
+	run("The file holds a page that it does not show", "sign", form, "--field", "none", "--force")
 	if v := verified("form-signed.pdf", 0); v.Signatures[0].Field != field {
 		t.Errorf("signed in %s", v.Signatures[0].Field)
 	}

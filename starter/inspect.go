@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"kyso/internal/pades"
+	"kyso/internal/pdfchild"
+)
+
+func (c *cli) inspectCommand() *cobra.Command {
+	policy := pades.Policy{}
+	cmd := &cobra.Command{Use: "inspect FILE", Short: "Say whether a PDF can be signed, and what it may hide", Args: exactly(1, "one FILE"),
+		Long: `Say whether a PDF can be signed, on this machine: pages, signatures and empty fields, and what may look otherwise after
+signing. The file is not uploaded, and it is parsed in a child process of its own.
+
+The exit code is 0 when it can be signed.`,
+		RunE: func(cmd *cobra.Command, args []string) error { return c.inspect(cmd.Context(), policy, args[0]) }}
+	cmd.Flags().BoolVar(&policy.RefuseActiveContent, "refuse-active", false, "refuse JavaScript and launch actions, as KYSO_REFUSE_ACTIVE_CONTENT does")
+	cmd.Flags().BoolVar(&policy.RefuseHiddenContent, "refuse-hidden", false, "refuse what may mislead the signer, as KYSO_REFUSE_HIDDEN_CONTENT does")
+	return cmd
+}
+
+func (c *cli) inspect(ctx context.Context, policy pades.Policy, path string) error {
+	path = filepath.Clean(path)
+	source, err := openFile(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = source.Close() }() // read only
+	found, err := (&pdfchild.Runner{}).Inspect(ctx, source, policy)
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	if c.output == asTable {
+		return c.printLines(c.inspection(filepath.Base(path), found))
+	}
+	raw, err := json.Marshal(found)
+	if err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	return c.print(raw, nil, nil)
+}
+
+// inspection is the report in words.
+func (c *cli) inspection(name string, r *pades.Report) []string {
+	lines := []string{name, fmt.Sprintf(c.text("  PDF %s · %d trang · đã có %d chữ ký", "  PDF %s · %d page(s) · %d signature(s)"), r.Version, r.Pages, r.Signatures)}
+	if r.DocMDP > 0 {
+		lines = append(lines, "  "+c.text("Chứng thực tài liệu", "Certification")+": "+c.certification(r.DocMDP))
+	}
+	for _, f := range r.Fields {
+		state := c.text("trống", "empty")
+		switch {
+		case f.Signed:
+			state = c.text("đã ký", "signed")
+		case f.Locked:
+			state = c.text("đã khóa", "locked")
+		}
+		lines = append(lines, fmt.Sprintf(c.text("  Ô chữ ký %d: %s (%s)", "  Signature field %d: %s (%s)"), f.Number, f.Name, state))
+	}
+	if len(r.ActiveContent) > 0 {
+		lines = append(lines, "  ! "+c.text("Nội dung động", "Active content")+": "+strings.Join(r.ActiveContent, ", "))
+	}
+	for _, f := range r.Findings {
+		lines = append(lines, "  ! "+c.text(f.VI, f.EN))
+	}
+	for _, warning := range r.Warnings {
+		lines = append(lines, "  ! "+warning)
+	}
+	return lines
+}
+
+// mind says before anybody is asked what the files may hide. Whether they can be signed is the server's word.
+func (c *cli) mind(ctx context.Context, paths []string) {
+	session := (&pdfchild.Runner{}).Session()
+	defer session.Close()
+	for _, path := range paths {
+		source, err := openFile(path)
+		if err != nil {
+			continue
+		}
+		found, err := session.Inspect(ctx, source, pades.Policy{})
+		_ = source.Close() // read only
+		if err != nil {
+			continue
+		}
+		for _, f := range found.Findings {
+			c.say("Lưu ý: %s: %s", "Mind: %s: %s", filepath.Base(path), c.text(f.VI, f.EN))
+		}
+	}
+}
