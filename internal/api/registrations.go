@@ -215,10 +215,20 @@ func (s *server) registrationBody(ctx context.Context, record registration.Regis
 		body.Payments = append(body.Payments, paymentBody(p))
 	}
 	transitions, err := records.Transitions(ctx, record.ID, 0)
-	for _, t := range transitions {
+	for _, t := range asOf(record.Status, transitions) {
 		body.Transitions = append(body.Transitions, registrationTransitionBody(t))
 	}
 	return body, err
+}
+
+// asOf leaves out what was recorded after the record was read: an answer speaks of one moment.
+func asOf(status registration.Status, transitions []registration.Transition) []registration.Transition {
+	for i := len(transitions); i > 0; i-- {
+		if transitions[i-1].Status == status {
+			return transitions[:i]
+		}
+	}
+	return transitions
 }
 
 // knowsPerson reports whether the caller may see who registers: an officer, and whom the registration belongs to. An
