@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	chunkSize = 1 << 20
+	chunkSize = 512 << 10
 	chunks    = 4 // in flight between source, hash and disk
 )
 

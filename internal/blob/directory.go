@@ -105,7 +105,7 @@ func (d *directory) ReadRange(_ context.Context, key string, offset, length int6
 func (d *directory) path(key string) string { return filepath.Join(d.root, filepath.FromSlash(key)) }
 
 // writeOutEvery is how many bytes are written before the kernel is asked to carry them to the disk.
-const writeOutEvery = 8 << 20
+const writeOutEvery = 2 << 20
 
 // earlyWriter asks the kernel to write out while more is coming, so that the sync at the end finds little to do. The
 // asking may block on a busy disk, so it goes on beside the writing. It stops when the context is done.
