@@ -86,6 +86,9 @@ func (b *builder) readWidget(ref pdf.Ref) error {
 	if err != nil {
 		return err
 	}
+	if d == nil {
+		return problem.New(problem.DocumentBroken, "a widget of the field is missing")
+	}
 	if value, err := b.file.Resolve(d.Get("V")); err != nil {
 		return err
 	} else if value != nil {

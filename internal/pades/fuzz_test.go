@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -45,6 +46,54 @@ func FuzzPrepare(f *testing.F) {
 		}
 		if err == nil && sha256.Sum256(append(bytes.Clone(data), p.Increment...)) != p.H1 {
 			t.Fatal("H1 is not the digest of the prepared file")
+		}
+	})
+}
+
+// FuzzFields signs into fields that strangers made, certifies, locks and shows on every page. What is not refused verifies, and the
+// same again gives the same bytes.
+func FuzzFields(f *testing.F) {
+	w := fuzzWorld(f)
+	f.Add(contractForm(), 1, 0, false, false)
+	f.Add(contractForm(), 2, 2, false, false)
+	f.Add(contractForm(), 3, 1, true, false)
+	f.Add(manyPages(5), 0, 3, false, true)
+	f.Add(onePage("", "/AcroForm<</Fields[6 0 R]>>", "<</FT/Sig/T(x)/SV<</Ff 3/Filter/Adobe.PPKLite/SubFilter[/ETSI.CAdES.detached]>>/Lock<</Action/All>>>>"), 1, 0, false, false)
+	f.Add(onePage("/Annots[7 0 R]", "/AcroForm<</Fields[6 0 R]>>", "<</FT/Sig/T(x)/Kids[7 0 R 7 0 R 6 0 R]>>", "<</Subtype/Widget/Parent 6 0 R/Rect[1 2 300 400]>>"), 1, 0, true, false)
+	f.Fuzz(func(t *testing.T, data []byte, number, certify int, lock, all bool) {
+		if bytes.Contains(data, []byte("/ByteRange")) {
+			return // what others signed is judged by FuzzVerify
+		}
+		opt := pades.PrepareOptions{Certificate: w.signer.Cert, SigningTime: w.Now, FieldNumber: number, Certify: pades.Certification(certify), Box: pades.Box{AllPages: all}}
+		if lock {
+			opt.Lock = &pades.Lock{Action: pades.LockAll}
+		}
+		p, err := pades.Prepare(bytes.NewReader(data), opt)
+		if code := problem.CodeOf(err); !refusals[code] && code != problem.Invalid {
+			t.Fatalf("preparing: %v", err)
+		}
+		if err != nil {
+			return
+		}
+		again, err := pades.Prepare(bytes.NewReader(data), opt)
+		if err != nil || !bytes.Equal(again.Increment, p.Increment) {
+			t.Fatalf("the same input gives other bytes: %v", err)
+		}
+		state := hashState(t, data)
+		value, err := w.signer.Key.Sign(rand.Reader, p.H3[:], crypto.SHA256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed, err := pades.Embed(pades.EmbedInput{Prepared: *p, SourceSize: int64(len(data)), HashState: state, Value: value, Certificate: w.signer.Cert})
+		if err != nil {
+			t.Fatalf("embedding: %v", err)
+		}
+		v, err := pades.Verify(bytes.NewReader(append(bytes.Clone(data), signed.Increment...)), w.options(pades.Evidence{}, w.Now))
+		if !refusals[problem.CodeOf(err)] {
+			t.Fatalf("verifying: %v", err)
+		}
+		if err == nil && !slices.ContainsFunc(v.Signatures, func(s pades.SignatureReport) bool { return s.ByteRange == p.ByteRange && s.Intact && s.CoversAll }) {
+			t.Fatalf("the signature does not verify: %+v", v)
 		}
 	})
 }
