@@ -159,7 +159,7 @@ var coverKinds = map[pdf.Name]bool{
 	"Screen": true, "Movie": true, "RichMedia": true, "3D": true, "FileAttachment": true,
 }
 
-// annotation looks for one that covers more than a hundredth of the page, and for fields that show another value.
+// annotation reports one that can cover more than a hundredth of the page.
 func (s *search) annotation(page int, annot *pdf.Dict, area float64) error {
 	kind, err := s.file.NameOf(annot.Get("Subtype"))
 	if err != nil || !coverKinds[kind] {
