@@ -26,8 +26,12 @@ func PrepareArchive(src Source, hashState []byte) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{file: f, archive: true, opt: PrepareOptions{Box: Box{Page: 1, Invisible: true}, HoleSize: archiveHole, HashState: hashState}}
-	if err := b.read(); err != nil {
+	var b *builder
+	err = settled(f, func() error {
+		b = &builder{file: f, archive: true, opt: PrepareOptions{Box: Box{Page: 1, Invisible: true}, HoleSize: archiveHole, HashState: hashState}}
+		return b.read()
+	})
+	if err != nil {
 		return nil, err
 	}
 	if b.form.signed() == 0 {

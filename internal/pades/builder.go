@@ -85,6 +85,9 @@ func (b *builder) pages() ([]*pdf.Page, error) {
 			}
 			return true, nil
 		})
+		if err == nil && len(all) == 0 {
+			err = problem.New(problem.DocumentBroken, "the file has no pages")
+		}
 		return all, err
 	}
 	numbers := box.Pages

@@ -54,6 +54,29 @@ func Inspect(src Source, policy Policy) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	var report *Report
+	err = settled(f, func() (err error) {
+		report, err = inspect(f, policy)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return report, nil
+}
+
+// settled does something again when it found the file damaged on the way: what was read before the file was scanned and after
+// that do not go together.
+func settled(f *pdf.File, do func() error) error {
+	before := f.Rebuilt()
+	err := do()
+	if f.Rebuilt() == before {
+		return err
+	}
+	return do()
+}
+
+func inspect(f *pdf.File, policy Policy) (*Report, error) {
 	fm, err := readForm(f)
 	if err != nil {
 		return nil, err

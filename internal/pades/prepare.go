@@ -33,8 +33,12 @@ func Prepare(src Source, opt PrepareOptions) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{file: f, opt: opt}
-	if err := b.read(); err != nil {
+	var b *builder
+	err = settled(f, func() error {
+		b = &builder{file: f, opt: opt}
+		return b.read()
+	})
+	if err != nil {
 		return nil, err
 	}
 	if err := b.write(); err != nil {

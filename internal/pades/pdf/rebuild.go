@@ -116,6 +116,9 @@ func headerBefore(buf []byte, pos int) (ref Ref, start int, ok bool) {
 	if genStart == genEnd || numEnd == genStart || numStart == numEnd || numEnd-numStart > 10 || genEnd-genStart > 5 {
 		return Ref{}, 0, false
 	}
+	if numStart > 0 && isRegular(buf[numStart-1]) && !endsStructure(buf[:numStart]) {
+		return Ref{}, 0, false // the number is the end of a word
+	}
 	for _, c := range buf[numStart:numEnd] {
 		ref.Num = ref.Num*10 + int(c-'0')
 	}
@@ -123,6 +126,11 @@ func headerBefore(buf []byte, pos int) (ref Ref, start int, ok bool) {
 		ref.Gen = ref.Gen*10 + int(c-'0')
 	}
 	return ref, numStart, ref.Gen <= 65535
+}
+
+// endsStructure reports whether what stands before an object is the end of another one, to which careless writers glue it.
+func endsStructure(before []byte) bool {
+	return bytes.HasSuffix(before, []byte("endobj")) || bytes.HasSuffix(before, []byte("endstream")) || bytes.HasSuffix(before, []byte("%%EOF"))
 }
 
 // add notes an object; a later one of the same number replaces it.
