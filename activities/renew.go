@@ -135,16 +135,16 @@ func (a *Signing) renewArchive(ctx context.Context, in RenewInput) error {
 }
 
 func (a *Signing) renew(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document, generation int, known map[string]signing.Revocation) error {
-	kept := fmt.Sprintf("%s-%d", signing.LevelLTA, generation)
-	id := stageID(s, doc.Index, signing.Level(kept))
-	if doc.SignedID == id {
-		return nil
+	kept, before := generationLevel(generation), stageID(s, doc.Index, generationLevel(generation-1))
+	id := stageID(s, doc.Index, kept)
+	if doc.SignedID != before {
+		return nil // done, perhaps long ago: a late try must not bring an older file back
 	}
-	if _, done, err := a.stage(ctx, s, doc.Index, signing.Level(kept)); err != nil || done {
+	if _, done, err := a.stage(ctx, s, doc.Index, kept); err != nil || done {
 		if err != nil {
 			return err
 		}
-		return a.Records.RenewSigned(ctx, s.ID, doc.Index, doc.SignedID, id)
+		return a.Records.RenewSigned(ctx, s.ID, doc.Index, before, id)
 	}
 	current, err := a.Records.Upload(ctx, doc.SignedID)
 	if err != nil {
@@ -158,18 +158,26 @@ func (a *Signing) renew(ctx context.Context, pdf PDF, s signing.Signing, doc sig
 	if err != nil {
 		return err
 	}
-	if err := a.archive(ctx, pdf, s, doc, archiving{base: proven, stage: kept, kind: fmt.Sprintf("%s-%d", archiveToken, generation), token: tokens[doc.Index]}); err != nil {
+	if err := a.archive(ctx, pdf, s, doc, archiving{base: proven, stage: string(kept), kind: fmt.Sprintf("%s-%d", archiveToken, generation), token: tokens[doc.Index]}); err != nil {
 		return err
 	}
-	return a.Records.RenewSigned(ctx, s.ID, doc.Index, doc.SignedID, id)
+	return a.Records.RenewSigned(ctx, s.ID, doc.Index, before, id)
+}
+
+// generationLevel names the stage of a renewal; that of none is B-LTA itself.
+func generationLevel(generation int) signing.Level {
+	if generation == 0 {
+		return signing.LevelLTA
+	}
+	return signing.Level(fmt.Sprintf("%s-%d", signing.LevelLTA, generation))
 }
 
 // prove adds what later verifiers need to judge the last time-stamp, while it can still be had. What was found is kept: answers
 // change from one try to the next, and the token that follows is over these very bytes.
-func (a *Signing) prove(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document, current signing.Upload, kept string,
+func (a *Signing) prove(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document, current signing.Upload, kept signing.Level,
 	known map[string]signing.Revocation,
 ) (signing.Upload, error) {
-	stage := signing.Level(kept + "-proof")
+	stage := kept + "-proof"
 	if done, ok, err := a.stage(ctx, s, doc.Index, stage); err != nil || ok {
 		return done, err
 	}

@@ -10,8 +10,10 @@ import (
 	"github.com/stretchr/testify/mock"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
+	"kyso/activities"
 	"kyso/internal/incident"
 	"kyso/internal/pades"
 	"kyso/internal/sandbox"
@@ -114,8 +116,27 @@ func TestArchiveForYears(t *testing.T) {
 			}
 		}
 	}
+	j.renewAgain(s)
 	if open, err := j.store.Parked().List(context.Background(), incident.Filter{}); err != nil || len(open) > 0 {
 		t.Errorf("open incidents: %v, %v", open, err)
+	}
+}
+
+// renewAgain repeats each renewal, as a try does that comes late: nothing is stamped again, and the newest file stays.
+func (j *journey) renewAgain(s signing.Signing) {
+	j.Helper()
+	before := j.world.CountEffects(sandbox.EffectTimestamp, "")
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	env.RegisterActivity(j.acts)
+	for generation := 1; generation <= 3; generation++ {
+		_, err := env.ExecuteActivity(j.acts.RenewArchive, activities.RenewInput{SigningID: s.ID, Generation: generation})
+		j.must(err)
+	}
+	after, err := j.store.Signing(context.Background(), s.ID)
+	j.must(err)
+	if n := j.world.CountEffects(sandbox.EffectTimestamp, ""); n != before || after.Documents[0].SignedID != s.Documents[0].SignedID {
+		j.Errorf("%d more time-stamps, the file is %s and was %s", n-before, after.Documents[0].SignedID, s.Documents[0].SignedID)
 	}
 }
 

@@ -259,7 +259,7 @@ func TestVerifyingInTheBrowser(t *testing.T) {
 		b.sees("TOTAL_PASSED")
 		b.accessible("verified")
 		b.choose(filepath.Join(folder, "bad.pdf"))
-		b.sees("Nội dung đã bị thay đổi sau khi ký")
+		b.sees("Nội dung đã ký bị thay đổi")
 		b.accessible("tampered")
 		b.choose(sampleFiles(t, "chua-ky.pdf")...)
 		b.sees("Tài liệu không có chữ ký số")

@@ -124,6 +124,13 @@ func approveOnPhone(t *testing.T, c *client, user string) {
 // checkSignedOnce checks the file and what the outside world saw of its making.
 func checkSignedOnce(t *testing.T, w *World, c *client, s signingView) {
 	t.Helper()
+	checkSigned(t, w, c, s, 1)
+}
+
+// checkSigned is checkSignedOnce where the authority may have been asked for the time-stamp more than once: a worker that is killed
+// between the answer and its record asks again, and there is nothing at the authority to find the first one by.
+func checkSigned(t *testing.T, w *World, c *client, s signingView, mostStamps int) {
+	t.Helper()
 	original, err := samplePDF()
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +174,7 @@ func checkSignedOnce(t *testing.T, w *World, c *client, s signingView) {
 			stamps++
 		}
 	}
-	if stamps != 1 {
+	if stamps < 1 || stamps > mostStamps {
 		t.Errorf("signing %s: the authority stamped its signature %d times, want once", s.ID, stamps)
 	}
 }
