@@ -37,15 +37,16 @@ func (a *Signing) archiveDocuments(ctx context.Context, signingID string) error 
 		if !ok {
 			return problem.New(problem.Conflict, "the document has no revocation data yet")
 		}
-		return a.archive(ctx, pdf, s, doc, archiving{base: base, stage: string(signing.LevelLTA), kind: archiveToken, token: tokens[doc.Index]})
+		return a.archive(ctx, pdf, s, doc, archiving{base: base, stage: signing.LevelLTA, kind: archiveToken, token: tokens[doc.Index]})
 	})
 }
 
 // archiving is one archive time-stamp: over which document, what is made of it, and the token when there is one already.
 type archiving struct {
-	base        signing.Upload
-	stage, kind string
-	token       []byte
+	base  signing.Upload
+	stage signing.Level
+	kind  string // of the token, as evidence
+	token []byte
 }
 
 func (a *Signing) archive(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document, in archiving) error {
@@ -69,5 +70,5 @@ func (a *Signing) archive(ctx context.Context, pdf PDF, s signing.Signing, doc s
 	if err != nil {
 		return err
 	}
-	return a.saveStage(ctx, s, doc, signing.Level(in.stage), in.base, archived.Increment, archived.SHA256, archived.HashState)
+	return a.saveStage(ctx, s, doc, in.stage, in.base, archived.Increment, archived.SHA256, archived.HashState)
 }

@@ -125,43 +125,52 @@ func (a *Signing) renewArchive(ctx context.Context, in RenewInput) error {
 	}
 	pdf := a.PDF()
 	defer pdf.Close()
-	known := map[string]signing.Revocation{}
+	r := renewal{stage: generationLevel(in.Generation), before: generationLevel(in.Generation - 1),
+		kind: fmt.Sprintf("%s-%d", archiveToken, in.Generation), known: map[string]signing.Revocation{}}
+	if r.tokens, err = a.tokens(ctx, s.ID, r.kind); err != nil {
+		return err
+	}
 	for _, doc := range s.Documents {
-		if err := a.renew(ctx, pdf, s, doc, in.Generation, known); err != nil {
+		if err := a.renew(ctx, pdf, s, doc, r); err != nil {
 			return fmt.Errorf("document %d: %w", doc.Index+1, err)
 		}
 	}
 	return nil
 }
 
-func (a *Signing) renew(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document, generation int, known map[string]signing.Revocation) error {
-	kept, before := generationLevel(generation), stageID(s, doc.Index, generationLevel(generation-1))
-	id := stageID(s, doc.Index, kept)
+// renewal is one round over all documents of a signing.
+type renewal struct {
+	stage, before signing.Level  // what it makes, and of what
+	kind          string         // of its tokens, as evidence
+	tokens        map[int][]byte // that an earlier try got, by document
+	known         map[string]signing.Revocation
+}
+
+func (a *Signing) renew(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document, r renewal) error {
+	before, after := stageID(s, doc.Index, r.before), stageID(s, doc.Index, r.stage)
 	if doc.SignedID != before {
 		return nil // done, perhaps long ago: a late try must not bring an older file back
 	}
-	if _, done, err := a.stage(ctx, s, doc.Index, kept); err != nil || done {
-		if err != nil {
-			return err
-		}
-		return a.Records.RenewSigned(ctx, s.ID, doc.Index, before, id)
+	_, done, err := a.stage(ctx, s, doc.Index, r.stage)
+	if err == nil && !done {
+		err = a.stampAgain(ctx, pdf, s, doc, r)
 	}
+	if err != nil {
+		return err
+	}
+	return a.Records.RenewSigned(ctx, s.ID, doc.Index, before, after)
+}
+
+func (a *Signing) stampAgain(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document, r renewal) error {
 	current, err := a.Records.Upload(ctx, doc.SignedID)
 	if err != nil {
 		return err
 	}
-	proven, err := a.prove(ctx, pdf, s, doc, current, kept, known)
+	proven, err := a.prove(ctx, pdf, s, doc, current, r)
 	if err != nil {
 		return err
 	}
-	tokens, err := a.tokens(ctx, s.ID, fmt.Sprintf("%s-%d", archiveToken, generation))
-	if err != nil {
-		return err
-	}
-	if err := a.archive(ctx, pdf, s, doc, archiving{base: proven, stage: string(kept), kind: fmt.Sprintf("%s-%d", archiveToken, generation), token: tokens[doc.Index]}); err != nil {
-		return err
-	}
-	return a.Records.RenewSigned(ctx, s.ID, doc.Index, before, id)
+	return a.archive(ctx, pdf, s, doc, archiving{base: proven, stage: r.stage, kind: r.kind, token: r.tokens[doc.Index]})
 }
 
 // generationLevel names the stage of a renewal; that of none is B-LTA itself.
@@ -174,10 +183,9 @@ func generationLevel(generation int) signing.Level {
 
 // prove adds what later verifiers need to judge the last time-stamp, while it can still be had. What was found is kept: answers
 // change from one try to the next, and the token that follows is over these very bytes.
-func (a *Signing) prove(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document, current signing.Upload, kept signing.Level,
-	known map[string]signing.Revocation,
+func (a *Signing) prove(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document, current signing.Upload, r renewal,
 ) (signing.Upload, error) {
-	stage := kept + "-proof"
+	stage := r.stage + "-proof"
 	if done, ok, err := a.stage(ctx, s, doc.Index, stage); err != nil || ok {
 		return done, err
 	}
@@ -189,7 +197,7 @@ func (a *Signing) prove(ctx context.Context, pdf PDF, s signing.Signing, doc sig
 	if err != nil {
 		return current, err
 	}
-	found, err := a.gather(ctx, pdf, s.ID, evidence.Rule{ByteRange: stamp.ByteRange, Fresh: true}, src, known)
+	found, err := a.gather(ctx, pdf, s.ID, evidence.Rule{ByteRange: stamp.ByteRange, Fresh: true}, src, r.known)
 	if err != nil {
 		return current, err
 	}

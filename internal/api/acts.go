@@ -142,11 +142,7 @@ func (s *server) place(ctx context.Context, in *placeInput) (*statusOutput, erro
 	}
 	var placements []signing.Placement
 	for i, p := range in.Body.Placements {
-		upload, err := s.Desk.Upload(ctx, record.Documents[i].UploadID)
-		if err != nil {
-			return nil, err
-		}
-		placement, err := s.placementOf(ctx, fmt.Sprintf("body.placements[%d]", i), p, upload, &fields)
+		placement, err := s.placementOf(ctx, fmt.Sprintf("body.placements[%d]", i), p, record.Documents[i].UploadID, &fields)
 		if err != nil {
 			return nil, err
 		}

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"math"
 	"slices"
 
@@ -55,19 +54,12 @@ func checkOwnPlace(location string, in PlacementBody, p signing.Placement, field
 
 // findField turns the name of a signature field into its number: names may be personal data, and what a process is told stays
 // in its history.
-func (s *server) findField(ctx context.Context, location, name string, upload signing.Upload, fields *fieldErrors) (int, error) {
+func (s *server) findField(ctx context.Context, location, name, document string, fields *fieldErrors) (int, error) {
 	if s.PDF == nil {
 		fields.add(location+".field", "names are not looked up here: give field_number")
 		return 0, nil
 	}
-	source, err := s.Open(ctx, upload)
-	if err != nil {
-		return 0, err
-	}
-	if closer, ok := source.(io.Closer); ok {
-		defer func() { _ = closer.Close() }() // read only: nothing is lost
-	}
-	encoded, err := s.PDF.Inspect(ctx, source)
+	inspected, err := s.examine(ctx, document, s.PDF.Inspect)
 	if err != nil {
 		return 0, err
 	}
@@ -77,7 +69,7 @@ func (s *server) findField(ctx context.Context, location, name string, upload si
 			Name   string `json:"name"`
 		} `json:"fields"`
 	}
-	if err := json.Unmarshal(encoded, &report); err != nil {
+	if err := json.Unmarshal(inspected.Body, &report); err != nil {
 		return 0, err
 	}
 	for _, field := range report.Fields {
@@ -89,13 +81,13 @@ func (s *server) findField(ctx context.Context, location, name string, upload si
 	return 0, nil
 }
 
-// placementOf checks the placement of one document.
-func (s *server) placementOf(ctx context.Context, location string, in PlacementBody, upload signing.Upload, fields *fieldErrors) (signing.Placement, error) {
+// placementOf checks the placement of a document, by its id.
+func (s *server) placementOf(ctx context.Context, location string, in PlacementBody, document string, fields *fieldErrors) (signing.Placement, error) {
 	p := checkPlacement(location, in, fields)
 	if in.Field == "" || p.FieldNumber > 0 {
 		return p, nil
 	}
 	var err error
-	p.FieldNumber, err = s.findField(ctx, location, in.Field, upload, fields)
+	p.FieldNumber, err = s.findField(ctx, location, in.Field, document, fields)
 	return p, err
 }

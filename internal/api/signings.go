@@ -166,7 +166,7 @@ func (s *server) documents(ctx context.Context, asked []DocumentRequest, fields 
 		}
 		document := signing.Document{Index: i, UploadID: upload.ID, Name: upload.Name, Size: upload.Size, SHA256: upload.SHA256}
 		if d.Placement != nil {
-			placement, err := s.placementOf(ctx, location+".placement", *d.Placement, upload, fields)
+			placement, err := s.placementOf(ctx, location+".placement", *d.Placement, upload.ID, fields)
 			if err != nil {
 				return nil, err
 			}

@@ -24,7 +24,7 @@ const (
 	Overlay         FindingCode = "overlay"          // an annotation that can cover what is signed
 	ValueMismatch   FindingCode = "value-mismatch"   // a form field shows another text than its value
 	RedrawnFields   FindingCode = "redrawn-fields"   // readers draw the fields anew from their values (NeedAppearances)
-	NotExamined     FindingCode = "not-examined"     // too many objects to look for hidden ones
+	NotExamined     FindingCode = "not-examined"     // too many objects to look for hidden ones, or damaged ones
 )
 
 // Bounds of the search.
@@ -53,7 +53,7 @@ func (f Finding) say() Finding {
 	case RedrawnFields:
 		f.VI, f.EN = "Các ô của biểu mẫu được vẽ lại khi mở tệp.", "The fields of the form are drawn anew when the file is opened."
 	case NotExamined:
-		f.VI, f.EN = "Tệp có quá nhiều đối tượng để tìm nội dung ẩn.", "The file has too many objects to look for hidden ones."
+		f.VI, f.EN = "Không tìm hết được nội dung ẩn trong tệp.", "Not all of the file could be searched for hidden content."
 	}
 	return f
 }

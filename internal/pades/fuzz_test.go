@@ -2,8 +2,6 @@ package pades_test
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -80,11 +78,7 @@ func FuzzFields(f *testing.F) {
 			t.Fatalf("the same input gives other bytes: %v", err)
 		}
 		state := hashState(t, data)
-		value, err := w.signer.Key.Sign(rand.Reader, p.H3[:], crypto.SHA256)
-		if err != nil {
-			t.Fatal(err)
-		}
-		signed, err := pades.Embed(pades.EmbedInput{Prepared: *p, SourceSize: int64(len(data)), HashState: state, Value: value, Certificate: w.signer.Cert})
+		signed, err := pades.Embed(pades.EmbedInput{Prepared: *p, SourceSize: int64(len(data)), HashState: state, Value: w.sign(t, p.H3), Certificate: w.signer.Cert})
 		if err != nil {
 			t.Fatalf("embedding: %v", err)
 		}
@@ -352,12 +346,7 @@ func (w *world) forge(t testing.TB, file, covered []byte, start, end int) []byte
 	if err != nil {
 		t.Fatal(err)
 	}
-	h3 := sha256.Sum256(attrs)
-	value, err := w.signer.Key.Sign(rand.Reader, h3[:], crypto.SHA256)
-	if err != nil {
-		t.Fatal(err)
-	}
-	match, err := cms.MatchValue(w.signer.Cert, attrs, value)
+	match, err := cms.MatchValue(w.signer.Cert, attrs, w.sign(t, sha256.Sum256(attrs)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func (s *search) add(f Finding) {
 }
 
 // page looks at a page that is shown: what it was, and what lies over it.
-func (s *search) page(p *pdf.Page, annots pdf.Array, area float64) error {
+func (s *search) page(p *pdf.Page, annots pdf.Array) error {
 	s.shown[p.Ref.Num] = true
 	if err := s.history(p); err != nil {
 		return err
@@ -41,7 +41,7 @@ func (s *search) page(p *pdf.Page, annots pdf.Array, area float64) error {
 		if err != nil {
 			return err
 		}
-		if err := s.annotation(p.Number, annot, area); err != nil {
+		if err := s.annotation(p, annot); err != nil {
 			return err
 		}
 	}
@@ -160,7 +160,7 @@ var coverKinds = map[pdf.Name]bool{
 }
 
 // annotation reports one that can cover more than a hundredth of the page.
-func (s *search) annotation(page int, annot *pdf.Dict, area float64) error {
+func (s *search) annotation(p *pdf.Page, annot *pdf.Dict) error {
 	kind, err := s.file.NameOf(annot.Get("Subtype"))
 	if err != nil || !coverKinds[kind] {
 		return err
@@ -177,8 +177,12 @@ func (s *search) annotation(page int, annot *pdf.Dict, area float64) error {
 		return err
 	}
 	r, ok, err := readRect(s.file, corners)
-	if err == nil && ok && r.width()*r.height() > area/100 {
-		s.add(Finding{Code: Overlay, Page: page, Name: string(kind)})
+	if err != nil || !ok {
+		return err
+	}
+	g, err := pageGeometry(s.file, p)
+	if err == nil && r.width()*r.height() > g.crop.width()*g.crop.height()/100 {
+		s.add(Finding{Code: Overlay, Page: p.Number, Name: string(kind)})
 	}
 	return err
 }
@@ -346,11 +350,8 @@ func (s *search) layers() error {
 // objects looks for pages and catalogs that nothing shows. It reads a file of its own: a damaged object that nobody uses would
 // make this one scan and lose its sections.
 func (s *search) objects() error {
-	if s.file.Rebuilt() {
-		return nil // old and new revisions cannot be told apart
-	}
 	last := s.file.NextNumber()
-	if last > maxExamined {
+	if s.file.Rebuilt() || last > maxExamined { // in what was rebuilt, old and new revisions cannot be told apart
 		s.add(Finding{Code: NotExamined})
 		return nil
 	}
@@ -361,7 +362,8 @@ func (s *search) objects() error {
 	for num := 1; num < last; num++ {
 		object, err := scan.Get(num)
 		if scan.Rebuilt() || problem.CodeOf(err) == problem.DocumentBroken {
-			return nil // such a file is read in many ways; others will not read more of it
+			s.add(Finding{Code: NotExamined}) // one damaged object must not end the search in silence
+			return nil
 		}
 		if err != nil {
 			return err

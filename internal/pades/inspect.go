@@ -163,11 +163,7 @@ func (r *Report) pages(f *pdf.File, fm *form, active *activity, hidden *search) 
 		if err := active.page(p, annots); err != nil {
 			return false, err
 		}
-		g, err := pageGeometry(f, p)
-		if err != nil {
-			return false, err
-		}
-		return true, hidden.page(p, annots, g.crop.width()*g.crop.height())
+		return true, hidden.page(p, annots)
 	})
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ type fieldLocks struct {
 // readForm walks the form once: names in use, signatures, locks. XFA is a refusal: such a form is drawn by a
 // script from other data than the pages that are signed.
 func readForm(f *pdf.File) (*form, error) {
-	out := &form{names: map[string]bool{}, locks: fieldLocks{locked: map[string]bool{}}}
+	out := &form{names: map[string]bool{}}
 	var err error
 	if out.dict, out.ref, err = f.AcroForm(); err != nil {
 		return nil, err
@@ -219,6 +219,9 @@ func (fm *form) addFieldLock(f *pdf.File, d *pdf.Dict) error {
 func (l *fieldLocks) add(action pdf.Name, names map[string]bool) {
 	switch action {
 	case "Include":
+		if l.locked == nil {
+			l.locked = map[string]bool{}
+		}
 		maps.Copy(l.locked, names)
 	case "Exclude":
 		if l.exclude {

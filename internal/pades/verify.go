@@ -163,7 +163,7 @@ func (v *verifier) describe(s *signature) {
 	if at, ok := parseDate(text("M")); ok {
 		s.report.ClaimedTime = at
 	}
-	rules := form{locks: fieldLocks{locked: map[string]bool{}}}
+	var rules form
 	if err := rules.readReferences(v.file, s.field.Value); err == nil {
 		s.report.Certifies = rules.docMDP
 	}

@@ -62,7 +62,7 @@ func (v *verifier) laterChanges(s *signature) (kind, why string, err error) {
 // readRules reads what the signature and the lock of its field forbid. With DocMDP and P = 1 that is every change
 // (ISO 32000-2, 12.8.2.2); validation data and document time-stamps are not changes in that sense.
 func (c *changes) readRules(field pdf.SignatureField) error {
-	rules := form{locks: fieldLocks{locked: map[string]bool{}}}
+	var rules form
 	if err := rules.readLocks(c.new, field); err != nil {
 		return err
 	}

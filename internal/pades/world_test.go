@@ -29,9 +29,15 @@ func newWorld(t testing.TB) *world {
 // value is what a provider would answer: RSASSA-PKCS1-v1_5 or ECDSA as DER.
 func (w *world) value(p *pades.Prepared) []byte {
 	w.T.Helper()
-	value, err := w.signer.Key.Sign(rand.Reader, p.H3[:], crypto.SHA256)
+	return w.sign(w.T, p.H3)
+}
+
+// sign signs a digest. In a fuzz target t is that of the execution.
+func (w *world) sign(t testing.TB, digest [32]byte) []byte {
+	t.Helper()
+	value, err := w.signer.Key.Sign(rand.Reader, digest[:], crypto.SHA256)
 	if err != nil {
-		w.T.Fatal(err)
+		t.Fatal(err)
 	}
 	return value
 }

@@ -152,12 +152,14 @@ func (w *World) lockedAuthority(role string) (*authority, error) {
 	return a, nil
 }
 
-// lives says how long certificates of the CA's own keys last. Those that only sign answers and time-stamps get another key a
+// lives says how many years certificates of the CA's own keys last. Those that only sign answers and time-stamps get another key a
 // year before their end, as live authorities do.
-var lives = map[string]int{roleRoot: 40, roleIssuing: 30, roleRogue: 30, roleTSA: 5, roleRootOCSP: 5, roleIssuingOCSP: 5}
+var lives = map[string]int{roleRoot: 40, roleIssuing: 30, roleRogue: 30, roleTSA: shortLife, roleRootOCSP: shortLife, roleIssuingOCSP: shortLife}
+
+const shortLife = 5 // years
 
 func (w *World) rollsOver(a *authority) bool {
-	return lives[a.role] == 5 && w.now().After(a.cert.NotAfter.AddDate(-1, 0, 0))
+	return lives[a.role] == shortLife && w.now().After(a.cert.NotAfter.AddDate(-1, 0, 0))
 }
 
 // certify issues the certificate of one of the CA's own keys. The caller holds pkiMu.

@@ -107,7 +107,7 @@ type Prepared struct {
 	SignedAttrs    []byte // exact DER bytes of the CMS signed attributes, as SET OF (tag 0x31)
 	Increment      string // blob key of the incremental update with its empty hole
 	IncrementLen   int64
-	FieldName      string // of a field that we added; empty for one of the file's own
+	FieldName      string // of a field that we added, for workers of the release before; empty for one of the file's own
 	HoleOffset     int64  // offset of the first hex digit of /Contents inside the increment
 	HoleLen        int64  // hex digits
 	RevocationNote string // what the certificate check before signing found; no personal data
