@@ -46,7 +46,12 @@ type testBench struct {
 
 func newBench(t *testing.T, change ...func(*api.Options)) *testBench {
 	t.Helper()
-	b := &testBench{t: t, store: newStore(t), flows: &flows{}, files: &files{}, logs: &lockedBuffer{}}
+	return newBenchOn(t, newStore(t), change...)
+}
+
+func newBenchOn(t *testing.T, on *store.Store, change ...func(*api.Options)) *testBench {
+	t.Helper()
+	b := &testBench{t: t, store: on, flows: &flows{}, files: &files{}, logs: &lockedBuffer{}}
 	options := api.Options{Desk: b.store, Workflows: b.flows, Upload: b.files.upload, Open: b.files.open,
 		Parked: b.store.Parked(), Access: b.store.Access(), AdminKey: adminKey, Providers: []string{"intrustca", "vnpt"}, Webhooks: map[string]string{"intrustca": "s3cret-token"},
 		Logger: slog.New(slog.NewJSONHandler(b.logs, nil)),
@@ -63,12 +68,17 @@ func newBench(t *testing.T, change ...func(*api.Options)) *testBench {
 
 func newStore(t *testing.T) *store.Store {
 	t.Helper()
-	dir := t.TempDir()
-	key, err := seal.ReadOrCreateMasterKey(filepath.Join(dir, "master.key"))
+	return openStore(t, "sqlite:"+filepath.Join(t.TempDir(), "kyso.db"))
+}
+
+// openStore opens a new database and makes its tables.
+func openStore(t *testing.T, dsn string) *store.Store {
+	t.Helper()
+	key, err := seal.ReadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := store.Open(t.Context(), "sqlite:"+filepath.Join(dir, "kyso.db"), key)
+	s, err := store.Open(t.Context(), dsn, key)
 	if err != nil {
 		t.Fatal(err)
 	}

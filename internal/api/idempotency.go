@@ -33,9 +33,11 @@ const (
 // Faults of ours or of the network (5xx, 408, 429) are not final: the same key then runs the request again. That is
 // safe because what a request creates is named by its key (see signingID and updateID).
 //
-// Webhooks have their own rule, the inbox. A verification creates nothing. Answers with a secret are never kept.
+// A verification creates nothing. Answers with a secret are never kept.
 //
-// A key is its owner's: the same one of two callers names two requests.
+// It stands behind the authorisation: only a known caller leaves a row, and a key is its owner's, so the same one of two
+// callers names two requests. The parties that come through an open route prove themselves in the handler, and each
+// has a natural key there (the request id, the transaction, the digest of the event).
 func (s *server) idempotent(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost || strings.HasPrefix(r.URL.Path, webhookPrefix) || r.URL.Path == verificationPath {
@@ -47,8 +49,8 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 			writeProblem(w, r, err)
 			return
 		}
-		key := r.Header.Get(keyHeader)
-		if key == "" || secretAnswer(r.URL.Path) {
+		key, owner := r.Header.Get(keyHeader), ownerOf(r.Context())
+		if key == "" || owner == "" || secretAnswer(r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -56,10 +58,8 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 			writeProblem(w, r, fieldErrors{{Location: "header." + keyHeader, Message: "1 to 255 visible ASCII characters"}})
 			return
 		}
-		if owner := ownerOf(r.Context()); owner != "" {
-			key = secretDigest(owner + "\n" + key)
-			r.Header.Set(keyHeader, key) // what the handlers name things by
-		}
+		key = secretDigest(owner + "\n" + key)
+		r.Header.Set(keyHeader, key) // what the handlers name things by
 		s.once(w, r, key, requestDigest(r, body), next)
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"kyso/internal/api"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
+	"kyso/internal/store"
 	"kyso/workflows"
 )
 
@@ -409,6 +410,11 @@ type desk struct {
 
 func newDesk(t *testing.T, change ...func(*api.Options)) *desk {
 	t.Helper()
+	return newDeskOn(t, newStore(t), change...)
+}
+
+func newDeskOn(t *testing.T, on *store.Store, change ...func(*api.Options)) *desk {
+	t.Helper()
 	records := &fakeRecords{byID: map[string]registration.Registration{}, digests: map[string]string{}, tokens: map[string]string{}, used: map[string]bool{},
 		payments: map[string]registration.Payment{}, people: map[string]registration.Person{}, moves: map[string][]registration.Transition{},
 		codes: map[string]registration.Code{}, reviews: map[string]string{}, fixed: map[string]map[string]string{}, wishes: map[string]wish{}}
@@ -441,7 +447,7 @@ func newDesk(t *testing.T, change ...func(*api.Options)) *desk {
 			return "https://pay.example/" + p.TxnRef + "?" + ip + "?" + info
 		},
 	}
-	d.testBench = newBench(t, append(change, func(o *api.Options) { o.Registration = d.options })...)
+	d.testBench = newBenchOn(t, on, append(change, func(o *api.Options) { o.Registration = d.options })...)
 	records.grant = func(id string) {
 		must(t, d.store.Access().Grant(t.Context(), "admin", time.Now(), access.Object{Kind: access.Registration, ID: id}))
 	}
