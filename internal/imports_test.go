@@ -27,6 +27,7 @@ var rules = map[string]string{
 	"internal/access":       "",
 	"internal/webhook":      "",
 	"internal/incident":     "",
+	"internal/decision":     "",
 	"internal/signing":      "internal/problem",
 	"internal/registration": "internal/problem",
 	"internal/account":      "internal/registration internal/problem",
@@ -35,11 +36,11 @@ var rules = map[string]string{
 	"internal/forms":        "internal/problem",
 	"internal/pdfchild":     "internal/pades internal/problem",
 	"internal/provider":     "internal/webhook internal/signing internal/registration internal/problem",
-	"internal/store":        "internal/access internal/incident internal/webhook internal/signing internal/registration internal/problem internal/seal",
+	"internal/store":        "internal/access internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem internal/seal",
 	"internal/blob":         "internal/signing internal/problem",
-	"activities":            "internal/evidence internal/webhook internal/signing internal/registration internal/pades internal/forms internal/problem",
-	"workflows":             "activities internal/webhook internal/signing internal/registration internal/problem",
-	"internal/api":          "workflows internal/access internal/incident internal/webhook internal/signing internal/registration internal/account internal/problem",
+	"activities":            "internal/decision internal/evidence internal/webhook internal/signing internal/registration internal/pades internal/forms internal/problem",
+	"workflows":             "activities internal/decision internal/webhook internal/signing internal/registration internal/problem",
+	"internal/api":          "workflows internal/access internal/decision internal/incident internal/webhook internal/signing internal/registration internal/account internal/problem",
 
 	// The stand-ins of outside parties share nothing with the clients that they test, nor with the domain.
 	"internal/sandbox": "",
@@ -48,7 +49,7 @@ var rules = map[string]string{
 	// The pages are clients of the API that run in a browser.
 	"internal/web": "",
 	// The only place that assembles concrete parts.
-	"internal/app": "activities workflows internal/access internal/evidence internal/incident internal/account internal/api internal/blob internal/forms internal/pades " +
+	"internal/app": "activities workflows internal/access internal/decision internal/evidence internal/incident internal/account internal/api internal/blob internal/forms internal/pades " +
 		"internal/pdfchild internal/problem internal/provider internal/registration internal/seal internal/signing internal/store internal/web",
 
 	"worker":  "internal/app internal/pdfchild internal/problem",
@@ -82,7 +83,7 @@ var owners = map[string]string{
 }
 
 // standardOnly import nothing but the standard library besides what rules gives them.
-var standardOnly = []string{"internal/problem", "internal/access", "internal/incident", "internal/webhook", "internal/signing", "internal/registration", "internal/seal"}
+var standardOnly = []string{"internal/problem", "internal/access", "internal/decision", "internal/incident", "internal/webhook", "internal/signing", "internal/registration", "internal/seal"}
 
 // links lists what a program must not contain, however deep.
 var links = map[string]string{

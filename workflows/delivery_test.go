@@ -63,7 +63,7 @@ func delivered(t *testing.T, r *receiver) (workflows.DeliveryResult, webhook.Mes
 		}
 	}
 	workflows.Register(env)
-	activities.Register(env, &activities.Signing{}, &activities.Registration{}, &activities.Webhook{Messages: records, Sender: r, Now: env.Now})
+	activities.Register(env, &activities.Signing{}, &activities.Registration{}, &activities.Webhook{Messages: records, Sender: r, Now: env.Now}, &activities.Decisions{})
 	env.ExecuteWorkflow(workflows.Delivery, activities.Delivery{EndpointID: "ep-1", MessageID: "m-1"})
 	var result workflows.DeliveryResult
 	if err := env.GetWorkflowResult(&result); err != nil {

@@ -23,7 +23,7 @@ func TestEverythingRegistersOnARealWorker(t *testing.T) {
 	defer c.Close()
 	w := worker.New(c, workflows.TaskQueue, worker.Options{})
 	workflows.Register(w)
-	activities.Register(w, &activities.Signing{}, &activities.Registration{}, &activities.Webhook{})
+	activities.Register(w, &activities.Signing{}, &activities.Registration{}, &activities.Webhook{}, &activities.Decisions{})
 }
 
 // An operator who reads a reason in the Temporal UI finds its runbook.

@@ -83,7 +83,7 @@ func newJourneyOn(t *testing.T, dsn string) *journey {
 	j.openStore(dsn)
 	j.wire()
 	workflows.Register(j.env)
-	activities.Register(j.env, j.acts, j.reg, &activities.Webhook{})
+	activities.Register(j.env, j.acts, j.reg, &activities.Webhook{}, &activities.Decisions{Records: j.store.Decisions(), Now: j.env.Now})
 	return j
 }
 

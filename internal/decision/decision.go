@@ -1,0 +1,79 @@
+// Package decision is the record of what people decide about processes. The API writes a decision before it tells the
+// process, and the message carries its id alone: a process acts on what stands in the store, never on what a message
+// says. It does no I/O and imports the standard library only.
+package decision
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// Process is the kind of process that a decision is about.
+type Process string
+
+// The processes that take decisions. An object is a signing, a registration, an attempt to pay, a signing.
+const (
+	Signing      Process = "signing"
+	Registration Process = "registration"
+	Refund       Process = "refund"
+	Archive      Process = "archive"
+)
+
+const (
+	// Life is how long a decision may be taken after it was made. One that was taken stays so for ever.
+	Life = 24 * time.Hour
+	// BulkLife is Life for a decision about every process that is parked for one cause.
+	BulkLife = time.Hour
+)
+
+// Decision is one thing that somebody decided.
+type Decision struct {
+	ID   string
+	Kind string // name of the update or signal that carries it
+	Object
+	// Step and Reason narrow a decision about many: to those that are parked at this step, with this problem code.
+	Step, Reason string
+
+	Actor     string          // who decided, as an opaque id
+	Principal string          // who authenticated; another than Actor only for the administrator
+	KeyID     string          // of the API key, also behind a session; empty for guests and the administrator
+	Content   json.RawMessage // the argument of the update, sealed in the store
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// Object is what a decision is about. An empty ID stands for every process of the kind that Step and Reason fit.
+type Object struct {
+	Process Process
+	ID      string
+}
+
+// Bulk reports whether the decision is about many processes.
+func (d Decision) Bulk() bool { return d.ID != "" && d.Object.ID == "" }
+
+// Take is how a process takes a decision.
+type Take struct {
+	DecisionID string  `json:"decision_id"`
+	Kind       string  `json:"kind"`
+	Process    Process `json:"process"`
+	Object     string  `json:"object"`
+	Step       string  `json:"step,omitempty"`   // where the process is parked; empty when it is not
+	Reason     string  `json:"reason,omitempty"` // and why
+	// Taker names the message that carried the id. The same message may take again, as a retry does; another may not.
+	Taker string `json:"taker"`
+}
+
+// Records keeps decisions.
+type Records interface {
+	// Decide records a decision and its audit entry, and returns what stands under its id: the first content stays.
+	// problem.Conflict when the id belongs to another kind, object or actor.
+	Decide(ctx context.Context, d Decision) (Decision, error)
+	// Take gives a decision to a process, once for each object. problem.Denied for an unknown one, for one of another
+	// kind or about another object, for one that was taken, and for one whose life is over.
+	Take(ctx context.Context, t Take, now time.Time) (Decision, error)
+	// Last returns the newest decision of a kind about an object, taken or not; problem.NotFound when there is none.
+	Last(ctx context.Context, about Object, kind string) (Decision, error)
+	// NoteNamed keeps in the audit log that the administrator did something in another's name.
+	NoteNamed(ctx context.Context, principal, actor, what, object string, at time.Time) error
+}

@@ -1,0 +1,149 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"kyso/internal/decision"
+	"kyso/internal/problem"
+)
+
+// Decisions is the part of the store that keeps what people decided.
+func (s *Store) Decisions() Decisions { return Decisions{&core{s}} }
+
+// Decisions implements decision.Records.
+type Decisions struct{ *core }
+
+var _ decision.Records = Decisions{}
+
+const decisionQuery = `SELECT id, kind, process, object, step, reason, actor, principal, key_id, content, created_at, expires_at FROM decisions`
+
+// Decide implements decision.Records.
+func (r Decisions) Decide(ctx context.Context, d decision.Decision) (decision.Decision, error) {
+	if d.ID == "" || d.Kind == "" || d.Process == "" || d.Actor == "" || d.Principal == "" || d.CreatedAt.IsZero() || !d.ExpiresAt.After(d.CreatedAt) {
+		return d, problem.New(problem.Invalid, "a decision has an id, a kind, an object, an actor and times")
+	}
+	if d.Bulk() && (d.Step == "" || d.Reason == "") {
+		return d, problem.New(problem.Invalid, "a decision about many names a step and a reason")
+	}
+	stored := d
+	err := r.write(ctx, "recording a decision", func(tx *sql.Tx, k *keys) error {
+		made, err := affected(tx.ExecContext(ctx, `
+			INSERT INTO decisions (id, kind, process, object, step, reason, actor, principal, key_id, content, created_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING`,
+			d.ID, d.Kind, string(d.Process), d.Object.ID, d.Step, d.Reason, d.Actor, d.Principal, d.KeyID,
+			k.sealed("decisions", "content", d.ID, d.Content), at(d.CreatedAt), at(d.ExpiresAt)))
+		if err != nil {
+			return err
+		}
+		if made > 0 {
+			return audit(ctx, tx, d.CreatedAt, "decision", d.Object.ID, d.Actor, decisionDetail(d))
+		}
+		stored, err = scanDecision(k, tx.QueryRowContext(ctx, decisionQuery+` WHERE id = $1`, d.ID))
+		if err == nil && (stored.Kind != d.Kind || stored.Object != d.Object || stored.Actor != d.Actor) {
+			err = conflict("a decision with this id exists with other content")
+		}
+		return err
+	})
+	return stored, err
+}
+
+// decisionDetail is the audit log's line: what, under which id, and who authenticated when that is another.
+func decisionDetail(d decision.Decision) string {
+	words := []string{string(d.Process), d.Kind, d.ID}
+	if d.Bulk() {
+		words = append(words, "every "+d.Step+" "+d.Reason)
+	}
+	return strings.Join(append(words, authenticated(d.Principal, d.Actor)...), " ")
+}
+
+// authenticated says who authenticated, where that is not who acted.
+func authenticated(principal, actor string) []string {
+	if principal == actor {
+		return nil
+	}
+	return []string{"authenticated: " + principal}
+}
+
+func scanDecision(k *keys, row scanner) (decision.Decision, error) {
+	var d decision.Decision
+	var content []byte
+	err := row.Scan(&d.ID, &d.Kind, &d.Process, &d.Object.ID, &d.Step, &d.Reason, &d.Actor, &d.Principal, &d.KeyID, &content,
+		into(&d.CreatedAt), into(&d.ExpiresAt))
+	if err != nil {
+		return d, orNoSuch(err, "decision")
+	}
+	d.Content, err = k.open("decisions", "content", d.ID, content)
+	return d, err
+}
+
+// Take implements decision.Records.
+func (r Decisions) Take(ctx context.Context, t decision.Take, now time.Time) (decision.Decision, error) {
+	var d decision.Decision
+	err := r.write(ctx, "taking a decision", func(tx *sql.Tx, k *keys) (err error) {
+		d, err = scanDecision(k, tx.QueryRowContext(ctx, decisionQuery+` WHERE id = $1`, t.DecisionID))
+		if problem.CodeOf(err) == problem.NotFound {
+			return problem.New(problem.Denied, "no such decision is recorded")
+		}
+		if err == nil {
+			err = fits(d, t)
+		}
+		if err != nil {
+			return err
+		}
+		var taker string
+		err = tx.QueryRowContext(ctx, `SELECT taker FROM decision_takes WHERE decision_id = $1 AND object = $2`, d.ID, t.Object).Scan(&taker)
+		switch {
+		case err == nil && taker == t.Taker:
+			return nil
+		case err == nil:
+			return problem.New(problem.Denied, "the decision was taken before")
+		case !errors.Is(err, sql.ErrNoRows):
+			return err
+		case !now.Before(d.ExpiresAt):
+			return problem.New(problem.Denied, "the decision is too old")
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO decision_takes (decision_id, object, taker, taken_at) VALUES ($1, $2, $3, $4)`, d.ID, t.Object, t.Taker, at(now))
+		return err
+	})
+	if err != nil {
+		return decision.Decision{}, err
+	}
+	return d, nil
+}
+
+// fits refuses a decision that was made for something else.
+func fits(d decision.Decision, t decision.Take) error {
+	switch {
+	case t.Object == "" || t.Taker == "":
+		return problem.New(problem.Invalid, "a decision is taken for an object, by a message")
+	case d.Kind != t.Kind || d.Process != t.Process:
+		return problem.New(problem.Denied, "the decision is of another kind")
+	case !d.Bulk() && d.Object.ID != t.Object:
+		return problem.New(problem.Denied, "the decision is about something else")
+	case d.Bulk() && (d.Step != t.Step || d.Reason != t.Reason):
+		return problem.New(problem.Denied, "the decision is about another step or reason")
+	}
+	return nil
+}
+
+// Last implements decision.Records.
+func (r Decisions) Last(ctx context.Context, about decision.Object, kind string) (decision.Decision, error) {
+	var d decision.Decision
+	err := r.read(ctx, "reading a decision", func(tx *sql.Tx, k *keys) (err error) {
+		d, err = scanDecision(k, tx.QueryRowContext(ctx, decisionQuery+` WHERE process = $1 AND object = $2 AND kind = $3
+			ORDER BY created_at DESC, id DESC LIMIT 1`, string(about.Process), about.ID, kind))
+		return err
+	})
+	return d, err
+}
+
+// NoteNamed implements decision.Records.
+func (r Decisions) NoteNamed(ctx context.Context, principal, actor, what, object string, when time.Time) error {
+	return r.write(ctx, "noting who acted", func(tx *sql.Tx, _ *keys) error {
+		return audit(ctx, tx, when, "named", object, actor, strings.Join(append([]string{what}, authenticated(principal, actor)...), " "))
+	})
+}

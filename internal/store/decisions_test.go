@@ -1,0 +1,139 @@
+package store_test
+
+import (
+	"encoding/json"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"kyso/internal/decision"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/internal/store"
+)
+
+func decided(id string) decision.Decision {
+	return decision.Decision{ID: id, Kind: "repair", Object: decision.Object{Process: decision.Registration, ID: "r-1"}, Actor: "op-1", Principal: "op-1",
+		KeyID: "key-1", Content: json.RawMessage(`{"action":"retry"}`), CreatedAt: minute(0).UTC(), ExpiresAt: minute(60).UTC()}
+}
+
+func taken(id string) decision.Take {
+	return decision.Take{DecisionID: id, Kind: "repair", Process: decision.Registration, Object: "r-1", Taker: "message-1"}
+}
+
+func TestDecisionsAreTakenOnce(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		d, ctx := s.Decisions(), t.Context()
+		got, err := d.Decide(ctx, decided("d-1"))
+		must(t, err)
+		wantEqual(t, "decision", got, decided("d-1"))
+		again := decided("d-1")
+		again.Content = json.RawMessage(`{"action":"cancel"}`)
+		got, err = d.Decide(ctx, again)
+		must(t, err)
+		wantEqual(t, "the first content", got, decided("d-1"))
+		for name, change := range map[string]func(*decision.Decision){
+			"another kind":   func(d *decision.Decision) { d.Kind = "cancel" },
+			"another object": func(d *decision.Decision) { d.Object.ID = "r-2" },
+			"another actor":  func(d *decision.Decision) { d.Actor = "op-2" },
+		} {
+			other := decided("d-1")
+			change(&other)
+			if _, err := d.Decide(ctx, other); problem.CodeOf(err) != problem.Conflict {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		for name, change := range map[string]func(*decision.Take){
+			"unknown":         func(t *decision.Take) { t.DecisionID = "d-9" },
+			"another kind":    func(t *decision.Take) { t.Kind = "cancel" },
+			"another process": func(t *decision.Take) { t.Process = decision.Signing },
+			"another object":  func(t *decision.Take) { t.Object = "r-2" },
+		} {
+			take := taken("d-1")
+			change(&take)
+			if _, err := d.Take(ctx, take, minute(1)); problem.CodeOf(err) != problem.Denied {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		got, err = d.Take(ctx, taken("d-1"), minute(1))
+		must(t, err)
+		wantEqual(t, "taken", got, decided("d-1"))
+		_, err = d.Take(ctx, taken("d-1"), minute(100)) // the same message again, whenever
+		must(t, err)
+		other := taken("d-1")
+		other.Taker = "message-2"
+		_, err = d.Take(ctx, other, minute(1))
+		wantCode(t, err, problem.Denied)
+		_, err = d.Decide(ctx, decided("d-2"))
+		must(t, err)
+		_, err = d.Take(ctx, taken("d-2"), minute(60))
+		wantCode(t, err, problem.Denied)
+		last, err := d.Last(ctx, decision.Object{Process: decision.Registration, ID: "r-1"}, "repair")
+		must(t, err)
+		wantEqual(t, "the newest", last.ID, "d-2")
+		_, err = d.Last(ctx, decision.Object{Process: decision.Registration, ID: "r-1"}, "cancel")
+		wantCode(t, err, problem.NotFound)
+	})
+}
+
+// A decision about many acts once on each that is parked for its cause, and on nothing else.
+func TestDecisionAboutMany(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		d, ctx := s.Decisions(), t.Context()
+		many := decided("d-many")
+		many.Object.ID = ""
+		_, err := d.Decide(ctx, many)
+		wantCode(t, err, problem.Invalid)
+		many.Step, many.Reason = "issue", "provider-unavailable"
+		_, err = d.Decide(ctx, many)
+		must(t, err)
+		for _, id := range []string{"r-1", "r-2"} {
+			take := taken("d-many")
+			take.Object, take.Step, take.Reason = id, "issue", "provider-unavailable"
+			_, err = d.Take(ctx, take, minute(1))
+			must(t, err)
+			take.Taker = "message-2"
+			_, err = d.Take(ctx, take, minute(1))
+			wantCode(t, err, problem.Denied)
+		}
+		elsewhere := taken("d-many")
+		elsewhere.Object, elsewhere.Step, elsewhere.Reason = "r-3", "install", "provider-unavailable"
+		_, err = d.Take(ctx, elsewhere, minute(1))
+		wantCode(t, err, problem.Denied)
+	})
+}
+
+// Of many messages that carry one decision at once, one takes it. The audit log says who decided and who authenticated.
+func TestDecisionsAreTakenOnceInParallel(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		d, ctx := s.Decisions(), t.Context()
+		named := decided("d-1")
+		named.Principal = "admin"
+		_, err := d.Decide(ctx, named)
+		must(t, err)
+		var took atomic.Int32
+		var all sync.WaitGroup
+		for n := range 16 {
+			all.Go(func() {
+				take := taken("d-1")
+				take.Taker = string(rune('a' + n))
+				if _, err := d.Take(ctx, take, minute(1)); err == nil {
+					took.Add(1)
+				} else if problem.CodeOf(err) != problem.Denied {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if took.Load() != 1 {
+			t.Errorf("taken %d times", took.Load())
+		}
+		must(t, d.NoteNamed(ctx, "admin", "op-2", "noteIncident", "i-1", minute(2)))
+		log, err := s.Registrations().Audit(ctx, 0, 10)
+		must(t, err)
+		must(t, registration.VerifyAudit(registration.FirstPrev, 0, log))
+		if len(log) != 2 || log[0].Actor != "op-1" || log[0].Detail != "registration repair d-1 authenticated: admin" || log[1].Detail != "noteIncident authenticated: admin" {
+			t.Errorf("the audit log says %+v", log)
+		}
+	})
+}
