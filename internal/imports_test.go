@@ -31,16 +31,17 @@ var rules = map[string]string{
 	"internal/signing":      "internal/problem",
 	"internal/registration": "internal/problem",
 	"internal/account":      "internal/registration internal/problem",
+	"internal/audit":        "internal/registration internal/problem",
 	"internal/pades":        "internal/problem",
 	"internal/evidence":     "internal/pades internal/signing internal/problem",
 	"internal/forms":        "internal/problem",
 	"internal/pdfchild":     "internal/pades internal/problem",
 	"internal/provider":     "internal/webhook internal/signing internal/registration internal/problem",
-	"internal/store":        "internal/access internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem internal/seal",
+	"internal/store":        "internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem internal/seal",
 	"internal/blob":         "internal/signing internal/problem",
 	"activities":            "internal/decision internal/evidence internal/webhook internal/signing internal/registration internal/pades internal/forms internal/problem",
 	"workflows":             "activities internal/decision internal/webhook internal/signing internal/registration internal/problem",
-	"internal/api":          "workflows internal/access internal/decision internal/incident internal/webhook internal/signing internal/registration internal/account internal/problem",
+	"internal/api":          "workflows internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/account internal/problem",
 
 	// The stand-ins of outside parties share nothing with the clients that they test, nor with the domain.
 	"internal/sandbox": "",
@@ -49,11 +50,11 @@ var rules = map[string]string{
 	// The pages are clients of the API that run in a browser.
 	"internal/web": "",
 	// The only place that assembles concrete parts.
-	"internal/app": "activities workflows internal/access internal/decision internal/evidence internal/incident internal/account internal/api internal/blob internal/forms internal/pades " +
+	"internal/app": "activities workflows internal/access internal/audit internal/decision internal/evidence internal/incident internal/account internal/api internal/blob internal/forms internal/pades " +
 		"internal/pdfchild internal/problem internal/provider internal/registration internal/seal internal/signing internal/store internal/web",
 
 	"worker":  "internal/app internal/pdfchild internal/problem",
-	"starter": "internal/app internal/apiclient internal/registration internal/pades internal/pdfchild internal/problem internal/provider",
+	"starter": "internal/app internal/apiclient internal/audit internal/registration internal/pades internal/pdfchild internal/problem internal/provider",
 	// The whole world in one process: it also registers the search attributes that workflows names, draws a master
 	// key, and judges what its demo signed.
 	"starter/dev": "internal/app internal/apiclient internal/forms internal/pades internal/pdfchild " +
@@ -83,7 +84,7 @@ var owners = map[string]string{
 }
 
 // standardOnly import nothing but the standard library besides what rules gives them.
-var standardOnly = []string{"internal/problem", "internal/access", "internal/decision", "internal/incident", "internal/webhook", "internal/signing", "internal/registration", "internal/seal"}
+var standardOnly = []string{"internal/problem", "internal/access", "internal/audit", "internal/decision", "internal/incident", "internal/webhook", "internal/signing", "internal/registration", "internal/seal"}
 
 // links lists what a program must not contain, however deep.
 var links = map[string]string{

@@ -115,3 +115,16 @@ type Desk interface {
 func Any(have []Scope, wanted ...Scope) bool {
 	return slices.ContainsFunc(wanted, func(s Scope) bool { return slices.Contains(have, s) })
 }
+
+type actorKey struct{}
+
+// WithActor returns a context in which the owner of a caller acts, whom the API has authenticated.
+func WithActor(ctx context.Context, owner string) context.Context {
+	return context.WithValue(ctx, actorKey{}, owner)
+}
+
+// Actor is who acts; empty in work that no caller asked for, such as that of a process.
+func Actor(ctx context.Context) string {
+	owner, _ := ctx.Value(actorKey{}).(string)
+	return owner
+}

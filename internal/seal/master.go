@@ -2,6 +2,8 @@ package seal
 
 import (
 	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,7 +12,10 @@ import (
 )
 
 // MasterKey wraps data keys. It lives in a file outside the database and its backups.
-type MasterKey struct{ box *Box }
+type MasterKey struct {
+	box *Box
+	key []byte
+}
 
 // ReadMasterKey reads a master key file: KeySize random bytes and nothing else.
 func ReadMasterKey(path string) (*MasterKey, error) {
@@ -22,7 +27,13 @@ func ReadMasterKey(path string) (*MasterKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the master key %s: %w", path, err)
 	}
-	return &MasterKey{box: box}, nil
+	return &MasterKey{box: box, key: key}, nil
+}
+
+// Derive returns a key of KeySize bytes for a purpose, always the same one: HKDF-SHA256 of the master key. What is
+// derived survives the loss of the database, and cannot be taken from it.
+func (m *MasterKey) Derive(purpose string) ([]byte, error) {
+	return hkdf.Key(sha256.New, m.key, nil, "kyso/"+purpose, KeySize)
 }
 
 // ReadOrCreateMasterKey reads the file, and draws a key into it (mode 0600) when there is none. Only for worlds

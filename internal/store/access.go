@@ -29,7 +29,7 @@ func (a Access) CreateKey(ctx context.Context, k access.Key, digest string) erro
 		if err != nil {
 			return err
 		}
-		return audit(ctx, tx, k.CreatedAt, "key", k.ID, k.Owner, "created: "+scopeText(k.Scopes))
+		return note(ctx, tx, k.CreatedAt, "key", k.ID, "", "made for "+k.Owner+": "+scopeText(k.Scopes))
 	})
 }
 
@@ -71,7 +71,7 @@ func (a Access) RevokeKey(ctx context.Context, id string, when time.Time) error 
 		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE key_id = $1`, id); err != nil {
 			return err
 		}
-		return audit(ctx, tx, when, "key", id, "", "revoked")
+		return note(ctx, tx, when, "key", id, "", "revoked")
 	})
 }
 
@@ -107,7 +107,10 @@ func (a Access) CreateSession(ctx context.Context, s access.Session, digest stri
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (id, digest, owner, key_id, scopes, created_at, seen_at, expires_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, s.ID, digest, s.Owner, s.KeyID, scopeText(s.Scopes), at(s.CreatedAt), at(s.SeenAt), at(s.ExpiresAt))
-		return err
+		if err != nil {
+			return err
+		}
+		return note(ctx, tx, s.CreatedAt, "session", s.ID, s.Owner, strings.TrimSpace("opened "+s.KeyID))
 	})
 }
 
@@ -135,8 +138,11 @@ func (a Access) TouchSession(ctx context.Context, id string, when time.Time) err
 // EndSession implements access.Desk.
 func (a Access) EndSession(ctx context.Context, id string) error {
 	return a.write(ctx, "ending a session", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE id = $1`, id)
-		return err
+		ended, err := affected(tx.ExecContext(ctx, `DELETE FROM sessions WHERE id = $1`, id))
+		if err != nil || ended == 0 {
+			return err
+		}
+		return note(ctx, tx, a.now(), "session", id, "", "ended")
 	})
 }
 
@@ -170,7 +176,10 @@ func (a Access) CreateLink(ctx context.Context, digest string, object access.Obj
 	return a.write(ctx, "storing a link", func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO links (digest, kind, object, expires_at) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (digest) DO NOTHING`, digest, string(object.Kind), object.ID, at(expires))
-		return err
+		if err != nil {
+			return err
+		}
+		return note(ctx, tx, a.now(), "link", object.ID, "", "made")
 	})
 }
 
@@ -193,7 +202,7 @@ func (a Access) UseLink(ctx context.Context, digest string, now time.Time) (acce
 		case taken == 0:
 			return problem.New(problem.DeadlinePassed, "the link is no longer good")
 		}
-		return nil
+		return note(ctx, tx, now, "link", object.ID, "", "used")
 	})
 	return object, err
 }

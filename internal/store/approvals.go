@@ -1,10 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"kyso/internal/problem"
 	"kyso/internal/signing"
@@ -25,32 +27,38 @@ func (s *Store) SaveApproval(ctx context.Context, id string, a signing.Approval)
 		if err != nil {
 			return err
 		}
-		if inserted > 0 {
+		news := inserted > 0
+		if news {
 			_, err = tx.ExecContext(ctx, `UPDATE signings SET approval_id = $1 WHERE id = $2`, a.OurID, id)
 		} else {
-			err = fillApproval(ctx, tx, id, a)
+			news, err = fillApproval(ctx, tx, id, a)
 		}
 		if err != nil {
 			return err
+		}
+		if news {
+			if err := note(ctx, tx, s.now(), "approval", id, "", strings.TrimSpace(a.OurID+" "+cmp.Or(string(a.Outcome), "asked"))); err != nil {
+				return err
+			}
 		}
 		return saveApprovalIDs(ctx, tx, id, a)
 	})
 }
 
-// fillApproval adds what is new to a stored approval.
-func fillApproval(ctx context.Context, tx *sql.Tx, id string, a signing.Approval) error {
+// fillApproval adds what is new to a stored approval, and reports whether that decided it.
+func fillApproval(ctx context.Context, tx *sql.Tx, id string, a signing.Approval) (decided bool, err error) {
 	var owner string
 	var outcome signing.Outcome
-	err := tx.QueryRowContext(ctx, `SELECT signing_id, outcome FROM approvals WHERE our_id = $1`, a.OurID).
+	err = tx.QueryRowContext(ctx, `SELECT signing_id, outcome FROM approvals WHERE our_id = $1`, a.OurID).
 		Scan(&owner, &outcome)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if owner != id {
-		return conflict("this transaction id belongs to another signing")
+		return false, conflict("this transaction id belongs to another signing")
 	}
 	if outcome != "" && a.Outcome != "" && outcome != a.Outcome {
-		return conflict("the request was %s and cannot become %s", outcome, a.Outcome)
+		return false, conflict("the request was %s and cannot become %s", outcome, a.Outcome)
 	}
 	_, err = tx.ExecContext(ctx, `
 		UPDATE approvals SET
@@ -62,7 +70,7 @@ func fillApproval(ctx context.Context, tx *sql.Tx, id string, a signing.Approval
 			outcome     = COALESCE(NULLIF($6, ''), outcome)
 		WHERE our_id = $7`,
 		a.ResponseID, a.TranCode, a.ShortCode, at(a.AcceptedAt), at(a.ExpiresAt), string(a.Outcome), a.OurID)
-	return err
+	return outcome == "" && a.Outcome != "", err
 }
 
 // saveApprovalIDs makes the request findable under each of its ids.
@@ -119,7 +127,10 @@ func (s *Store) SaveValue(ctx context.Context, id string, v signing.SignatureVal
 				id, v.RequestID, v.Index, digest,
 				k.sealed("signature_values", "value", valueRow(id, v.RequestID, v.Index), v.Value),
 				at(v.ReceivedAt), string(v.Use))
-			return err
+			if err != nil {
+				return err
+			}
+			return note(ctx, tx, s.now(), "signature", id, "", fmt.Sprintf("document %d of %s %s", v.Index, v.RequestID, v.Use))
 		}
 		if err != nil {
 			return err
@@ -127,11 +138,14 @@ func (s *Store) SaveValue(ctx context.Context, id string, v signing.SignatureVal
 		if stored != digest {
 			return conflict("another signature value is stored for document %d of this request", v.Index)
 		}
-		_, err = tx.ExecContext(ctx, `
+		decided, err := affected(tx.ExecContext(ctx, `
 			UPDATE signature_values SET used = $1
-			WHERE signing_id = $2 AND request_id = $3 AND position = $4 AND used = $5`,
-			string(v.Use), id, v.RequestID, v.Index, string(signing.UsePending))
-		return err
+			WHERE signing_id = $2 AND request_id = $3 AND position = $4 AND used = $5 AND used <> $1`,
+			string(v.Use), id, v.RequestID, v.Index, string(signing.UsePending)))
+		if err != nil || decided == 0 {
+			return err
+		}
+		return note(ctx, tx, s.now(), "signature", id, "", fmt.Sprintf("document %d of %s %s", v.Index, v.RequestID, v.Use))
 	})
 }
 

@@ -209,7 +209,10 @@ func (p Parked) beside(ctx context.Context, doing, id string, e incident.Entry, 
 					return err
 				}
 			}
-			return addEntry(ctx, tx, k, id, e)
+			if err := addEntry(ctx, tx, k, id, e); err != nil {
+				return err
+			}
+			return note(ctx, tx, e.At, "incident", id, e.Actor, string(e.Kind))
 		}
 		return noSuch("incident")
 	})

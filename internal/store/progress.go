@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"kyso/internal/incident"
@@ -34,7 +36,10 @@ func (s *Store) Move(ctx context.Context, id string, t signing.Transition) error
 		if err := from.Check(t.Status); err != nil {
 			return err
 		}
-		return insertTransition(ctx, tx, id, t)
+		if err := insertTransition(ctx, tx, id, t); err != nil {
+			return err
+		}
+		return note(ctx, tx, t.At, "transition", id, "", strings.TrimSpace(fmt.Sprintf("%d %s→%s %s", t.Seq, from, t.Status, t.Detail)))
 	})
 }
 
@@ -124,7 +129,10 @@ func (s *Store) OpenIncident(ctx context.Context, in signing.Incident) error {
 		if err := addEntry(ctx, tx, k, in.ID, failure(a.Since, s.now(), a.Attempts, a.Reason, a.Message)); err != nil {
 			return err
 		}
-		return showIncident(ctx, tx, in.SigningID)
+		if err := showIncident(ctx, tx, in.SigningID); err != nil {
+			return err
+		}
+		return note(ctx, tx, s.now(), "incident", in.SigningID, "", fmt.Sprintf("%s opened %s %s %d", in.ID, a.Step, a.Reason, a.Attempts))
 	})
 }
 
@@ -153,15 +161,18 @@ func (s *Store) CloseIncident(ctx context.Context, in signing.Incident) error {
 		if err != nil {
 			return orNoSuch(err, "incident")
 		}
-		_, err = tx.ExecContext(ctx, `
+		closed, err := affected(tx.ExecContext(ctx, `
 			UPDATE incidents SET closed_at = $1, action = $2, actor = $3, note = $4
 			WHERE id = $5 AND closed_at IS NULL`,
 			at(in.ClosedAt), in.Action, k.sealed("incidents", "actor", in.ID, []byte(in.Actor)),
-			k.sealed("incidents", "note", in.ID, []byte(in.Note)), in.ID)
-		if err != nil {
+			k.sealed("incidents", "note", in.ID, []byte(in.Note)), in.ID))
+		if err != nil || closed == 0 {
 			return err
 		}
-		return showIncident(ctx, tx, in.SigningID)
+		if err := showIncident(ctx, tx, in.SigningID); err != nil {
+			return err
+		}
+		return note(ctx, tx, in.ClosedAt, "incident", in.SigningID, "", in.ID+" closed "+in.Action)
 	})
 }
 

@@ -193,10 +193,10 @@ func TestAuditNoticesWhatWasChanged(t *testing.T) {
 		must(t, err)
 		wantEqual(t, "page", page, all[3:5])
 		must(t, registration.VerifyAudit(all[2].Hash, 3, page))
-		seq, hash, err := r.AuditHead(ctx)
+		head, err := s.AuditLog().Head(ctx)
 		must(t, err)
-		if last := all[len(all)-1]; seq != last.Seq || hash != last.Hash {
-			t.Errorf("the head is %d %s, the last entry %+v", seq, hash, last)
+		if last := all[len(all)-1]; head.Seq != last.Seq || head.Hash != last.Hash {
+			t.Errorf("the head is %+v, the last entry %+v", head, last)
 		}
 		for _, tampering := range []string{
 			`UPDATE audit SET detail = 'x' WHERE seq = 4`,
@@ -218,7 +218,7 @@ func TestAuditNoticesWhatWasChanged(t *testing.T) {
 		auditOf(t, r, "") // verifies that the log is whole again
 
 		// That the end was cut off shows against the head, and in the chain once the next entry is written.
-		_, err = s.DB().ExecContext(ctx, `DELETE FROM audit WHERE seq = $1`, seq)
+		_, err = s.DB().ExecContext(ctx, `DELETE FROM audit WHERE seq = $1`, head.Seq)
 		must(t, err)
 		must(t, r.Correct(ctx, "canary", "corr-2", "citizen-1", map[string]string{"address": "x"}))
 		entries, err := r.Audit(ctx, 0, 0)

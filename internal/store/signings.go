@@ -70,7 +70,7 @@ func (s *Store) CreateSigning(ctx context.Context, in signing.Signing) error {
 				return err
 			}
 		}
-		return nil
+		return note(ctx, tx, in.CreatedAt, "request", in.ID, "", fmt.Sprintf("%s %s, %d documents", in.Provider, in.Level, len(in.Documents)))
 	})
 }
 

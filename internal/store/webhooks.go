@@ -65,7 +65,10 @@ func (w Webhooks) CreateEndpoint(ctx context.Context, e webhook.Endpoint) error 
 		_, err := tx.ExecContext(ctx, `INSERT INTO webhook_endpoints (id, owner, url, events, secret, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 			e.ID, e.Owner, k.sealed("webhook_endpoints", "url", e.ID, []byte(e.URL)), strings.Join(e.Events, " "),
 			k.sealed("webhook_endpoints", "secret", e.ID, []byte(e.Secret)), at(e.CreatedAt))
-		return err
+		if err != nil {
+			return err
+		}
+		return note(ctx, tx, e.CreatedAt, "endpoint", e.ID, "", "made: "+strings.Join(e.Events, " "))
 	})
 }
 
@@ -136,7 +139,10 @@ func (w Webhooks) DeleteEndpoint(ctx context.Context, id string, when time.Time)
 		if err == nil && n == 0 {
 			return noSuch("webhook endpoint")
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return note(ctx, tx, when, "endpoint", id, "", "deleted")
 	})
 }
 
@@ -153,7 +159,10 @@ func (w Webhooks) RotateSecret(ctx context.Context, id, secret string, oldUntil 
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE webhook_endpoints SET secret = $1, old_secret = $2, old_until = $3 WHERE id = $4`,
 			k.sealed("webhook_endpoints", "secret", id, []byte(secret)), k.sealed("webhook_endpoints", "old_secret", id, []byte(e.Secret)), at(oldUntil), id)
-		return err
+		if err != nil {
+			return err
+		}
+		return note(ctx, tx, w.now(), "endpoint", id, "", "secret rotated")
 	})
 }
 
@@ -240,7 +249,10 @@ func (w Webhooks) Replay(ctx context.Context, endpointID string, r webhook.Range
 		n, err := affected(tx.ExecContext(ctx, `UPDATE webhook_messages SET round = round + 1, started_at = NULL, delivered_at = NULL, failed_at = NULL`+
 			tail+` AND (delivered_at IS NOT NULL OR failed_at IS NOT NULL)`, args...))
 		replayed = int(n)
-		return err
+		if err != nil {
+			return err
+		}
+		return note(ctx, tx, w.now(), "endpoint", endpointID, "", fmt.Sprintf("%d messages sent again", n))
 	})
 	return replayed, err
 }
