@@ -238,10 +238,15 @@ func (w *World) caIssue(_ *http.Request, body []byte) jsonAnswer {
 	if err != nil {
 		return failed(http.StatusBadRequest, "invalid", "the CSR: "+err.Error())
 	}
-	w.mu.Lock()
-	key, refusal := w.issuable(req, csr)
-	done := refusal == nil && key.Credential.Serial != ""
-	w.mu.Unlock()
+	var (
+		key     *caKey
+		refusal *jsonAnswer
+		done    bool
+	)
+	w.locked(func() {
+		key, refusal = w.issuable(req, csr)
+		done = refusal == nil && key.Credential.Serial != ""
+	})
 	switch {
 	case refusal != nil:
 		return *refusal

@@ -61,10 +61,15 @@ func (w *World) caCreateKey(_ *http.Request, body []byte) jsonAnswer {
 	if req.Algorithm != "rsa-2048" {
 		return failed(http.StatusUnprocessableEntity, "refused", "algorithm")
 	}
-	w.mu.Lock()
-	write, refusal := w.write(callCAKey, req.RequestID, req)
-	made := refusal == nil && write.Key != ""
-	w.mu.Unlock()
+	var (
+		write   *caWrite
+		refusal *jsonAnswer
+		made    bool
+	)
+	w.locked(func() {
+		write, refusal = w.write(callCAKey, req.RequestID, req)
+		made = refusal == nil && write.Key != ""
+	})
 	if refusal != nil {
 		return *refusal
 	}
@@ -320,18 +325,18 @@ func (w *World) setKeyPIN(keyID, pin string) error {
 	if err != nil {
 		return err
 	}
-	w.mu.Lock()
-	key := w.state.Keys[keyID]
-	switch {
-	case key == nil:
-		err = fmt.Errorf("key %q: %w", keyID, ErrNotFound)
-	case key.State != keyAwaitingPIN:
-		err = fmt.Errorf("the key is %s: %w", key.State, ErrDecided)
-	default:
-		key.PINSalt, key.PINHash = salt, hash
-		w.setKeyState(key, keyPINSet)
-	}
-	w.mu.Unlock()
+	w.locked(func() {
+		key := w.state.Keys[keyID]
+		switch {
+		case key == nil:
+			err = fmt.Errorf("key %q: %w", keyID, ErrNotFound)
+		case key.State != keyAwaitingPIN:
+			err = fmt.Errorf("the key is %s: %w", key.State, ErrDecided)
+		default:
+			key.PINSalt, key.PINHash = salt, hash
+			w.setKeyState(key, keyPINSet)
+		}
+	})
 	if err != nil {
 		return err
 	}
@@ -344,13 +349,12 @@ func hashPIN(pin string, salt []byte) ([]byte, error) {
 
 // CheckPIN reports whether the PIN is that of the key.
 func (w *World) CheckPIN(keyID, pin string) bool {
-	w.mu.Lock()
-	key := w.state.Keys[keyID]
 	var salt, want []byte
-	if key != nil {
-		salt, want = key.PINSalt, key.PINHash
-	}
-	w.mu.Unlock()
+	w.locked(func() {
+		if key := w.state.Keys[keyID]; key != nil {
+			salt, want = key.PINSalt, key.PINHash
+		}
+	})
 	got, err := hashPIN(pin, salt)
 	return err == nil && len(want) > 0 && hmac.Equal(got, want)
 }

@@ -38,7 +38,7 @@ func (w *World) Control() http.Handler {
 		writeJSON(rw, http.StatusOK, map[string]time.Time{"now": w.now()})
 	})
 	mux.HandleFunc("GET /trust.pem", w.getTrust)
-	return marked(http.NewCrossOriginProtection().Handler(mux))
+	return w.marked(http.NewCrossOriginProtection().Handler(mux))
 }
 
 var controlCalls = map[string]any{
@@ -70,8 +70,8 @@ func readBody(rw http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// put decodes a body over the value that update hands out: PUT starts from zero, PATCH from what is there.
-func put[T any](rw http.ResponseWriter, r *http.Request, update func(change func(*T)) error) error {
+// put decodes a body over the value that update hands out: PUT begins with start, PATCH with what is there.
+func put[T any](rw http.ResponseWriter, r *http.Request, start T, update func(change func(*T)) error) error {
 	body, err := readBody(rw, r)
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func put[T any](rw http.ResponseWriter, r *http.Request, update func(change func
 	var failed error
 	err = update(func(v *T) {
 		if r.Method == http.MethodPut {
-			*v = *new(T)
+			*v = start
 		}
 		failed = decodeStrictly(body, v)
 	})
@@ -91,7 +91,7 @@ func put[T any](rw http.ResponseWriter, r *http.Request, update func(change func
 }
 
 func (w *World) putSettings(rw http.ResponseWriter, r *http.Request) {
-	if err := put(rw, r, w.UpdateSettings); err != nil {
+	if err := put(rw, r, w.startSettings(), w.UpdateSettings); err != nil {
 		writeError(rw, err)
 		return
 	}
@@ -143,7 +143,7 @@ func (w *World) controlUser(id string) (controlUser, error) {
 
 func (w *World) putKnobs(rw http.ResponseWriter, r *http.Request) {
 	update := func(change func(*Knobs)) error { return w.UpdateKnobs(r.PathValue("id"), change) }
-	if err := put(rw, r, update); err != nil {
+	if err := put(rw, r, Knobs{}, update); err != nil {
 		writeError(rw, err)
 		return
 	}

@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -33,9 +34,17 @@ func TestControl(t *testing.T) {
 	if s := b.Settings(); s.OCSP != "down" || s.CRL != "" || s.WebhookURL == "" {
 		t.Errorf("settings %+v", s)
 	}
-	expect(200, "PUT", "/settings", `{"webhook":"lost"}`)
+	expect(200, "PUT", "/settings", `{"webhook":"lost","webhook_url":""}`)
 	if s := b.Settings(); s.OCSP != "" || s.WebhookURL != "" || s.Webhook != "lost" {
 		t.Errorf("settings %+v", s)
+	}
+
+	// What the world was started with comes back; nothing else is left of what was set.
+	expect(200, "PATCH", "/settings", `{"crl":"stale","fault_rate":0.5,"kyso_url":"http://elsewhere.example"}`)
+	before := start(t, sandbox.Options{WebhookURL: "http://127.0.0.1:9/hook"}).Settings()
+	expect(200, "PUT", "/settings", `{}`)
+	if s := b.Settings(); !reflect.DeepEqual(s, before) || s.WebhookURL == "" {
+		t.Errorf("settings %+v, at the start %+v", s, before)
 	}
 
 	// Users and their knobs.

@@ -92,10 +92,12 @@ func (w *World) answerFault(rw http.ResponseWriter, r *http.Request, f Fault, bo
 // pkiFault misbehaves as Settings.FaultRate says, for parties that cannot recognise a repeated request: always
 // before any effect. It reports whether it answered.
 func (w *World) pkiFault(rw http.ResponseWriter, r *http.Request) bool {
-	w.mu.Lock()
-	hit := w.random.Float64() < w.state.Settings.FaultRate
-	kind := []string{"500", "junk", "429"}[w.random.IntN(3)]
-	w.mu.Unlock()
+	var hit bool
+	var kind string
+	w.locked(func() {
+		hit = w.random.Float64() < w.state.Settings.FaultRate
+		kind = []string{"500", "junk", "429"}[w.random.IntN(3)]
+	})
 	if hit {
 		w.answerFault(rw, r, Fault{Do: kind}, nil)
 	}

@@ -163,10 +163,10 @@ func (w *World) sendNotice(p *payment, n *ipnNotice, now time.Time) {
 	}
 	n.busy = true
 	w.posts.Go(func() {
-		answer := w.getIPN(withQuery(address, q))
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.answeredIPN(p, n, now, answer)
+		w.background(func() {
+			answer := w.getIPN(withQuery(address, q))
+			w.locked(func() { w.answeredIPN(p, n, now, answer) })
+		})
 	})
 }
 

@@ -77,10 +77,14 @@ func (w *World) subscriber(userID string) (*user, error) {
 	if u, ok, err := w.enrolled(userID); ok {
 		return u, err
 	}
-	w.mu.Lock()
-	u, ok := w.state.Users[userID]
-	specs := w.knobs(userID).Certificates
-	w.mu.Unlock()
+	var (
+		u     *user
+		specs []string
+	)
+	w.locked(func() {
+		u, ok = w.state.Users[userID]
+		specs = w.knobs(userID).Certificates
+	})
 	if ok {
 		return u, w.openUser(u)
 	}

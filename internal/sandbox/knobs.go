@@ -235,14 +235,15 @@ func (w *World) changeKnobs(userID string, change func(Knobs) error) error {
 	if _, ok := personOf(userID); !ok {
 		return fmt.Errorf("user %q: %w", userID, ErrNotFound)
 	}
-	w.mu.Lock()
-	before := w.knobs(userID)
-	err := change(before)
-	if !slices.Equal(before.Certificates, w.knobs(userID).Certificates) {
-		w.retire(userID)
-	}
-	w.changed()
-	w.mu.Unlock()
+	var err error
+	w.locked(func() {
+		before := w.knobs(userID)
+		err = change(before)
+		if !slices.Equal(before.Certificates, w.knobs(userID).Certificates) {
+			w.retire(userID)
+		}
+		w.changed()
+	})
 	if err != nil {
 		return err
 	}
@@ -282,16 +283,16 @@ func (w *World) SetSettings(s Settings) error {
 
 // UpdateSettings changes some world-wide switches and leaves the others.
 func (w *World) UpdateSettings(change func(*Settings)) error {
-	w.mu.Lock()
-	s := w.state.Settings
-	s.Faults = slices.Clone(s.Faults)
-	change(&s)
-	err := s.check()
-	if err == nil {
-		w.state.Settings = s
-		w.changed()
-	}
-	w.mu.Unlock()
+	var err error
+	w.locked(func() {
+		s := w.state.Settings
+		s.Faults = slices.Clone(s.Faults)
+		change(&s)
+		if err = s.check(); err == nil {
+			w.state.Settings = s
+			w.changed()
+		}
+	})
 	if err != nil {
 		return err
 	}

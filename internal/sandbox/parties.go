@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"fmt"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"time"
 )
@@ -44,19 +46,29 @@ func (w *World) logged(next http.Handler) http.Handler {
 		rec := &statusWriter{ResponseWriter: rw}
 		defer func() { // also when a fault cuts the connection by panicking
 			w.mu.Lock()
+			defer w.mu.Unlock()
 			w.requests = append(w.requests, RequestRecord{At: w.now(), Method: r.Method, Path: r.URL.Path, Status: rec.status})
 			if extra := len(w.requests) - requestLogSize; extra > 0 {
 				w.requests = slices.Delete(w.requests, 0, extra)
 			}
-			w.mu.Unlock()
 		}()
-		marked(next).ServeHTTP(rec, r)
+		w.marked(next).ServeHTTP(rec, r)
 	})
 }
 
-// marked sets the header that keeps anybody from taking this for the real thing.
-func marked(next http.Handler) http.Handler {
+// marked sets the header that keeps anybody from taking this for the real thing. A panic below it is logged and answered
+// with 500; http.ErrAbortHandler is how a fault cuts the connection, and passes.
+func (w *World) marked(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if fault := recover(); fault != nil {
+				if fault == http.ErrAbortHandler { //nolint:errorlint // the very value, as net/http compares it
+					panic(fault)
+				}
+				w.log.Error("a handler panicked", "path", r.URL.Path, "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+				rw.WriteHeader(http.StatusInternalServerError)
+			}
+		}()
 		rw.Header().Set("X-Sandbox", "NOT FOR PRODUCTION")
 		rw.Header().Set("X-Content-Type-Options", "nosniff")
 		rw.Header().Set("Cache-Control", "no-store")

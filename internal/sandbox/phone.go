@@ -73,7 +73,7 @@ func (w *World) Phone() http.Handler {
 			http.ServeFileFS(rw, r, phoneFiles, "phone/"+name)
 		})
 	}
-	return marked(http.NewCrossOriginProtection().Handler(mux))
+	return w.marked(http.NewCrossOriginProtection().Handler(mux))
 }
 
 // phoneList shows who has requests or, for a user, which.

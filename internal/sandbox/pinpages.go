@@ -12,13 +12,15 @@ func (w *World) phoneKey(rw http.ResponseWriter, r *http.Request) {
 }
 
 func (w *World) renderKey(rw http.ResponseWriter, status int, id, text string) {
-	w.mu.Lock()
-	key := w.state.Keys[id]
-	var view PhoneKey
-	if key != nil {
-		view = key.view()
-	}
-	w.mu.Unlock()
+	var (
+		key  *caKey
+		view PhoneKey
+	)
+	w.locked(func() {
+		if key = w.state.Keys[id]; key != nil {
+			view = key.view()
+		}
+	})
 	if view.State == "" || view.State == keyCreated || view.State == keyInstalled || view.State == keyDisabled {
 		w.renderError(rw, fmt.Errorf("key %q: %w", id, ErrNotFound))
 		return

@@ -81,22 +81,26 @@ var parents = map[string]struct{ issuer, commonName string }{
 // made from it, so it has to be called before the first certificate is asked for; the CA's own certificates are
 // issued anew when it changes, those of subscribers keep their old addresses.
 func (w *World) SetBaseURL(url string) error {
-	url = strings.TrimSuffix(url, "/")
-	w.pkiMu.Lock()
-	w.mu.Lock()
-	if w.state.BaseURL != url {
-		w.state.BaseURL = url
-		for role, pair := range w.state.CA {
-			if role != roleRoot && role != roleRogue {
-				pair.Cert = nil
-				delete(w.authorities, role)
-			}
-		}
-		w.changed()
-	}
-	w.mu.Unlock()
-	w.pkiMu.Unlock()
+	w.rebase(strings.TrimSuffix(url, "/"))
 	return w.flush()
+}
+
+func (w *World) rebase(url string) {
+	w.pkiMu.Lock()
+	defer w.pkiMu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.state.BaseURL == url {
+		return
+	}
+	w.state.BaseURL = url
+	for role, pair := range w.state.CA {
+		if role != roleRoot && role != roleRogue {
+			pair.Cert = nil
+			delete(w.authorities, role)
+		}
+	}
+	w.changed()
 }
 
 // authority returns the key and certificate of a role, made when first needed: an RSA key takes its time.
@@ -110,9 +114,8 @@ func (w *World) lockedAuthority(role string) (*authority, error) {
 	if a, ok := w.authorities[role]; ok && !w.rollsOver(a) {
 		return a, nil
 	}
-	w.mu.Lock()
-	pair := w.state.CA[role]
-	w.mu.Unlock()
+	var pair *keyPair
+	w.locked(func() { pair = w.state.CA[role] })
 	if pair != nil && len(pair.Cert) > 0 {
 		if cert, err := x509.ParseCertificate(pair.Cert); err == nil && w.rollsOver(&authority{role: role, cert: cert}) {
 			pair = nil // a new key comes with the new certificate
@@ -143,11 +146,11 @@ func (w *World) lockedAuthority(role string) (*authority, error) {
 	if a.cert, err = x509.ParseCertificate(pair.Cert); err != nil {
 		return nil, fmt.Errorf("reading the %s certificate: %w", role, err)
 	}
-	w.mu.Lock()
-	w.state.CA[role] = pair
-	w.state.Issued[serialHex(a.cert.SerialNumber)] = &issued{Issuer: parents[role].issuer}
-	w.changed()
-	w.mu.Unlock()
+	w.locked(func() {
+		w.state.CA[role] = pair
+		w.state.Issued[serialHex(a.cert.SerialNumber)] = &issued{Issuer: parents[role].issuer}
+		w.changed()
+	})
 	w.authorities[role] = a
 	return a, nil
 }
@@ -226,9 +229,8 @@ func (w *World) template(public crypto.PublicKey, sinceAgo, life time.Duration) 
 
 // addAddresses names where the issuer's certificate, OCSP responder and CRL are.
 func (w *World) addAddresses(template *x509.Certificate, issuer string) {
-	w.mu.Lock()
-	base := w.state.BaseURL
-	w.mu.Unlock()
+	var base string
+	w.locked(func() { base = w.state.BaseURL })
 	if base == "" {
 		return
 	}

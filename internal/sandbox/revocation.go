@@ -78,21 +78,29 @@ func (w *World) makeCRL(role string, stale bool) ([]byte, error) {
 		Number: big.NewInt(made.UnixMilli()), ThisUpdate: made, NextUpdate: made.Add(life),
 		SignatureAlgorithm: x509.SHA256WithRSA,
 	}
+	if template.RevokedCertificateEntries, err = w.revokedBy(role, made); err != nil {
+		return nil, err
+	}
+	return x509.CreateRevocationList(rand.Reader, template, issuer.cert, issuer.key)
+}
+
+// revokedBy lists what an issuer had revoked by a time.
+func (w *World) revokedBy(role string, at time.Time) ([]x509.RevocationListEntry, error) {
 	w.mu.Lock()
+	defer w.mu.Unlock()
+	var entries []x509.RevocationListEntry
 	for serial, record := range w.state.Issued {
-		if record.Issuer != role || record.Revoked == nil || record.Revoked.At.After(made) {
+		if record.Issuer != role || record.Revoked == nil || record.Revoked.At.After(at) {
 			continue
 		}
 		number, ok := new(big.Int).SetString(serial, 16)
 		if !ok {
-			w.mu.Unlock()
 			return nil, fmt.Errorf("serial number %q is not hex", serial)
 		}
-		template.RevokedCertificateEntries = append(template.RevokedCertificateEntries, x509.RevocationListEntry{
+		entries = append(entries, x509.RevocationListEntry{
 			SerialNumber: number, RevocationTime: record.Revoked.At.UTC(), ReasonCode: record.Revoked.Reason})
 	}
-	w.mu.Unlock()
-	return x509.CreateRevocationList(rand.Reader, template, issuer.cert, issuer.key)
+	return entries, nil
 }
 
 // Revoke revokes a certificate for good with a reason of RFC 5280 section 5.3.1, at a time that may lie ahead; the
@@ -131,20 +139,20 @@ func (w *World) Restore(serial string) error {
 
 func (w *World) setRevocation(serial, word string, change func(now time.Time) *revocation) error {
 	serial = strings.ToLower(serial)
-	w.mu.Lock()
-	record := w.state.Issued[serial]
-	now := w.now()
 	var err error
-	switch {
-	case record == nil:
-		err = fmt.Errorf("certificate %q: %w", serial, ErrNotFound)
-	case record.Revoked != nil && record.Revoked.Reason != reasonHold && !record.Revoked.At.After(now):
-		err = fmt.Errorf("%w: certificate %s is revoked, which is final", ErrInvalid, serial)
-	default:
-		record.Revoked = change(now)
-		w.record(Effect{Kind: EffectCertificate, Key: serial, User: record.User, Detail: word})
-	}
-	w.mu.Unlock()
+	w.locked(func() {
+		record := w.state.Issued[serial]
+		now := w.now()
+		switch {
+		case record == nil:
+			err = fmt.Errorf("certificate %q: %w", serial, ErrNotFound)
+		case record.Revoked != nil && record.Revoked.Reason != reasonHold && !record.Revoked.At.After(now):
+			err = fmt.Errorf("%w: certificate %s is revoked, which is final", ErrInvalid, serial)
+		default:
+			record.Revoked = change(now)
+			w.record(Effect{Kind: EffectCertificate, Key: serial, User: record.User, Detail: word})
+		}
+	})
 	if err != nil {
 		return err
 	}

@@ -59,9 +59,8 @@ func (w *World) sign(p profile, req rsspRequest) rsspAnswer {
 	}
 	w.log.Info("request on the phone", "transaction", tx.OurID, "code", shortCode(tx.Documents[0].Digest), "documents", len(documents))
 	if w.opts.OnPush != nil {
-		w.mu.Lock()
-		view := w.view(tx)
-		w.mu.Unlock()
+		var view PhoneRequest
+		w.locked(func() { view = w.view(tx) })
 		w.opts.OnPush(view)
 	}
 	return w.started(tx, k)

@@ -16,6 +16,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -42,11 +43,14 @@ type Options struct {
 	Logger *slog.Logger
 	// SPID and SPPassword are the account of the signing portal.
 	SPID, SPPassword string
-	// WebhookURL is where the provider tells about final decisions; it can be changed by Settings.
+	// WebhookURL is where the provider tells about final decisions. This and the three below are the start values of
+	// the settings of the same name; PUT /settings goes back to them.
 	WebhookURL string
+	// KysoURL is where VNeID posts requests; HandoffURL is the page that it sends citizens to.
+	KysoURL, HandoffURL string
 	// TmnCode and VNPaySecret are the merchant's account at VNPay.
 	TmnCode, VNPaySecret string
-	// IPNURL is where VNPay tells about payments; it can be changed by Settings.
+	// IPNURL is where VNPay tells about payments.
 	IPNURL string
 	// Client posts webhooks and IPNs; nil means a client with a time-out of five seconds.
 	Client *http.Client
@@ -107,30 +111,52 @@ func New(opts Options) (*World, error) {
 			return nil, fmt.Errorf("loading the sandbox: %w", err)
 		}
 	}
-	if opts.WebhookURL != "" {
-		w.state.Settings.WebhookURL = opts.WebhookURL
+	for _, start := range []struct{ value, setting *string }{
+		{&opts.WebhookURL, &w.state.Settings.WebhookURL}, {&opts.IPNURL, &w.state.Settings.IPNURL},
+		{&opts.KysoURL, &w.state.Settings.KysoURL}, {&opts.HandoffURL, &w.state.Settings.HandoffURL},
+	} {
+		if *start.value != "" {
+			*start.setting = *start.value
+		}
 	}
-	if opts.IPNURL != "" {
-		w.state.Settings.IPNURL = opts.IPNURL
-	}
-	w.mu.Lock()
-	for _, tx := range w.state.Transactions {
-		w.index(tx)
-	}
-	for _, p := range w.state.Payments {
-		w.indexPayment(p)
-	}
-	w.mu.Unlock()
+	w.locked(func() {
+		for _, tx := range w.state.Transactions {
+			w.index(tx)
+		}
+		for _, p := range w.state.Payments {
+			w.indexPayment(p)
+		}
+	})
 	return w, w.flush()
+}
+
+// startSettings are the settings of a new world: everything works, and the parties know where kyso is.
+func (w *World) startSettings() Settings {
+	return Settings{WebhookURL: w.opts.WebhookURL, IPNURL: w.opts.IPNURL, KysoURL: w.opts.KysoURL, HandoffURL: w.opts.HandoffURL}
 }
 
 // Close saves the state and waits for webhooks and IPNs that are being sent.
 func (w *World) Close() error {
-	w.mu.Lock()
-	w.closed = true
-	w.mu.Unlock()
+	w.locked(func() { w.closed = true })
 	w.posts.Wait()
 	return w.flush()
+}
+
+// locked runs do with w.mu held. The lock is free afterwards whatever do does: a panic in it must not stop the world.
+func (w *World) locked(do func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	do()
+}
+
+// background runs what nobody waits for. A panic in it is logged: it must not end the program that the world is part of.
+func (w *World) background(do func()) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			w.log.Error("the sandbox panicked", "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+		}
+	}()
+	do()
 }
 
 func (w *World) now() time.Time {

@@ -32,10 +32,10 @@ func (w *World) IssueSeal(public crypto.PublicKey, commonName string) (certDER [
 		return nil, nil, fmt.Errorf("issuing a seal: %w", err)
 	}
 	serial := serialHex(template.SerialNumber)
-	w.mu.Lock()
-	w.state.Issued[serial] = &issued{Issuer: roleIssuing}
-	w.record(Effect{Kind: EffectCertificate, Key: serial, Detail: "seal issued"})
-	w.changed()
-	w.mu.Unlock()
+	w.locked(func() {
+		w.state.Issued[serial] = &issued{Issuer: roleIssuing}
+		w.record(Effect{Kind: EffectCertificate, Key: serial, Detail: "seal issued"})
+		w.changed()
+	})
 	return certDER, [][]byte{issuer.cert.Raw}, w.flush()
 }

@@ -17,7 +17,8 @@ const (
 	saveDelay = 20 * time.Millisecond
 )
 
-// state is everything that survives a restart. It is guarded by World.mu.
+// state is everything that survives a restart. It is guarded by World.mu. What is written has to come back equal: a map
+// in it, at any depth, is never left out when it is empty, because it would come back as one that cannot be written to.
 type state struct {
 	Version      int                     `json:"version"`
 	BaseURL      string                  `json:"base_url"`
@@ -68,6 +69,11 @@ func (w *World) load(path string) error {
 	if s.Version != stateVersion {
 		return fmt.Errorf("%s has version %d, this program writes %d: remove the file to start afresh", path, s.Version, stateVersion)
 	}
+	for _, req := range s.VNeIDRequests {
+		if req.Events == nil { // a file of an earlier release leaves empty ones out
+			req.Events = map[string]string{}
+		}
+	}
 	w.state = s
 	return nil
 }
@@ -79,9 +85,11 @@ func (w *World) changed() {
 		return
 	}
 	w.saveTimer = time.AfterFunc(saveDelay, func() {
-		if err := w.flush(); err != nil {
-			w.log.Error("saving the sandbox failed", "error", err)
-		}
+		w.background(func() {
+			if err := w.flush(); err != nil {
+				w.log.Error("saving the sandbox failed", "error", err)
+			}
+		})
 	})
 }
 
@@ -90,20 +98,22 @@ func (w *World) flush() error {
 	if w.opts.Dir == "" {
 		return nil
 	}
-	w.mu.Lock()
-	wanted := w.dirty
-	w.mu.Unlock()
+	var wanted uint64
+	w.locked(func() { wanted = w.dirty })
 
 	w.saveMu.Lock()
 	defer w.saveMu.Unlock()
 	if w.saved >= wanted && w.saved > 0 {
 		return nil
 	}
-	w.mu.Lock()
-	at := w.dirty
-	w.saveTimer = nil
-	data, err := json.Marshal(w.state)
-	w.mu.Unlock()
+	var at uint64
+	var data []byte
+	var err error
+	w.locked(func() {
+		at = w.dirty
+		w.saveTimer = nil
+		data, err = json.Marshal(w.state)
+	})
 	if err != nil {
 		return fmt.Errorf("encoding the sandbox: %w", err)
 	}

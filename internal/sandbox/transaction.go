@@ -77,26 +77,33 @@ func (w *World) wakeAt(t time.Time) {
 	if w.opts.Clock != nil {
 		return
 	}
-	time.AfterFunc(max(0, time.Until(t))+time.Millisecond, w.Settle)
+	time.AfterFunc(max(0, time.Until(t))+time.Millisecond, func() { w.background(w.Settle) })
 }
 
 // Settle carries out what is due by the clock: automatic decisions, expiry, late webhooks and IPNs. It is called by
 // itself, except in a world with a clock of the caller's own between two requests.
 func (w *World) Settle() {
-	w.mu.Lock()
-	if w.closed || len(w.open)+len(w.openPayments) == 0 {
-		w.mu.Unlock()
+	if !w.settleAll() {
 		return
+	}
+	if err := w.flush(); err != nil {
+		w.log.Error("saving the sandbox failed", "error", err)
+	}
+}
+
+// settleAll reports whether there was anything to look at.
+func (w *World) settleAll() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed || len(w.open)+len(w.openPayments) == 0 {
+		return false
 	}
 	now := w.now()
 	for _, tx := range w.open {
 		w.settle(tx, now)
 	}
 	w.settlePayments(now)
-	w.mu.Unlock()
-	if err := w.flush(); err != nil {
-		w.log.Error("saving the sandbox failed", "error", err)
-	}
+	return true
 }
 
 func (w *World) settle(tx *transaction, now time.Time) {
@@ -148,14 +155,13 @@ func (w *World) decide(tx *transaction, decision Decision, at time.Time) error {
 // act is what the phone does to one request: find it, let time pass, do it, save it.
 func (w *World) act(tranCode string, do func(tx *transaction) error) error {
 	w.Settle()
-	w.mu.Lock()
-	tx := w.state.Transactions[tranCode]
 	err := fmt.Errorf("request %q: %w", tranCode, ErrNotFound)
-	if tx != nil {
-		err = do(tx)
-		w.changed()
-	}
-	w.mu.Unlock()
+	w.locked(func() {
+		if tx := w.state.Transactions[tranCode]; tx != nil {
+			err = do(tx)
+			w.changed()
+		}
+	})
 	if err != nil {
 		return err
 	}

@@ -44,8 +44,8 @@ type vneidRequest struct {
 	CreatedAt time.Time         `json:"created_at"`
 	SentAt    time.Time         `json:"sent_at,omitzero"` // when kyso took it
 	Failure   string            `json:"failure,omitempty"`
-	Events    map[string]string `json:"events,omitempty"` // status by event id
-	Report    vneidReport       `json:"report"`           // the one that counts
+	Events    map[string]string `json:"events"` // status by event id
+	Report    vneidReport       `json:"report"` // the one that counts
 	UpdatedAt time.Time         `json:"updated_at,omitzero"`
 }
 
@@ -136,16 +136,17 @@ func (w *World) newVNeIDRequest(idNumber string, shown, accepted [2]time.Time) (
 		body.Consents = append(body.Consents, vneidConsent{Purpose: text.Purpose, TextVersion: text.Version,
 			TextSHA256: hex.EncodeToString(sum[:]), ShownAt: shown[i], AcceptedAt: accepted[i], Channel: "vneid"})
 	}
-	w.mu.Lock()
-	now := w.now()
-	body.RequestID = fmt.Sprintf("VNEID-%s-%06d", now.Format("20060102"), len(w.state.VNeIDRequests)+1)
-	req := &vneidRequest{ID: body.RequestID, User: idNumber, Issuer: body.Issuer, Token: body.HandoffToken, CreatedAt: now,
-		Events: map[string]string{}}
-	if req.Body, err = json.Marshal(body); err == nil {
-		w.state.VNeIDRequests[req.ID] = req
-		w.changed()
-	}
-	w.mu.Unlock()
+	var req *vneidRequest
+	w.locked(func() {
+		now := w.now()
+		body.RequestID = fmt.Sprintf("VNEID-%s-%06d", now.Format("20060102"), len(w.state.VNeIDRequests)+1)
+		req = &vneidRequest{ID: body.RequestID, User: idNumber, Issuer: body.Issuer, Token: body.HandoffToken, CreatedAt: now,
+			Events: map[string]string{}}
+		if req.Body, err = json.Marshal(body); err == nil {
+			w.state.VNeIDRequests[req.ID] = req
+			w.changed()
+		}
+	})
 	return req, errors.Join(err, w.flush())
 }
 
@@ -162,11 +163,16 @@ func (w *World) SubmitRequest(idNumber string) (requestID, token string, err err
 // sendVNeIDRequest posts a request until kyso says yes or no, a few times at most. One that was taken before is not
 // posted again.
 func (w *World) sendVNeIDRequest(id string) error {
-	w.mu.Lock()
-	req := w.state.VNeIDRequests[id]
-	address := strings.TrimSuffix(w.state.Settings.KysoURL, "/") + "/v1/vneid/requests"
-	sent := req != nil && !req.SentAt.IsZero()
-	w.mu.Unlock()
+	var (
+		req     *vneidRequest
+		address string
+		sent    bool
+	)
+	w.locked(func() {
+		req = w.state.VNeIDRequests[id]
+		address = strings.TrimSuffix(w.state.Settings.KysoURL, "/") + "/v1/vneid/requests"
+		sent = req != nil && !req.SentAt.IsZero()
+	})
 	switch {
 	case req == nil:
 		return fmt.Errorf("request %q: %w", id, ErrNotFound)
@@ -183,15 +189,15 @@ func (w *World) sendVNeIDRequest(id string) error {
 			break
 		}
 	}
-	w.mu.Lock()
-	req.Failure = ""
-	if err != nil {
-		req.Failure = err.Error()
-	} else {
-		req.SentAt = w.now()
-	}
-	w.changed()
-	w.mu.Unlock()
+	w.locked(func() {
+		req.Failure = ""
+		if err != nil {
+			req.Failure = err.Error()
+		} else {
+			req.SentAt = w.now()
+		}
+		w.changed()
+	})
 	return errors.Join(err, w.flush())
 }
 
@@ -249,12 +255,12 @@ func (w *World) serveReport(rw http.ResponseWriter, r *http.Request) {
 		writeAnswer(rw, failed(http.StatusServiceUnavailable, "unavailable", "VNeID is down"))
 		return
 	}
-	w.mu.Lock()
 	user := ""
-	if req := w.state.VNeIDRequests[id]; req != nil {
-		user = req.User
-	}
-	w.mu.Unlock()
+	w.locked(func() {
+		if req := w.state.VNeIDRequests[id]; req != nil {
+			user = req.User
+		}
+	})
 	fault := w.takeFault(user, callReport)
 	if fault.beforeEffect() {
 		w.answerWithFault(rw, r, jsonAnswer{}, fault)
@@ -290,11 +296,22 @@ func (w *World) report(id string, body []byte) jsonAnswer {
 	if report.EventID == "" || !slices.Contains(vneidStatuses, report.Status) {
 		return failed(http.StatusBadRequest, "invalid", "event_id or status")
 	}
+	if !w.keepReport(id, report) {
+		return failed(http.StatusNotFound, "not-found", "request")
+	}
+	if err := w.flush(); err != nil {
+		return failed(http.StatusInternalServerError, "internal", err.Error())
+	}
+	return jsonAnswer{http.StatusOK, map[string]bool{"accepted": true}}
+}
+
+// keepReport notes a report once for each event. It is false when there is no such request.
+func (w *World) keepReport(id string, report vneidReport) bool {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	req := w.state.VNeIDRequests[id]
 	if req == nil {
-		w.mu.Unlock()
-		return failed(http.StatusNotFound, "not-found", "request")
+		return false
 	}
 	if _, known := req.Events[report.EventID]; !known {
 		req.Events[report.EventID] = report.Status
@@ -303,9 +320,5 @@ func (w *World) report(id string, body []byte) jsonAnswer {
 		}
 		w.record(Effect{Kind: EffectReport, Key: id, User: req.User, Detail: report.Status})
 	}
-	w.mu.Unlock()
-	if err := w.flush(); err != nil {
-		return failed(http.StatusInternalServerError, "internal", err.Error())
-	}
-	return jsonAnswer{http.StatusOK, map[string]bool{"accepted": true}}
+	return true
 }

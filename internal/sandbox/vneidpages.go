@@ -149,7 +149,7 @@ func (w *World) VNeID() http.Handler {
 	mux.HandleFunc("GET /vneid/vneid.css", func(rw http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(rw, r, vneidFiles, "vneid/vneid.css")
 	})
-	return marked(http.NewCrossOriginProtection().Handler(w.unlessDown(mux)))
+	return w.marked(http.NewCrossOriginProtection().Handler(w.unlessDown(mux)))
 }
 
 // routePartner adds what kyso calls.
@@ -172,11 +172,11 @@ func (w *World) loggedIn(page func(http.ResponseWriter, *http.Request, vneidSess
 	return func(rw http.ResponseWriter, r *http.Request) {
 		var s vneidSession
 		if cookie, err := r.Cookie(vneidCookie); err == nil {
-			w.mu.Lock()
-			if found := w.state.VNeIDSessions[cookie.Value]; found != nil && found.ExpiresAt.After(w.now()) {
-				s = *found
-			}
-			w.mu.Unlock()
+			w.locked(func() {
+				if found := w.state.VNeIDSessions[cookie.Value]; found != nil && found.ExpiresAt.After(w.now()) {
+					s = *found
+				}
+			})
 		}
 		if s.User == "" {
 			status := http.StatusOK
@@ -193,10 +193,10 @@ func (w *World) loggedIn(page func(http.ResponseWriter, *http.Request, vneidSess
 // keepSession stores what a step changed.
 func (w *World) keepSession(r *http.Request, s vneidSession) {
 	if cookie, err := r.Cookie(vneidCookie); err == nil {
-		w.mu.Lock()
-		w.state.VNeIDSessions[cookie.Value] = &s
-		w.changed()
-		w.mu.Unlock()
+		w.locked(func() {
+			w.state.VNeIDSessions[cookie.Value] = &s
+			w.changed()
+		})
 	}
 }
 
@@ -208,17 +208,17 @@ func (w *World) vneidLogin(rw http.ResponseWriter, r *http.Request) {
 			Alert: "Số định danh gồm 12 chữ số, mã truy cập gồm 6 chữ số. · 12 digits and a passcode of 6 digits, please."})
 		return
 	}
-	w.mu.Lock()
-	now := w.now()
-	for token, old := range w.state.VNeIDSessions {
-		if old.ExpiresAt.Before(now) {
-			delete(w.state.VNeIDSessions, token)
-		}
-	}
 	token := newUUID()
-	w.state.VNeIDSessions[token] = &vneidSession{User: id, ExpiresAt: now.Add(vneidSitting)}
-	w.changed()
-	w.mu.Unlock()
+	w.locked(func() {
+		now := w.now()
+		for token, old := range w.state.VNeIDSessions {
+			if old.ExpiresAt.Before(now) {
+				delete(w.state.VNeIDSessions, token)
+			}
+		}
+		w.state.VNeIDSessions[token] = &vneidSession{User: id, ExpiresAt: now.Add(vneidSitting)}
+		w.changed()
+	})
 	//nolint:gosec // served over http on loopback, where Secure would lose the cookie
 	http.SetCookie(rw, &http.Cookie{Name: vneidCookie, Value: token, Path: "/vneid/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	http.Redirect(rw, r, "/vneid/", http.StatusSeeOther)
@@ -226,10 +226,10 @@ func (w *World) vneidLogin(rw http.ResponseWriter, r *http.Request) {
 
 func (w *World) vneidLogout(rw http.ResponseWriter, r *http.Request) {
 	if cookie, err := r.Cookie(vneidCookie); err == nil {
-		w.mu.Lock()
-		delete(w.state.VNeIDSessions, cookie.Value)
-		w.changed()
-		w.mu.Unlock()
+		w.locked(func() {
+			delete(w.state.VNeIDSessions, cookie.Value)
+			w.changed()
+		})
 	}
 	http.Redirect(rw, r, "/vneid/", http.StatusSeeOther)
 }
@@ -322,12 +322,12 @@ func (w *World) vneidAccept(rw http.ResponseWriter, r *http.Request, s vneidSess
 // vneidGo posts the request to kyso, unless kyso has it, and sends the citizen there with the token alone.
 func (w *World) vneidGo(rw http.ResponseWriter, r *http.Request, s vneidSession) {
 	id := r.PathValue("id")
-	w.mu.Lock()
 	token := ""
-	if req := w.state.VNeIDRequests[id]; req != nil && req.User == s.User {
-		token = req.Token
-	}
-	w.mu.Unlock()
+	w.locked(func() {
+		if req := w.state.VNeIDRequests[id]; req != nil && req.User == s.User {
+			token = req.Token
+		}
+	})
 	err := fmt.Errorf("request %q: %w", id, ErrNotFound)
 	if token != "" {
 		if w.Settings().HandoffURL == "" {

@@ -139,15 +139,15 @@ func (w *World) openPay(rawQuery string) (txnRef string, err error) {
 	if err != nil {
 		return "", err
 	}
-	w.mu.Lock()
-	if known := w.state.Payments[p.TxnRef]; known == nil {
-		p.OpenedAt, p.Number = w.now(), firstVNPayNumber+len(w.state.Payments)
-		w.state.Payments[p.TxnRef] = p
-		w.changed()
-	} else if known.Hash != p.Hash {
-		err = fmt.Errorf("%w: vnp_TxnRef %s is taken by another payment", ErrInvalid, p.TxnRef)
-	}
-	w.mu.Unlock()
+	w.locked(func() {
+		if known := w.state.Payments[p.TxnRef]; known == nil {
+			p.OpenedAt, p.Number = w.now(), firstVNPayNumber+len(w.state.Payments)
+			w.state.Payments[p.TxnRef] = p
+			w.changed()
+		} else if known.Hash != p.Hash {
+			err = fmt.Errorf("%w: vnp_TxnRef %s is taken by another payment", ErrInvalid, p.TxnRef)
+		}
+	})
 	if err != nil {
 		return "", err
 	}
@@ -251,13 +251,13 @@ func (w *World) SettlePayment(txnRef string, paid bool) error {
 // onPayment finds a payment, lets time pass, does something and saves it.
 func (w *World) onPayment(txnRef string, do func(p *payment) error) error {
 	w.Settle()
-	w.mu.Lock()
 	err := fmt.Errorf("payment %q: %w", txnRef, ErrNotFound)
-	if p := w.state.Payments[txnRef]; p != nil {
-		err = do(p)
-		w.changed()
-	}
-	w.mu.Unlock()
+	w.locked(func() {
+		if p := w.state.Payments[txnRef]; p != nil {
+			err = do(p)
+			w.changed()
+		}
+	})
 	if err != nil {
 		return err
 	}

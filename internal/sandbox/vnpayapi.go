@@ -77,9 +77,7 @@ func (w *World) serveVNPayAPI(rw http.ResponseWriter, r *http.Request) {
 		code, out = w.checkVNPay(in), map[string]string{}
 	}
 	if code == apiDone {
-		w.mu.Lock()
-		code, out = do(in)
-		w.mu.Unlock()
+		w.locked(func() { code, out = do(in) })
 		if err := w.flush(); err != nil {
 			code, out = apiOther, map[string]string{}
 		}

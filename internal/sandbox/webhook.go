@@ -65,7 +65,9 @@ func (w *World) post(tx *transaction) {
 	}
 	key := tx.OurID
 	w.posts.Go(func() {
-		w.note(Effect{Kind: EffectWebhook, Key: key, TransactionID: key, Detail: w.postJSON(url, body)})
+		w.background(func() {
+			w.note(Effect{Kind: EffectWebhook, Key: key, TransactionID: key, Detail: w.postJSON(url, body)})
+		})
 	})
 }
 

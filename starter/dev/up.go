@@ -21,7 +21,7 @@ func newUpCommand() *cobra.Command {
 		Short: "Start the whole world and keep it running (the default)",
 		Long: "Starts Temporal with its Web UI, the store, the sandbox with its phone, a worker and the API, each on a loopback\n" +
 			"port that stays the same over restarts. Everything is kept in the data folder: stop it with Ctrl-C or kill -9 and\n" +
-			"start it again, and running processes go on.",
+			"start it again, and running processes go on. A stop takes 20 seconds at most; a second signal ends the program at once.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return up(cmd.Context(), cmd.OutOrStdout(), data) },
 	}
@@ -49,9 +49,9 @@ func up(ctx context.Context, out io.Writer, data string) error {
 	select {
 	case <-ctx.Done():
 		tellf(out, "Đang dừng · stopping …\n")
-		return w.Close()
+		return w.closeWithin(closePatience)
 	case err := <-w.Failed():
-		return errors.Join(err, w.Close())
+		return errors.Join(err, w.closeWithin(closePatience))
 	}
 }
 
@@ -127,8 +127,8 @@ func runSandbox(ctx context.Context, out io.Writer, data, at string, published b
 		w.ports.url(portControl), filepath.Join(f.path, "trust.pem"))
 	select {
 	case <-ctx.Done():
-		return w.Close()
+		return w.closeWithin(closePatience)
 	case err := <-w.Failed():
-		return errors.Join(err, w.Close())
+		return errors.Join(err, w.closeWithin(closePatience))
 	}
 }

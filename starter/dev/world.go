@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"sync"
 	"time"
@@ -150,7 +151,8 @@ func (w *World) startSandbox(opts Options, api, webhook string) error {
 	if opts.SandboxInMemory {
 		dir = ""
 	}
-	w.Sandbox, err = sandbox.New(sandbox.Options{Dir: dir, Logger: log, OnPush: opts.OnPush, WebhookURL: webhook})
+	w.Sandbox, err = sandbox.New(sandbox.Options{Dir: dir, Logger: log, OnPush: opts.OnPush, WebhookURL: webhook,
+		KysoURL: api, HandoffURL: api + registerPage, IPNURL: api + "/v1/vnpay/ipn"})
 	if err != nil {
 		return fmt.Errorf("starting the sandbox: %w", err)
 	}
@@ -166,12 +168,6 @@ func (w *World) startSandbox(opts Options, api, webhook string) error {
 	}
 	if err := w.keepSeal(); err != nil {
 		return err
-	}
-	err = w.Sandbox.UpdateSettings(func(s *sandbox.Settings) {
-		s.KysoURL, s.HandoffURL, s.IPNURL = api, api+registerPage, api+"/v1/vnpay/ipn"
-	})
-	if err != nil {
-		return fmt.Errorf("telling the sandbox where kyso is: %w", err)
 	}
 	w.serve(portParties, w.Sandbox.Parties())
 	w.serve(portPhone, w.Sandbox.Phone())
@@ -247,6 +243,24 @@ func (w *World) Close() error {
 		errs = append(errs, w.folder.close())
 	}
 	return errors.Join(errs...)
+}
+
+// closePatience is longer than any part may take to stop: the worker and the API have KYSO_STOP_TIMEOUT, five seconds, one
+// after the other.
+const closePatience = 20 * time.Second
+
+// closeWithin closes the world, and gives up on a part that does not stop: a signal always ends the program. What every
+// goroutine was doing then goes to stderr. A killed world starts again from its data folder as a closed one does.
+func (w *World) closeWithin(patience time.Duration) error {
+	done := make(chan error, 1)
+	go func() { done <- w.Close() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience):
+		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1) // the terminal may be gone
+		return fmt.Errorf("a part did not stop within %s", patience)
+	}
 }
 
 // webhookProvider is the provider whose webhooks the sandbox sends: it has one address for all of them.
