@@ -260,7 +260,7 @@ func (a *Registration) requestAcceptance(ctx context.Context, in AcceptanceInput
 }
 
 // AwaitAcceptance looks whether the signing of the acceptance record has ended, and returns how. Until then it fails with
-// ErrorPending. It is for a signing that somebody else started: the API's sweeper, when a worker died between
+// ErrorPending. It is for a signing that somebody else started: the API's relay, when a worker died between
 // RequestAcceptance and the child workflow.
 func (a *Registration) AwaitAcceptance(ctx context.Context, in AcceptanceInput) (signing.Status, error) {
 	s, err := a.Signings.Signing(ctx, in.SigningID)

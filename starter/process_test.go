@@ -54,6 +54,7 @@ func newAPI(t *testing.T) http.Handler {
 	t.Cleanup(p.running.Wait)
 	return api.New(api.Options{Desk: desk, Parked: desk.Parked(), Access: desk.Access(), AdminKey: adminKey, Workflows: p, Upload: p.upload, Open: p.open,
 		Providers: []string{"intrustca"}, Logger: slog.New(slog.DiscardHandler),
+		HandOver:     func(context.Context, signing.InboxMessage) error { return nil },
 		Registration: newRegistrations(t, desk.Registrations()),
 		Limits:       api.Limits{EventPoll: 5 * time.Millisecond}})
 }

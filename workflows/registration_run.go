@@ -222,7 +222,7 @@ func (r *registrationRun) signOnce(ctx workflow.Context, attempt int) (bool, err
 }
 
 // runAcceptance runs the signing of the acceptance record as a child. One that exists already was started by the API's
-// sweeper, which starts every stored signing that nobody did; it is then waited for, and cancelled with its parent.
+// relay, which starts every stored signing that nobody did; it is then waited for, and cancelled with its parent.
 func runAcceptance(ctx workflow.Context, in activities.AcceptanceInput, provider string) (signing.Status, error) {
 	id := SigningWorkflowID(in.SigningID)
 	child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{

@@ -45,7 +45,7 @@ type Source interface {
 	Size() int64
 }
 
-// Options is what the API is made of. Desk, Workflows, Upload, Open, Parked, Access and Providers are required.
+// Options is what the API is made of. Desk, Workflows, Upload, Open, HandOver, Parked, Access and Providers are required.
 type Options struct {
 	Desk      signing.Desk
 	Workflows Workflows
@@ -62,6 +62,8 @@ type Options struct {
 	Providers []string
 	// Webhooks maps a provider to the secret in the path of its webhooks. A provider that is not in it has none.
 	Webhooks map[string]string
+	// HandOver tells the process that a committed webhook speaks of to look now, and closes the row.
+	HandOver func(ctx context.Context, m signing.InboxMessage) error
 	// Parked is what operators work with.
 	Parked incident.Desk
 	// Access says who may do what.
@@ -143,8 +145,8 @@ func New(options Options) http.Handler {
 
 func newServer(options Options) *server {
 	s := &server{Options: options, mux: http.NewServeMux(), limiter: &limiter{rate: options.Rate}}
-	if s.Desk == nil || s.Workflows == nil || s.Upload == nil || s.Open == nil || s.Access == nil || s.Parked == nil || len(s.Providers) == 0 {
-		panic("api: Desk, Workflows, Upload, Open, Parked, Access and Providers are required")
+	if s.Desk == nil || s.Workflows == nil || s.Upload == nil || s.Open == nil || s.HandOver == nil || s.Access == nil || s.Parked == nil || len(s.Providers) == 0 {
+		panic("api: Desk, Workflows, Upload, Open, HandOver, Parked, Access and Providers are required")
 	}
 	if s.Registration != nil && !s.Registration.complete() {
 		panic("api: every field of Registration is required")

@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -28,9 +26,6 @@ const (
 	replayedAtMost = webhook.Life
 	secretPrefix   = "whsec_" // as Standard Webhooks says
 	secretBytes    = 32
-	dispatchEvery  = time.Second
-	dispatchAtOnce = 500
-	purgeEvery     = time.Hour
 )
 
 func (s *server) endpointOperations(api huma.API) {
@@ -267,55 +262,4 @@ func (s *server) listMessages(ctx context.Context, in *listMessagesInput) (*mess
 		out.Next = fmt.Sprintf("%s/%s/messages?%s", endpointsPath, in.ID, query.Encode())
 	}
 	return &messagesOutput{out}, nil
-}
-
-// Dispatcher has every message that was written down carried by a process of its own. Several may run at once.
-type Dispatcher struct {
-	Messages webhook.Records
-	Start    func(ctx context.Context, m webhook.Message) error
-	Logger   *slog.Logger
-	Now      func() time.Time // default time.Now
-
-	purged time.Time
-}
-
-// Run dispatches until ctx ends. What fails is logged and tried again.
-func (d *Dispatcher) Run(ctx context.Context) {
-	ticker := time.NewTicker(dispatchEvery)
-	defer ticker.Stop()
-	for {
-		if err := d.Dispatch(ctx); err != nil && ctx.Err() == nil {
-			d.Logger.ErrorContext(ctx, "dispatching webhooks", "error", err.Error())
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
-}
-
-// Dispatch looks once. It also forgets what is too old to be replayed.
-func (d *Dispatcher) Dispatch(ctx context.Context) error {
-	now := time.Now()
-	if d.Now != nil {
-		now = d.Now()
-	}
-	list, err := d.Messages.Unstarted(ctx, dispatchAtOnce)
-	if err != nil {
-		return err
-	}
-	var failures []error
-	for _, m := range list {
-		err := d.Start(ctx, m)
-		if err == nil {
-			err = d.Messages.MarkStarted(ctx, m, now)
-		}
-		failures = append(failures, err)
-	}
-	if now.Sub(d.purged) > purgeEvery {
-		d.purged = now
-		failures = append(failures, d.Messages.Purge(ctx, now.Add(-webhook.Life)))
-	}
-	return errors.Join(failures...)
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"kyso/internal/access"
 	"kyso/internal/api"
 	"kyso/internal/problem"
+	"kyso/internal/relay"
 	"kyso/internal/signing"
 	"kyso/internal/store"
 	"kyso/internal/webhook"
@@ -44,6 +44,12 @@ func TestEndpointRequests(t *testing.T) {
 	wantStatus(t, newBench(t, withEndpoints, func(o *api.Options) { o.PlainEndpoints = true }).post("/v1/webhook-endpoints", `{"url":"http://127.0.0.1:1"}`), http.StatusCreated)
 }
 
+// carrier stands for Temporal.
+type carrier func(webhook.Message) error
+
+func (c carrier) StartDelivery(_ context.Context, m webhook.Message) error { return c(m) }
+func (c carrier) Ping(context.Context) error                               { return nil }
+
 // TestEndpointsFromBirthToReplay makes one, has it told of a signing, replays and deletes it; another team sees none.
 func TestEndpointsFromBirthToReplay(t *testing.T) {
 	b := newBench(t, withEndpoints)
@@ -68,19 +74,19 @@ func TestEndpointsFromBirthToReplay(t *testing.T) {
 	wantStatus(t, b.post(path+"/test", `{}`, team...), http.StatusAccepted)
 
 	var started []string
-	dispatcher := &api.Dispatcher{Messages: b.store.Webhooks(), Logger: slog.New(slog.DiscardHandler), Start: func(_ context.Context, m webhook.Message) error {
+	dispatcher := &relay.Deliveries{Messages: b.store.Relay(), Engine: carrier(func(m webhook.Message) error {
 		if m.Type == "signing.preparing" && len(started) == 0 {
 			started = append(started, "refused")
-			return errors.New("Temporal is away")
+			return errors.New("the receiver's name is too long")
 		}
 		started = append(started, m.Type)
 		return nil
-	}}
-	if dispatcher.Dispatch(t.Context()) == nil {
+	})}
+	if dispatcher.Once(t.Context()) == nil {
 		t.Error("the failure is not told")
 	}
 	for range 2 {
-		must(t, dispatcher.Dispatch(t.Context()))
+		must(t, dispatcher.Once(t.Context()))
 	}
 	if got := strings.Join(started, " "); got != "refused signing.cancelled kyso.test signing.preparing" {
 		t.Errorf("started %s", got)

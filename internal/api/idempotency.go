@@ -16,6 +16,7 @@ import (
 
 	"kyso/internal/problem"
 	"kyso/internal/signing"
+	"kyso/workflows"
 )
 
 const (
@@ -192,15 +193,8 @@ func signingID(key string) string {
 // signingSpace is the name space of ids made from keys: a fixed random UUID.
 var signingSpace = uuid.MustParse("5d9f5a0e-4b53-4f0e-9a53-0c5d7f0f6a1b")
 
-// updateID returns the id of an update from the Idempotency-Key, so that Temporal runs a retried act once. It is a
-// digest, because a key is the caller's text and would stand in the history. Empty lets Temporal draw one.
-func updateID(key string) string {
-	if key == "" {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:16])
-}
+// updateID returns the id of an update from the Idempotency-Key, so that Temporal runs a retried act once.
+func updateID(key string) string { return workflows.UpdateID(key) }
 
 // answerCapture passes an answer on and keeps a copy of it.
 type answerCapture struct {

@@ -75,7 +75,7 @@ func (s *server) notice(ctx context.Context, query url.Values) (IPNBody, error) 
 	}
 	tellCtx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
-	if err := s.Registration.tell(tellCtx, payment); err != nil { // recorded: the process polls, and the sweep refunds
+	if err := s.Registration.tell(tellCtx, payment); err != nil { // recorded: the process polls, and the relay refunds
 		s.Logger.WarnContext(ctx, "payment recorded, process not told", "request_id", infoOf(ctx).id, "txn_ref", payment.TxnRef, "error", err.Error())
 	}
 	return ipnRecorded, nil
@@ -87,16 +87,10 @@ func (o *RegistrationOptions) tell(ctx context.Context, p registration.Payment) 
 	if err != nil {
 		return err
 	}
-	if owed(r, p) {
+	if registration.Owed(r, p) {
 		return o.Workflows.StartRefund(ctx, workflows.RefundInput{TxnRef: p.TxnRef, RegistrationID: r.ID})
 	}
 	return o.Workflows.NudgeRegistration(ctx, r.ID)
-}
-
-// owed reports whether money is here that pays for nothing: another attempt paid, or the registration ended without
-// this one. What becomes of the attempt that paid is the process's own affair; it ends with that done.
-func owed(r registration.Registration, p registration.Payment) bool {
-	return p.Status == registration.PaymentCaptured && p.TxnRef != r.PaidRef && (r.Status.Final() || r.PaidRef != "")
 }
 
 // ReturnBody is how a payment stands in our records, whatever the browser brought.

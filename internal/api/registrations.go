@@ -60,7 +60,7 @@ func (s *server) receiveVNeIDRequest(ctx context.Context, in *vneidInput) (*acce
 		s.Logger.InfoContext(ctx, "a request to look at", "registration_id", record.ID, "warnings", strings.Join(warnings, "; "))
 	}
 	if err := s.startRegistration(ctx, record); err != nil {
-		// Accepted all the same: it is committed, and the sweeper starts it when Temporal is back.
+		// Accepted all the same: it is committed, and the relay starts it when Temporal is back.
 		s.Logger.WarnContext(ctx, "registration accepted, not started yet", "request_id", infoOf(ctx).id, "registration_id", record.ID, "error", err.Error())
 	}
 	return &acceptedOutput{AcceptedBody{record.ID, record.Status}}, nil
@@ -73,11 +73,7 @@ func (s *server) startRegistration(ctx context.Context, record registration.Regi
 	}
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
-	return s.Registration.Workflows.StartRegistration(ctx, s.Registration.startInput(record))
-}
-
-func (o *RegistrationOptions) startInput(r registration.Registration) workflows.RegistrationInput {
-	return workflows.RegistrationInput{RegistrationID: r.ID, Issuer: r.Issuer, Deadlines: o.Limits}
+	return s.Registration.Workflows.StartRegistration(ctx, workflows.RegistrationInputOf(record, s.Registration.Limits))
 }
 
 // unsigned answers 401 to what is not signed by the party that it speaks for.
@@ -98,7 +94,7 @@ type handOffInput struct {
 	Body HandOffRequest
 }
 
-// handOff takes the one-time token. That the citizen came is recorded before the process is told, so that the sweeper
+// handOff takes the one-time token. That the citizen came is recorded before the process is told, so that the relay
 // can tell it when Temporal is away: the token is good for one use only.
 func (s *server) handOff(ctx context.Context, in *handOffInput) (*acceptedOutput, error) {
 	records := s.Registration.Records
@@ -125,7 +121,7 @@ func (s *server) handOff(ctx context.Context, in *handOffInput) (*acceptedOutput
 	}
 	tellCtx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
-	status, err := s.Registration.Workflows.HandOff(tellCtx, id, handOffUpdate(id))
+	status, err := s.Registration.Workflows.HandOff(tellCtx, id, workflows.HandOffUpdate(id))
 	switch code := problem.CodeOf(err); {
 	case code == "":
 		return &acceptedOutput{AcceptedBody{id, status.Status}}, nil
@@ -135,9 +131,6 @@ func (s *server) handOff(ctx context.Context, in *handOffInput) (*acceptedOutput
 	}
 	return nil, err
 }
-
-// handOffUpdate names the one hand-off of a registration, whoever tells of it.
-func handOffUpdate(id string) string { return updateID("hand-off/" + id) }
 
 type listRegistrationsInput struct {
 	Status    registration.Status `query:"status" enum:"requested,handed-off,account-ready,awaiting-payment,awaiting-contract,in-review,needs-more,issuing,activating,accepting,closing,active,refused,ineligible,withdrawn,expired,cancelled"`

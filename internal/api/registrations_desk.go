@@ -273,11 +273,11 @@ func (s *server) eraseSubject(ctx context.Context, in *eraseInput) (*struct{}, e
 	if err != nil {
 		return nil, err
 	}
-	others, err := records.Registrations(ctx, registration.Filter{IDNumber: person.IDNumber, Limit: sweepLimit})
+	others, err := records.Registrations(ctx, registration.Filter{IDNumber: person.IDNumber, Running: true, Limit: 1})
 	if err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(others, func(r registration.Registration) bool { return !r.Status.Final() }) {
+	if len(others) > 0 {
 		return nil, problem.New(problem.Conflict, "another registration of the same person has not ended")
 	}
 	return nil, records.EraseSubject(ctx, record.SubjectID, actor, s.Now())

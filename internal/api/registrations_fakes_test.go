@@ -72,7 +72,7 @@ func (f *fakeRecords) Registrations(_ context.Context, filter registration.Filte
 	var list []registration.Registration
 	for _, r := range f.byID {
 		same := filter.IDNumber == "" || f.people[r.ID].IDNumber == filter.IDNumber
-		if same && (filter.Status == "" || r.Status == filter.Status) && (!filter.AttentionOnly || r.Attention.Open()) && (filter.Before.IsZero() || r.CreatedAt.Before(filter.Before)) {
+		if same && (!filter.Running || !r.Status.Final()) && (filter.Status == "" || r.Status == filter.Status) && (!filter.AttentionOnly || r.Attention.Open()) && (filter.Before.IsZero() || r.CreatedAt.Before(filter.Before)) {
 			list = append(list, r)
 		}
 	}

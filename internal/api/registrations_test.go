@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -67,52 +66,11 @@ func TestHandOffWhileTemporalIsAway(t *testing.T) {
 	wantStatus(t, d.post("/v1/vneid/requests", "V-1 token", "X-Signature", "good"), http.StatusAccepted)
 	d.flows.err = problem.New(problem.ProviderUnavailable, "away")
 	wantStatus(t, d.post("/v1/hand-off", `{"token":"token"}`), http.StatusOK)
-	d.flows.err, d.flows.acts, d.flows.started = nil, nil, nil
-	sweeper := &api.Sweeper{Desk: d.store, Workflows: d.testBench.flows, Registration: d.options, Now: func() time.Time { return time.Now().Add(time.Minute) }}
-	must(t, sweeper.Sweep(t.Context()))
-	must(t, sweeper.Sweep(t.Context()))
-	if len(d.flows.started) != 1 || len(d.flows.acts) == 0 || d.flows.acts[0] != any(workflows.HandOff{}) {
-		t.Errorf("started %v, told %v", d.flows.started, d.flows.acts)
-	}
-}
-
-// What was recorded while a process took it in, and was lost with its worker, is told again: once the process knows, no more.
-func TestProcessesThatFellBehindAreTold(t *testing.T) {
-	for _, c := range []struct {
-		at   registration.Status
-		want any
-	}{
-		{registration.StatusHandedOff, workflows.AccountReady{AccountID: "acct"}},
-		{registration.StatusAccountReady, workflows.ChoosePackage{Code: "PS1"}},
-		{registration.StatusAwaitingConsent, workflows.CodeUsed{CodeID: "code-1"}},
-		{registration.StatusInReview, registration.Review{ID: "review-1", Decision: registration.DecisionApprove}},
-		{registration.StatusActivating, workflows.CodeUsed{CodeID: "code-2"}},
-	} {
-		d := newDesk(t)
-		d.records.set("r", func(r *registration.Registration) {
-			r.Status, r.Seq, r.UpdatedAt = registration.StatusAccepting, 9, time.Now()
-			r.AccountID, r.Package = "acct", "PS1"
-			r.Consent = &registration.Consented{CodeID: "code-1"}
-			r.Review = &registration.Review{ID: "review-1", Decision: registration.DecisionApprove}
-			r.Activation = &registration.Activation{CodeID: "code-2"}
-		})
-		now := time.Now()
-		sweeper := &api.Sweeper{Desk: d.store, Workflows: d.testBench.flows, Registration: d.options, Now: func() time.Time { return now }}
-		d.flows.behind = &workflows.RegistrationStatus{Status: c.at, Seq: 3}
-		must(t, sweeper.Sweep(t.Context()))
-		if len(d.flows.acts) > 0 {
-			t.Errorf("%s: told %v while the request may still be at work", c.at, d.flows.acts)
-		}
-		now = now.Add(time.Minute)
-		must(t, sweeper.Sweep(t.Context()))
-		if len(d.flows.acts) != 1 || !reflect.DeepEqual(d.flows.acts[0], c.want) {
-			t.Errorf("%s: told %v, want %v", c.at, d.flows.acts, c.want)
-		}
-		d.flows.behind = nil
-		must(t, sweeper.Sweep(t.Context()))
-		if len(d.flows.acts) != 1 {
-			t.Errorf("%s: told again although it knows: %v", c.at, d.flows.acts)
-		}
+	d.flows.err = nil
+	var accepted api.AcceptedBody
+	d.post("/v1/vneid/requests", "V-1 token", "X-Signature", "good").into(t, &accepted)
+	if d.records.byID[accepted.RegistrationID].HandedOffAt.IsZero() {
+		t.Error("that the citizen came is not recorded")
 	}
 }
 
@@ -176,14 +134,6 @@ func TestMoneyThatNobodyIsOwedFor(t *testing.T) {
 	}
 	if !slices.Equal(d.flows.refunds, []string{"L1", "T2"}) || len(d.flows.nudged) != 0 {
 		t.Errorf("refunds %v, nudged %v", d.flows.refunds, d.flows.nudged)
-	}
-	d.flows.refunds = nil
-	d.records.payments["D1"] = registration.Payment{TxnRef: "D1", RegistrationID: "done", AmountVND: 200_000, Status: registration.PaymentCaptured}
-	sweeper := &api.Sweeper{Desk: d.store, Workflows: d.testBench.flows, Registration: d.options}
-	must(t, sweeper.Sweep(t.Context()))
-	must(t, sweeper.Sweep(t.Context())) // not again so soon
-	if !slices.Equal(d.flows.refunds, []string{"L1"}) {
-		t.Errorf("the sweep refunds %v", d.flows.refunds)
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 	maxReason   = 200
 	maxLocation = 100
 	// startWait bounds how long an accepted request waits for Temporal: the signing is stored by then, and the
-	// sweeper starts what was not started.
+	// relay starts what was not started.
 	startWait = 10 * time.Second
 )
 
@@ -68,7 +68,7 @@ func (s *server) createSigning(ctx context.Context, in *createSigningInput) (*si
 		return nil, err
 	}
 	if err := s.start(ctx, record); err != nil {
-		// Accepted all the same: the record is committed, and the sweeper starts it when Temporal is back.
+		// Accepted all the same: the record is committed, and the relay starts it when Temporal is back.
 		s.Logger.WarnContext(ctx, "signing accepted, not started yet", "request_id", infoOf(ctx).id, "signing_id", record.ID, "error", err.Error())
 	}
 	// Without the user and the names: this answer is kept for its Idempotency-Key.
@@ -116,7 +116,7 @@ func (s *server) start(ctx context.Context, record signing.Signing) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
-	return s.Workflows.StartSigning(ctx, startInput(record))
+	return s.Workflows.StartSigning(ctx, workflows.SigningInputOf(record))
 }
 
 // newSigning checks a request and makes the record of it.
@@ -200,12 +200,6 @@ func (s *server) saveSigning(ctx context.Context, record signing.Signing) (signi
 		return record, err
 	}
 	return s.Desk.Signing(ctx, record.ID)
-}
-
-func startInput(record signing.Signing) workflows.SigningInput {
-	unplaced := slices.ContainsFunc(record.Documents, func(d signing.Document) bool { return d.Placement == nil })
-	return workflows.SigningInput{SigningID: record.ID, Provider: record.Provider, Level: record.Level,
-		Documents: len(record.Documents), Placed: !unplaced}
 }
 
 type signingInput struct {

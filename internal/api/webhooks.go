@@ -60,9 +60,8 @@ func (s *server) receiveWebhook(ctx context.Context, in *webhookInput) (*webhook
 		return nil, err
 	}
 	if fresh {
-		inbox := s.sweeper()
-		if err := inbox.handle(ctx, message); err != nil { // committed: the sweep comes back to it
-			s.Logger.WarnContext(ctx, "webhook kept for the sweep", "request_id", infoOf(ctx).id, "error", err.Error())
+		if err := s.HandOver(ctx, message); err != nil { // committed: the relay comes back to it
+			s.Logger.WarnContext(ctx, "webhook kept for the relay", "request_id", infoOf(ctx).id, "error", err.Error())
 		}
 	}
 	return &webhookOutput{}, nil

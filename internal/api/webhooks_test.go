@@ -1,13 +1,13 @@
 package api_test
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"kyso/internal/api"
+	"kyso/internal/page"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
 )
@@ -25,7 +25,7 @@ func (b *testBench) asked(transaction string) api.SigningBody {
 
 func (b *testBench) unhandled() int {
 	b.t.Helper()
-	rows, err := b.store.Unhandled(b.t.Context(), 100)
+	rows, err := b.store.Relay().Waiting(b.t.Context(), time.Now().Add(time.Hour), page.Cursor{}, 100)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -67,74 +67,5 @@ func TestWebhookRefusals(t *testing.T) {
 	wantStatus(t, b.post(hook, `{"message":"test"}`), http.StatusOK)
 	if len(b.flows.nudged) != 0 || b.unhandled() != 1 {
 		t.Errorf("nudged %q, %d rows left", b.flows.nudged, b.unhandled())
-	}
-}
-
-func TestSweepHandsOverWhatWasLeft(t *testing.T) {
-	b := newBench(t)
-	created := b.asked("kyso-1")
-	b.flows.fail(problem.New(problem.ProviderUnavailable, "Temporal is away"))
-	wantStatus(t, b.post(hook, `{"transaction_id":"kyso-1"}`), http.StatusOK)
-	wantStatus(t, b.post(hook, `{"transaction_id":"nobody's"}`), http.StatusOK)
-	if b.unhandled() != 2 {
-		t.Fatalf("%d rows left", b.unhandled())
-	}
-	b.flows.nudged = nil
-	later := func(d time.Duration) *api.Sweeper {
-		return &api.Sweeper{Desk: b.store, Workflows: b.flows, Now: func() time.Time { return time.Now().Add(d) }}
-	}
-	if err := later(time.Minute).Sweep(t.Context()); problem.CodeOf(err) != problem.ProviderUnavailable {
-		t.Error("a sweep without Temporal says", err)
-	}
-	b.flows.fail(nil)
-	b.flows.nudged = nil
-	must(t, later(time.Second).Sweep(t.Context())) // too fresh: the request may still be at work
-	if len(b.flows.nudged) != 0 {
-		t.Errorf("nudged %q", b.flows.nudged)
-	}
-	must(t, later(time.Minute).Sweep(t.Context()))
-	if len(b.flows.nudged) != 1 || b.flows.nudged[0] != created.ID || b.unhandled() != 1 {
-		t.Errorf("nudged %q, %d rows left", b.flows.nudged, b.unhandled())
-	}
-	must(t, later(2*time.Hour).Sweep(t.Context()))
-	if b.unhandled() != 0 {
-		t.Errorf("a webhook that nobody knows is kept for ever")
-	}
-}
-
-func TestSigningIsAcceptedWhileTemporalIsAway(t *testing.T) {
-	b := newBench(t)
-	b.flows.fail(problem.New(problem.ProviderUnavailable, "Temporal is away"))
-	created := b.signing()
-	running := b.signing()
-	b.move(running.ID, 1, signing.StatusPreparing)
-	b.flows.fail(nil)
-	b.flows.started = nil
-	sweeper := &api.Sweeper{Desk: b.store, Workflows: b.flows, Now: func() time.Time { return time.Now().Add(time.Minute) }}
-	must(t, sweeper.Sweep(t.Context()))
-	if starts := b.flows.starts(); len(starts) != 1 || starts[0].SigningID != created.ID || !starts[0].Placed {
-		t.Errorf("started %+v", starts)
-	}
-}
-
-func TestSweeperRunsUntilStopped(t *testing.T) {
-	b := newBench(t)
-	created := b.signing()
-	b.flows.mu.Lock()
-	b.flows.started = nil
-	b.flows.mu.Unlock()
-	done := make(chan struct{})
-	sweeper := &api.Sweeper{Desk: b.store, Workflows: b.flows, Every: time.Millisecond, Now: func() time.Time { return time.Now().Add(time.Minute) }}
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() { sweeper.Run(ctx); close(done) }()
-	for deadline := time.Now().Add(10 * time.Second); len(b.flows.starts()) < 2; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("it does not sweep")
-		}
-	}
-	cancel()
-	<-done
-	if b.flows.starts()[0].SigningID != created.ID {
-		t.Errorf("started %+v", b.flows.starts()[0])
 	}
 }

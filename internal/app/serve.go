@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"kyso/internal/api"
@@ -32,6 +33,7 @@ func (a *App) apiOptions() api.Options {
 		PDF:            a.pdf(),
 		Providers:      a.Config.names(),
 		Webhooks:       a.Config.webhooks(),
+		HandOver:       a.inbox().Handle,
 		Parked:         a.Store.Parked(),
 		Access:         a.Store.Access(),
 		Endpoints:      a.Store.Webhooks(),
@@ -76,27 +78,18 @@ func encoded(report any, err error) (json.RawMessage, error) {
 	return json.Marshal(report)
 }
 
-// Serve answers the API on listener until ctx ends, then lets running requests finish. It also picks up webhooks
-// that were committed and whose nudge was lost, and has those of our own carried.
+// Serve answers the API on listener until ctx ends, then lets running requests finish. It also runs the loops of the
+// relay.
 func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
-	swept := make(chan struct{})
-	go func() {
-		defer close(swept)
-		sweeper := &api.Sweeper{Desk: a.Store, Workflows: a.Workflows(), Logger: a.Log, Registration: a.registrationDoor()}
-		sweeper.Run(ctx)
-	}()
-	dispatched := make(chan struct{})
-	go func() {
-		defer close(dispatched)
-		dispatcher := &api.Dispatcher{Messages: a.Store.Webhooks(), Start: a.Workflows().StartDelivery, Logger: a.Log}
-		dispatcher.Run(ctx)
-	}()
+	var loops sync.WaitGroup
+	for _, loop := range a.loops() {
+		loops.Go(func() { loop.Run(ctx, a.Log) })
+	}
 	a.Log.Info("API started", "address", listener.Addr().String())
 	err := ServeHTTP(ctx, api.NewServer(a.API()), listener, a.Config.StopTimeout)
 	cancel()
-	<-swept
-	<-dispatched
+	loops.Wait()
 	return err
 }
 

@@ -31,6 +31,19 @@ const (
 	PaymentRefunded PaymentStatus = "refunded"
 )
 
+// Owed reports whether money is here that pays for nothing: another attempt paid, or the registration ended without
+// this one. While a registration runs, the attempt that pays is its process's affair; one that ended without a
+// certificate in use has given it back, unless the price is kept.
+func Owed(r Registration, p Payment) bool {
+	switch {
+	case p.Status != PaymentCaptured:
+		return false
+	case p.TxnRef == r.PaidRef:
+		return r.Status.Final() && r.Status != StatusActive && !r.KeptMoney
+	}
+	return r.Status.Final() || r.PaidRef != ""
+}
+
 // Decided reports whether VNPay will say nothing more of itself.
 func (s PaymentStatus) Decided() bool { return s != PaymentPending && s != PaymentReview }
 

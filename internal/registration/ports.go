@@ -199,9 +199,9 @@ type Filter struct {
 	IDNumber      string // compared by a keyed digest
 	Owner         string // of whom it has to be; see internal/access
 	AttentionOnly bool
+	Running       bool // only those that have not ended
 	Before        time.Time
-	ChangedSince  time.Time // last change at this time or later
-	Limit         int       // default 50, at most 500
+	Limit         int // default 50, at most 500
 }
 
 // AuditEntry is one link of the audit chain: Hash is SHA-256 over Prev and the canonical JSON of the other fields.

@@ -23,8 +23,6 @@ type Desk interface {
 	// Receive commits a webhook as it came, before it is answered. fresh is false when the same event (same
 	// provider and digest of the body) was received before.
 	Receive(ctx context.Context, m InboxMessage) (fresh bool, err error)
-	// Unhandled returns inbox rows that nobody picked up, oldest first.
-	Unhandled(ctx context.Context, limit int) ([]InboxMessage, error)
 	MarkHandled(ctx context.Context, id string) error
 
 	// Remember binds an Idempotency-Key to the digest of its request. The first caller gets stored == nil and

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"kyso/internal/page"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
 	"kyso/internal/store"
@@ -27,10 +28,10 @@ func TestInbox(t *testing.T) {
 				t.Errorf("delivery %d of %s: fresh is %v", i, id, fresh)
 			}
 		}
-		got, err := s.Unhandled(ctx, 10)
+		got, err := s.Relay().Waiting(ctx, minute(60), page.Cursor{}, 10)
 		must(t, err)
 		wantEqual(t, "unhandled", got, []signing.InboxMessage{message("early", 9), message("late", 10)})
-		got, err = s.Unhandled(ctx, 1)
+		got, err = s.Relay().Waiting(ctx, minute(60), page.Cursor{}, 1)
 		must(t, err)
 		wantEqual(t, "the oldest", got, []signing.InboxMessage{message("early", 9)})
 
@@ -39,7 +40,7 @@ func TestInbox(t *testing.T) {
 		if err != nil || fresh {
 			t.Errorf("the same event after it was handled: fresh %v, %v", fresh, err)
 		}
-		got, err = s.Unhandled(ctx, 0)
+		got, err = s.Relay().Waiting(ctx, minute(60), page.Cursor{}, 0)
 		must(t, err)
 		wantEqual(t, "unhandled", got, []signing.InboxMessage{message("late", 10)})
 		wantCode(t, s.MarkHandled(ctx, "none"), problem.NotFound)

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"fmt"
 
 	"kyso/internal/problem"
 	"kyso/internal/signing"
@@ -27,35 +26,6 @@ func (s *Store) Receive(ctx context.Context, m signing.InboxMessage) (fresh bool
 		return err
 	})
 	return fresh && err == nil, err
-}
-
-// Unhandled implements signing.Desk.
-func (s *Store) Unhandled(ctx context.Context, limit int) ([]signing.InboxMessage, error) {
-	k, err := s.openKeys(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if limit <= 0 || limit > maxLimit {
-		limit = maxLimit
-	}
-	var list []signing.InboxMessage
-	rows, err := s.db.QueryContext(ctx, `
-		SELECT id, provider, transaction_id, body, received_at FROM inbox
-		WHERE NOT handled ORDER BY received_at, id LIMIT $1`, limit)
-	err = each(rows, err, func(rows *sql.Rows) error {
-		var m signing.InboxMessage
-		var body []byte
-		if err := rows.Scan(&m.ID, &m.Provider, &m.TransactionID, &body, into(&m.ReceivedAt)); err != nil {
-			return err
-		}
-		m.Body, err = k.open("inbox", "body", m.ID, body)
-		list = append(list, m)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("listing unhandled webhooks: %w", err)
-	}
-	return list, nil
 }
 
 // MarkHandled implements signing.Desk.

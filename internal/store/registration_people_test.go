@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"kyso/internal/incident"
 	"kyso/internal/problem"
@@ -58,20 +57,6 @@ func TestRegistrationsAreListedNewestFirst(t *testing.T) {
 		wantEqual(t, "attention", list(registration.Filter{AttentionOnly: true}), "d")
 		wantEqual(t, "citizen", list(registration.Filter{IDNumber: "079095012345"}), "c")
 		wantEqual(t, "nobody", list(registration.Filter{IDNumber: "000000000000"}), "")
-	})
-}
-
-// A registration is found by its last change, however old it is.
-func TestRegistrationsByLastChange(t *testing.T) {
-	onBothRecords(t, func(t *testing.T, r store.Registrations) {
-		one := enrolled(t, r, "r")
-		for since, want := range map[time.Time]int{one.UpdatedAt: 1, one.UpdatedAt.Add(time.Second): 0} {
-			list, err := r.Registrations(t.Context(), registration.Filter{ChangedSince: since})
-			must(t, err)
-			if len(list) != want {
-				t.Errorf("%d registrations changed since %v, want %d", len(list), since, want)
-			}
-		}
 	})
 }
 

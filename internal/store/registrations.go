@@ -199,8 +199,8 @@ func narrowRegistrations(k *keys, f registration.Filter) (string, []any) {
 	if !f.Before.IsZero() {
 		add(`r.created_at < $%d`, at(f.Before))
 	}
-	if !f.ChangedSince.IsZero() {
-		add(`r.updated_at >= $%d`, at(f.ChangedSince))
+	if f.Running {
+		conditions = append(conditions, `r.`+openRegistrations)
 	}
 	if f.AttentionOnly {
 		conditions = append(conditions, `r.incident_id IS NOT NULL`)

@@ -156,8 +156,17 @@ func (s *Store) Signings(ctx context.Context, f signing.Filter) ([]signing.Signi
 		return nil, err
 	}
 	tail, args := k.narrow(f)
+	return s.signings(ctx, "listing signings", tail, args)
+}
+
+// signings reads the signings s that the end of a query names, with their documents.
+func (s *Store) signings(ctx context.Context, doing, tail string, args []any) ([]signing.Signing, error) {
+	k, err := s.openKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var list []*signing.Signing
-	err = s.read(ctx, "listing signings", func(tx *sql.Tx) error {
+	err = s.read(ctx, doing, func(tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, signingQuery+tail, args...)
 		err = each(rows, err, func(rows *sql.Rows) error {
 			one, err := scanSigning(rows, k)

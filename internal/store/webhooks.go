@@ -257,20 +257,6 @@ func (w Webhooks) Replay(ctx context.Context, endpointID string, r webhook.Range
 	return replayed, err
 }
 
-// Unstarted implements webhook.Records.
-func (w Webhooks) Unstarted(ctx context.Context, limit int) ([]webhook.Message, error) {
-	return w.messages(ctx, ` WHERE started_at IS NULL ORDER BY created_at LIMIT $1`, limit)
-}
-
-// MarkStarted implements webhook.Records.
-func (w Webhooks) MarkStarted(ctx context.Context, m webhook.Message, when time.Time) error {
-	return w.write(ctx, "noting a message that is on its way", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE webhook_messages SET started_at = $1 WHERE endpoint_id = $2 AND id = $3 AND round = $4`,
-			at(when), m.EndpointID, m.ID, m.Round)
-		return err
-	})
-}
-
 // MarkAttempt implements webhook.Records.
 func (w Webhooks) MarkAttempt(ctx context.Context, endpointID, id string, a webhook.Attempt) error {
 	delivered := at(time.Time{})
@@ -288,14 +274,6 @@ func (w Webhooks) MarkAttempt(ctx context.Context, endpointID, id string, a webh
 func (w Webhooks) MarkFailed(ctx context.Context, endpointID, id string, when time.Time) error {
 	return w.write(ctx, "giving a message up", func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE webhook_messages SET failed_at = $1 WHERE endpoint_id = $2 AND id = $3 AND delivered_at IS NULL`, at(when), endpointID, id)
-		return err
-	})
-}
-
-// Purge implements webhook.Records.
-func (w Webhooks) Purge(ctx context.Context, before time.Time) error {
-	return w.write(ctx, "forgetting old messages", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM webhook_messages WHERE created_at < $1 AND (delivered_at IS NOT NULL OR failed_at IS NOT NULL)`, at(before))
 		return err
 	})
 }

@@ -67,6 +67,9 @@ type Message struct {
 	FailedAt    time.Time // nobody took it for days
 }
 
+// Place names a message among those of all endpoints, for cursors.
+func (m Message) Place() string { return m.EndpointID + "/" + m.ID }
+
 // State is where a message stands: waiting, delivered or failed.
 func (m Message) State() string {
 	switch {
@@ -144,13 +147,8 @@ type Records interface {
 	// Replay has messages sent again and returns how many.
 	Replay(ctx context.Context, endpointID string, r Range) (int, error)
 
-	// Unstarted returns messages that no process carries yet, oldest first.
-	Unstarted(ctx context.Context, limit int) ([]Message, error)
-	MarkStarted(ctx context.Context, m Message, at time.Time) error
 	MarkAttempt(ctx context.Context, endpointID, id string, a Attempt) error
 	MarkFailed(ctx context.Context, endpointID, id string, at time.Time) error
-	// Purge forgets messages that were made before a time and are not waiting.
-	Purge(ctx context.Context, before time.Time) error
 }
 
 // Sender posts a message. Errors: problem.ProviderUnavailable for what a later try may mend, with RetryAfter;

@@ -20,8 +20,8 @@ import (
 // offTheWay are activities of a registration that the ways below do not run; the journeys in workflows reach them.
 var offTheWay = []string{"Remind", "RecordRegistrationIncident", "KeepMoney"}
 
-// whenTheSweeperStartedIt are activities that only run when the API's sweeper was faster than the worker that died.
-var whenTheSweeperStartedIt = []string{"AwaitAcceptance"}
+// whenTheRelayStartedIt are activities that only run when the API's relay was faster than the worker that died.
+var whenTheRelayStartedIt = []string{"AwaitAcceptance"}
 
 // onTheWayBack are activities that only a registration runs that is given up after it was paid and issued.
 var onTheWayBack = []string{"RevokeCertificate", "RefundPayment"}
@@ -88,9 +88,9 @@ func TestWorkerKilledAtEachActivityOfARegistration(t *testing.T) {
 			withdraw: slices.Contains(onTheWayBack, activity)}
 		walkers = append(walkers, walk)
 		running.Go(func() { walk.run(ctx) })
-		if slices.Contains(whenTheSweeperStartedIt, activity) {
+		if slices.Contains(whenTheRelayStartedIt, activity) {
 			dieOnce(ctx, t, data, "after:RequestAcceptance")
-			time.Sleep(sweepersTurn)
+			time.Sleep(relaysTurn)
 		}
 		dieOnce(ctx, t, data, plan)
 	}
@@ -108,8 +108,8 @@ func TestWorkerKilledAtEachActivityOfARegistration(t *testing.T) {
 	checkLedgers(t, w)
 }
 
-// sweepersTurn is more than what the API's sweeper leaves a stored signing alone for, and its interval.
-const sweepersTurn = 20 * time.Second
+// relaysTurn is more than what the API's relay leaves a stored signing alone for, and its interval.
+const relaysTurn = 20 * time.Second
 
 // dieOnce runs a worker until it dies on its plan.
 func dieOnce(ctx context.Context, t *testing.T, data, plan string) {

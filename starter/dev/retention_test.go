@@ -58,7 +58,7 @@ func TestRetention(t *testing.T) {
 	if err != nil || repeated.ID != s.id {
 		t.Errorf("the repeated request is %s, %v; want the signing that was made", repeated.ID, err)
 	}
-	time.Sleep(15 * time.Second) // and the sweeper has looked
+	time.Sleep(15 * time.Second) // and the relay has looked
 	if !gone() {
 		t.Error("something started the process again")
 	}

@@ -1,0 +1,61 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"kyso/internal/page"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/workflows"
+)
+
+// Money is what the store knows of captured payments.
+type Money interface {
+	// Unsettled returns captured payments, oldest first, of which it is not known yet that they pay for a certificate.
+	Unsettled(ctx context.Context, after page.Cursor, limit int) ([]registration.Payment, error)
+	// MarkSettled notes that a payment pays for a certificate in use, so that nobody asks about it again.
+	MarkSettled(ctx context.Context, txnRef string, at time.Time) error
+	Registration(ctx context.Context, id string) (registration.Registration, error)
+}
+
+// Refunder has money given back; *workflows.Client is the real one. Starting a refund again does nothing.
+type Refunder interface {
+	StartRefund(ctx context.Context, in workflows.RefundInput) error
+	Engine
+}
+
+// Refunds has captured money go back that pays for nothing. An IPN that is recorded starts the refund itself; this is
+// for a process that died between the two, and for money that came however late.
+type Refunds struct {
+	Records Money
+	Engine  Refunder
+	Now     func() time.Time // default time.Now
+}
+
+// Once looks at every captured payment that is not settled.
+func (r *Refunds) Once(ctx context.Context) error {
+	return drain(ctx, r.Engine, func(ctx context.Context, after page.Cursor) ([]registration.Payment, error) {
+		return r.Records.Unsettled(ctx, after, pageSize)
+	}, func(p registration.Payment) page.Cursor { return page.After(p.CreatedAt, p.TxnRef) }, r.settle)
+}
+
+func (r *Refunds) settle(ctx context.Context, p registration.Payment) error {
+	record, err := r.Records.Registration(ctx, p.RegistrationID)
+	switch {
+	case problem.CodeOf(err) == problem.NotFound:
+		return nil
+	case err != nil:
+	case registration.Owed(record, p):
+		call, cancel := context.WithTimeout(ctx, callLimit)
+		defer cancel()
+		err = r.Engine.StartRefund(call, workflows.RefundInput{TxnRef: p.TxnRef, RegistrationID: record.ID})
+	case record.Status.Final():
+		err = r.Records.MarkSettled(ctx, p.TxnRef, orNow(r.Now))
+	}
+	if err != nil {
+		return fmt.Errorf("settling payment %s: %w", p.TxnRef, err)
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+// Package storetest gives tests a real store on each of the two databases, and fills its tables with many rows of the
+// same time. A package that uses it calls pgtest.Main from its TestMain. Only tests import it.
+package storetest
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite" // driver "sqlite"
+
+	"kyso/internal/pgtest"
+	"kyso/internal/registration"
+	"kyso/internal/seal"
+	"kyso/internal/signing"
+	"kyso/internal/store"
+)
+
+// Rows is how many rows Fill makes: more than any page.
+const Rows = 1500
+
+// Start is the time of the first half of the rows; the second half is an hour younger.
+var Start = time.Date(2026, 11, 1, 2, 0, 0, 123_456_000, time.UTC)
+
+// Both runs a test on SQLite and on PostgreSQL, each with an empty schema.
+func Both(t *testing.T, run func(t *testing.T, f *Filled)) {
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "kyso.db")
+		run(t, open(t, "sqlite:"+path, "sqlite", "file:"+path+"?_pragma=busy_timeout(20000)"))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		dsn := pgtest.New(t)
+		run(t, open(t, dsn, "pgx", dsn))
+	})
+}
+
+// Half is the time of a row: Start for the first half, an hour later for the second.
+func Half(i int) time.Time {
+	if i < Rows/2 {
+		return Start
+	}
+	return Start.Add(time.Hour)
+}
+
+// Filled is a store together with its database.
+type Filled struct {
+	*store.Store
+	DB *sql.DB
+	t  *testing.T
+}
+
+func open(t *testing.T, dsn, driver, source string) *Filled {
+	t.Helper()
+	key, err := seal.ReadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.key"))
+	check(t, err)
+	s, err := store.Open(t.Context(), dsn, key)
+	check(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	check(t, s.Migrate(t.Context()))
+	db, err := sql.Open(driver, source)
+	check(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	return &Filled{s, db, t}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Exec runs a statement behind the store's back.
+func (f *Filled) Exec(statement string, args ...any) {
+	f.t.Helper()
+	_, err := f.DB.ExecContext(context.Background(), statement, args...)
+	check(f.t, err)
+}
+
+// Copy makes further rows of a table from the row whose column is like: the named columns get a number behind their
+// text, the others stay as they are, so that all have the same time.
+func (f *Filled) Copy(table, column, like string, rows int, numbered ...string) {
+	f.t.Helper()
+	row, err := f.DB.QueryContext(context.Background(), `SELECT * FROM `+table+` WHERE 1 = 0`)
+	check(f.t, err)
+	names, err := row.Columns()
+	check(f.t, err)
+	check(f.t, row.Close())
+	values := make([]string, len(names))
+	for i, name := range names {
+		values[i] = "t." + name
+		for _, one := range numbered {
+			if one == name {
+				values[i] = fmt.Sprintf("t.%s || '-' || n.i", name)
+			}
+		}
+	}
+	f.Exec(fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO %s (%s) SELECT %s FROM n, %s t WHERE t.%s = '%s'`,
+		rows, table, strings.Join(names, ", "), strings.Join(values, ", "), table, column, like))
+}
+
+// Registrations makes Rows registrations in a status: half at Start, half an hour later, and returns their ids.
+func (f *Filled) Registrations(status registration.Status) map[string]bool {
+	f.t.Helper()
+	for i, id := range []string{"reg-a", "reg-b"} {
+		_, err := f.Store.Registrations().CreateRegistration(context.Background(), id, Request(id, Start.Add(time.Duration(i)*time.Hour)))
+		check(f.t, err)
+		f.Copy("registrations", "id", id, Rows/2-1, "id", "request_id", "handoff")
+	}
+	f.Exec(`UPDATE registrations SET status = $1`, string(status))
+	return f.ids("registrations", "id")
+}
+
+// Request is VNeID's request for a citizen of its own.
+func Request(id string, at time.Time) registration.Request {
+	return registration.Request{RequestID: "rq-" + id, Digest: "d", Issuer: "VNPT-CA", HandoffToken: "token-" + id, ReceivedAt: at, ExpiresAt: at.AddDate(1, 0, 0),
+		Person: registration.Person{IDNumber: "079095012345", FullName: "NGUYỄN VĂN AN"}}
+}
+
+// Signings makes Rows signings in a status, with one document each, and returns their ids.
+func (f *Filled) Signings(status signing.Status) map[string]bool {
+	f.t.Helper()
+	ctx := context.Background()
+	check(f.t, f.SaveUpload(ctx, signing.Upload{ID: "up", Name: "a.pdf", Size: 1, HashState: []byte{1}, SHA256: strings.Repeat("a", 64), CreatedAt: Start,
+		Segments: []signing.Segment{{Key: "k", Length: 1, SHA256: strings.Repeat("a", 64)}}}))
+	for i := range Rows { // one by one: what is sealed is bound to its row
+		check(f.t, f.CreateSigning(ctx, signing.Signing{ID: fmt.Sprintf("sig-%04d", i*7%Rows), Provider: "intrustca", UserID: "ICA.079095012345", Level: signing.LevelB,
+			Status: signing.StatusCreated, CreatedAt: Half(i),
+			Documents: []signing.Document{{UploadID: "up", Name: "a.pdf", Size: 1, SHA256: strings.Repeat("a", 64), Placement: &signing.Placement{}}}}))
+	}
+	f.Exec(`UPDATE signings SET status = $1`, string(status))
+	return f.ids("signings", "id")
+}
+
+func (f *Filled) ids(table, column string) map[string]bool {
+	f.t.Helper()
+	ids := map[string]bool{}
+	rows, err := f.DB.QueryContext(context.Background(), `SELECT `+column+` FROM `+table)
+	check(f.t, err)
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		check(f.t, rows.Scan(&id))
+		ids[id] = true
+	}
+	check(f.t, rows.Err())
+	if len(ids) < Rows {
+		f.t.Fatalf("only %d rows in %s", len(ids), table)
+	}
+	return ids
+}
+
+// IDs returns the values of a column.
+func (f *Filled) IDs(table, column string) map[string]bool { return f.ids(table, column) }
