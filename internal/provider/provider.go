@@ -53,6 +53,8 @@ type reply struct {
 	body       []byte
 	mediaType  string
 	retryAfter time.Duration
+
+	etag, lastModified string // as sent
 }
 
 // do sends the request and reads the whole answer. Its errors are problem.ProviderUnavailable: no answer, a cut
@@ -95,6 +97,7 @@ func (c call) exchange(ctx context.Context) (reply, error) {
 	return reply{
 		status: response.StatusCode, body: body, mediaType: strings.ToLower(strings.TrimSpace(mediaType)),
 		retryAfter: retryAfter(response.Header.Get("Retry-After"), clock(c.now)),
+		etag:       response.Header.Get("ETag"), lastModified: response.Header.Get("Last-Modified"),
 	}, nil
 }
 

@@ -33,8 +33,9 @@ const (
 // The addresses come from certificates that strangers may have sent. So only http and https are followed, and
 // only to public addresses unless AllowPrivate is set. Both formats are signed, which is why http is enough.
 //
-// An OCSP answer is never kept: revocation or suspension must be seen at the next use. A CRL is kept until its
-// nextUpdate, as its issuer says that there is no newer one before.
+// Every question is asked now: revocation or suspension must be seen at the next use. An OCSP answer is never kept; a
+// CRL is kept only to ask whether it is still the newest. When nobody can be asked, the status is unknown, whatever an
+// earlier answer said.
 type Revocation struct {
 	// Rewrite replaces the beginning of addresses, for those that are known to be dead; the longest match holds.
 	Rewrite map[string]string
@@ -47,7 +48,7 @@ type Revocation struct {
 	once    sync.Once
 	guarded *http.Client
 	mu      sync.Mutex
-	crls    map[string]*x509.RevocationList // by address and issuer key, newest
+	crls    map[string]keptCRL // by address and issuer key; never an answer by itself, see list
 }
 
 var _ signing.RevocationSource = (*Revocation)(nil)
@@ -113,7 +114,8 @@ func (s *Revocation) fetch(ctx context.Context, address string, c call) (reply, 
 	if err != nil {
 		return reply{}, err
 	}
-	if !r.ok() {
+	unchanged := r.status == http.StatusNotModified && (c.header.Get("If-None-Match") != "" || c.header.Get("If-Modified-Since") != "")
+	if !r.ok() && !unchanged {
 		return reply{}, r.unavailable("HTTP %d", r.status)
 	}
 	return r, nil

@@ -22,7 +22,7 @@ var (
 	oidAuthorityKey = asn1.ObjectIdentifier{2, 5, 29, 35}
 )
 
-// crl answers from one CRL, kept or fetched.
+// crl answers from the newest CRL at an address.
 func (s *Revocation) crl(ctx context.Context, address string, cert, ca *x509.Certificate) (signing.Revocation, error) {
 	list, err := s.list(ctx, address, ca)
 	if err != nil {
@@ -43,48 +43,90 @@ func (s *Revocation) crl(ctx context.Context, address string, cert, ca *x509.Cer
 	return found, nil
 }
 
-// list returns the CRL at address, signed by ca and current.
+// keptCRL is the last list that came from an address, with what the server named it by.
+type keptCRL struct {
+	list         *x509.RevocationList
+	etag         string
+	lastModified string
+}
+
+// list asks the address for its newest CRL, signed by ca and current. Circular 15/2025/TT-BKHCN (Annex II 1.2) wants
+// the newest list at the time of signing, and an issuer may publish one long before the nextUpdate of the last
+// (RFC 5280 §5.1.2.5). So a kept list never answers by itself: it counts when the server says, now, that it has not
+// changed (RFC 9110 §13.1), and saves the download then.
 func (s *Revocation) list(ctx context.Context, address string, ca *x509.Certificate) (*x509.RevocationList, error) {
 	keySum := sha256.Sum256(ca.RawSubjectPublicKeyInfo)
 	key := address + "\n" + hex.EncodeToString(keySum[:])
 	s.mu.Lock()
 	kept := s.crls[key]
 	s.mu.Unlock()
-	// No skew at the end: at nextUpdate a newer one is due. At the start it counts, as it did when the list was read.
-	now := clock(s.Clock)
-	if kept != nil && now.Before(kept.NextUpdate) && !now.Add(clockSkew).Before(kept.ThisUpdate) {
-		return kept, nil
-	}
 	r, err := s.fetch(ctx, address, call{
 		method: http.MethodGet, timeout: max(s.Timeout, crlTimeout), limit: maxCRL, accept: "application/pkix-crl",
+		header: kept.conditions(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	fetched, err := s.readCRL(r.body, ca)
+	fetched, err := s.newest(r, kept, ca)
 	if err != nil {
 		return nil, problem.New(problem.ProviderUnavailable, "%v", err)
 	}
-	// RFC 5280 §5.2.3: numbers only grow, so a lower one is an old list played again.
-	if kept != nil && kept.Number != nil && fetched.Number != nil && fetched.Number.Cmp(kept.Number) < 0 {
-		return nil, problem.New(problem.ProviderUnavailable, "it is older than the one we had")
-	}
-	s.keep(key, fetched)
+	s.keep(key, keptCRL{fetched, r.etag, r.lastModified})
 	return fetched, nil
 }
 
-func (s *Revocation) keep(key string, list *x509.RevocationList) {
-	if list.NextUpdate.IsZero() {
-		return
+// conditions are the header fields that ask for a list only if it is another one. no-cache makes caches on the way ask
+// the origin, too (RFC 9111 §5.2.1.4).
+func (k keptCRL) conditions() http.Header {
+	h := http.Header{"Cache-Control": {"no-cache"}}
+	if k.list == nil {
+		return h
 	}
+	if k.etag != "" {
+		h.Set("If-None-Match", k.etag)
+	}
+	if k.lastModified != "" {
+		h.Set("If-Modified-Since", k.lastModified)
+	}
+	return h
+}
+
+// newest reads the answer: the kept list when it is still the newest, else the one that came.
+func (s *Revocation) newest(r reply, kept keptCRL, ca *x509.Certificate) (*x509.RevocationList, error) {
+	if r.status == http.StatusNotModified || kept.list != nil && bytes.Equal(r.body, kept.list.Raw) {
+		if kept.list == nil {
+			return nil, errors.New("it says that a list has not changed which was never had")
+		}
+		return kept.list, s.fresh(kept.list.ThisUpdate, kept.list.NextUpdate)
+	}
+	fetched, err := s.readCRL(r.body, ca)
+	if err != nil {
+		return nil, err
+	}
+	// RFC 5280 §5.2.3: numbers only grow, so a lower one is an old list played again.
+	if kept.list != nil && older(fetched, kept.list) {
+		return nil, errors.New("it is older than the one we had")
+	}
+	return fetched, nil
+}
+
+func older(list, than *x509.RevocationList) bool {
+	if list.Number != nil && than.Number != nil && list.Number.Cmp(than.Number) != 0 {
+		return list.Number.Cmp(than.Number) < 0
+	}
+	return list.ThisUpdate.Before(than.ThisUpdate)
+}
+
+func (s *Revocation) keep(key string, list keptCRL) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.crls == nil {
-		s.crls = map[string]*x509.RevocationList{}
+		s.crls = map[string]keptCRL{}
 	}
-	kept := len(list.Raw)
+	delete(s.crls, key)
+	kept := len(list.list.Raw)
 	for _, other := range s.crls {
-		kept += len(other.Raw)
+		kept += len(other.list.Raw)
 	}
 	if kept > maxCachedCRLs {
 		clear(s.crls) // strangers' certificates can fill it; losing it costs downloads only

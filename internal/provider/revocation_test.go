@@ -117,43 +117,121 @@ func TestRevocationUnknown(t *testing.T) {
 	}
 }
 
-func TestCRLIsKeptUntilNextUpdateAndOCSPNever(t *testing.T) {
+// TestNowIsAskedNow: every question about a status goes out, and what an earlier answer said never decides. It revokes and
+// suspends behind the back of answers that are still fresh, and takes the party away that gave them.
+func TestNowIsAskedNow(t *testing.T) {
 	w := newWorld(t)
-	_, cert, issuer := w.subscriber()
-	now := time.Now().Add(-3 * time.Second) // a clock that is a little behind the issuer's
-	source := &Revocation{AllowPrivate: true, Clock: func() time.Time { return now }}
-	count := func(kind sandbox.EffectKind) (n int) {
+	serial, cert, issuer := w.subscriber()
+	source := &Revocation{AllowPrivate: true, Clock: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }}
+	asked := func(kind sandbox.EffectKind, detail string) (n int) {
 		for _, e := range w.Ledger() {
-			if e.Kind == kind {
+			if e.Kind == kind && (detail == "" || e.Detail == detail) {
 				n++
 			}
 		}
 		return n
 	}
-	status := func() {
+	status := func(want signing.RevocationState) {
 		t.Helper()
-		if _, err := source.Status(context.Background(), cert, issuer); err != nil {
-			t.Fatal(err)
+		w.ahead.Add(int64(time.Second)) // the wire has whole seconds
+		if got, err := source.Status(context.Background(), cert, issuer); err != nil || got.State != want {
+			t.Errorf("got %q, %v, want %s", got.State, err, want)
 		}
 	}
-	before := count(sandbox.EffectOCSP)
-	status()
-	status()
-	if n := count(sandbox.EffectOCSP) - before; n != 2 {
-		t.Errorf("two questions led to %d OCSP requests", n)
+	for name, kind := range map[string]sandbox.EffectKind{"": sandbox.EffectOCSP, "down": sandbox.EffectCRL} {
+		w.settings(sandbox.Settings{OCSP: name})
+		before := asked(kind, "")
+		status(signing.RevocationGood)
+		status(signing.RevocationGood)
+		if err := w.Suspend(serial); err != nil {
+			t.Fatal(err)
+		}
+		status(signing.RevocationOnHold)
+		if err := w.Restore(serial); err != nil {
+			t.Fatal(err)
+		}
+		status(signing.RevocationGood)
+		if n := asked(kind, "") - before; n != 4 {
+			t.Errorf("four questions led to %d of kind %s", n, kind)
+		}
+	}
+	if n := asked(sandbox.EffectCRL, "not-modified"); n != 1 {
+		t.Errorf("an unchanged list was downloaded again: %d answers said that it had not changed", n)
+	}
+	w.settings(sandbox.Settings{OCSP: "down", CRL: "down"})
+	if _, err := source.Status(context.Background(), cert, issuer); problem.CodeOf(err) != problem.RevocationUnknown {
+		t.Errorf("nobody can be asked: %v", err)
+	}
+	w.settings(sandbox.Settings{OCSP: "down", CRL: "stale"}) // an older list than the one that was had
+	if _, err := source.Status(context.Background(), cert, issuer); problem.CodeOf(err) != problem.RevocationUnknown {
+		t.Errorf("an older list: %v", err)
 	}
 	w.settings(sandbox.Settings{OCSP: "down"})
-	status()
-	status()
-	if n := count(sandbox.EffectCRL); n != 1 {
-		t.Errorf("two questions led to %d downloads of the CRL", n)
+	if err := w.Revoke(serial, 1, time.Time{}); err != nil {
+		t.Fatal(err)
 	}
-	now = now.Add(25 * time.Hour) // beyond nextUpdate: fetched again, and too old by this clock
-	if _, err := source.Status(context.Background(), cert, issuer); problem.CodeOf(err) != problem.RevocationUnknown {
-		t.Errorf("an outdated list: %v", err)
+	status(signing.RevocationRevoked)
+}
+
+// TestConditionalCRL is a server of lists that knows conditions in every way, and lies in some.
+func TestConditionalCRL(t *testing.T) {
+	ca := newAuthority(t, "CA")
+	now := time.Now().Truncate(time.Second)
+	clock := now
+	list := func() []byte {
+		der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
+			Number: big.NewInt(4), ThisUpdate: now, NextUpdate: now.Add(3 * time.Hour)}, ca.cert, ca.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return der
+	}()
+	var answer func(http.ResponseWriter, *http.Request)
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Cache-Control") != "no-cache" {
+			t.Errorf("a cache on the way may answer: %v", r.Header)
+		}
+		answer(rw, r)
+	}))
+	t.Cleanup(server.Close)
+	leaf := ca.sign(&x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "leaf"},
+		CRLDistributionPoints: []string{server.URL}}, ca.cert, newKey(t).Public())
+	source := &Revocation{AllowPrivate: true, Clock: func() time.Time { return clock }}
+	unchanged := func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusNotModified) }
+	give := func(header, value string) func(http.ResponseWriter, *http.Request) {
+		return func(rw http.ResponseWriter, _ *http.Request) { rw.Header().Set(header, value); rw.Write(list) }
 	}
-	if n := count(sandbox.EffectCRL); n != 2 {
-		t.Errorf("%d downloads after nextUpdate", n)
+	only := func(header, value string) func(http.ResponseWriter, *http.Request) {
+		return func(rw http.ResponseWriter, r *http.Request) {
+			if r.Header.Get(header) != value {
+				t.Errorf("%s is %q, want %q", header, r.Header.Get(header), value)
+			}
+			rw.WriteHeader(http.StatusNotModified)
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		answer func(http.ResponseWriter, *http.Request)
+		good   bool
+	}{
+		{"unchanged, and never had", unchanged, false},
+		{"the first", give("ETag", `"a"`), true},
+		{"unchanged by tag", only("If-None-Match", `"a"`), true},
+		{"without a name", give("X-Nothing", ""), true},
+		{"unchanged, without having been asked", unchanged, false},
+		{"by date", give("Last-Modified", "Mon, 02 Nov 2026 00:00:00 GMT"), true},
+		{"unchanged by date", only("If-Modified-Since", "Mon, 02 Nov 2026 00:00:00 GMT"), true},
+		{"down", func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusBadGateway) }, false},
+	} {
+		answer = tt.answer
+		_, err := source.Status(context.Background(), leaf.Raw, ca.cert.Raw)
+		if tt.good && err != nil || !tt.good && problem.CodeOf(err) != problem.RevocationUnknown {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+	clock, answer = now.Add(4*time.Hour), unchanged
+	if _, err := source.Status(context.Background(), leaf.Raw, ca.cert.Raw); problem.CodeOf(err) != problem.RevocationUnknown {
+		t.Errorf("unchanged and out of date: %v", err)
 	}
 }
 
@@ -379,7 +457,7 @@ func TestCRLNumbersOnlyGrow(t *testing.T) {
 	if err := status(); err != nil {
 		t.Fatal(err)
 	}
-	now, number = now.Add(4*time.Hour), 8
+	number = 8
 	if err := status(); problem.CodeOf(err) != problem.RevocationUnknown || !strings.Contains(err.Error(), "older") {
 		t.Errorf("a lower number: %v", err)
 	}

@@ -2,10 +2,13 @@ package sandbox
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"fmt"
 	"math/big"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -52,9 +55,17 @@ func (w *World) serveCRL(rw http.ResponseWriter, r *http.Request) {
 	if w.pkiFault(rw, r) {
 		return
 	}
-	der, err := w.makeCRL(role, mode == "stale")
+	der, saying, err := w.makeCRL(role, mode == "stale")
 	if err != nil {
 		http.Error(rw, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	// The list is made anew for each question. Whether it says something new is what its tag tells (RFC 9110 §8.8.3).
+	tag := fmt.Sprintf("%q", hex.EncodeToString(saying))
+	rw.Header().Set("ETag", tag)
+	if r.Header.Get("If-None-Match") == tag {
+		w.note(Effect{Kind: EffectCRL, Key: name, Detail: "not-modified"})
+		rw.WriteHeader(http.StatusNotModified)
 		return
 	}
 	w.note(Effect{Kind: EffectCRL, Key: name, Detail: mode})
@@ -63,11 +74,12 @@ func (w *World) serveCRL(rw http.ResponseWriter, r *http.Request) {
 }
 
 // makeCRL lists what is revoked now. A stale list is one that nobody has renewed: it was made ten days ago, ended
-// three days ago, and knows only what was revoked by then.
-func (w *World) makeCRL(role string, stale bool) ([]byte, error) {
+// three days ago, and knows only what was revoked by then. saying is a digest of what the list says: two lists of the same
+// entries differ when half of the first one's life is over.
+func (w *World) makeCRL(role string, stale bool) (der, saying []byte, err error) {
 	issuer, err := w.authority(role)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	made := w.now().Truncate(time.Second)
 	life := crlLife
@@ -79,9 +91,15 @@ func (w *World) makeCRL(role string, stale bool) ([]byte, error) {
 		SignatureAlgorithm: x509.SHA256WithRSA,
 	}
 	if template.RevokedCertificateEntries, err = w.revokedBy(role, made); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return x509.CreateRevocationList(rand.Reader, template, issuer.cert, issuer.key)
+	h := sha256.New()
+	fmt.Fprintln(h, role, stale, made.Truncate(crlLife/2))
+	for _, e := range template.RevokedCertificateEntries {
+		fmt.Fprintln(h, e.SerialNumber, e.RevocationTime, e.ReasonCode)
+	}
+	der, err = x509.CreateRevocationList(rand.Reader, template, issuer.cert, issuer.key)
+	return der, h.Sum(nil), err
 }
 
 // revokedBy lists what an issuer had revoked by a time.
@@ -100,6 +118,7 @@ func (w *World) revokedBy(role string, at time.Time) ([]x509.RevocationListEntry
 		entries = append(entries, x509.RevocationListEntry{
 			SerialNumber: number, RevocationTime: record.Revoked.At.UTC(), ReasonCode: record.Revoked.Reason})
 	}
+	slices.SortFunc(entries, func(a, b x509.RevocationListEntry) int { return a.SerialNumber.Cmp(b.SerialNumber) })
 	return entries, nil
 }
 
