@@ -76,5 +76,8 @@ func (a *Signing) statusOf(ctx context.Context, signingID string, cert, issuer [
 		return status, err
 	}
 	known[key] = status
-	return status, a.saveRevocation(ctx, signingID, status)
+	if err := a.saveRevocation(ctx, signingID, status); err != nil {
+		return status, err
+	}
+	return status, a.saveChecks(ctx, signingID, []statusCheck{a.statusCheck(cert, status)})
 }

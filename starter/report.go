@@ -60,6 +60,9 @@ func (c *cli) signatureReport(n int, s pades.SignatureReport) []string {
 	pair("Chuỗi tin cậy", "Chain", c.yes(s.ChainTrusted, "dẫn tới gốc tin cậy", "leads to a trusted root", "không dẫn tới gốc tin cậy", "does not lead to a trusted root"))
 	pair("Chứng thư số lúc ký", "Certificate then", c.certificate(s.CertificateThen))
 	pair("Chứng thư số hiện tại", "Certificate now", c.certificate(s.CertificateNow))
+	if !s.StatusMade.IsZero() {
+		pair("Trạng thái được công bố lúc", "Status published at", when(s.StatusMade))
+	}
 	if len(s.Problems) > 0 {
 		lines = append(lines, "  "+c.text("Chi tiết kỹ thuật (tiếng Anh):", "Findings:"))
 	}

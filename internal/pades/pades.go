@@ -240,7 +240,8 @@ type SignatureReport struct {
 	ChainTrusted    bool              `json:"chain_trusted"`
 	CertificateThen CertificateStatus `json:"certificate_then"` // at the best known signing time
 	CertificateNow  CertificateStatus `json:"certificate_now"`
-	Problems        []string          `json:"problems,omitempty"` // English sentences for the report
+	StatusMade      time.Time         `json:"status_made,omitzero"` // when the OCSP answer or CRL was made (thisUpdate) that CertificateNow rests on
+	Problems        []string          `json:"problems,omitempty"`   // English sentences for the report
 }
 
 // CertificateStatus is what is known of a certificate at some time.

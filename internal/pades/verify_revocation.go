@@ -14,8 +14,9 @@ const noNextUpdate = time.Hour
 // finding is what the evidence says of a certificate at one moment.
 type finding struct {
 	status CertificateStatus
-	reason int  // of a revocation
-	inFile bool // the file itself carries the statement
+	reason int       // of a revocation
+	inFile bool      // the file itself carries the statement
+	made   time.Time // thisUpdate of the statement; zero when there is none
 }
 
 // statusAt says what is known of cert at a moment, seen from now (EN 319 102-1 §5.2.6, kept simple):
@@ -33,7 +34,7 @@ func (p *pool) statusAt(cert, issuer *x509.Certificate, at, now time.Time) findi
 		}
 		revoked := st.State == cms.StateRevoked && !st.RevokedAt.After(at)
 		if revoked && st.Reason != cms.ReasonHold {
-			return finding{CertificateRevoked, st.Reason, st.inFile}
+			return finding{CertificateRevoked, st.Reason, st.inFile, st.ThisUpdate}
 		}
 		tooLate := st.State == cms.StateGood && st.ThisUpdate.After(cert.NotAfter)
 		if st.State == cms.StateUnknown || tooLate || !countsAt(&st.Status, at) {
@@ -48,7 +49,7 @@ func (p *pool) statusAt(cert, issuer *x509.Certificate, at, now time.Time) findi
 			status = CertificateOnHold
 		}
 		inFile := st.inFile || status == CertificateGood && best.status == CertificateGood && best.inFile
-		best, bestTime = finding{status, st.Reason, inFile}, st.ThisUpdate
+		best, bestTime = finding{status, st.Reason, inFile, st.ThisUpdate}, st.ThisUpdate
 	}
 	return best
 }
@@ -93,19 +94,20 @@ func (p *pool) responderRevoked(responder, issuer *x509.Certificate, now time.Ti
 	return false
 }
 
-// statusNow is statusAt for now, with the validity period of the certificate.
-func (p *pool) statusNow(cert, issuer *x509.Certificate, now time.Time) CertificateStatus {
+// statusNow is statusAt for now, with the validity period of the certificate. made is when the statement was made that says so:
+// one in the file may be older than the question, and readers have to see that.
+func (p *pool) statusNow(cert, issuer *x509.Certificate, now time.Time) (status CertificateStatus, made time.Time) {
 	found := finding{status: CertificateUnknown}
 	if issuer != nil {
 		found = p.statusAt(cert, issuer, now, now)
 	}
 	switch {
 	case found.status == CertificateRevoked:
-		return CertificateRevoked
+		return CertificateRevoked, found.made
 	case now.Before(cert.NotBefore):
-		return CertificateNotYetValid
+		return CertificateNotYetValid, time.Time{}
 	case now.After(cert.NotAfter):
-		return CertificateExpired
+		return CertificateExpired, time.Time{}
 	}
-	return found.status
+	return found.status, found.made
 }

@@ -16,7 +16,7 @@ func (v *verifier) checkSigner(s *signature) {
 	chain := v.checkChain(s.cert, at)
 	r.ChainTrusted = chain.trusted
 	r.CertificateThen = chain.leaf.status
-	r.CertificateNow = v.pool.statusNow(s.cert, chain.issuer, v.now)
+	r.CertificateNow, r.StatusMade = v.pool.statusNow(s.cert, chain.issuer, v.now)
 	if chain.sub != "" {
 		r.fail(Indeterminate, chain.sub, chain.problem)
 	}
@@ -154,7 +154,7 @@ func (v *verifier) checkDocumentTimestamp(s *signature) {
 	chain := v.checkAuthority(s.token, s.cert, v.controlTime(s.end))
 	r.ChainTrusted = chain.trusted
 	r.CertificateThen = chain.leaf.status
-	r.CertificateNow = v.pool.statusNow(s.cert, chain.issuer, v.now)
+	r.CertificateNow, r.StatusMade = v.pool.statusNow(s.cert, chain.issuer, v.now)
 	if chain.sub != "" {
 		r.fail(Indeterminate, chain.sub, chain.problem)
 	}

@@ -32,6 +32,7 @@ interface SignatureReport {
   later_changes?: string
   certificate_then?: string
   certificate_now?: string
+  status_made?: string
   problems?: string[]
 }
 
@@ -105,6 +106,7 @@ function one(s: SignatureReport) {
         [t('Chuỗi tin cậy', 'Chain'), s.chain_trusted ? t('dẫn tới gốc tin cậy', 'leads to a trusted root') : t('không dẫn tới gốc tin cậy', 'does not lead to a trusted root')],
         [t('Chứng thư lúc ký', 'Certificate then'), standing(s.certificate_then)],
         [t('Chứng thư hiện nay', 'Certificate now'), standing(s.certificate_now)],
+        [t('Trạng thái được công bố lúc', 'Status published at'), s.status_made && moment(s.status_made)],
         ['ETSI EN 319 102-1', <span class="code small">{s.verdict}{s.sub_indication ? ` / ${s.sub_indication}` : ''}</span>],
       ]} />
       {s.problems && s.problems.length > 0 && (
