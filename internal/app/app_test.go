@@ -48,6 +48,10 @@ func TestEmptyEnvironmentReachesTheSandbox(t *testing.T) {
 	if cfg.RevocationPrivate {
 		t.Error("addresses in certificates may lead into private networks by default")
 	}
+	// migrate, doctor and rollout name the namespace to the server themselves, so an empty one is none.
+	if cfg.Temporal.Namespace != client.DefaultNamespace || cfg.Temporal.HostPort != client.DefaultHostPort {
+		t.Errorf("Temporal is %q at %q", cfg.Temporal.Namespace, cfg.Temporal.HostPort)
+	}
 }
 
 func TestAllMistakesAreReportedAtOnce(t *testing.T) {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -191,11 +192,19 @@ func (r *reader) config() (Config, error) {
 	}
 	cfg.Providers = r.providers()
 	cfg.Registration = r.registration(cfg.Providers)
-	var err error
-	cfg.Temporal, err = envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: r})
-	r.check("TEMPORAL_…", err)
+	cfg.Temporal = r.temporal()
 	r.strangers()
 	return cfg, r.err()
+}
+
+// temporal reads the connection as every Temporal tool does. The SDK fills in its defaults only while it dials; what
+// asks the server's own API (migrate, doctor, rollout) needs them, too.
+func (r *reader) temporal() client.Options {
+	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: r})
+	r.check("TEMPORAL_…", err)
+	options.HostPort = cmp.Or(options.HostPort, client.DefaultHostPort)
+	options.Namespace = cmp.Or(options.Namespace, client.DefaultNamespace)
+	return options
 }
 
 // providers reads KYSO_PROVIDERS and the variables of each.

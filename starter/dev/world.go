@@ -315,7 +315,6 @@ func environment(data string, a Addresses, s secrets) []string {
 		"KYSO_WEBHOOK_PRIVATE=true", // receivers of developers are on this machine
 		"KYSO_ADMIN_KEY=" + s.AdminKey,
 		"TEMPORAL_ADDRESS=" + a.Temporal,
-		"TEMPORAL_NAMESPACE=" + namespace,
 		"TEMPORAL_CONFIG_FILE=" + os.DevNull, // not the developer's own clusters
 	})
 }
