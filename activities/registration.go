@@ -16,6 +16,7 @@ import (
 // Registration holds what the activities of a registration need. Every exported method is an activity.
 type Registration struct {
 	Records  registration.Records
+	Logins   registration.Logins
 	Signings signing.Desk // for papers, and for signing the acceptance record
 	VNeID    registration.VNeID
 	SMS      registration.SMS
@@ -31,6 +32,8 @@ type Registration struct {
 	// CodeText is the text message of a one-time code, and Fold turns Vietnamese into ASCII.
 	CodeText func(purpose registration.Purpose, digits string) string
 	Fold     func(string) string
+	// NoticeText is the text message about what became of an account.
+	NoticeText func(kind registration.NoticeKind, at time.Time) string
 
 	Packages        []registration.Package
 	Party           forms.Provider // who sells, as it stands in documents

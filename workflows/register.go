@@ -12,4 +12,5 @@ func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflow(Registration)
 	r.RegisterWorkflow(Refund)
 	r.RegisterWorkflow(Delivery)
+	r.RegisterWorkflow(Text)
 }

@@ -39,7 +39,7 @@ var testPackages = []registration.Package{
 // registrationActivities are the activities of a registration over real adapters and the sandbox.
 func (j *journey) registrationActivities() *activities.Registration {
 	a := &activities.Registration{
-		Records: j.records, Signings: j.store, Trust: j.acts.Trust,
+		Records: j.records, Logins: j.records, Signings: j.store, Trust: j.acts.Trust,
 		VNeID: &provider.VNeID{BaseURL: j.parties + "/vneid", Secret: sandbox.DefaultVNeIDSecret, Timeout: 2 * time.Second, Clock: j.env.Now},
 		SMS: &provider.ESMS{BaseURL: j.parties + "/esms", APIKey: sandbox.DefaultSMSAPIKey, SecretKey: sandbox.DefaultSMSSecretKey,
 			Brandname: "KYSO", Timeout: 2 * time.Second, Clock: j.env.Now},
@@ -54,7 +54,7 @@ func (j *journey) registrationActivities() *activities.Registration {
 		Party: forms.Provider{Name: "CÔNG TY CỔ PHẦN KÝ SỐ THỬ NGHIỆM", ShortName: "KYSO", TaxCode: "0100000000", Licence: "01/GP-TN",
 			Representative: "Lê Thị Hồng Nhung", Title: "Giám đốc", Address: "Số 1 phố Tràng Tiền, Hà Nội", Hotline: "1900 0000"},
 	}
-	a.CodeText = (&account.Service{}).Text
+	a.CodeText, a.NoticeText = (&account.Service{}).Text, (&account.Service{}).NoticeText
 	return a
 }
 

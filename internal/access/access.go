@@ -41,29 +41,52 @@ type Key struct {
 // Good reports whether the key may be used.
 func (k Key) Good(now time.Time) bool { return k.RevokedAt.IsZero() && now.Before(k.ExpiresAt) }
 
-// Session is a browser. KeyID names the key that it was opened with; without one it is a guest.
+// Session is a browser. KeyID names the key that it was opened with, AccountID the account that logged in; without
+// either it is a guest.
 type Session struct {
 	ID        string
 	Owner     string
 	KeyID     string
+	AccountID string
+	Guest     string // owner of the guest's session that logged in: what it began stays in reach
+	Device    string // kind of browser, for the list of sessions
 	Scopes    []Scope
 	CreatedAt time.Time
 	SeenAt    time.Time
-	ExpiresAt time.Time
+	ExpiresAt time.Time // without another request; see End
 }
 
-// The times of sessions. A guest's reaches no more than what the browser itself began, and every step that binds a
-// person asks for a code or the phone besides; an officer's reaches dossiers, and ends with the working day or when
-// nobody is there.
+// The times of sessions: Idle without a request ends one, and so does Life whatever happens. A guest's reaches no more
+// than what the browser itself began, and every step that binds a person asks for a code or the phone besides, so it may
+// last as long as the longest wait of a process. An officer's or a citizen's reaches dossiers (NIST SP 800-63B, AAL2).
 const (
-	GuestLife = 30 * 24 * time.Hour
-	KeyLife   = 12 * time.Hour
-	KeyIdle   = 30 * time.Minute
+	GuestIdle   = 30 * 24 * time.Hour
+	GuestLife   = 180 * 24 * time.Hour
+	KeyIdle     = 30 * time.Minute
+	KeyLife     = 12 * time.Hour
+	AccountIdle = 30 * time.Minute
+	AccountLife = 12 * time.Hour
 )
 
 // Good reports whether the session may be used.
 func (s Session) Good(now time.Time) bool {
-	return now.Before(s.ExpiresAt) && (s.KeyID == "" || now.Sub(s.SeenAt) < KeyIdle)
+	return now.Before(s.ExpiresAt) && now.Before(s.End(s.SeenAt))
+}
+
+// End is when a session ends that was last used at a time.
+func (s Session) End(seen time.Time) time.Time {
+	idle, life := GuestIdle, GuestLife
+	switch {
+	case s.KeyID != "":
+		idle, life = KeyIdle, KeyLife
+	case s.AccountID != "":
+		idle, life = AccountIdle, AccountLife
+	}
+	end, last := seen.Add(idle), s.CreatedAt.Add(life)
+	if end.After(last) {
+		return last
+	}
+	return end
 }
 
 // LinkLife is how long a link to another device is good; it works once.
@@ -97,7 +120,8 @@ type Desk interface {
 
 	CreateSession(ctx context.Context, s Session, digest string) error
 	SessionByDigest(ctx context.Context, digest string) (Session, error)
-	TouchSession(ctx context.Context, id string, at time.Time) error
+	// TouchSession notes a use, and when the session ends without another one.
+	TouchSession(ctx context.Context, id string, at, expires time.Time) error
 	EndSession(ctx context.Context, id string) error
 
 	// Grant makes objects belong to an owner too.

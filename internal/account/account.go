@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/big"
 	"runtime"
+	"strings"
 	"time"
 
 	"kyso/internal/problem"
@@ -27,18 +28,28 @@ type Options struct {
 	LockFor      time.Duration // 5 minutes
 	HashParallel int           // hashes at a time; the number of cores
 	HashQueue    time.Duration // 2 seconds of waiting for a place, then RateLimited
+	Cooling      time.Duration // 24 hours between a reset and the new password
 }
 
 // Service makes and checks codes and accounts. Make one with New.
 type Service struct {
-	Records registration.Records
-	Now     func() time.Time
+	Records   registration.Records
+	Logins    registration.Logins
+	Passwords registration.Passwords
+	Now       func() time.Time
 	Options
 	places chan struct{}
 }
 
+// Store is what a Service keeps its things in.
+type Store interface {
+	registration.Records
+	registration.Logins
+	registration.Passwords
+}
+
 // New returns a Service.
-func New(records registration.Records, now func() time.Time, opts Options) *Service {
+func New(store Store, now func() time.Time, opts Options) *Service {
 	setDefault(&opts.CodeLife, 5*time.Minute)
 	setDefault(&opts.ResendGap, time.Minute)
 	setDefault(&opts.PerQuarter, 3)
@@ -48,7 +59,8 @@ func New(records registration.Records, now func() time.Time, opts Options) *Serv
 	setDefault(&opts.LockFor, 5*time.Minute)
 	setDefault(&opts.HashParallel, runtime.NumCPU())
 	setDefault(&opts.HashQueue, 2*time.Second)
-	return &Service{Records: records, Now: now, Options: opts, places: make(chan struct{}, opts.HashParallel)}
+	setDefault(&opts.Cooling, 24*time.Hour)
+	return &Service{Records: store, Logins: store, Passwords: store, Now: now, Options: opts, places: make(chan struct{}, opts.HashParallel)}
 }
 
 func setDefault[T int | time.Duration](value *T, stock T) {
@@ -116,21 +128,18 @@ func drawDigits() (string, error) {
 
 // UseCode accepts a code once. What cannot be a code costs no try. Errors: Invalid, OTPWrong, OTPExpired, OTPLocked.
 func (s *Service) UseCode(ctx context.Context, registrationID string, purpose registration.Purpose, binding, digits string) (registration.Code, error) {
-	if len(digits) != 6 {
+	if !sixDigits(digits) {
 		return registration.Code{}, problem.New(problem.Invalid, "a code has six digits")
-	}
-	for _, d := range []byte(digits) {
-		if d < '0' || d > '9' {
-			return registration.Code{}, problem.New(problem.Invalid, "a code has six digits")
-		}
 	}
 	return s.Records.UseCode(ctx, registrationID, purpose, binding, digits, s.Now())
 }
 
+func sixDigits(s string) bool { return len(s) == 6 && strings.Trim(s, "0123456789") == "" }
+
 // Text is the text message of a code: a registered template in ASCII, without personal data.
 func (s *Service) Text(purpose registration.Purpose, digits string) string {
 	what := map[registration.Purpose]string{registration.PurposeAccount: "dang ky tai khoan", registration.PurposeContract: "ky hop dong",
-		registration.PurposeActivation: "kich hoat chung thu"}[purpose]
+		registration.PurposeActivation: "kich hoat chung thu", registration.PurposeLogin: "dang nhap", registration.PurposeReset: "dat lai mat khau"}[purpose]
 	return fmt.Sprintf("Ma OTP %s cua quy khach la %s, hieu luc 5 phut. Khong cung cap ma nay cho bat ky ai.", what, digits)
 }
 
@@ -153,7 +162,7 @@ func (s *Service) Open(ctx context.Context, registrationID, email, password stri
 	case err != nil:
 		return registration.Account{}, false, err
 	}
-	return acc, false, s.login(ctx, acc, password)
+	return acc, false, s.enter(ctx, acc, password)
 }
 
 // proven returns the phone that was proven lately.

@@ -31,6 +31,9 @@ type caller struct {
 	scopes    []access.Scope
 	keyID     string // empty for guests and for the administrator
 	sessionID string // empty for keys
+	account   string // id of the account that logged in, if any
+	guest     string // owner of the guest's session that logged in: its things stay in reach of this browser
+	cookie    string // secret of the session
 	until     time.Time
 }
 
@@ -163,11 +166,15 @@ func (s *server) bySession(ctx context.Context, secret string) (*caller, error) 
 		return nil, err
 	}
 	if now.Sub(session.SeenAt) > touchEvery {
-		if err := s.Access.TouchSession(ctx, session.ID, now); err != nil {
+		if session.KeyID == "" { // a key's ends with the key at the latest
+			session.ExpiresAt = session.End(now)
+		}
+		if err := s.Access.TouchSession(ctx, session.ID, now, session.ExpiresAt); err != nil {
 			return nil, err
 		}
 	}
-	return &caller{owner: session.Owner, scopes: session.Scopes, keyID: session.KeyID, sessionID: session.ID, until: session.ExpiresAt}, nil
+	return &caller{owner: session.Owner, scopes: session.Scopes, keyID: session.KeyID, sessionID: session.ID, account: session.AccountID,
+		guest: session.Guest, cookie: secret, until: session.ExpiresAt}, nil
 }
 
 // check holds a caller against the rule of a route. What belongs to others is as if it were not there.
@@ -175,6 +182,8 @@ func (s *server) check(ctx context.Context, who *caller, rule rule, id string) e
 	switch {
 	case who == nil:
 		return problem.New(problem.Unauthenticated, "this needs an API key or a session; see /docs")
+	case rule.account && who.account == "":
+		return problem.New(problem.Unauthenticated, "this needs a log-in")
 	case access.Any(who.scopes, rule.all...):
 		return nil
 	case !access.Any(who.scopes, rule.own...):
@@ -182,11 +191,27 @@ func (s *server) check(ctx context.Context, who *caller, rule rule, id string) e
 	case rule.object == "":
 		return nil
 	}
-	granted, err := s.granted(ctx, who.owner, access.Object{Kind: rule.object, ID: id})
+	granted, err := s.reaches(ctx, who, access.Object{Kind: rule.object, ID: id})
 	if err == nil && !granted {
 		return problem.New(problem.NotFound, "no such %s", rule.object)
 	}
 	return err
+}
+
+// reaches reports whether something belongs to a caller: to the owner, to the guest that logged in, or to the person of
+// the account.
+func (s *server) reaches(ctx context.Context, who *caller, object access.Object) (bool, error) {
+	if who == nil {
+		return false, nil
+	}
+	granted, err := s.granted(ctx, who.owner, object)
+	if err == nil && !granted && who.guest != "" {
+		granted, err = s.granted(ctx, who.guest, object)
+	}
+	if err != nil || granted || who.account == "" || s.People == nil {
+		return granted, err
+	}
+	return s.ofPerson(ctx, who, object)
 }
 
 // granted reports whether something belongs to an owner. The signing of an acceptance record belongs to whom the

@@ -47,7 +47,7 @@ type openSessionInput struct {
 
 // SessionBody is who a caller is.
 type SessionBody struct {
-	Kind      string         `json:"kind" enum:"guest,key"`
+	Kind      string         `json:"kind" enum:"guest,account,key"`
 	Owner     string         `json:"owner" doc:"Whose things are reached; an opaque id"`
 	Scopes    []access.Scope `json:"scopes"`
 	ExpiresAt *time.Time     `json:"expires_at,omitempty"`
@@ -61,8 +61,8 @@ type sessionOutput struct {
 // openSession never prolongs the session that is there: a new secret belongs to each authentication.
 func (s *server) openSession(ctx context.Context, in *openSessionInput) (*sessionOutput, error) {
 	now := s.Now().UTC().Truncate(time.Microsecond)
-	session := access.Session{ID: uuid.NewString(), Scopes: access.GuestScopes(), CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(access.GuestLife)}
-	session.Owner = guestPrefix + session.ID
+	session := access.Session{ID: uuid.NewString(), Scopes: access.GuestScopes(), CreatedAt: now, SeenAt: now}
+	session.Owner, session.ExpiresAt = guestPrefix+session.ID, session.End(now)
 	if in.Body != nil && in.Body.Key != "" {
 		who, err := s.byKey(ctx, in.Body.Key)
 		if err != nil {
@@ -85,15 +85,32 @@ func (s *server) openSession(ctx context.Context, in *openSessionInput) (*sessio
 	if err := s.Access.CreateSession(ctx, session, digest); err != nil {
 		return nil, err
 	}
-	return &sessionOutput{Cookie: s.cookie(secret, session.ExpiresAt.Sub(now)), Body: SessionBody{Kind: sessionKind(session.KeyID), Owner: session.Owner,
-		Scopes: session.Scopes, ExpiresAt: utc(session.ExpiresAt)}}, nil
+	return s.opened(session, secret, now), nil
 }
 
-func sessionKind(keyID string) string {
-	if keyID == "" {
-		return "guest"
+// opened is the answer that gives a browser its session.
+func (s *server) opened(session access.Session, secret string, now time.Time) *sessionOutput {
+	return &sessionOutput{Cookie: s.cookie(secret, cookieLife(session, now)), Body: SessionBody{Kind: sessionKind(session.KeyID, session.AccountID),
+		Owner: session.Owner, Scopes: session.Scopes, ExpiresAt: utc(session.ExpiresAt)}}
+}
+
+// cookieLife is how long a browser keeps the cookie. The session of an account slides by minutes, so its cookie lives as
+// long as the session may at most.
+func cookieLife(session access.Session, now time.Time) time.Duration {
+	if session.AccountID != "" {
+		return session.CreatedAt.Add(access.AccountLife).Sub(now)
 	}
-	return "key"
+	return session.ExpiresAt.Sub(now)
+}
+
+func sessionKind(keyID, accountID string) string {
+	switch {
+	case keyID != "":
+		return "key"
+	case accountID != "":
+		return "account"
+	}
+	return "guest"
 }
 
 // cookieName has the prefix that binds a cookie to this host and to https, where there is https.
@@ -118,10 +135,14 @@ func (s *server) cookie(secret string, life time.Duration) string {
 func (s *server) getSession(ctx context.Context, _ *struct{}) (*sessionOutput, error) {
 	who := callerOf(ctx)
 	body := SessionBody{Kind: "key", Owner: who.owner, Scopes: who.scopes, ExpiresAt: utc(who.until)}
+	out := &sessionOutput{Body: body}
 	if who.sessionID != "" {
-		body.Kind = sessionKind(who.keyID)
+		out.Body.Kind = sessionKind(who.keyID, who.account)
 	}
-	return &sessionOutput{Body: body}, nil
+	if who.sessionID != "" && who.keyID == "" && who.account == "" { // the page begins: the cookie slides with the session
+		out.Cookie = s.cookie(who.cookie, who.until.Sub(s.Now()))
+	}
+	return out, nil
 }
 
 type endSessionOutput struct {
@@ -193,7 +214,7 @@ type resumeOutput struct {
 func (s *server) resume(ctx context.Context, in *resumeInput) (*resumeOutput, error) {
 	object, err := s.Access.UseLink(ctx, secretDigest(in.Body.Token), s.Now())
 	if problem.CodeOf(err) == problem.HandoffUsed { // perhaps by this caller, whose answer was lost
-		if granted, grantErr := s.Access.Granted(ctx, ownerOf(ctx), object); grantErr == nil && granted {
+		if granted, grantErr := s.reaches(ctx, callerOf(ctx), object); grantErr == nil && granted {
 			err = nil
 		}
 	}
@@ -212,7 +233,7 @@ func (s *server) resume(ctx context.Context, in *resumeInput) (*resumeOutput, er
 			objects = append(objects, access.Object{Kind: access.Document, ID: d.UploadID})
 		}
 	}
-	if err := s.Access.Grant(ctx, ownerOf(ctx), s.Now(), objects...); err != nil {
+	if err := s.Access.Grant(ctx, browserOf(ctx), s.Now(), objects...); err != nil {
 		return nil, err
 	}
 	return &resumeOutput{ResumeBody{Kind: object.Kind, ID: object.ID, Page: page}}, nil
@@ -246,15 +267,32 @@ type keyOutput struct {
 	Body KeyBody
 }
 
-// guestPrefix begins the owners of guests' sessions.
-const guestPrefix = "guest:"
+// guestPrefix begins the owners of guests' sessions, accountPrefix those of accounts'.
+const (
+	guestPrefix   = "guest:"
+	accountPrefix = "account:"
+)
+
+// isPerson reports whether an owner is whoever sits at a browser, and no program.
+func isPerson(owner string) bool {
+	return strings.HasPrefix(owner, guestPrefix) || strings.HasPrefix(owner, accountPrefix)
+}
+
+// browserOf is who owns what a link or VNeID hands to a browser: that of an account hands it to the browser and not to
+// the account, which may be another person's.
+func browserOf(ctx context.Context) string {
+	if who := callerOf(ctx); who != nil && who.guest != "" {
+		return who.guest
+	}
+	return ownerOf(ctx)
+}
 
 func (s *server) createKey(ctx context.Context, in *createKeyInput) (*keyOutput, error) {
 	var fields fieldErrors
 	owner := in.Body.Owner
 	checkOpaque("body.owner", owner, &fields)
-	if owner == adminOwner || strings.HasPrefix(owner, guestPrefix) {
-		fields.add("body.owner", "must not be the administrator's or a guest's")
+	if owner == adminOwner || isPerson(owner) {
+		fields.add("body.owner", "must not be the administrator's, a guest's or an account's")
 	}
 	name := checkText("body.name", in.Body.Name, 100, &fields)
 	if err := fields.err(); err != nil {

@@ -16,6 +16,8 @@ type rule struct {
 	own    []access.Scope // one of these reaches what belongs to the caller
 	all    []access.Scope // one of these reaches everybody's
 	object access.Kind    // what {id} in the path names; empty when the route is about no single thing
+
+	account bool // the session of a citizen who logged in, beside own
 }
 
 func (r rule) wanted() string {
@@ -102,6 +104,17 @@ var rules = map[string]rule{
 	"GET /v1/session":                         {own: anybody},
 	"DELETE /v1/session":                      {own: anybody},
 	"POST /v1/resume":                         {own: anybody},
+	"POST /v1/login/code":                     {own: registrations},
+	"POST /v1/login":                          {own: registrations},
+	"POST /v1/password-reset/code":            {own: registrations},
+	"POST /v1/password-reset":                 {own: registrations},
+	"DELETE /v1/password-reset":               {own: registrations, account: true},
+	"GET /v1/me":                              {own: registrations, account: true},
+	"POST /v1/me/password":                    {own: registrations, account: true},
+	"GET /v1/me/registrations":                {own: registrations, account: true},
+	"GET /v1/me/signings":                     {own: registrations, account: true},
+	"GET /v1/me/sessions":                     {own: registrations, account: true},
+	"DELETE /v1/me/sessions/{session}":        {own: registrations, account: true},
 
 	"GET /v1/registrations/{id}/documents/{name}/content": {own: registrations, all: officers, object: access.Registration},
 	"GET /v1/signings/{id}/documents/{n}/content":         {own: signings, object: access.Signing},

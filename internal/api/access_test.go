@@ -111,6 +111,17 @@ var matrix = map[string]string{
 	"GET /v1/session":                                     "-oooooo",
 	"DELETE /v1/session":                                  "-oooooo",
 	"POST /v1/resume":                                     "-oooooo",
+	"POST /v1/login/code":                                 "-oooxxx",
+	"POST /v1/login":                                      "-oooxxx",
+	"POST /v1/password-reset/code":                        "-oooxxx",
+	"POST /v1/password-reset":                             "-oooxxx",
+	"DELETE /v1/password-reset":                           "-------",
+	"GET /v1/me":                                          "-------",
+	"POST /v1/me/password":                                "-------",
+	"GET /v1/me/registrations":                            "-------",
+	"GET /v1/me/signings":                                 "-------",
+	"GET /v1/me/sessions":                                 "-------",
+	"DELETE /v1/me/sessions/{session}":                    "-------",
 }
 
 // pdfStub says the same of every file.

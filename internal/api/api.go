@@ -91,6 +91,8 @@ type Options struct {
 	Pages map[string]http.Handler
 	// Registration serves registrations of certificates; nil serves none of their routes.
 	Registration *RegistrationOptions
+	// People lets citizens log in to their accounts; nil serves none of their routes.
+	People *PeopleOptions
 }
 
 // Limits bound what a caller may take. Zero values mean the defaults.

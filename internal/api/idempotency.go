@@ -65,8 +65,11 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 	})
 }
 
-// secretAnswer reports whether a route may answer with a secret.
+// secretAnswer reports whether a route may answer with a secret, or takes a password.
 func secretAnswer(path string) bool {
+	if path == "/v1/login" || path == "/v1/password-reset" || path == "/v1/me/password" {
+		return true
+	}
 	return path == "/v1/keys" || path == endpointsPath || strings.HasSuffix(path, "/rotate") || path == "/v1/session" || path == "/v1/resume" || strings.HasSuffix(path, "/resume-link")
 }
 

@@ -31,7 +31,8 @@ var heavy = map[string]bool{
 }
 
 // entries are the routes at which a stranger becomes somebody.
-var entries = map[string]bool{"POST /v1/session": true, "POST /v1/resume": true, "POST /v1/hand-off": true}
+var entries = map[string]bool{"POST /v1/session": true, "POST /v1/resume": true, "POST /v1/hand-off": true, "POST /v1/login": true,
+	"POST /v1/login/code": true, "POST /v1/password-reset": true, "POST /v1/password-reset/code": true, "POST /v1/me/password": true}
 
 func limitOf(pattern, method string) limit {
 	switch {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kyso/internal/access"
+	"kyso/internal/account"
 	"kyso/internal/api"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
@@ -447,7 +448,13 @@ func newDeskOn(t *testing.T, on *store.Store, change ...func(*api.Options)) *des
 			return "https://pay.example/" + p.TxnRef + "?" + ip + "?" + info
 		},
 	}
-	d.testBench = newBenchOn(t, on, append(change, func(o *api.Options) { o.Registration = d.options })...)
+	first := func(o *api.Options) {
+		s := o.Desk.(*store.Store)
+		o.Registration = d.options
+		o.People = &api.PeopleOptions{LogIns: account.New(s.Registrations(), time.Now, account.Options{}), Mine: s.Mine(), Texts: &texts{}, Phone: account.Phone,
+			UserIDs: func(number string) []string { return []string{number, "ICA." + number} }}
+	}
+	d.testBench = newBenchOn(t, on, append([]func(*api.Options){first}, change...)...)
 	records.grant = func(id string) {
 		must(t, d.store.Access().Grant(t.Context(), "admin", time.Now(), access.Object{Kind: access.Registration, ID: id}))
 	}

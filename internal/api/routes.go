@@ -40,6 +40,9 @@ func (s *server) operations(api huma.API) {
 	if s.Registration != nil {
 		s.registrationOperations(api)
 	}
+	if s.People != nil {
+		s.peopleOperations(api)
+	}
 }
 
 func (s *server) documentOperations(api huma.API) {

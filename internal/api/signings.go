@@ -84,7 +84,7 @@ const (
 
 // sparePhone turns a guest away who would make a phone ring again and again. Programs with a key answer for themselves.
 func (s *server) sparePhone(ctx context.Context, asked signing.Signing) error {
-	if !strings.HasPrefix(ownerOf(ctx), guestPrefix) {
+	if !isPerson(ownerOf(ctx)) {
 		return nil
 	}
 	latest, err := s.Desk.Signings(ctx, signing.Filter{UserID: asked.UserID, Limit: maxPending + maxHourly})
@@ -179,7 +179,7 @@ func (s *server) documents(ctx context.Context, asked []DocumentRequest, fields 
 
 // ownUpload returns an upload of the caller.
 func (s *server) ownUpload(ctx context.Context, id string) (signing.Upload, error) {
-	granted, err := s.Access.Granted(ctx, ownerOf(ctx), access.Object{Kind: access.Document, ID: id})
+	granted, err := s.reaches(ctx, callerOf(ctx), access.Object{Kind: access.Document, ID: id})
 	if err == nil && !granted {
 		err = problem.New(problem.NotFound, "no such document")
 	}
@@ -220,7 +220,7 @@ func (s *server) getSigning(ctx context.Context, in *signingInput) (*getSigningO
 		return nil, err
 	}
 	body := s.fullBody(record, transitions)
-	own, err := s.granted(ctx, ownerOf(ctx), access.Object{Kind: access.Signing, ID: in.ID})
+	own, err := s.reaches(ctx, callerOf(ctx), access.Object{Kind: access.Signing, ID: in.ID})
 	if err != nil {
 		return nil, err
 	}

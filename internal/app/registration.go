@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	"kyso/activities"
@@ -22,6 +23,8 @@ func (a *App) registration() (*activities.Registration, error) {
 	}
 	return &activities.Registration{
 		Records:         a.Store.Registrations(),
+		Logins:          a.Store.Registrations(),
+		NoticeText:      a.accounts().NoticeText,
 		Signings:        a.Store,
 		CodeText:        a.accounts().Text,
 		Fold:            account.Fold,
@@ -57,6 +60,23 @@ func (a *App) registrationDoor() *api.RegistrationOptions {
 		VerifyIPN:    gateway.VerifyIPN,
 		PayURL:       gateway.PayURL,
 	}
+}
+
+// peopleDoor is what the API needs to let citizens log in.
+func (a *App) peopleDoor() *api.PeopleOptions {
+	mine := a.Store.Mine()
+	return &api.PeopleOptions{LogIns: a.accounts(), Mine: mine, Texts: a.Workflows(), Phone: account.Phone, UserIDs: userIDs}
+}
+
+// userIDs are what a citizen number may be called at a signing provider.
+func userIDs(idNumber string) []string {
+	ids := []string{}
+	for _, p := range profiles {
+		if id := p.userPrefix + idNumber; !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // accounts makes and checks one-time codes and accounts.

@@ -47,6 +47,7 @@ func (a *App) apiOptions() api.Options {
 		Limits:         api.Limits{UploadBytes: a.Config.Policy.MaxSize},
 
 		Registration: a.registrationDoor(),
+		People:       a.peopleDoor(),
 		Pages:        web.Routes(),
 	}
 }

@@ -102,6 +102,8 @@ const (
 	PurposeAccount    Purpose = "account"    // proves the phone
 	PurposeContract   Purpose = "contract"   // consent to the contract
 	PurposeActivation Purpose = "activation" // activates the key; only to the registered phone
+	PurposeLogin      Purpose = "login"      // logs in, with the password
+	PurposeReset      Purpose = "reset"      // sets a password that was forgotten, after a cooling time
 )
 
 // Code is a one-time code without its digits: the store keeps a keyed digest, and the digits sealed until they are

@@ -105,8 +105,9 @@ func (a Access) CreateSession(ctx context.Context, s access.Session, digest stri
 		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE expires_at <= $1`, at(s.CreatedAt)); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (id, digest, owner, key_id, scopes, created_at, seen_at, expires_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, s.ID, digest, s.Owner, s.KeyID, scopeText(s.Scopes), at(s.CreatedAt), at(s.SeenAt), at(s.ExpiresAt))
+		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (id, digest, owner, key_id, scopes, created_at, seen_at, expires_at, account_id, guest, device)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, s.ID, digest, s.Owner, s.KeyID, scopeText(s.Scopes), at(s.CreatedAt), at(s.SeenAt),
+			at(s.ExpiresAt), s.AccountID, s.Guest, s.Device)
 		if err != nil {
 			return err
 		}
@@ -114,23 +115,29 @@ func (a Access) CreateSession(ctx context.Context, s access.Session, digest stri
 	})
 }
 
-// SessionByDigest implements access.Desk.
-func (a Access) SessionByDigest(ctx context.Context, digest string) (access.Session, error) {
+const sessionColumns = `SELECT id, owner, key_id, scopes, created_at, seen_at, expires_at, account_id, guest, device FROM sessions`
+
+func scanSession(row scanner) (access.Session, error) {
 	var s access.Session
 	var scopes string
-	err := a.db.QueryRowContext(ctx, `SELECT id, owner, key_id, scopes, created_at, seen_at, expires_at FROM sessions WHERE digest = $1`, digest).
-		Scan(&s.ID, &s.Owner, &s.KeyID, &scopes, into(&s.CreatedAt), into(&s.SeenAt), into(&s.ExpiresAt))
+	err := row.Scan(&s.ID, &s.Owner, &s.KeyID, &scopes, into(&s.CreatedAt), into(&s.SeenAt), into(&s.ExpiresAt), &s.AccountID, &s.Guest, &s.Device)
+	s.Scopes = scopesOf(scopes)
+	return s, err
+}
+
+// SessionByDigest implements access.Desk.
+func (a Access) SessionByDigest(ctx context.Context, digest string) (access.Session, error) {
+	s, err := scanSession(a.db.QueryRowContext(ctx, sessionColumns+` WHERE digest = $1`, digest))
 	if err != nil {
 		return s, fmt.Errorf("reading a session: %w", orNoSuch(err, "session"))
 	}
-	s.Scopes = scopesOf(scopes)
 	return s, nil
 }
 
 // TouchSession implements access.Desk.
-func (a Access) TouchSession(ctx context.Context, id string, when time.Time) error {
+func (a Access) TouchSession(ctx context.Context, id string, when, expires time.Time) error {
 	return a.write(ctx, "touching a session", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE sessions SET seen_at = $1 WHERE id = $2`, at(when), id)
+		_, err := tx.ExecContext(ctx, `UPDATE sessions SET seen_at = $1, expires_at = $2 WHERE id = $3`, at(when), at(expires), id)
 		return err
 	})
 }

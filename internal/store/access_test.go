@@ -25,12 +25,12 @@ func TestKeysAndSessions(t *testing.T) {
 		_, err = a.KeyByDigest(t.Context(), "digest-2")
 		wantCode(t, err, problem.NotFound)
 
-		session := access.Session{ID: "s-1", Owner: "team-a", KeyID: "key-1", Scopes: key.Scopes, CreatedAt: minute(0).UTC(), SeenAt: minute(0).UTC(), ExpiresAt: minute(30).UTC()}
+		session := access.Session{ID: "s-1", Owner: "team-a", KeyID: "key-1", Scopes: key.Scopes, CreatedAt: minute(0).UTC(), SeenAt: minute(0).UTC(), ExpiresAt: minute(30).UTC(), AccountID: "acct-1", Guest: "guest:s-0", Device: "Android"}
 		must(t, a.CreateSession(t.Context(), session, "secret-1"))
-		must(t, a.TouchSession(t.Context(), "s-1", minute(5)))
+		must(t, a.TouchSession(t.Context(), "s-1", minute(5), minute(40)))
 		found, err := a.SessionByDigest(t.Context(), "secret-1")
 		must(t, err)
-		session.SeenAt = minute(5).UTC()
+		session.SeenAt, session.ExpiresAt = minute(5).UTC(), minute(40).UTC()
 		wantEqual(t, "session", found, session)
 
 		must(t, a.RevokeKey(t.Context(), "key-1", minute(6)))

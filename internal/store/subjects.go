@@ -80,6 +80,9 @@ func (r Registrations) EraseSubject(ctx context.Context, subjectID, actor string
 		}
 		for _, statement := range []string{
 			`UPDATE subjects SET wrapped = NULL, lookup = NULL WHERE id = $1`,
+			`DELETE FROM login_challenges WHERE account_id IN (SELECT id FROM accounts WHERE subject_id = $1)`,
+			`DELETE FROM password_resets WHERE account_id IN (SELECT id FROM accounts WHERE subject_id = $1)`,
+			`DELETE FROM sessions WHERE account_id <> '' AND account_id IN (SELECT id FROM accounts WHERE subject_id = $1)`,
 			`UPDATE accounts SET phone_lookup = NULL WHERE subject_id = $1`,
 			`UPDATE codes SET phone_lookup = '', digest = '', digits = NULL, superseded = TRUE
 				WHERE registration_id IN (SELECT id FROM registrations WHERE subject_id = $1)`,

@@ -1,0 +1,50 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+)
+
+// SendLoginCode sends the code of a challenge by SMS. Effect: one text, and none when the phone has no account. Key: the
+// challenge's id, which the gateway takes for its own. A code that was sent, used or is too old needs no text.
+func (a *Registration) SendLoginCode(ctx context.Context, challengeID string) error {
+	return fail(a.sendLoginCode(ctx, challengeID))
+}
+
+func (a *Registration) sendLoginCode(ctx context.Context, id string) error {
+	c, phone, digits, err := a.Logins.ChallengeToSend(ctx, id, a.Now())
+	if code := problem.CodeOf(err); code == problem.Conflict || code == problem.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.SMS.Send(ctx, id, phone, a.CodeText(c.Purpose, digits)); err != nil {
+		return err
+	}
+	return a.Logins.MarkChallengeSent(ctx, id, a.Now())
+}
+
+// NoticeInput is what the owner of an account is to be told.
+type NoticeInput struct {
+	ID        string                  `json:"id"`
+	AccountID string                  `json:"account_id"`
+	Kind      registration.NoticeKind `json:"kind"`
+	At        time.Time               `json:"at"`
+}
+
+// SendNotice tells the owner of an account what became of it. Effect: one text. Key: the notice's id. An erased person
+// needs none.
+func (a *Registration) SendNotice(ctx context.Context, in NoticeInput) error {
+	account, err := a.Records.Account(ctx, in.AccountID)
+	if problem.CodeOf(err) == problem.NotFound {
+		return nil
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return fail(a.SMS.Send(ctx, in.ID, account.Phone, a.NoticeText(in.Kind, in.At)))
+}

@@ -1,0 +1,7 @@
+package api
+
+// For the tests of the package from outside.
+var (
+	NextOfRegistration = nextOfRegistration
+	NextOfSigning      = nextOfSigning
+)

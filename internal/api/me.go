@@ -1,0 +1,303 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"kyso/internal/access"
+	"kyso/internal/account"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+)
+
+func (s *server) meOperations(api huma.API) {
+	known := errorsOf(http.StatusNotFound)
+	huma.Register(api, get("showMe", "/v1/me", tagPeople, "Show whose account it is", known), s.showMe)
+	huma.Register(api, get("listMyRegistrations", "/v1/me/registrations", tagPeople, "List the registrations of the person, newest first", known), s.listMyRegistrations)
+	huma.Register(api, get("listMySignings", "/v1/me/signings", tagPeople, "List the signings of the person, newest first", known), s.listMySignings)
+	huma.Register(api, get("listMySessions", "/v1/me/sessions", tagPeople, "List where the account is logged in", known), s.listMySessions)
+	huma.Register(api, operation(http.MethodDelete, "endMySession", "/v1/me/sessions/{session}", tagPeople, "End a session of the account", http.StatusNoContent,
+		[]operationOption{known}), s.endMySession)
+	huma.Register(api, post("changePassword", "/v1/me/password", tagPeople, "Change the password; the other sessions end", http.StatusOK, errorsOf()), s.changePassword)
+}
+
+// ofPerson reports whether something belongs to the person of an account, whichever browser began it: registrations of
+// the account; and when the phone is proven, every registration of the person, and signings that guests began for the
+// person's user ids. Such a signing is granted to the account when it is first asked for, with its documents.
+func (s *server) ofPerson(ctx context.Context, who *caller, object access.Object) (bool, error) {
+	if id, ok := registration.OfAcceptance(object.ID); ok && object.Kind == access.Signing {
+		object = access.Object{Kind: access.Registration, ID: id}
+	}
+	if object.Kind != access.Registration && object.Kind != access.Signing {
+		return false, nil
+	}
+	h, err := s.People.Mine.Holder(ctx, who.account)
+	if problem.CodeOf(err) == problem.NotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	var own bool
+	if object.Kind == access.Registration {
+		own, err = s.registrationOf(ctx, h, object.ID)
+	} else {
+		own, err = s.signingOf(ctx, who, h, object.ID)
+	}
+	if problem.CodeOf(err) == problem.NotFound {
+		return false, nil
+	}
+	return own, err
+}
+
+func (s *server) registrationOf(ctx context.Context, h registration.Holder, id string) (bool, error) {
+	if s.Registration == nil {
+		return false, nil
+	}
+	r, err := s.Registration.Records.Registration(ctx, id)
+	return r.AccountID == h.AccountID || h.Proven && r.SubjectID == h.SubjectID, err
+}
+
+func (s *server) signingOf(ctx context.Context, who *caller, h registration.Holder, id string) (bool, error) {
+	if !h.Proven {
+		return false, nil
+	}
+	record, err := s.Desk.Signing(ctx, id)
+	if err != nil || !slices.Contains(s.People.UserIDs(h.IDNumber), record.UserID) {
+		return false, err
+	}
+	own, err := s.People.Mine.OfGuest(ctx, id)
+	if err != nil || !own {
+		return false, err
+	}
+	objects := []access.Object{{Kind: access.Signing, ID: id}}
+	for _, d := range record.Documents {
+		objects = append(objects, access.Object{Kind: access.Document, ID: d.UploadID})
+	}
+	return true, s.Access.Grant(ctx, who.owner, s.Now(), objects...)
+}
+
+// MeBody is the person of an account, as far as the person has to recognise it.
+type MeBody struct {
+	FullName string     `json:"full_name"`
+	IDNumber string     `json:"id_number" example:"079******345"`
+	Phone    string     `json:"phone" example:"***345"`
+	Email    string     `json:"email" example:"n•••@example.vn"`
+	Proven   bool       `json:"proven" doc:"VNeID knows the phone as this person's; only then what guests began for the person is shown"`
+	ResetAt  *time.Time `json:"reset_at,omitempty" doc:"A new password was asked for and comes into force then"`
+}
+
+type meOutput struct {
+	Body MeBody
+}
+
+func (s *server) showMe(ctx context.Context, _ *struct{}) (*meOutput, error) {
+	h, err := s.People.Mine.Holder(ctx, callerOf(ctx).account)
+	if err != nil {
+		return nil, err
+	}
+	at, err := s.People.LogIns.PendingReset(ctx, h.AccountID)
+	return &meOutput{MeBody{FullName: h.FullName, IDNumber: account.Mask(h.IDNumber), Phone: "***" + h.Phone[max(0, len(h.Phone)-3):],
+		Email: registration.Masked(h.Email), Proven: h.Proven, ResetAt: utc(at)}}, err
+}
+
+type myListInput struct {
+	Cursor string `query:"cursor" maxLength:"200" doc:"See next"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
+}
+
+// after reads the cursor.
+func (in *myListInput) after() (registration.Cursor, error) {
+	if in.Cursor == "" {
+		return registration.Cursor{}, nil
+	}
+	wrong := fieldErrors{{"query.cursor", "must be that of a page before"}}
+	raw, err := base64.RawURLEncoding.DecodeString(in.Cursor)
+	if err != nil {
+		return registration.Cursor{}, wrong
+	}
+	moment, id, _ := strings.Cut(string(raw), "/")
+	at, err := time.Parse(time.RFC3339Nano, moment)
+	if err != nil || id == "" {
+		return registration.Cursor{}, wrong
+	}
+	return registration.Cursor{At: at, ID: id}, nil
+}
+
+// following is the path of the page after the one that ends with an item; empty when the page is not full.
+func (in *myListInput) following(path string, n int, at time.Time, id string) string {
+	if n < in.Limit {
+		return ""
+	}
+	return path + "?cursor=" + base64.RawURLEncoding.EncodeToString([]byte(at.UTC().Format(time.RFC3339Nano)+"/"+id))
+}
+
+// ActBody is what the person has to do next, if anything.
+type ActBody struct {
+	Text   string `json:"text" doc:"In Vietnamese"`
+	TextEN string `json:"text_en" doc:"In English"`
+	Yours  bool   `json:"yours" doc:"The person has to act; else it goes on by itself"`
+	Page   string `json:"page" doc:"Path of the page"`
+}
+
+// MyRegistration is a registration in the list of its person.
+type MyRegistration struct {
+	RegistrationBody
+	Next ActBody `json:"next"`
+}
+
+// MyRegistrationList is a page of registrations, newest first.
+type MyRegistrationList struct {
+	Items []MyRegistration `json:"items"`
+	Next  string           `json:"next,omitempty" doc:"Path of the next page"`
+}
+
+type myRegistrationsOutput struct {
+	Body MyRegistrationList
+}
+
+func (s *server) listMyRegistrations(ctx context.Context, in *myListInput) (*myRegistrationsOutput, error) {
+	after, err := in.after()
+	if err != nil {
+		return nil, err
+	}
+	h, err := s.People.Mine.Holder(ctx, callerOf(ctx).account)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.People.Mine.RegistrationsOf(ctx, h, after, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := MyRegistrationList{Items: []MyRegistration{}}
+	for _, r := range list {
+		out.Items = append(out.Items, MyRegistration{s.registrationSummary(r), nextOfRegistration(r)})
+		out.Next = in.following("/v1/me/registrations", len(list), r.CreatedAt, r.ID)
+	}
+	return &myRegistrationsOutput{out}, nil
+}
+
+// MySigning is a signing in the list of its person.
+type MySigning struct {
+	SigningBody
+	Next ActBody `json:"next"`
+}
+
+// MySigningList is a page of signings, newest first.
+type MySigningList struct {
+	Items []MySigning `json:"items"`
+	Next  string      `json:"next,omitempty" doc:"Path of the next page"`
+}
+
+type mySigningsOutput struct {
+	Body MySigningList
+}
+
+func (s *server) listMySignings(ctx context.Context, in *myListInput) (*mySigningsOutput, error) {
+	after, err := in.after()
+	if err != nil {
+		return nil, err
+	}
+	who := callerOf(ctx)
+	h, err := s.People.Mine.Holder(ctx, who.account)
+	if err != nil {
+		return nil, err
+	}
+	var userIDs []string
+	if h.Proven {
+		userIDs = s.People.UserIDs(h.IDNumber)
+	}
+	list, err := s.People.Mine.SigningsOf(ctx, who.owner, userIDs, after, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := MySigningList{Items: []MySigning{}}
+	for _, record := range list {
+		body := s.summaryBody(record)
+		for i, d := range record.Documents {
+			body.Documents[i].Name = d.Name // the person's own
+		}
+		out.Items = append(out.Items, MySigning{body, nextOfSigning(record)})
+		out.Next = in.following("/v1/me/signings", len(list), record.CreatedAt, record.ID)
+	}
+	return &mySigningsOutput{out}, nil
+}
+
+// MySession is a browser that is logged in.
+type MySession struct {
+	ID        string    `json:"id"`
+	Device    string    `json:"device,omitempty" example:"Android"`
+	CreatedAt time.Time `json:"created_at"`
+	SeenAt    time.Time `json:"seen_at" doc:"To the minute"`
+	ExpiresAt time.Time `json:"expires_at" doc:"Without another request"`
+	Current   bool      `json:"current" doc:"The one that asks"`
+}
+
+// MySessionList is every session of the account, the last used first.
+type MySessionList struct {
+	Items []MySession `json:"items"`
+}
+
+type mySessionsOutput struct {
+	Body MySessionList
+}
+
+func (s *server) listMySessions(ctx context.Context, _ *struct{}) (*mySessionsOutput, error) {
+	who := callerOf(ctx)
+	list, err := s.People.Mine.SessionsOf(ctx, who.account)
+	if err != nil {
+		return nil, err
+	}
+	out := MySessionList{Items: []MySession{}}
+	for _, one := range list {
+		if !one.Good(s.Now()) {
+			continue
+		}
+		out.Items = append(out.Items, MySession{ID: one.ID, Device: one.Device, CreatedAt: one.CreatedAt.UTC(), SeenAt: one.SeenAt.UTC(),
+			ExpiresAt: one.ExpiresAt.UTC(), Current: one.ID == who.sessionID})
+	}
+	return &mySessionsOutput{out}, nil
+}
+
+type mySessionInput struct {
+	Session string `path:"session" maxLength:"64"`
+}
+
+func (s *server) endMySession(ctx context.Context, in *mySessionInput) (*struct{}, error) {
+	list, err := s.People.Mine.SessionsOf(ctx, callerOf(ctx).account)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(list, func(one access.Session) bool { return one.ID == in.Session }) {
+		return nil, problem.New(problem.NotFound, "no such session")
+	}
+	return nil, s.Access.EndSession(ctx, in.Session)
+}
+
+// PasswordRequest changes the password.
+type PasswordRequest struct {
+	Before string `json:"before" minLength:"1" maxLength:"1024" doc:"The password in force"`
+	After  string `json:"after" minLength:"1" maxLength:"1024" doc:"8 to 128 characters"`
+}
+
+type passwordInput struct {
+	Agent string `header:"User-Agent" maxLength:"1000"`
+	Body  PasswordRequest
+}
+
+// changePassword ends every session of the account and gives the caller's browser a new one.
+func (s *server) changePassword(ctx context.Context, in *passwordInput) (*sessionOutput, error) {
+	who := callerOf(ctx)
+	if err := s.People.LogIns.ChangePassword(ctx, who.account, in.Body.Before, in.Body.After, who.sessionID); err != nil {
+		return nil, atField(err, "body.after")
+	}
+	now := s.Now().UTC().Truncate(time.Microsecond)
+	s.tell(ctx, "changed-"+who.sessionID+"-"+now.Format("20060102150405.000000"), who.account, registration.NoticeChanged, now)
+	return s.rotate(ctx, who, who.account, in.Agent, now)
+}

@@ -1,0 +1,95 @@
+package registration
+
+import (
+	"context"
+	"time"
+)
+
+// Challenge is one try to log in, or to set a password that was forgotten: a code goes to the phone, and whoever asked
+// hands it in. A phone without an account has challenges too, without AccountID: no code is right for them.
+type Challenge struct {
+	ID        string
+	Purpose   Purpose // PurposeLogin or PurposeReset
+	Owner     string  // of the session that asked; for others the challenge is not there
+	AccountID string
+	CreatedAt time.Time
+	ExpiresAt time.Time // of the code
+	SentAt    time.Time // zero until the gateway took the code
+	ProvenAt  time.Time // zero until the code was accepted; set once
+	ClosedAt  time.Time // zero until the log-in or the reset succeeded; set once
+	Attempts  int       // wrong codes so far
+}
+
+// Window allows Most challenges for one phone in a stretch of time, of one purpose or of all together.
+type Window struct {
+	Within time.Duration
+	Most   int
+}
+
+// Reset is a password that takes the place of the one before once its cooling time is over.
+type Reset struct {
+	AccountID    string
+	PasswordHash string // argon2id in PHC form
+	RequestedAt  time.Time
+	EffectiveAt  time.Time
+}
+
+// NoticeKind is what a text message tells the owner of an account.
+type NoticeKind string
+
+// The kinds of notices.
+const (
+	NoticeReset   NoticeKind = "reset"   // a new password was asked for
+	NoticeChanged NoticeKind = "changed" // the password was changed
+)
+
+// Logins is the store as log-ins see it. problem.NotFound for an unknown id.
+type Logins interface {
+	// OpenChallenge records a challenge with its digits, bound to the account of the phone if there is one. Windows are
+	// held in the same transaction; problem.RateLimited with RetryAfter when one is full. What it does and how long that
+	// takes does not depend on whether the phone has an account.
+	OpenChallenge(ctx context.Context, c Challenge, phone, digits string, windows []Window) error
+	// ProveChallenge accepts digits once, atomically: problem.NotFound for another owner's, OTPWrong, OTPExpired,
+	// OTPLocked (5 wrong tries). A challenge without an account is always wrong. Without digits it returns one that was
+	// proven since a time and is not closed, else OTPExpired.
+	ProveChallenge(ctx context.Context, id, owner, digits string, now, since time.Time) (Challenge, error)
+	// CloseChallenge ends a proven challenge: the second one to come is problem.OTPExpired. The audit log says what of
+	// which account.
+	CloseChallenge(ctx context.Context, id string, at time.Time) error
+	// ChallengeToSend returns phone and text digits of a challenge that was not sent; problem.Conflict when it was sent,
+	// proven or has expired, and when there is no account to send to.
+	ChallengeToSend(ctx context.Context, id string, now time.Time) (c Challenge, phone, digits string, err error)
+	MarkChallengeSent(ctx context.Context, id string, at time.Time) error // forgets the digits
+}
+
+// Passwords is the store as changes of passwords see it.
+type Passwords interface {
+	// SaveReset keeps a reset in place of the one before.
+	SaveReset(ctx context.Context, r Reset) error
+	// Reset returns the pending one; problem.NotFound when there is none.
+	Reset(ctx context.Context, accountID string) (Reset, error)
+	// DropReset forgets it; one that is not there is a success. why stands in the audit log.
+	DropReset(ctx context.Context, accountID, why string, at time.Time) error
+	// SetPassword gives the account another password, forgets a pending reset and the count of wrong ones, and ends
+	// every session of the account but keep. why stands in the audit log.
+	SetPassword(ctx context.Context, accountID, hash, why, keep string, at time.Time) error
+}
+
+// Holder is the person of an account as far as log-ins need to know.
+type Holder struct {
+	AccountID string
+	SubjectID string
+	Phone     string // E.164
+	Email     string
+	FullName  string
+	IDNumber  string
+	// Proven says that the account's phone is one that VNeID knows for this person: then code and password prove the
+	// citizen number, and not only the account.
+	Proven bool
+}
+
+// Cursor is a place in a list that is newest first; the zero value is its begin.
+type Cursor struct {
+	At time.Time
+	ID string
+}

@@ -1,0 +1,158 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"kyso/internal/access"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/internal/signing"
+)
+
+// Mine is the part of the store that finds what belongs to the person of an account, whichever browser began it.
+type Mine struct{ r Registrations }
+
+// Mine returns what belongs to the persons of accounts.
+func (s *Store) Mine() Mine { return Mine{s.Registrations()} }
+
+// phonesKnown is of how many registrations the phone that VNeID knew is compared, the newest first.
+const phonesKnown = 20
+
+// Holder returns the person of an account; problem.NotFound once the person was erased.
+func (m Mine) Holder(ctx context.Context, accountID string) (registration.Holder, error) {
+	var h registration.Holder
+	err := m.r.read(ctx, "reading whose account it is", func(tx *sql.Tx, _ *keys) error {
+		a, err := m.r.account(ctx, tx, ` WHERE id = $1`, accountID)
+		if err != nil {
+			return err
+		}
+		h = registration.Holder{AccountID: a.ID, SubjectID: a.SubjectID, Phone: a.Phone, Email: a.Email}
+		var ids []string
+		rows, err := tx.QueryContext(ctx, `SELECT id FROM registrations WHERE subject_id = $1 ORDER BY created_at DESC LIMIT $2`, a.SubjectID, phonesKnown)
+		err = each(rows, err, func(rows *sql.Rows) error {
+			var id string
+			err := rows.Scan(&id)
+			ids = append(ids, id)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		s, err := m.r.subjectKey(ctx, tx, a.SubjectID)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			var p registration.Person
+			if err := readPerson(ctx, tx, s, id, &p); err != nil {
+				return err
+			}
+			if h.IDNumber == "" {
+				h.FullName, h.IDNumber = p.FullName, p.IDNumber
+			}
+			h.Proven = h.Proven || p.Phone == a.Phone
+		}
+		return nil
+	})
+	return h, err
+}
+
+// RegistrationsOf lists the registrations of a holder, newest first, from a place on: those of the account, and when the
+// holder is proven every one of the person.
+func (m Mine) RegistrationsOf(ctx context.Context, h registration.Holder, after registration.Cursor, limit int) ([]registration.Registration, error) {
+	if h.SubjectID == "" || h.AccountID == "" {
+		return nil, problem.New(problem.Invalid, "a holder has an account and a subject")
+	}
+	tail, args := ` WHERE r.subject_id = $1`, []any{h.SubjectID}
+	if !h.Proven { // facts are JSON of our own, and an account's id occurs in it in one place only
+		args = append(args, `%"account_id":"`+h.AccountID+`"%`)
+		tail += fmt.Sprintf(` AND r.facts LIKE $%d`, len(args))
+	}
+	tail, args = from(tail, args, "r", after, limit)
+	var list []registration.Registration
+	err := m.r.read(ctx, "listing the registrations of a person", func(tx *sql.Tx, _ *keys) error {
+		rows, err := tx.QueryContext(ctx, registrationQuery+tail, args...)
+		return each(rows, err, func(rows *sql.Rows) error {
+			one, _, err := scanRegistration(rows)
+			list = append(list, one)
+			return err
+		})
+	})
+	return list, err
+}
+
+// from ends a query over what alias names at a page that begins after a place.
+func from(tail string, args []any, alias string, after registration.Cursor, limit int) (string, []any) {
+	if !after.At.IsZero() {
+		args = append(args, at(after.At), after.ID)
+		tail += fmt.Sprintf(` AND (%[1]s.created_at < $%[2]d OR %[1]s.created_at = $%[2]d AND %[1]s.id < $%[3]d)`, alias, len(args)-1, len(args))
+	}
+	if limit <= 0 {
+		limit = defaultLimit
+	}
+	args = append(args, min(limit, maxLimit))
+	return tail + fmt.Sprintf(` ORDER BY %[1]s.created_at DESC, %[1]s.id DESC LIMIT $%[2]d`, alias, len(args)), args
+}
+
+// ofGuest is the condition that a guest's browser began a signing. What a program asked for belongs to the program.
+const ofGuest = `EXISTS (SELECT 1 FROM grants g WHERE g.kind = 'signing' AND g.object = s.id AND g.owner LIKE 'guest:%')`
+
+// SigningsOf lists signings newest first, from a place on: those that an owner began, and those that guests began for one
+// of the signers' user ids. Those of acceptance records belong to their registrations and are left out.
+func (m Mine) SigningsOf(ctx context.Context, owner string, userIDs []string, after registration.Cursor, limit int) ([]signing.Signing, error) {
+	var list []*signing.Signing
+	err := m.r.read(ctx, "listing the signings of a person", func(tx *sql.Tx, k *keys) error {
+		args := []any{owner}
+		mine := `s.id IN (SELECT object FROM grants WHERE kind = 'signing' AND owner = $1)`
+		if len(userIDs) > 0 {
+			var places []string
+			for _, id := range userIDs {
+				args = append(args, k.user(id))
+				places = append(places, fmt.Sprintf("$%d", len(args)))
+			}
+			mine += ` OR s.user_lookup IN (` + strings.Join(places, ", ") + `) AND ` + ofGuest
+		}
+		tail, args := from(` WHERE (`+mine+`)`, args, "s", after, limit)
+		rows, err := tx.QueryContext(ctx, signingQuery+tail, args...)
+		err = each(rows, err, func(rows *sql.Rows) error {
+			one, err := scanSigning(rows, k)
+			list = append(list, &one)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return readDocuments(ctx, tx, k, list, `IN (SELECT s.id FROM signings s`+tail+`)`, args...)
+	})
+	out := make([]signing.Signing, len(list))
+	for i, one := range list {
+		out[i] = *one
+	}
+	return out, err
+}
+
+// OfGuest reports whether a guest's browser began the signing.
+func (m Mine) OfGuest(ctx context.Context, signingID string) (bool, error) {
+	var n int
+	err := m.r.read(ctx, "asking who began a signing", func(tx *sql.Tx, _ *keys) error {
+		return tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM signings s WHERE s.id = $1 AND `+ofGuest, signingID).Scan(&n)
+	})
+	return n > 0, err
+}
+
+// SessionsOf lists the sessions of an account, the last used first.
+func (m Mine) SessionsOf(ctx context.Context, accountID string) ([]access.Session, error) {
+	var list []access.Session
+	err := m.r.read(ctx, "listing sessions", func(tx *sql.Tx, _ *keys) error {
+		rows, err := tx.QueryContext(ctx, sessionColumns+` WHERE account_id = $1 ORDER BY seen_at DESC, id`, accountID)
+		return each(rows, err, func(rows *sql.Rows) error {
+			one, err := scanSession(rows)
+			list = append(list, one)
+			return err
+		})
+	})
+	return list, err
+}

@@ -1,0 +1,91 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+)
+
+// ofAccount opens the data key of the person of an account.
+func (r Registrations) ofAccount(ctx context.Context, tx *sql.Tx, accountID string) (*subject, error) {
+	var subjectID string
+	if err := tx.QueryRowContext(ctx, `SELECT subject_id FROM accounts WHERE id = $1`, accountID).Scan(&subjectID); err != nil {
+		return nil, orNoSuch(err, "account")
+	}
+	return r.subjectKey(ctx, tx, subjectID)
+}
+
+// SaveReset implements registration.Passwords.
+func (r Registrations) SaveReset(ctx context.Context, in registration.Reset) error {
+	if in.PasswordHash == "" || in.RequestedAt.IsZero() || !in.EffectiveAt.After(in.RequestedAt) {
+		return problem.New(problem.Invalid, "a reset has a password and a cooling time")
+	}
+	return r.write(ctx, "keeping a password reset", func(tx *sql.Tx, _ *keys) error {
+		s, err := r.ofAccount(ctx, tx, in.AccountID)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO password_resets (account_id, password, requested_at, effective_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (account_id) DO UPDATE SET password = $2, requested_at = $3, effective_at = $4`,
+			in.AccountID, s.sealed("password_resets", "password", in.AccountID, []byte(in.PasswordHash)), at(in.RequestedAt), at(in.EffectiveAt))
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, in.RequestedAt, "password", in.AccountID, accountActor(in.AccountID), "reset asked for")
+	})
+}
+
+// Reset implements registration.Passwords.
+func (r Registrations) Reset(ctx context.Context, accountID string) (registration.Reset, error) {
+	out := registration.Reset{AccountID: accountID}
+	err := r.read(ctx, "reading a password reset", func(tx *sql.Tx, _ *keys) error {
+		var password []byte
+		err := tx.QueryRowContext(ctx, `SELECT password, requested_at, effective_at FROM password_resets WHERE account_id = $1`, accountID).
+			Scan(&password, into(&out.RequestedAt), into(&out.EffectiveAt))
+		if err != nil {
+			return orNoSuch(err, "reset")
+		}
+		s, err := r.ofAccount(ctx, tx, accountID)
+		if err != nil {
+			return err
+		}
+		return s.openText(nil, &out.PasswordHash, "password_resets", "password", accountID, password)
+	})
+	return out, err
+}
+
+// DropReset implements registration.Passwords.
+func (r Registrations) DropReset(ctx context.Context, accountID, why string, when time.Time) error {
+	return r.write(ctx, "dropping a password reset", func(tx *sql.Tx, _ *keys) error {
+		dropped, err := affected(tx.ExecContext(ctx, `DELETE FROM password_resets WHERE account_id = $1`, accountID))
+		if err != nil || dropped == 0 {
+			return err
+		}
+		return audit(ctx, tx, when, "password", accountID, accountActor(accountID), why)
+	})
+}
+
+// SetPassword implements registration.Passwords.
+func (r Registrations) SetPassword(ctx context.Context, accountID, hash, why, keep string, when time.Time) error {
+	return r.write(ctx, "changing a password", func(tx *sql.Tx, _ *keys) error {
+		s, err := r.ofAccount(ctx, tx, accountID)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE accounts SET password = $1, failures = 0, locked_until = NULL WHERE id = $2`,
+			s.sealed("accounts", "password", accountID, []byte(hash)), accountID)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM password_resets WHERE account_id = $1`, accountID); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE account_id = $1 AND id <> $2`, accountID, keep); err != nil {
+			return err
+		}
+		return audit(ctx, tx, when, "password", accountID, accountActor(accountID), why)
+	})
+}

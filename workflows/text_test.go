@@ -1,0 +1,57 @@
+package workflows_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"kyso/activities"
+	"kyso/internal/registration"
+	"kyso/workflows"
+)
+
+// texted runs a Text in virtual time, with the gateway's usual faults, and returns what reached a phone.
+func texted(t *testing.T, phone string, purpose registration.Purpose) []string {
+	t.Helper()
+	e := newEnrolment(t, "PS0")
+	e.must(e.records.SaveAccount(context.Background(), registration.Account{ID: "acct-1", SubjectID: e.registration().SubjectID, Phone: e.phone, Email: "a@b.vn",
+		PasswordHash: "x", CreatedAt: e.env.Now()}))
+	if phone == "" {
+		phone = e.phone
+	}
+	c, err := e.accounts.Begin(context.Background(), purpose, "guest:1", phone)
+	e.must(err)
+	e.env.ExecuteWorkflow(workflows.Text, workflows.TextInput{Challenge: c.ID})
+	e.must(e.env.GetWorkflowError())
+	var out []string
+	for _, m := range e.world.Messages(phone) {
+		out = append(out, m.Text)
+	}
+	return out
+}
+
+func TestTheCodeOfALogInReachesItsPhoneOnce(t *testing.T) {
+	for purpose, word := range map[registration.Purpose]string{registration.PurposeLogin: "dang nhap", registration.PurposeReset: "dat lai mat khau"} {
+		got := texted(t, "", purpose)
+		if len(got) != 1 || !strings.Contains(got[0], word) {
+			t.Errorf("%s: %q", purpose, got)
+		}
+	}
+	if got := texted(t, "+84909999999", registration.PurposeLogin); len(got) != 0 {
+		t.Errorf("a phone without an account got %q", got)
+	}
+}
+
+func TestANoticeReachesThePhoneOfTheAccount(t *testing.T) {
+	e := newEnrolment(t, "PS0")
+	e.must(e.records.SaveAccount(context.Background(), registration.Account{ID: "acct-1", SubjectID: e.registration().SubjectID, Phone: e.phone, Email: "a@b.vn",
+		PasswordHash: "x", CreatedAt: e.env.Now()}))
+	e.env.ExecuteWorkflow(workflows.Text, workflows.TextInput{Notice: activities.NoticeInput{ID: "n-1", AccountID: "acct-1", Kind: registration.NoticeReset,
+		At: time.Date(2026, 12, 1, 2, 30, 0, 0, time.UTC)}})
+	e.must(e.env.GetWorkflowError())
+	got := e.world.Messages(e.phone)
+	if len(got) != 1 || !strings.Contains(got[0].Text, "09:30 01/12/2026") {
+		t.Errorf("the phone got %+v", got)
+	}
+}
