@@ -29,21 +29,22 @@ var rules = map[string]string{
 	"internal/webhook":      "internal/page",
 	"internal/incident":     "internal/page",
 	"internal/decision":     "",
-	"internal/signing":      "internal/page internal/problem",
-	"internal/registration": "internal/page internal/problem",
-	"internal/account":      "internal/registration internal/problem",
+	"internal/limit":        "internal/problem",
+	"internal/signing":      "internal/limit internal/page internal/problem",
+	"internal/registration": "internal/limit internal/page internal/problem",
+	"internal/account":      "internal/limit internal/registration internal/problem",
 	"internal/audit":        "internal/registration internal/problem",
 	"internal/pades":        "internal/problem",
 	"internal/evidence":     "internal/pades internal/signing internal/problem",
 	"internal/forms":        "internal/problem",
 	"internal/pdfchild":     "internal/pades internal/problem",
 	"internal/provider":     "internal/webhook internal/signing internal/registration internal/problem",
-	"internal/store":        "internal/page internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem internal/seal",
+	"internal/store":        "internal/limit internal/page internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem internal/seal",
 	"internal/blob":         "internal/signing internal/problem",
 	"activities":            "internal/decision internal/evidence internal/webhook internal/signing internal/registration internal/pades internal/forms internal/problem",
 	"workflows":             "activities internal/decision internal/webhook internal/signing internal/registration internal/problem",
 	"internal/relay":        "workflows internal/page internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem",
-	"internal/api":          "workflows internal/page internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/account internal/problem",
+	"internal/api":          "workflows internal/limit internal/page internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/account internal/problem",
 
 	// The stand-ins of outside parties share nothing with the clients that they test, nor with the domain.
 	"internal/sandbox": "",
@@ -87,7 +88,7 @@ var owners = map[string]string{
 }
 
 // standardOnly import nothing but the standard library besides what rules gives them.
-var standardOnly = []string{"internal/problem", "internal/access", "internal/audit", "internal/decision", "internal/incident", "internal/webhook", "internal/signing", "internal/registration", "internal/seal"}
+var standardOnly = []string{"internal/problem", "internal/limit", "internal/access", "internal/audit", "internal/decision", "internal/incident", "internal/webhook", "internal/signing", "internal/registration", "internal/seal"}
 
 // links lists what a program must not contain, however deep.
 var links = map[string]string{

@@ -7,9 +7,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
-	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -78,8 +76,9 @@ func (s *server) guarded(next http.Handler) http.Handler {
 			return
 		}
 		who, err := s.identify(r)
-		if !s.limiter.admit(w, limitOf(pattern, r.Method), s.callerName(who, r), s.Now()) {
-			writeProblem(w, r, &problem.Error{Code: problem.RateLimited, Message: "too many requests", RetryAfter: s.limiter.pause(s.Now())})
+		from := s.clientAddress(r)
+		if err := s.limiter.admit(r.Context(), w.Header(), classOf(pattern, r.Method), who, from, s.Now()); err != nil {
+			writeProblem(w, r, err)
 			return
 		}
 		if !rule.open {
@@ -94,33 +93,9 @@ func (s *server) guarded(next http.Handler) http.Handler {
 				return
 			}
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, who)))
+		ctx := context.WithValue(context.WithValue(r.Context(), callerKey{}, who), addressKey{}, from)
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
-}
-
-// callerName is what requests are counted under: an owner, or the network that a stranger comes from.
-func (s *server) callerName(who *caller, r *http.Request) string {
-	if who != nil {
-		return who.owner
-	}
-	return networkOf(r.RemoteAddr)
-}
-
-// networkOf is an IPv4 address, or the /64 of an IPv6 address, which is what one subscriber has.
-func networkOf(remote string) string {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		return remote
-	}
-	address, err := netip.ParseAddr(host)
-	if err != nil || address.Unmap().Is4() {
-		return host
-	}
-	prefix, err := address.Prefix(64)
-	if err != nil {
-		return host
-	}
-	return prefix.String()
 }
 
 // identify finds out who asks: by a key in the Authorization header, else by the session of the cookie. Without both

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 
 	"kyso/internal/access"
 	"kyso/internal/incident"
+	"kyso/internal/limit"
 	"kyso/internal/signing"
 	"kyso/internal/webhook"
 	"kyso/workflows"
@@ -45,7 +47,7 @@ type Source interface {
 	Size() int64
 }
 
-// Options is what the API is made of. Desk, Workflows, Upload, Open, HandOver, Parked, Access and Providers are required.
+// Options is what the API is made of. Desk, Workflows, Upload, Open, HandOver, Parked, Access, Counter and Providers are required.
 type Options struct {
 	Desk      signing.Desk
 	Workflows Workflows
@@ -78,8 +80,13 @@ type Options struct {
 	// cookie is bound to it.
 	PublicURL string
 	// Rate is how many reads one caller may make in a minute; writes, whole files and log-ins are a fifth, a tenth and a
-	// twentieth of it. Zero means no limit.
+	// twentieth of it. Guests and strangers of one network have ten times as much together, and no more log-ins than
+	// one. Zero means no limit.
 	Rate int
+	// Counter counts for Rate, in one place for all processes.
+	Counter limit.Counter
+	// TrustedProxies are our own proxies: what they add to X-Forwarded-For is where a request comes from.
+	TrustedProxies []netip.Prefix
 	// Hosts are the names, without port, under which the API may be called. Without Hosts only loopback names are
 	// answered: a web page that points its own name at 127.0.0.1 (DNS rebinding) is turned away. /healthz and /readyz
 	// answer under any name.
@@ -146,9 +153,9 @@ func New(options Options) http.Handler {
 }
 
 func newServer(options Options) *server {
-	s := &server{Options: options, mux: http.NewServeMux(), limiter: &limiter{rate: options.Rate}}
-	if s.Desk == nil || s.Workflows == nil || s.Upload == nil || s.Open == nil || s.HandOver == nil || s.Access == nil || s.Parked == nil || len(s.Providers) == 0 {
-		panic("api: Desk, Workflows, Upload, Open, HandOver, Parked, Access and Providers are required")
+	s := &server{Options: options, mux: http.NewServeMux(), limiter: &limiter{rate: options.Rate, counter: options.Counter}}
+	if s.Desk == nil || s.Workflows == nil || s.Upload == nil || s.Open == nil || s.HandOver == nil || s.Access == nil || s.Parked == nil || s.Counter == nil || len(s.Providers) == 0 {
+		panic("api: Desk, Workflows, Upload, Open, HandOver, Parked, Access, Counter and Providers are required")
 	}
 	if s.Registration != nil && !s.Registration.complete() {
 		panic("api: every field of Registration is required")

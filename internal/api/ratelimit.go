@@ -1,26 +1,29 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/http"
-	"strconv"
+	"net/netip"
 	"sync"
 	"time"
+
+	"kyso/internal/limit"
+	"kyso/internal/problem"
 )
 
-// limit is a class of requests that are counted together.
-type limit struct {
+// class is a class of requests that are counted together.
+type class struct {
 	name  string
 	share int // the whole rate is divided by it
 }
 
-// What a request costs us decides its class. Entering is where secrets could be tried out.
+// What a request costs us decides its class. Entering is where secrets could be tried out and guests are made.
 var (
-	limitRead  = limit{"read", 1}
-	limitWrite = limit{"write", 5}
-	limitHeavy = limit{"heavy", 10}
-	limitEnter = limit{"enter", 20}
-	unlimited  = limit{}
+	classRead  = class{"read", 1}
+	classWrite = class{"write", 5}
+	classHeavy = class{"heavy", 10}
+	classEnter = class{"enter", 20}
 )
 
 // heavy are the routes that read whole PDF files.
@@ -34,55 +37,142 @@ var heavy = map[string]bool{
 var entries = map[string]bool{"POST /v1/session": true, "POST /v1/resume": true, "POST /v1/hand-off": true, "POST /v1/login": true,
 	"POST /v1/login/code": true, "POST /v1/password-reset": true, "POST /v1/password-reset/code": true, "POST /v1/me/password": true}
 
-func limitOf(pattern, method string) limit {
+func classOf(pattern, method string) class {
 	switch {
 	case entries[pattern]:
-		return limitEnter
-	case rules[pattern].open:
-		return unlimited // signed by outside parties, who may come in crowds
+		return classEnter
+	case rules[pattern].open: // outside parties, who may come in crowds and prove themselves in the handler
+		return classRead
 	case heavy[pattern]:
-		return limitHeavy
+		return classHeavy
 	case method == http.MethodGet || method == http.MethodHead:
-		return limitRead
+		return classRead
 	}
-	return limitWrite
+	return classWrite
 }
 
-// limiter counts the requests of each caller in fixed windows of a minute, in this process. Several processes behind
-// one name admit as many times more.
+const (
+	limitWindow = time.Minute
+	// networkShare is how many times the rate of one caller all guests and strangers of one network have together.
+	// Anybody may draw new sessions, so a session alone bounds nothing; a network may be a whole ward's.
+	networkShare = 10
+	// siteShare is how many networks' entries all networks of an IPv6 /48 have together.
+	siteShare = 8
+	// handfuls is how many times a window a process asks the store for places of one limit: it takes a handful at
+	// once, so that a small request does not cost a commit. What it holds at the end of the window is lost: with
+	// several processes a caller may get less than the limit by as many handfuls as there are others, and never more.
+	handfuls = 50
+)
+
+// limiter counts the requests of each caller in fixed windows of a minute, in the store, for all processes together.
 type limiter struct {
-	rate int // reads in a window; none means no limit
+	rate    int // reads in a window; none means no limit
+	counter limit.Counter
 
 	mu     sync.Mutex
-	window time.Time
-	counts map[string]int
+	window int64
+	held   map[limit.Limit]*held
 }
 
-const limitWindow = time.Minute
+// held is what this process took of a limit and did not use yet. Requests of one caller queue for it: else each of many
+// at once would take a handful of its own.
+type held struct {
+	mu           sync.Mutex
+	places, left int
+	spent        bool // nothing is left in this window; asking again would cost a write
+}
+
+// bounds are the limits that a request counts for, the tightest first. A program, an officer and the administrator have
+// a key that they cannot make themselves; a guest is whoever sits behind the address.
+func (l *limiter) bounds(c class, who *caller, from netip.Addr) []limit.Limit {
+	quota := max(1, l.rate/c.share)
+	of := func(kind, key string, most int) limit.Limit {
+		return limit.Limit{Name: c.name, Key: kind + key, Most: most, Per: limitWindow}
+	}
+	switch {
+	case c == classEnter && !byKey(who):
+		return []limit.Limit{of("network ", limit.Network(from), quota), of("site ", limit.Site(from), siteShare*quota)}
+	case who == nil:
+		return []limit.Limit{of("network ", limit.Network(from), networkShare*quota)}
+	case who.keyID == "":
+		return []limit.Limit{of("", who.owner, quota), of("network ", limit.Network(from), networkShare*quota)}
+	}
+	return []limit.Limit{of("", who.owner, quota)}
+}
+
+// byKey reports whether a caller showed an API key with this very request.
+func byKey(who *caller) bool { return who != nil && who.keyID != "" && who.sessionID == "" }
 
 // admit counts a request and tells the caller what is left, as the IETF's draft on RateLimit header fields says.
-func (l *limiter) admit(w http.ResponseWriter, class limit, who string, now time.Time) bool {
-	if l.rate <= 0 || class == unlimited || who == adminOwner {
-		return true
+func (l *limiter) admit(ctx context.Context, h http.Header, c class, who *caller, from netip.Addr, now time.Time) error {
+	if l.rate <= 0 || who != nil && who.owner == adminOwner {
+		return nil
 	}
-	quota := max(1, l.rate/class.share)
-	left := quota - l.count(class.name+"\n"+who, now)
-	w.Header().Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=%d", class.name, quota, int(limitWindow.Seconds())))
-	w.Header().Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%s", class.name, max(0, left), strconv.Itoa(int(l.pause(now).Seconds()))))
-	return left >= 0
+	for i, bound := range l.bounds(c, who, from) {
+		left, err := l.take(ctx, bound, now)
+		if err != nil && problem.CodeOf(err) != problem.RateLimited {
+			return err
+		}
+		if i == 0 || err != nil {
+			h.Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=%d", c.name, bound.Most, int(limitWindow.Seconds())))
+			h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%d", c.name, max(0, left), int(pause(now).Seconds())))
+		}
+		if err != nil {
+			return &problem.Error{Code: problem.RateLimited, Message: "too many requests", RetryAfter: pause(now)}
+		}
+	}
+	return nil
 }
 
-func (l *limiter) count(key string, now time.Time) int {
+// take takes one place, out of the hand when there is one.
+func (l *limiter) take(ctx context.Context, bound limit.Limit, now time.Time) (left int, err error) {
+	h := l.hand(bound, now)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	handful := max(1, bound.Most/handfuls)
+	for _, n := range []int{handful, 1} {
+		if h.places > 0 || h.spent {
+			break
+		}
+		left, err := l.counter.TakeMany(ctx, now, bound, n)
+		switch {
+		case err == nil:
+			h.places, h.left = n, left
+		case problem.CodeOf(err) != problem.RateLimited:
+			return 0, err
+		case n == 1:
+			h.spent = true
+		}
+	}
+	if h.places == 0 {
+		return 0, problem.New(problem.RateLimited, "the window is used up")
+	}
+	h.places--
+	return h.left + h.places, nil
+}
+
+// hand returns what is held in the window of now; every window begins with empty hands.
+func (l *limiter) hand(bound limit.Limit, now time.Time) *held {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if window := now.Truncate(limitWindow); !window.Equal(l.window) || l.counts == nil {
-		l.window, l.counts = window, map[string]int{}
+	if span := bound.At(now).Span; span != l.window || l.held == nil {
+		l.window, l.held = span, map[limit.Limit]*held{}
 	}
-	l.counts[key]++
-	return l.counts[key]
+	h := l.held[bound]
+	if h == nil {
+		h = &held{}
+		l.held[bound] = h
+	}
+	return h
 }
 
 // pause is how long the window still lasts, in whole seconds.
-func (l *limiter) pause(now time.Time) time.Duration {
+func pause(now time.Time) time.Duration {
 	return (now.Truncate(limitWindow).Add(limitWindow).Sub(now) + time.Second - 1).Truncate(time.Second)
+}
+
+// isProgram reports whether a caller is a program or a person with an API key, who answers for what it makes ring.
+// Others are guests or people who logged in: whoever wants to may be one.
+func isProgram(who *caller) bool {
+	return who != nil && (who.keyID != "" || who.owner == adminOwner)
 }

@@ -4,12 +4,9 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/google/uuid"
 
 	"kyso/internal/account"
@@ -187,17 +184,6 @@ func (s *server) choosePackage(ctx context.Context, in *packageInput) (*registra
 
 type payInput struct {
 	Act
-	clientIP string
-}
-
-// Resolve implements huma.Resolver: VNPay wants to know the address of the browser.
-func (in *payInput) Resolve(ctx huma.Context) []error {
-	r, _ := humago.Unwrap(ctx)
-	in.clientIP = r.RemoteAddr
-	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
-		in.clientIP = host
-	}
-	return nil
 }
 
 // PayBody is where to send the citizen's browser.
@@ -225,7 +211,7 @@ func (s *server) pay(ctx context.Context, in *payInput) (*payOutput, error) {
 		return nil, err
 	}
 	info := fmt.Sprintf("Thanh toan goi %s chung thu chu ky so, ma %s", record.Package, payment.TxnRef)
-	return &payOutput{PayBody{TxnRef: payment.TxnRef, PayURL: s.Registration.PayURL(payment, in.clientIP, info), ExpiresAt: payment.ExpiresAt.UTC()}}, nil
+	return &payOutput{PayBody{TxnRef: payment.TxnRef, PayURL: s.Registration.PayURL(payment, addressOf(ctx).String(), info), ExpiresAt: payment.ExpiresAt.UTC()}}, nil
 }
 
 // OTPRequest is a one-time code as the citizen typed it.

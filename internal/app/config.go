@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -94,8 +95,12 @@ type Config struct {
 	// keys ("starter key create") and can be left out afterwards.
 	AdminKey string
 	// APIRate is KYSO_API_RATE: how many reads one caller may make in a minute; writes, whole files and log-ins are a
-	// fifth, a tenth and a twentieth of it. 0 means no limit.
+	// fifth, a tenth and a twentieth of it. All guests of one network have ten times as much together. 0 means no limit.
 	APIRate int
+	// TrustedProxies is KYSO_TRUSTED_PROXIES: addresses and networks (10.0.0.0/8) of your own proxies, separated by
+	// commas. Of a request that one of them passes on, the client's address is the right-most one in X-Forwarded-For
+	// that is none of them: rates count it, and VNPay gets it. Empty means that the peer is the client.
+	TrustedProxies []netip.Prefix
 	// WebhookPrivate is KYSO_WEBHOOK_PRIVATE: whether webhooks may go to http addresses and into private networks.
 	// Their addresses come from outside, so only a development world says true.
 	WebhookPrivate bool
@@ -168,6 +173,7 @@ func (r *reader) config() (Config, error) {
 		AdminKey:       r.secret("KYSO_ADMIN_KEY", ""),
 		WebhookPrivate: r.yes("KYSO_WEBHOOK_PRIVATE"),
 		APIRate:        r.number("KYSO_API_RATE", 1200, 0, 1_000_000),
+		TrustedProxies: r.networks("KYSO_TRUSTED_PROXIES"),
 		HealthListen:   r.text("KYSO_HEALTH_LISTEN", ""),
 		BuildID:        r.text("KYSO_BUILD_ID", ""),
 		StopTimeout:    r.duration("KYSO_STOP_TIMEOUT", 30*time.Second),

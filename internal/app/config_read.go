@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -214,4 +215,23 @@ func absolute(path string) string {
 		return abs
 	}
 	return path
+}
+
+// networks reads addresses and networks.
+func (r *reader) networks(name string) []netip.Prefix {
+	var list []netip.Prefix
+	for _, text := range r.list(name, "") {
+		if address, err := netip.ParseAddr(text); err == nil {
+			address = address.Unmap().WithZone("")
+			list = append(list, netip.PrefixFrom(address, address.BitLen()))
+			continue
+		}
+		network, err := netip.ParsePrefix(text)
+		if err != nil || network.Addr().Is4In6() {
+			r.fail(name, "has to hold addresses and networks such as 10.0.0.0/8, separated by commas")
+			return nil
+		}
+		list = append(list, network.Masked())
+	}
+	return list
 }

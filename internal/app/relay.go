@@ -1,6 +1,8 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"kyso/internal/relay"
@@ -19,9 +21,20 @@ func (a *App) loops() []relay.Loop {
 		{Name: "behind", Every: 20 * time.Second, Once: behind.Once},
 		{Name: "refunds", Every: 10 * time.Minute, Once: refunds.Once},
 		{Name: "deliveries", Every: time.Second, Once: deliveries.Once},
+		{Name: "forget", Every: time.Minute, Once: a.forget},
 	}
 }
 
 func (a *App) inbox() *relay.Inbox {
 	return &relay.Inbox{Messages: a.Store.Relay(), Engine: a.Workflows()}
+}
+
+// answersFor is how long the answer to an Idempotency-Key is kept.
+const answersFor = 24 * time.Hour
+
+// forget deletes what is kept for a while only: counts of limits, and answers to Idempotency-Keys.
+func (a *App) forget(ctx context.Context) error {
+	now := time.Now()
+	_, err := a.Store.ForgetAnswers(ctx, now.Add(-answersFor))
+	return errors.Join(a.Store.Limits().Forget(ctx, now), err)
 }

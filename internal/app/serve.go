@@ -41,6 +41,8 @@ func (a *App) apiOptions() api.Options {
 		AdminKey:       a.Config.AdminKey,
 		PublicURL:      strings.TrimSuffix(a.Config.PublicURL, "/"),
 		Rate:           a.Config.APIRate,
+		Counter:        a.Store.Limits(),
+		TrustedProxies: a.Config.TrustedProxies,
 		Hosts:          a.Config.APIHosts,
 		Now:            time.Now,
 		Logger:         a.Log,

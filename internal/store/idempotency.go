@@ -12,6 +12,27 @@ import (
 // takenForDead is how long the first caller of an Idempotency-Key may work before another one goes on.
 const takenForDead = time.Minute
 
+// forgetAtOnce bounds one deletion, so that no writer waits long for it.
+const forgetAtOnce = 1000
+
+// ForgetAnswers deletes the answers to Idempotency-Keys that came before a time, and returns how many. What an act itself
+// needs to be done once stays: a signing and an update are named by the key.
+func (s *Store) ForgetAnswers(ctx context.Context, before time.Time) (int, error) {
+	all := 0
+	for {
+		var n int64
+		err := s.write(ctx, "forgetting kept answers", func(tx *sql.Tx) (err error) {
+			n, err = affected(tx.ExecContext(ctx, `DELETE FROM idempotency WHERE id IN (
+				SELECT id FROM idempotency WHERE started_at < $1 ORDER BY started_at LIMIT $2)`, at(before), forgetAtOnce))
+			return err
+		})
+		all += int(n)
+		if err != nil || n < forgetAtOnce {
+			return all, err
+		}
+	}
+}
+
 // idempotencyID hides the key: it comes from outside and may hold anything, personal data included.
 func (k *keys) idempotencyID(key string) string {
 	return k.lookup.Digest("idempotency-key", []byte(key))

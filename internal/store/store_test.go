@@ -46,7 +46,7 @@ func onBothStores(t *testing.T, run func(t *testing.T, s *store.Store)) {
 	})
 }
 
-func masterKey(t *testing.T) *seal.MasterKey {
+func masterKey(t testing.TB) *seal.MasterKey {
 	t.Helper()
 	key, err := seal.ReadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.key"))
 	if err != nil {
@@ -55,7 +55,7 @@ func masterKey(t *testing.T) *seal.MasterKey {
 	return key
 }
 
-func open(t *testing.T, dsn string, key store.Sealer) *store.Store {
+func open(t testing.TB, dsn string, key store.Sealer) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), dsn, key)
 	if err != nil {
@@ -65,7 +65,7 @@ func open(t *testing.T, dsn string, key store.Sealer) *store.Store {
 	return s
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
