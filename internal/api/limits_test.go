@@ -79,7 +79,10 @@ func TestRatesAreOneForAllProcesses(t *testing.T) {
 // Whoever opens one session with the cookie of another counts as the network that they come from, and so does what all
 // those sessions ask for.
 func TestSessionsCannotBeMinted(t *testing.T) {
-	b := newBench(t, fixed, func(o *api.Options) { o.Rate = 40; o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	b := newBench(t, fixed, func(o *api.Options) {
+		o.Rate = 40
+		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	})
 	from := func(address string, as ...string) []string {
 		return append([]string{"Authorization", "", "X-Forwarded-For", address}, as...)
 	}
@@ -127,7 +130,10 @@ func TestSessionsCannotBeMinted(t *testing.T) {
 
 // Open routes ask nobody, so their callers are counted by their address.
 func TestOpenRoutesAreCountedByAddress(t *testing.T) {
-	d := newDesk(t, fixed, func(o *api.Options) { o.Rate = 2; o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")} })
+	d := newDesk(t, fixed, func(o *api.Options) {
+		o.Rate = 2
+		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	})
 	for route, unsigned := range map[string]int{"POST /v1/vneid/requests": http.StatusUnauthorized, "GET /v1/vnpay/ipn": http.StatusOK,
 		"GET /v1/vnpay/return": http.StatusUnauthorized, "GET /v1/packages": http.StatusOK, "POST /v1/webhooks/intrustca/wrong": http.StatusNotFound} {
 		method, path, _ := strings.Cut(route, " ")
