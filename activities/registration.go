@@ -41,6 +41,8 @@ type Registration struct {
 	UserPrefix      string         // before the citizen number in that provider's user ids
 	Now             func() time.Time
 	Pace            *Pace // of questions to the CA and to VNPay
+	// Retries are the pauses before a parked process tries again by itself; see Parked.
+	Retries []time.Duration
 }
 
 // MoveInput is one transition to write.
@@ -55,11 +57,11 @@ func (a *Registration) RecordRegistrationMove(ctx context.Context, in MoveInput)
 }
 
 // RecordRegistrationIncident writes an incident, opened or closed. Key: the incident id.
-func (a *Registration) RecordRegistrationIncident(ctx context.Context, in registration.Incident) error {
+func (a *Registration) RecordRegistrationIncident(ctx context.Context, in registration.Incident) (Parked, error) {
 	if in.ClosedAt.IsZero() {
-		return fail(a.Records.OpenRegistrationIncident(ctx, in))
+		return parked(a.Retries), fail(a.Records.OpenRegistrationIncident(ctx, in))
 	}
-	return fail(a.Records.CloseRegistrationIncident(ctx, in))
+	return Parked{}, fail(a.Records.CloseRegistrationIncident(ctx, in))
 }
 
 // RecordHandOff notes when the citizen came. Key: the registration.
@@ -73,7 +75,7 @@ func (a *Registration) RecordHandOff(ctx context.Context, id string) error {
 }
 
 // SendCode sends a one-time code by SMS. Effect: one text. Key: the code's id, which the gateway takes for its own.
-// A code that was sent, replaced or used in the meantime needs no text.
+// A code that was sent, replaced or used in the meantime, or whose time is over, needs no text.
 func (a *Registration) SendCode(ctx context.Context, codeID string) error {
 	return fail(a.sendCode(ctx, codeID))
 }
@@ -82,6 +84,9 @@ func (a *Registration) sendCode(ctx context.Context, codeID string) error {
 	code, err := a.Records.Code(ctx, codeID)
 	if err != nil {
 		return err
+	}
+	if a.Now().After(code.ExpiresAt) {
+		return nil
 	}
 	phone, digits, err := a.Records.CodeToSend(ctx, codeID)
 	if problem.CodeOf(err) == problem.Conflict {

@@ -42,6 +42,8 @@ type Signing struct {
 	Open func(ctx context.Context, u signing.Upload) (pades.Source, error)
 	Now  func() time.Time
 	Pace *Pace // of questions to providers
+	// Retries are the pauses before a parked process tries again by itself; see Parked.
+	Retries []time.Duration
 }
 
 // InspectDocuments looks at every document before anybody is asked for anything. Effect: none.
@@ -197,9 +199,9 @@ type PlacementsInput struct {
 }
 
 // RecordIncident writes an incident, opened or closed. Key: the incident id.
-func (a *Signing) RecordIncident(ctx context.Context, in signing.Incident) error {
+func (a *Signing) RecordIncident(ctx context.Context, in signing.Incident) (Parked, error) {
 	if in.ClosedAt.IsZero() {
-		return fail(a.Records.OpenIncident(ctx, in))
+		return parked(a.Retries), fail(a.Records.OpenIncident(ctx, in))
 	}
-	return fail(a.Records.CloseIncident(ctx, in))
+	return Parked{}, fail(a.Records.CloseIncident(ctx, in))
 }

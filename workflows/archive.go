@@ -99,7 +99,7 @@ func (r *archiveRun) step(ctx workflow.Context, step, provider string, do func(w
 	if err := workflow.UpsertTypedSearchAttributes(ctx, AttributeStep.ValueSet(step), AttributeDeadline.ValueUnset()); err != nil {
 		return err
 	}
-	return r.incidents.run(ctx, parkable{step, provider, []string{RepairRetry, RepairCancel}, nil}, do)
+	return r.incidents.run(ctx, parkable{step: step, provider: provider, actions: []string{RepairRetry, RepairCancel}}, do)
 }
 
 func (r *archiveRun) read(ctx workflow.Context) (due time.Time, err error) {
@@ -137,7 +137,7 @@ func (r *archiveRun) renew(ctx workflow.Context) error {
 	})
 }
 
-func (r *archiveRun) keepIncident(ctx workflow.Context, open Attention, end incidentEnd) error {
+func (r *archiveRun) keepIncident(ctx workflow.Context, open Attention, end incidentEnd) (activities.Parked, error) {
 	return recordSigningIncident(ctx, r.in.SigningID, open, end)
 }
 

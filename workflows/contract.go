@@ -82,6 +82,8 @@ type Attention struct {
 	Since      time.Time `json:"since"`
 	Attempts   int       `json:"attempts"` // how often the step was run, automatic retries of one run not counted
 	Actions    []string  `json:"actions"`  // what a repair may do
+	// RetryAt is when the process tries again by itself; zero when it waits for a repair or a nudge alone, or is trying.
+	RetryAt time.Time `json:"retry_at,omitzero"`
 }
 
 // ChooseCertificate is the argument of UpdateChooseCertificate.
@@ -114,6 +116,9 @@ const (
 	RepairFix    = "fix"    // run the step again after data was corrected in the store
 	RepairSkip   = "skip"   // go on without the step; only where nothing depends on it
 )
+
+// RepairAuto closes an incident that ended without an operator: the outside party that caused it serves again. No caller may ask for it.
+const RepairAuto = "auto"
 
 // RepairResult says what became of a repair.
 type RepairResult struct {

@@ -25,13 +25,16 @@ type incidents struct {
 	series    string // of incidents, when the process is not the only one of its record
 	command   string // of the command line that repairs this process: signing or registration
 	// keep records the open incident; end carries what is known of its end.
-	keep     func(ctx workflow.Context, open Attention, end incidentEnd) error
+	keep     func(ctx workflow.Context, open Attention, end incidentEnd) (activities.Parked, error)
+	nudges   nudges     // from the party that the process waits for
 	episodes int        // how often the process was parked
 	open     *Attention // the incident that waits or is being retried
-	waiting  bool       // parked now, a repair is welcome
+	listens  bool       // parked by a release that tries again by itself
+	waiting  bool       // parked now, or trying again by itself: a repair is welcome
 	repair   *Repair
 	settled  int    // counts retries that ended
 	outcome  string // of the last of them
+	alone           // what the process tries by itself
 }
 
 // incidentEnd is how an incident ended; the zero value is one that is open.
@@ -50,15 +53,17 @@ type parkable struct {
 // run runs one step.
 func (i *incidents) run(ctx workflow.Context, p parkable, do func(workflow.Context) error) error {
 	for attempt := 1; ; attempt++ {
-		err := do(ctx)
-		if err == nil {
+		err := i.try(ctx, do)
+		switch {
+		case err == nil:
 			return i.close(ctx, RepairRecovered)
-		}
-		if ctx.Err() != nil || isEnd(err) || p.final != nil && p.final(codeOf(err)) {
+		case errors.Is(err, errTakenOver): // an operator's repair takes the place of the failure
+		case ctx.Err() != nil || isEnd(err) || p.final != nil && p.final(codeOf(err)):
 			return errors.Join(err, i.close(ctx, RepairFailedAgain))
-		}
-		if err := i.park(ctx, p, attempt, err); err != nil {
-			return err
+		default:
+			if err := i.park(ctx, p, attempt, err); err != nil {
+				return err
+			}
 		}
 		switch i.repair.Action {
 		case RepairCancel:
@@ -80,26 +85,37 @@ func isEnd(err error) bool {
 
 // park makes the failure visible and waits for a repair.
 func (i *incidents) park(ctx workflow.Context, p parkable, attempt int, cause error) error {
-	fresh := i.open == nil
-	if fresh {
+	i.listens = workflow.GetVersion(ctx, "parked-listens", workflow.DefaultVersion, 1) != workflow.DefaultVersion
+	var marked Attention
+	if i.open == nil {
 		i.episodes++
 		i.open = &Attention{
 			IncidentID: i.nextID(), Since: workflow.Now(ctx),
 		}
+		i.alone = alone{}
+	} else if i.listens {
+		marked = *i.open
 	}
 	i.open.Step, i.open.Provider, i.open.Attempts = p.step, p.provider, attempt
 	i.open.Actions = p.actions
 	i.open.Reason, i.open.Message = string(codeOf(cause)), messageOf(cause)
-	if err := i.mark(ctx, true); err != nil {
-		return err
+	if marked.Step != i.open.Step || marked.Reason != i.open.Reason { // else the marks say it already
+		if err := i.mark(ctx, true); err != nil {
+			return err
+		}
 	}
-	workflow.SetCurrentDetails(ctx, i.details(ctx))
-	if err := i.keep(ctx, *i.open, incidentEnd{}); err != nil {
+	parked, err := i.keep(ctx, *i.open, incidentEnd{})
+	if err != nil {
 		return err
 	}
 	i.settle(RepairFailedAgain)
 	i.repair, i.waiting = nil, true
-	err := workflow.Await(ctx, func() bool { return i.repair != nil })
+	if i.listens {
+		err = i.listen(ctx, parked.Pauses)
+	} else {
+		workflow.SetCurrentDetails(ctx, i.details(ctx))
+		err = workflow.Await(ctx, func() bool { return i.repair != nil })
+	}
 	i.waiting = false
 	if err != nil {
 		return errors.Join(err, i.close(ctx, RepairFailedAgain))
@@ -120,13 +136,16 @@ func (i *incidents) close(ctx workflow.Context, outcome string) error {
 	if i.open == nil {
 		return nil
 	}
-	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	end := incidentEnd{at: workflow.Now(ctx), action: RepairCancel}
-	if i.repair != nil {
+	if i.repair != nil && (i.repair.Action != RepairAuto || ctx.Err() == nil) { // a cancelled process did not recover by itself
 		end.action, end.actor, end.note = i.repair.Action, i.repair.Actor, i.repair.Reason
 	}
-	err := errors.Join(i.mark(ctx, false), i.keep(ctx, *i.open, end))
-	i.open, i.repair = nil, nil
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	err := i.mark(ctx, false)
+	_, kept := i.keep(ctx, *i.open, end)
+	err = errors.Join(err, kept)
+	i.open, i.repair, i.waiting = nil, nil, false
+	i.over()
 	i.settle(outcome)
 	return err
 }
@@ -154,7 +173,11 @@ func (i *incidents) details(ctx workflow.Context) string {
 		//nolint:modernize // a few lines; workflowcheck does not take what writes into a builder
 		commands += fmt.Sprintf("    starter %s repair %s --action %s --reason \"…\"\n", i.command, i.processID, action)
 	}
-	return fmt.Sprintf("### Waiting for a repair\n\n"+
+	again := ""
+	if !i.open.RetryAt.IsZero() {
+		again = "kyso tries again by itself at " + i.open.RetryAt.UTC().Format(time.RFC3339) + ".\n\n"
+	}
+	return fmt.Sprintf("### Waiting for a repair\n\n"+again+
 		"**Step** `%s` · **reason** `%s` · **party** %s · **since** %s · **runs of the step** %d\n\n%s\n\n"+
 		"Runbook: `docs/operations.md#%s`\n\n"+
 		"May be done: %s\n\n%s\n"+
@@ -185,7 +208,7 @@ func (i *incidents) checkRepair(in Repair) error {
 
 // accept takes a repair and waits for what becomes of it.
 func (i *incidents) accept(ctx workflow.Context, in Repair) (string, error) {
-	if i.repair == nil {
+	if i.repair == nil || i.repair.Action == RepairAuto {
 		i.repair = &in
 	}
 	before := i.settled

@@ -298,6 +298,7 @@ func TestRefusedBeforeThePhoneIsAsked(t *testing.T) {
 		file    []byte
 		want    problem.Code
 	}{
+		"unknown user":     {signing: signing.Signing{UserID: "ICA.12"}, want: problem.SignerUnknown},
 		"no certificate":   {knobs: sandbox.Knobs{Certificates: []string{"none"}}, want: problem.CertificateMissing},
 		"expired":          {knobs: sandbox.Knobs{Certificates: []string{"expired"}}, want: problem.CertificateExpired},
 		"revoked":          {knobs: sandbox.Knobs{Certificates: []string{"revoked"}, SignAnyway: true}, want: problem.CertificateRevoked},

@@ -32,6 +32,14 @@ const (
 // call and heavy, about two minutes.
 const patientAttempts = 8
 
+// attempts is how often one run of a step asks a party before the process parks.
+func attempts(ctx workflow.Context) int32 {
+	if automatic(ctx) {
+		return automaticAttempts
+	}
+	return patientAttempts
+}
+
 const (
 	// forever is longer than any outage.
 	forever = 10 * 365 * 24 * time.Hour
@@ -54,7 +62,7 @@ func call(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 40 * time.Second, // a look at the status, and the request
 		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second, MaximumAttempts: patientAttempts,
+			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second, MaximumAttempts: attempts(ctx),
 		},
 		Summary: summary,
 	})
@@ -80,7 +88,7 @@ func heavy(ctx workflow.Context, summary string) workflow.Context {
 		StartToCloseTimeout: 15 * time.Minute,
 		HeartbeatTimeout:    15 * time.Second,
 		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second, MaximumAttempts: patientAttempts,
+			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second, MaximumAttempts: attempts(ctx),
 		},
 		Summary: summary,
 	})

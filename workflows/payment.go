@@ -108,6 +108,9 @@ func (r *registrationRun) settle(ctx workflow.Context, attempt int) error {
 func settle(ctx workflow.Context, i *incidents, ref string) error {
 	var decided activities.PaymentDecided
 	err := i.run(ctx, parkable{step: StepSettle, provider: "vnpay", actions: RegistrationRepairs(StepSettle)}, func(ctx workflow.Context) error {
+		if err := i.look(ctx, "Ask VNPay once", registrationActivities.QueryPayment, ref); err != nil {
+			return err
+		}
 		return workflow.ExecuteActivity(poll(ctx, "Wait for VNPay's word"), registrationActivities.QueryPayment, ref).Get(ctx, &decided)
 	})
 	if err != nil || decided.Status != registration.PaymentCaptured {
@@ -121,8 +124,8 @@ func settle(ctx workflow.Context, i *incidents, ref string) error {
 // Refund watches one attempt to pay that no registration needs, and gives its money back if there is any: an order
 // that was dropped, or paid twice. It parks like every process when VNPay does not answer.
 func Refund(ctx workflow.Context, in RefundInput) error {
-	i := &incidents{processID: in.TxnRef, command: "registration"}
-	i.keep = func(ctx workflow.Context, open Attention, end incidentEnd) error {
+	i := &incidents{processID: in.TxnRef, command: "registration", nudges: nudgesOf(ctx)}
+	i.keep = func(ctx workflow.Context, open Attention, end incidentEnd) (activities.Parked, error) {
 		return keepRegistrationIncident(ctx, in.RegistrationID, open, end)
 	}
 	i.receiveSignals(ctx)

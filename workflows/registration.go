@@ -46,6 +46,7 @@ type registrationRun struct {
 	payBegan   time.Time // the last of them
 	fresh      bool      // there is a new attempt
 	news       bool      // a nudge came
+	nudged     bool      // as news, for a parked process
 	consented  bool
 	review     *registration.Review
 	corrected  bool
@@ -187,6 +188,9 @@ func (r *registrationRun) createKey(ctx workflow.Context) error {
 
 func (r *registrationRun) issue(ctx workflow.Context) error {
 	return r.step(ctx, StepIssue, "ca", func(ctx workflow.Context) error {
+		if err := r.look(workflow.WithWaitForCancellation(ctx, true), "Ask the CA once", registrationActivities.IssueCertificate, r.in.RegistrationID); err != nil {
+			return err
+		}
 		return r.pollIssue(ctx)
 	})
 }
@@ -204,6 +208,9 @@ func (r *registrationRun) install(ctx workflow.Context) error {
 // awaitPIN waits for the PIN, which the citizen sets on the phone and nowhere else.
 func (r *registrationRun) awaitPIN(ctx workflow.Context) error {
 	return r.step(ctx, StepPIN, "ca", func(ctx workflow.Context) error {
+		if err := r.look(ctx, "Look once whether the PIN is set", registrationActivities.AwaitPIN, r.in.RegistrationID); err != nil {
+			return err
+		}
 		pollCtx, stop := workflow.WithCancel(ctx)
 		defer stop()
 		set := workflow.ExecuteActivity(poll(pollCtx, "Look whether the PIN is set"), registrationActivities.AwaitPIN, r.in.RegistrationID)

@@ -14,11 +14,12 @@ import (
 // receiveNudges notes that the store holds news.
 func (r *registrationRun) receiveNudges(ctx workflow.Context) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
-		nudges := workflow.GetSignalChannel(ctx, SignalNudge)
-		for nudges.Receive(ctx, nil) {
-			r.news = true
+		signals := workflow.GetSignalChannel(ctx, SignalNudge)
+		for signals.Receive(ctx, nil) {
+			r.news, r.nudged = true, true
 		}
 	})
+	r.nudges = nudges{waiting: func() bool { return r.nudged }, read: func() { r.nudged = false }}
 }
 
 func (r *registrationRun) setHandlers(ctx workflow.Context) error {

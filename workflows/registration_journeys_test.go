@@ -198,7 +198,7 @@ func TestPaidTwice(t *testing.T) {
 	}
 }
 
-// VNPay has the money and is not sure. Neither paid nor failed: an operator asks and goes on.
+// VNPay has the money and is not sure. Neither paid nor failed: the process is parked, hears the IPN and goes on.
 func TestSuspiciousPayment(t *testing.T) {
 	for name, paid := range map[string]bool{"good": true, "bad": false} {
 		t.Run(name, func(t *testing.T) {
@@ -212,13 +212,13 @@ func TestSuspiciousPayment(t *testing.T) {
 						e.must(e.world.SettlePayment(list[0].TxnRef, paid))
 						e.settle(list[0].TxnRef)
 					})
-					e.at(12*time.Minute, e.update(workflows.UpdateRepair, retry(), nil))
 				})
 				if list, _ := e.records.Payments(context.Background(), e.id); len(list) == 1 && list[0].Status == registration.PaymentFailed {
 					e.once("again", func() { e.pay("pay") })
 				}
 			}
 			e.enrol(registration.StatusActive)
+			e.recoveredAlone(workflows.StepPayment)
 		})
 	}
 }

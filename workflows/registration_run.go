@@ -63,7 +63,10 @@ func RegistrationRepairs(step string) []string {
 func (r *registrationRun) step(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
 	r.status.Step = step
 	r.describe(ctx)
-	return r.incidents.run(ctx, parkable{step: step, provider: provider, actions: RegistrationRepairs(step)}, do)
+	return r.incidents.run(ctx, parkable{step: step, provider: provider, actions: RegistrationRepairs(step)}, func(ctx workflow.Context) error {
+		r.nudged = false // what comes from now on is news
+		return do(ctx)
+	})
 }
 
 // move records a transition and the wait that begins with it; zero means no deadline.
@@ -210,6 +213,11 @@ func (r *registrationRun) signOnce(ctx workflow.Context, attempt int) (bool, err
 		if err != nil {
 			return err
 		}
+		if r.listens { // what stopped the step is over; the phone may take its time
+			if err := r.close(ctx, RepairRecovered); err != nil {
+				return err
+			}
+		}
 		r.status.SigningID = in.SigningID
 		status, err = runAcceptance(ctx, in, start.Provider)
 		return err
@@ -258,8 +266,12 @@ func (r *registrationRun) report(ctx workflow.Context, status registration.Statu
 		word = "CANCELLED"
 	}
 	return r.step(ctx, StepReport, "vneid", func(ctx workflow.Context) error {
+		tries := reportAttempts
+		if automatic(ctx) {
+			tries = automaticAttempts
+		}
 		options := workflow.WithRetryPolicy(poll(ctx, "Tell VNeID"), temporal.RetryPolicy{
-			InitialInterval: 2 * time.Second, BackoffCoefficient: 2, MaximumInterval: time.Hour, MaximumAttempts: reportAttempts})
+			InitialInterval: 2 * time.Second, BackoffCoefficient: 2, MaximumInterval: time.Hour, MaximumAttempts: tries})
 		return workflow.ExecuteActivity(options, registrationActivities.ReportStatus,
 			activities.ReportInput{RegistrationID: r.in.RegistrationID, Status: word}).Get(ctx, nil)
 	})
@@ -291,16 +303,18 @@ func (r *registrationRun) describe(ctx workflow.Context) {
 	workflow.SetCurrentDetails(ctx, text)
 }
 
-func (r *registrationRun) keepIncident(ctx workflow.Context, open Attention, end incidentEnd) error {
+func (r *registrationRun) keepIncident(ctx workflow.Context, open Attention, end incidentEnd) (activities.Parked, error) {
 	return keepRegistrationIncident(ctx, r.in.RegistrationID, open, end)
 }
 
-func keepRegistrationIncident(ctx workflow.Context, id string, open Attention, end incidentEnd) error {
-	return workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordRegistrationIncident, registration.Incident{
+func keepRegistrationIncident(ctx workflow.Context, id string, open Attention, end incidentEnd) (activities.Parked, error) {
+	var parked activities.Parked
+	err := workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordRegistrationIncident, registration.Incident{
 		RegistrationID: id, ClosedAt: end.at, Action: end.action, Actor: end.actor, Note: end.note,
 		Attention: registration.Attention{IncidentID: open.IncidentID, Step: open.Step, Reason: open.Reason, Message: open.Message,
 			Provider: open.Provider, Since: open.Since, Attempts: open.Attempts},
-	}).Get(ctx, nil)
+	}).Get(ctx, &parked)
+	return parked, err
 }
 
 // refundAttributes are the search attributes of a new Refund.

@@ -50,7 +50,7 @@ func (j *journey) registrationActivities() *activities.Registration {
 			return blob.Upload(ctx, j.blobs, name, r, 1<<24)
 		},
 		Open: j.acts.Open, Fold: account.Fold,
-		Packages: testPackages, SigningProvider: "vnpt", Now: j.env.Now,
+		Packages: testPackages, SigningProvider: "vnpt", Now: j.env.Now, Retries: j.acts.Retries,
 		Party: forms.Provider{Name: "CÔNG TY CỔ PHẦN KÝ SỐ THỬ NGHIỆM", ShortName: "KYSO", TaxCode: "0100000000", Licence: "01/GP-TN",
 			Representative: "Lê Thị Hồng Nhung", Title: "Giám đốc", Address: "Số 1 phố Tràng Tiền, Hà Nội", Hotline: "1900 0000"},
 	}

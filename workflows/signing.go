@@ -66,6 +66,7 @@ func newSigningRun(ctx workflow.Context, in SigningInput) (*signingRun, error) {
 	r.keep = r.keepIncident
 	r.status = SigningStatus{SigningID: in.SigningID, Status: signing.StatusCreated, Step: StepInspect}
 	r.ctx, r.stop = workflow.WithCancel(ctx)
+	r.nudges = nudgesOf(ctx)
 	r.receiveSignals(ctx)
 	return r, r.setHandlers(ctx)
 }
@@ -155,6 +156,9 @@ func (r *signingRun) awaitApproval(ctx workflow.Context) error {
 	until := r.status.Deadline.Add(activities.ApprovalGrace)
 	var polled activities.Polled
 	err := r.step(ctx, StepAwaitApproval, r.in.Provider, func(ctx workflow.Context) (err error) {
+		if err := r.look(ctx, "Ask the provider once", signingActivities.PollApproval, activities.PollInput{SigningID: r.in.SigningID}); err != nil {
+			return err
+		}
 		polled, err = r.pollUntil(ctx, until)
 		return err
 	})

@@ -22,7 +22,7 @@ func (r *signingRun) step(ctx workflow.Context, step, provider string, do func(w
 	final := func(code problem.Code) bool {
 		return r.status.Status.Check(signing.StatusRefused) == nil && refusal(code)
 	}
-	err := r.incidents.run(ctx, parkable{step, provider, []string{RepairRetry, RepairCancel}, final}, do)
+	err := r.incidents.run(ctx, parkable{step: step, provider: provider, actions: []string{RepairRetry, RepairCancel}, final: final}, do)
 	if err != nil && ctx.Err() == nil && final(codeOf(err)) {
 		return ended{signing.StatusRefused, codeOf(err)}
 	}
@@ -30,29 +30,23 @@ func (r *signingRun) step(ctx workflow.Context, step, provider string, do func(w
 }
 
 // keepIncident records an incident of the signing.
-func (r *signingRun) keepIncident(ctx workflow.Context, open Attention, end incidentEnd) error {
+func (r *signingRun) keepIncident(ctx workflow.Context, open Attention, end incidentEnd) (activities.Parked, error) {
 	return recordSigningIncident(ctx, r.in.SigningID, open, end)
 }
 
-func recordSigningIncident(ctx workflow.Context, signingID string, open Attention, end incidentEnd) error {
-	return workflow.ExecuteLocalActivity(record(ctx), signingActivities.RecordIncident, signing.Incident{
+func recordSigningIncident(ctx workflow.Context, signingID string, open Attention, end incidentEnd) (activities.Parked, error) {
+	var parked activities.Parked
+	err := workflow.ExecuteLocalActivity(record(ctx), signingActivities.RecordIncident, signing.Incident{
 		ID: open.IncidentID, SigningID: signingID, ClosedAt: end.at, Action: end.action, Actor: end.actor, Note: end.note,
 		Attention: signing.Attention{
 			Step: open.Step, Reason: open.Reason, Message: open.Message, Provider: open.Provider, Since: open.Since, Attempts: open.Attempts,
 		},
-	}).Get(ctx, nil)
+	}).Get(ctx, &parked)
+	return parked, err
 }
 
-// refusal tells the codes that say "not with this document" or "not with this certificate".
-func refusal(code problem.Code) bool {
-	switch code {
-	case problem.DocumentBroken, problem.DocumentEncrypted, problem.DocumentXFA, problem.DocumentLocked,
-		problem.DocumentActive, problem.DocumentMisleading, problem.DocumentTooComplex, problem.TooLarge, problem.PlacementInvalid,
-		problem.CertificateInvalid, problem.CertificateExpired, problem.CertificateRevoked, problem.CertificateMissing:
-		return true
-	}
-	return false
-}
+// refusal tells the codes that say "not with this document", "not with this certificate" or "not this signer".
+func refusal(code problem.Code) bool { return code.Cause() == problem.CauseSigner }
 
 // move checks the transition table and records the transition.
 func (r *signingRun) move(ctx workflow.Context, to signing.Status, reason problem.Code) error {

@@ -142,6 +142,8 @@ func (j *journey) openWorld() {
 		Trust:      signing.Trust{Roots: roots, Intermediates: intermediates},
 		Archiving:  activities.Archiving{Margin: 90 * 24 * time.Hour},
 		Now:        j.env.Now,
+		// Most journeys are about what an operator does. See alone_test.go for the others.
+		Retries: []time.Duration{10 * 365 * 24 * time.Hour},
 	}
 }
 

@@ -79,6 +79,11 @@ type Config struct {
 	// at less often. What a webhook of the party tells of is looked at right away.
 	PollsPerSecond int
 
+	// RetryPauses is KYSO_RETRY_PAUSES: how long a process that an outside party stopped waits before it tries again by itself,
+	// the first time, the second time and so on; the last pause holds for all later ones, and six times as long after two
+	// days. Default 1m,5m,15m,1h. Each is spread by a quarter.
+	RetryPauses []time.Duration
+
 	// Registration is what registering certificates needs besides.
 	Registration Registration
 
@@ -167,6 +172,7 @@ func (r *reader) config() (Config, error) {
 		PDFParallel:    r.number("KYSO_PDF_PARALLEL", 2, 1, 256),
 		PDFMemoryMB:    r.number("KYSO_PDF_MEMORY_MB", 512, 64, 64<<10),
 		PollsPerSecond: r.number("KYSO_POLLS_PER_SECOND", 20, 0, 100_000),
+		RetryPauses:    r.durations("KYSO_RETRY_PAUSES", activities.DefaultRetries(), minRetryPause),
 		APIListen:      r.text("KYSO_API_LISTEN", "127.0.0.1:8680"),
 		APIHosts:       r.list("KYSO_API_HOSTS", ""),
 		PublicURL:      r.text("KYSO_PUBLIC_URL", "http://127.0.0.1:8680"),

@@ -196,6 +196,27 @@ func (r *reader) duration(name string, fallback time.Duration) time.Duration {
 	return d
 }
 
+// minRetryPause keeps the history of a parked process from filling.
+const minRetryPause = 10 * time.Second
+
+// durations reads a list, none of which is below least.
+func (r *reader) durations(name string, fallback []time.Duration, least time.Duration) []time.Duration {
+	words := make([]string, len(fallback))
+	for i, d := range fallback {
+		words[i] = d.String()
+	}
+	var list []time.Duration
+	for _, word := range r.list(name, strings.Join(words, ",")) {
+		d, err := time.ParseDuration(word)
+		if err != nil || d < least {
+			r.fail(name, "has to be durations such as 1m,5m,1h, none below "+least.String())
+			return nil
+		}
+		list = append(list, d)
+	}
+	return list
+}
+
 // foreign are variables of this name space that other programs of kyso read.
 var foreign = []string{"KYSO_URL", "KYSO_DATA", "KYSO_PDF_CHILD", "KYSO_API_KEY", "KYSO_API_KEY_FILE", "KYSO_LANG"}
 

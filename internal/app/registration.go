@@ -42,6 +42,7 @@ func (a *App) registration() (*activities.Registration, error) {
 		UserPrefix:      profiles[cfg.AcceptanceProvider].userPrefix,
 		Now:             time.Now,
 		Pace:            &activities.Pace{PerSecond: a.Config.PollsPerSecond},
+		Retries:         a.Config.RetryPauses,
 	}, nil
 }
 

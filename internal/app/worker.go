@@ -90,6 +90,7 @@ func (a *App) signing() (*activities.Signing, error) {
 		Open:       a.source,
 		Now:        time.Now,
 		Pace:       &activities.Pace{PerSecond: a.Config.PollsPerSecond},
+		Retries:    a.Config.RetryPauses,
 	}, nil
 }
 

@@ -50,6 +50,8 @@ const (
 	CertificateExpired  Code = "certificate-expired"     // outside its validity
 	CertificateRevoked  Code = "certificate-revoked"     // revoked or suspended
 	CertificateMissing  Code = "certificate-missing"     // the user has none, or not this one
+	CertificateInactive Code = "certificate-inactive"    // the provider says that it is not active
+	SignerUnknown       Code = "signer-unknown"          // the provider does not know the user
 	RevocationUnknown   Code = "revocation-unknown"      // no OCSP answer and no CRL could be had
 	SignatureInvalid    Code = "signature-invalid"       // the value does not verify against certificate and digest
 	DigestMismatch      Code = "digest-mismatch"         // H1, H2 or H3 differ from what was approved
@@ -69,6 +71,10 @@ const (
 	RefusedByOfficer    Code = "refused-by-officer"      // the review ended with no
 	Withdrawn           Code = "withdrawn"               // the citizen took the request back
 	PaymentUnclear      Code = "payment-unclear"         // VNPay says neither paid nor failed
+	GatewayUnavailable  Code = "gateway-unavailable"     // VNPay could not be asked about an open attempt to pay
+	AlreadyPaid         Code = "already-paid"            // the money is here; another attempt would be paid twice
+	TransactionClaimed  Code = "transaction-claimed"     // a VNPay transaction that pays another order already
+	RefundRefused       Code = "refund-refused"          // VNPay did not take a refund, for now
 	Internal            Code = "internal"                // unknown; always loud
 )
 
@@ -84,7 +90,8 @@ var kinds = map[Code]Kind{
 	ProviderRefused: KindDenied, ProviderUnavailable: KindUpstream, Internal: KindInternal,
 	OTPWrong: KindDenied, OTPExpired: KindExpired, OTPLocked: KindDenied, HandoffUsed: KindConflict,
 	SecondPerson: KindConflict, AlreadyHolder: KindConflict, DeadlinePassed: KindExpired, RefusedByOfficer: KindDenied, Withdrawn: KindDenied,
-	PaymentUnclear: KindConflict,
+	PaymentUnclear: KindConflict, GatewayUnavailable: KindUpstream, AlreadyPaid: KindConflict, TransactionClaimed: KindConflict,
+	RefundRefused: KindDenied, CertificateInactive: KindDenied, SignerUnknown: KindNotFound,
 }
 
 // Codes returns every code, for tables and tests.

@@ -37,7 +37,10 @@ var texts = map[Code]Text{
 	CertificateExpired: {"Chứng thư số đã hết hạn hoặc chưa có hiệu lực", "The certificate is outside its validity"},
 	CertificateRevoked: {"Chứng thư số đã bị thu hồi hoặc tạm dừng", "The certificate is revoked or suspended"},
 	CertificateMissing: {"Không tìm thấy chứng thư số của người ký", "The signer has no such certificate"},
-	RevocationUnknown:  {"Chưa kiểm tra được trạng thái chứng thư số", "The state of the certificate could not be checked"},
+	CertificateInactive: {"Chứng thư số chưa được kích hoạt hoặc đang bị tạm dừng tại nhà cung cấp, vui lòng liên hệ nhà cung cấp",
+		"The certificate is not active at the provider; please ask the provider"},
+	SignerUnknown:     {"Nhà cung cấp không tìm thấy người ký này, vui lòng kiểm tra lại mã người dùng", "The provider does not know this signer; please check the user id"},
+	RevocationUnknown: {"Chưa kiểm tra được trạng thái chứng thư số", "The state of the certificate could not be checked"},
 
 	SignatureInvalid:   {"Giá trị chữ ký không khớp với chứng thư số", "The signature value does not match the certificate"},
 	DigestMismatch:     {"Nội dung khác với nội dung đã phê duyệt", "The content differs from what was approved"},
@@ -55,6 +58,12 @@ var texts = map[Code]Text{
 	RefusedByOfficer: {"Hồ sơ bị từ chối", "The dossier was refused"},
 	Withdrawn:        {"Công dân đã rút yêu cầu", "The citizen withdrew the request"},
 	PaymentUnclear:   {"Giao dịch thanh toán đang được ngân hàng kiểm tra", "The bank is still checking the payment"},
+
+	GatewayUnavailable: {"Chưa hỏi được VNPay về lần thanh toán trước, vui lòng thử lại sau ít phút",
+		"VNPay could not be asked about the earlier payment; please try again in a few minutes"},
+	AlreadyPaid:        {"Đã nhận được thanh toán, quý khách không cần thanh toán lại", "The payment has arrived; nothing more is to be paid"},
+	TransactionClaimed: {"Giao dịch VNPay này đã được dùng cho một yêu cầu khác", "This VNPay transaction pays another order already"},
+	RefundRefused:      {"VNPay chưa chấp nhận yêu cầu hoàn tiền", "VNPay has not taken the refund"},
 
 	ProviderCredentials: {"Nhà cung cấp không chấp nhận tài khoản kết nối", "The provider does not accept our account"},
 	ProviderRefused:     {"Nhà cung cấp từ chối yêu cầu", "The provider refused the request"},

@@ -122,7 +122,9 @@ func (p *RSSP769) failure(a answer) error {
 	case code == http.StatusOK:
 		return nil
 	case code == http.StatusUnauthorized && namesUser(a.message):
-		return problem.New(problem.ProviderRefused, "%s does not accept the user (%s)", p.Name, a.codes())
+		return problem.New(problem.SignerUnknown, "%s does not know the user (%s)", p.Name, a.codes())
+	case code == http.StatusForbidden && says("credential status invalid")(sighting{words: fold(a.message)}):
+		return problem.New(problem.CertificateInactive, "the certificate is not active at %s (%s)", p.Name, a.codes())
 	}
 	for _, row := range failures {
 		if code < row.from || code > row.to {
@@ -158,7 +160,7 @@ func (p *RSSP769) saysNoCertificate(a answer) bool {
 	}
 	code := p.code(a)
 	if code == http.StatusUnauthorized {
-		return namesUser(a.message)
+		return says("no certificate")(sighting{words: fold(a.message)})
 	}
 	return code == http.StatusNotFound || code >= 400 && code < 500 &&
 		says("not found", "not exist", "no certificate", "không tìm thấy", "không tồn tại")(sighting{words: fold(a.message)})

@@ -283,7 +283,7 @@ func TestContractRefusals(t *testing.T) {
 	w := newWorld(t)
 	w.knobs(testUser, sandbox.Knobs{Certificates: []string{"revoked"}})
 	p := w.rssp(VNPT())
-	if _, err := p.Request(context.Background(), w.request(p, "sig-1")); problem.CodeOf(err) != problem.ProviderRefused {
+	if _, err := p.Request(context.Background(), w.request(p, "sig-1")); problem.CodeOf(err) != problem.CertificateInactive {
 		t.Errorf("revoked certificate: %v", err)
 	}
 	req := w.request(p, "sig-2")

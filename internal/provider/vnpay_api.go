@@ -115,12 +115,12 @@ func (v *VNPay) Refund(ctx context.Context, requestID string, p registration.Pay
 		switch code := answer.Get("vnp_ResponseCode"); code {
 		case vnpayOK:
 			if err = v.about(answer, ref); err == nil && answer.Get("vnp_TransactionStatus") == statusRefundRejected {
-				err = problem.New(problem.ProviderRefused, "%s rejected the refund", vnpayParty)
+				err = problem.New(problem.RefundRefused, "%s rejected the refund", vnpayParty)
 			}
 		case vnpayDuplicate, vnpayNotPaid:
 			err = v.seekRefund(ctx, requestID, p, code)
 		case vnpayNotFound:
-			err = problem.New(problem.ProviderRefused, "%s does not know the payment (91)", vnpayParty)
+			err = problem.New(problem.RefundRefused, "%s does not know the payment (91)", vnpayParty)
 		default:
 			err = problem.New(problem.ProviderUnavailable, "%s answered %s", vnpayParty, shortCode(code))
 		}
@@ -140,14 +140,14 @@ func (v *VNPay) seekRefund(ctx context.Context, requestID string, p registration
 	status := answer.Get("vnp_TransactionStatus")
 	switch {
 	case status == statusRefundRejected:
-		return problem.New(problem.ProviderRefused, "%s rejected the refund", vnpayParty)
+		return problem.New(problem.RefundRefused, "%s rejected the refund", vnpayParty)
 	case status == statusRefunding, status == statusRefundSent,
 		status == vnpayOK && answer.Get("vnp_TransactionType") == typeFullRefund:
 		return nil
 	case code == vnpayDuplicate:
 		return problem.New(problem.ProviderUnavailable, "%s knows the refund and does not show it yet", vnpayParty)
 	}
-	return problem.New(problem.ProviderRefused, "%s has no successful payment to give back (95)", vnpayParty)
+	return problem.New(problem.RefundRefused, "%s has no successful payment to give back (95)", vnpayParty)
 }
 
 // post sends a message and returns the answer's fields once its signature verified. The codes for an account, a form or

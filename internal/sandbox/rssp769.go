@@ -106,8 +106,13 @@ func duplicate() rsspAnswer {
 	return rsspAnswer{StatusCode: 400, Message: "BAD_REQUEST: duplicate transaction_id"}
 }
 
+// unauthorized is said of the account and of a user; only the words after the name tell them apart.
 func unauthorized(why string) rsspAnswer {
 	return rsspAnswer{StatusCode: 401, Message: "SP_CREDENTIAL_INVALID", Detail: why}
+}
+
+func unknownUser() rsspAnswer {
+	return rsspAnswer{StatusCode: 401, Message: "SP_CREDENTIAL_INVALID: user is not valid"}
 }
 
 func inactive(why string) rsspAnswer {
@@ -221,7 +226,7 @@ func (w *World) getCertificates(p profile, req rsspRequest) rsspAnswer {
 		return badRequest("user_id and transaction_id are required")
 	}
 	if _, ok := personOf(req.UserID); !ok || !p.serves(req.UserID) {
-		return unauthorized("user_id")
+		return unknownUser()
 	}
 	u, err := w.subscriber(req.UserID)
 	if err != nil {
@@ -240,7 +245,7 @@ func (w *World) getCertificates(p profile, req rsspRequest) rsspAnswer {
 		items = append(items, item)
 	}
 	if len(items) == 0 && k.NoCertificateAs401 {
-		return unauthorized("no certificate")
+		return rsspAnswer{StatusCode: 401, Message: "SP_CREDENTIAL_INVALID: no certificate"}
 	}
 	if err := w.flush(); err != nil {
 		return serverError(err.Error())

@@ -117,7 +117,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		"password":       {func(m map[string]any) { m["sp_password"] = "wrong" }, 401, "SP_CREDENTIAL_INVALID"},
 		"no password":    {func(m map[string]any) { delete(m, "sp_password"); m["sp_id"] = "" }, 401, "SP_CREDENTIAL_INVALID"},
-		"user":           {func(m map[string]any) { m["user_id"] = "12" }, 401, "SP_CREDENTIAL_INVALID"},
+		"user":           {func(m map[string]any) { m["user_id"] = "12" }, 401, "SP_CREDENTIAL_INVALID: user is not valid"},
 		"no transaction": {func(m map[string]any) { delete(m, "transaction_id") }, 400, "BAD_REQUEST"},
 		"no files":       {func(m map[string]any) { delete(m, "sign_files") }, 400, "BAD_REQUEST"},
 		"51 files":       {func(m map[string]any) { m["sign_files"] = files(many...) }, 400, "BAD_REQUEST"},

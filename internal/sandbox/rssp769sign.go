@@ -31,7 +31,7 @@ const waitingText = "sig_wait_for_user_confirm"
 // sign starts a transaction: the request appears on the phone. The same transaction_id never appears twice.
 func (w *World) sign(p profile, req rsspRequest) rsspAnswer {
 	if _, ok := personOf(req.UserID); !ok || !p.serves(req.UserID) {
-		return unauthorized("user_id")
+		return unknownUser()
 	}
 	k := w.Knobs(req.UserID)
 	documents, why := p.readDocuments(req, k)

@@ -9,7 +9,8 @@ import (
 // RemoteSigner is a remote signing provider (RSSP): it holds keys, asks their owner on a phone and returns
 // signature values. Error contract, for every method: problem.ProviderUnavailable for anything that a later try
 // may mend (network, 5xx, 429 with RetryAfter, an answer that makes no sense), problem.ProviderCredentials when
-// our account is turned away, problem.ProviderRefused when the request as such is.
+// our account is turned away, problem.SignerUnknown and problem.CertificateInactive when the user or the certificate is, and
+// problem.ProviderRefused when the request as such is.
 type RemoteSigner interface {
 	// Certificates lists what the provider holds for the user, all when serial is empty. The list may be empty.
 	Certificates(ctx context.Context, requestID, userID, serial string) ([]Certificate, error)

@@ -25,7 +25,8 @@ const drillSize = 200
 // sees two groups, and after the parties are back repairs each with one command of the command line. Then everything
 // ends, and the ledger of the world shows every effect once.
 func TestDrill(t *testing.T) {
-	w, err := Start(t.Context(), Options{Data: t.TempDir()})
+	// An hour before a process tries again by itself: what recovers here, recovers by the operator's command.
+	w, err := Start(t.Context(), Options{Data: t.TempDir(), Environment: []string{"KYSO_RETRY_PAUSES=1h"}})
 	do(t, err)
 	defer func() {
 		if err := w.Close(); err != nil {

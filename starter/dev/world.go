@@ -33,6 +33,8 @@ type Options struct {
 	SandboxInMemory bool
 	// OnPush is called when a request reaches a phone.
 	OnPush func(sandbox.PhoneRequest)
+	// Environment is what differs from the world's configuration, such as KYSO_RETRY_PAUSES=1h.
+	Environment []string
 }
 
 // World is a running world. Close it, or kill the process: both leave a data folder from which it starts again.
@@ -179,7 +181,7 @@ func (w *World) startKyso(ctx context.Context, opts Options, secrets secrets) er
 	if _, err := seal.ReadOrCreateMasterKey(w.folder.file("master.key")); err != nil {
 		return fmt.Errorf("making the master key: %w", err)
 	}
-	cfg, err := app.FromEnvironment(environment(w.folder.path, w.Addresses, secrets))
+	cfg, err := app.FromEnvironment(append(environment(w.folder.path, w.Addresses, secrets), opts.Environment...))
 	if err != nil {
 		return err
 	}
