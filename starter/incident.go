@@ -71,7 +71,7 @@ func (c *cli) incidentListCommand() *cobra.Command {
 		}}
 	f.register(cmd)
 	cmd.Flags().BoolVar(&f.All, "all", false, "closed ones too")
-	cmd.Flags().IntVar(&f.Limit, "limit", 500, "how many")
+	cmd.Flags().IntVar(&f.Limit, "limit", 0, "how many (default all)")
 	return cmd
 }
 

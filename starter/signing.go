@@ -45,6 +45,7 @@ func filterFlags(cmd *cobra.Command, f *apiclient.Filter, example string) {
 	cmd.Flags().BoolVar(&f.Attention, "attention", false, "only those that are parked")
 	cmd.Flags().StringVar(&f.Before, "before", "", "only those created before this time (RFC 3339)")
 	cmd.Flags().IntVar(&f.Limit, "limit", 0, "at most this many (default 50, at most 500)")
+	cmd.Flags().BoolVar(&f.All, "all", false, "every page of the list")
 }
 
 func listTable(w io.Writer, list []apiclient.Signing) {

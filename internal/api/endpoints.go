@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"kyso/internal/access"
+	"kyso/internal/page"
 	"kyso/internal/problem"
 	"kyso/internal/webhook"
 )
@@ -237,7 +237,8 @@ type MessageList struct {
 type listMessagesInput struct {
 	ID     string    `path:"id" maxLength:"64"`
 	Failed bool      `query:"failed" doc:"Only those that nobody took"`
-	Before time.Time `query:"before" doc:"Only those made before; see next"`
+	Before time.Time `query:"before" doc:"Only those made before"`
+	Cursor string    `query:"cursor" maxLength:"300" doc:"Of the next page; see next"`
 	Limit  int       `query:"limit" minimum:"1" maximum:"500" default:"50"`
 }
 
@@ -246,7 +247,11 @@ type messagesOutput struct {
 }
 
 func (s *server) listMessages(ctx context.Context, in *listMessagesInput) (*messagesOutput, error) {
-	list, err := s.Endpoints.Messages(ctx, in.ID, webhook.Range{Failed: in.Failed, Before: in.Before, Limit: in.Limit})
+	after, err := cursorOf(in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.Endpoints.Messages(ctx, in.ID, webhook.Range{Failed: in.Failed, Before: in.Before, After: after, Limit: in.Limit})
 	if err != nil {
 		return nil, err
 	}
@@ -255,11 +260,8 @@ func (s *server) listMessages(ctx context.Context, in *listMessagesInput) (*mess
 		out.Items = append(out.Items, messageBody(m))
 	}
 	if len(list) == in.Limit {
-		query := url.Values{"before": {list[len(list)-1].CreatedAt.UTC().Format(time.RFC3339Nano)}, "limit": {strconv.Itoa(in.Limit)}}
-		if in.Failed {
-			query.Set("failed", "true")
-		}
-		out.Next = fmt.Sprintf("%s/%s/messages?%s", endpointsPath, in.ID, query.Encode())
+		last := list[len(list)-1]
+		out.Next = nextPage(endpointsPath+"/"+url.PathEscape(in.ID)+"/messages", page.After(last.CreatedAt, last.ID), in.Limit, "failed", yes(in.Failed), "before", when(in.Before))
 	}
 	return &messagesOutput{out}, nil
 }

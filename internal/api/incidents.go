@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"kyso/internal/incident"
+	"kyso/internal/page"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
 	"kyso/workflows"
@@ -39,7 +40,8 @@ func (f IncidentFilter) filter() incident.Filter {
 
 type listIncidentsInput struct {
 	IncidentFilter
-	Limit int `query:"limit" minimum:"1" maximum:"5000" default:"500"`
+	Cursor string `query:"cursor" maxLength:"300" doc:"Of the next page; see next"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"5000" default:"500"`
 }
 
 // IncidentBody is one parked step.
@@ -73,6 +75,7 @@ func incidentBody(i incident.Incident) IncidentBody {
 // IncidentList is a list of incidents, oldest first.
 type IncidentList struct {
 	Items []IncidentBody `json:"items"`
+	Next  string         `json:"next,omitempty" doc:"Path of the next page"`
 }
 
 type listIncidentsOutput struct {
@@ -81,7 +84,11 @@ type listIncidentsOutput struct {
 
 func (s *server) listIncidents(ctx context.Context, in *listIncidentsInput) (*listIncidentsOutput, error) {
 	filter := in.filter()
-	filter.Limit = in.Limit
+	after, err := cursorOf(in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	filter.After, filter.Limit = after, in.Limit
 	list, err := s.Parked.List(ctx, filter)
 	if err != nil {
 		return nil, err
@@ -89,6 +96,11 @@ func (s *server) listIncidents(ctx context.Context, in *listIncidentsInput) (*li
 	out := IncidentList{Items: []IncidentBody{}}
 	for _, i := range list {
 		out.Items = append(out.Items, incidentBody(i))
+	}
+	if len(list) == in.Limit {
+		last := list[len(list)-1]
+		out.Next = nextPage("/v1/incidents", page.After(last.Since, last.ID), in.Limit, "process", in.Process, "code", in.Code, "provider", in.Provider,
+			"step", in.Step, "assignee", in.Assignee, "parked_before", when(in.Before), "all", yes(in.All))
 	}
 	return &listIncidentsOutput{out}, nil
 }

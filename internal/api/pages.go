@@ -42,7 +42,7 @@ func (s *server) pages(openapi *huma.OpenAPI) {
 	s.mux.HandleFunc("GET /readyz", s.ready)
 	s.mux.HandleFunc("GET /openapi.json", s.openapi)
 	s.mux.HandleFunc("GET /problems/{code}", s.problemPage)
-	s.mux.Handle("GET /docs", page("docs", docsPage(openapi)))
+	s.mux.Handle("GET /docs", htmlPage("docs", docsPage(openapi)))
 	if s.Pages == nil {
 		s.mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
 	}
@@ -157,13 +157,13 @@ func (s *server) problemPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	text := code.Text()
-	page("problem", docsData{Title: text.VI, CSS: template.CSS(docsCSS), //nolint:gosec // embedded
+	htmlPage("problem", docsData{Title: text.VI, CSS: template.CSS(docsCSS), //nolint:gosec // embedded
 		Problems: []docsProblem{{code, status, text}}}).ServeHTTP(w, r)
 }
 
 // page serves one rendering of the template. The policy allows its own style sheet, named by digest, and nothing
 // else.
-func page(name string, data docsData) http.Handler {
+func htmlPage(name string, data docsData) http.Handler {
 	var out bytes.Buffer
 	if err := docsTemplate.ExecuteTemplate(&out, name, data); err != nil {
 		panic("api: page " + name + ": " + err.Error()) // embedded template; a test renders it

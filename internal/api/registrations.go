@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"kyso/internal/access"
 	"kyso/internal/account"
+	"kyso/internal/page"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 	"kyso/workflows"
@@ -140,7 +142,11 @@ func (s *server) handOff(ctx context.Context, in *handOffInput) (*acceptedOutput
 type listRegistrationsInput struct {
 	Status    registration.Status `query:"status" enum:"requested,handed-off,account-ready,awaiting-payment,awaiting-contract,in-review,needs-more,issuing,activating,accepting,closing,active,refused,ineligible,withdrawn,expired,cancelled"`
 	Attention bool                `query:"attention" doc:"Only those that are parked"`
-	Before    time.Time           `query:"before" doc:"Only those created before; see next"`
+	Before    time.Time           `query:"before" doc:"Only those created before"`
+	Order     string              `query:"order" enum:"newest,due" default:"newest" doc:"due lists what has waited longest first"`
+	Claim     string              `query:"claim" enum:"any,mine,none" default:"any" doc:"For officers: dossiers that the caller works on, or nobody does"`
+	Overdue   bool                `query:"overdue" doc:"Only those whose last change is longer ago than a review may take"`
+	Cursor    string              `query:"cursor" maxLength:"300" doc:"Of the next page; see next"`
 	Limit     int                 `query:"limit" minimum:"1" maximum:"500" default:"50"`
 }
 
@@ -155,7 +161,22 @@ type listRegistrationsOutput struct {
 }
 
 func (s *server) listRegistrations(ctx context.Context, in *listRegistrationsInput) (*listRegistrationsOutput, error) {
-	list, err := s.Registration.Records.Registrations(ctx, registration.Filter{Owner: onlyOwn(ctx, access.Officer, access.Operator), Status: in.Status, AttentionOnly: in.Attention, Before: in.Before, Limit: in.Limit})
+	after, err := cursorOf(in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	filter := registration.Filter{Owner: onlyOwn(ctx, access.Officer, access.Operator), Status: in.Status, AttentionOnly: in.Attention, Before: in.Before,
+		DueFirst: in.Order == "due", After: after, Limit: in.Limit}
+	switch filter.ClaimsAt = s.Now(); in.Claim {
+	case "mine":
+		filter.ClaimedBy = ownerOf(ctx)
+	case "none":
+		filter.Unclaimed = true
+	}
+	if in.Overdue {
+		filter.ChangedBefore = s.Now().Add(-cmp.Or(s.Registration.Limits.ReviewSLA, workflows.DefaultReviewSLA))
+	}
+	list, err := s.Registration.Records.Registrations(ctx, filter)
 	if err != nil {
 		return nil, err
 	}
@@ -169,9 +190,18 @@ func (s *server) listRegistrations(ctx context.Context, in *listRegistrationsInp
 		}
 	}
 	if len(list) == in.Limit {
-		out.Next = nextPage("/v1/registrations", string(in.Status), in.Attention, in.Limit, list[len(list)-1].CreatedAt)
+		out.Next = nextPage("/v1/registrations", placeOf(list[len(list)-1], filter.DueFirst), in.Limit, "status", string(in.Status), "attention", yes(in.Attention),
+			"before", when(in.Before), "order", in.Order, "claim", in.Claim, "overdue", yes(in.Overdue))
 	}
 	return &listRegistrationsOutput{Body: out}, nil
+}
+
+// placeOf is the cursor behind a registration in either order.
+func placeOf(r registration.Registration, dueFirst bool) page.Cursor {
+	if dueFirst {
+		return page.After(r.UpdatedAt, r.ID)
+	}
+	return page.After(r.CreatedAt, r.ID)
 }
 
 type registrationInput struct {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"kyso/internal/access"
+	"kyso/internal/page"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
 	"kyso/workflows"
@@ -233,7 +233,8 @@ func (s *server) getSigning(ctx context.Context, in *signingInput) (*getSigningO
 type listSigningsInput struct {
 	Status    signing.Status `query:"status" enum:"created,awaiting-certificate,awaiting-placement,preparing,requested,awaiting-approval,completing,signed,declined,expired,cancelled,refused"`
 	Attention bool           `query:"attention" doc:"Only those that are parked"`
-	Before    time.Time      `query:"before" doc:"Only those created before; see next"`
+	Before    time.Time      `query:"before" doc:"Only those created before"`
+	Cursor    string         `query:"cursor" maxLength:"300" doc:"Of the next page; see next"`
 	Limit     int            `query:"limit" minimum:"1" maximum:"500" default:"50"`
 }
 
@@ -248,7 +249,11 @@ type listSigningsOutput struct {
 }
 
 func (s *server) listSignings(ctx context.Context, in *listSigningsInput) (*listSigningsOutput, error) {
-	list, err := s.Desk.Signings(ctx, signing.Filter{Owner: onlyOwn(ctx, access.Operator), Status: in.Status, AttentionOnly: in.Attention, Before: in.Before, Limit: in.Limit})
+	after, err := cursorOf(in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.Desk.Signings(ctx, signing.Filter{After: after, Owner: onlyOwn(ctx, access.Operator), Status: in.Status, AttentionOnly: in.Attention, Before: in.Before, Limit: in.Limit})
 	if err != nil {
 		return nil, err
 	}
@@ -257,21 +262,10 @@ func (s *server) listSignings(ctx context.Context, in *listSigningsInput) (*list
 		out.Items = append(out.Items, s.summaryBody(record))
 	}
 	if len(list) == in.Limit {
-		out.Next = nextPage("/v1/signings", string(in.Status), in.Attention, in.Limit, list[len(list)-1].CreatedAt)
+		last := list[len(list)-1]
+		out.Next = nextPage("/v1/signings", page.After(last.CreatedAt, last.ID), in.Limit, "status", string(in.Status), "attention", yes(in.Attention), "before", when(in.Before))
 	}
 	return &listSigningsOutput{Body: out}, nil
-}
-
-// nextPage is the path of the page that follows the one whose last item was created at before.
-func nextPage(path, status string, attention bool, limit int, before time.Time) string {
-	query := url.Values{"before": {before.UTC().Format(time.RFC3339Nano)}, "limit": {strconv.Itoa(limit)}}
-	if status != "" {
-		query.Set("status", status)
-	}
-	if attention {
-		query.Set("attention", "true")
-	}
-	return path + "?" + query.Encode()
 }
 
 type signedContentInput struct {

@@ -50,7 +50,7 @@ type IncidentFilter struct {
 	Process, Code, Provider, Step, Assignee string
 	Before                                  time.Time // parked before
 	All                                     bool      // closed ones too
-	Limit                                   int
+	Limit                                   int       // 0 follows the list to its end
 }
 
 func (f IncidentFilter) query() string {
@@ -76,6 +76,9 @@ func (f IncidentFilter) query() string {
 func (c *Client) Incidents(ctx context.Context, f IncidentFilter) (List[Incident], Raw, error) {
 	var out List[Incident]
 	raw, err := c.Get(ctx, "/v1/incidents"+f.query(), &out)
+	if err == nil && f.Limit == 0 {
+		return EveryPage(ctx, c, out, raw)
+	}
 	return out, raw, err
 }
 

@@ -173,6 +173,9 @@ func (c *Client) Registration(ctx context.Context, id string) (Registration, Raw
 func (c *Client) Registrations(ctx context.Context, f Filter) (List[Registration], Raw, error) {
 	var out List[Registration]
 	raw, err := c.Get(ctx, "/v1/registrations?"+f.query(), &out)
+	if err == nil && f.All {
+		return EveryPage(ctx, c, out, raw)
+	}
 	return out, raw, err
 }
 

@@ -2,6 +2,8 @@ package apiclient
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/url"
 	"strconv"
 	"time"
@@ -152,12 +154,45 @@ type List[T any] struct {
 	Next  string `json:"next"`
 }
 
+// EveryPage follows a list to its end. The answer's own bytes become one list of all items.
+func EveryPage[T any](ctx context.Context, c *Client, first List[T], raw Raw) (List[T], Raw, error) {
+	if first.Next == "" {
+		return first, raw, nil
+	}
+	var whole struct {
+		Items []json.RawMessage `json:"items"`
+	}
+	out := List[T]{Items: first.Items}
+	for next := first.Next; ; {
+		var items struct {
+			Items []json.RawMessage `json:"items"`
+		}
+		if err := json.Unmarshal(raw, &items); err != nil {
+			return out, raw, fmt.Errorf("reading a page: %w", err)
+		}
+		whole.Items = append(whole.Items, items.Items...)
+		if next == "" {
+			break
+		}
+		var page List[T]
+		var err error
+		if raw, err = c.Get(ctx, next, &page); err != nil {
+			return out, raw, err
+		}
+		out.Items = append(out.Items, page.Items...)
+		next = page.Next
+	}
+	raw, err := json.Marshal(whole)
+	return out, raw, err
+}
+
 // Filter narrows a list of signings; zero values do not.
 type Filter struct {
 	Status    string
 	Attention bool
 	Before    string // RFC 3339
 	Limit     int
+	All       bool // every page
 }
 
 func (f Filter) query() string {
@@ -170,11 +205,17 @@ func (f Filter) query() string {
 	if f.Attention {
 		q.Set("attention", "true")
 	}
+	if f.All && f.Limit == 0 {
+		f.Limit = maxPage
+	}
 	if f.Limit > 0 {
 		q.Set("limit", strconv.Itoa(f.Limit))
 	}
 	return q.Encode()
 }
+
+// maxPage is the largest page that the API gives.
+const maxPage = 500
 
 func signingPath(id string) string { return "/v1/signings/" + url.PathEscape(id) }
 
@@ -196,6 +237,9 @@ func (c *Client) Signing(ctx context.Context, id string) (Signing, Raw, error) {
 func (c *Client) Signings(ctx context.Context, f Filter) (List[Signing], Raw, error) {
 	var out List[Signing]
 	raw, err := c.Get(ctx, "/v1/signings?"+f.query(), &out)
+	if err == nil && f.All {
+		return EveryPage(ctx, c, out, raw)
+	}
 	return out, raw, err
 }
 

@@ -8,6 +8,8 @@ package incident
 import (
 	"context"
 	"time"
+
+	"kyso/internal/page"
 )
 
 // Process is what kind of process is parked.
@@ -64,9 +66,10 @@ type Filter struct {
 	Provider string
 	Step     string
 	Assignee string
-	Before   time.Time // parked before
-	All      bool      // closed ones too
-	Limit    int       // default 500, at most 5000
+	Before   time.Time   // parked before
+	All      bool        // closed ones too
+	After    page.Cursor // goes on behind this one
+	Limit    int         // default 500, at most 5000
 }
 
 // Group is how many incidents have the same cause.

@@ -3,6 +3,8 @@ package registration
 import (
 	"context"
 	"time"
+
+	"kyso/internal/page"
 )
 
 // The error contract of every outside party: problem.ProviderUnavailable for what a later try may mend (network,
@@ -114,6 +116,7 @@ type Records interface {
 	// returns the stored registration; with another digest problem.Conflict. A subject (person) is found again by the keyed digest of the id number.
 	CreateRegistration(ctx context.Context, id string, r Request) (Registration, error)
 	Registration(ctx context.Context, id string) (Registration, error)
+	// Registrations lists newest first, or by due time; see Filter.
 	Registrations(ctx context.Context, f Filter) ([]Registration, error)
 	Consents(ctx context.Context, id string) ([]Consent, error)
 
@@ -201,7 +204,16 @@ type Filter struct {
 	AttentionOnly bool
 	Running       bool // only those that have not ended
 	Before        time.Time
-	Limit         int // default 50, at most 500
+	// ClaimedBy and Unclaimed narrow to what an officer works on, or nobody does, at the time ClaimsAt.
+	ClaimedBy string
+	Unclaimed bool
+	ClaimsAt  time.Time
+	// DueFirst lists by the last change, oldest first, so that what waits longest comes first; with ChangedBefore only
+	// what has not changed since.
+	DueFirst      bool
+	ChangedBefore time.Time
+	After         page.Cursor // goes on behind this row; its time is the last change with DueFirst, else the creation
+	Limit         int         // default 50, at most 500
 }
 
 // AuditEntry is one link of the audit chain: Hash is SHA-256 over Prev and the canonical JSON of the other fields.

@@ -3,6 +3,8 @@ package signing
 import (
 	"context"
 	"time"
+
+	"kyso/internal/page"
 )
 
 // Desk is the store as the doors see it (API and, through it, CLI and pages). Errors are those of Records.
@@ -42,8 +44,9 @@ type Filter struct {
 	UserID        string // compared by a keyed digest
 	Owner         string // of whom it has to be; see internal/access
 	AttentionOnly bool
-	Before        time.Time // page on: created before
-	Limit         int       // default 50, at most 500
+	Before        time.Time   // created before
+	After         page.Cursor // goes on behind this row, which is younger than what follows
+	Limit         int         // default 50, at most 500
 }
 
 // InboxMessage is a webhook as it came.

@@ -68,6 +68,10 @@ func narrowParked(f incident.Filter) (string, []any) {
 		args = append(args, at(f.Before))
 		conditions = append(conditions, `since < $`+strconv.Itoa(len(args)))
 	}
+	if !f.After.IsZero() {
+		args = append(args, at(f.After.At), f.After.ID)
+		conditions = append(conditions, fmt.Sprintf(`(since, id) > ($%d, $%d)`, len(args)-1, len(args)))
+	}
 	if !f.All {
 		conditions = append(conditions, `closed_at IS NULL`)
 	}

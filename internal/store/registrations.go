@@ -165,7 +165,7 @@ func (r Registrations) Registration(ctx context.Context, id string) (registratio
 	return out, err
 }
 
-// Registrations implements registration.Records, newest first and without certificates.
+// Registrations implements registration.Records, without certificates.
 func (r Registrations) Registrations(ctx context.Context, f registration.Filter) ([]registration.Registration, error) {
 	var list []registration.Registration
 	err := r.read(ctx, "listing registrations", func(tx *sql.Tx, k *keys) error {
@@ -187,7 +187,10 @@ func narrowRegistrations(k *keys, f registration.Filter) (string, []any) {
 		args = append(args, arg)
 		conditions = append(conditions, fmt.Sprintf(condition, len(args)))
 	}
-	if f.Status != "" {
+	switch {
+	case f.Status == registration.StatusInReview && f.DueFirst:
+		conditions = append(conditions, `r.status = 'in-review'`) // word by word, for the partial index
+	case f.Status != "":
 		add(`r.status = $%d`, string(f.Status))
 	}
 	if f.IDNumber != "" {
@@ -198,6 +201,24 @@ func narrowRegistrations(k *keys, f registration.Filter) (string, []any) {
 	}
 	if !f.Before.IsZero() {
 		add(`r.created_at < $%d`, at(f.Before))
+	}
+	if !f.ChangedBefore.IsZero() {
+		add(`r.updated_at <= $%d`, at(f.ChangedBefore))
+	}
+	if !f.After.IsZero() {
+		args = append(args, at(f.After.At), f.After.ID)
+		condition := `(r.created_at, r.id) < ($%d, $%d)`
+		if f.DueFirst {
+			condition = `(r.updated_at, r.id) > ($%d, $%d)`
+		}
+		conditions = append(conditions, fmt.Sprintf(condition, len(args)-1, len(args)))
+	}
+	if f.ClaimedBy != "" {
+		args = append(args, f.ClaimedBy)
+		add(fmt.Sprintf(`r.id IN (SELECT registration_id FROM claims WHERE officer = $%d AND expires_at > $%%d)`, len(args)), at(f.ClaimsAt))
+	}
+	if f.Unclaimed {
+		add(`NOT EXISTS (SELECT 1 FROM claims c WHERE c.registration_id = r.id AND c.expires_at > $%d)`, at(f.ClaimsAt))
 	}
 	if f.Running {
 		conditions = append(conditions, `r.`+openRegistrations)
@@ -214,7 +235,11 @@ func narrowRegistrations(k *keys, f registration.Filter) (string, []any) {
 		limit = defaultLimit
 	}
 	args = append(args, min(limit, maxLimit))
-	return tail + fmt.Sprintf(` ORDER BY r.created_at DESC, r.id DESC LIMIT $%d`, len(args)), args
+	order := ` ORDER BY r.created_at DESC, r.id DESC`
+	if f.DueFirst {
+		order = ` ORDER BY r.updated_at, r.id`
+	}
+	return tail + fmt.Sprintf(order+` LIMIT $%d`, len(args)), args
 }
 
 // registered returns problem.NotFound when there is no such registration.

@@ -207,6 +207,10 @@ func (k *keys) narrow(f signing.Filter) (tail string, args []any) {
 	if !f.Before.IsZero() {
 		add(`s.created_at < $%d`, at(f.Before))
 	}
+	if !f.After.IsZero() {
+		args = append(args, at(f.After.At), f.After.ID)
+		conditions = append(conditions, fmt.Sprintf(`(s.created_at, s.id) < ($%d, $%d)`, len(args)-1, len(args)))
+	}
 	if f.AttentionOnly {
 		conditions = append(conditions, `s.incident_id IS NOT NULL`)
 	}

@@ -232,6 +232,10 @@ func rangeOf(endpointID string, r webhook.Range) (string, []any) {
 	if !r.Before.IsZero() {
 		add(`created_at < $%d`, at(r.Before))
 	}
+	if !r.After.IsZero() {
+		args = append(args, at(r.After.At), r.After.ID)
+		conditions = append(conditions, fmt.Sprintf(`(created_at, id) < ($%d, $%d)`, len(args)-1, len(args)))
+	}
 	if r.Type != "" {
 		add(`type LIKE $%d`, strings.ReplaceAll(r.Type, "*", "%"))
 	}

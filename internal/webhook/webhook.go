@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"kyso/internal/page"
 )
 
 // Endpoint is an address of a program.
@@ -119,7 +121,8 @@ type Range struct {
 	From, To time.Time // from is in, to is not
 	Type     string    // a pattern
 	Failed   bool      // only those that nobody took
-	Before   time.Time // for pages
+	Before   time.Time
+	After    page.Cursor // goes on behind this message; its id is the message's
 	Limit    int
 }
 
