@@ -68,6 +68,7 @@ var rules = map[string]rule{
 	"DELETE /v1/subjects/{id}":                {all: operators},
 	"POST /v1/webhooks/{provider}/{token}":    {open: true},
 	"POST /v1/vneid/requests":                 {open: true},
+	"POST /v1/vneid/tokens":                   {open: true},
 	"GET /v1/vnpay/ipn":                       {open: true},
 	"GET /v1/vnpay/return":                    {open: true},
 	"GET /v1/packages":                        {open: true},

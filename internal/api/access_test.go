@@ -74,6 +74,7 @@ var matrix = map[string]string{
 	"DELETE /v1/subjects/{id}":                            "-xxxxox",
 	"POST /v1/webhooks/{provider}/{token}":                "ooooooo",
 	"POST /v1/vneid/requests":                             "ooooooo",
+	"POST /v1/vneid/tokens":                               "ooooooo",
 	"GET /v1/vnpay/ipn":                                   "ooooooo",
 	"GET /v1/vnpay/return":                                "ooooooo",
 	"GET /v1/packages":                                    "ooooooo",

@@ -418,3 +418,30 @@ func TestEveryStatusHasItsNextAct(t *testing.T) {
 		}
 	}
 }
+
+// A spent token opens nothing for a stranger and goes on for the browser that used it; VNeID's button brings a fresh one.
+func TestVNeIDsButtonWorksEveryTime(t *testing.T) {
+	p := newPeople(t)
+	p.registered("r-1", citizenNumber, citizenPhone, citizenPhone)
+	handOff := func(cookie, token string) answer {
+		return p.post("/v1/hand-off", fmt.Sprintf(`{"token":%q}`, token), as(cookie)...)
+	}
+	first := p.guest()
+	wantStatus(t, handOff(first, "token-of-r-1"), http.StatusOK)
+	wantStatus(t, handOff(first, "token-of-r-1"), http.StatusOK)
+	another := p.guest()
+	p.wantProblem(handOff(another, "token-of-r-1"), http.StatusConflict, problem.HandoffUsed)
+	for n := range 2 {
+		token := fmt.Sprintf("fresh-token-%d", n)
+		fresh := p.post("/v1/vneid/tokens", "V-r-1 "+token, "X-Signature", "good", "Authorization", "")
+		wantStatus(t, fresh, http.StatusOK)
+		wantStatus(t, handOff(another, token), http.StatusOK)
+		wantStatus(t, p.get("/v1/registrations/r-1", as(another)...), http.StatusOK)
+		p.wantProblem(handOff(p.guest(), token), http.StatusConflict, problem.HandoffUsed)
+		another = p.guest()
+	}
+	p.wantProblem(p.post("/v1/vneid/tokens", "V-unknown fresh-token-9", "X-Signature", "good"), http.StatusNotFound, problem.NotFound)
+	wantStatus(t, p.post("/v1/vneid/tokens", "V-r-1 fresh-token-9", "X-Signature", "bad"), http.StatusUnauthorized)
+	key := p.key("team-a", access.Registrations)
+	wantStatus(t, p.post("/v1/vneid/tokens", "V-r-1 fresh-token-9", "Authorization", "Bearer "+key), http.StatusUnauthorized)
+}

@@ -68,6 +68,23 @@ func (s *server) receiveVNeIDRequest(ctx context.Context, in *vneidInput) (*acce
 	return &acceptedOutput{AcceptedBody{record.ID, record.Status}}, nil
 }
 
+// receiveVNeIDToken takes a fresh one-time token for a request that is here: VNeID's button opens kyso every time.
+func (s *server) receiveVNeIDToken(ctx context.Context, in *vneidInput) (*acceptedOutput, error) {
+	body, err := io.ReadAll(in.request.Body) // bounded before, see bufferedBody
+	if err != nil {
+		return nil, bodyError(err)
+	}
+	handoff, err := s.Registration.OpenToken(in.request.Header, body)
+	if err != nil {
+		return nil, unsigned(err)
+	}
+	record, err := s.Registration.Handoffs.AddHandoff(ctx, handoff)
+	if err != nil {
+		return nil, err
+	}
+	return &acceptedOutput{AcceptedBody{record.ID, record.Status}}, nil
+}
+
 // startRegistration starts the process. One that has moved was started before; Temporal may have forgotten it since.
 func (s *server) startRegistration(ctx context.Context, record registration.Registration) error {
 	if record.Status != registration.StatusRequested {

@@ -437,6 +437,13 @@ func newDeskOn(t *testing.T, on *store.Store, change ...func(*api.Options)) *des
 			id, token, _ := strings.Cut(string(body), " ")
 			return registration.Request{RequestID: id, Issuer: "VNPT-CA", HandoffToken: token, Digest: string(body)}, nil
 		},
+		OpenToken: func(h http.Header, body []byte) (registration.Handoff, error) {
+			if h.Get("X-Signature") != "good" {
+				return registration.Handoff{}, problem.New(problem.SignatureInvalid, "not VNeID's")
+			}
+			id, token, _ := strings.Cut(string(body), " ")
+			return registration.Handoff{RequestID: id, Token: token, At: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}, nil
+		},
 		VerifyIPN: func(q url.Values) (registration.PaymentNotice, error) {
 			if q.Get("vnp_SecureHash") != "good" {
 				return registration.PaymentNotice{}, problem.New(problem.SignatureInvalid, "not VNPay's")
@@ -451,6 +458,7 @@ func newDeskOn(t *testing.T, on *store.Store, change ...func(*api.Options)) *des
 	first := func(o *api.Options) {
 		s := o.Desk.(*store.Store)
 		o.Registration = d.options
+		d.options.Handoffs = s.Registrations()
 		o.People = &api.PeopleOptions{LogIns: account.New(s.Registrations(), time.Now, account.Options{}), Mine: s.Mine(), Texts: &texts{}, Phone: account.Phone,
 			UserIDs: func(number string) []string { return []string{number, "ICA." + number} }}
 	}

@@ -50,6 +50,9 @@ type RegistrationOptions struct {
 	Limits   workflows.RegistrationLimits
 	// OpenVNeID verifies and reads a request of VNeID. Error: problem.SignatureInvalid for a stranger's.
 	OpenVNeID func(h http.Header, body []byte) (registration.Request, error)
+	// OpenToken does the same with a fresh token for a request, and Handoffs keeps it.
+	OpenToken func(h http.Header, body []byte) (registration.Handoff, error)
+	Handoffs  registration.Handoffs
 	// VerifyIPN verifies and reads what VNPay, or the browser coming from there, brings. Error: problem.SignatureInvalid.
 	VerifyIPN func(q url.Values) (registration.PaymentNotice, error)
 	// PayURL is where the citizen's browser is sent to pay.
@@ -58,5 +61,5 @@ type RegistrationOptions struct {
 
 func (o *RegistrationOptions) complete() bool {
 	return o.Records != nil && o.Workflows != nil && o.Accounts != nil && o.CheckRequest != nil && o.Phone != nil &&
-		len(o.Packages) > 0 && o.OpenVNeID != nil && o.VerifyIPN != nil && o.PayURL != nil
+		len(o.Packages) > 0 && o.OpenVNeID != nil && o.OpenToken != nil && o.Handoffs != nil && o.VerifyIPN != nil && o.PayURL != nil
 }

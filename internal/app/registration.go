@@ -58,6 +58,8 @@ func (a *App) registrationDoor() *api.RegistrationOptions {
 		Packages:     cfg.Packages,
 		Limits:       cfg.Limits,
 		OpenVNeID:    a.vneid().Open,
+		OpenToken:    a.vneid().OpenToken,
+		Handoffs:     a.Store.Registrations(),
 		VerifyIPN:    gateway.VerifyIPN,
 		PayURL:       gateway.PayURL,
 	}

@@ -132,6 +132,42 @@ func (v *VNeID) Open(header http.Header, body []byte) (registration.Request, err
 	}, nil
 }
 
+type vneidToken struct {
+	RequestID    string    `json:"request_id"`
+	HandoffToken string    `json:"handoff_token"`
+	ExpiresAt    time.Time `json:"expires_at"`
+}
+
+// The bounds of a fresh token: at least 128 bits as base64 or hex, and used right away.
+const (
+	minVNeIDToken     = 16
+	maxVNeIDTokenLife = 24 * time.Hour
+)
+
+// OpenToken reads a fresh one-time token that VNeID posted for a request of its own. Errors: as Open.
+func (v *VNeID) OpenToken(header http.Header, body []byte) (registration.Handoff, error) {
+	if len(body) > maxVNeIDBody {
+		return registration.Handoff{}, problem.New(problem.TooLarge, "a token has at most %d bytes", maxVNeIDBody)
+	}
+	now := clock(v.Clock)
+	if err := v.verify(header, body, now); err != nil {
+		return registration.Handoff{}, err
+	}
+	var t vneidToken
+	if err := strictJSON(body, &t); err != nil {
+		return registration.Handoff{}, problem.Wrap(problem.Invalid, err, "the token is not JSON of the agreed form")
+	}
+	switch {
+	case t.RequestID == "" || len(t.RequestID) > maxVNeIDText:
+		return registration.Handoff{}, problem.New(problem.Invalid, "request_id is missing or too long")
+	case len(t.HandoffToken) < minVNeIDToken || len(t.HandoffToken) > maxVNeIDText:
+		return registration.Handoff{}, problem.New(problem.Invalid, "handoff_token is too short or too long")
+	case !t.ExpiresAt.After(now) || t.ExpiresAt.After(now.Add(maxVNeIDTokenLife)):
+		return registration.Handoff{}, problem.New(problem.Invalid, "expires_at has to lie within %s", maxVNeIDTokenLife)
+	}
+	return registration.Handoff{RequestID: t.RequestID, Token: t.HandoffToken, ExpiresAt: t.ExpiresAt.UTC(), At: now.UTC()}, nil
+}
+
 // verify tells a stranger nothing of what was wrong with the signature.
 func (v *VNeID) verify(header http.Header, body []byte, now time.Time) error {
 	timestamp := header.Get("X-Timestamp")

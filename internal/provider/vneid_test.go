@@ -161,3 +161,38 @@ func TestVNeIDOpenForms(t *testing.T) {
 		})
 	}
 }
+
+const vneidTokenBody = `{"request_id":"VNEID-20261126-000001","handoff_token":"tok-0123456789abcdef","expires_at":"EXPIRES"}`
+
+func TestVNeIDOpenToken(t *testing.T) {
+	body := strings.Replace(vneidTokenBody, "EXPIRES", registrationNow.Add(10*time.Minute).Format(time.RFC3339), 1)
+	got, err := testVNeID("").OpenToken(vneidSigned(registrationNow, body), []byte(body))
+	want := registration.Handoff{RequestID: "VNEID-20261126-000001", Token: "tok-0123456789abcdef", ExpiresAt: registrationNow.Add(10 * time.Minute).Truncate(time.Second).UTC(),
+		At: registrationNow.UTC()}
+	if err != nil || got != want {
+		t.Errorf("%v, got\n%+v\nwant\n%+v", err, got, want)
+	}
+	for name, tt := range map[string]struct {
+		header http.Header
+		body   string
+		want   problem.Code
+	}{
+		"another body":  {vneidSigned(registrationNow, body), body + " ", problem.SignatureInvalid},
+		"no JSON":       {vneidSigned(registrationNow, "x"), "x", problem.Invalid},
+		"short token":   {nil, strings.Replace(body, "tok-0123456789abcdef", "tok", 1), problem.Invalid},
+		"no request":    {nil, strings.Replace(body, "VNEID-20261126-000001", "", 1), problem.Invalid},
+		"over already":  {nil, strings.Replace(vneidTokenBody, "EXPIRES", registrationNow.Add(-time.Minute).Format(time.RFC3339), 1), problem.Invalid},
+		"for ever":      {nil, strings.Replace(vneidTokenBody, "EXPIRES", registrationNow.AddDate(0, 0, 2).Format(time.RFC3339), 1), problem.Invalid},
+		"unknown field": {nil, strings.Replace(body, `"request_id"`, `"phone":"0901234567","request_id"`, 1), problem.Invalid},
+		"too large":     {nil, body + strings.Repeat(" ", maxVNeIDBody), problem.TooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			header := tt.header
+			if header == nil {
+				header = vneidSigned(registrationNow, tt.body)
+			}
+			_, err := testVNeID("").OpenToken(header, []byte(tt.body))
+			checkProblem(t, err, tt.want, "tok-", vneidSecret)
+		})
+	}
+}

@@ -34,6 +34,22 @@ type Reset struct {
 	EffectiveAt  time.Time
 }
 
+// Handoff is a fresh one-time token of VNeID for a request that it made before: its button opens kyso every time.
+type Handoff struct {
+	RequestID string
+	Token     string // only a keyed digest of it is stored
+	ExpiresAt time.Time
+	At        time.Time // when it came
+}
+
+// Handoffs is the store as VNeID's fresh tokens see it.
+type Handoffs interface {
+	// AddHandoff keeps a token beside those before and returns the registration: problem.NotFound for an unknown
+	// request, problem.Conflict for a token that belongs to another. The same token of the same request again changes
+	// nothing.
+	AddHandoff(ctx context.Context, h Handoff) (Registration, error)
+}
+
 // NoticeKind is what a text message tells the owner of an account.
 type NoticeKind string
 

@@ -121,7 +121,8 @@ type Records interface {
 	Consents(ctx context.Context, id string) ([]Consent, error)
 
 	// ResolveHandoff takes a one-time token: the first use returns the registration id; a later one is
-	// problem.HandoffUsed, an unknown one problem.NotFound, an expired one problem.DeadlinePassed.
+	// problem.HandoffUsed and returns the id too, an unknown one problem.NotFound, an expired one
+	// problem.DeadlinePassed.
 	ResolveHandoff(ctx context.Context, token string, now time.Time) (string, error)
 
 	// Change loads a registration, lets fn change its Facts, and stores them, in one transaction with the row locked. fn may

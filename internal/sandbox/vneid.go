@@ -185,7 +185,7 @@ func (w *World) sendVNeIDRequest(id string) error {
 			time.Sleep(firstRetryIn << (try - 1))
 		}
 		var again bool
-		if again, err = w.postVNeIDRequest(address, req.Body); !again {
+		if again, err = w.postToKyso(address, req.Body, http.StatusAccepted); !again {
 			break
 		}
 	}
@@ -201,8 +201,8 @@ func (w *World) sendVNeIDRequest(id string) error {
 	return errors.Join(err, w.flush())
 }
 
-// postVNeIDRequest posts once. again says that a later try may help.
-func (w *World) postVNeIDRequest(address string, body []byte) (again bool, err error) {
+// postToKyso posts once. again says that a later try may help.
+func (w *World) postToKyso(address string, body []byte, want int) (again bool, err error) {
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return false, fmt.Errorf("the address of kyso: %w", err)
@@ -214,11 +214,37 @@ func (w *World) postVNeIDRequest(address string, body []byte) (again bool, err e
 	}
 	defer res.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(res.Body, 1000)) // for people; half of it is better than none
-	if res.StatusCode == http.StatusAccepted {
+	if res.StatusCode == want {
 		return false, nil
 	}
 	again = res.StatusCode >= http.StatusInternalServerError || res.StatusCode == http.StatusTooManyRequests
 	return again, fmt.Errorf("kyso answered %d: %s", res.StatusCode, text)
+}
+
+// freshTokenLife is how long the browser may take from VNeID's button to kyso.
+const freshTokenLife = 10 * time.Minute
+
+// FreshToken makes another one-time token for a request that kyso took, and tells kyso: the first one is spent as soon as
+// somebody came with it.
+func (w *World) FreshToken(requestID string) (string, error) {
+	secret := make([]byte, 24)
+	rand.Read(secret) // never fails
+	token := base64.RawURLEncoding.EncodeToString(secret)
+	body, err := json.Marshal(map[string]any{"request_id": requestID, "handoff_token": token, "expires_at": w.now().Add(freshTokenLife).Truncate(time.Second)})
+	if err != nil {
+		return "", err
+	}
+	address := strings.TrimSuffix(w.Settings().KysoURL, "/") + "/v1/vneid/tokens"
+	for try := range vneidTries {
+		if try > 0 {
+			time.Sleep(firstRetryIn << (try - 1))
+		}
+		var again bool
+		if again, err = w.postToKyso(address, body, http.StatusOK); !again {
+			break
+		}
+	}
+	return token, err
 }
 
 // HandoffURL is where VNeID sends the citizen: the address of Settings with the token and nothing else.

@@ -36,7 +36,8 @@ func startKyso(t *testing.T, now func() time.Time, answers ...int) *kyso {
 	k.Server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		if r.URL.Path != "/v1/vneid/requests" {
+		tokens := r.URL.Path == "/v1/vneid/tokens"
+		if r.URL.Path != "/v1/vneid/requests" && !tokens {
 			k.visits = append(k.visits, r.URL.String())
 			return
 		}
@@ -47,6 +48,9 @@ func startKyso(t *testing.T, now func() time.Time, answers ...int) *kyso {
 		}
 		k.bodies = append(k.bodies, body)
 		status := 202
+		if tokens {
+			status = 200
+		}
 		if len(k.answers) > 0 {
 			status, k.answers = k.answers[0], k.answers[1:]
 		}
@@ -334,6 +338,15 @@ func TestVNeIDPages(t *testing.T) {
 	}
 	if !strings.Contains(last.Request.URL.String(), k.URL+"/handoff?token=") || len(k.visits) != 2 || len(k.bodies) < 2 || strings.Contains(k.visits[0], anh) {
 		t.Errorf("ended at %s after %d posts; visits %v", last.Request.URL, len(k.bodies), k.visits)
+	}
+	var fresh struct { // each press has a token of its own
+		RequestID    string    `json:"request_id"`
+		HandoffToken string    `json:"handoff_token"`
+		ExpiresAt    time.Time `json:"expires_at"`
+	}
+	must(t, json.Unmarshal(k.bodies[len(k.bodies)-1], &fresh))
+	if fresh.RequestID != id || k.visits[1] != "/handoff?token="+fresh.HandoffToken || k.visits[1] == k.visits[0] || !fresh.ExpiresAt.After(time.Now()) {
+		t.Errorf("the second press: %+v, visits %v", fresh, k.visits)
 	}
 	r := readRequest(t, k.bodies[0])
 	if r.RequestID != id || k.visits[0] != "/handoff?token="+r.HandoffToken || r.Person != person || r.Consents[0].AcceptedAt.After(r.Consents[1].AcceptedAt) {

@@ -319,22 +319,25 @@ func (w *World) vneidAccept(rw http.ResponseWriter, r *http.Request, s vneidSess
 	http.Redirect(rw, r, next, http.StatusSeeOther)
 }
 
-// vneidGo posts the request to kyso, unless kyso has it, and sends the citizen there with the token alone.
+// vneidGo posts the request to kyso, and sends the citizen there with a token alone. When kyso has the request already the
+// first token may be spent, so each press gets a token of its own.
 func (w *World) vneidGo(rw http.ResponseWriter, r *http.Request, s vneidSession) {
 	id := r.PathValue("id")
-	token := ""
-	w.locked(func() {
-		if req := w.state.VNeIDRequests[id]; req != nil && req.User == s.User {
-			token = req.Token
-		}
-	})
+	w.mu.Lock()
+	token, taken := "", false
+	if req := w.state.VNeIDRequests[id]; req != nil && req.User == s.User {
+		token, taken = req.Token, !req.SentAt.IsZero()
+	}
+	w.mu.Unlock()
 	err := fmt.Errorf("request %q: %w", id, ErrNotFound)
-	if token != "" {
-		if w.Settings().HandoffURL == "" {
-			err = errors.New("handoff_url is not set")
-		} else {
-			err = w.sendVNeIDRequest(id)
-		}
+	switch {
+	case token == "":
+	case w.Settings().HandoffURL == "":
+		err = errors.New("handoff_url is not set")
+	case taken:
+		token, err = w.FreshToken(id)
+	default:
+		err = w.sendVNeIDRequest(id)
 	}
 	if err != nil {
 		w.log.Warn("the hand-off failed", "request", id, "error", err)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"kyso/internal/problem"
 	"kyso/internal/registration"
@@ -268,31 +267,4 @@ func (r Registrations) Consents(ctx context.Context, id string) ([]registration.
 		})
 	})
 	return list, err
-}
-
-// ResolveHandoff implements registration.Records.
-func (r Registrations) ResolveHandoff(ctx context.Context, token string, now time.Time) (string, error) {
-	var id string
-	err := r.write(ctx, "taking a hand-off token", func(tx *sql.Tx, k *keys) error {
-		var expires, used time.Time
-		err := tx.QueryRowContext(ctx, `SELECT id, handoff_expires, handoff_used_at FROM registrations WHERE handoff = $1`,
-			k.lookup.Digest("hand-off", []byte(token))).Scan(&id, into(&expires), into(&used))
-		switch {
-		case err != nil:
-			return orNoSuch(err, "hand-off token")
-		case !used.IsZero():
-			return problem.New(problem.HandoffUsed, "the hand-off token was used before")
-		case !now.Before(expires):
-			return problem.New(problem.DeadlinePassed, "the hand-off token has expired")
-		}
-		_, err = tx.ExecContext(ctx, `UPDATE registrations SET handoff_used_at = $1 WHERE id = $2`, at(now), id)
-		if err != nil {
-			return err
-		}
-		return audit(ctx, tx, now, "hand-off", id, "", "")
-	})
-	if err != nil {
-		return "", err
-	}
-	return id, nil
 }
