@@ -1,13 +1,10 @@
 package activities
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"path"
 	"strings"
 
@@ -65,29 +62,11 @@ func parse(c signing.Certificate) (*x509.Certificate, []*x509.Certificate, error
 	return cert, chain, nil
 }
 
-// putIncrement stores bytes under their own digest, so that a retry that makes other bytes never overwrites
-// what a record points to.
-func (a *Signing) putIncrement(ctx context.Context, data []byte) (signing.Segment, error) {
-	sum := sha256.Sum256(data)
-	digest := hex.EncodeToString(sum[:])
-	segment := signing.Segment{Key: "increments/" + digest[:2] + "/" + digest, Length: int64(len(data)), SHA256: digest}
-	return segment, a.Blobs.Put(ctx, segment.Key, bytes.NewReader(data))
-}
-
-func (a *Signing) readIncrement(ctx context.Context, key string, length int64) ([]byte, error) {
+func (a *Signing) readIncrement(ctx context.Context, base signing.Upload, key string, length int64) ([]byte, error) {
 	if length <= 0 || length > maxIncrement {
 		return nil, problem.New(problem.DigestMismatch, "the stored increment has an impossible length")
 	}
-	r, err := a.Blobs.ReadRange(ctx, key, 0, length)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	data := make([]byte, length)
-	if _, err := io.ReadFull(r, data); err != nil {
-		return nil, fmt.Errorf("reading an increment: %w", err)
-	}
-	return data, nil
+	return a.Segments.ReadSegment(ctx, base, signing.Segment{Key: key, Length: length})
 }
 
 // stageID names a document of a signing at a level. It is derived, so that a retry finds what is already done.
@@ -111,10 +90,10 @@ func (a *Signing) saveStage(ctx context.Context, s signing.Signing, doc signing.
 	upload := signing.Upload{
 		ID: stageID(s, doc.Index, level), Name: signedName(doc.Name), Size: base.Size + int64(len(increment)),
 		SHA256: hex.EncodeToString(digest[:]), HashState: hashState, CreatedAt: a.Now(),
-		Segments: append([]signing.Segment(nil), base.Segments...),
+		Segments: append([]signing.Segment(nil), base.Segments...), KeyID: base.KeyID, Key: base.Key,
 	}
 	if len(increment) > 0 {
-		segment, err := a.putIncrement(ctx, increment)
+		segment, err := a.Segments.Append(ctx, base, increment)
 		if err != nil {
 			return err
 		}

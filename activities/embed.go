@@ -78,7 +78,7 @@ func (a *Signing) fill(ctx context.Context, doc signing.Document, m material, st
 	if err != nil {
 		return nil, base, err
 	}
-	prepared, err := a.restore(ctx, doc)
+	prepared, err := a.restore(ctx, base, doc)
 	if err != nil {
 		return nil, base, err
 	}
@@ -185,7 +185,11 @@ func (a *Signing) tokens(ctx context.Context, signingID, kind string) (map[int][
 
 // stamp asks for a time-stamp over a document's value and keeps it.
 func (a *Signing) stamp(ctx context.Context, s signing.Signing, doc signing.Document, m material) ([]byte, error) {
-	prepared, err := a.restore(ctx, doc)
+	base, err := a.Records.Upload(ctx, doc.UploadID)
+	if err != nil {
+		return nil, err
+	}
+	prepared, err := a.restore(ctx, base, doc)
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func (a *Registration) writePapers(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	request, err := a.keepPaper(ctx, "phieu-yeu-cau.pdf", data.Number, now, form, form.Subscriber)
+	request, err := a.keepPaper(ctx, r.SubjectID, "phieu-yeu-cau.pdf", data.Number, now, form, form.Subscriber)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (a *Registration) writePapers(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	contract, err := a.keepPaper(ctx, "hop-dong.pdf", contractNumber, now, text, text.Provider)
+	contract, err := a.keepPaper(ctx, r.SubjectID, "hop-dong.pdf", contractNumber, now, text, text.Provider)
 	if err != nil {
 		return err
 	}
@@ -66,9 +66,9 @@ func (a *Registration) writePapers(ctx context.Context, id string) error {
 	})
 }
 
-// keepPaper stores a written paper, with the box of whoever signs it.
-func (a *Registration) keepPaper(ctx context.Context, name, number string, at time.Time, w forms.Written, box forms.Box) (registration.Paper, error) {
-	upload, err := a.keep(ctx, name, w.PDF)
+// keepPaper stores a written paper under the key of its person, with the box of whoever signs it.
+func (a *Registration) keepPaper(ctx context.Context, subjectID, name, number string, at time.Time, w forms.Written, box forms.Box) (registration.Paper, error) {
+	upload, err := a.keep(ctx, subjectID, name, w.PDF)
 	if err != nil {
 		return registration.Paper{}, err
 	}
@@ -76,11 +76,12 @@ func (a *Registration) keepPaper(ctx context.Context, name, number string, at ti
 		Box: [5]float64{float64(box.Page), box.X, box.Y, box.Width, box.Height}}, nil
 }
 
-func (a *Registration) keep(ctx context.Context, name string, pdf []byte) (signing.Upload, error) {
+func (a *Registration) keep(ctx context.Context, subjectID, name string, pdf []byte) (signing.Upload, error) {
 	upload, err := a.Store(ctx, name, bytes.NewReader(pdf))
 	if err != nil {
 		return upload, err
 	}
+	upload.SubjectID = subjectID
 	return upload, a.Signings.SaveUpload(ctx, upload)
 }
 
@@ -139,7 +140,7 @@ func (a *Registration) sealContract(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	kept, err := a.keep(ctx, "hop-dong.pdf", sealed)
+	kept, err := a.keep(ctx, r.SubjectID, "hop-dong.pdf", sealed)
 	if err != nil {
 		return err
 	}
@@ -199,7 +200,7 @@ func (a *Registration) writeAcceptance(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	paper, err := a.keepPaper(ctx, "bien-ban-nghiem-thu.pdf", number("BBNT", id, now), now, written, written.Subscriber)
+	paper, err := a.keepPaper(ctx, r.SubjectID, "bien-ban-nghiem-thu.pdf", number("BBNT", id, now), now, written, written.Subscriber)
 	if err != nil {
 		return err
 	}

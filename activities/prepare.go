@@ -61,7 +61,7 @@ func (a *Signing) prepareDocument(ctx context.Context, pdf PDF, s signing.Signin
 	if err != nil {
 		return err
 	}
-	segment, err := a.putIncrement(ctx, prepared.Increment)
+	segment, err := a.Segments.Append(ctx, upload, prepared.Increment)
 	if err != nil {
 		return err
 	}
@@ -94,12 +94,12 @@ func placed(p *signing.Placement, opt pades.PrepareOptions) pades.PrepareOptions
 }
 
 // restore turns the record of a preparation back into what pades made, with the increment read from the blobs.
-func (a *Signing) restore(ctx context.Context, doc signing.Document) (pades.Prepared, error) {
+func (a *Signing) restore(ctx context.Context, base signing.Upload, doc signing.Document) (pades.Prepared, error) {
 	p := doc.Prepared
 	if p == nil {
 		return pades.Prepared{}, problem.New(problem.Conflict, "document %d is not prepared", doc.Index+1)
 	}
-	increment, err := a.readIncrement(ctx, p.Increment, p.IncrementLen)
+	increment, err := a.readIncrement(ctx, base, p.Increment, p.IncrementLen)
 	if err != nil {
 		return pades.Prepared{}, err
 	}

@@ -59,11 +59,11 @@ func (a *Signing) ArchiveDue(ctx context.Context, signingID string) (Renewal, er
 
 func (a *Signing) archiveDue(ctx context.Context, signingID string) (Renewal, error) {
 	s, err := a.Records.Signing(ctx, signingID)
-	if problem.CodeOf(err) == problem.NotFound {
+	if code := problem.CodeOf(err); code == problem.NotFound || code == problem.Erased {
 		return Renewal{Gone: true}, nil
 	}
-	if err != nil {
-		return Renewal{}, err
+	if err != nil || !s.ErasedAt.IsZero() {
+		return Renewal{Gone: err == nil}, err
 	}
 	pdf := a.PDF()
 	defer pdf.Close()
@@ -117,10 +117,10 @@ func (a *Signing) RenewArchive(ctx context.Context, in RenewInput) error {
 
 func (a *Signing) renewArchive(ctx context.Context, in RenewInput) error {
 	s, err := a.Records.Signing(ctx, in.SigningID)
-	if problem.CodeOf(err) == problem.NotFound {
+	if code := problem.CodeOf(err); code == problem.NotFound || code == problem.Erased {
 		return nil
 	}
-	if err != nil {
+	if err != nil || !s.ErasedAt.IsZero() {
 		return err
 	}
 	pdf := a.PDF()

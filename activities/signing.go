@@ -30,7 +30,7 @@ type PDF interface {
 // Signing holds what the activities of a signing need. Every exported method is an activity.
 type Signing struct {
 	Records    signing.Records
-	Blobs      signing.Blobs
+	Segments   signing.Segments
 	Signers    map[string]signing.RemoteSigner // by provider name
 	TSA        signing.TimestampAuthority
 	Revocation signing.RevocationSource

@@ -40,7 +40,7 @@ var rules = map[string]string{
 	"internal/pdfchild":     "internal/pades internal/problem",
 	"internal/provider":     "internal/webhook internal/signing internal/registration internal/problem",
 	"internal/store":        "internal/limit internal/page internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem internal/seal",
-	"internal/blob":         "internal/signing internal/problem",
+	"internal/blob":         "internal/seal internal/signing internal/problem",
 	"activities":            "internal/decision internal/evidence internal/webhook internal/signing internal/registration internal/pades internal/forms internal/problem",
 	"workflows":             "activities internal/decision internal/webhook internal/signing internal/registration internal/problem",
 	"internal/relay":        "workflows internal/page internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem",

@@ -47,7 +47,7 @@ func (j *journey) registrationActivities() *activities.Registration {
 		CA:     &provider.CA{BaseURL: j.parties, Key: sandbox.DefaultCAKey, Timeout: 2 * time.Second, Clock: j.env.Now},
 		Sealer: j.sealer(),
 		Store: func(ctx context.Context, name string, r io.Reader) (signing.Upload, error) {
-			return blob.Upload(ctx, j.blobs, name, r, 1<<24)
+			return blob.Upload(ctx, j.blobs, name, r, 1<<24, true)
 		},
 		Open: j.acts.Open, Fold: account.Fold,
 		Packages: testPackages, SigningProvider: "vnpt", Now: j.env.Now, Retries: j.acts.Retries,

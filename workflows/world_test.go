@@ -162,11 +162,11 @@ func (j *journey) openStore(dsn string) {
 }
 
 func (j *journey) wire() {
-	j.acts.Records, j.acts.Blobs = j.store, j.blobs
+	j.acts.Records, j.acts.Segments = j.store, j.blobs
 	runner := &pdfchild.Runner{}
 	j.acts.PDF = func() activities.PDF { return runner.Session() }
 	j.acts.Open = func(ctx context.Context, u signing.Upload) (pades.Source, error) {
-		return blob.NewSegmentReader(ctx, j.blobs, u.Segments), nil
+		return blob.OpenDocument(ctx, j.blobs, u)
 	}
 	j.reg = j.registrationActivities()
 }
@@ -187,7 +187,7 @@ func (j *journey) request(s signing.Signing, files ...[]byte) {
 	}
 	placed := true
 	for i, file := range files {
-		upload, err := blob.Upload(ctx, j.blobs, fmt.Sprintf("hợp đồng %d.pdf", i+1), bytes.NewReader(file), 1<<30)
+		upload, err := blob.Upload(ctx, j.blobs, fmt.Sprintf("hợp đồng %d.pdf", i+1), bytes.NewReader(file), 1<<30, true)
 		j.must(err)
 		j.must(j.store.SaveUpload(ctx, upload))
 		doc := signing.Document{Index: i, UploadID: upload.ID, Name: upload.Name, Size: upload.Size, SHA256: upload.SHA256}

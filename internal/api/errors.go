@@ -19,6 +19,7 @@ var statuses = map[problem.Code]int{
 	problem.Invalid:             http.StatusUnprocessableEntity,
 	problem.TooLarge:            http.StatusRequestEntityTooLarge,
 	problem.NotFound:            http.StatusNotFound,
+	problem.Erased:              http.StatusGone,
 	problem.Conflict:            http.StatusConflict,
 	problem.IdempotencyMismatch: http.StatusUnprocessableEntity,
 	problem.Unauthenticated:     http.StatusUnauthorized,
@@ -43,7 +44,7 @@ var statuses = map[problem.Code]int{
 	problem.RevocationUnknown:   http.StatusServiceUnavailable,
 
 	problem.SignatureInvalid:   http.StatusConflict,
-	problem.DigestMismatch:     http.StatusConflict,
+	problem.DigestMismatch:     http.StatusInternalServerError,
 	problem.VerificationFailed: http.StatusConflict,
 	problem.DeclinedBySigner:   http.StatusConflict,
 	problem.ApprovalExpired:    http.StatusConflict,

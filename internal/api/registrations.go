@@ -288,7 +288,7 @@ func (s *server) knowsPerson(ctx context.Context, id string) (bool, error) {
 // addPerson adds what the store holds of the person and the officer's words. An erased person has none.
 func (s *server) addPerson(ctx context.Context, r registration.Registration, body *RegistrationBody) error {
 	person, err := s.Registration.Records.Person(ctx, r.ID)
-	if problem.CodeOf(err) == problem.NotFound {
+	if problem.CodeOf(err) == problem.Erased {
 		return nil
 	}
 	if err != nil {
@@ -306,7 +306,7 @@ func (s *server) addPerson(ctx context.Context, r registration.Registration, bod
 		return nil
 	}
 	note, _, err := s.Registration.Records.ReviewNotes(ctx, r.Review.ID)
-	if problem.CodeOf(err) == problem.NotFound {
+	if problem.CodeOf(err) == problem.Erased {
 		return nil
 	}
 	body.Review.PublicNote = note

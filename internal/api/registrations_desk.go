@@ -267,7 +267,7 @@ func (s *server) eraseSubject(ctx context.Context, in *eraseInput) (*struct{}, e
 		return nil, problem.New(problem.Conflict, "the registration is %s; only one that has ended can be erased", record.Status)
 	}
 	person, err := records.Person(ctx, in.ID)
-	if problem.CodeOf(err) == problem.NotFound { // erased before
+	if problem.CodeOf(err) == problem.Erased {
 		return nil, nil
 	}
 	if err != nil {

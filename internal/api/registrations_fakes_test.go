@@ -111,7 +111,7 @@ func (f *fakeRecords) Person(_ context.Context, id string) (registration.Person,
 	defer f.lock()()
 	p, ok := f.people[id]
 	if !ok {
-		return p, problem.New(problem.NotFound, "erased")
+		return p, problem.New(problem.Erased, "erased")
 	}
 	return p, nil
 }

@@ -133,7 +133,7 @@ func (s *server) addReviews(ctx context.Context, id string, out *DossierBody) er
 	reviews, err := s.Registration.Records.Reviews(ctx, id)
 	for _, r := range reviews {
 		public, internal, err := s.Registration.Records.ReviewNotes(ctx, r.ID)
-		if err != nil && problem.CodeOf(err) != problem.NotFound { // erased
+		if err != nil && problem.CodeOf(err) != problem.Erased {
 			return err
 		}
 		out.Reviews = append(out.Reviews, DossierReview{r, registration.Reasons()[r.Reason], public, internal})
@@ -145,7 +145,7 @@ func (s *server) addReviews(ctx context.Context, id string, out *DossierBody) er
 func (s *server) addDossierPerson(ctx context.Context, r registration.Registration, out *DossierBody) error {
 	records := s.Registration.Records
 	person, err := records.Person(ctx, r.ID)
-	if problem.CodeOf(err) == problem.NotFound {
+	if problem.CodeOf(err) == problem.Erased {
 		return nil
 	}
 	if err != nil {
@@ -154,7 +154,7 @@ func (s *server) addDossierPerson(ctx context.Context, r registration.Registrati
 	out.Person = &DossierPerson{Person: person}
 	if r.AccountID != "" {
 		owner, err := records.Account(ctx, r.AccountID)
-		if err != nil {
+		if err != nil && problem.CodeOf(err) != problem.Erased {
 			return err
 		}
 		out.Person.Email = owner.Email

@@ -125,7 +125,12 @@ func OpenStore(ctx context.Context, cfg Config) (*store.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the master key: %w", err)
 	}
-	return store.Open(ctx, cfg.Database, key)
+	s, err := store.Open(ctx, cfg.Database, key)
+	if err != nil {
+		return nil, err
+	}
+	s.AsBefore = !cfg.SealDocuments
+	return s, nil
 }
 
 // Migrate brings the schema of the store up to date. Several processes may do so at once.
@@ -210,5 +215,5 @@ func readCertificates(path string) ([]*x509.Certificate, error) {
 
 // source gives a stored file as something that is read by range.
 func (a *App) source(ctx context.Context, u signing.Upload) (pades.Source, error) {
-	return blob.NewSegmentReader(ctx, a.Blobs, u.Segments), nil
+	return blob.OpenDocument(ctx, a.Blobs, u)
 }

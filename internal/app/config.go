@@ -36,6 +36,10 @@ type Config struct {
 	MasterKeyFile string
 	// Blobs is KYSO_BLOBS: where documents are, file:///folder or s3://bucket?endpoint=…&region=….
 	Blobs string
+	// SealDocuments is KYSO_SEAL_DOCUMENTS (default true): whether new documents and signings lie under the key of their
+	// person. false writes them as the release before does, while its programs still run or may come back: they cannot open
+	// what lies under a person's key. What was written so is sealed once it is true.
+	SealDocuments bool
 	// TrustFile is KYSO_TRUST: one PEM bundle or several, separated by commas, such as one with the national root of
 	// Viet Nam and one with those of your time-stamp authorities. Self-signed certificates in them are trusted roots;
 	// the others are issuers that providers leave out of their answers.
@@ -165,6 +169,7 @@ func (r *reader) config() (Config, error) {
 			RefuseActiveContent: r.yes("KYSO_REFUSE_ACTIVE_CONTENT"),
 			RefuseHiddenContent: r.yes("KYSO_REFUSE_HIDDEN_CONTENT"),
 		},
+		SealDocuments: r.yesOr("KYSO_SEAL_DOCUMENTS", "true"),
 		Archiving: activities.Archiving{
 			Margin: r.duration("KYSO_ARCHIVE_MARGIN", 90*24*time.Hour),
 			Ends:   r.dates("KYSO_ALGORITHM_ENDS"),

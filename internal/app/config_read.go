@@ -180,8 +180,10 @@ func (r *reader) number(name string, fallback, least, most int) int {
 	return n
 }
 
-func (r *reader) yes(name string) bool {
-	yes, err := strconv.ParseBool(r.text(name, "false"))
+func (r *reader) yes(name string) bool { return r.yesOr(name, "false") }
+
+func (r *reader) yesOr(name, fallback string) bool {
+	yes, err := strconv.ParseBool(r.text(name, fallback))
 	if err != nil {
 		r.fail(name, "has to be true or false")
 	}

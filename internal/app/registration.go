@@ -111,5 +111,5 @@ func (a *App) tsa() *provider.TSA { return &provider.TSA{URLs: a.Config.TSAs} }
 
 // upload stores a file of bounded size.
 func (a *App) upload(ctx context.Context, name string, r io.Reader) (signing.Upload, error) {
-	return blob.Upload(ctx, a.Blobs, name, r, a.Config.Policy.MaxSize)
+	return blob.Upload(ctx, a.Blobs, name, r, a.Config.Policy.MaxSize, a.Config.SealDocuments)
 }

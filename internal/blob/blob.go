@@ -2,15 +2,17 @@
 // implements signing.Blobs on a directory and on S3 (gocloud.dev/blob), reads a document of several segments as
 // one (SegmentReader, Stream), and takes uploads in (Upload).
 //
-// It knows nothing of PDF beyond the first bytes, and imports internal/signing and internal/problem.
+// It knows nothing of PDF beyond the first bytes, and imports internal/seal, internal/signing and internal/problem.
 package blob
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
 	"strings"
+	"time"
 
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/s3blob" // scheme "s3"
@@ -23,7 +25,10 @@ import (
 // Blobs implements signing.Blobs.
 type Blobs struct{ backend backend }
 
-var _ signing.Blobs = (*Blobs)(nil)
+var (
+	_ signing.Blobs    = (*Blobs)(nil)
+	_ signing.Segments = (*Blobs)(nil)
+)
 
 // backend keeps bytes under keys that were checked.
 type backend interface {
@@ -86,6 +91,28 @@ func (b *Blobs) ReadRange(ctx context.Context, key string, offset, length int64)
 	return r, nil
 }
 
+// Delete implements signing.Blobs.
+func (b *Blobs) Delete(ctx context.Context, key string) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	if err := b.backend.Delete(ctx, key); err != nil {
+		return fmt.Errorf("deleting a blob: %w", err)
+	}
+	return nil
+}
+
+// List implements signing.Blobs.
+func (b *Blobs) List(ctx context.Context, folder string, visit func(key string, written time.Time) error) error {
+	if err := checkKey(folder); err != nil {
+		return err
+	}
+	if err := b.backend.List(ctx, folder, visit); err != nil {
+		return fmt.Errorf("listing blobs: %w", err)
+	}
+	return nil
+}
+
 // maxKey keeps keys below the limits of file systems and S3.
 const maxKey = 200
 
@@ -125,4 +152,28 @@ func (b bucket) ReadRange(ctx context.Context, key string, offset, length int64)
 		return nil, err
 	}
 	return r, nil
+}
+
+func (b bucket) Delete(ctx context.Context, key string) error {
+	err := b.opened.Delete(ctx, key)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil
+	}
+	return err
+}
+
+func (b bucket) List(ctx context.Context, folder string, visit func(key string, written time.Time) error) error {
+	objects := b.opened.List(&blob.ListOptions{Prefix: folder + "/"})
+	for {
+		object, err := objects.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := visit(object.Key, object.ModTime); err != nil {
+			return err
+		}
+	}
 }

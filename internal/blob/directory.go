@@ -76,13 +76,24 @@ func (d *directory) Put(ctx context.Context, key string, r io.Reader) (err error
 		return err
 	}
 	path := d.path(key)
-	if err := makeDirs(filepath.Dir(path)); err != nil {
-		return err
-	}
-	if err := os.Rename(temp.Name(), path); err != nil {
+	if err := moveInto(temp.Name(), path); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// moveInto makes the folder of path, which Delete may take again while it is empty.
+func moveInto(temp, path string) error {
+	var err error
+	for range 10 {
+		if err := makeDirs(filepath.Dir(path)); err != nil {
+			return err
+		}
+		if err = os.Rename(temp, path); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return err
 }
 
 func (d *directory) ReadRange(_ context.Context, key string, offset, length int64) (io.ReadCloser, error) {
@@ -100,6 +111,43 @@ func (d *directory) ReadRange(_ context.Context, key string, offset, length int6
 		io.Reader
 		io.Closer
 	}{io.NewSectionReader(file, offset, length), file}, nil
+}
+
+func (d *directory) Delete(_ context.Context, key string) error {
+	path := d.path(key)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	// A document's own folder goes with its last file. One that is not empty, or is written to just now, stays.
+	for dir := filepath.Dir(path); dir != d.root && filepath.Dir(dir) != d.root; dir = filepath.Dir(dir) {
+		if os.Remove(dir) != nil {
+			break
+		}
+	}
+	return nil
+}
+
+func (d *directory) List(ctx context.Context, folder string, visit func(key string, written time.Time) error) error {
+	return filepath.WalkDir(d.path(folder), func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // gone meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		key, err := filepath.Rel(d.root, path)
+		if err != nil {
+			return err
+		}
+		return visit(filepath.ToSlash(key), info.ModTime())
+	})
 }
 
 func (d *directory) path(key string) string { return filepath.Join(d.root, filepath.FromSlash(key)) }

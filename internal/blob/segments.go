@@ -4,10 +4,11 @@ import (
 	"container/list"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 
+	"kyso/internal/problem"
+	"kyso/internal/seal"
 	"kyso/internal/signing"
 )
 
@@ -20,10 +21,10 @@ const (
 // pages, because a PDF is read as many objects that lie close together; a read of a page or more goes past it.
 // It is safe for concurrent use.
 type SegmentReader struct {
-	ctx      context.Context // io.ReaderAt has none
-	blobs    signing.Blobs
-	segments []signing.Segment
-	size     int64
+	ctx   context.Context // io.ReaderAt has none
+	blobs signing.Blobs
+	doc   signing.Upload
+	size  int64
 
 	mu     sync.Mutex
 	pages  map[int64]*list.Element // by page number
@@ -35,10 +36,10 @@ type page struct {
 	data   []byte
 }
 
-// NewSegmentReader returns a reader over segments. It reads until ctx is done.
-func NewSegmentReader(ctx context.Context, blobs signing.Blobs, segments []signing.Segment) *SegmentReader {
-	r := &SegmentReader{ctx: ctx, blobs: blobs, segments: segments, pages: map[int64]*list.Element{}, recent: list.New()}
-	for _, s := range segments {
+// NewSegmentReader returns a reader over the segments of a document. It reads until ctx is done.
+func NewSegmentReader(ctx context.Context, blobs signing.Blobs, doc signing.Upload) *SegmentReader {
+	r := &SegmentReader{ctx: ctx, blobs: blobs, doc: doc, pages: map[int64]*list.Element{}, recent: list.New()}
+	for _, s := range doc.Segments {
 		r.size += s.Length
 	}
 	return r
@@ -102,23 +103,25 @@ func (r *SegmentReader) page(number int64) ([]byte, error) {
 
 // fetch fills p from the blobs.
 func (r *SegmentReader) fetch(p []byte, off int64) (int, error) {
-	stream := Stream(r.ctx, r.blobs, r.segments, off, int64(len(p)))
+	stream := Stream(r.ctx, r.blobs, r.doc, off, int64(len(p)))
 	n, err := io.ReadFull(stream, p)
 	return n, errors.Join(err, stream.Close())
 }
 
 // Stream returns length bytes of a document from offset, segment by segment and without a cache; length -1 means
-// to the end. A segment that is shorter than its record is an error, never a silent gap.
-func Stream(ctx context.Context, blobs signing.Blobs, segments []signing.Segment, offset, length int64) io.ReadCloser {
+// to the end. A segment that is shorter than its record, or a sealed one that does not open, is
+// problem.DigestMismatch, never a silent gap.
+func Stream(ctx context.Context, blobs signing.Blobs, doc signing.Upload, offset, length int64) io.ReadCloser {
 	if length < 0 {
 		length = 1<<63 - 1
 	}
-	return &stream{ctx: ctx, blobs: blobs, segments: segments, skip: offset, left: length}
+	return &stream{ctx: ctx, blobs: blobs, key: doc.Key, segments: doc.Segments, skip: offset, left: length}
 }
 
 type stream struct {
 	ctx      context.Context
 	blobs    signing.Blobs
+	key      []byte            // of the document
 	segments []signing.Segment // those that were not opened yet
 	skip     int64             // bytes of them before the first wanted one
 	left     int64             // bytes wanted
@@ -142,8 +145,11 @@ func (s *stream) Read(p []byte) (int, error) {
 	if errors.Is(err, io.EOF) {
 		err = nil
 		if s.currentLeft > 0 {
-			err = fmt.Errorf("a segment ends %d bytes early: %w", s.currentLeft, io.ErrUnexpectedEOF)
+			err = problem.Wrap(problem.DigestMismatch, io.ErrUnexpectedEOF, "a segment ends %d bytes early", s.currentLeft)
 		}
+	}
+	if errors.Is(err, seal.ErrSealed) {
+		err = problem.Wrap(problem.DigestMismatch, err, "the stored bytes of a document are not those that were stored")
 	}
 	return n, err
 }
@@ -162,7 +168,7 @@ func (s *stream) open() error {
 	}
 	next := s.segments[0]
 	want := min(next.Length-s.skip, s.left)
-	opened, err := s.blobs.ReadRange(s.ctx, next.Key, s.skip, want)
+	opened, err := openSegment(s.ctx, s.blobs, s.key, next, s.skip, want)
 	if err != nil {
 		return err
 	}
@@ -179,4 +185,24 @@ func (s *stream) Close() error {
 	err := s.current.Close()
 	s.current = nil
 	return err
+}
+
+// openSegment reads want bytes of a segment from offset.
+func openSegment(ctx context.Context, blobs signing.Blobs, key []byte, s signing.Segment, offset, want int64) (io.ReadCloser, error) {
+	if !s.Sealed() {
+		return blobs.ReadRange(ctx, s.Key, offset, want)
+	}
+	sealed, err := seal.NewStream(key, s.Key)
+	if err != nil {
+		return nil, problem.Wrap(problem.DigestMismatch, err, "a sealed segment of a document without its key")
+	}
+	run := seal.RangeOf(s.Length, offset, want)
+	raw, err := blobs.ReadRange(ctx, s.Key, run.From, run.Size)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{sealed.Open(raw, run), raw}, nil
 }

@@ -34,19 +34,19 @@ func (c *counted) ReadRange(ctx context.Context, key string, offset, length int6
 }
 
 // stored cuts data into segments of these lengths and stores them.
-func stored(t *testing.T, b signing.Blobs, data []byte, lengths ...int) []signing.Segment {
+func stored(t *testing.T, b signing.Blobs, data []byte, lengths ...int) signing.Upload {
 	t.Helper()
-	var segments []signing.Segment
+	var doc signing.Upload
 	for i, n := range lengths {
 		s := signing.Segment{Key: fmt.Sprintf("d/%d", i), Length: int64(n)}
 		must(t, b.Put(t.Context(), s.Key, bytes.NewReader(data[:n])))
-		segments = append(segments, s)
+		doc.Segments = append(doc.Segments, s)
 		data = data[n:]
 	}
 	if len(data) > 0 {
 		t.Fatalf("%d bytes are in no segment", len(data))
 	}
-	return segments
+	return doc
 }
 
 func TestSegmentReaderReadsAsOne(t *testing.T) {
@@ -82,14 +82,14 @@ func TestSegmentReaderReadsAsOne(t *testing.T) {
 func TestStreamGivesEveryRange(t *testing.T) {
 	b := open(t, "file://"+t.TempDir())
 	data := pattern(40)
-	segments := stored(t, b, data, 10, 1, 0, 20, 9)
+	doc := stored(t, b, data, 10, 1, 0, 20, 9)
 	for from := range 42 {
 		for length := -1; length < 42; length++ {
 			want := data[min(from, 40):]
 			if length >= 0 {
 				want = want[:min(length, len(want))]
 			}
-			s := blob.Stream(t.Context(), b, segments, int64(from), int64(length))
+			s := blob.Stream(t.Context(), b, doc, int64(from), int64(length))
 			got, err := io.ReadAll(iotest.OneByteReader(s))
 			if err = errors.Join(err, s.Close()); err != nil || !bytes.Equal(got, want) {
 				t.Fatalf("%d bytes from %d: %d bytes, %v", length, from, len(got), err)
@@ -143,14 +143,15 @@ func TestLargeReadsGoPastTheCache(t *testing.T) {
 func TestShortOrMissingSegmentIsNoticed(t *testing.T) {
 	b := open(t, "file://"+t.TempDir())
 	must(t, b.Put(t.Context(), "short", strings.NewReader("12345")))
-	segments := []signing.Segment{{Key: "short", Length: 6}, {Key: "missing", Length: 3}}
-	r := blob.NewSegmentReader(t.Context(), b, segments)
+	doc := signing.Upload{Segments: []signing.Segment{{Key: "short", Length: 6}, {Key: "missing", Length: 3}}}
+	r := blob.NewSegmentReader(t.Context(), b, doc)
 	if _, err := r.ReadAt(make([]byte, 6), 0); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("a short segment: %v", err)
 	}
-	_, err := blob.NewSegmentReader(t.Context(), b, segments[1:]).ReadAt(make([]byte, 3), 0)
+	missing := signing.Upload{Segments: doc.Segments[1:]}
+	_, err := blob.NewSegmentReader(t.Context(), b, missing).ReadAt(make([]byte, 3), 0)
 	wantCode(t, err, problem.NotFound)
-	if _, err := io.ReadAll(blob.Stream(t.Context(), b, segments, 0, -1)); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := io.ReadAll(blob.Stream(t.Context(), b, doc, 0, -1)); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("a short segment in a stream: %v", err)
 	}
 }

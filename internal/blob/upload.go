@@ -18,6 +18,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"kyso/internal/problem"
+	"kyso/internal/seal"
 	"kyso/internal/signing"
 )
 
@@ -27,11 +28,12 @@ const headerWithin = 1024
 
 // Upload stores the bytes of r as a new upload of one segment and returns its record, which the caller saves. The
 // bytes are hashed while they are written, on another processor, and the state of the hash is kept, so that later
-// increments are hashed without reading the document again.
+// increments are hashed without reading the document again. A sealed one lies under a key of its own, which is in the
+// record; an upload that is not sealed lies in clear, for workers of the release before.
 //
 // Errors: problem.TooLarge above maxSize bytes, problem.DocumentBroken when r does not begin like a PDF. Nothing
 // is stored then.
-func Upload(ctx context.Context, blobs signing.Blobs, name string, r io.Reader, maxSize int64) (signing.Upload, error) {
+func Upload(ctx context.Context, blobs signing.Blobs, name string, r io.Reader, maxSize int64, sealed bool) (signing.Upload, error) {
 	source := newSource(r, maxSize)
 	first, err := source.next()
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -40,9 +42,13 @@ func Upload(ctx context.Context, blobs signing.Blobs, name string, r io.Reader, 
 	if first == nil || !bytes.Contains(first.data[:min(len(first.data), headerWithin)], []byte("%PDF-")) {
 		return signing.Upload{}, problem.New(problem.DocumentBroken, "the file does not begin like a PDF")
 	}
-	id := strings.ToLower(rand.Text())
-	key := "uploads/" + id
-	sum, err := putAndHash(ctx, blobs, key, source, first)
+	out := signing.Upload{ID: strings.ToLower(rand.Text()), Name: norm.NFC.String(name)}
+	key := "uploads/" + out.ID
+	if sealed {
+		out.KeyID, out.Key = out.ID, seal.NewKey()
+		key = sealedKey(out.KeyID, out.ID)
+	}
+	sum, err := putAndHash(ctx, blobs, key, out.Key, source, first)
 	if err != nil {
 		return signing.Upload{}, fmt.Errorf("receiving an upload: %w", err)
 	}
@@ -50,16 +56,18 @@ func Upload(ctx context.Context, blobs signing.Blobs, name string, r io.Reader, 
 	if err != nil {
 		return signing.Upload{}, fmt.Errorf("keeping the state of a hash: %w", err)
 	}
-	digest := hex.EncodeToString(sum.Sum(nil))
-	return signing.Upload{
-		ID: id, Name: norm.NFC.String(name), Size: source.size, SHA256: digest, HashState: state,
-		Segments:  []signing.Segment{{Key: key, Length: source.size, SHA256: digest}},
-		CreatedAt: time.Now().UTC().Truncate(time.Microsecond),
-	}, nil
+	out.Size, out.SHA256, out.HashState = source.size, hex.EncodeToString(sum.Sum(nil)), state
+	out.Segments = []signing.Segment{{Key: key, Length: out.Size, SHA256: out.SHA256}}
+	out.CreatedAt = time.Now().UTC().Truncate(time.Microsecond)
+	return out, nil
 }
 
+// sealedKey is where a segment of a document lies: all of them in the document's own folder, so that they can be removed
+// together. name stands for the same bytes for ever.
+func sealedKey(keyID, name string) string { return signing.SealedFolder + "/" + keyID + "/" + name }
+
 // putAndHash writes and hashes the same chunks side by side.
-func putAndHash(ctx context.Context, blobs signing.Blobs, key string, source *source, first *chunk) (hash.Hash, error) {
+func putAndHash(ctx context.Context, blobs signing.Blobs, key string, secret []byte, source *source, first *chunk) (hash.Hash, error) {
 	sum := sha256.New()
 	toHash := make(chan *chunk, chunks)
 	var hashing sync.WaitGroup
@@ -69,7 +77,7 @@ func putAndHash(ctx context.Context, blobs signing.Blobs, key string, source *so
 			source.release(c)
 		}
 	})
-	err := blobs.Put(ctx, key, &feed{source: source, toHash: toHash, first: first})
+	err := put(ctx, blobs, key, secret, &feed{source: source, toHash: toHash, first: first})
 	close(toHash)
 	hashing.Wait()
 	return sum, err

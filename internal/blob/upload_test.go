@@ -36,11 +36,19 @@ func TestUpload(t *testing.T) {
 	onBothBackends(t, func(t *testing.T, b *blob.Blobs) {
 		for _, size := range []int{8, 1<<20 - 1, 1 << 20, 1<<20 + 1, 7<<20 + 5} {
 			data := pdf(size)
-			got, err := blob.Upload(t.Context(), b, "Hợp đồng.pdf", bytes.NewReader(data), int64(size))
-			must(t, err)
-			wantUpload(t, got, data)
-			if !bytes.Equal(get(t, b, got.Segments[0].Key, 0, -1), data) {
-				t.Errorf("%d bytes: others are stored", size)
+			for _, sealed := range []bool{false, true} {
+				got, err := blob.Upload(t.Context(), b, "Hợp đồng.pdf", bytes.NewReader(data), int64(size), sealed)
+				must(t, err)
+				wantUpload(t, got, data)
+				src, err := blob.OpenDocument(t.Context(), b, got)
+				must(t, err)
+				if read, err := io.ReadAll(io.NewSectionReader(src, 0, src.Size())); err != nil || !bytes.Equal(read, data) {
+					t.Errorf("%d bytes, sealed %v: others are stored, %v", size, sealed, err)
+				}
+				raw := get(t, b, got.Segments[0].Key, 0, -1)
+				if sealed == bytes.Contains(raw, data[:8]) || sealed != got.Segments[0].Sealed() {
+					t.Errorf("%d bytes, sealed %v: %q lies there", size, sealed, raw[:8])
+				}
 			}
 		}
 	})
@@ -68,7 +76,7 @@ func wantUpload(t *testing.T, got signing.Upload, data []byte) {
 func TestUploadNormalisesTheName(t *testing.T) {
 	b := open(t, "file://"+t.TempDir())
 	decomposed := "Ho\u031b\u0323p \u0111o\u0302\u0300ng.pdf"
-	got, err := blob.Upload(t.Context(), b, decomposed, bytes.NewReader(pdf(10)), 100)
+	got, err := blob.Upload(t.Context(), b, decomposed, bytes.NewReader(pdf(10)), 100, true)
 	must(t, err)
 	if got.Name != "Hợp đồng.pdf" {
 		t.Errorf("the name is %q", got.Name)
@@ -102,7 +110,7 @@ func TestUploadRefusals(t *testing.T) {
 			} else if strings.HasSuffix(t.Name(), "s3") {
 				continue // the reader was used up on the first backend
 			}
-			_, err := blob.Upload(t.Context(), b, "x.pdf", c.r, 3<<20)
+			_, err := blob.Upload(t.Context(), b, "x.pdf", c.r, 3<<20, true)
 			if problem.CodeOf(err) != c.want {
 				t.Errorf("%s: got %v, want code %q", c.name, err, c.want)
 			}
@@ -121,7 +129,7 @@ func (endless) Read(p []byte) (int, error) { return len(p), nil }
 func TestRefusedUploadLeavesNothing(t *testing.T) {
 	root := t.TempDir()
 	b := open(t, "file://"+root)
-	_, err := blob.Upload(t.Context(), b, "x.pdf", bytes.NewReader(pdf(3<<20)), 2<<20)
+	_, err := blob.Upload(t.Context(), b, "x.pdf", bytes.NewReader(pdf(3<<20)), 2<<20, true)
 	wantCode(t, err, problem.TooLarge)
 	filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
 		if err != nil || !entry.IsDir() {
@@ -135,12 +143,13 @@ func TestRefusedUploadLeavesNothing(t *testing.T) {
 // meet the same machine: reading and hashing the file once, and bringing its bytes to the disk. The two overlap:
 // an upload should cost little more than the slower of them.
 func BenchmarkUpload(b *testing.B) {
-	for _, mib := range []int{1, 10, 100, 200} {
-		b.Run(fmt.Sprintf("%dMiB", mib), func(b *testing.B) { benchmarkUpload(b, mib<<20) })
+	for _, kib := range []int{50, 1 << 10, 10 << 10, 100 << 10, 200 << 10} {
+		b.Run(fmt.Sprintf("%dKiB/sealed", kib), func(b *testing.B) { benchmarkUpload(b, kib<<10, true) })
+		b.Run(fmt.Sprintf("%dKiB/clear", kib), func(b *testing.B) { benchmarkUpload(b, kib<<10, false) })
 	}
 }
 
-func benchmarkUpload(b *testing.B, size int) {
+func benchmarkUpload(b *testing.B, size int, sealed bool) {
 	data, root := pdf(size), b.TempDir()
 	path := filepath.Join(b.TempDir(), "in.pdf")
 	must(b, os.WriteFile(path, data, 0o600))
@@ -158,7 +167,7 @@ func benchmarkUpload(b *testing.B, size int) {
 		var u signing.Upload
 		uploading += timed(b, func() error {
 			return withFile(path, func(file io.Reader) (err error) {
-				u, err = blob.Upload(b.Context(), blobs, "in.pdf", file, int64(size))
+				u, err = blob.Upload(b.Context(), blobs, "in.pdf", file, int64(size), sealed)
 				return err
 			})
 		})

@@ -32,6 +32,7 @@ const (
 	Invalid             Code = "invalid"              // a field is missing or malformed
 	TooLarge            Code = "too-large"            // more bytes, pages or documents than allowed
 	NotFound            Code = "not-found"            // no record with this id
+	Erased              Code = "erased"               // it was there, and was erased with the person's data
 	Conflict            Code = "conflict"             // the state does not allow this act
 	IdempotencyMismatch Code = "idempotency-mismatch" // the key was used before with another request
 	Unauthenticated     Code = "unauthenticated"      // no key or session, or one that is no longer good
@@ -79,7 +80,7 @@ const (
 )
 
 var kinds = map[Code]Kind{
-	Invalid: KindInvalid, TooLarge: KindInvalid, NotFound: KindNotFound, Conflict: KindConflict,
+	Invalid: KindInvalid, TooLarge: KindInvalid, NotFound: KindNotFound, Erased: KindNotFound, Conflict: KindConflict,
 	IdempotencyMismatch: KindConflict, Unauthenticated: KindDenied, Denied: KindDenied, RateLimited: KindUpstream,
 	DocumentBroken: KindInvalid, DocumentEncrypted: KindInvalid, DocumentXFA: KindInvalid,
 	DocumentLocked: KindInvalid, DocumentActive: KindInvalid, DocumentMisleading: KindInvalid, DocumentTooComplex: KindInvalid,

@@ -18,6 +18,7 @@ var texts = map[Code]Text{
 	Invalid:             {"Yêu cầu không hợp lệ", "The request is not valid"},
 	TooLarge:            {"Vượt quá giới hạn cho phép", "More than is allowed"},
 	NotFound:            {"Không tìm thấy", "Not found"},
+	Erased:              {"Dữ liệu đã được xóa theo yêu cầu hoặc đã hết thời hạn lưu giữ", "The data was erased, on request or at the end of its retention"},
 	Conflict:            {"Trạng thái hiện tại không cho phép", "The current state does not allow this"},
 	IdempotencyMismatch: {"Khóa chống lặp đã dùng cho yêu cầu khác", "The idempotency key was used for another request"},
 	Unauthenticated:     {"Cần đăng nhập hoặc khóa API còn hiệu lực", "A session or an API key that is still good is needed"},
@@ -43,7 +44,7 @@ var texts = map[Code]Text{
 	RevocationUnknown: {"Chưa kiểm tra được trạng thái chứng thư số", "The state of the certificate could not be checked"},
 
 	SignatureInvalid:   {"Giá trị chữ ký không khớp với chứng thư số", "The signature value does not match the certificate"},
-	DigestMismatch:     {"Nội dung khác với nội dung đã phê duyệt", "The content differs from what was approved"},
+	DigestMismatch:     {"Dữ liệu lưu trữ không khớp với bản đã ghi nhận", "Stored data is not what was recorded"},
 	VerificationFailed: {"Tài liệu sau khi ký không xác minh được", "The finished document does not verify"},
 	DeclinedBySigner:   {"Người ký đã từ chối", "The signer declined"},
 	ApprovalExpired:    {"Đã hết thời gian xác nhận", "The time to approve has run out"},

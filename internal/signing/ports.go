@@ -3,6 +3,7 @@ package signing
 import (
 	"context"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -100,6 +101,19 @@ type Blobs interface {
 	Put(ctx context.Context, key string, r io.Reader) error
 	// ReadRange returns length bytes from offset; length -1 means to the end.
 	ReadRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
+	// Delete removes a blob; one that is not there is removed already.
+	Delete(ctx context.Context, key string) error
+	// List gives the keys below a folder, and when each was written, until visit fails.
+	List(ctx context.Context, folder string, visit func(key string, written time.Time) error) error
+}
+
+// Segments keeps what signing appends to documents. What is read is compared with what was stored:
+// problem.DigestMismatch.
+type Segments interface {
+	// Append stores bytes that follow a document, sealed when the document is. The same bytes again do nothing.
+	Append(ctx context.Context, doc Upload, data []byte) (Segment, error)
+	// ReadSegment reads one segment of a document as a whole.
+	ReadSegment(ctx context.Context, doc Upload, s Segment) ([]byte, error)
 }
 
 // Upload is a stored file as segments: the uploaded bytes, then one segment for each incremental update.
@@ -111,6 +125,14 @@ type Upload struct {
 	HashState []byte // marshalled SHA-256 state after all segments (encoding.BinaryMarshaler)
 	Segments  []Segment
 	CreatedAt time.Time
+
+	// KeyID names the key that seals its segments: the id of the upload that the document began with. It is empty for
+	// documents of earlier releases, which lie in clear until they are sealed.
+	KeyID string
+	// Key is that key. It is stored under the key of the person only.
+	Key []byte `json:"-"`
+	// SubjectID is the person whose key wraps Key; empty until a signing names its signer.
+	SubjectID string
 }
 
 // Segment is a run of bytes of an Upload.
@@ -119,6 +141,12 @@ type Segment struct {
 	Length int64  `json:"length"`
 	SHA256 string `json:"sha256"` // hex, of this segment
 }
+
+// SealedFolder is where sealed segments lie: its name in a key is the mark of a sealed segment.
+const SealedFolder = "sealed"
+
+// Sealed reports whether the segment is sealed under the key of its document. Others lie in clear.
+func (s Segment) Sealed() bool { return strings.HasPrefix(s.Key, SealedFolder+"/") }
 
 // Records is the store as the activities of a signing see it. problem.NotFound for an unknown id. Every write is
 // idempotent: the same call again changes nothing.

@@ -79,6 +79,7 @@ type Signing struct {
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 	FinishedAt  time.Time // zero while running
+	ErasedAt    time.Time // when the signer was erased; then there is no personal data
 	Documents   []Document
 }
 

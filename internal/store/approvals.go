@@ -121,6 +121,10 @@ func (s *Store) SaveValue(ctx context.Context, id string, v signing.SignatureVal
 			SELECT sha256 FROM signature_values WHERE signing_id = $1 AND request_id = $2 AND position = $3`,
 			id, v.RequestID, v.Index).Scan(&stored)
 		if errors.Is(err, sql.ErrNoRows) {
+			k, err := (&core{s}).ofSigning(ctx, tx, k, id)
+			if err != nil {
+				return err
+			}
 			_, err = tx.ExecContext(ctx, `
 				INSERT INTO signature_values (signing_id, request_id, position, sha256, value, received_at, used)
 				VALUES ($1, $2, $3, $4, $5, $6, $7)`,
@@ -157,7 +161,8 @@ func (s *Store) Values(ctx context.Context, id string) ([]signing.SignatureValue
 	}
 	var list []signing.SignatureValue
 	err = s.read(ctx, "listing signature values", func(tx *sql.Tx) error {
-		if err := exists(ctx, tx, id); err != nil {
+		k, err := (&core{s}).ofSigning(ctx, tx, k, id)
+		if err != nil {
 			return err
 		}
 		rows, err := tx.QueryContext(ctx, `

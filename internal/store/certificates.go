@@ -33,6 +33,10 @@ func (s *Store) SaveCertificates(ctx context.Context, id string, list []signing.
 		return err
 	}
 	return s.change(ctx, "saving certificates", id, func(tx *sql.Tx) error {
+		k, err := (&core{s}).ofSigning(ctx, tx, k, id)
+		if err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM certificates WHERE signing_id = $1`, id); err != nil {
 			return err
 		}
@@ -62,7 +66,8 @@ func (s *Store) Certificates(ctx context.Context, id string) ([]signing.Certific
 	}
 	var list []signing.Certificate
 	err = s.read(ctx, "listing certificates", func(tx *sql.Tx) error {
-		if err := exists(ctx, tx, id); err != nil {
+		k, err := (&core{s}).ofSigning(ctx, tx, k, id)
+		if err != nil {
 			return err
 		}
 		rows, err := tx.QueryContext(ctx, `

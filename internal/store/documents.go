@@ -36,8 +36,8 @@ func insertDocument(ctx context.Context, tx *sql.Tx, k *keys, id string, positio
 }
 
 // readDocuments fills the documents of the listed signings; which is the condition on the signing id.
-func readDocuments(ctx context.Context, tx *sql.Tx, k *keys, list []*signing.Signing, which string, args ...any) error {
-	byID := make(map[string]*signing.Signing, len(list))
+func readDocuments(ctx context.Context, tx *sql.Tx, list []*openedSigning, which string, args ...any) error {
+	byID := make(map[string]*openedSigning, len(list))
 	for _, s := range list {
 		byID[s.ID] = s
 	}
@@ -51,7 +51,13 @@ func readDocuments(ctx context.Context, tx *sql.Tx, k *keys, list []*signing.Sig
 		var d signing.Document
 		err := rows.Scan(&id, &d.Index, &d.UploadID, &name, &d.Size, &d.SHA256, &placement, &prepared, &d.SignedID,
 			&d.SignedSHA256, &d.Level)
-		err = k.openText(err, &d.Name, "documents", "name", documentRow(id, d.Index), name)
+		s := byID[id]
+		if err == nil && s == nil { // it came between the two questions
+			return nil
+		}
+		if err == nil && s.keys != nil {
+			err = s.keys.openText(nil, &d.Name, "documents", "name", documentRow(id, d.Index), name)
+		}
 		if err != nil {
 			return err
 		}
@@ -62,9 +68,7 @@ func readDocuments(ctx context.Context, tx *sql.Tx, k *keys, list []*signing.Sig
 		if err == nil && prepared != "" {
 			d.Prepared, err = readPrepared(prepared)
 		}
-		if s := byID[id]; s != nil {
-			s.Documents = append(s.Documents, d)
-		}
+		s.Documents = append(s.Documents, d)
 		return err
 	})
 }

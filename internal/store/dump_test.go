@@ -22,6 +22,7 @@ var canaries = map[string]string{
 	"location":                  "Đà Nẵng",
 	"file name":                 "Hợp đồng Nguyễn Thị Ánh.pdf",
 	"upload name":               "hợp đồng.pdf",
+	"end of a document":         "trailer with a name: Nguyễn Thị Ánh",
 	"certificate":               "subject inside the certificate",
 	"chain":                     "somebody inside the chain",
 	"webhook body":              "body of a webhook",
@@ -41,6 +42,12 @@ func init() { maps.Copy(canaries, registrationCanaries) }
 func live(t *testing.T, s *store.Store) {
 	t.Helper()
 	ctx := t.Context()
+	unsigned := sealedUpload("unsigned")
+	unsigned.Name, unsigned.HashState = canaries["upload name"], []byte(canaries["end of a document"])
+	must(t, s.SaveUpload(ctx, unsigned))
+	s.AsBefore = true
+	created(t, s, "old")
+	s.AsBefore = false
 	created(t, s, "s")
 	list := []signing.Certificate{{Fingerprint: "f", Subject: canaries["name"], DER: []byte(canaries["certificate"]),
 		Chain: [][]byte{[]byte(canaries["chain"])}}}

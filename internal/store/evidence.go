@@ -21,7 +21,11 @@ func (s *Store) SaveEvidence(ctx context.Context, id string, e signing.Evidence)
 		return problem.New(problem.Invalid, "evidence has a kind and the digest of its data")
 	}
 	return s.change(ctx, "saving evidence", id, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `
+		k, err := (&core{s}).ofSigning(ctx, tx, k, id)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `
 			INSERT INTO evidence (signing_id, kind, digest, position, data, at) VALUES ($1, $2, $3, $4, $5, $6)
 			ON CONFLICT (signing_id, kind, digest) DO NOTHING`,
 			id, e.Kind, e.Digest, e.Index, k.sealed("evidence", "data", evidenceRow(id, e.Kind, e.Digest), e.Data),
@@ -38,7 +42,8 @@ func (s *Store) Evidence(ctx context.Context, id string) ([]signing.Evidence, er
 	}
 	var list []signing.Evidence
 	err = s.read(ctx, "listing evidence", func(tx *sql.Tx) error {
-		if err := exists(ctx, tx, id); err != nil {
+		k, err := (&core{s}).ofSigning(ctx, tx, k, id)
+		if err != nil {
 			return err
 		}
 		rows, err := tx.QueryContext(ctx, `

@@ -73,7 +73,13 @@ func (k *keys) sealed(table, column, row string, plain []byte) []byte {
 	return k.box.Seal(plain, seal.Place{Table: table, Column: column, Row: row})
 }
 
+// errBlank is a column whose value was erased. A sealed value is never empty.
+var errBlank = problem.New(problem.Erased, "the value was erased")
+
 func (k *keys) open(table, column, row string, value []byte) ([]byte, error) {
+	if len(value) == 0 {
+		return nil, errBlank
+	}
 	plain, err := k.box.Open(value, seal.Place{Table: table, Column: column, Row: row})
 	if err != nil {
 		return nil, fmt.Errorf("reading %s.%s: %w", table, column, err)

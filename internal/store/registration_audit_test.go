@@ -98,7 +98,7 @@ func TestErasedPersonCannotBeRead(t *testing.T) {
 			"Correct":        func() error { return r.Correct(ctx, one.ID, "c9", "a", map[string]string{"address": "x"}) },
 		}
 		for name, act := range acts {
-			if err := act(); problem.CodeOf(err) != problem.NotFound {
+			if err := act(); problem.CodeOf(err).Kind() != problem.KindNotFound {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -134,7 +134,7 @@ func wantKept(t *testing.T, r store.Registrations, one registration.Registration
 	wantCode(t, r.Change(ctx, one.ID, func(one *registration.Registration) error {
 		one.Issued.Certificate = []byte("new")
 		return nil
-	}), problem.NotFound)
+	}), problem.Erased)
 	must(t, r.Move(ctx, one.ID, registration.Transition{Seq: 2, Status: registration.StatusClosing, At: minute(51)}))
 	list, err := r.Payments(ctx, one.ID)
 	must(t, err)

@@ -85,7 +85,7 @@ func checkRequest(id string, in registration.Request) error {
 }
 
 func (r Registrations) insert(ctx context.Context, tx *sql.Tx, k *keys, id string, in registration.Request) error {
-	subject, err := r.subject(ctx, tx, k, in.Person.IDNumber)
+	subject, err := r.subject(ctx, tx, k.citizen(in.Person.IDNumber))
 	if err != nil {
 		return err
 	}
@@ -145,11 +145,11 @@ func (r Registrations) load(ctx context.Context, tx *sql.Tx, id string) (registr
 		return out, err
 	}
 	subject, err := r.subjectKey(ctx, tx, out.SubjectID)
-	if problem.CodeOf(err) == problem.NotFound {
-		return out, nil
-	}
 	if err == nil {
 		out.Issued.Certificate, err = subject.open("registrations", "certificate", id, certificate)
+	}
+	if problem.CodeOf(err) == problem.Erased {
+		err = nil
 	}
 	return out, err
 }
@@ -193,7 +193,7 @@ func narrowRegistrations(k *keys, f registration.Filter) (string, []any) {
 		add(`r.status = $%d`, string(f.Status))
 	}
 	if f.IDNumber != "" {
-		add(`r.subject_id = (SELECT id FROM subjects WHERE lookup = $%d)`, k.lookup.Digest("citizen", []byte(f.IDNumber)))
+		add(`r.subject_id = (SELECT id FROM subjects WHERE lookup = $%d)`, k.citizen(f.IDNumber))
 	}
 	if f.Owner != "" {
 		add(`r.id IN (SELECT object FROM grants WHERE kind = 'registration' AND owner = $%d)`, f.Owner)

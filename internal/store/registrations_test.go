@@ -293,7 +293,7 @@ func TestErasingASubject(t *testing.T) {
 
 		twice(t, func() error { return r.EraseSubject(ctx, one.SubjectID, "ops-1", minute(6)) })
 		_, err = r.Person(ctx, "r-1")
-		wantCode(t, err, problem.NotFound)
+		wantCode(t, err, problem.Erased)
 		_, err = r.AccountByPhone(ctx, acc.Phone)
 		wantCode(t, err, problem.NotFound)
 		if _, err := r.Registration(ctx, "r-1"); err != nil {

@@ -50,28 +50,41 @@ func (s *Store) CreateSigning(ctx context.Context, in signing.Signing) error {
 	if err != nil {
 		return fmt.Errorf("creating a signing: %w", err)
 	}
-	return s.write(ctx, "creating a signing", func(tx *sql.Tx) error {
-		created, err := affected(tx.ExecContext(ctx, `
-			INSERT INTO signings (id, content, provider, user_id, user_lookup, serial, level, reason, location,
-				certificate, status, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) ON CONFLICT (id) DO NOTHING`,
-			in.ID, content, in.Provider, k.sealed("signings", "user_id", in.ID, []byte(in.UserID)), k.user(in.UserID),
-			in.Serial, string(in.Level), k.sealed("signings", "reason", in.ID, []byte(in.Reason)),
-			k.sealed("signings", "location", in.ID, []byte(in.Location)), in.Certificate,
-			string(signing.StatusCreated), at(in.CreatedAt)))
+	return s.write(ctx, "creating a signing", func(tx *sql.Tx) error { return s.createSigning(ctx, tx, k, in, content) })
+}
+
+func (s *Store) createSigning(ctx context.Context, tx *sql.Tx, k *keys, in signing.Signing, content string) error {
+	c, who := &core{s}, &subject{keys: k}
+	if !s.AsBefore {
+		var err error
+		if who, err = c.subject(ctx, tx, k.signer(in.Provider, in.UserID)); err != nil {
+			return err
+		}
+	}
+	created, err := affected(tx.ExecContext(ctx, `
+		INSERT INTO signings (id, content, provider, user_id, user_lookup, serial, level, reason, location,
+			certificate, status, created_at, updated_at, subject_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, NULLIF($13, '')) ON CONFLICT (id) DO NOTHING`,
+		in.ID, content, in.Provider, who.sealed("signings", "user_id", in.ID, []byte(in.UserID)), k.user(in.UserID),
+		in.Serial, string(in.Level), who.sealed("signings", "reason", in.ID, []byte(in.Reason)),
+		who.sealed("signings", "location", in.ID, []byte(in.Location)), in.Certificate,
+		string(signing.StatusCreated), at(in.CreatedAt), who.id))
+	if err != nil {
+		return err
+	}
+	if created == 0 {
+		return sameContent(ctx, tx, in.ID, content)
+	}
+	for i, d := range in.Documents {
+		err := insertDocument(ctx, tx, who.keys, in.ID, i, d)
+		if err == nil && who.id != nobody {
+			err = c.adopt(ctx, tx, k, d.UploadID, who)
+		}
 		if err != nil {
 			return err
 		}
-		if created == 0 {
-			return sameContent(ctx, tx, in.ID, content)
-		}
-		for i, d := range in.Documents {
-			if err := insertDocument(ctx, tx, k, in.ID, i, d); err != nil {
-				return err
-			}
-		}
-		return note(ctx, tx, in.CreatedAt, "request", in.ID, "", fmt.Sprintf("%s %s, %d documents", in.Provider, in.Level, len(in.Documents)))
-	})
+	}
+	return note(ctx, tx, in.CreatedAt, "request", in.ID, "", fmt.Sprintf("%s %s, %d documents", in.Provider, in.Level, len(in.Documents)))
 }
 
 func checkNew(in signing.Signing) error {
@@ -111,21 +124,37 @@ const signingQuery = `
 		COALESCE(a.our_id, ''), COALESCE(a.response_id, ''), COALESCE(a.tran_code, ''), COALESCE(a.short_code, ''),
 		a.accepted_at, a.expires_at, COALESCE(a.outcome, ''),
 		COALESCE(i.id, ''), COALESCE(i.step, ''), COALESCE(i.reason, ''), COALESCE(i.message, ''), COALESCE(i.provider, ''), i.since,
-		COALESCE(i.attempts, 0)
+		COALESCE(i.attempts, 0), COALESCE(s.subject_id, ''), s.erased_at, u.wrapped
 	FROM signings s
+	LEFT JOIN subjects u ON u.id = s.subject_id
 	LEFT JOIN approvals a ON a.our_id = s.approval_id
 	LEFT JOIN incidents i ON i.id = s.incident_id`
 
 type scanner interface{ Scan(dest ...any) error }
 
-func scanSigning(row scanner, k *keys) (signing.Signing, error) {
-	var out signing.Signing
-	var user, reason, location []byte
+// openedSigning is a signing with what opens the names of its documents; nil once the signer was erased.
+type openedSigning struct {
+	signing.Signing
+	keys *keys
+}
+
+func (s *Store) scanSigning(ctx context.Context, row scanner, k *keys) (*openedSigning, error) {
+	out := &openedSigning{keys: k}
+	var user, reason, location, wrapped []byte
+	var subjectID string
 	a, n := &out.Approval, &out.Attention
 	err := row.Scan(&out.ID, &out.Provider, &user, &out.Serial, &out.Level, &reason, &location, &out.Certificate, &out.Status,
 		into(&out.CreatedAt), into(&out.UpdatedAt), into(&out.FinishedAt),
 		&a.OurID, &a.ResponseID, &a.TranCode, &a.ShortCode, into(&a.AcceptedAt), into(&a.ExpiresAt), &a.Outcome,
-		&n.IncidentID, &n.Step, &n.Reason, &n.Message, &n.Provider, into(&n.Since), &n.Attempts)
+		&n.IncidentID, &n.Step, &n.Reason, &n.Message, &n.Provider, into(&n.Since), &n.Attempts, &subjectID, into(&out.ErasedAt), &wrapped)
+	if err == nil && !out.ErasedAt.IsZero() {
+		out.keys = nil
+		return out, nil
+	}
+	if err == nil && subjectID != nobody {
+		k, err = (&core{s}).unwrapped(ctx, subjectID, wrapped)
+		out.keys = k
+	}
 	err = k.openText(err, &out.UserID, "signings", "user_id", out.ID, user)
 	err = k.openText(err, &out.Reason, "signings", "reason", out.ID, reason)
 	err = k.openText(err, &out.Location, "signings", "location", out.ID, location)
@@ -140,11 +169,13 @@ func (s *Store) Signing(ctx context.Context, id string) (signing.Signing, error)
 	}
 	var out signing.Signing
 	err = s.read(ctx, "reading a signing", func(tx *sql.Tx) error {
-		out, err = scanSigning(tx.QueryRowContext(ctx, signingQuery+` WHERE s.id = $1`, id), k)
+		one, err := s.scanSigning(ctx, tx.QueryRowContext(ctx, signingQuery+` WHERE s.id = $1`, id), k)
 		if err != nil {
 			return orNoSuch(err, "signing")
 		}
-		return readDocuments(ctx, tx, k, []*signing.Signing{&out}, `= $1`, id)
+		err = readDocuments(ctx, tx, []*openedSigning{one}, `= $1`, id)
+		out = one.Signing
+		return err
 	})
 	return out, err
 }
@@ -165,25 +196,25 @@ func (s *Store) signings(ctx context.Context, doing, tail string, args []any) ([
 	if err != nil {
 		return nil, err
 	}
-	var list []*signing.Signing
+	var list []*openedSigning
 	err = s.read(ctx, doing, func(tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, signingQuery+tail, args...)
 		err = each(rows, err, func(rows *sql.Rows) error {
-			one, err := scanSigning(rows, k)
-			list = append(list, &one)
+			one, err := s.scanSigning(ctx, rows, k)
+			list = append(list, one)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		return readDocuments(ctx, tx, k, list, `IN (SELECT s.id FROM signings s`+tail+`)`, args...)
+		return readDocuments(ctx, tx, list, `IN (SELECT s.id FROM signings s`+tail+`)`, args...)
 	})
 	if err != nil {
 		return nil, err
 	}
 	out := make([]signing.Signing, len(list))
 	for i, one := range list {
-		out[i] = *one
+		out[i] = one.Signing
 	}
 	return out, nil
 }

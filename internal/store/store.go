@@ -36,6 +36,10 @@ type Store struct {
 	sealer Sealer
 	now    func() time.Time // for Remember, and for audit entries of acts that carry no time
 
+	// AsBefore writes signings as the release before does, under the key of the store. Set it before the first use, while
+	// programs of that release still run or may come back. What is written either way can be read either way.
+	AsBefore bool
+
 	// writer lets one transaction of this process write at a time on SQLite, so that they queue here instead of
 	// polling for the file lock. It is nil on PostgreSQL.
 	writer chan struct{}

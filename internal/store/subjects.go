@@ -4,9 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"errors"
+	"regexp"
 	"time"
 
+	"kyso/internal/problem"
 	"kyso/internal/seal"
 )
 
@@ -23,42 +24,100 @@ func newSubject(id string, key []byte) (*subject, error) {
 
 func subjectName(id string) string { return "subject/" + id }
 
-// subject finds a person by citizen number, or makes one.
-func (c *core) subject(ctx context.Context, tx *sql.Tx, k *keys, idNumber string) (*subject, error) {
-	lookup := k.lookup.Digest("citizen", []byte(idNumber))
-	var id string
-	err := tx.QueryRowContext(ctx, `SELECT id FROM subjects WHERE lookup = $1`, lookup).Scan(&id)
-	if err == nil {
-		return c.subjectKey(ctx, tx, id)
+// citizen is the lookup digest of a citizen number.
+func (k *keys) citizen(idNumber string) string { return k.lookup.Digest("citizen", []byte(idNumber)) }
+
+// userOfCitizen matches user ids that are a citizen number, with or without a prefix such as ICA.
+var userOfCitizen = regexp.MustCompile(`(?:^|[^0-9])([0-9]{12})$`)
+
+// signer is the lookup digest of whoever has a user id: a citizen, whom a registration may name as well, or else the user
+// of that provider.
+func (k *keys) signer(provider, userID string) string {
+	if found := userOfCitizen.FindStringSubmatch(userID); found != nil {
+		return k.citizen(found[1])
 	}
-	if !errors.Is(err, sql.ErrNoRows) {
-		return nil, err
-	}
-	id, key := "subj-"+rand.Text(), seal.NewKey()
-	wrapped, err := c.s.sealer.Wrap(ctx, subjectName(id), key)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO subjects (id, lookup, wrapped) VALUES ($1, $2, $3)`, id, lookup, wrapped); err != nil {
-		return nil, err
-	}
-	return newSubject(id, key)
+	return k.lookup.Digest("signer", []byte(provider+"\x00"+userID))
 }
 
-// subjectKey opens the data key of a person; problem.NotFound once it was destroyed.
-func (c *core) subjectKey(ctx context.Context, tx *sql.Tx, id string) (*subject, error) {
+// subject finds a person, or makes one, and keeps others from erasing the person until the transaction ends.
+func (c *core) subject(ctx context.Context, tx *sql.Tx, lookup string) (*subject, error) {
+	for range 2 {
+		found, err := c.lockSubject(ctx, tx, `lookup = $1`, lookup)
+		if problem.CodeOf(err) != problem.NotFound {
+			return found, err
+		}
+		id, key := "subj-"+rand.Text(), seal.NewKey()
+		wrapped, err := c.s.sealer.Wrap(ctx, subjectName(id), key)
+		if err != nil {
+			return nil, err
+		}
+		made, err := affected(tx.ExecContext(ctx, `INSERT INTO subjects (id, lookup, wrapped) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, id, lookup, wrapped))
+		if err != nil {
+			return nil, err
+		}
+		if made > 0 {
+			return newSubject(id, key)
+		} // another transaction made the person meanwhile
+	}
+	return nil, conflict("the person was erased just now")
+}
+
+// lockSubject opens the key of a person and locks the row.
+func (c *core) lockSubject(ctx context.Context, tx *sql.Tx, which, arg string) (*subject, error) {
+	var id string
 	var wrapped []byte
-	if err := tx.QueryRowContext(ctx, `SELECT wrapped FROM subjects WHERE id = $1`, id).Scan(&wrapped); err != nil {
+	err := tx.QueryRowContext(ctx, `UPDATE subjects SET lookup = lookup WHERE `+which+` RETURNING id, wrapped`, arg).Scan(&id, &wrapped)
+	if err != nil {
 		return nil, orNoSuch(err, "subject")
 	}
+	return c.opened(ctx, id, wrapped)
+}
+
+func (c *core) opened(ctx context.Context, id string, wrapped []byte) (*subject, error) {
+	k, err := c.unwrapped(ctx, id, wrapped)
+	return &subject{id: id, keys: k}, err
+}
+
+// unwrapped opens the key of a person; problem.Erased once it was destroyed.
+func (c *core) unwrapped(ctx context.Context, id string, wrapped []byte) (*keys, error) {
 	if len(wrapped) == 0 {
-		return nil, noSuch("person: the data was erased")
+		return nil, erased("person")
 	}
 	key, err := c.s.sealer.Unwrap(ctx, subjectName(id), wrapped)
 	if err != nil {
 		return nil, err
 	}
-	return newSubject(id, key)
+	box, err := seal.NewBox(key)
+	return &keys{box: box}, err
+}
+
+// subjectKey opens the data key of a person; problem.Erased once it was destroyed.
+func (c *core) subjectKey(ctx context.Context, tx *sql.Tx, id string) (*subject, error) {
+	var wrapped []byte
+	if err := tx.QueryRowContext(ctx, `SELECT wrapped FROM subjects WHERE id = $1`, id).Scan(&wrapped); err != nil {
+		return nil, orNoSuch(err, "subject")
+	}
+	return c.opened(ctx, id, wrapped)
+}
+
+// ofSigning returns what seals the people's data of a signing: the key of its signer, or the key of the store in signings
+// of earlier releases. problem.Erased once the signer was erased.
+func (c *core) ofSigning(ctx context.Context, tx *sql.Tx, k *keys, id string) (*keys, error) {
+	var subjectID string
+	var wrapped []byte
+	var gone time.Time
+	err := tx.QueryRowContext(ctx, `
+		SELECT COALESCE(s.subject_id, ''), u.wrapped, s.erased_at FROM signings s LEFT JOIN subjects u ON u.id = s.subject_id WHERE s.id = $1`, id).
+		Scan(&subjectID, &wrapped, into(&gone))
+	switch {
+	case err != nil:
+		return nil, orNoSuch(err, "signing")
+	case !gone.IsZero():
+		return nil, erased("signing")
+	case subjectID == nobody:
+		return k, nil
+	}
+	return c.unwrapped(ctx, subjectID, wrapped)
 }
 
 // ofRegistration opens the data key of the person behind a registration.

@@ -5,10 +5,36 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"kyso/internal/problem"
 	"kyso/internal/signing"
 )
+
+// sealedSegments is how segments are written when one of them is sealed. Programs of the release before expect a list
+// here: they fail loudly, and leave the work to one that can open them, instead of taking sealed bytes for a PDF.
+type sealedSegments struct {
+	Segments []signing.Segment `json:"segments"`
+}
+
+func writeSegments(u signing.Upload) (string, error) {
+	if u.KeyID == "" {
+		text, err := json.Marshal(u.Segments)
+		return string(text), err
+	}
+	text, err := json.Marshal(sealedSegments{u.Segments})
+	return string(text), err
+}
+
+func readSegments(text string, u *signing.Upload) error {
+	if u.KeyID == "" {
+		return json.Unmarshal([]byte(text), &u.Segments)
+	}
+	var sealed sealedSegments
+	err := json.Unmarshal([]byte(text), &sealed)
+	u.Segments = sealed.Segments
+	return err
+}
 
 // SaveUpload implements signing.Records. The same id with other bytes is problem.Conflict.
 func (s *Store) SaveUpload(ctx context.Context, u signing.Upload) error {
@@ -16,33 +42,45 @@ func (s *Store) SaveUpload(ctx context.Context, u signing.Upload) error {
 	if err != nil {
 		return err
 	}
-	if u.ID == "" || u.SHA256 == "" || len(u.Segments) == 0 || u.CreatedAt.IsZero() {
-		return problem.New(problem.Invalid, "an upload has an id, a digest, segments and a time of creation")
+	if u.ID == "" || u.SHA256 == "" || len(u.Segments) == 0 || u.CreatedAt.IsZero() || (u.KeyID == "") != (len(u.Key) == 0) {
+		return problem.New(problem.Invalid, "an upload has an id, a digest, segments and a time of creation, and a key with a name or none")
 	}
-	segments, err := json.Marshal(u.Segments)
+	segments, err := writeSegments(u)
 	if err != nil {
 		return fmt.Errorf("saving an upload: %w", err)
 	}
+	box, err := documentBox(k, u)
+	if err != nil {
+		return fmt.Errorf("saving an upload: %w", err)
+	}
+	state := u.HashState
+	if u.KeyID != "" {
+		state = box.sealed("uploads", "hash_state", u.ID, state) // it holds the last bytes of the document
+	}
 	return s.write(ctx, "saving an upload", func(tx *sql.Tx) error {
+		if u.KeyID != "" {
+			if err := s.saveDocumentKey(ctx, tx, k, u); err != nil {
+				return err
+			}
+		}
 		inserted, err := affected(tx.ExecContext(ctx, `
-			INSERT INTO uploads (id, name, size, sha256, hash_state, segments, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`,
-			u.ID, k.sealed("uploads", "name", u.ID, []byte(u.Name)), u.Size, u.SHA256, u.HashState, string(segments),
-			at(u.CreatedAt)))
+			INSERT INTO uploads (id, name, size, sha256, hash_state, segments, created_at, key_id)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, NULLIF($8, '')) ON CONFLICT (id) DO NOTHING`,
+			u.ID, box.sealed("uploads", "name", u.ID, []byte(u.Name)), u.Size, u.SHA256, state, segments, at(u.CreatedAt), u.KeyID))
 		if err != nil || inserted > 0 {
 			return err
 		}
-		var sha256, stored string
-		err = tx.QueryRowContext(ctx, `SELECT sha256, segments FROM uploads WHERE id = $1`, u.ID).
-			Scan(&sha256, &stored)
-		if err != nil {
-			return err
-		}
-		if sha256 != u.SHA256 || stored != string(segments) {
-			return conflict("an upload with this id exists with other bytes")
-		}
-		return nil
+		return sameUpload(ctx, tx, u, segments)
 	})
+}
+
+func sameUpload(ctx context.Context, tx *sql.Tx, u signing.Upload, segments string) error {
+	var sha256, stored string
+	err := tx.QueryRowContext(ctx, `SELECT sha256, segments FROM uploads WHERE id = $1`, u.ID).Scan(&sha256, &stored)
+	if err == nil && (sha256 != u.SHA256 || stored != segments) {
+		err = conflict("an upload with this id exists with other bytes")
+	}
+	return err
 }
 
 // Upload implements signing.Records.
@@ -51,18 +89,43 @@ func (s *Store) Upload(ctx context.Context, id string) (signing.Upload, error) {
 	if err != nil {
 		return signing.Upload{}, err
 	}
-	var u signing.Upload
-	var name []byte
-	var segments string
-	err = s.db.QueryRowContext(ctx, `
-		SELECT id, name, size, sha256, hash_state, segments, created_at FROM uploads WHERE id = $1`, id).
-		Scan(&u.ID, &name, &u.Size, &u.SHA256, &u.HashState, &segments, into(&u.CreatedAt))
-	err = k.openText(orNoSuch(err, "upload"), &u.Name, "uploads", "name", id, name)
-	if err == nil {
-		err = json.Unmarshal([]byte(segments), &u.Segments)
-	}
+	u, err := (&core{s}).upload(ctx, s.db, k, id)
 	if err != nil {
 		return signing.Upload{}, fmt.Errorf("reading an upload: %w", err)
 	}
 	return u, nil
+}
+
+// querier is a transaction or the database.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func (c *core) upload(ctx context.Context, from querier, k *keys, id string) (signing.Upload, error) {
+	var u signing.Upload
+	var name, state []byte
+	var segments string
+	var gone time.Time
+	err := from.QueryRowContext(ctx, `
+		SELECT id, name, size, sha256, hash_state, segments, created_at, COALESCE(key_id, ''), erased_at FROM uploads WHERE id = $1`, id).
+		Scan(&u.ID, &name, &u.Size, &u.SHA256, &state, &segments, into(&u.CreatedAt), &u.KeyID, into(&gone))
+	if err == nil && !gone.IsZero() {
+		err = erased("document")
+	}
+	if err == nil {
+		err = readSegments(segments, &u)
+	}
+	if err == nil && u.KeyID != "" {
+		u.Key, err = c.documentKey(ctx, from, k, u.KeyID)
+	}
+	if err != nil {
+		return u, orNoSuch(err, "upload")
+	}
+	box, err := documentBox(k, u)
+	err = box.openText(err, &u.Name, "uploads", "name", id, name)
+	if u.HashState = state; err == nil && u.KeyID != "" {
+		u.HashState, err = box.open("uploads", "hash_state", id, state)
+	}
+	return u, err
 }

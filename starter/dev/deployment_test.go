@@ -34,6 +34,7 @@ type deployment struct {
 	api      *part
 	workers  []*part
 	env      []string
+	today    []string // more of it, for the programs of today only
 	programs string
 }
 
@@ -110,10 +111,11 @@ func (p *part) kill() {
 	}
 }
 
-// startDeployment starts all of it, the outside parties first.
-func startDeployment(t *testing.T) *deployment {
+// startDeployment starts all of it, the outside parties first. today is for the programs of today, and not for a worker
+// of an earlier release, which does not know every variable.
+func startDeployment(t *testing.T, today ...string) *deployment {
 	t.Helper()
-	c := &deployment{t: t, data: t.TempDir()}
+	c := &deployment{t: t, data: t.TempDir(), today: today}
 	var err error
 	c.postgres, err = pgtest.Start(true)
 	do(t, err)
@@ -211,9 +213,9 @@ func (c *deployment) assemble() {
 	do(c.t, err)
 	c.engine = c.part("engine", c.env, reachable(c.world.Addresses.Temporal), self, "engine", "--postgres", c.postgres.DSN(),
 		"--listen", c.world.Addresses.Temporal)
-	c.api = c.part("api", c.env, answering(c.world.Addresses.API+"/readyz"), filepath.Join(c.programs, "starter"), "serve")
+	c.api = c.part("api", slices.Concat(c.env, c.today), answering(c.world.Addresses.API+"/readyz"), filepath.Join(c.programs, "starter"), "serve")
 	for i := range 2 {
-		c.workers = append(c.workers, c.worker(fmt.Sprintf("worker-%d", i+1), filepath.Join(c.programs, "worker")))
+		c.workers = append(c.workers, c.worker(fmt.Sprintf("worker-%d", i+1), filepath.Join(c.programs, "worker"), c.today...))
 	}
 }
 
@@ -280,14 +282,14 @@ func (c *deployment) migrate() {
 // run runs a command of starter with the configuration of the deployment.
 func (c *deployment) run(args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(c.t.Context(), filepath.Join(c.programs, "starter"), args...)
-	cmd.Env = c.env
+	cmd.Env = slices.Concat(c.env, c.today)
 	return cmd.CombinedOutput()
 }
 
 // open opens the application in the test itself, to look and to verify.
 func (c *deployment) open() {
 	c.t.Helper()
-	cfg, err := app.FromEnvironment(c.env)
+	cfg, err := app.FromEnvironment(slices.Concat(c.env, c.today))
 	do(c.t, err)
 	c.world.App, err = app.Open(c.t.Context(), cfg, app.NewLog(io.Discard, 0))
 	do(c.t, err)

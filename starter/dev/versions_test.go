@@ -28,9 +28,9 @@ type waiting struct {
 
 // TestOldAndNewWorkers runs the workers of the last release and of today side by side with processes parked at every
 // wait, then only the new ones, then goes back to the old ones. Each time processes of the phases before go on to their
-// end, and no history has a failed task.
+// end, and no history has a failed task. As in such a roll-out, today's programs write what the old ones can open.
 func TestOldAndNewWorkers(t *testing.T) {
-	c := startDeployment(t)
+	c := startDeployment(t, "KYSO_SEAL_DOCUMENTS=false")
 	oldWorker := c.worker("worker-old", c.oldWorker())
 	t.Cleanup(oldWorker.kill)
 	do(t, oldWorker.run(t.Context()))
