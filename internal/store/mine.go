@@ -103,7 +103,7 @@ const ofGuest = `EXISTS (SELECT 1 FROM grants g WHERE g.kind = 'signing' AND g.o
 // SigningsOf lists signings newest first, from a place on: those that an owner began, and those that guests began for one
 // of the signers' user ids. Those of acceptance records belong to their registrations and are left out.
 func (m Mine) SigningsOf(ctx context.Context, owner string, userIDs []string, after registration.Cursor, limit int) ([]signing.Signing, error) {
-	var list []*signing.Signing
+	var list []signing.Signing
 	err := m.r.read(ctx, "listing the signings of a person", func(tx *sql.Tx, k *keys) error {
 		args := []any{owner}
 		mine := `s.id IN (SELECT object FROM grants WHERE kind = 'signing' AND owner = $1)`
@@ -116,22 +116,11 @@ func (m Mine) SigningsOf(ctx context.Context, owner string, userIDs []string, af
 			mine += ` OR s.user_lookup IN (` + strings.Join(places, ", ") + `) AND ` + ofGuest
 		}
 		tail, args := from(` WHERE (`+mine+`)`, args, "s", after, limit)
-		rows, err := tx.QueryContext(ctx, signingQuery+tail, args...)
-		err = each(rows, err, func(rows *sql.Rows) error {
-			one, err := scanSigning(rows, k)
-			list = append(list, &one)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		return readDocuments(ctx, tx, k, list, `IN (SELECT s.id FROM signings s`+tail+`)`, args...)
+		var err error
+		list, err = m.r.s.readSignings(ctx, tx, k, tail, args)
+		return err
 	})
-	out := make([]signing.Signing, len(list))
-	for i, one := range list {
-		out[i] = *one
-	}
-	return out, err
+	return list, err
 }
 
 // OfGuest reports whether a guest's browser began the signing.

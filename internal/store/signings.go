@@ -196,27 +196,30 @@ func (s *Store) signings(ctx context.Context, doing, tail string, args []any) ([
 	if err != nil {
 		return nil, err
 	}
-	var list []*openedSigning
-	err = s.read(ctx, doing, func(tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, signingQuery+tail, args...)
-		err = each(rows, err, func(rows *sql.Rows) error {
-			one, err := s.scanSigning(ctx, rows, k)
-			list = append(list, one)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		return readDocuments(ctx, tx, list, `IN (SELECT s.id FROM signings s`+tail+`)`, args...)
+	var list []signing.Signing
+	err = s.read(ctx, doing, func(tx *sql.Tx) (err error) {
+		list, err = s.readSignings(ctx, tx, k, tail, args)
+		return err
 	})
-	if err != nil {
-		return nil, err
+	return list, err
+}
+
+func (s *Store) readSignings(ctx context.Context, tx *sql.Tx, k *keys, tail string, args []any) ([]signing.Signing, error) {
+	var list []*openedSigning
+	rows, err := tx.QueryContext(ctx, signingQuery+tail, args...)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		one, err := s.scanSigning(ctx, rows, k)
+		list = append(list, one)
+		return err
+	})
+	if err == nil {
+		err = readDocuments(ctx, tx, list, `IN (SELECT s.id FROM signings s`+tail+`)`, args...)
 	}
 	out := make([]signing.Signing, len(list))
 	for i, one := range list {
 		out[i] = one.Signing
 	}
-	return out, nil
+	return out, err
 }
 
 // narrow turns a filter into the end of a query over signings s.
