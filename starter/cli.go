@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,6 +32,7 @@ type cli struct {
 	url    string
 	output string
 	lang   string
+	as     string
 
 	started bool // arguments and flags were accepted
 }
@@ -83,6 +83,7 @@ Data goes to stdout, words to stderr. See "starter help exit-codes" for what a s
 	flags.StringVar(&c.url, "url", "", "address of the API (default: KYSO_URL, else addresses.json)")
 	flags.StringVarP(&c.output, "output", "o", asTable, "form of the data: table, json, jsonl or ids")
 	flags.StringVar(&c.lang, "lang", "", "language of words: vi or en (default: KYSO_LANG, else LANG, else vi)")
+	flags.StringVar(&c.as, "as", "", "repair, cancel and decide in this name, an opaque id; the API takes another than the key's owner from the administrator only")
 	root.AddCommand(c.signCommand(), c.signingCommand(), c.incidentCommand(), c.registerCommand(), c.registrationCommand(),
 		c.auditCommand(), c.keyCommand(), c.inspectCommand(), c.verifyCommand(), c.extendCommand(), c.serveCommand(), c.migrateCommand(), c.rolloutCommand(), c.probeCommand(), c.doctorCommand(), c.configCommand(), c.versionCommand(), exitCodesTopic())
 	return root
@@ -242,14 +243,6 @@ func shown(t time.Time) string {
 		return "-"
 	}
 	return t.In(vietnam).Format("02/01/2006 15:04:05 -07")
-}
-
-// actor names who acts, as an opaque id for the history.
-func actor() string {
-	if u, err := user.Current(); err == nil && u.Username != "" {
-		return "cli:" + filepath.Base(strings.ReplaceAll(u.Username, `\`, "/"))
-	}
-	return "cli"
 }
 
 // group is a command that only holds others.

@@ -16,7 +16,7 @@ import (
 
 func (c *cli) incidentCommand() *cobra.Command {
 	return group("incident", "Find what is stuck, say who works on it, and repair it, one or many",
-		c.incidentListCommand(), c.incidentGroupCommand(), c.incidentShowCommand(), c.incidentNoteCommand(), c.incidentAssignCommand(), c.incidentRepairCommand())
+		c.incidentListCommand(), c.incidentGroupCommand(), c.incidentShowCommand(), c.incidentNoteCommand(), c.incidentAssignCommand(), c.incidentRepairCommand(), c.incidentDecideCommand())
 }
 
 // incidentFilter is the flags that narrow incidents.

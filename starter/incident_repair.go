@@ -133,7 +133,7 @@ func (c *cli) repairAll(ctx context.Context, client *apiclient.Client, b *bulkRe
 		running <- struct{}{}
 		go func() {
 			defer func() { <-running; begun <- n }()
-			outcome, err := client.RepairIncident(ctx, key+"/"+i.ID, i, apiclient.RegistrationRepair{Action: b.action, Actor: actor(), Reason: b.reason})
+			outcome, err := client.RepairIncident(ctx, key+"/"+i.ID, i, apiclient.RegistrationRepair{Action: b.action, Actor: c.as, Reason: b.reason})
 			if err != nil {
 				outcome, problems[n] = "not-done", err.Error()
 			}

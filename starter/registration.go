@@ -239,7 +239,7 @@ failed-again (1) or still-waiting (8).`,
 			if b.reason == "" {
 				return usage("--reason is required: why, in a few words without personal data")
 			}
-			repair := apiclient.RegistrationRepair{Action: action, Actor: actor(), Reason: b.reason}
+			repair := apiclient.RegistrationRepair{Action: action, Actor: c.as, Reason: b.reason}
 			var err error
 			if repair.Fields, err = assignments(fields); err != nil {
 				return err
@@ -276,10 +276,10 @@ repair; one that runs ends as withdrawn, in the name of the operator.`,
 					return "", nil, err
 				}
 				if r.Attention != nil && slices.Contains(r.Attention.Actions, "cancel") {
-					repaired, raw, err := client.RepairRegistration(cmd.Context(), key, id, apiclient.RegistrationRepair{Action: "cancel", Actor: actor(), Reason: b.reason})
+					repaired, raw, err := client.RepairRegistration(cmd.Context(), key, id, apiclient.RegistrationRepair{Action: "cancel", Actor: c.as, Reason: b.reason})
 					return repaired.Outcome, raw, err
 				}
-				status, raw, err := client.Withdraw(cmd.Context(), key, id, actor(), b.reason)
+				status, raw, err := client.Withdraw(cmd.Context(), key, id, c.as, b.reason)
 				return status.Status, raw, err
 			})
 		}}

@@ -257,7 +257,7 @@ func (c *cli) cancelCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "cancel ID…", Short: "Cancel before the owner approves; - reads IDs from stdin", Args: atLeast("the ID of a signing, or -"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.each(cmd.Context(), b, "cancel", args, func(client *apiclient.Client, key, id string) (string, apiclient.Raw, error) {
-				status, raw, err := client.Cancel(cmd.Context(), key, id, actor(), b.reason)
+				status, raw, err := client.Cancel(cmd.Context(), key, id, c.as, b.reason)
 				return status.Status, raw, err
 			})
 		}}
@@ -279,7 +279,7 @@ recovered or given-up (exit code 0), failed-again (1) or still-waiting (8).`,
 				return usage("--reason is required: why, in a few words without personal data")
 			}
 			return c.each(cmd.Context(), b, action, args, func(client *apiclient.Client, key, id string) (string, apiclient.Raw, error) {
-				repaired, raw, err := client.Repair(cmd.Context(), key, id, action, actor(), b.reason)
+				repaired, raw, err := client.Repair(cmd.Context(), key, id, action, c.as, b.reason)
 				return repaired.Outcome, raw, err
 			})
 		}}

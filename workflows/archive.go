@@ -149,10 +149,10 @@ func (r *archiveRun) setHandlers(ctx workflow.Context) error {
 	}
 	return errors.Join(
 		workflow.SetQueryHandler(ctx, QueryStatus, func() (SigningStatus, error) { return snapshot(), nil }),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdateRepair, func(ctx workflow.Context, in Repair) (RepairResult, error) {
+		setUpdate(ctx, &r.incidents, UpdateRepair, r.checkRepair, func(ctx workflow.Context, in Repair) (RepairResult, error) {
 			outcome, err := r.accept(ctx, in)
 			return RepairResult{Outcome: outcome, Status: snapshot()}, err
-		}, workflow.UpdateHandlerOptions{Validator: r.checkRepair}),
+		}),
 	)
 }
 

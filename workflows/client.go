@@ -41,34 +41,39 @@ func (c *Client) StartSigning(ctx context.Context, in SigningInput) error {
 	return startError("starting signing", err)
 }
 
-// ChooseCertificate answers the wait for a certificate. updateID makes it idempotent; empty lets Temporal draw one.
-func (c *Client) ChooseCertificate(ctx context.Context, signingID, updateID string, in ChooseCertificate) (SigningStatus, error) {
+// ChooseCertificate answers the wait for a certificate. Like every act it needs a recorded decision (see
+// internal/decision), whose id makes it idempotent, too.
+func (c *Client) ChooseCertificate(ctx context.Context, signingID, decisionID string, in ChooseCertificate) (SigningStatus, error) {
 	var status SigningStatus
-	err := c.update(ctx, SigningWorkflowID(signingID), updateID, UpdateChooseCertificate, in, &status)
+	in.DecisionID = decisionID
+	err := c.update(ctx, SigningWorkflowID(signingID), decisionID, UpdateChooseCertificate, in, &status)
 	return countdown(status), err
 }
 
 // Place answers the wait for the placement.
-func (c *Client) Place(ctx context.Context, signingID, updateID string, in Place) (SigningStatus, error) {
+func (c *Client) Place(ctx context.Context, signingID, decisionID string, in Place) (SigningStatus, error) {
 	var status SigningStatus
-	err := c.update(ctx, SigningWorkflowID(signingID), updateID, UpdatePlace, in, &status)
+	in.DecisionID = decisionID
+	err := c.update(ctx, SigningWorkflowID(signingID), decisionID, UpdatePlace, in, &status)
 	return countdown(status), err
 }
 
 // Cancel stops the process. A value that arrives later is recorded and never used.
-func (c *Client) Cancel(ctx context.Context, signingID, updateID string, in Cancel) (SigningStatus, error) {
+func (c *Client) Cancel(ctx context.Context, signingID, decisionID string, in Cancel) (SigningStatus, error) {
 	var status SigningStatus
-	err := c.update(ctx, SigningWorkflowID(signingID), updateID, UpdateCancel, in, &status)
+	in.DecisionID = decisionID
+	err := c.update(ctx, SigningWorkflowID(signingID), decisionID, UpdateCancel, in, &status)
 	return countdown(status), err
 }
 
 // Repair acts on a parked process and waits up to RepairWait for what becomes of it. When the signing itself has ended, it is
 // the process that keeps its documents archived.
-func (c *Client) Repair(ctx context.Context, signingID, updateID string, in Repair) (RepairResult, error) {
+func (c *Client) Repair(ctx context.Context, signingID, decisionID string, in Repair) (RepairResult, error) {
 	var result RepairResult
-	err := c.update(ctx, SigningWorkflowID(signingID), updateID, UpdateRepair, in, &result)
+	in.DecisionID = decisionID
+	err := c.update(ctx, SigningWorkflowID(signingID), decisionID, UpdateRepair, in, &result)
 	if code := problem.CodeOf(err); code == problem.Conflict || code == problem.NotFound {
-		if archiveErr := c.update(ctx, ArchiveWorkflowID(signingID), updateID, UpdateRepair, in, &result); problem.CodeOf(archiveErr) != problem.NotFound {
+		if archiveErr := c.update(ctx, ArchiveWorkflowID(signingID), decisionID, UpdateRepair, in, &result); problem.CodeOf(archiveErr) != problem.NotFound {
 			err = archiveErr
 		}
 	}

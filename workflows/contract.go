@@ -88,22 +88,26 @@ type Attention struct {
 
 // ChooseCertificate is the argument of UpdateChooseCertificate.
 type ChooseCertificate struct {
+	Recorded
 	Fingerprint string `json:"fingerprint"` // SHA-256 of the certificate, hex
 }
 
 // Place is the argument of UpdatePlace: one placement for each document, in order.
 type Place struct {
+	Recorded
 	Placements []signing.Placement `json:"placements"`
 }
 
 // Cancel is the argument of UpdateCancel.
 type Cancel struct {
+	Recorded
 	Actor  string `json:"actor"`  // who, as an opaque id
 	Reason string `json:"reason"` // a code or a few words without personal data
 }
 
 // Repair is the argument of UpdateRepair and SignalRepair.
 type Repair struct {
+	Recorded
 	Action string `json:"action"` // one of Attention.Actions
 	Actor  string `json:"actor"`
 	Reason string `json:"reason"`

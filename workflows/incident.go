@@ -113,7 +113,7 @@ func (i *incidents) park(ctx workflow.Context, p parkable, attempt int, cause er
 	if i.listens {
 		err = i.listen(ctx, parked.Pauses)
 	} else {
-		workflow.SetCurrentDetails(ctx, i.details(ctx))
+		workflow.SetCurrentDetails(ctx, i.details())
 		err = workflow.Await(ctx, func() bool { return i.repair != nil })
 	}
 	i.waiting = false
@@ -166,8 +166,7 @@ func (i *incidents) mark(ctx workflow.Context, attention bool) error {
 }
 
 // details is what an operator reads first in the Temporal UI.
-func (i *incidents) details(ctx workflow.Context) string {
-	info := workflow.GetInfo(ctx)
+func (i *incidents) details() string {
 	commands := ""
 	for _, action := range i.open.Actions {
 		//nolint:modernize // a few lines; workflowcheck does not take what writes into a builder
@@ -181,9 +180,10 @@ func (i *incidents) details(ctx workflow.Context) string {
 		"**Step** `%s` · **reason** `%s` · **party** %s · **since** %s · **runs of the step** %d\n\n%s\n\n"+
 		"Runbook: `docs/operations.md#%s`\n\n"+
 		"May be done: %s\n\n%s\n"+
-		"Many at once: `temporal workflow signal --name %s --query '…' --input '{\"action\":\"retry\",\"actor\":\"…\",\"reason\":\"…\"}'` (workflow type %s).",
+		"Many at once: `starter incident decide --process %s --step %s --code %s --action retry --reason \"…\"` records the decision and prints the command that sends it:\n\n    %s\n",
 		i.open.Step, i.open.Reason, party(i.open.Provider), i.open.Since.UTC().Format(time.RFC3339), i.open.Attempts,
-		i.open.Message, i.open.Reason, strings.Join(i.open.Actions, ", "), commands, SignalRepair, info.WorkflowType.Name)
+		i.open.Message, i.open.Reason, strings.Join(i.open.Actions, ", "), commands, i.command, i.open.Step, i.open.Reason,
+		SignalCommand(i.open.Step, i.open.Reason, "…"))
 }
 
 func party(provider string) string {
@@ -220,25 +220,6 @@ func (i *incidents) accept(ctx workflow.Context, in Repair) (string, error) {
 		return RepairStillWaiting, nil
 	}
 	return i.outcome, nil
-}
-
-// receiveSignals is the signal twin of the repair update, for Temporal's batch operations. A signal that does not
-// fit is ignored with a log line: there is nobody to answer.
-func (i *incidents) receiveSignals(ctx workflow.Context) {
-	workflow.Go(ctx, func(ctx workflow.Context) {
-		signals := workflow.GetSignalChannel(ctx, SignalRepair)
-		for {
-			var in Repair
-			if !signals.Receive(ctx, &in) {
-				return
-			}
-			if err := i.checkRepair(in); err != nil {
-				workflow.GetLogger(ctx).Warn("Repair signal ignored", "reason", err.Error())
-				continue
-			}
-			i.repair = &in
-		}
-	})
 }
 
 // codeOf returns the problem code of an activity's failure. A time-out of the engine is the outside party's.

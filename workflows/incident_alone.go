@@ -87,7 +87,7 @@ func (i *incidents) listen(ctx workflow.Context, pauses []time.Duration) error {
 	if caused {
 		i.open.RetryAt = workflow.Now(ctx).Add(pause)
 	}
-	workflow.SetCurrentDetails(ctx, i.details(ctx))
+	workflow.SetCurrentDetails(ctx, i.details())
 	var err error
 	if caused {
 		i.tries++

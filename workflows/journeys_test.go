@@ -431,12 +431,14 @@ func TestProviderDownParksAndASignalRepairs(t *testing.T) {
 	j.request(signing.Signing{}, page("x"))
 	j.at(time.Hour, func() {
 		j.parked(workflows.StepRequest, "provider-unavailable")
-		j.env.SignalWorkflow(workflows.SignalRepair, workflows.Repair{Action: "dance", Actor: "ops-1", Reason: "no such action"})
+		dance := workflows.Repair{Action: "dance", Actor: "ops-1", Reason: "no such action"}
+		j.env.SignalWorkflow(workflows.SignalRepair, carrying(dance, j.decide(workflows.UpdateRepair, dance)))
 	})
 	j.at(61*time.Minute, func() {
 		j.parked(workflows.StepRequest, "provider-unavailable")
 		j.must(j.world.SetKnobs(user, sandbox.Knobs{}))
-		j.env.SignalWorkflow(workflows.SignalRepair, retry())
+		j.env.SignalWorkflow(workflows.SignalRepair, workflows.Repair{Recorded: workflows.Recorded{
+			DecisionID: j.decideForMany(workflows.StepRequest, "provider-unavailable", retry())}})
 	})
 	j.at(62*time.Minute, j.approve(user))
 	j.run(signing.StatusSigned)

@@ -129,10 +129,10 @@ func Refund(ctx workflow.Context, in RefundInput) error {
 		return keepRegistrationIncident(ctx, in.RegistrationID, open, end)
 	}
 	i.receiveSignals(ctx)
-	err := workflow.SetUpdateHandlerWithOptions(ctx, UpdateRepair, func(ctx workflow.Context, repair Repair) (RegistrationRepairResult, error) {
+	err := setUpdate(ctx, i, UpdateRepair, i.checkRepair, func(ctx workflow.Context, repair Repair) (RegistrationRepairResult, error) {
 		outcome, err := i.accept(ctx, repair)
 		return RegistrationRepairResult{Outcome: outcome, Status: RegistrationStatus{RegistrationID: in.RegistrationID, Attention: i.open}}, err
-	}, workflow.UpdateHandlerOptions{Validator: i.checkRepair})
+	})
 	if err != nil {
 		return err
 	}

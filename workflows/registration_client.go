@@ -60,72 +60,81 @@ func (c *Client) NudgeRegistration(ctx context.Context, id string) error {
 	return c.nudge(ctx, RegistrationWorkflowID(id))
 }
 
-// HandOff says that the citizen came. updateID makes every act idempotent; empty lets Temporal draw one.
-func (c *Client) HandOff(ctx context.Context, id, updateID string) (RegistrationStatus, error) {
-	return c.act(ctx, id, updateID, UpdateHandOff, HandOff{})
+// HandOff says that the citizen came. decisionID names the recorded decision that every act needs.
+func (c *Client) HandOff(ctx context.Context, id, decisionID string) (RegistrationStatus, error) {
+	return c.act(ctx, id, decisionID, UpdateHandOff, HandOff{Recorded{decisionID}})
 }
 
 // SendCode has a recorded one-time code sent.
-func (c *Client) SendCode(ctx context.Context, id, updateID string, in SendCode) (RegistrationStatus, error) {
-	return c.act(ctx, id, updateID, UpdateSendCode, in)
+func (c *Client) SendCode(ctx context.Context, id, decisionID string, in SendCode) (RegistrationStatus, error) {
+	in.DecisionID = decisionID
+	return c.act(ctx, id, decisionID, UpdateSendCode, in)
 }
 
 // AccountReady says that the account exists.
-func (c *Client) AccountReady(ctx context.Context, id, updateID string, in AccountReady) (RegistrationStatus, error) {
-	return c.act(ctx, id, updateID, UpdateAccount, in)
+func (c *Client) AccountReady(ctx context.Context, id, decisionID string, in AccountReady) (RegistrationStatus, error) {
+	in.DecisionID = decisionID
+	return c.act(ctx, id, decisionID, UpdateAccount, in)
 }
 
 // ChoosePackage orders a package.
-func (c *Client) ChoosePackage(ctx context.Context, id, updateID string, in ChoosePackage) (RegistrationStatus, error) {
-	return c.act(ctx, id, updateID, UpdatePackage, in)
+func (c *Client) ChoosePackage(ctx context.Context, id, decisionID string, in ChoosePackage) (RegistrationStatus, error) {
+	in.DecisionID = decisionID
+	return c.act(ctx, id, decisionID, UpdatePackage, in)
 }
 
 // Pay begins an attempt to pay; the answer's TxnRef names it.
-func (c *Client) Pay(ctx context.Context, id, updateID string) (RegistrationStatus, error) {
-	return c.act(ctx, id, updateID, UpdatePay, Pay{})
+func (c *Client) Pay(ctx context.Context, id, decisionID string) (RegistrationStatus, error) {
+	return c.act(ctx, id, decisionID, UpdatePay, Pay{Recorded{decisionID}})
 }
 
 // ConsentToContract says that the code for the contract was accepted.
-func (c *Client) ConsentToContract(ctx context.Context, id, updateID string, in CodeUsed) (RegistrationStatus, error) {
-	return c.act(ctx, id, updateID, UpdateConsent, in)
+func (c *Client) ConsentToContract(ctx context.Context, id, decisionID string, in CodeUsed) (RegistrationStatus, error) {
+	in.DecisionID = decisionID
+	return c.act(ctx, id, decisionID, UpdateConsent, in)
 }
 
 // Review says what an officer decided.
-func (c *Client) Review(ctx context.Context, id, updateID string, in registration.Review) (RegistrationStatus, error) {
-	return c.act(ctx, id, updateID, UpdateReview, ReviewMade{Review: in})
+func (c *Client) Review(ctx context.Context, id, decisionID string, in registration.Review) (RegistrationStatus, error) {
+	return c.act(ctx, id, decisionID, UpdateReview, ReviewMade{Recorded{decisionID}, in})
 }
 
 // Correct says that the fields an officer asked for are corrected.
-func (c *Client) Correct(ctx context.Context, id, updateID string, in Corrected) (RegistrationStatus, error) {
-	return c.act(ctx, id, updateID, UpdateCorrect, in)
+func (c *Client) Correct(ctx context.Context, id, decisionID string, in Corrected) (RegistrationStatus, error) {
+	in.DecisionID = decisionID
+	return c.act(ctx, id, decisionID, UpdateCorrect, in)
 }
 
 // Activate says that the code for the activation was accepted.
-func (c *Client) Activate(ctx context.Context, id, updateID string, in CodeUsed) (RegistrationStatus, error) {
-	return c.act(ctx, id, updateID, UpdateActivate, in)
+func (c *Client) Activate(ctx context.Context, id, decisionID string, in CodeUsed) (RegistrationStatus, error) {
+	in.DecisionID = decisionID
+	return c.act(ctx, id, decisionID, UpdateActivate, in)
 }
 
 // SignAcceptance asks the phone for the acceptance record again.
-func (c *Client) SignAcceptance(ctx context.Context, id, updateID string) (RegistrationStatus, error) {
-	return c.act(ctx, id, updateID, UpdateSignAcceptance, SignAcceptance{})
+func (c *Client) SignAcceptance(ctx context.Context, id, decisionID string) (RegistrationStatus, error) {
+	return c.act(ctx, id, decisionID, UpdateSignAcceptance, SignAcceptance{Recorded{decisionID}})
 }
 
 // Withdraw takes the request back; what was paid and issued is undone.
-func (c *Client) Withdraw(ctx context.Context, id, updateID string, in Withdraw) (RegistrationStatus, error) {
-	return c.act(ctx, id, updateID, UpdateWithdraw, in)
+func (c *Client) Withdraw(ctx context.Context, id, decisionID string, in Withdraw) (RegistrationStatus, error) {
+	in.DecisionID = decisionID
+	return c.act(ctx, id, decisionID, UpdateWithdraw, in)
 }
 
 // RepairRegistration acts on a parked registration and waits up to RepairWait for what becomes of it.
-func (c *Client) RepairRegistration(ctx context.Context, id, updateID string, in Repair) (RegistrationRepairResult, error) {
+func (c *Client) RepairRegistration(ctx context.Context, id, decisionID string, in Repair) (RegistrationRepairResult, error) {
 	var result RegistrationRepairResult
-	err := c.update(ctx, RegistrationWorkflowID(id), updateID, UpdateRepair, in, &result)
+	in.DecisionID = decisionID
+	err := c.update(ctx, RegistrationWorkflowID(id), decisionID, UpdateRepair, in, &result)
 	return result, err
 }
 
 // RepairRefund acts on a parked Refund.
-func (c *Client) RepairRefund(ctx context.Context, txnRef, updateID string, in Repair) (RegistrationRepairResult, error) {
+func (c *Client) RepairRefund(ctx context.Context, txnRef, decisionID string, in Repair) (RegistrationRepairResult, error) {
 	var result RegistrationRepairResult
-	err := c.update(ctx, RefundWorkflowID(txnRef), updateID, UpdateRepair, in, &result)
+	in.DecisionID = decisionID
+	err := c.update(ctx, RefundWorkflowID(txnRef), decisionID, UpdateRepair, in, &result)
 	return result, err
 }
 
@@ -136,8 +145,8 @@ func (c *Client) RegistrationStatus(ctx context.Context, id string) (Registratio
 	return status, err
 }
 
-func (c *Client) act(ctx context.Context, id, updateID, name string, in any) (RegistrationStatus, error) {
+func (c *Client) act(ctx context.Context, id, decisionID, name string, in any) (RegistrationStatus, error) {
 	var status RegistrationStatus
-	err := c.update(ctx, RegistrationWorkflowID(id), updateID, name, in, &status)
+	err := c.update(ctx, RegistrationWorkflowID(id), decisionID, name, in, &status)
 	return status, err
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Updates of Registration, beside UpdateRepair. SignalNudge tells it that the store holds news, such as an IPN.
-// Handlers check against the store: an update says that something is recorded, never what.
+// An update carries the id of a recorded decision; see Recorded.
 const (
 	UpdateHandOff        = "hand-off"        // HandOff: the one-time token was used
 	UpdateSendCode       = "send-code"       // SendCode: a one-time code is recorded, send it
@@ -64,47 +64,53 @@ type RegistrationStatus struct {
 }
 
 // HandOff is the argument of UpdateHandOff.
-type HandOff struct{}
+type HandOff struct{ Recorded }
 
 // SendCode is the argument of UpdateSendCode.
 type SendCode struct {
+	Recorded
 	CodeID string `json:"code_id"`
 }
 
 // AccountReady is the argument of UpdateAccount.
 type AccountReady struct {
+	Recorded
 	AccountID string `json:"account_id"`
 }
 
 // ChoosePackage is the argument of UpdatePackage.
 type ChoosePackage struct {
+	Recorded
 	Code string `json:"code"`
 }
 
 // Pay is the argument of UpdatePay. The answer's TxnRef names the attempt.
-type Pay struct{}
+type Pay struct{ Recorded }
 
 // CodeUsed is the argument of UpdateConsent and UpdateActivate.
 type CodeUsed struct {
+	Recorded
 	CodeID string `json:"code_id"`
 }
 
-// ReviewMade is the argument of UpdateReview. The decision is in the store under ReviewID; it is repeated here
-// because the process turns on it.
+// ReviewMade is the argument of UpdateReview.
 type ReviewMade struct {
+	Recorded
 	Review registration.Review `json:"review"`
 }
 
 // Corrected is the argument of UpdateCorrect.
 type Corrected struct {
+	Recorded
 	CorrectionID string `json:"correction_id"`
 }
 
 // SignAcceptance is the argument of UpdateSignAcceptance.
-type SignAcceptance struct{}
+type SignAcceptance struct{ Recorded }
 
 // Withdraw is the argument of UpdateWithdraw.
 type Withdraw struct {
+	Recorded
 	Actor  string `json:"actor"`
 	Reason string `json:"reason"`
 }

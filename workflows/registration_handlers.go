@@ -23,23 +23,20 @@ func (r *registrationRun) receiveNudges(ctx workflow.Context) {
 }
 
 func (r *registrationRun) setHandlers(ctx workflow.Context) error {
-	set := func(name string, handler, validator any) error {
-		return workflow.SetUpdateHandlerWithOptions(ctx, name, handler, workflow.UpdateHandlerOptions{Validator: validator})
-	}
 	return errors.Join(
 		workflow.SetQueryHandler(ctx, QueryStatus, func() (RegistrationStatus, error) { return r.snapshot(), nil }),
-		set(UpdateHandOff, r.onHandOff, r.checkHandOff),
-		set(UpdateSendCode, r.onSendCode, r.checkSendCode),
-		set(UpdateAccount, r.onAccount, r.checkAccount),
-		set(UpdatePackage, r.onPackage, r.checkPackage),
-		set(UpdatePay, r.onPay, r.checkPay),
-		set(UpdateConsent, r.onConsent, r.checkConsent),
-		set(UpdateReview, r.onReview, r.checkReview),
-		set(UpdateCorrect, r.onCorrect, r.checkCorrect),
-		set(UpdateActivate, r.onActivate, r.checkActivate),
-		set(UpdateSignAcceptance, r.onSignAgain, r.checkSignAgain),
-		set(UpdateWithdraw, r.onWithdraw, r.checkWithdraw),
-		set(UpdateRepair, r.onRepairRegistration, r.checkRepair),
+		setUpdate(ctx, &r.incidents, UpdateHandOff, r.checkHandOff, r.onHandOff),
+		setUpdate(ctx, &r.incidents, UpdateSendCode, r.checkSendCode, r.onSendCode),
+		setUpdate(ctx, &r.incidents, UpdateAccount, r.checkAccount, r.onAccount),
+		setUpdate(ctx, &r.incidents, UpdatePackage, r.checkPackage, r.onPackage),
+		setUpdate(ctx, &r.incidents, UpdatePay, r.checkPay, r.onPay),
+		setUpdate(ctx, &r.incidents, UpdateConsent, r.checkConsent, r.onConsent),
+		setUpdate(ctx, &r.incidents, UpdateReview, r.checkReview, r.onReview),
+		setUpdate(ctx, &r.incidents, UpdateCorrect, r.checkCorrect, r.onCorrect),
+		setUpdate(ctx, &r.incidents, UpdateActivate, r.checkActivate, r.onActivate),
+		setUpdate(ctx, &r.incidents, UpdateSignAcceptance, r.checkSignAgain, r.onSignAgain),
+		setUpdate(ctx, &r.incidents, UpdateWithdraw, r.checkWithdraw, r.onWithdraw),
+		setUpdate(ctx, &r.incidents, UpdateRepair, r.checkRepair, r.onRepairRegistration),
 	)
 }
 

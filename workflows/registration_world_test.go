@@ -18,6 +18,7 @@ import (
 	"kyso/internal/account"
 	"kyso/internal/app"
 	"kyso/internal/blob"
+	"kyso/internal/decision"
 	"kyso/internal/forms"
 	"kyso/internal/incident"
 	"kyso/internal/problem"
@@ -91,6 +92,7 @@ func newEnrolmentOn(j *journey, plan string) *enrolment {
 	j.Helper()
 	e := &enrolment{journey: j, plan: plan, id: "019ac000-0000-7000-8000-000000000001",
 		acts: map[registration.Status]func(){}, asked: map[registration.Purpose]bool{}, sent: map[string]bool{}}
+	j.about = decision.Object{Process: decision.Registration, ID: e.id}
 	e.accounts = account.New(j.records, j.env.Now, account.Options{})
 	requestID, token, body, header, err := j.world.RequestCertificate(citizen)
 	j.must(err)

@@ -164,15 +164,12 @@ func (r *signingRun) snapshot() SigningStatus {
 }
 
 func (r *signingRun) setHandlers(ctx workflow.Context) error {
-	options := func(validator any) workflow.UpdateHandlerOptions {
-		return workflow.UpdateHandlerOptions{Validator: validator}
-	}
 	return errors.Join(
 		workflow.SetQueryHandler(ctx, QueryStatus, func() (SigningStatus, error) { return r.snapshot(), nil }),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdateChooseCertificate, r.onChoose, options(r.checkChoose)),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdatePlace, r.onPlace, options(r.checkPlace)),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdateCancel, r.onCancel, options(r.checkCancel)),
-		workflow.SetUpdateHandlerWithOptions(ctx, UpdateRepair, r.onRepair, options(r.checkRepair)),
+		setUpdate(ctx, &r.incidents, UpdateChooseCertificate, r.checkChoose, r.onChoose),
+		setUpdate(ctx, &r.incidents, UpdatePlace, r.checkPlace, r.onPlace),
+		setUpdate(ctx, &r.incidents, UpdateCancel, r.checkCancel, r.onCancel),
+		setUpdate(ctx, &r.incidents, UpdateRepair, r.checkRepair, r.onRepair),
 	)
 }
 

@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"testing"
 	"time"
@@ -22,6 +24,7 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/blob"
+	"kyso/internal/decision"
 	"kyso/internal/incident"
 	"kyso/internal/pades"
 	"kyso/internal/pdfchild"
@@ -60,7 +63,10 @@ type journey struct {
 	reg     *activities.Registration
 	blobs   *blob.Blobs
 	id      string
+	about   decision.Object // what decisions are about; the signing when it names nothing
 	in      workflows.SigningInput
+
+	decisions int
 }
 
 // newJourney makes a world in which everybody behaves, apart from the faults that every client must live with.
@@ -222,11 +228,55 @@ func (j *journey) approve(userID string) func() {
 	}
 }
 
-// update sends an update and reports what became of it to done, which may be nil.
+// update records a decision, sends the update that carries it, and reports what became of it to done, which may be nil.
 func (j *journey) update(name string, arg any, done func(result any, err error)) func() {
 	return func() {
-		j.env.UpdateWorkflow(name, fmt.Sprintf("%s-%d", name, time.Now().UnixNano()), &outcome{t: j.T, name: name, done: done}, arg)
+		id := j.decide(name, arg)
+		j.send(name, id, carrying(arg, id), done)
 	}
+}
+
+// send sends an update as it is.
+func (j *journey) send(name, id string, arg any, done func(result any, err error)) {
+	j.env.UpdateWorkflow(name, id, &outcome{t: j.T, name: name, done: done}, arg)
+}
+
+// decide records a decision about the process of the journey, as the API would, and returns its id.
+func (j *journey) decide(kind string, content any) string {
+	return j.decideOn(decision.Decision{Kind: kind, Object: j.object()}, content)
+}
+
+// decideForMany records a decision about every process that is parked for one cause.
+func (j *journey) decideForMany(step, reason string, repair workflows.Repair) string {
+	return j.decideOn(decision.Decision{Kind: workflows.UpdateRepair, Object: decision.Object{Process: j.object().Process}, Step: step, Reason: reason}, repair)
+}
+
+func (j *journey) decideOn(d decision.Decision, content any) string {
+	j.decisions++
+	d.ID, d.Actor, d.Principal = fmt.Sprintf("dec-%d", j.decisions), "ops-1", "ops-1"
+	d.CreatedAt, d.ExpiresAt = j.env.Now(), j.env.Now().Add(decision.Life)
+	var err error
+	d.Content, err = json.Marshal(content)
+	j.must(err)
+	_, err = j.store.Decisions().Decide(context.Background(), d)
+	j.must(err)
+	return d.ID
+}
+
+// object is what the process of the journey is about.
+func (j *journey) object() decision.Object {
+	if j.about.ID != "" {
+		return j.about
+	}
+	return decision.Object{Process: decision.Signing, ID: j.id}
+}
+
+// carrying returns the argument of an update with the id of a decision.
+func carrying(arg any, id string) any {
+	out := reflect.New(reflect.TypeOf(arg)).Elem()
+	out.Set(reflect.ValueOf(arg))
+	out.FieldByName("DecisionID").SetString(id)
+	return out.Interface()
 }
 
 type outcome struct {

@@ -64,6 +64,7 @@ var rules = map[string]rule{
 	"GET /v1/incidents/{id}":                  {all: operators},
 	"POST /v1/incidents/{id}/notes":           {all: operators},
 	"POST /v1/incidents/{id}/assign":          {all: operators},
+	"POST /v1/incident-decisions":             {all: operators},
 	"GET /v1/audit":                           {all: operators},
 	"DELETE /v1/subjects/{id}":                {all: operators},
 	"POST /v1/webhooks/{provider}/{token}":    {open: true},

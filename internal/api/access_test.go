@@ -70,6 +70,7 @@ var matrix = map[string]string{
 	"GET /v1/incidents/{id}":                              "-xxxxox",
 	"POST /v1/incidents/{id}/notes":                       "-xxxxox",
 	"POST /v1/incidents/{id}/assign":                      "-xxxxox",
+	"POST /v1/incident-decisions":                         "-xxxxox",
 	"GET /v1/audit":                                       "-xxxxox",
 	"DELETE /v1/subjects/{id}":                            "-xxxxox",
 	"POST /v1/webhooks/{provider}/{token}":                "ooooooo",

@@ -101,7 +101,12 @@ func (s *server) chooseCertificate(ctx context.Context, in *chooseInput) (*statu
 	if err != nil {
 		return nil, err
 	}
-	status, err := s.Workflows.ChooseCertificate(ctx, in.ID, updateID(in.Key), workflows.ChooseCertificate{Fingerprint: fingerprint})
+	choice := workflows.ChooseCertificate{Fingerprint: fingerprint}
+	id, err := s.decide(ctx, in.Key, deed{aboutSigning(in.ID), workflows.UpdateChooseCertificate, ownName(ctx), choice})
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.Workflows.ChooseCertificate(ctx, in.ID, id, choice)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +156,12 @@ func (s *server) place(ctx context.Context, in *placeInput) (*statusOutput, erro
 	if err := fields.err(); err != nil {
 		return nil, err
 	}
-	status, err := s.Workflows.Place(ctx, in.ID, updateID(in.Key), workflows.Place{Placements: placements})
+	place := workflows.Place{Placements: placements}
+	id, err := s.decide(ctx, in.Key, deed{aboutSigning(in.ID), workflows.UpdatePlace, ownName(ctx), place})
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.Workflows.Place(ctx, in.ID, id, place)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +171,7 @@ func (s *server) place(ctx context.Context, in *placeInput) (*statusOutput, erro
 // CancelRequest says who cancels and why. All of it may be left out.
 type CancelRequest struct {
 	Reason string `json:"reason,omitempty" maxLength:"1000" doc:"A few words without personal data; they stay in the history"`
-	Actor  string `json:"actor,omitempty" maxLength:"64" doc:"Who cancels, as an opaque id"`
+	Actor  string `json:"actor,omitempty" maxLength:"64" doc:"Who cancels; the owner of the key or session, and only the administrator may name another"`
 }
 
 type cancelInput struct {
@@ -175,14 +185,18 @@ func (s *server) cancel(ctx context.Context, in *cancelInput) (*statusOutput, er
 		asked = *in.Body
 	}
 	var fields fieldErrors
-	cancel := workflows.Cancel{Actor: checkActor(ctx, asked.Actor, &fields), Reason: checkNote("body.reason", asked.Reason, maxNote, &fields)}
+	cancel := workflows.Cancel{Actor: actorOf(ctx, "body.actor", asked.Actor, &fields), Reason: checkNote("body.reason", asked.Reason, maxNote, &fields)}
 	if err := fields.err(); err != nil {
 		return nil, err
 	}
 	if _, err := s.Desk.Signing(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	status, err := s.Workflows.Cancel(ctx, in.ID, updateID(in.Key), cancel)
+	id, err := s.decide(ctx, in.Key, deed{aboutSigning(in.ID), workflows.UpdateCancel, cancel.Actor, cancel})
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.Workflows.Cancel(ctx, in.ID, id, cancel)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +207,7 @@ func (s *server) cancel(ctx context.Context, in *cancelInput) (*statusOutput, er
 type RepairRequest struct {
 	Action string `json:"action" enum:"retry,cancel"`
 	Reason string `json:"reason" minLength:"1" maxLength:"1000" doc:"Why, in a few words without personal data; they stay in the history"`
-	Actor  string `json:"actor,omitempty" maxLength:"64" doc:"Who repairs, as an opaque id"`
+	Actor  string `json:"actor,omitempty" maxLength:"64" doc:"Who repairs; the owner of the key or session, and only the administrator may name another"`
 }
 
 type repairInput struct {
@@ -220,7 +234,11 @@ func (s *server) repair(ctx context.Context, in *repairInput) (*repairOutput, er
 	if _, err := s.Desk.Signing(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	result, err := s.Workflows.Repair(ctx, in.ID, updateID(in.Key), repair)
+	id, err := s.decide(ctx, in.Key, deed{aboutSigning(in.ID), workflows.UpdateRepair, repair.Actor, repair})
+	if err != nil {
+		return nil, err
+	}
+	result, err := s.Workflows.Repair(ctx, in.ID, id, repair)
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +247,7 @@ func (s *server) repair(ctx context.Context, in *repairInput) (*repairOutput, er
 
 // checkRepair checks what every repair has.
 func checkRepair(ctx context.Context, action, actor, reason string, fields *fieldErrors) workflows.Repair {
-	repair := workflows.Repair{Action: action, Actor: checkActor(ctx, actor, fields), Reason: checkNote("body.reason", reason, maxNote, fields)}
+	repair := workflows.Repair{Action: action, Actor: actorOf(ctx, "body.actor", actor, fields), Reason: checkNote("body.reason", reason, maxNote, fields)}
 	if repair.Reason == "" {
 		fields.add("body.reason", "must say why")
 	}

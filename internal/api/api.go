@@ -20,6 +20,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"kyso/internal/access"
+	"kyso/internal/decision"
 	"kyso/internal/incident"
 	"kyso/internal/limit"
 	"kyso/internal/signing"
@@ -47,7 +48,7 @@ type Source interface {
 	Size() int64
 }
 
-// Options is what the API is made of. Desk, Workflows, Upload, Open, HandOver, Parked, Access, Counter and Providers are required.
+// Options is what the API is made of. Desk, Workflows, Upload, Open, HandOver, Parked, Access, Decisions, Counter and Providers are required.
 type Options struct {
 	Desk      signing.Desk
 	Workflows Workflows
@@ -70,6 +71,8 @@ type Options struct {
 	Parked incident.Desk
 	// Access says who may do what.
 	Access access.Desk
+	// Decisions keeps what callers decide about processes.
+	Decisions decision.Records
 	// Endpoints tells programs of what happens; nil serves none of its routes.
 	Endpoints webhook.Records
 	// PlainEndpoints lets programs be told over http; for development.

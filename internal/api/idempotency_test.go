@@ -72,7 +72,7 @@ func TestRetryAfterACrashFindsTheSigning(t *testing.T) {
 
 	// Another store stands for the same one with the answers forgotten: no Idempotency-Key row, the signing kept.
 	forgetful := newBench(t, func(o *api.Options) {
-		o.Desk, o.Parked, o.Access = forgetfulDesk{b.store}, b.store.Parked(), b.store.Access()
+		o.Desk, o.Parked, o.Access, o.Decisions = forgetfulDesk{b.store}, b.store.Parked(), b.store.Access(), b.store.Decisions()
 	})
 	got := forgetful.post("/v1/signings", body, "Idempotency-Key", "crash")
 	wantStatus(t, got, http.StatusAccepted)

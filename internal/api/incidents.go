@@ -21,6 +21,8 @@ func (s *server) incidentOperations(api huma.API) {
 	huma.Register(api, get("showIncident", "/v1/incidents/{id}", tagOperations, "Show an incident with what was tried and said", known), s.showIncident)
 	huma.Register(api, post("noteIncident", "/v1/incidents/{id}/notes", tagOperations, "Add words for other operators", http.StatusCreated, known), s.noteIncident)
 	huma.Register(api, post("assignIncident", "/v1/incidents/{id}/assign", tagOperations, "Say who works on it", http.StatusOK, known), s.assignIncident)
+	huma.Register(api, post("decideIncidents", "/v1/incident-decisions", tagOperations, "Record a repair of all that is parked for one cause, to be sent by Temporal's batch operations",
+		http.StatusCreated, errorsOf()), s.decideIncidents)
 }
 
 // IncidentFilter narrows incidents. It is exported because huma reads embedded structs only then.
@@ -184,7 +186,7 @@ func (s *server) showIncident(ctx context.Context, in *incidentInput) (*showInci
 // NoteRequest is what an operator wants others to know.
 type NoteRequest struct {
 	Text  string `json:"text" minLength:"1" maxLength:"4000" doc:"Sealed in the store; without personal data all the same"`
-	Actor string `json:"actor,omitempty" maxLength:"64" doc:"Who writes, as an opaque id; the owner of the key when left out"`
+	Actor string `json:"actor,omitempty" maxLength:"64" doc:"Who writes; the owner of the key or session, and only the administrator may name another"`
 }
 
 type noteIncidentInput struct {
@@ -196,8 +198,11 @@ type noteIncidentInput struct {
 func (s *server) noteIncident(ctx context.Context, in *noteIncidentInput) (*showIncidentOutput, error) {
 	var fields fieldErrors
 	text := checkText("body.text", in.Body.Text, maxWords, &fields)
-	actor := checkActor(ctx, in.Body.Actor, &fields)
+	actor := actorOf(ctx, "body.actor", in.Body.Actor, &fields)
 	if err := fields.err(); err != nil {
+		return nil, err
+	}
+	if err := s.noteNamed(ctx, actor, "noteIncident", in.ID); err != nil {
 		return nil, err
 	}
 	if err := s.Parked.Note(ctx, in.ID, text, actor, s.Now()); err != nil {
@@ -209,7 +214,7 @@ func (s *server) noteIncident(ctx context.Context, in *noteIncidentInput) (*show
 // AssignRequest says who works on an incident.
 type AssignRequest struct {
 	Assignee string `json:"assignee,omitempty" maxLength:"64" doc:"An opaque id; nobody when left out"`
-	Actor    string `json:"actor,omitempty" maxLength:"64" doc:"Who assigns, as an opaque id; the owner of the key when left out"`
+	Actor    string `json:"actor,omitempty" maxLength:"64" doc:"Who assigns; the owner of the key or session, and only the administrator may name another"`
 }
 
 type assignIncidentInput struct {
@@ -220,11 +225,14 @@ type assignIncidentInput struct {
 
 func (s *server) assignIncident(ctx context.Context, in *assignIncidentInput) (*showIncidentOutput, error) {
 	var fields fieldErrors
-	actor := checkActor(ctx, in.Body.Actor, &fields)
+	actor := actorOf(ctx, "body.actor", in.Body.Actor, &fields)
 	if in.Body.Assignee != "" {
 		checkOpaque("body.assignee", in.Body.Assignee, &fields)
 	}
 	if err := fields.err(); err != nil {
+		return nil, err
+	}
+	if err := s.noteNamed(ctx, actor, "assignIncident", in.ID); err != nil {
 		return nil, err
 	}
 	if err := s.Parked.Assign(ctx, in.ID, in.Body.Assignee, actor, s.Now()); err != nil {

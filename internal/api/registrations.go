@@ -145,6 +145,9 @@ func (s *server) handOff(ctx context.Context, in *handOffInput) (*acceptedOutput
 	}
 	tellCtx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
+	if err := s.decideAs(ctx, workflows.HandOffUpdate(id), handOffDeed(id)); err != nil {
+		return nil, err
+	}
 	status, err := s.Registration.Workflows.HandOff(tellCtx, id, workflows.HandOffUpdate(id))
 	switch code := problem.CodeOf(err); {
 	case code == "":
@@ -154,6 +157,10 @@ func (s *server) handOff(ctx context.Context, in *handOffInput) (*acceptedOutput
 		return &acceptedOutput{AcceptedBody{id, record.Status}}, nil
 	}
 	return nil, err
+}
+
+func handOffDeed(id string) deed {
+	return deed{aboutRegistration(id), workflows.UpdateHandOff, citizen, workflows.HandOff{}}
 }
 
 type listRegistrationsInput struct {

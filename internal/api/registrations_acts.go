@@ -78,7 +78,11 @@ func (s *server) sendCode(ctx context.Context, in *codeInput) (*codeOutput, erro
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.Registration.Workflows.SendCode(ctx, in.ID, updateID("send/"+code.ID), workflows.SendCode{CodeID: code.ID}); err != nil {
+	send, id := workflows.SendCode{CodeID: code.ID}, updateID("send/"+code.ID)
+	if err := s.decideAs(ctx, id, deed{aboutRegistration(in.ID), workflows.UpdateSendCode, citizen, send}); err != nil {
+		return nil, err
+	}
+	if _, err := s.Registration.Workflows.SendCode(ctx, in.ID, id, send); err != nil {
 		return nil, err
 	}
 	return &codeOutput{CodeBody{ResendAfter: code.CreatedAt.Add(resendGap).UTC(), ExpiresAt: code.ExpiresAt.UTC()}}, nil
@@ -157,7 +161,12 @@ func (s *server) openAccount(ctx context.Context, in *accountInput) (*registrati
 	if err != nil {
 		return nil, err
 	}
-	status, err := s.Registration.Workflows.AccountReady(ctx, in.ID, updateID(in.Key), workflows.AccountReady{AccountID: opened.ID})
+	ready := workflows.AccountReady{AccountID: opened.ID}
+	id, err := s.decide(ctx, in.Key, deed{aboutRegistration(in.ID), workflows.UpdateAccount, citizenOf(ctx), ready})
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.Registration.Workflows.AccountReady(ctx, in.ID, id, ready)
 	return registrationMoved(in.ID, status, err)
 }
 
@@ -178,7 +187,12 @@ func (s *server) choosePackage(ctx context.Context, in *packageInput) (*registra
 	if !slices.ContainsFunc(s.Registration.Packages, func(p registration.Package) bool { return p.Code == in.Body.Code }) {
 		return nil, fieldErrors{{"body.code", "must be the code of a package; see /v1/packages"}}
 	}
-	status, err := s.Registration.Workflows.ChoosePackage(ctx, in.ID, updateID(in.Key), workflows.ChoosePackage{Code: in.Body.Code})
+	order := workflows.ChoosePackage{Code: in.Body.Code}
+	id, err := s.decide(ctx, in.Key, deed{aboutRegistration(in.ID), workflows.UpdatePackage, citizenOf(ctx), order})
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.Registration.Workflows.ChoosePackage(ctx, in.ID, id, order)
 	return registrationMoved(in.ID, status, err)
 }
 
@@ -202,7 +216,11 @@ func (s *server) pay(ctx context.Context, in *payInput) (*payOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	status, err := s.Registration.Workflows.Pay(ctx, in.ID, updateID(in.Key))
+	id, err := s.decide(ctx, in.Key, deed{aboutRegistration(in.ID), workflows.UpdatePay, citizenOf(ctx), workflows.Pay{}})
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.Registration.Workflows.Pay(ctx, in.ID, id)
 	if err != nil {
 		return nil, err
 	}
@@ -237,7 +255,12 @@ func (s *server) consentToContract(ctx context.Context, in *otpInput) (*registra
 	if err != nil {
 		return nil, err
 	}
-	status, err := s.Registration.Workflows.ConsentToContract(ctx, in.ID, updateID(in.Key), workflows.CodeUsed{CodeID: code.ID})
+	used := workflows.CodeUsed{CodeID: code.ID}
+	id, err := s.decide(ctx, in.Key, deed{aboutRegistration(in.ID), workflows.UpdateConsent, citizenOf(ctx), used})
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.Registration.Workflows.ConsentToContract(ctx, in.ID, id, used)
 	return registrationMoved(in.ID, status, err)
 }
 
@@ -254,7 +277,12 @@ func (s *server) activateKey(ctx context.Context, in *otpInput) (*registrationSt
 	if err != nil {
 		return nil, err
 	}
-	status, err := s.Registration.Workflows.Activate(ctx, in.ID, updateID(in.Key), workflows.CodeUsed{CodeID: code.ID})
+	used := workflows.CodeUsed{CodeID: code.ID}
+	id, err := s.decide(ctx, in.Key, deed{aboutRegistration(in.ID), workflows.UpdateActivate, citizenOf(ctx), used})
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.Registration.Workflows.Activate(ctx, in.ID, id, used)
 	return registrationMoved(in.ID, status, err)
 }
 
@@ -262,7 +290,11 @@ func (s *server) signAcceptance(ctx context.Context, in *Act) (*registrationStat
 	if _, err := s.Registration.Records.Registration(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	status, err := s.Registration.Workflows.SignAcceptance(ctx, in.ID, updateID(in.Key))
+	id, err := s.decide(ctx, in.Key, deed{aboutRegistration(in.ID), workflows.UpdateSignAcceptance, citizenOf(ctx), workflows.SignAcceptance{}})
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.Registration.Workflows.SignAcceptance(ctx, in.ID, id)
 	return registrationMoved(in.ID, status, err)
 }
 
@@ -284,11 +316,17 @@ func (s *server) correctRegistration(ctx context.Context, in *correctionInput) (
 	if record.Status != registration.StatusNeedsMore || record.Review == nil {
 		return nil, problem.New(problem.Conflict, "the registration is %s; nothing is asked for", record.Status)
 	}
-	correctionID, err := s.correct(ctx, in.Act, citizen, record.Review.Fields, in.Body.Fields)
+	actor := citizenOf(ctx)
+	correctionID, err := s.correct(ctx, in.Act, actor, record.Review.Fields, in.Body.Fields)
 	if err != nil {
 		return nil, err
 	}
-	status, err := s.Registration.Workflows.Correct(ctx, in.ID, updateID(in.Key), workflows.Corrected{CorrectionID: correctionID})
+	corrected := workflows.Corrected{CorrectionID: correctionID}
+	id, err := s.decide(ctx, in.Key, deed{aboutRegistration(in.ID), workflows.UpdateCorrect, actor, corrected})
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.Registration.Workflows.Correct(ctx, in.ID, id, corrected)
 	return registrationMoved(in.ID, status, err)
 }
 
@@ -366,7 +404,7 @@ func places(p *registration.Person) map[string]*string {
 // WithdrawRequest says why the citizen takes the request back.
 type WithdrawRequest struct {
 	Reason string `json:"reason,omitempty" maxLength:"1000" doc:"A few words without personal data; they stay in the history"`
-	Actor  string `json:"actor,omitempty" maxLength:"64" doc:"Who withdraws, as an opaque id; the citizen when left out"`
+	Actor  string `json:"actor,omitempty" maxLength:"64" doc:"Who withdraws: the citizen in a browser, else the owner of the key; only the administrator may name another"`
 }
 
 type withdrawInput struct {
@@ -376,16 +414,17 @@ type withdrawInput struct {
 
 func (s *server) withdraw(ctx context.Context, in *withdrawInput) (*registrationStatusOutput, error) {
 	var fields fieldErrors
-	withdrawal := workflows.Withdraw{Actor: citizen, Reason: checkNote("body.reason", in.Body.Reason, maxNote, &fields)}
-	if in.Body.Actor != "" {
-		withdrawal.Actor = checkActor(ctx, in.Body.Actor, &fields)
-	}
+	withdrawal := workflows.Withdraw{Actor: withdraws(ctx, in.Body.Actor, &fields), Reason: checkNote("body.reason", in.Body.Reason, maxNote, &fields)}
 	if err := fields.err(); err != nil {
 		return nil, err
 	}
 	if _, err := s.Registration.Records.Registration(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	status, err := s.Registration.Workflows.Withdraw(ctx, in.ID, updateID(in.Key), withdrawal)
+	id, err := s.decide(ctx, in.Key, deed{aboutRegistration(in.ID), workflows.UpdateWithdraw, withdrawal.Actor, withdrawal})
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.Registration.Workflows.Withdraw(ctx, in.ID, id, withdrawal)
 	return registrationMoved(in.ID, status, err)
 }

@@ -38,7 +38,7 @@ type reviewInput struct {
 func (s *server) reviewRegistration(ctx context.Context, in *reviewInput) (*registrationStatusOutput, error) {
 	var fields fieldErrors
 	review := checkReview(in.Body, &fields)
-	review.Officer = decides(ctx, in.Body.Officer, &fields)
+	review.Officer = actorOf(ctx, "body.officer", in.Body.Officer, &fields)
 	public := checkText("body.public_note", in.Body.PublicNote, maxWords, &fields)
 	internal := checkText("body.internal_note", in.Body.InternalNote, maxWords, &fields)
 	if err := fields.err(); err != nil {
@@ -62,7 +62,11 @@ func (s *server) reviewRegistration(ctx context.Context, in *reviewInput) (*regi
 	if err := s.Registration.Records.SaveReview(ctx, in.ID, review, public, internal); err != nil {
 		return nil, err
 	}
-	status, err := s.Registration.Workflows.Review(ctx, in.ID, updateID(in.Key), review)
+	id, err := s.decide(ctx, in.Key, deed{aboutRegistration(in.ID), workflows.UpdateReview, review.Officer, workflows.ReviewMade{Review: review}})
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.Registration.Workflows.Review(ctx, in.ID, id, review)
 	if releaseErr := s.Registration.Records.Release(ctx, in.ID, review.Officer); releaseErr != nil {
 		s.Logger.WarnContext(ctx, "a claim is left to end by itself", "request_id", infoOf(ctx).id, "registration_id", in.ID, "error", releaseErr.Error())
 	}
@@ -127,7 +131,7 @@ func (s *server) claimForReview(ctx context.Context, id string, review registrat
 type RegistrationRepairRequest struct {
 	Action string            `json:"action" enum:"retry,fix,skip,cancel" doc:"One of attention.actions"`
 	Reason string            `json:"reason" minLength:"1" maxLength:"1000" doc:"Why, in a few words without personal data; they stay in the history"`
-	Actor  string            `json:"actor,omitempty" maxLength:"64" doc:"Who repairs, as an opaque id"`
+	Actor  string            `json:"actor,omitempty" maxLength:"64" doc:"Who repairs; the owner of the key or session, and only the administrator may name another"`
 	Fields map[string]string `json:"fields,omitempty" doc:"For fix: corrected fields of the person, as in a correction; left out when the data is right by now"`
 }
 
@@ -169,7 +173,11 @@ func (s *server) repairRegistration(ctx context.Context, in *registrationRepairI
 			return nil, err
 		}
 	}
-	result, err := s.Registration.Workflows.RepairRegistration(ctx, in.ID, updateID(in.Key), repair)
+	id, err := s.decide(ctx, in.Key, deed{aboutRegistration(in.ID), workflows.UpdateRepair, repair.Actor, repair})
+	if err != nil {
+		return nil, err
+	}
+	result, err := s.Registration.Workflows.RepairRegistration(ctx, in.ID, id, repair)
 	if err != nil {
 		return nil, err
 	}
@@ -247,14 +255,14 @@ func (s *server) listAudit(ctx context.Context, in *auditInput) (*auditOutput, e
 
 type eraseInput struct {
 	ID    string `path:"id" maxLength:"64" doc:"Of a registration of the person"`
-	Actor string `query:"actor" maxLength:"64" doc:"Who erases, as an opaque id"`
+	Actor string `query:"actor" maxLength:"64" doc:"Who erases; the owner of the key or session, and only the administrator may name another"`
 }
 
 // eraseSubject destroys the key that the person's data is sealed with. It must not take the ground from under another
 // registration of the same person that still runs.
 func (s *server) eraseSubject(ctx context.Context, in *eraseInput) (*struct{}, error) {
 	var fields fieldErrors
-	actor := checkActor(ctx, in.Actor, &fields)
+	actor := actorOf(ctx, "query.actor", in.Actor, &fields)
 	if err := fields.err(); err != nil {
 		return nil, err
 	}
@@ -279,6 +287,9 @@ func (s *server) eraseSubject(ctx context.Context, in *eraseInput) (*struct{}, e
 	}
 	if len(others) > 0 {
 		return nil, problem.New(problem.Conflict, "another registration of the same person has not ended")
+	}
+	if err := s.noteNamed(ctx, actor, "eraseSubject", record.SubjectID); err != nil {
+		return nil, err
 	}
 	return nil, records.EraseSubject(ctx, record.SubjectID, actor, s.Now())
 }

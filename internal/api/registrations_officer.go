@@ -187,20 +187,6 @@ func (s *server) addQueue(ctx context.Context, list []RegistrationBody) error {
 	return err
 }
 
-// decides says who decides on a dossier: the caller. The administrator's key may decide in another's name, which is how
-// an installation without keys of its own begins.
-func decides(ctx context.Context, named string, fields *fieldErrors) string {
-	owner := ownerOf(ctx)
-	switch {
-	case owner == adminOwner && named != "":
-		checkOpaque("body.officer", named, fields)
-		return named
-	case named != "" && named != owner:
-		fields.add("body.officer", "must be left out or be "+owner+", the owner of the key")
-	}
-	return owner
-}
-
 // mayApprove refuses an approval by somebody who edited the dossier (four eyes).
 func (s *server) mayApprove(ctx context.Context, id, officer string) error {
 	editors, err := s.Registration.Records.Editors(ctx, id)

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"fmt"
 	"regexp"
 	"strings"
@@ -68,19 +67,6 @@ func checkOpaque(location, id string, fields *fieldErrors) {
 	if !actorPattern.MatchString(id) || personal.MatchString(id) {
 		fields.add(location, "must be an opaque id: letters, digits and : . _ -, no personal data")
 	}
-}
-
-// checkActor says who acts: as named, else the owner of the key, else "guest" for a browser that nobody knows.
-func checkActor(ctx context.Context, named string, fields *fieldErrors) string {
-	if named != "" {
-		checkOpaque("body.actor", named, fields)
-		return named
-	}
-	owner := ownerOf(ctx)
-	if strings.HasPrefix(owner, guestPrefix) {
-		return "guest"
-	}
-	return owner
 }
 
 // normalSerial is the form in which serial numbers are compared: lower-case hex without separators.

@@ -121,3 +121,27 @@ func (c *Client) RepairIncident(ctx context.Context, key string, i Incident, in 
 	out, _, err := c.Repair(ctx, key, i.ProcessID, in.Action, in.Actor, in.Reason)
 	return out.Outcome, err
 }
+
+// BulkDecisionRequest is a repair of every process that is parked at one step with one code.
+type BulkDecisionRequest struct {
+	Process string `json:"process"`
+	Step    string `json:"step"`
+	Code    string `json:"code"`
+	Action  string `json:"action"`
+	Reason  string `json:"reason"`
+	Actor   string `json:"actor,omitempty"` // another than the key's owner for the administrator only
+}
+
+// BulkDecision is the recorded decision, and the command that sends it to the processes.
+type BulkDecision struct {
+	ID        string    `json:"id"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Command   string    `json:"command"`
+}
+
+// DecideIncidents records a repair that Temporal's batch operations then carry to the processes.
+func (c *Client) DecideIncidents(ctx context.Context, key string, in BulkDecisionRequest) (BulkDecision, Raw, error) {
+	var out BulkDecision
+	raw, err := c.Post(ctx, key, "/v1/incident-decisions", in, &out)
+	return out, raw, err
+}

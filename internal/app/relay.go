@@ -12,7 +12,7 @@ import (
 func (a *App) loops() []relay.Loop {
 	records, engine, limits := a.Store.Relay(), a.Workflows(), a.Config.Registration.Limits
 	unstarted := &relay.Unstarted{Records: records, Engine: engine, Limits: limits}
-	behind := &relay.Behind{Records: records, Engine: engine}
+	behind := &relay.Behind{Records: records, Decisions: a.Store.Decisions(), Engine: engine}
 	refunds := &relay.Refunds{Records: records, Engine: engine}
 	deliveries := &relay.Deliveries{Messages: records, Engine: engine}
 	return []relay.Loop{

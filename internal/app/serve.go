@@ -36,6 +36,7 @@ func (a *App) apiOptions() api.Options {
 		HandOver:       a.inbox().Handle,
 		Parked:         a.Store.Parked(),
 		Access:         a.Store.Access(),
+		Decisions:      a.Store.Decisions(),
 		Endpoints:      a.Store.Webhooks(),
 		PlainEndpoints: a.Config.WebhookPrivate,
 		AdminKey:       a.Config.AdminKey,

@@ -12,12 +12,11 @@ import (
 // Process is the kind of process that a decision is about.
 type Process string
 
-// The processes that take decisions. An object is a signing, a registration, an attempt to pay, a signing.
+// The processes that take decisions, as incidents call them. The archiving of a signing belongs to the signing, a refund
+// to registrations: its object is the attempt to pay.
 const (
 	Signing      Process = "signing"
 	Registration Process = "registration"
-	Refund       Process = "refund"
-	Archive      Process = "archive"
 )
 
 const (
@@ -49,6 +48,9 @@ type Object struct {
 	ID      string
 }
 
+// Kyso is who acts when nobody does: what is told again comes from the record.
+const Kyso = "kyso"
+
 // Bulk reports whether the decision is about many processes.
 func (d Decision) Bulk() bool { return d.ID != "" && d.Object.ID == "" }
 
@@ -72,8 +74,10 @@ type Records interface {
 	// Take gives a decision to a process, once for each object. problem.Denied for an unknown one, for one of another
 	// kind or about another object, for one that was taken, and for one whose life is over.
 	Take(ctx context.Context, t Take, now time.Time) (Decision, error)
-	// Last returns the newest decision of a kind about an object, taken or not; problem.NotFound when there is none.
-	Last(ctx context.Context, about Object, kind string) (Decision, error)
+	// Again returns the id of the newest decision with this content that may still be taken, or was; where there is none, it
+	// records one in kyso's own name. It is for what the record of the object holds already, so that a process which did
+	// not hear of it is told again by the same decision.
+	Again(ctx context.Context, about Object, kind string, content any, now time.Time) (string, error)
 	// NoteNamed keeps in the audit log that the administrator did something in another's name.
 	NoteNamed(ctx context.Context, principal, actor, what, object string, at time.Time) error
 }

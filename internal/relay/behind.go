@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
+	"kyso/internal/decision"
 	"kyso/internal/page"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
@@ -49,9 +49,10 @@ type RegistrationActs interface {
 // process takes it in; when worker, engine or database dies in that moment, the record stands and the process has not
 // heard. A client that sends the same again, with its key, repairs it; this is for the others.
 type Behind struct {
-	Records Told
-	Engine  Teller
-	Now     func() time.Time // default time.Now
+	Records   Told
+	Decisions decision.Records
+	Engine    Teller
+	Now       func() time.Time // default time.Now
 }
 
 // Once tells what was not heard.
@@ -69,7 +70,7 @@ func (b *Behind) Once(ctx context.Context) error {
 func (b *Behind) handOff(ctx context.Context, r registration.Registration) error {
 	call, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
-	_, err := b.Engine.HandOff(call, r.ID, workflows.HandOffUpdate(r.ID))
+	err := b.tellHandOff(call, r.ID)
 	if code := problem.CodeOf(err); code == "" || code == problem.Conflict || code == problem.NotFound { // it knows, has ended, or is not started yet
 		return nil
 	}
@@ -95,25 +96,42 @@ func (b *Behind) tellAgain(ctx context.Context, r registration.Registration) err
 	return nil
 }
 
-// tell sends the update that the process is waiting for, from what the record holds. The id is the same each time.
+// tell sends the update that the process is waiting for, from what the record holds, with the id of the decision.
 func (b *Behind) tell(ctx context.Context, r registration.Registration, at workflows.RegistrationStatus) error {
-	id, again, flows := r.ID, workflows.UpdateID("again/"+r.ID+"/"+strconv.Itoa(at.Seq)), b.Engine
-	var err error
+	id, flows := r.ID, b.Engine
 	switch {
 	case at.Status == registration.StatusRequested && !r.HandedOffAt.IsZero():
-		_, err = flows.HandOff(ctx, id, workflows.HandOffUpdate(id))
+		return b.tellHandOff(ctx, id)
 	case at.Status == registration.StatusHandedOff && r.AccountID != "":
-		_, err = flows.AccountReady(ctx, id, again, workflows.AccountReady{AccountID: r.AccountID})
+		ready := workflows.AccountReady{AccountID: r.AccountID}
+		return b.again(ctx, id, workflows.UpdateAccount, ready, func(d string) (status, error) { return flows.AccountReady(ctx, id, d, ready) })
 	case at.Status == registration.StatusAccountReady && r.Package != "":
-		_, err = flows.ChoosePackage(ctx, id, again, workflows.ChoosePackage{Code: r.Package})
+		order := workflows.ChoosePackage{Code: r.Package}
+		return b.again(ctx, id, workflows.UpdatePackage, order, func(d string) (status, error) { return flows.ChoosePackage(ctx, id, d, order) })
 	case at.Status == registration.StatusAwaitingConsent && r.Consent != nil:
-		_, err = flows.ConsentToContract(ctx, id, again, workflows.CodeUsed{CodeID: r.Consent.CodeID})
+		used := workflows.CodeUsed{CodeID: r.Consent.CodeID}
+		return b.again(ctx, id, workflows.UpdateConsent, used, func(d string) (status, error) { return flows.ConsentToContract(ctx, id, d, used) })
 	case at.Status == registration.StatusInReview && r.Review != nil:
-		_, err = flows.Review(ctx, id, again, *r.Review)
+		made := workflows.ReviewMade{Review: *r.Review}
+		return b.again(ctx, id, workflows.UpdateReview, made, func(d string) (status, error) { return flows.Review(ctx, id, d, made.Review) })
 	case at.Status == registration.StatusActivating && r.Activation != nil && r.Activation.CodeID != "":
-		_, err = flows.Activate(ctx, id, again, workflows.CodeUsed{CodeID: r.Activation.CodeID})
-	default:
-		err = flows.NudgeRegistration(ctx, id)
+		used := workflows.CodeUsed{CodeID: r.Activation.CodeID}
+		return b.again(ctx, id, workflows.UpdateActivate, used, func(d string) (status, error) { return flows.Activate(ctx, id, d, used) })
+	}
+	return flows.NudgeRegistration(ctx, id)
+}
+
+type status = workflows.RegistrationStatus
+
+// again sends an update with the id of the decision that the record comes from, the same each time.
+func (b *Behind) again(ctx context.Context, id, kind string, content any, send func(decisionID string) (status, error)) error {
+	decisionID, err := b.Decisions.Again(ctx, decision.Object{Process: decision.Registration, ID: id}, kind, content, orNow(b.Now))
+	if err == nil {
+		_, err = send(decisionID)
 	}
 	return err
+}
+
+func (b *Behind) tellHandOff(ctx context.Context, id string) error {
+	return b.again(ctx, id, workflows.UpdateHandOff, workflows.HandOff{}, func(d string) (status, error) { return b.Engine.HandOff(ctx, id, d) })
 }

@@ -169,7 +169,7 @@ var loops = []struct {
 		f.Exec(`UPDATE registrations SET handoff_used_at = created_at`)
 		return want
 	}, func(f *storetest.Filled, e *engine) func(context.Context) error {
-		return (&relay.Behind{Records: f.Relay(), Engine: e, Now: later}).Once
+		return (&relay.Behind{Records: f.Relay(), Decisions: f.Store.Decisions(), Engine: e, Now: later}).Once
 	}},
 	{"behind", func(_ *testing.T, f *storetest.Filled) map[string]bool {
 		want := map[string]bool{}
@@ -178,7 +178,7 @@ var loops = []struct {
 		}
 		return want
 	}, func(f *storetest.Filled, e *engine) func(context.Context) error {
-		return (&relay.Behind{Records: f.Relay(), Engine: e, Now: later}).Once
+		return (&relay.Behind{Records: f.Relay(), Decisions: f.Store.Decisions(), Engine: e, Now: later}).Once
 	}},
 	{"owed refunds", func(_ *testing.T, f *storetest.Filled) map[string]bool {
 		f.Registrations(registration.StatusExpired)
@@ -275,7 +275,7 @@ func TestProcessesThatFellBehindAreTold(t *testing.T) {
 				f.Exec(`UPDATE registrations SET status = 'accepting', seq = 9`)
 				e := &engine{knows: map[string]workflows.RegistrationStatus{id: {Status: c.at, Seq: 3}}}
 				now := storetest.Start
-				behind := &relay.Behind{Records: f.Relay(), Engine: e, Now: func() time.Time { return now }}
+				behind := &relay.Behind{Records: f.Relay(), Decisions: f.Store.Decisions(), Engine: e, Now: func() time.Time { return now }}
 				must(t, behind.Once(t.Context()))
 				if len(e.acts) > 0 {
 					t.Errorf("told %v while the request may still be at work", e.acts)

@@ -1,9 +1,14 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -12,10 +17,10 @@ import (
 )
 
 // Decisions is the part of the store that keeps what people decided.
-func (s *Store) Decisions() Decisions { return Decisions{&core{s}} }
+func (s *Store) Decisions() Decisions { return Decisions{s} }
 
 // Decisions implements decision.Records.
-type Decisions struct{ *core }
+type Decisions struct{ s *Store }
 
 var _ decision.Records = Decisions{}
 
@@ -40,7 +45,7 @@ func (r Decisions) Decide(ctx context.Context, d decision.Decision) (decision.De
 			return err
 		}
 		if made > 0 {
-			return audit(ctx, tx, d.CreatedAt, "decision", d.Object.ID, d.Actor, decisionDetail(d))
+			return note(ctx, tx, d.CreatedAt, "decision", d.Object.ID, d.Actor, decisionDetail(d))
 		}
 		stored, err = scanDecision(k, tx.QueryRowContext(ctx, decisionQuery+` WHERE id = $1`, d.ID))
 		if err == nil && (stored.Kind != d.Kind || stored.Object != d.Object || stored.Actor != d.Actor) {
@@ -94,25 +99,36 @@ func (r Decisions) Take(ctx context.Context, t decision.Take, now time.Time) (de
 		if err != nil {
 			return err
 		}
+		if now.Before(d.ExpiresAt) {
+			_, err := tx.ExecContext(ctx, `INSERT INTO decision_takes (decision_id, object, taker, taken_at) VALUES ($1, $2, $3, $4)
+				ON CONFLICT (decision_id, object) DO NOTHING`, d.ID, t.Object, t.Taker, at(now))
+			if err != nil {
+				return err
+			}
+		}
 		var taker string
 		err = tx.QueryRowContext(ctx, `SELECT taker FROM decision_takes WHERE decision_id = $1 AND object = $2`, d.ID, t.Object).Scan(&taker)
 		switch {
-		case err == nil && taker == t.Taker:
-			return nil
-		case err == nil:
-			return problem.New(problem.Denied, "the decision was taken before")
-		case !errors.Is(err, sql.ErrNoRows):
-			return err
-		case !now.Before(d.ExpiresAt):
+		case errors.Is(err, sql.ErrNoRows):
 			return problem.New(problem.Denied, "the decision is too old")
+		case err == nil && taker != t.Taker:
+			return problem.New(problem.Denied, "the decision was taken before")
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO decision_takes (decision_id, object, taker, taken_at) VALUES ($1, $2, $3, $4)`, d.ID, t.Object, t.Taker, at(now))
 		return err
 	})
 	if err != nil {
 		return decision.Decision{}, err
 	}
 	return d, nil
+}
+
+// write runs fn in one transaction. It leaves the head of the audit log to others: entries are chained a moment later.
+func (r Decisions) write(ctx context.Context, doing string, fn func(tx *sql.Tx, k *keys) error) error {
+	k, err := r.s.openKeys(ctx)
+	if err != nil {
+		return err
+	}
+	return r.s.write(ctx, doing, func(tx *sql.Tx) error { return fn(tx, k) })
 }
 
 // fits refuses a decision that was made for something else.
@@ -130,20 +146,48 @@ func fits(d decision.Decision, t decision.Take) error {
 	return nil
 }
 
-// Last implements decision.Records.
-func (r Decisions) Last(ctx context.Context, about decision.Object, kind string) (decision.Decision, error) {
-	var d decision.Decision
-	err := r.read(ctx, "reading a decision", func(tx *sql.Tx, k *keys) (err error) {
-		d, err = scanDecision(k, tx.QueryRowContext(ctx, decisionQuery+` WHERE process = $1 AND object = $2 AND kind = $3
-			ORDER BY created_at DESC, id DESC LIMIT 1`, string(about.Process), about.ID, kind))
+// Again implements decision.Records.
+func (r Decisions) Again(ctx context.Context, about decision.Object, kind string, content any, now time.Time) (string, error) {
+	text, err := json.Marshal(content)
+	if err != nil {
+		return "", fmt.Errorf("telling a decision again: %w", err)
+	}
+	id, err := r.like(ctx, about, kind, text, now)
+	if err != nil || id != "" {
+		return id, err
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%s\x00%s", about.Process, about.ID, kind, text, now.UTC().Format(time.DateOnly)))
+	d, err := r.Decide(ctx, decision.Decision{ID: "again-" + hex.EncodeToString(sum[:16]), Kind: kind, Object: about, Actor: decision.Kyso, Principal: decision.Kyso,
+		Content: text, CreatedAt: now, ExpiresAt: now.Add(decision.Life)})
+	return d.ID, err
+}
+
+// like finds the newest decision with this content that was taken or may be; empty when there is none.
+func (r Decisions) like(ctx context.Context, about decision.Object, kind string, content []byte, now time.Time) (string, error) {
+	k, err := r.s.openKeys(ctx)
+	if err != nil {
+		return "", err
+	}
+	found := ""
+	rows, err := r.s.db.QueryContext(ctx, decisionQuery+` WHERE process = $1 AND object = $2 AND kind = $3
+		AND (expires_at > $4 OR EXISTS (SELECT 1 FROM decision_takes t WHERE t.decision_id = decisions.id)) ORDER BY created_at DESC, id DESC LIMIT 100`,
+		string(about.Process), about.ID, kind, at(now))
+	err = each(rows, err, func(rows *sql.Rows) error {
+		d, err := scanDecision(k, rows)
+		if err == nil && found == "" && bytes.Equal(d.Content, content) {
+			found = d.ID
+		}
 		return err
 	})
-	return d, err
+	if err != nil {
+		return "", fmt.Errorf("reading decisions: %w", err)
+	}
+	return found, nil
 }
 
 // NoteNamed implements decision.Records.
 func (r Decisions) NoteNamed(ctx context.Context, principal, actor, what, object string, when time.Time) error {
 	return r.write(ctx, "noting who acted", func(tx *sql.Tx, _ *keys) error {
-		return audit(ctx, tx, when, "named", object, actor, strings.Join(append([]string{what}, authenticated(principal, actor)...), " "))
+		return note(ctx, tx, when, "named", object, actor, strings.Join(append([]string{what}, authenticated(principal, actor)...), " "))
 	})
 }

@@ -68,11 +68,39 @@ func TestDecisionsAreTakenOnce(t *testing.T) {
 		must(t, err)
 		_, err = d.Take(ctx, taken("d-2"), minute(60))
 		wantCode(t, err, problem.Denied)
-		last, err := d.Last(ctx, decision.Object{Process: decision.Registration, ID: "r-1"}, "repair")
+	})
+}
+
+// What a process did not hear of is told again by the decision that was made, else by one that comes from the record.
+func TestDecisionsToldAgain(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		d, ctx, about := s.Decisions(), t.Context(), decision.Object{Process: decision.Registration, ID: "r-1"}
+		content := map[string]string{"action": "retry"}
+		_, err := d.Decide(ctx, decided("d-1"))
 		must(t, err)
-		wantEqual(t, "the newest", last.ID, "d-2")
-		_, err = d.Last(ctx, decision.Object{Process: decision.Registration, ID: "r-1"}, "cancel")
-		wantCode(t, err, problem.NotFound)
+		again := func(now int, want string) string {
+			t.Helper()
+			id, err := d.Again(ctx, about, "repair", content, minute(now))
+			must(t, err)
+			if want != "" && id != want {
+				t.Errorf("told by %s, want %s", id, want)
+			}
+			return id
+		}
+		again(1, "d-1")
+		fresh := again(60, "") // too old to be taken
+		if fresh == "d-1" {
+			t.Error("told by a decision that cannot be taken")
+		}
+		again(61, fresh)
+		content["action"] = "skip"
+		if other := again(61, ""); other == fresh {
+			t.Error("told by a decision of other content")
+		}
+		content["action"] = "retry"
+		_, err = d.Take(ctx, taken(fresh), minute(61))
+		must(t, err)
+		again(100*24*60, fresh)
 	})
 }
 
@@ -129,6 +157,8 @@ func TestDecisionsAreTakenOnceInParallel(t *testing.T) {
 			t.Errorf("taken %d times", took.Load())
 		}
 		must(t, d.NoteNamed(ctx, "admin", "op-2", "noteIncident", "i-1", minute(2)))
+		_, err = s.AuditLog().Chain(ctx)
+		must(t, err)
 		log, err := s.Registrations().Audit(ctx, 0, 10)
 		must(t, err)
 		must(t, registration.VerifyAudit(registration.FirstPrev, 0, log))
