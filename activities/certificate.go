@@ -13,7 +13,7 @@ import (
 	"kyso/internal/signing"
 )
 
-// checkCertificate makes the check that is owed before each use of a certificate: chain, dates, key, and the
+// checkCertificate makes the check that is owed before each use of a certificate: owner, chain, dates, key, and the
 // status of every certificate on the path as it is now. Suspension is reversible, so an earlier "good" says
 // nothing. What was found is kept with the signing (Circular 15/2025/TT-BKHCN). It returns the certificate and its
 // path to the root, both included.
@@ -25,6 +25,9 @@ func (a *Signing) checkCertificate(ctx context.Context, s signing.Signing) (*x50
 	cert, chain, err := parse(stored)
 	if err != nil {
 		return nil, nil, err
+	}
+	if !signing.BelongsTo(cert, s.UserID) { // also one that was looked up by an earlier release
+		return nil, nil, errOther
 	}
 	path, err := a.Trust.Check(cert, chain, a.Now())
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/asn1"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -44,7 +43,7 @@ func (a *Registration) createKey(ctx context.Context, id string) error {
 
 // IssueCertificate asks the CA for the certificate and checks what comes. While the CA has not decided it fails with
 // ErrorPending. Effect: one certificate. Key: the registration and what the certificate is to say; the CA gives one
-// key one certificate. Errors: ProviderRefused when the CA says no, CertificateInvalid when it is not what was asked for.
+// key one certificate. Errors: ProviderRefused when the CA says no, CertificateDiffers when it is not what was ordered.
 func (a *Registration) IssueCertificate(ctx context.Context, id string) error {
 	return fail(a.issueCertificate(ctx, id))
 }
@@ -71,7 +70,7 @@ func (a *Registration) issueCertificate(ctx context.Context, id string) error {
 	if issued.Pending {
 		return pending(a.Pace.Next("ca", issuePause))
 	}
-	cert, err := a.checkIssued(r, subject, issued)
+	cert, err := a.checkIssued(ctx, r, subject, issued)
 	if err != nil {
 		return err
 	}
@@ -115,22 +114,12 @@ func (a *Registration) subject(ctx context.Context, r registration.Registration)
 	}, nil
 }
 
-var (
-	oidCommonName = asn1.ObjectIdentifier{2, 5, 4, 3}
-	oidUserID     = asn1.ObjectIdentifier{0, 9, 2342, 19200300, 100, 1, 1}
-)
-
-// checkIssued is the lint of what a CA hands over: the right key, the right person, a trusted chain, a lawful life.
-func (a *Registration) checkIssued(r registration.Registration, want registration.Subject, got registration.Issuance) (*x509.Certificate, error) {
+// checkIssued compares what a CA hands over with the order, field by field, and demands a chain to a trusted root and a serial
+// number that its issuer did not use before. The error names every difference.
+func (a *Registration) checkIssued(ctx context.Context, r registration.Registration, want registration.Subject, got registration.Issuance) (*x509.Certificate, error) {
 	cert, err := x509.ParseCertificate(got.Certificate)
 	if err != nil {
 		return nil, problem.New(problem.ProviderUnavailable, "the CA sent something that is not a certificate")
-	}
-	names := map[string]string{}
-	for _, n := range cert.Subject.Names {
-		if text, ok := n.Value.(string); ok {
-			names[n.Type.String()] = text
-		}
 	}
 	var chain []*x509.Certificate
 	for _, der := range got.Chain {
@@ -138,16 +127,40 @@ func (a *Registration) checkIssued(r registration.Registration, want registratio
 			chain = append(chain, c)
 		}
 	}
-	switch {
-	case spki(cert.RawSubjectPublicKeyInfo) != r.Issued.SPKI:
-		return nil, problem.New(problem.CertificateInvalid, "the certificate is for another key")
-	case names[oidUserID.String()] != want.UID || names[oidCommonName.String()] != want.CommonName:
-		return nil, problem.New(problem.CertificateInvalid, "the certificate names somebody else")
-	case cert.NotAfter.After(cert.NotBefore.AddDate(0, r.Months, 2)):
-		return nil, problem.New(problem.CertificateInvalid, "the certificate lives longer than ordered")
+	order := registration.Order{SPKI: r.Issued.SPKI, Subject: want, Months: r.Months, Since: r.CreatedAt}
+	differences := order.Differences(cert, a.Now())
+	// A certificate that has just been issued may begin in a few minutes by our clock.
+	if _, err := a.Trust.Check(cert, chain, latest(a.Now(), cert.NotBefore)); err != nil && len(differences) == 0 {
+		differences = append(differences, registration.DiffIssuer)
 	}
-	_, err = a.Trust.Check(cert, chain, a.Now())
-	return cert, err
+	if len(differences) > 0 {
+		return nil, differs(differences)
+	}
+	return cert, a.takeSerial(ctx, cert, r.ID)
+}
+
+func (a *Registration) takeSerial(ctx context.Context, cert *x509.Certificate, registrationID string) error {
+	issuer := sha256.Sum256(cert.RawIssuer)
+	err := a.Serials.TakeSerial(ctx, hex.EncodeToString(issuer[:]), serialOf(cert), registrationID)
+	if problem.CodeOf(err) == problem.Conflict {
+		return differs([]registration.Difference{registration.DiffSerial})
+	}
+	return err
+}
+
+func differs(differences []registration.Difference) error {
+	words := make([]string, len(differences))
+	for i, d := range differences {
+		words[i] = string(d)
+	}
+	return problem.New(problem.CertificateDiffers, "not as ordered: %s", strings.Join(words, ", "))
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // InstallCertificate puts the certificate beside its key, inactive, and makes the phone ask for a PIN. Both are
@@ -294,7 +307,8 @@ func (a *Registration) lostSerial(ctx context.Context, r registration.Registrati
 	if err != nil {
 		return "", problem.New(problem.ProviderUnavailable, "the CA does not say which certificate it issued")
 	}
-	return serialOf(cert), nil
+	// A number that is also on another citizen's certificate would revoke that one.
+	return serialOf(cert), a.takeSerial(ctx, cert, r.ID)
 }
 
 func serialOf(cert *x509.Certificate) string { return strings.ToLower(cert.SerialNumber.Text(16)) }

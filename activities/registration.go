@@ -17,6 +17,7 @@ import (
 type Registration struct {
 	Records  registration.Records
 	Logins   registration.Logins
+	Serials  registration.Serials
 	Signings signing.Desk // for papers, and for signing the acceptance record
 	VNeID    registration.VNeID
 	SMS      registration.SMS

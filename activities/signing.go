@@ -79,7 +79,7 @@ type Found struct {
 }
 
 // FindCertificates looks the user's certificates up and chooses when there is no choice. Effect: the list is
-// stored. Key: the signing. Errors: CertificateMissing, CertificateExpired, CertificateInvalid are final.
+// stored. Key: the signing. Errors: CertificateMissing, CertificateOther, CertificateExpired, CertificateInvalid are final.
 func (a *Signing) FindCertificates(ctx context.Context, signingID string) (Found, error) {
 	found, err := a.findCertificates(ctx, signingID)
 	return found, fail(err)
@@ -101,6 +101,9 @@ func (a *Signing) findCertificates(ctx context.Context, signingID string) (Found
 	if err != nil {
 		return Found{}, err
 	}
+	if list, err = owned(list, s.UserID); err != nil {
+		return Found{}, err
+	}
 	if err := a.Records.SaveCertificates(ctx, s.ID, list); err != nil {
 		return Found{}, err
 	}
@@ -113,6 +116,24 @@ func (a *Signing) findCertificates(ctx context.Context, signingID string) (Found
 	}
 	return Found{Fingerprint: usable[0], Usable: 1}, a.Records.ChooseCertificate(ctx, s.ID, usable[0])
 }
+
+// owned leaves out what is not of the user that was asked for: a provider that mixes up its users must not make one of them
+// sign for another. When nothing else came, that is the answer.
+func owned(list []signing.Certificate, userID string) ([]signing.Certificate, error) {
+	var mine []signing.Certificate
+	for _, c := range list {
+		cert, _, err := parse(c)
+		if err != nil || signing.BelongsTo(cert, userID) { // one that cannot be read is refused where it is used
+			mine = append(mine, c)
+		}
+	}
+	if len(mine) == 0 && len(list) > 0 {
+		return nil, errOther
+	}
+	return mine, nil
+}
+
+var errOther = problem.New(problem.CertificateOther, "no certificate that came is of the user that was asked for")
 
 // usable returns the fingerprints of the certificates that may sign. When none may, the error says what is wrong
 // with the first, which is the one that a person with one certificate asks about.

@@ -304,6 +304,7 @@ func TestRefusedBeforeThePhoneIsAsked(t *testing.T) {
 		"revoked":          {knobs: sandbox.Knobs{Certificates: []string{"revoked"}, SignAnyway: true}, want: problem.CertificateRevoked},
 		"suspended":        {knobs: sandbox.Knobs{Certificates: []string{"suspended"}, SignAnyway: true}, want: problem.CertificateRevoked},
 		"wrong chain":      {knobs: sandbox.Knobs{Certificates: []string{"wrong-chain"}, SignAnyway: true}, want: problem.CertificateInvalid},
+		"of another":       {knobs: sandbox.Knobs{CertificatesOf: "079095012399"}, want: problem.CertificateOther},
 		"another serial":   {signing: signing.Signing{Serial: "00ff"}, want: problem.CertificateMissing},
 		"no such page":     {signing: signing.Signing{Documents: []signing.Document{{Placement: &signing.Placement{Page: 2}}}}, want: problem.PlacementInvalid},
 		"box off the page": {signing: signing.Signing{Documents: []signing.Document{{Placement: &signing.Placement{Page: 1, X: 580, Y: 10, Width: 200, Height: 60}}}}, want: problem.PlacementInvalid},

@@ -40,7 +40,7 @@ var testPackages = []registration.Package{
 // registrationActivities are the activities of a registration over real adapters and the sandbox.
 func (j *journey) registrationActivities() *activities.Registration {
 	a := &activities.Registration{
-		Records: j.records, Logins: j.records, Signings: j.store, Trust: j.acts.Trust,
+		Records: j.records, Logins: j.records, Serials: j.records, Signings: j.store, Trust: j.acts.Trust,
 		VNeID: &provider.VNeID{BaseURL: j.parties + "/vneid", Secret: sandbox.DefaultVNeIDSecret, Timeout: 2 * time.Second, Clock: j.env.Now},
 		SMS: &provider.ESMS{BaseURL: j.parties + "/esms", APIKey: sandbox.DefaultSMSAPIKey, SecretKey: sandbox.DefaultSMSSecretKey,
 			Brandname: "KYSO", Timeout: 2 * time.Second, Clock: j.env.Now},

@@ -42,6 +42,8 @@ var statuses = map[problem.Code]int{
 	problem.CertificateInactive: http.StatusForbidden,
 	problem.SignerUnknown:       http.StatusNotFound,
 	problem.RevocationUnknown:   http.StatusServiceUnavailable,
+	problem.CertificateDiffers:  http.StatusConflict,
+	problem.CertificateOther:    http.StatusUnprocessableEntity,
 
 	problem.SignatureInvalid:   http.StatusConflict,
 	problem.DigestMismatch:     http.StatusInternalServerError,

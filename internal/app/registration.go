@@ -25,6 +25,7 @@ func (a *App) registration() (*activities.Registration, error) {
 		Records:         a.Store.Registrations(),
 		Logins:          a.Store.Registrations(),
 		NoticeText:      a.accounts().NoticeText,
+		Serials:         a.Store.Registrations(),
 		Signings:        a.Store,
 		CodeText:        a.accounts().Text,
 		Fold:            account.Fold,

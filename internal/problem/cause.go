@@ -22,12 +22,13 @@ var causes = map[Code]Cause{
 	DocumentLocked: CauseSigner, DocumentActive: CauseSigner, DocumentMisleading: CauseSigner, DocumentTooComplex: CauseSigner,
 	PlacementInvalid: CauseSigner, CertificateInvalid: CauseSigner, CertificateExpired: CauseSigner, CertificateRevoked: CauseSigner,
 	CertificateMissing: CauseSigner, CertificateInactive: CauseSigner, SignerUnknown: CauseSigner,
+	CertificateOther: CauseSigner,
 	DeclinedBySigner: CauseSigner, ApprovalExpired: CauseSigner, OTPWrong: CauseSigner, OTPExpired: CauseSigner, OTPLocked: CauseSigner,
 	HandoffUsed: CauseSigner, AlreadyHolder: CauseSigner, AlreadyPaid: CauseSigner, DeadlinePassed: CauseSigner, Withdrawn: CauseSigner,
 
 	Invalid: CauseOperator, NotFound: CauseOperator, Conflict: CauseOperator, IdempotencyMismatch: CauseOperator,
 	Unauthenticated: CauseOperator, Denied: CauseOperator, SignatureInvalid: CauseOperator, DigestMismatch: CauseOperator,
-	VerificationFailed: CauseOperator, ProviderCredentials: CauseOperator, ProviderRefused: CauseOperator,
+	VerificationFailed: CauseOperator, ProviderCredentials: CauseOperator, ProviderRefused: CauseOperator, CertificateDiffers: CauseOperator,
 	SecondPerson: CauseOperator, RefusedByOfficer: CauseOperator, TransactionClaimed: CauseOperator, Internal: CauseOperator,
 }
 

@@ -53,6 +53,8 @@ const (
 	CertificateMissing  Code = "certificate-missing"     // the user has none, or not this one
 	CertificateInactive Code = "certificate-inactive"    // the provider says that it is not active
 	SignerUnknown       Code = "signer-unknown"          // the provider does not know the user
+	CertificateDiffers  Code = "certificate-differs"     // the CA issued something else than was ordered
+	CertificateOther    Code = "certificate-of-another"  // the provider returned a certificate of another user than the one asked for
 	RevocationUnknown   Code = "revocation-unknown"      // no OCSP answer and no CRL could be had
 	SignatureInvalid    Code = "signature-invalid"       // the value does not verify against certificate and digest
 	DigestMismatch      Code = "digest-mismatch"         // H1, H2 or H3 differ from what was approved
@@ -85,7 +87,8 @@ var kinds = map[Code]Kind{
 	DocumentBroken: KindInvalid, DocumentEncrypted: KindInvalid, DocumentXFA: KindInvalid,
 	DocumentLocked: KindInvalid, DocumentActive: KindInvalid, DocumentMisleading: KindInvalid, DocumentTooComplex: KindInvalid,
 	PlacementInvalid: KindInvalid, CertificateInvalid: KindDenied, CertificateExpired: KindExpired,
-	CertificateRevoked: KindDenied, CertificateMissing: KindNotFound, RevocationUnknown: KindUpstream,
+	CertificateRevoked: KindDenied, CertificateMissing: KindNotFound, CertificateDiffers: KindConflict,
+	CertificateOther: KindDenied, RevocationUnknown: KindUpstream,
 	SignatureInvalid: KindConflict, DigestMismatch: KindConflict, VerificationFailed: KindConflict,
 	DeclinedBySigner: KindDenied, ApprovalExpired: KindExpired, ProviderCredentials: KindDenied,
 	ProviderRefused: KindDenied, ProviderUnavailable: KindUpstream, Internal: KindInternal,

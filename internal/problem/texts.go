@@ -40,8 +40,10 @@ var texts = map[Code]Text{
 	CertificateMissing: {"Không tìm thấy chứng thư số của người ký", "The signer has no such certificate"},
 	CertificateInactive: {"Chứng thư số chưa được kích hoạt hoặc đang bị tạm dừng tại nhà cung cấp, vui lòng liên hệ nhà cung cấp",
 		"The certificate is not active at the provider; please ask the provider"},
-	SignerUnknown:     {"Nhà cung cấp không tìm thấy người ký này, vui lòng kiểm tra lại mã người dùng", "The provider does not know this signer; please check the user id"},
-	RevocationUnknown: {"Chưa kiểm tra được trạng thái chứng thư số", "The state of the certificate could not be checked"},
+	SignerUnknown:      {"Nhà cung cấp không tìm thấy người ký này, vui lòng kiểm tra lại mã người dùng", "The provider does not know this signer; please check the user id"},
+	RevocationUnknown:  {"Chưa kiểm tra được trạng thái chứng thư số", "The state of the certificate could not be checked"},
+	CertificateDiffers: {"Chứng thư số được cấp khác với yêu cầu cấp", "The certificate that was issued is not what was ordered"},
+	CertificateOther:   {"Nhà cung cấp trả về chứng thư số của người khác", "The provider returned a certificate of another person"},
 
 	SignatureInvalid:   {"Giá trị chữ ký không khớp với chứng thư số", "The signature value does not match the certificate"},
 	DigestMismatch:     {"Dữ liệu lưu trữ không khớp với bản đã ghi nhận", "Stored data is not what was recorded"},

@@ -42,6 +42,14 @@ type PaymentGateway interface {
 	Refund(ctx context.Context, requestID string, p Payment, actor string) error
 }
 
+// Serials keeps the serial numbers of certificates that were accepted.
+type Serials interface {
+	// TakeSerial says that a registration's certificate has a serial number of an issuer. It is problem.Conflict when
+	// another registration's has: an issuer may use a number once (RFC 5280 §4.1.2.2). issuer is the hex SHA-256 of the
+	// issuer's name, serial is lower-case hex. Idempotent.
+	TakeSerial(ctx context.Context, issuer, serial, registrationID string) error
+}
+
 // CA is the certification authority together with its remote key service (RSSP).
 type CA interface {
 	// HasActive reports whether the citizen holds an active certificate of this CA.

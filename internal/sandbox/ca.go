@@ -312,7 +312,13 @@ func (w *World) issueFor(key *caKey, req issueRequest, csr *x509.CertificateRequ
 	template.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
 	template.PolicyIdentifiers = []asn1.ObjectIdentifier{oidCertificatePolicy}
 	w.addAddresses(template, roleIssuing)
-	der, err := x509.CreateCertificate(rand.Reader, template, issuer.cert, csr.PublicKey, issuer.key)
+	public := csr.PublicKey
+	if bend := bends[w.Knobs(key.User).IssueBent]; bend != nil {
+		if public, err = bend(w, template, csr.PublicKey); err != nil {
+			return err
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, issuer.cert, public, issuer.key)
 	if err != nil {
 		return err
 	}

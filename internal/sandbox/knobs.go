@@ -13,6 +13,8 @@ type Knobs struct {
 	// wrong-chain) and optionally a key (valid+p256, valid+pss; RSA-2048 with PKCS#1 v1.5 when not said).
 	// "none" alone is a user without any. Empty means one valid RSA certificate.
 	Certificates []string `json:"certificates,omitempty"`
+	// CertificatesOf answers with the certificates of another user, as a provider does that mixes up its users.
+	CertificatesOf string `json:"certificates_of,omitempty"`
 	// NoCertificateAs401 answers 401 instead of an empty list when there is no certificate.
 	NoCertificateAs401 bool `json:"no_certificate_as_401,omitempty"`
 	// CRLFInCert breaks base64 of certificates into lines, as live answers do.
@@ -51,6 +53,8 @@ type Knobs struct {
 	IssueAfterSeconds float64 `json:"issue_after_s,omitempty"`
 	// IssueFails makes the CA refuse requests for a certificate (refused) or fail (500) while it is set.
 	IssueFails string `json:"issue_fails,omitempty"`
+	// IssueBent makes the CA issue something else than was ordered; see bends.
+	IssueBent string `json:"issue_bent,omitempty"`
 	// KeyLocked answers that the key is locked, as after too many wrong PINs, until it is taken away.
 	KeyLocked bool `json:"key_locked,omitempty"`
 
@@ -150,6 +154,12 @@ func (k Knobs) check() error {
 	}
 	if !slices.Contains([]string{"", "transaction_id", "tran_code"}, k.StatusBy) {
 		return fmt.Errorf("%w: status_by %q", ErrInvalid, k.StatusBy)
+	}
+	if _, ok := bends[k.IssueBent]; !ok && k.IssueBent != "" {
+		return fmt.Errorf("%w: issue_bent %q", ErrInvalid, k.IssueBent)
+	}
+	if _, ok := personOf(k.CertificatesOf); !ok && k.CertificatesOf != "" {
+		return fmt.Errorf("%w: certificates_of %q", ErrInvalid, k.CertificatesOf)
 	}
 	if !slices.Contains([]string{"", "refused", "500"}, k.IssueFails) {
 		return fmt.Errorf("%w: issue_fails %q", ErrInvalid, k.IssueFails)

@@ -228,11 +228,15 @@ func (w *World) getCertificates(p profile, req rsspRequest) rsspAnswer {
 	if _, ok := personOf(req.UserID); !ok || !p.serves(req.UserID) {
 		return unknownUser()
 	}
-	u, err := w.subscriber(req.UserID)
+	k := w.Knobs(req.UserID)
+	owner := req.UserID
+	if k.CertificatesOf != "" {
+		owner = k.CertificatesOf
+	}
+	u, err := w.subscriber(owner)
 	if err != nil {
 		return serverError(err.Error())
 	}
-	k := w.Knobs(req.UserID)
 	items := []certificateItem{}
 	for _, c := range u.Certificates {
 		if req.SerialNumber != "" && !strings.EqualFold(req.SerialNumber, c.Serial) {

@@ -1,0 +1,109 @@
+package workflows_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"testing"
+
+	"go.temporal.io/sdk/temporal"
+
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/internal/sandbox"
+	"kyso/workflows"
+)
+
+// TestACAThatBendsAFieldIsRefused has the CA change one field after the other of a certificate that is otherwise right. Each
+// time the code says that it is not what was ordered and the message names the field; nothing of it reaches the record.
+func TestACAThatBendsAFieldIsRefused(t *testing.T) {
+	for bend, named := range map[string]registration.Difference{
+		"ca": registration.DiffCA, "two-uids": registration.DiffUserID, "organization": registration.DiffAttributes,
+		"longer": registration.DiffValidity, "backdated": registration.DiffValidity, "key-usage": registration.DiffKeyUsage,
+		"extended-key-usage": registration.DiffExtUsage, "no-ocsp": registration.DiffOCSP, "alt-name": registration.DiffAltName,
+		"critical-extension": registration.DiffCritical, "another-key": registration.DiffKey, "key-type": registration.DiffKey,
+		"serial-again": registration.DiffSerial, "": "",
+	} {
+		t.Run("bent "+bend, func(t *testing.T) {
+			e := newEnrolment(t, "PS1")
+			e.must(e.records.Change(context.Background(), e.id, func(r *registration.Registration) error {
+				r.Months = 12
+				return nil
+			}))
+			other := e.issuedToAnother()
+			e.must(e.world.UpdateKnobs(citizen, func(k *sandbox.Knobs) { k.IssueBent = bend }))
+			e.must(e.patiently(e.reg.CreateKey))
+			err := e.patiently(e.reg.IssueCertificate)
+			if bend == "" {
+				e.must(err)
+				return
+			}
+			var refused *temporal.ApplicationError
+			if !errors.As(err, &refused) || refused.Type() != string(problem.CertificateDiffers) || !refused.NonRetryable() || !strings.Contains(err.Error(), string(named)) {
+				t.Errorf("got %v, want %s", err, named)
+			}
+			if r := e.registration(); r.Issued.Serial != "" || len(r.Issued.Certificate) > 0 {
+				t.Errorf("the certificate was taken: %+v", r.Issued)
+			}
+			// What was issued all the same is revoked when the case is given up, and nothing else is.
+			err = e.patiently(e.reg.RevokeCertificate)
+			if again := bend == "serial-again"; again != (err != nil) {
+				t.Errorf("revoking: %v", err)
+			}
+			if n := e.world.CountEffects(sandbox.EffectRevoke, other); n != 0 {
+				t.Errorf("the certificate of another citizen was revoked")
+			}
+		})
+	}
+}
+
+// patiently repeats what an outside party was too unwell to answer, as Temporal does.
+func (e *enrolment) patiently(activity func(context.Context, string) error) (err error) {
+	for range 20 {
+		err = activity(context.Background(), e.id)
+		var refused *temporal.ApplicationError
+		if err == nil || errors.As(err, &refused) && refused.NonRetryable() {
+			return err
+		}
+	}
+	return err
+}
+
+// issuedToAnother has the CA issue to another citizen, and notes it as kyso does. It returns the serial number.
+func (e *enrolment) issuedToAnother() string {
+	e.Helper()
+	const somebody = "001095000077"
+	ctx, ca := context.Background(), e.reg.CA
+	var issued registration.Issuance
+	for range 20 { // the CA is unwell at times
+		key, err := ca.CreateKey(ctx, "another/key", somebody)
+		if err != nil {
+			continue
+		}
+		csr, err := ca.CSR(ctx, key.ID, registration.Subject{CommonName: "TRẦN VĂN HẢI", UID: "CCCD:" + somebody, Province: "HÀ NỘI", Locality: "XÃ PHÚ LỘC"})
+		if err != nil {
+			continue
+		}
+		if issued, err = ca.Issue(ctx, "another/issue/"+hex.EncodeToString(csr[len(csr)-8:]), csr, 12); err == nil {
+			break
+		}
+	}
+	cert, err := x509.ParseCertificate(issued.Certificate)
+	e.must(err)
+	issuer, serial := sha256.Sum256(cert.RawIssuer), cert.SerialNumber.Text(16)
+	e.must(e.records.TakeSerial(ctx, hex.EncodeToString(issuer[:]), serial, "another"))
+	e.must(e.records.TakeSerial(ctx, hex.EncodeToString(issuer[:]), serial, "another"))
+	return serial
+}
+
+// TestACAThatSendsSomethingElseParks: an operator sees the word, and giving up revokes what was issued and refunds.
+func TestACAThatSendsSomethingElseParks(t *testing.T) {
+	e := newEnrolment(t, "PS1")
+	e.must(e.world.UpdateKnobs(citizen, func(k *sandbox.Knobs) { k.IssueBent = "two-uids" }))
+	e.acts[registration.StatusIssuing] = func() {}
+	e.whenParked(workflows.StepIssue, problem.CertificateDiffers, giveUp(), func() {})
+	e.enrol(registration.StatusCancelled)
+}
