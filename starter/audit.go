@@ -5,100 +5,240 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"kyso/internal/apiclient"
-	"kyso/internal/problem"
+	"kyso/internal/app"
+	"kyso/internal/audit"
 	"kyso/internal/registration"
 )
 
-// auditPage is how many entries are read at once.
+// auditPage is how many entries or checkpoints are read at once.
 const auditPage = 1000
 
 func (c *cli) auditCommand() *cobra.Command {
-	var known string
+	return group("audit", "Check the audit log, and copy its signed checkpoints", c.auditVerifyCommand(), c.auditExportCommand(), c.auditKeyCommand())
+}
+
+func (c *cli) auditVerifyCommand() *cobra.Command {
+	var opt verifyOptions
 	verify := &cobra.Command{Use: "verify", Short: "Check on this machine that the audit log is whole", Args: exactly(0, "no argument"),
-		Long: `Read the whole audit log and check on this machine that every entry carries the hash of the one before it. It prints
-how many entries there are and the hash of the last: kept elsewhere and given as --known SEQ:HASH another time, it also
-shows whether the end of the log was cut off or the whole was written anew, which the log alone cannot tell. A log that
-is broken is exit code 1.`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			pin, err := parsePin(known)
-			if err != nil {
-				return err
-			}
-			client, err := c.client()
-			if err != nil {
-				return err
-			}
-			head, err := verifyAudit(cmd.Context(), client, pin)
-			if problem.CodeOf(err) == problem.VerificationFailed {
-				c.say("Nhật ký KHÔNG toàn vẹn sau mục %d: %v", "The log is BROKEN after entry %d: %v", head.Seq, err)
-				return ended(exitFailed)
-			}
-			if err != nil {
-				return err
-			}
-			raw, err := json.Marshal(head)
-			if err != nil {
-				return fmt.Errorf("encoding the result: %w", err)
-			}
-			return c.print(raw, []string{head.Hash}, func(w io.Writer) {
-				row(w, c.text("Số mục", "Entries"), strconv.FormatInt(head.Seq, 10))
-				row(w, c.text("Mã băm cuối", "Last hash"), head.Hash)
-			})
-		}}
-	verify.Flags().StringVar(&known, "known", "", "SEQ:HASH of an entry that was seen before")
-	return group("audit", "Check the audit log", verify)
+		Long: `Read the whole audit log and check on this machine that every entry carries the hash of the one before it, that it agrees
+with every signed checkpoint, and that the checkpoints of the database agree with those that the server copied to
+KYSO_AUDIT_FILE. A log whose end was cut off, that was emptied, put in another order, changed, written anew or put back
+from an older copy is exit code 1, with one line for each thing that is wrong.
+
+The server says which key signed. Who does not trust it gives the key that "starter audit key" printed (--key), and
+checkpoints that were kept elsewhere (--checkpoints): a file of "starter audit export", or the JSON log of the server.
+Entries that came after the last checkpoint, at most a minute, have only the chain.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.verifyAudit(cmd.Context(), opt) }}
+	flags := verify.Flags()
+	flags.StringVar(&opt.known, "known", "", "SEQ:HASH of an entry that was seen before")
+	flags.StringVar(&opt.key, "key", "", "public key of the checkpoints, base64 (default: the one that the server names)")
+	flags.StringVar(&opt.file, "checkpoints", "", "file with checkpoints that were kept elsewhere")
+	return verify
 }
 
-// auditHead is the last entry of a log. Entries count from 1 without gaps, so Seq is their number.
-type auditHead struct {
-	Seq  int64  `json:"entries"`
-	Hash string `json:"head"`
+type verifyOptions struct{ known, key, file string }
+
+// auditReport is the result of a verification.
+type auditReport struct {
+	Entries     int64           `json:"entries"`
+	Head        string          `json:"head"`
+	Checkpoints int             `json:"checkpoints"`
+	Exported    int             `json:"exported"` // checkpoints of the server's file and of --checkpoints
+	Key         string          `json:"key"`
+	Findings    []audit.Finding `json:"findings"`
 }
 
-// parsePin reads SEQ:HASH; an empty one pins nothing.
-func parsePin(text string) (auditHead, error) {
-	if text == "" {
-		return auditHead{}, nil
+func (c *cli) verifyAudit(ctx context.Context, opt verifyOptions) error {
+	known, err := parsePin(opt.known)
+	if err != nil {
+		return err
 	}
-	number, hash, ok := strings.Cut(text, ":")
-	seq, err := strconv.ParseInt(number, 10, 64)
-	if !ok || err != nil || seq < 1 || len(hash) != len(registration.FirstPrev) {
-		return auditHead{}, usage("--known %s: SEQ:HASH", text)
+	client, err := c.client()
+	if err != nil {
+		return err
 	}
-	return auditHead{seq, strings.ToLower(hash)}, nil
+	report, err := examineAudit(ctx, client, opt, known)
+	if err != nil {
+		return err
+	}
+	for _, f := range report.Findings {
+		c.say("SAI (%s), mục %d: %s", "WRONG (%s), entry %d: %s", f.Kind, f.Seq, f.Text)
+	}
+	if report.Exported == 0 {
+		c.say("Không có điểm kiểm tra nào được giữ ngoài cơ sở dữ liệu: nếu cả nhật ký lẫn điểm kiểm tra bị thay thì không thể biết. Hãy đặt KYSO_AUDIT_FILE.",
+			"No checkpoint is kept outside of the database: that log and checkpoints were replaced together cannot be seen. Set KYSO_AUDIT_FILE.")
+	}
+	raw, err := json.Marshal(report)
+	if err != nil {
+		return fmt.Errorf("encoding the result: %w", err)
+	}
+	if err := c.print(raw, []string{report.Head}, func(w io.Writer) {
+		row(w, c.text("Số mục", "Entries"), strconv.FormatInt(report.Entries, 10))
+		row(w, c.text("Mã băm cuối", "Last hash"), report.Head)
+		row(w, c.text("Điểm kiểm tra", "Checkpoints"), strconv.Itoa(report.Checkpoints))
+		row(w, c.text("Giữ bên ngoài", "Kept outside"), strconv.Itoa(report.Exported))
+		row(w, c.text("Khóa công khai", "Public key"), or(report.Key))
+	}); err != nil {
+		return err
+	}
+	if len(report.Findings) > 0 {
+		c.say("Nhật ký KHÔNG toàn vẹn.", "The log is BROKEN.")
+		return ended(exitFailed)
+	}
+	return nil
 }
 
-// verifyAudit reads and checks the log page by page. It returns the last entry that is good, and
-// problem.VerificationFailed when there is one that is not.
-func verifyAudit(ctx context.Context, client *apiclient.Client, pin auditHead) (auditHead, error) {
-	head := auditHead{Hash: registration.FirstPrev}
-	for {
-		page, _, err := client.Audit(ctx, head.Seq, auditPage)
+// examineAudit reads everything and compares it. The checkpoints are read before the entries: what they speak of is
+// there by then.
+func examineAudit(ctx context.Context, client *apiclient.Client, opt verifyOptions, known audit.Head) (auditReport, error) {
+	evidence, err := gatherEvidence(ctx, client, opt)
+	if err != nil {
+		return auditReport{}, err
+	}
+	if known.Seq > 0 {
+		evidence.Known = []audit.Head{known}
+	}
+	checker := audit.NewChecker(evidence)
+	for after := int64(0); ; {
+		page, _, err := client.Audit(ctx, after, auditPage)
 		if err != nil {
-			return head, err
+			return auditReport{}, err
 		}
-		for _, one := range page.Items {
-			entry := registration.AuditEntry(one)
-			if err := registration.VerifyAudit(head.Hash, head.Seq, []registration.AuditEntry{entry}); err != nil {
-				return head, err
-			}
-			if entry.Seq == pin.Seq && entry.Hash != pin.Hash {
-				return head, problem.New(problem.VerificationFailed, "entry %d is not the one that was seen before", entry.Seq)
-			}
-			head = auditHead{entry.Seq, entry.Hash}
+		entries := make([]audit.Entry, len(page.Items))
+		for i, one := range page.Items {
+			entries[i] = audit.Entry(one)
+			after = one.Seq
 		}
+		checker.Read(entries)
 		if len(page.Items) < auditPage {
 			break
 		}
 	}
-	if head.Seq < pin.Seq {
-		return head, problem.New(problem.VerificationFailed, "entry %d, which was seen before, is not there", pin.Seq)
+	head, findings := checker.Done()
+	report := auditReport{Entries: head.Seq, Head: head.Hash, Checkpoints: len(evidence.Table), Exported: len(evidence.File), Findings: findings}
+	if report.Findings == nil {
+		report.Findings = []audit.Finding{}
 	}
-	return head, nil
+	if evidence.Key != nil {
+		report.Key = audit.EncodeKey(evidence.Key)
+	}
+	return report, nil
+}
+
+func gatherEvidence(ctx context.Context, client *apiclient.Client, opt verifyOptions) (audit.Evidence, error) {
+	e := audit.Evidence{Now: time.Now()}
+	table, said, err := checkpoints(ctx, client, "/v1/audit/checkpoints")
+	if err != nil {
+		return e, err
+	}
+	file, _, err := checkpoints(ctx, client, "/v1/audit/exported")
+	if err != nil {
+		return e, err
+	}
+	e.Head, e.Table, e.File, e.Exported = audit.Head(said.Head), table, file, said.Exported
+	key := opt.key
+	if key == "" {
+		key = said.PublicKey
+	}
+	if key == "" {
+		return e, nil
+	}
+	if e.Key, err = audit.DecodeKey(key); err != nil {
+		return e, usage("--key: %v", err)
+	}
+	if opt.file == "" {
+		return e, nil
+	}
+	kept, err := audit.ReadFile(opt.file)
+	if err != nil {
+		return e, usage("--checkpoints: %v", err)
+	}
+	if len(kept) == 0 {
+		return e, usage("--checkpoints %s: there is no checkpoint in it", opt.file)
+	}
+	e.Kept = kept
+	return e, nil
+}
+
+// checkpoints reads all of a list, and the last page with what it says besides.
+func checkpoints(ctx context.Context, client *apiclient.Client, path string) ([]audit.Checkpoint, apiclient.Checkpoints, error) {
+	var list []audit.Checkpoint
+	next := path + "?limit=" + strconv.Itoa(auditPage)
+	for {
+		page, err := client.Checkpoints(ctx, next)
+		if err != nil {
+			return nil, page, err
+		}
+		for _, one := range page.Items {
+			list = append(list, audit.Checkpoint(one))
+		}
+		if page.Next == "" {
+			return list, page, nil
+		}
+		next = page.Next
+	}
+}
+
+func (c *cli) auditExportCommand() *cobra.Command {
+	return &cobra.Command{Use: "export", Short: "Print the signed checkpoints, one JSON object a line, to keep them elsewhere", Args: exactly(0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			list, _, err := checkpoints(cmd.Context(), client, "/v1/audit/checkpoints")
+			if err != nil {
+				return err
+			}
+			for _, one := range list {
+				line, err := json.Marshal(one)
+				if err != nil {
+					return fmt.Errorf("encoding a checkpoint: %w", err)
+				}
+				if err := c.printLines([]string{string(line)}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}
+}
+
+func (c *cli) auditKeyCommand() *cobra.Command {
+	return &cobra.Command{Use: "key", Short: "Print the public key of the checkpoints, from the settings of this machine", Args: exactly(0, "no argument"),
+		RunE: func(*cobra.Command, []string) error {
+			config, err := app.FromEnvironment(os.Environ())
+			if err != nil {
+				return &exitError{code: exitUsage, err: err}
+			}
+			key, err := app.AuditKey(config)
+			if err != nil {
+				return err
+			}
+			raw, err := json.Marshal(map[string]string{"public_key": key})
+			if err != nil {
+				return fmt.Errorf("encoding the key: %w", err)
+			}
+			return c.print(raw, []string{key}, func(w io.Writer) { row(w, key) })
+		}}
+}
+
+// parsePin reads SEQ:HASH; an empty one pins nothing.
+func parsePin(text string) (audit.Head, error) {
+	if text == "" {
+		return audit.Head{}, nil
+	}
+	number, hash, ok := strings.Cut(text, ":")
+	seq, err := strconv.ParseInt(number, 10, 64)
+	if !ok || err != nil || seq < 1 || len(hash) != len(registration.FirstPrev) {
+		return audit.Head{}, usage("--known %s: SEQ:HASH", text)
+	}
+	return audit.Head{Seq: seq, Hash: strings.ToLower(hash)}, nil
 }

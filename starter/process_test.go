@@ -21,6 +21,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"kyso/internal/api"
+	"kyso/internal/audit"
 	"kyso/internal/problem"
 	"kyso/internal/seal"
 	"kyso/internal/signing"
@@ -52,7 +53,7 @@ func newAPI(t *testing.T) http.Handler {
 	}
 	p := &processes{t: t, desk: desk, files: map[string][]byte{}, choices: map[string]chan struct{}{}}
 	t.Cleanup(p.running.Wait)
-	return api.New(api.Options{Desk: desk, Parked: desk.Parked(), Access: desk.Access(), Decisions: desk.Decisions(), Counter: desk.Limits(), AdminKey: adminKey, Workflows: p, Upload: p.upload, Open: p.open,
+	return api.New(api.Options{Desk: desk, Parked: desk.Parked(), Access: desk.Access(), Decisions: desk.Decisions(), Audit: &audit.Recorder{Log: desk.AuditLog(), Logger: slog.New(slog.DiscardHandler), Now: time.Now}, Counter: desk.Limits(), AdminKey: adminKey, Workflows: p, Upload: p.upload, Open: p.open,
 		Providers: []string{"intrustca"}, Logger: slog.New(slog.DiscardHandler),
 		HandOver:     func(context.Context, signing.InboxMessage) error { return nil },
 		Registration: newRegistrations(t, desk.Registrations()),

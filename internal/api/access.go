@@ -81,6 +81,15 @@ func (s *server) guarded(next http.Handler) http.Handler {
 			writeProblem(w, r, err)
 			return
 		}
+		info := infoOf(r.Context())
+		s.noteCaller(who, err)
+		if who != nil {
+			info.owner = who.owner
+		}
+		if full := s.Audit.Room(); full != nil {
+			writeProblem(w, r, full)
+			return
+		}
 		if !rule.open {
 			if err == nil {
 				err = s.check(r.Context(), who, rule, objectID(pattern, r.URL.Path))
@@ -93,8 +102,9 @@ func (s *server) guarded(next http.Handler) http.Handler {
 				return
 			}
 		}
+		info.passed = true
 		ctx := context.WithValue(context.WithValue(r.Context(), callerKey{}, who), addressKey{}, from)
-		next.ServeHTTP(w, r.WithContext(ctx))
+		next.ServeHTTP(w, r.WithContext(access.WithActor(ctx, info.owner)))
 	})
 }
 
@@ -204,6 +214,7 @@ func (s *server) granted(ctx context.Context, owner string, object access.Object
 
 // grant notes that what a request makes belongs to its caller.
 func (s *server) grant(ctx context.Context, kind access.Kind, id string) error {
+	infoOf(ctx).object = id
 	return s.Access.Grant(ctx, ownerOf(ctx), s.Now(), access.Object{Kind: kind, ID: id})
 }
 

@@ -85,6 +85,8 @@ func (s *server) openSession(ctx context.Context, in *openSessionInput) (*sessio
 	if err := s.Access.CreateSession(ctx, session, digest); err != nil {
 		return nil, err
 	}
+	info := infoOf(ctx)
+	info.owner, info.object = session.Owner, session.ID
 	return s.opened(session, secret, now), nil
 }
 
@@ -304,6 +306,7 @@ func (s *server) createKey(ctx context.Context, in *createKeyInput) (*keyOutput,
 	if err := s.Access.CreateKey(ctx, key, digest); err != nil {
 		return nil, err
 	}
+	infoOf(ctx).object = key.ID
 	body := keyBody(key)
 	body.Secret = secret
 	return &keyOutput{body}, nil

@@ -66,6 +66,8 @@ var rules = map[string]rule{
 	"POST /v1/incidents/{id}/assign":          {all: operators},
 	"POST /v1/incident-decisions":             {all: operators},
 	"GET /v1/audit":                           {all: operators},
+	"GET /v1/audit/checkpoints":               {all: operators},
+	"GET /v1/audit/exported":                  {all: operators},
 	"DELETE /v1/subjects/{id}":                {all: operators},
 	"POST /v1/webhooks/{provider}/{token}":    {open: true},
 	"POST /v1/vneid/requests":                 {open: true},
@@ -146,11 +148,14 @@ func rulesOf(openapi *huma.OpenAPI) map[string]rule {
 }
 
 // objectID is the part of a path that {id} names.
-func objectID(pattern, path string) string {
+func objectID(pattern, path string) string { return pathPart(pattern, path, "{id}") }
+
+// pathPart is the part of a path that a wildcard of its pattern names; empty when there is no such wildcard.
+func pathPart(pattern, path, wildcard string) string {
 	_, pattern, _ = strings.Cut(pattern, " ")
 	parts := strings.Split(path, "/")
 	for i, name := range strings.Split(pattern, "/") {
-		if name == "{id}" && i < len(parts) {
+		if name == wildcard && i < len(parts) {
 			return parts[i]
 		}
 	}

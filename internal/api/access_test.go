@@ -72,6 +72,8 @@ var matrix = map[string]string{
 	"POST /v1/incidents/{id}/assign":                      "-xxxxox",
 	"POST /v1/incident-decisions":                         "-xxxxox",
 	"GET /v1/audit":                                       "-xxxxox",
+	"GET /v1/audit/checkpoints":                           "-xxxxox",
+	"GET /v1/audit/exported":                              "-xxxxox",
 	"DELETE /v1/subjects/{id}":                            "-xxxxox",
 	"POST /v1/webhooks/{provider}/{token}":                "ooooooo",
 	"POST /v1/vneid/requests":                             "ooooooo",

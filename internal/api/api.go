@@ -20,6 +20,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"kyso/internal/access"
+	"kyso/internal/audit"
 	"kyso/internal/decision"
 	"kyso/internal/incident"
 	"kyso/internal/limit"
@@ -48,7 +49,7 @@ type Source interface {
 	Size() int64
 }
 
-// Options is what the API is made of. Desk, Workflows, Upload, Open, HandOver, Parked, Access, Decisions, Counter and Providers are required.
+// Options is what the API is made of. Desk, Workflows, Upload, Open, HandOver, Parked, Access, Audit, Decisions, Counter and Providers are required.
 type Options struct {
 	Desk      signing.Desk
 	Workflows Workflows
@@ -73,6 +74,8 @@ type Options struct {
 	Access access.Desk
 	// Decisions keeps what callers decide about processes.
 	Decisions decision.Records
+	// Audit keeps who did and read what. Its Run belongs to whoever serves.
+	Audit *audit.Recorder
 	// Endpoints tells programs of what happens; nil serves none of its routes.
 	Endpoints webhook.Records
 	// PlainEndpoints lets programs be told over http; for development.
@@ -140,6 +143,7 @@ type server struct {
 	spec    []byte // the OpenAPI description
 	rules   map[string]rule
 	limiter *limiter
+	trail   *trail
 }
 
 // New returns the handler of the whole API. It panics when a required option is missing, which is a mistake of the
@@ -157,8 +161,8 @@ func New(options Options) http.Handler {
 
 func newServer(options Options) *server {
 	s := &server{Options: options, mux: http.NewServeMux(), limiter: &limiter{rate: options.Rate, counter: options.Counter}}
-	if s.Desk == nil || s.Workflows == nil || s.Upload == nil || s.Open == nil || s.HandOver == nil || s.Access == nil || s.Parked == nil || s.Counter == nil || len(s.Providers) == 0 {
-		panic("api: Desk, Workflows, Upload, Open, HandOver, Parked, Access, Counter and Providers are required")
+	if s.Desk == nil || s.Workflows == nil || s.Upload == nil || s.Open == nil || s.HandOver == nil || s.Access == nil || s.Parked == nil || s.Audit == nil || s.Counter == nil || len(s.Providers) == 0 {
+		panic("api: Desk, Workflows, Upload, Open, HandOver, Parked, Access, Audit, Counter and Providers are required")
 	}
 	if s.Registration != nil && !s.Registration.complete() {
 		panic("api: every field of Registration is required")
@@ -180,6 +184,7 @@ func newServer(options Options) *server {
 	}
 	s.operations(humago.New(s.mux, config))
 	s.rules = rulesOf(config.OpenAPI)
+	s.trail = newTrail(config.OpenAPI)
 	s.pages(config.OpenAPI)
 	return s
 }

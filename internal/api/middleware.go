@@ -27,6 +27,10 @@ type requestInfo struct {
 	code  problem.Code // of the problem answered, if any
 	cause error        // of a 5xx answer
 	sent  func() bool  // whether the answer has begun
+
+	owner  string // of the caller; empty for a stranger
+	passed bool   // the caller was let through
+	object string // what the request made
 }
 
 type infoKey struct{}
@@ -51,6 +55,9 @@ func (s *server) observed(next http.Handler) http.Handler {
 		observer := &responseObserver{ResponseWriter: w, control: http.NewResponseController(w), stall: s.Limits.Stall}
 		info.sent = func() bool { return observer.status != 0 }
 		observer.extend()
+		defer func() { // also when the answer is cut
+			s.noteRequest(r, pattern, info, observer.statusOr200(), w.Header().Get(replayedHeader) != "")
+		}()
 		next.ServeHTTP(observer, r.WithContext(context.WithValue(r.Context(), infoKey{}, info)))
 		s.log(r.Context(), info, pattern, observer, time.Since(started))
 	})

@@ -226,33 +226,6 @@ func describeChanges(changes []registration.Change) string {
 	return strings.Join(parts, ", ")
 }
 
-type auditInput struct {
-	After int64 `query:"after" minimum:"0" doc:"Seq of the last entry seen"`
-	Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"500"`
-}
-
-// AuditList is a page of the audit log, oldest first. Each entry holds the hash of the one before.
-type AuditList struct {
-	Items []registration.AuditEntry `json:"items"`
-	Next  string                    `json:"next,omitempty" doc:"Path of the next page"`
-}
-
-type auditOutput struct {
-	Body AuditList
-}
-
-func (s *server) listAudit(ctx context.Context, in *auditInput) (*auditOutput, error) {
-	list, err := s.Registration.Records.Audit(ctx, in.After, in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	out := AuditList{Items: append([]registration.AuditEntry{}, list...)}
-	if len(list) == in.Limit {
-		out.Next = "/v1/audit?after=" + strconv.FormatInt(list[len(list)-1].Seq, 10) + "&limit=" + strconv.Itoa(in.Limit)
-	}
-	return &auditOutput{out}, nil
-}
-
 type eraseInput struct {
 	ID    string `path:"id" maxLength:"64" doc:"Of a registration of the person"`
 	Actor string `query:"actor" maxLength:"64" doc:"Who erases; the owner of the key or session, and only the administrator may name another"`

@@ -242,11 +242,6 @@ func (f *fakeRecords) NoteAccess(_ context.Context, id, actor, what string, at t
 	return nil
 }
 
-func (f *fakeRecords) Audit(_ context.Context, after int64, limit int) ([]registration.AuditEntry, error) {
-	list := f.audit[min(int(after), len(f.audit)):]
-	return list[:min(limit, len(list))], nil
-}
-
 func (f *fakeRecords) EraseSubject(_ context.Context, subject, _ string, _ time.Time) error {
 	defer f.lock()()
 	f.erased = append(f.erased, subject)

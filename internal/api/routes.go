@@ -28,6 +28,7 @@ func (s *server) operations(api huma.API) {
 	s.actOperations(api)
 	s.accessOperations(api)
 	s.incidentOperations(api)
+	s.auditOperations(api)
 	if s.Endpoints != nil {
 		s.endpointOperations(api)
 	}

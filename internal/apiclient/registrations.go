@@ -257,3 +257,33 @@ func (c *Client) Audit(ctx context.Context, after int64, limit int) (List[AuditE
 	raw, err := c.Get(ctx, "/v1/audit?after="+strconv.FormatInt(after, 10)+"&limit="+strconv.Itoa(limit), &out)
 	return out, raw, err
 }
+
+// Checkpoint is a signed statement of what the audit log ended with.
+type Checkpoint struct {
+	Number    int64     `json:"number"`
+	Seq       int64     `json:"seq"`
+	Hash      string    `json:"hash"`
+	At        time.Time `json:"at"`
+	Previous  string    `json:"previous"`
+	Key       string    `json:"key"`
+	Signature []byte    `json:"signature"`
+}
+
+// Checkpoints is a page of them, with what the server says about its log.
+type Checkpoints struct {
+	Items []Checkpoint `json:"items"`
+	Next  string       `json:"next"`
+	Head  struct {
+		Seq  int64  `json:"seq"`
+		Hash string `json:"hash"`
+	} `json:"head"`
+	PublicKey string `json:"public_key"`
+	Exported  bool   `json:"exported"`
+}
+
+// Checkpoints reads the page at a path.
+func (c *Client) Checkpoints(ctx context.Context, path string) (Checkpoints, error) {
+	var out Checkpoints
+	_, err := c.Get(ctx, path, &out)
+	return out, err
+}

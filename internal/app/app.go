@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
+	"kyso/internal/audit"
 	"kyso/internal/blob"
 	"kyso/internal/pades"
 	"kyso/internal/problem"
@@ -36,6 +37,7 @@ type App struct {
 	Blobs    *blob.Blobs
 	Temporal client.Client
 	Trust    signing.Trust
+	Recorder *audit.Recorder
 
 	unwatch func() error // of the metrics
 }
@@ -56,6 +58,9 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	if a.Store, err = OpenStore(ctx, a.Config); err != nil {
+		return err
+	}
+	if a.Recorder, err = a.newRecorder(); err != nil {
 		return err
 	}
 	if a.Blobs, err = blob.Open(ctx, a.Config.Blobs); err != nil {

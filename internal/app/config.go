@@ -34,6 +34,13 @@ type Config struct {
 	// MasterKeyFile is KYSO_MASTER_KEY_FILE: 32 random bytes that wrap the keys under which personal data is
 	// sealed. Without it nothing can be read. Make one with: head -c 32 /dev/urandom > FILE
 	MasterKeyFile string
+	// AuditFile is KYSO_AUDIT_FILE: a file to whose end the signed checkpoints of the audit log are copied, so that a
+	// log that was cut, emptied or put back from an older copy is found. Keep it where those who can change the database
+	// cannot change it. Empty copies none; the checkpoints stand in the program's own log, too.
+	AuditFile string
+	// AuditKeyFile is KYSO_AUDIT_KEY_FILE: an Ed25519 key (PEM, PKCS #8) that signs the checkpoints. Empty derives one
+	// from the master key.
+	AuditKeyFile string
 	// Blobs is KYSO_BLOBS: where documents are, file:///folder or s3://bucket?endpoint=…&region=….
 	Blobs string
 	// SealDocuments is KYSO_SEAL_DOCUMENTS (default true): whether new documents and signings lie under the key of their
@@ -158,6 +165,8 @@ func (r *reader) config() (Config, error) {
 	cfg := Config{
 		Database:          r.secret("KYSO_DATABASE", "postgres://kyso@127.0.0.1:5432/kyso?sslmode=disable"),
 		MasterKeyFile:     r.text("KYSO_MASTER_KEY_FILE", ".kyso/master.key"),
+		AuditFile:         r.text("KYSO_AUDIT_FILE", ""),
+		AuditKeyFile:      r.text("KYSO_AUDIT_KEY_FILE", ""),
 		Blobs:             r.text("KYSO_BLOBS", "file://"+absolute(".kyso/blobs")),
 		TrustFile:         r.text("KYSO_TRUST", ".kyso/trust.pem"),
 		TSAs:              r.list("KYSO_TSA", sandboxURL+"/tsa"),

@@ -37,6 +37,7 @@ func (a *App) apiOptions() api.Options {
 		Parked:         a.Store.Parked(),
 		Access:         a.Store.Access(),
 		Decisions:      a.Store.Decisions(),
+		Audit:          a.Recorder,
 		Endpoints:      a.Store.Webhooks(),
 		PlainEndpoints: a.Config.WebhookPrivate,
 		AdminKey:       a.Config.AdminKey,
@@ -90,10 +91,18 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	for _, loop := range a.loops() {
 		loops.Go(func() { loop.Run(ctx, a.Log) })
 	}
+	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx)) // until the last answer is noted
+	var recorder sync.WaitGroup
+	recorder.Go(func() {
+		a.noteSettings()
+		a.Recorder.Run(recording)
+	})
 	a.Log.Info("API started", "address", listener.Addr().String())
 	err := ServeHTTP(ctx, api.NewServer(a.API()), listener, a.Config.StopTimeout)
 	cancel()
 	loops.Wait()
+	stopRecording()
+	recorder.Wait()
 	return err
 }
 

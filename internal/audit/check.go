@@ -43,7 +43,8 @@ type Evidence struct {
 	// File are the exported checkpoints, in the order of the file; Exported reports whether there is such a file.
 	File     []Checkpoint
 	Exported bool
-	Known    []Head // entries that were seen before
+	Kept     []Checkpoint // checkpoints that were kept elsewhere; any of them, in any order
+	Known    []Head       // entries that were seen before
 	Now      time.Time
 }
 
@@ -63,10 +64,16 @@ type claim struct{ hash, by string }
 // NewChecker checks the checkpoints and prepares for the entries.
 func NewChecker(e Evidence) *Checker {
 	c := &Checker{evidence: e, claims: map[int64][]claim{}, head: Head{Hash: registration.FirstPrev}}
+	c.claim(e.Head.Seq, e.Head.Hash, "the head of the log")
 	c.checkpoints("of the database", e.Table)
 	c.checkpoints("of the exported file", e.File)
 	if e.Exported {
 		c.compareFile()
+	}
+	for _, p := range e.Kept {
+		if c.trusted("kept elsewhere", p) {
+			c.claim(p.Seq, p.Hash, fmt.Sprintf("checkpoint %d, which was kept elsewhere,", p.Number))
+		}
 	}
 	for _, known := range e.Known {
 		c.claim(known.Seq, known.Hash, "the entry that was seen before")
@@ -81,7 +88,7 @@ func (c *Checker) find(kind string, seq int64, format string, args ...any) {
 }
 
 func (c *Checker) claim(seq int64, hash, by string) {
-	if !slices.ContainsFunc(c.claims[seq], func(k claim) bool { return k.hash == hash }) {
+	if seq > 0 && !slices.ContainsFunc(c.claims[seq], func(k claim) bool { return k.hash == hash }) {
 		c.claims[seq] = append(c.claims[seq], claim{hash, by})
 	}
 }
@@ -91,11 +98,10 @@ func (c *Checker) claim(seq int64, hash, by string) {
 func (c *Checker) checkpoints(where string, list []Checkpoint) {
 	var before Checkpoint
 	for i, p := range list {
-		name := fmt.Sprintf("checkpoint %d %s", p.Number, where)
-		if !p.SignedBy(c.evidence.Key) {
-			c.find(Untrusted, p.Seq, "%s is not signed by the key %s", name, KeyID(c.evidence.Key))
+		if !c.trusted(where, p) {
 			continue
 		}
+		name := fmt.Sprintf("checkpoint %d %s", p.Number, where)
 		switch {
 		case i > 0 && p.Number > before.Number+1:
 			c.find(CutOff, p.Seq, "%s follows checkpoint %d: those between are gone", name, before.Number)
@@ -105,10 +111,17 @@ func (c *Checker) checkpoints(where string, list []Checkpoint) {
 			c.find(Forked, p.Seq, "%s speaks of entry %d, the one before of entry %d", name, p.Seq, before.Seq)
 		}
 		before = p
-		if p.Seq > 0 {
-			c.claim(p.Seq, p.Hash, name)
-		}
+		c.claim(p.Seq, p.Hash, name)
 	}
+}
+
+// trusted reports whether the key signed a checkpoint.
+func (c *Checker) trusted(where string, p Checkpoint) bool {
+	signed := len(c.evidence.Key) == ed25519.PublicKeySize && p.SignedBy(c.evidence.Key)
+	if !signed {
+		c.find(Untrusted, p.Seq, "checkpoint %d %s is not signed by the key %s", p.Number, where, KeyID(c.evidence.Key))
+	}
+	return signed
 }
 
 // compareFile compares the two lists of checkpoints.
@@ -163,7 +176,7 @@ func (c *Checker) Read(entries []Entry) {
 // Done returns what is wrong, and the newest entry.
 func (c *Checker) Done() (Head, []Finding) {
 	c.nameBroken()
-	newest, by := c.evidence.Head.Seq, "the head of the log"
+	newest, by := int64(0), ""
 	for seq, claims := range c.claims {
 		if seq > newest {
 			newest, by = seq, claims[0].by
@@ -174,8 +187,6 @@ func (c *Checker) Done() (Head, []Finding) {
 		c.find(Emptied, newest, "no entry is left; %s speaks of entry %d", by, newest)
 	case c.head.Seq < newest:
 		c.find(CutTail, newest, "the log ends with entry %d; %s speaks of entry %d", c.head.Seq, by, newest)
-	case c.evidence.Head.Seq == c.head.Seq && c.evidence.Head.Hash != "" && c.evidence.Head.Hash != c.head.Hash:
-		c.find(Forked, c.head.Seq, "the newest entry is not the one that the head of the log speaks of")
 	}
 	return c.head, c.findings
 }

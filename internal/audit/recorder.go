@@ -238,3 +238,11 @@ func (r *Recorder) Exported() ([]Checkpoint, bool, error) {
 	}
 	return list, true, err
 }
+
+// PublicKey is what checkpoints are verified with, as text; empty when none are signed.
+func (r *Recorder) PublicKey() string {
+	if r.Key == nil {
+		return ""
+	}
+	return EncodeKey(r.Key.Public().(ed25519.PublicKey))
+}

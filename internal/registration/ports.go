@@ -199,8 +199,6 @@ type Records interface {
 	OpenRegistrationIncident(ctx context.Context, in Incident) error
 	CloseRegistrationIncident(ctx context.Context, in Incident) error
 
-	// Audit returns entries with a Seq above after, oldest first.
-	Audit(ctx context.Context, after int64, limit int) ([]AuditEntry, error)
 	// EraseSubject destroys the data key of a subject. Papers (uploads) and evidence stay.
 	EraseSubject(ctx context.Context, subjectID, actor string, at time.Time) error
 }

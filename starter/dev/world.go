@@ -300,6 +300,7 @@ func environment(data string, a Addresses, s secrets) []string {
 	return slices.Concat(registrationEnvironment(data, a), []string{
 		"KYSO_DATABASE=sqlite:" + filepath.Join(data, "kyso.db"),
 		"KYSO_MASTER_KEY_FILE=" + filepath.Join(data, "master.key"),
+		"KYSO_AUDIT_FILE=" + filepath.Join(data, "audit-checkpoints.jsonl"),
 		"KYSO_BLOBS=file://" + filepath.Join(data, "blobs"),
 		"KYSO_TRUST=" + a.Trust,
 		"KYSO_PROVIDERS=intrustca,vnpt",

@@ -1,0 +1,192 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"kyso/internal/audit"
+	"kyso/internal/problem"
+)
+
+// The kinds of entries that requests leave. What a request changed leaves entries of its own, with the change.
+const (
+	noteActed   = "acted"         // a write was answered
+	noteRead    = "read"          // a document or a dossier was given out
+	noteRefused = "refused"       // a write, or the reading of a document or a dossier, was refused
+	noteKeyUsed = "log-in"        // a key came, for the first time in an hour
+	noteFailed  = "log-in-failed" // a key was wrong, or past its time
+)
+
+// parties are the actors of open routes, whose handlers prove them.
+var parties = map[string]string{"POST /v1/vneid/requests": "vneid", "POST /v1/webhooks/{provider}/{token}": "{provider}"}
+
+// trail is how the routes are named in the audit log, and which keys were seen lately.
+type trail struct {
+	operations map[string]string // operation ids by pattern
+	mu         sync.Mutex
+	keys       map[string]int64 // the hour in which a key was seen last
+}
+
+func newTrail(openapi *huma.OpenAPI) *trail {
+	t := &trail{operations: map[string]string{}, keys: map[string]int64{}}
+	for path, item := range openapi.Paths {
+		for method, op := range map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put,
+			http.MethodPatch: item.Patch, http.MethodDelete: item.Delete} {
+			if op != nil {
+				t.operations[method+" "+path] = op.OperationID
+			}
+		}
+	}
+	return t
+}
+
+// firstInHour reports whether a key was not seen in this hour before.
+func (t *trail) firstInHour(keyID string, now time.Time) bool {
+	hour := now.Unix() / int64(time.Hour/time.Second)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.keys[keyID] == hour {
+		return false
+	}
+	t.keys[keyID] = hour
+	return true
+}
+
+// reveals reports whether a route gives out documents or what a dossier holds.
+func reveals(pattern string) bool {
+	return strings.HasPrefix(pattern, "GET ") && (strings.Contains(pattern, "/documents/") || strings.HasSuffix(pattern, "/dossier"))
+}
+
+// noteRequest keeps in the audit log who did what. Paths and answers are not kept: they may hold anything. Refusals are
+// counted, so that nobody floods the log.
+func (s *server) noteRequest(r *http.Request, pattern string, info *requestInfo, status int, replayed bool) {
+	operation := s.trail.operations[pattern]
+	reads := reveals(pattern)
+	if operation == "" || r.Method == http.MethodGet && !reads {
+		return
+	}
+	switch {
+	case status >= http.StatusBadRequest && info.code == problem.Unauthenticated:
+		if info.passed { // else it is counted at the door
+			s.Audit.Count(noteFailed, "", info.owner, operation)
+		}
+	case status >= http.StatusBadRequest:
+		s.Audit.Count(noteRefused, "", info.owner, operation+" "+string(info.code))
+	case reads:
+		s.Audit.Count(noteRead, objectID(pattern, r.URL.Path), info.owner, operation)
+	case replayed:
+		s.Audit.Count(noteActed, cmp.Or(info.object, objectID(pattern, r.URL.Path)), info.owner, operation+" answered again")
+	default:
+		actor := info.owner
+		if party := parties[pattern]; party != "" {
+			actor = cmp.Or(pathPart(pattern, r.URL.Path, party), party)
+		}
+		s.Audit.Note(noteActed, cmp.Or(info.object, objectID(pattern, r.URL.Path)), actor, operation)
+	}
+}
+
+// noteCaller keeps in the audit log that a key came in, or that somebody did not.
+func (s *server) noteCaller(who *caller, err error) {
+	switch {
+	case problem.CodeOf(err) == problem.Unauthenticated:
+		s.Audit.Count(noteFailed, "", "", "key or session")
+	case who != nil && who.sessionID == "" && s.trail.firstInHour(cmp.Or(who.keyID, adminOwner), s.Now()):
+		s.Audit.Note(noteKeyUsed, cmp.Or(who.keyID, adminOwner), who.owner, "key")
+	}
+}
+
+func (s *server) auditOperations(api huma.API) {
+	huma.Register(api, get("listAudit", "/v1/audit", tagOperations, "Read the audit log, oldest first", errorsOf()), s.listAudit)
+	huma.Register(api, get("listCheckpoints", "/v1/audit/checkpoints", tagOperations, "Read the signed checkpoints of the audit log, oldest first", errorsOf()), s.listCheckpoints)
+	huma.Register(api, get("listExportedCheckpoints", "/v1/audit/exported", tagOperations, "Read the checkpoints that this server copied out of the database", errorsOf()), s.listExported)
+}
+
+type auditInput struct {
+	After int64 `query:"after" minimum:"0" doc:"Seq of the last entry seen"`
+	Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"500"`
+}
+
+// AuditList is a page of the audit log, oldest first. Each entry holds the hash of the one before.
+type AuditList struct {
+	Items []audit.Entry `json:"items"`
+	Next  string        `json:"next,omitempty" doc:"Path of the next page"`
+}
+
+type auditOutput struct {
+	Body AuditList
+}
+
+// listAudit takes what waits into the log first: who asks sees all that was answered before.
+func (s *server) listAudit(ctx context.Context, in *auditInput) (*auditOutput, error) {
+	if err := s.Audit.Flush(ctx); err != nil {
+		return nil, err
+	}
+	list, err := s.Audit.Log.Entries(ctx, in.After, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := AuditList{Items: append([]audit.Entry{}, list...)}
+	if len(list) == in.Limit {
+		out.Next = "/v1/audit?after=" + strconv.FormatInt(list[len(list)-1].Seq, 10) + "&limit=" + strconv.Itoa(in.Limit)
+	}
+	return &auditOutput{out}, nil
+}
+
+type checkpointsInput struct {
+	After int64 `query:"after" minimum:"0" doc:"Number of the last checkpoint seen"`
+	Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"500"`
+}
+
+// CheckpointList is a page of checkpoints, oldest first.
+type CheckpointList struct {
+	Items     []audit.Checkpoint `json:"items"`
+	Next      string             `json:"next,omitempty" doc:"Path of the next page"`
+	Head      audit.Head         `json:"head" doc:"What the database says is the newest entry"`
+	PublicKey string             `json:"public_key,omitempty" doc:"Ed25519, base64; what the checkpoints are signed with"`
+	Exported  bool               `json:"exported" doc:"Whether this server copies checkpoints to a file"`
+}
+
+type checkpointsOutput struct {
+	Body CheckpointList
+}
+
+func (s *server) listCheckpoints(ctx context.Context, in *checkpointsInput) (*checkpointsOutput, error) {
+	list, err := s.Audit.Log.Checkpoints(ctx, in.After, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return s.checkpoints(ctx, "/v1/audit/checkpoints", list, in.Limit)
+}
+
+func (s *server) listExported(ctx context.Context, in *checkpointsInput) (*checkpointsOutput, error) {
+	all, _, err := s.Audit.Exported()
+	if err != nil {
+		return nil, err
+	}
+	// By place, not by number: what an attacker put in or turned round must be seen as it stands.
+	list := all[min(int(in.After), len(all)):]
+	out, err := s.checkpoints(ctx, "", list[:min(in.Limit, len(list))], in.Limit)
+	if err == nil && len(list) > in.Limit {
+		out.Body.Next = "/v1/audit/exported?after=" + strconv.FormatInt(in.After+int64(in.Limit), 10) + "&limit=" + strconv.Itoa(in.Limit)
+	}
+	return out, err
+}
+
+func (s *server) checkpoints(ctx context.Context, path string, list []audit.Checkpoint, limit int) (*checkpointsOutput, error) {
+	head, err := s.Audit.Log.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := CheckpointList{Items: append([]audit.Checkpoint{}, list...), Head: head, PublicKey: s.Audit.PublicKey(), Exported: s.Audit.File != ""}
+	if path != "" && len(list) == limit {
+		out.Next = path + "?after=" + strconv.FormatInt(list[len(list)-1].Number, 10) + "&limit=" + strconv.Itoa(limit)
+	}
+	return &checkpointsOutput{out}, nil
+}
