@@ -151,6 +151,8 @@ func (s *server) rotate(ctx context.Context, before *caller, accountID, agent st
 	if err := s.Access.EndSession(ctx, before.sessionID); err != nil {
 		return nil, err
 	}
+	info := infoOf(ctx)
+	info.owner, info.object = session.Owner, session.ID
 	return s.opened(session, secret, now), nil
 }
 

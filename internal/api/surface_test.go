@@ -20,15 +20,17 @@ import (
 // promise that holds "on every write" go over it.
 type surface struct {
 	*desk
-	as    []string // headers of the caller
-	owner string
-	made  int
+	as     []string // headers of the caller
+	owner  string
+	made   int
+	people *people // another API, for what the person of an account does
 }
 
 func newSurface(t *testing.T) *surface {
 	d := newDesk(t, pdfStub, withEndpoints, func(o *api.Options) { o.PlainEndpoints = true })
 	s := &surface{desk: d, owner: "team-surface"}
 	s.as = bearer(d.key(s.owner, access.Scopes()...))("")
+	s.people = newPeople(t)
 	return s
 }
 
@@ -81,11 +83,13 @@ func (o operation) writes() bool { return !strings.HasPrefix(o.route, "GET ") }
 type call struct {
 	method, path, body string
 	headers            []string
+	on                 *testBench
+	actor              string // whom the audit log has to name: an owner, or the begin of one that ends with ":"
 }
 
 func (s *surface) do(c call, headers ...string) answer {
 	s.t.Helper()
-	return s.desk.do(c.method, c.path, c.body, append(slices.Clone(c.headers), headers...)...)
+	return c.on.do(c.method, c.path, c.body, append(slices.Clone(c.headers), headers...)...)
 }
 
 // next is a number that was not used before.
@@ -98,15 +102,20 @@ func (s *surface) next() int {
 func (s *surface) good(route string) call {
 	s.t.Helper()
 	method, path, _ := strings.Cut(route, " ")
-	c := call{method: method, headers: append([]string{"Content-Type", "application/json"}, s.as...)}
+	if strings.HasPrefix(path, "/v1/login") || strings.HasPrefix(path, "/v1/password-reset") || strings.HasPrefix(path, "/v1/me/") {
+		return s.ofPerson(method, path)
+	}
+	c := call{method: method, headers: append([]string{"Content-Type", "application/json"}, s.as...), on: s.testBench, actor: s.owner}
 	id, body := "", ""
 	switch {
 	case route == "POST /v1/documents" || route == "POST /v1/verifications":
 		c.headers[1], body = "application/pdf", pdf
 	case route == "POST /v1/vneid/requests":
 		n := s.next()
+		c.actor = "vneid"
 		c.headers, body = []string{"Authorization", "", "X-Signature", "good"}, fmt.Sprintf("V-%d token-%d", n, n)
 	case strings.HasPrefix(path, "/v1/webhooks/"):
+		c.actor = "intrustca"
 		body = fmt.Sprintf(`{"transaction_id":"t-%d","status_code":200}`, s.next())
 	case strings.HasPrefix(path, "/v1/documents/"):
 		id = s.document()
@@ -123,7 +132,7 @@ func (s *surface) good(route string) call {
 	case strings.HasPrefix(path, "/v1/keys"):
 		id, body = s.keyFor(route)
 	case path == "/v1/session" && method == http.MethodPost:
-		body = `{}`
+		c.actor, body = "guest:", `{}`
 	case path == "/v1/resume":
 		id, _ := s.signingFor("")
 		var link api.LinkBody
@@ -249,4 +258,39 @@ func (s *surface) keyFor(route string) (id, body string) {
 	var made api.KeyBody
 	s.post("/v1/keys", request, s.as...).into(s.t, &made)
 	return made.ID, ""
+}
+
+// ofPerson makes a request that the person of an account makes, each with a phone of its own.
+func (s *surface) ofPerson(method, path string) call {
+	s.t.Helper()
+	p, n := s.people, s.next()
+	phone := fmt.Sprintf("+8490%07d", n)
+	p.registered(fmt.Sprint("p-", n), fmt.Sprintf("0790960%05d", n), phone, phone)
+	guest := p.guest()
+	p.pass(2 * time.Minute)
+	c := call{method: method, path: path, on: p.testBench, actor: "guest:", headers: append([]string{"Content-Type", "application/json"}, as(guest)...)}
+	switch {
+	case strings.HasSuffix(path, "/code"):
+		c.body = fmt.Sprintf(`{"phone":%q}`, phone)
+	case method == http.MethodPost && path != "/v1/me/password":
+		id, digits := p.challenge(guest, path+"/code", phone)
+		c.body = fmt.Sprintf(`{"login_id":%q,"code":%q,"password":%q}`, id, digits, rightPassword)
+		if path == "/v1/login" {
+			c.actor = "account:"
+		}
+	default:
+		own := p.logIn(guest, phone, rightPassword)
+		c.actor, c.headers = "account:", append([]string{"Content-Type", "application/json"}, as(own)...)
+		if path == "/v1/me/password" {
+			c.body = fmt.Sprintf(`{"before":%q,"after":"một mật khẩu khác hẳn"}`, rightPassword)
+		}
+		var list struct {
+			Items []struct{ ID string }
+		}
+		p.get("/v1/me/sessions", as(own)...).into(s.t, &list)
+		if len(list.Items) > 0 {
+			c.path = strings.ReplaceAll(path, "{session}", list.Items[0].ID)
+		}
+	}
+	return c
 }
