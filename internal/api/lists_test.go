@@ -32,7 +32,7 @@ var pagedLists = []struct {
 }{
 	{"/v1/audit/checkpoints", "/v1/audit/checkpoints?limit=500", "number", func(t *testing.T, f *storetest.Filled) map[string]bool {
 		for i := range storetest.Rows {
-			must(t, f.AuditLog().SaveCheckpoint(t.Context(), audit.Checkpoint{Number: int64(i + 1), At: storetest.Half(i)}))
+			must(t, f.AuditLog().SaveCheckpoint(t.Context(), audit.Checkpoint{Number: int64(i + 1), At: storetest.Half(i), Signature: []byte{1}}))
 		}
 		return f.IDs("audit_checkpoints", "number")
 	}},
