@@ -25,7 +25,7 @@ const (
 )
 
 // parties are the actors of open routes, whose handlers prove them.
-var parties = map[string]string{"POST /v1/vneid/requests": "vneid", "POST /v1/webhooks/{provider}/{token}": "{provider}"}
+var parties = map[string]string{"POST /v1/vneid/requests": "vneid", "POST /v1/vneid/tokens": "vneid", "POST /v1/webhooks/{provider}/{token}": "{provider}"}
 
 // trail is how the routes are named in the audit log, and which keys were seen lately.
 type trail struct {

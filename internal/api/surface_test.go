@@ -114,6 +114,11 @@ func (s *surface) good(route string) call {
 		n := s.next()
 		c.actor = "vneid"
 		c.headers, body = []string{"Authorization", "", "X-Signature", "good"}, fmt.Sprintf("V-%d token-%d", n, n)
+	case route == "POST /v1/vneid/tokens":
+		n := s.next()
+		s.people.registered(fmt.Sprint("p-", n), fmt.Sprintf("0790960%05d", n), citizenPhone, fmt.Sprintf("+8490%07d", n))
+		c.on, c.actor = s.people.testBench, "vneid"
+		c.headers, body = []string{"Authorization", "", "X-Signature", "good"}, fmt.Sprintf("V-p-%d fresh-%d", n, n)
 	case strings.HasPrefix(path, "/v1/webhooks/"):
 		c.actor = "intrustca"
 		body = fmt.Sprintf(`{"transaction_id":"t-%d","status_code":200}`, s.next())
