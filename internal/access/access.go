@@ -33,6 +33,7 @@ type Key struct {
 	Owner     string // opaque id of a team or a person; what one key of an owner makes, all of them reach
 	Name      string // for people
 	Scopes    []Scope
+	MadeBy    string // owner of the key that made it; empty for the administrator
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	RevokedAt time.Time
@@ -115,6 +116,8 @@ type Desk interface {
 	CreateKey(ctx context.Context, k Key, digest string) error
 	KeyByDigest(ctx context.Context, digest string) (Key, error)
 	Keys(ctx context.Context) ([]Key, error) // newest first
+	// Makers tells who may be one person; see there.
+	Makers(ctx context.Context) (Makers, error)
 	// RevokeKey ends a key and every session that was opened with it. A revoked one stays as it is.
 	RevokeKey(ctx context.Context, id string, at time.Time) error
 

@@ -1,8 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -259,6 +262,7 @@ type KeyBody struct {
 	Owner     string         `json:"owner"`
 	Name      string         `json:"name,omitempty"`
 	Scopes    []access.Scope `json:"scopes"`
+	MadeBy    string         `json:"made_by" doc:"Owner of the key that made it; acts of the two never count as those of two persons"`
 	CreatedAt time.Time      `json:"created_at"`
 	ExpiresAt time.Time      `json:"expires_at"`
 	RevokedAt *time.Time     `json:"revoked_at,omitempty"`
@@ -300,9 +304,14 @@ func (s *server) createKey(ctx context.Context, in *createKeyInput) (*keyOutput,
 	if err := fields.err(); err != nil {
 		return nil, err
 	}
-	now := s.Now().UTC().Truncate(time.Second)
+	now, maker := s.Now().UTC().Truncate(time.Second), ownerOf(ctx)
+	if maker == adminOwner {
+		maker = ""
+	} else if err := s.mayHandOut(ctx, in.Body); err != nil {
+		return nil, err
+	}
 	secret, digest := newSecret(keyPrefix)
-	key := access.Key{ID: "key-" + uuid.NewString()[:13], Owner: owner, Name: name, Scopes: in.Body.Scopes, CreatedAt: now, ExpiresAt: now.AddDate(0, 0, in.Body.Days)}
+	key := access.Key{ID: "key-" + uuid.NewString()[:13], Owner: owner, Name: name, Scopes: in.Body.Scopes, MadeBy: maker, CreatedAt: now, ExpiresAt: now.AddDate(0, 0, in.Body.Days)}
 	if err := s.Access.CreateKey(ctx, key, digest); err != nil {
 		return nil, err
 	}
@@ -312,8 +321,28 @@ func (s *server) createKey(ctx context.Context, in *createKeyInput) (*keyOutput,
 	return &keyOutput{body}, nil
 }
 
+// mayHandOut refuses what a maker of keys does not have itself: a scope, and the things of an owner that others made keys
+// for, under whose name it could act.
+func (s *server) mayHandOut(ctx context.Context, in KeyRequest) error {
+	var fields fieldErrors
+	for i, scope := range in.Scopes {
+		if !may(ctx, scope) {
+			fields.add("body.scopes["+strconv.Itoa(i)+"]", "must be a scope that your own key has")
+		}
+	}
+	own := ownerOf(ctx)
+	keys, err := s.Access.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	if in.Owner != own && slices.ContainsFunc(keys, func(k access.Key) bool { return k.Owner == in.Owner && k.MadeBy != own }) {
+		fields.add("body.owner", "has a key that you did not make: its next one comes from the administrator, or from itself")
+	}
+	return fields.err()
+}
+
 func keyBody(k access.Key) KeyBody {
-	return KeyBody{ID: k.ID, Owner: k.Owner, Name: k.Name, Scopes: k.Scopes, CreatedAt: k.CreatedAt.UTC(), ExpiresAt: k.ExpiresAt.UTC(), RevokedAt: utc(k.RevokedAt)}
+	return KeyBody{ID: k.ID, Owner: k.Owner, Name: k.Name, Scopes: k.Scopes, MadeBy: cmp.Or(k.MadeBy, adminOwner), CreatedAt: k.CreatedAt.UTC(), ExpiresAt: k.ExpiresAt.UTC(), RevokedAt: utc(k.RevokedAt)}
 }
 
 // KeyList is every key, revoked ones too.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -189,6 +190,9 @@ func (s *server) repairRegistration(ctx context.Context, in *registrationRepairI
 func (s *server) fix(ctx context.Context, act Act, actor string, fields map[string]string) ([]registration.Change, error) {
 	person, stored, err := s.checkCorrection(ctx, act.ID, registration.CorrectableFields, fields)
 	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(s.mayCorrect(ctx, act.ID, actor), s.noteNamed(ctx, actor, "repairRegistration", act.ID)); err != nil {
 		return nil, err
 	}
 	changes := changesOf(person, stored)

@@ -39,6 +39,7 @@ type fakeRecords struct {
 	erased   []string
 	claims   map[string]registration.Claim
 	editors  map[string][]string
+	approved []registration.Review
 	grant    func(id string) // makes a registration the administrator's
 }
 
@@ -229,7 +230,8 @@ func (f *fakeRecords) Editors(_ context.Context, id string) ([]string, error) {
 }
 
 func (f *fakeRecords) Reviews(context.Context, string) ([]registration.Review, error) {
-	return nil, nil
+	defer f.lock()()
+	return f.approved, nil
 }
 
 func (f *fakeRecords) Consents(context.Context, string) ([]registration.Consent, error) {

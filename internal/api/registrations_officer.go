@@ -187,11 +187,34 @@ func (s *server) addQueue(ctx context.Context, list []RegistrationBody) error {
 	return err
 }
 
-// mayApprove refuses an approval by somebody who edited the dossier (four eyes).
+// mayApprove refuses an approval by whoever edited the dossier, under this name or by the hand behind it (four eyes).
 func (s *server) mayApprove(ctx context.Context, id, officer string) error {
 	editors, err := s.Registration.Records.Editors(ctx, id)
-	if err == nil && slices.Contains(editors, officer) {
+	if err != nil {
+		return err
+	}
+	makers, err := s.Access.Makers(ctx)
+	if err == nil && slices.ContainsFunc(editors, func(editor string) bool { return makers.Same(editor, officer) }) {
 		err = problem.New(problem.Denied, "whoever corrected the dossier cannot approve it; another officer has to")
+	}
+	return err
+}
+
+// mayCorrect refuses a correction by whoever approved the dossier: that would be the same two eyes the other way round. The
+// administrator is excepted, and audited.
+func (s *server) mayCorrect(ctx context.Context, id, actor string) error {
+	if isAdmin(ctx) {
+		return nil
+	}
+	reviews, err := s.Registration.Records.Reviews(ctx, id)
+	if err != nil {
+		return err
+	}
+	makers, err := s.Access.Makers(ctx)
+	if err == nil && slices.ContainsFunc(reviews, func(r registration.Review) bool {
+		return r.Decision == registration.DecisionApprove && makers.Same(r.Officer, actor)
+	}) {
+		err = problem.New(problem.Denied, "whoever approved the dossier cannot correct it; another operator has to")
 	}
 	return err
 }

@@ -19,13 +19,13 @@ type Access struct{ *Store }
 
 var _ access.Desk = Access{}
 
-const keyColumns = `SELECT id, owner, name, scopes, created_at, expires_at, revoked_at FROM api_keys`
+const keyColumns = `SELECT id, owner, name, scopes, made_by, created_at, expires_at, revoked_at FROM api_keys`
 
 // CreateKey implements access.Desk.
 func (a Access) CreateKey(ctx context.Context, k access.Key, digest string) error {
 	return a.write(ctx, "storing a key", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO api_keys (id, digest, owner, name, scopes, created_at, expires_at, revoked_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, k.ID, digest, k.Owner, k.Name, scopeText(k.Scopes), at(k.CreatedAt), at(k.ExpiresAt), at(k.RevokedAt))
+		_, err := tx.ExecContext(ctx, `INSERT INTO api_keys (id, digest, owner, name, scopes, made_by, created_at, expires_at, revoked_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, k.ID, digest, k.Owner, k.Name, scopeText(k.Scopes), k.MadeBy, at(k.CreatedAt), at(k.ExpiresAt), at(k.RevokedAt))
 		if err != nil {
 			return err
 		}
@@ -57,6 +57,28 @@ func (a Access) Keys(ctx context.Context) ([]access.Key, error) {
 	return list, nil
 }
 
+// Makers implements access.Desk.
+func (a Access) Makers(ctx context.Context) (access.Makers, error) {
+	var makers access.Makers
+	err := a.read(ctx, "reading who made keys", func(tx *sql.Tx) (err error) {
+		makers, err = makersOf(ctx, tx)
+		return err
+	})
+	return makers, err
+}
+
+func makersOf(ctx context.Context, tx *sql.Tx) (access.Makers, error) {
+	makers := access.Makers{}
+	rows, err := tx.QueryContext(ctx, `SELECT DISTINCT owner, made_by FROM api_keys WHERE made_by <> '' ORDER BY owner, made_by`)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		var owner, maker string
+		err := rows.Scan(&owner, &maker)
+		makers[owner] = append(makers[owner], maker)
+		return err
+	})
+	return makers, err
+}
+
 // RevokeKey implements access.Desk.
 func (a Access) RevokeKey(ctx context.Context, id string, when time.Time) error {
 	return a.write(ctx, "revoking a key", func(tx *sql.Tx) error {
@@ -78,7 +100,7 @@ func (a Access) RevokeKey(ctx context.Context, id string, when time.Time) error 
 func scanKey(row scanner) (access.Key, error) {
 	var k access.Key
 	var scopes string
-	err := row.Scan(&k.ID, &k.Owner, &k.Name, &scopes, into(&k.CreatedAt), into(&k.ExpiresAt), into(&k.RevokedAt))
+	err := row.Scan(&k.ID, &k.Owner, &k.Name, &scopes, &k.MadeBy, into(&k.CreatedAt), into(&k.ExpiresAt), into(&k.RevokedAt))
 	k.Scopes = scopesOf(scopes)
 	return k, err
 }

@@ -72,7 +72,7 @@ func (r Registrations) Claims(ctx context.Context, now time.Time) (map[string]re
 func (r Registrations) Editors(ctx context.Context, id string) ([]string, error) {
 	var editors []string
 	err := r.read(ctx, "reading who corrected", func(tx *sql.Tx, _ *keys) error {
-		rows, err := tx.QueryContext(ctx, `SELECT DISTINCT actor FROM audit WHERE kind = 'correction' AND object = $1 ORDER BY actor`, id)
+		rows, err := tx.QueryContext(ctx, `SELECT DISTINCT actor FROM audit WHERE kind IN ('correction', 'fix-proposed', 'fix-agreed') AND object = $1 ORDER BY actor`, id)
 		return each(rows, err, func(rows *sql.Rows) error {
 			var actor string
 			err := rows.Scan(&actor)

@@ -26,6 +26,10 @@ func (r Registrations) AgreeFix(ctx context.Context, id, actor string, fields ma
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
+		makers, err := makersOf(ctx, tx)
+		if err != nil {
+			return err
+		}
 		names := strings.Join(slices.Sorted(maps.Keys(fields)), " ")
 		switch {
 		case before != digest: // somebody wants something else, or is the first
@@ -37,7 +41,7 @@ func (r Registrations) AgreeFix(ctx context.Context, id, actor string, fields ma
 				return err
 			}
 			return audit(ctx, tx, now, "fix-proposed", id, actor, names)
-		case actor == proposer:
+		case makers.Same(actor, proposer): // by another name, perhaps, but by the same hand
 			return nil
 		case second != "": // the answer was lost, or a third person sends the same
 			agreed = true

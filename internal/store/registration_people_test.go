@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"kyso/internal/access"
 	"kyso/internal/incident"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
@@ -78,6 +79,31 @@ func TestIdentityIsFixedInTwos(t *testing.T) {
 		}
 		_, err := r.AgreeFix(t.Context(), "nobody", "op-1", one, minute(9))
 		wantCode(t, err, problem.NotFound)
+	})
+}
+
+// Two names count as two persons only when neither could hold the other's key.
+func TestIdentityIsNotFixedByOneHand(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		r, fields := s.Registrations(), map[string]string{"id_issued_on": "2021-05-04"}
+		enrolled(t, r, "r")
+		for i, k := range []access.Key{{Owner: "op-1"}, {Owner: "op-2"}, {Owner: "invented", MadeBy: "op-1"}, {Owner: "sibling", MadeBy: "op-1"}, {Owner: "grandchild", MadeBy: "invented"}} {
+			k.ID, k.CreatedAt, k.ExpiresAt = fmt.Sprint("key-", i), minute(0), minute(60)
+			must(t, s.Access().CreateKey(t.Context(), k, fmt.Sprint("digest-", i)))
+		}
+		for i, step := range []struct {
+			actor  string
+			agreed bool
+		}{{"invented", false}, {"op-1", false}, {"sibling", false}, {"grandchild", false}, {"op-2", true}} {
+			agreed, err := r.AgreeFix(t.Context(), "r", step.actor, fields, minute(i))
+			must(t, err)
+			if agreed != step.agreed {
+				t.Errorf("%s after invented: agreed is %t", step.actor, agreed)
+			}
+		}
+		editors, err := r.Editors(t.Context(), "r")
+		must(t, err)
+		wantEqual(t, "editors", editors, []string{"invented", "op-2"})
 	})
 }
 
