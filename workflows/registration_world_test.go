@@ -93,7 +93,7 @@ func newEnrolmentOn(j *journey, plan string) *enrolment {
 	e := &enrolment{journey: j, plan: plan, id: "019ac000-0000-7000-8000-000000000001",
 		acts: map[registration.Status]func(){}, asked: map[registration.Purpose]bool{}, sent: map[string]bool{}}
 	j.about = decision.Object{Process: decision.Registration, ID: e.id}
-	e.accounts = account.New(j.records, j.env.Now, account.Options{})
+	e.accounts = account.New(j.records, j.store.Limits(), j.env.Now, account.Options{})
 	requestID, token, body, header, err := j.world.RequestCertificate(citizen)
 	j.must(err)
 	e.token = token

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"kyso/internal/limit"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 )
@@ -21,11 +22,11 @@ import (
 type Options struct {
 	CodeLife     time.Duration // 5 minutes
 	ResendGap    time.Duration // 60 seconds between two codes of one registration and purpose
-	PerQuarter   int           // 3 codes of one purpose in 15 minutes for one phone
-	PerDay       int           // 10 codes a day for one phone
+	PerQuarter   int           // 3 codes of one purpose in 15 minutes for one phone and reserve
+	PerDay       int           // 10 codes a day for one phone and reserve
 	ProofLife    time.Duration // 30 minutes in which an accepted code proves the phone
-	MaxFailures  int           // 5 wrong passwords in a row lock the account
-	LockFor      time.Duration // 5 minutes
+	FreeTries    int           // 5 wrong passwords in a row from one network before a try has to wait
+	TryDelay     time.Duration // 1 minute, the first wait; each further one is twice as long
 	HashParallel int           // hashes at a time; the number of cores
 	HashQueue    time.Duration // 2 seconds of waiting for a place, then RateLimited
 	Cooling      time.Duration // 24 hours between a reset and the new password
@@ -36,6 +37,7 @@ type Service struct {
 	Records   registration.Records
 	Logins    registration.Logins
 	Passwords registration.Passwords
+	Counter   limit.Counter
 	Now       func() time.Time
 	Options
 	places chan struct{}
@@ -49,18 +51,18 @@ type Store interface {
 }
 
 // New returns a Service.
-func New(store Store, now func() time.Time, opts Options) *Service {
+func New(store Store, counter limit.Counter, now func() time.Time, opts Options) *Service {
 	setDefault(&opts.CodeLife, 5*time.Minute)
 	setDefault(&opts.ResendGap, time.Minute)
 	setDefault(&opts.PerQuarter, 3)
 	setDefault(&opts.PerDay, 10)
 	setDefault(&opts.ProofLife, 30*time.Minute)
-	setDefault(&opts.MaxFailures, 5)
-	setDefault(&opts.LockFor, 5*time.Minute)
+	setDefault(&opts.FreeTries, 5)
+	setDefault(&opts.TryDelay, time.Minute)
 	setDefault(&opts.HashParallel, runtime.NumCPU())
 	setDefault(&opts.HashQueue, 2*time.Second)
 	setDefault(&opts.Cooling, 24*time.Hour)
-	return &Service{Records: store, Logins: store, Passwords: store, Now: now, Options: opts, places: make(chan struct{}, opts.HashParallel)}
+	return &Service{Records: store, Logins: store, Passwords: store, Counter: counter, Now: now, Options: opts, places: make(chan struct{}, opts.HashParallel)}
 }
 
 func setDefault[T int | time.Duration](value *T, stock T) {
@@ -73,7 +75,8 @@ func setDefault[T int | time.Duration](value *T, stock T) {
 // account or not. Errors: RateLimited with RetryAfter.
 func (s *Service) NewCode(ctx context.Context, registrationID string, purpose registration.Purpose, phone, binding string) (registration.Code, error) {
 	now := s.Now().UTC().Truncate(time.Microsecond)
-	if err := s.mayAsk(ctx, registrationID, purpose, phone, now); err != nil {
+	whose, err := s.whose(ctx, registrationID, purpose, phone)
+	if err != nil {
 		return registration.Code{}, err
 	}
 	digits, err := drawDigits()
@@ -82,33 +85,7 @@ func (s *Service) NewCode(ctx context.Context, registrationID string, purpose re
 	}
 	code := registration.Code{ID: "code-" + rand.Text(), RegistrationID: registrationID, Purpose: purpose, Phone: phone, Binding: binding,
 		CreatedAt: now, ExpiresAt: now.Add(s.CodeLife)}
-	return code, s.Records.SaveCode(ctx, code, digits)
-}
-
-// mayAsk holds a new code against the limits.
-func (s *Service) mayAsk(ctx context.Context, registrationID string, purpose registration.Purpose, phone string, now time.Time) error {
-	last, err := s.Records.LastCode(ctx, registrationID, purpose)
-	switch {
-	case problem.CodeOf(err) == problem.NotFound:
-	case err != nil:
-		return err
-	case now.Sub(last.CreatedAt) < s.ResendGap:
-		return limited(s.ResendGap-now.Sub(last.CreatedAt), "a code was sent a moment ago")
-	}
-	for _, limit := range []struct {
-		purpose registration.Purpose
-		within  time.Duration
-		most    int
-	}{{purpose, 15 * time.Minute, s.PerQuarter}, {"", 24 * time.Hour, s.PerDay}} {
-		n, err := s.Records.CountCodes(ctx, phone, limit.purpose, now.Add(-limit.within))
-		if err != nil {
-			return err
-		}
-		if n >= limit.most {
-			return limited(limit.within, "too many codes for this phone")
-		}
-	}
-	return nil
+	return code, s.Records.AskCode(ctx, code, digits, s.ResendGap, s.codeLimits(ctx, whose, purpose, phone)...)
 }
 
 func limited(pause time.Duration, text string) error {
@@ -187,31 +164,27 @@ func (s *Service) create(ctx context.Context, registrationID, phone, email, pass
 		return registration.Account{}, err
 	}
 	acc := registration.Account{ID: "acct-" + rand.Text(), SubjectID: r.SubjectID, Phone: phone, Email: email, PasswordHash: hash, CreatedAt: s.Now().UTC()}
-	return acc, s.Records.SaveAccount(ctx, acc)
+	if err := s.Records.SaveAccount(ctx, acc); err != nil {
+		return acc, err
+	}
+	return acc, s.Counter.Take(ctx, s.Now(), logIns(phone, limit.Network(limit.AddressOf(ctx))))
 }
 
+// login counts the password as a wrong one before it looks at it: of many tries at once none goes uncounted.
 func (s *Service) login(ctx context.Context, acc registration.Account, password string) error {
-	now := s.Now()
-	if now.Before(acc.LockedUntil) {
-		return limited(acc.LockedUntil.Sub(now), "the account is locked after wrong passwords")
+	network := limit.Network(limit.AddressOf(ctx))
+	if err := s.Passwords.TryPassword(ctx, acc.ID, network, s.Now(), s.FreeTries, s.TryDelay); err != nil {
+		return err
 	}
 	right, err := s.matches(ctx, acc.PasswordHash, password)
 	if err != nil {
 		return err
 	}
-	if right {
-		if acc.Failures == 0 {
-			return nil
-		}
-		acc.Failures, acc.LockedUntil = 0, time.Time{}
-		return s.Records.SaveAccount(ctx, acc)
+	if !right {
+		return problem.New(problem.Denied, "e-mail or password is wrong")
 	}
-	acc.Failures++
-	if acc.Failures >= s.MaxFailures {
-		acc.Failures, acc.LockedUntil = 0, now.Add(s.LockFor).UTC()
-	}
-	if err := s.Records.SaveAccount(ctx, acc); err != nil {
+	if err := s.Passwords.RightPassword(ctx, acc.ID, network); err != nil {
 		return err
 	}
-	return problem.New(problem.Denied, "e-mail or password is wrong")
+	return s.Counter.Take(ctx, s.Now(), logIns(acc.Phone, network))
 }

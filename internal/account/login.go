@@ -17,10 +17,13 @@ func (s *Service) Begin(ctx context.Context, purpose registration.Purpose, owner
 		return registration.Challenge{}, err
 	}
 	now := s.Now().UTC().Truncate(time.Microsecond)
+	whose, err := s.whoLogsIn(ctx, phone, now)
+	if err != nil {
+		return registration.Challenge{}, err
+	}
 	c := registration.Challenge{ID: "login-" + rand.Text(), Purpose: purpose, Owner: owner, CreatedAt: now, ExpiresAt: now.Add(s.CodeLife)}
-	return c, s.Logins.OpenChallenge(ctx, c, phone, digits, []registration.Window{
-		{Within: s.ResendGap, Most: 1}, {Within: 15 * time.Minute, Most: s.PerQuarter}, {Within: 24 * time.Hour, Most: s.PerDay},
-	})
+	return c, s.Logins.OpenChallenge(ctx, c, phone, digits, []registration.Window{{Within: s.ResendGap, Most: 1}},
+		s.codeLimits(ctx, whose, purpose, phone)...)
 }
 
 // LogIn takes the code of a challenge and the password of the account. The code comes first: without the phone nothing

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kyso/internal/access"
+	"kyso/internal/limit"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 )
@@ -103,7 +104,7 @@ func (s *server) guarded(next http.Handler) http.Handler {
 			}
 		}
 		info.passed = true
-		ctx := context.WithValue(context.WithValue(r.Context(), callerKey{}, who), addressKey{}, from)
+		ctx := limit.WithAddress(context.WithValue(r.Context(), callerKey{}, who), from)
 		next.ServeHTTP(w, r.WithContext(access.WithActor(ctx, info.owner)))
 	})
 }

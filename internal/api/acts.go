@@ -90,7 +90,8 @@ func (s *server) chooseCertificate(ctx context.Context, in *chooseInput) (*statu
 	if err := fields.err(); err != nil {
 		return nil, err
 	}
-	if _, err := s.Desk.Signing(ctx, in.ID); err != nil {
+	record, err := s.Desk.Signing(ctx, in.ID)
+	if err != nil {
 		return nil, err
 	}
 	list, err := s.Desk.Certificates(ctx, in.ID)
@@ -99,6 +100,9 @@ func (s *server) chooseCertificate(ctx context.Context, in *chooseInput) (*statu
 	}
 	fingerprint, err := pick(list, serial)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.ringAgain(ctx, record); err != nil {
 		return nil, err
 	}
 	choice := workflows.ChooseCertificate{Fingerprint: fingerprint}
@@ -154,6 +158,9 @@ func (s *server) place(ctx context.Context, in *placeInput) (*statusOutput, erro
 		placements = append(placements, placement)
 	}
 	if err := fields.err(); err != nil {
+		return nil, err
+	}
+	if err := s.ringAgain(ctx, record); err != nil {
 		return nil, err
 	}
 	place := workflows.Place{Placements: placements}

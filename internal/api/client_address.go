@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"net/netip"
@@ -52,12 +51,4 @@ func hopAddress(text string) (netip.Addr, bool) {
 	}
 	address, err := netip.ParseAddr(strings.Trim(text, "[]"))
 	return address.Unmap().WithZone(""), err == nil
-}
-
-type addressKey struct{}
-
-// addressOf is where the request of ctx comes from; the zero address outside of one.
-func addressOf(ctx context.Context) netip.Addr {
-	address, _ := ctx.Value(addressKey{}).(netip.Addr)
-	return address
 }

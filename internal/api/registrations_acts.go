@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"kyso/internal/account"
+	"kyso/internal/limit"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 	"kyso/workflows"
@@ -229,7 +230,7 @@ func (s *server) pay(ctx context.Context, in *payInput) (*payOutput, error) {
 		return nil, err
 	}
 	info := fmt.Sprintf("Thanh toan goi %s chung thu chu ky so, ma %s", record.Package, payment.TxnRef)
-	return &payOutput{PayBody{TxnRef: payment.TxnRef, PayURL: s.Registration.PayURL(payment, addressOf(ctx).String(), info), ExpiresAt: payment.ExpiresAt.UTC()}}, nil
+	return &payOutput{PayBody{TxnRef: payment.TxnRef, PayURL: s.Registration.PayURL(payment, limit.AddressOf(ctx).String(), info), ExpiresAt: payment.ExpiresAt.UTC()}}, nil
 }
 
 // OTPRequest is a one-time code as the citizen typed it.

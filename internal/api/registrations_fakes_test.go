@@ -456,7 +456,7 @@ func newDeskOn(t *testing.T, on *store.Store, change ...func(*api.Options)) *des
 		s := o.Desk.(*store.Store)
 		o.Registration = d.options
 		d.options.Handoffs = s.Registrations()
-		o.People = &api.PeopleOptions{LogIns: account.New(s.Registrations(), time.Now, account.Options{}), Mine: s.Mine(), Texts: &texts{}, Phone: account.Phone,
+		o.People = &api.PeopleOptions{LogIns: account.New(s.Registrations(), s.Limits(), time.Now, account.Options{}), Mine: s.Mine(), Texts: &texts{}, Phone: account.Phone,
 			UserIDs: func(number string) []string { return []string{number, "ICA." + number} }}
 	}
 	d.testBench = newBenchOn(t, on, append([]func(*api.Options){first}, change...)...)

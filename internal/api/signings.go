@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"kyso/internal/access"
+	"kyso/internal/limit"
 	"kyso/internal/page"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
@@ -58,9 +59,6 @@ func (s *server) createSigning(ctx context.Context, in *createSigningInput) (*si
 	if err != nil {
 		return nil, err
 	}
-	if err := s.sparePhone(ctx, record); err != nil {
-		return nil, err
-	}
 	if err := s.grant(ctx, access.Signing, record.ID); err != nil {
 		return nil, err
 	}
@@ -76,37 +74,22 @@ func (s *server) createSigning(ctx context.Context, in *createSigningInput) (*si
 	return &signingOutput{Location: body.Self, Body: body}, nil
 }
 
-// What browsers that nobody knows may ask one phone for: people approve what rings often enough.
-const (
-	maxPending = 5
-	maxHourly  = 10
-)
-
-// sparePhone turns a guest away who would make a phone ring again and again. Programs with a key answer for themselves.
-func (s *server) sparePhone(ctx context.Context, asked signing.Signing) error {
-	if !isPerson(ownerOf(ctx)) {
+// asker is the browser that asks; nil for a program with a key.
+func asker(ctx context.Context) *signing.Asker {
+	who := callerOf(ctx)
+	if who == nil || isProgram(who) {
 		return nil
 	}
-	latest, err := s.Desk.Signings(ctx, signing.Filter{UserID: asked.UserID, Limit: maxPending + maxHourly})
-	if err != nil {
-		return err
+	return &signing.Asker{Owner: who.owner, Network: limit.Network(limit.AddressOf(ctx))}
+}
+
+// ringAgain counts an act that may make a phone ring, when the signing has waited for it so long that it counts no more.
+func (s *server) ringAgain(ctx context.Context, record signing.Signing) error {
+	by := asker(ctx)
+	if by == nil || s.Now().Sub(record.CreatedAt) < signing.PendingFor {
+		return nil
 	}
-	pending, hourly, now := 0, 0, s.Now()
-	for _, one := range latest {
-		if one.ID == asked.ID { // a retry of the same request
-			return nil
-		}
-		if !one.Status.Final() {
-			pending++
-		}
-		if now.Sub(one.CreatedAt) < time.Hour {
-			hourly++
-		}
-	}
-	if pending >= maxPending || hourly >= maxHourly {
-		return &problem.Error{Code: problem.RateLimited, RetryAfter: 10 * time.Minute, Message: "too many requests for this signer; answer or cancel those that wait"}
-	}
-	return nil
+	return s.Desk.AskAgain(ctx, record, *by, s.Now())
 }
 
 // start starts the process. One that has moved was started before; Temporal may have forgotten it since.
@@ -192,7 +175,12 @@ func (s *server) ownUpload(ctx context.Context, id string) (signing.Upload, erro
 // saveSigning stores the record. When an earlier try with the same key stored it already, that one counts, so that
 // its answer does not step back in time.
 func (s *server) saveSigning(ctx context.Context, record signing.Signing) (signing.Signing, error) {
-	err := s.Desk.CreateSigning(ctx, record)
+	var err error
+	if by := asker(ctx); by != nil {
+		err = s.Desk.AskSigning(ctx, record, *by)
+	} else {
+		err = s.Desk.CreateSigning(ctx, record)
+	}
 	if problem.CodeOf(err) == problem.Conflict {
 		return record, problem.New(problem.IdempotencyMismatch, "the key was used before for another signing")
 	}

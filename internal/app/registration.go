@@ -85,7 +85,7 @@ func userIDs(idNumber string) []string {
 
 // accounts makes and checks one-time codes and accounts.
 func (a *App) accounts() *account.Service {
-	return account.New(a.Store.Registrations(), time.Now, account.Options{})
+	return account.New(a.Store.Registrations(), a.Store.Limits(), time.Now, account.Options{})
 }
 
 func (a *App) vneid() *provider.VNeID {

@@ -26,6 +26,8 @@ type Counter interface {
 	Take(ctx context.Context, now time.Time, limits ...Limit) error
 	// TakeMany takes n places of one limit, or none, and returns how many are left. Errors: problem.RateLimited.
 	TakeMany(ctx context.Context, now time.Time, l Limit, n int) (left int, err error)
+	// Used returns how often a sliding limit was taken in its window and the one before.
+	Used(ctx context.Context, now time.Time, l Limit) (int, error)
 	// Forget deletes what counts for nothing any more.
 	Forget(ctx context.Context, now time.Time) error
 }
@@ -64,6 +66,19 @@ func (l Limit) Refused(now time.Time, used, earlier int64) error {
 	}
 	wait := time.Duration(free) - w.Elapsed + time.Second
 	return &problem.Error{Code: problem.RateLimited, Message: "the limit " + l.Name + " is used up", RetryAfter: max(time.Second, wait.Truncate(time.Second))}
+}
+
+type addressKey struct{}
+
+// WithAddress returns a context that knows where its request comes from.
+func WithAddress(ctx context.Context, address netip.Addr) context.Context {
+	return context.WithValue(ctx, addressKey{}, address)
+}
+
+// AddressOf is where the request of ctx comes from; the zero address outside of one.
+func AddressOf(ctx context.Context) netip.Addr {
+	address, _ := ctx.Value(addressKey{}).(netip.Addr)
+	return address
 }
 
 // Network is what one subscriber of a network has: an IPv4 address, or the /64 of an IPv6 address.

@@ -3,6 +3,8 @@ package registration
 import (
 	"context"
 	"time"
+
+	"kyso/internal/limit"
 )
 
 // Challenge is one try to log in, or to set a password that was forgotten: a code goes to the phone, and whoever asked
@@ -64,7 +66,7 @@ type Logins interface {
 	// OpenChallenge records a challenge with its digits, bound to the account of the phone if there is one. Windows are
 	// held in the same transaction; problem.RateLimited with RetryAfter when one is full. What it does and how long that
 	// takes does not depend on whether the phone has an account.
-	OpenChallenge(ctx context.Context, c Challenge, phone, digits string, windows []Window) error
+	OpenChallenge(ctx context.Context, c Challenge, phone, digits string, windows []Window, limits ...limit.Limit) error
 	// ProveChallenge accepts digits once, atomically: problem.NotFound for another owner's, OTPWrong, OTPExpired,
 	// OTPLocked (5 wrong tries). A challenge without an account is always wrong. Without digits it returns one that was
 	// proven since a time and is not closed, else OTPExpired.
@@ -78,8 +80,18 @@ type Logins interface {
 	MarkChallengeSent(ctx context.Context, id string, at time.Time) error // forgets the digits
 }
 
+// MaxWrongPasswords is how many wrong passwords in a row an account takes (NIST SP 800-63B-4, 3.2.2: at most 100).
+const MaxWrongPasswords = 100
+
 // Passwords is the store as changes of passwords see it.
 type Passwords interface {
+	// TryPassword counts a wrong password before it is compared, for the account and for the account from one network, so
+	// that many at once find as many tries as one after the other. After free wrong ones in a row from a network, each
+	// try waits for delay after the one before, twice as long each time up to an hour; after MaxWrongPasswords in a row
+	// from anywhere nothing but a reset helps. Errors: problem.RateLimited with RetryAfter.
+	TryPassword(ctx context.Context, accountID, network string, now time.Time, free int, delay time.Duration) error
+	// RightPassword forgets the wrong ones of the account and of the network.
+	RightPassword(ctx context.Context, accountID, network string) error
 	// SaveReset keeps a reset in place of the one before.
 	SaveReset(ctx context.Context, r Reset) error
 	// Reset returns the pending one; problem.NotFound when there is none.

@@ -90,8 +90,7 @@ type Account struct {
 	Email        string
 	PasswordHash string // argon2id in PHC form
 	CreatedAt    time.Time
-	Failures     int       // consecutive wrong passwords
-	LockedUntil  time.Time // zero when not locked
+	Failures     int // consecutive wrong passwords, from anywhere; see Passwords
 }
 
 // Purpose says what a one-time code is good for. A code is bound to it.

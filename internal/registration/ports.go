@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"kyso/internal/limit"
 	"kyso/internal/page"
 )
 
@@ -162,14 +163,15 @@ type Records interface {
 
 	// One-time codes. See internal/account for the rules.
 	SaveCode(ctx context.Context, c Code, digits string) error // supersedes older codes of the same registration and purpose
+	// AskCode is SaveCode for somebody who asks: it counts the code in the same transaction, and refuses one within gap of
+	// the last one of registration and purpose. Errors: problem.RateLimited with RetryAfter.
+	AskCode(ctx context.Context, c Code, digits string, gap time.Duration, limits ...limit.Limit) error
 	Code(ctx context.Context, id string) (Code, error)
 	// CodeToSend returns phone and digits of a code that was not sent; problem.Conflict when it was sent, superseded or used.
 	CodeToSend(ctx context.Context, id string) (phone, digits string, err error)
 	MarkCodeSent(ctx context.Context, id string, at time.Time) error // forgets the digits
 	// UseCode accepts digits once, atomically, for the newest code of registration and purpose: problem.OTPWrong, OTPExpired, OTPLocked (5 wrong tries).
 	UseCode(ctx context.Context, registrationID string, purpose Purpose, binding, digits string, now time.Time) (Code, error)
-	// CountCodes counts the codes of a purpose that were made for a phone after a time; of all purposes when it is empty.
-	CountCodes(ctx context.Context, phone string, purpose Purpose, since time.Time) (int, error)
 	LastCode(ctx context.Context, registrationID string, purpose Purpose) (Code, error) // problem.NotFound when there is none
 
 	// Accounts.

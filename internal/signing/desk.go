@@ -14,6 +14,11 @@ type Desk interface {
 	// CreateSigning stores a new signing with its documents in StatusCreated. The same id again with the same
 	// content does nothing; with other content it is problem.Conflict.
 	CreateSigning(ctx context.Context, s Signing) error
+	// AskSigning is CreateSigning for a browser: it counts the request against what one phone may be asked for, in the
+	// same transaction. Errors: problem.RateLimited with RetryAfter.
+	AskSigning(ctx context.Context, s Signing, by Asker) error
+	// AskAgain counts another request for a signing that waited longer than PendingFor.
+	AskAgain(ctx context.Context, s Signing, by Asker, now time.Time) error
 	// Signings lists newest first.
 	Signings(ctx context.Context, f Filter) ([]Signing, error)
 	// Transitions returns the transitions with a Seq above after, oldest first.

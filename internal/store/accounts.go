@@ -9,12 +9,12 @@ import (
 	"kyso/internal/registration"
 )
 
-const accountQuery = `SELECT id, subject_id, phone, email, password, created_at, failures, locked_until FROM accounts`
+const accountQuery = `SELECT id, subject_id, phone, email, password, created_at, failures FROM accounts`
 
 func (r Registrations) account(ctx context.Context, tx *sql.Tx, where string, arg any) (registration.Account, error) {
 	var a registration.Account
 	var phone, email, password []byte
-	err := tx.QueryRowContext(ctx, accountQuery+where, arg).Scan(&a.ID, &a.SubjectID, &phone, &email, &password, into(&a.CreatedAt), &a.Failures, into(&a.LockedUntil))
+	err := tx.QueryRowContext(ctx, accountQuery+where, arg).Scan(&a.ID, &a.SubjectID, &phone, &email, &password, into(&a.CreatedAt), &a.Failures)
 	if err != nil {
 		return a, orNoSuch(err, "account")
 	}
@@ -47,7 +47,7 @@ func (r Registrations) Account(ctx context.Context, id string) (registration.Acc
 	return a, err
 }
 
-// SaveAccount implements registration.Records. An account stays with its subject.
+// SaveAccount implements registration.Records. An account stays with its subject. Wrong passwords are counted elsewhere.
 func (r Registrations) SaveAccount(ctx context.Context, a registration.Account) error {
 	if a.ID == "" || a.Phone == "" || a.CreatedAt.IsZero() {
 		return problem.New(problem.Invalid, "an account has an id, a phone and a time of creation")
@@ -67,12 +67,12 @@ func (r Registrations) SaveAccount(ctx context.Context, a registration.Account) 
 			return err
 		}
 		saved, err := affected(tx.ExecContext(ctx, `
-			INSERT INTO accounts (id, subject_id, phone, phone_lookup, email, password, created_at, failures, locked_until)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-			ON CONFLICT (id) DO UPDATE SET phone = $3, phone_lookup = $4, email = $5, password = $6, failures = $8, locked_until = $9
+			INSERT INTO accounts (id, subject_id, phone, phone_lookup, email, password, created_at, failures)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 0)
+			ON CONFLICT (id) DO UPDATE SET phone = $3, phone_lookup = $4, email = $5, password = $6
 			WHERE accounts.subject_id = $2`,
 			a.ID, a.SubjectID, s.sealed("accounts", "phone", a.ID, []byte(a.Phone)), lookup, s.sealed("accounts", "email", a.ID, []byte(a.Email)),
-			s.sealed("accounts", "password", a.ID, []byte(a.PasswordHash)), at(a.CreatedAt), a.Failures, at(a.LockedUntil)))
+			s.sealed("accounts", "password", a.ID, []byte(a.PasswordHash)), at(a.CreatedAt)))
 		if err == nil && saved == 0 {
 			return conflict("the account belongs to somebody else")
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"kyso/internal/limit"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 )
@@ -21,6 +22,26 @@ func (k *keys) codeDigest(id, digits string) string {
 // SaveCode implements registration.Records. A code that is stored already is left as it is, so a late retry does not put
 // it in front of a newer one.
 func (r Registrations) SaveCode(ctx context.Context, c registration.Code, digits string) error {
+	return r.saveCode(ctx, c, digits, func(*sql.Tx, *keys) error { return nil })
+}
+
+// AskCode implements registration.Records. Writers queue at the head of the audit log, so each sees the code before it.
+func (r Registrations) AskCode(ctx context.Context, c registration.Code, digits string, gap time.Duration, limits ...limit.Limit) error {
+	return r.saveCode(ctx, c, digits, func(tx *sql.Tx, k *keys) error {
+		var last time.Time
+		err := tx.QueryRowContext(ctx, `SELECT created_at FROM codes`+newestCode, c.RegistrationID, string(c.Purpose)).Scan(into(&last))
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if wait := last.Add(gap).Sub(c.CreatedAt); err == nil && wait > 0 {
+			return &problem.Error{Code: problem.RateLimited, RetryAfter: wait, Message: "a code was sent a moment ago"}
+		}
+		return k.take(ctx, tx, c.CreatedAt, limits)
+	})
+}
+
+// saveCode calls counted for a code that was not there, in the transaction that stores it.
+func (r Registrations) saveCode(ctx context.Context, c registration.Code, digits string, counted func(tx *sql.Tx, k *keys) error) error {
 	if c.ID == "" || c.Purpose == "" || digits == "" || c.CreatedAt.IsZero() || c.ExpiresAt.IsZero() {
 		return problem.New(problem.Invalid, "a code has an id, a purpose, digits and times")
 	}
@@ -31,6 +52,9 @@ func (r Registrations) SaveCode(ctx context.Context, c registration.Code, digits
 		}
 		digest := k.codeDigest(c.ID, digits)
 		if done, err := sameCode(ctx, tx, c, digest); done || err != nil {
+			return err
+		}
+		if err := counted(tx, k); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE codes SET superseded = TRUE, digits = NULL WHERE registration_id = $1 AND purpose = $2`,
@@ -132,17 +156,6 @@ func (r Registrations) MarkCodeSent(ctx context.Context, id string, when time.Ti
 		}
 		return err
 	})
-}
-
-// CountCodes implements registration.Records. A code made exactly at since does not count: who was told to wait may
-// come when the time is over.
-func (r Registrations) CountCodes(ctx context.Context, phone string, purpose registration.Purpose, since time.Time) (int, error) {
-	n := 0
-	err := r.read(ctx, "counting codes", func(tx *sql.Tx, k *keys) error {
-		return tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM codes WHERE phone_lookup = $1 AND created_at > $2 AND (purpose = $3 OR $3 = '')`,
-			k.lookup.Digest("phone", []byte(phone)), at(since), string(purpose)).Scan(&n)
-	})
-	return n, err
 }
 
 // UseCode implements registration.Records. Writers queue at the head of the audit log, and each statement names what it

@@ -1,8 +1,11 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"time"
+
+	"kyso/internal/registration"
 )
 
 // DB lets tests look behind the store.
@@ -16,3 +19,12 @@ var Migrations = migrations
 
 // Parked reaches the incidents of the same store.
 func (r Registrations) Parked() Parked { return r.s.Parked() }
+
+// CountCodes counts the codes of a purpose that were made for a phone after a time; of all purposes when it is empty.
+func (r Registrations) CountCodes(ctx context.Context, phone string, purpose registration.Purpose, since time.Time) (n int, err error) {
+	err = r.read(ctx, "counting codes", func(tx *sql.Tx, k *keys) error {
+		return tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM codes WHERE phone_lookup = $1 AND created_at > $2 AND (purpose = $3 OR $3 = '')`,
+			k.lookup.Digest("phone", []byte(phone)), at(since), string(purpose)).Scan(&n)
+	})
+	return n, err
+}

@@ -107,6 +107,20 @@ func (l Limits) TakeMany(ctx context.Context, now time.Time, one limit.Limit, n 
 	return one.Most - used, err
 }
 
+// Used implements limit.Counter.
+func (l Limits) Used(ctx context.Context, now time.Time, one limit.Limit) (int, error) {
+	k, err := l.openKeys(ctx)
+	if err != nil {
+		return 0, err
+	}
+	used := 0
+	err = l.db.QueryRowContext(ctx, `SELECT used + earlier FROM limits WHERE id = $1 AND ends_at > $2`, k.limitID(one), at(now)).Scan(&used)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return used, err
+}
+
 // Forget implements limit.Counter.
 func (l Limits) Forget(ctx context.Context, now time.Time) error {
 	for _, table := range []string{"limits", "password_tries"} {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"kyso/internal/limit"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 )
@@ -20,7 +21,7 @@ var (
 const challengeLife = 48 * time.Hour
 
 // OpenChallenge implements registration.Logins. Phones with and without an account run the same statements.
-func (r Registrations) OpenChallenge(ctx context.Context, c registration.Challenge, phone, digits string, windows []registration.Window) error {
+func (r Registrations) OpenChallenge(ctx context.Context, c registration.Challenge, phone, digits string, windows []registration.Window, limits ...limit.Limit) error {
 	if c.ID == "" || c.Purpose == "" || c.Owner == "" || digits == "" || c.CreatedAt.IsZero() || c.ExpiresAt.IsZero() {
 		return problem.New(problem.Invalid, "a challenge has an id, a purpose, an owner, digits and times")
 	}
@@ -30,6 +31,9 @@ func (r Registrations) OpenChallenge(ctx context.Context, c registration.Challen
 		}
 		lookup := k.lookup.Digest("phone", []byte(phone))
 		if err := holdWindows(ctx, tx, lookup, c.CreatedAt, windows); err != nil {
+			return err
+		}
+		if err := k.take(ctx, tx, c.CreatedAt, limits); err != nil {
 			return err
 		}
 		var accountID string

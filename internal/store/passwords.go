@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"kyso/internal/problem"
@@ -87,5 +88,69 @@ func (r Registrations) SetPassword(ctx context.Context, accountID, hash, why, ke
 			return err
 		}
 		return audit(ctx, tx, when, "password", accountID, accountActor(accountID), why)
+	})
+}
+
+const (
+	// longestDelay ends the doubling of the wait before a password may be tried.
+	longestDelay = time.Hour
+	// triesFor is how long a network's wrong passwords count after the last one.
+	triesFor = 24 * time.Hour
+)
+
+func (k *keys) triesID(accountID, network string) string {
+	return k.lookup.Digest("password-tries", []byte(accountID+"\x00"+network))
+}
+
+// TryPassword implements registration.Passwords. Writers queue at the head of the audit log, so each sees the try before it.
+func (r Registrations) TryPassword(ctx context.Context, accountID, network string, now time.Time, free int, delay time.Duration) error {
+	return r.write(ctx, "counting a password", func(tx *sql.Tx, k *keys) error {
+		var failures int
+		var freeAt int64
+		id := k.triesID(accountID, network)
+		err := tx.QueryRowContext(ctx, `SELECT failures, free_at FROM password_tries WHERE id = $1 AND ends_at > $2`, id, at(now)).Scan(&failures, &freeAt)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if wait := time.UnixMilli(freeAt).Sub(now); wait > 0 {
+			return &problem.Error{Code: problem.RateLimited, RetryAfter: wait, Message: "wrong passwords from this network have to wait"}
+		}
+		counted, err := affected(tx.ExecContext(ctx, `UPDATE accounts SET failures = failures + 1 WHERE id = $1 AND failures < $2`,
+			accountID, registration.MaxWrongPasswords))
+		if err != nil {
+			return err
+		}
+		if counted == 0 {
+			return &problem.Error{Code: problem.RateLimited, RetryAfter: triesFor, Message: "too many wrong passwords in a row; reset the password"}
+		}
+		failures++
+		_, err = tx.ExecContext(ctx, `INSERT INTO password_tries (id, failures, free_at, ends_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (id) DO UPDATE SET failures = $2, free_at = $3, ends_at = $4`,
+			id, failures, now.Add(waitAfter(failures, free, delay)).UnixMilli(), at(now.Add(triesFor)))
+		return err
+	})
+}
+
+// waitAfter is how long the next try waits after so many wrong ones.
+func waitAfter(failures, free int, delay time.Duration) time.Duration {
+	if failures < free {
+		return 0
+	}
+	for range failures - free {
+		if delay *= 2; delay >= longestDelay {
+			return longestDelay
+		}
+	}
+	return min(delay, longestDelay)
+}
+
+// RightPassword implements registration.Passwords.
+func (r Registrations) RightPassword(ctx context.Context, accountID, network string) error {
+	return r.write(ctx, "forgetting wrong passwords", func(tx *sql.Tx, k *keys) error {
+		if _, err := tx.ExecContext(ctx, `UPDATE accounts SET failures = 0 WHERE id = $1`, accountID); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM password_tries WHERE id = $1`, k.triesID(accountID, network))
+		return err
 	})
 }

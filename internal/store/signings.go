@@ -39,6 +39,11 @@ func whatIsAsked(in signing.Signing) asked {
 
 // CreateSigning implements signing.Desk. Its documents refer to uploads that are stored already.
 func (s *Store) CreateSigning(ctx context.Context, in signing.Signing) error {
+	return s.ask(ctx, in, func(*sql.Tx, *keys) error { return nil })
+}
+
+// ask creates a signing and calls counted for one that was not there, in the transaction that stores it.
+func (s *Store) ask(ctx context.Context, in signing.Signing, counted func(tx *sql.Tx, k *keys) error) error {
 	if err := checkNew(in); err != nil {
 		return err
 	}
@@ -50,15 +55,22 @@ func (s *Store) CreateSigning(ctx context.Context, in signing.Signing) error {
 	if err != nil {
 		return fmt.Errorf("creating a signing: %w", err)
 	}
-	return s.write(ctx, "creating a signing", func(tx *sql.Tx) error { return s.createSigning(ctx, tx, k, in, content) })
+	return s.write(ctx, "creating a signing", func(tx *sql.Tx) error {
+		created, err := s.createSigning(ctx, tx, k, in, content)
+		if err != nil || !created {
+			return err
+		}
+		return counted(tx, k)
+	})
 }
 
-func (s *Store) createSigning(ctx context.Context, tx *sql.Tx, k *keys, in signing.Signing, content string) error {
+// createSigning reports whether the signing was not there.
+func (s *Store) createSigning(ctx context.Context, tx *sql.Tx, k *keys, in signing.Signing, content string) (bool, error) {
 	c, who := &core{s}, &subject{keys: k}
 	if !s.AsBefore {
 		var err error
 		if who, err = c.subject(ctx, tx, k.signer(in.Provider, in.UserID)); err != nil {
-			return err
+			return false, err
 		}
 	}
 	created, err := affected(tx.ExecContext(ctx, `
@@ -70,10 +82,10 @@ func (s *Store) createSigning(ctx context.Context, tx *sql.Tx, k *keys, in signi
 		who.sealed("signings", "location", in.ID, []byte(in.Location)), in.Certificate,
 		string(signing.StatusCreated), at(in.CreatedAt), who.id))
 	if err != nil {
-		return err
+		return false, err
 	}
 	if created == 0 {
-		return sameContent(ctx, tx, in.ID, content)
+		return false, sameContent(ctx, tx, in.ID, content)
 	}
 	for i, d := range in.Documents {
 		err := insertDocument(ctx, tx, who.keys, in.ID, i, d)
@@ -81,10 +93,10 @@ func (s *Store) createSigning(ctx context.Context, tx *sql.Tx, k *keys, in signi
 			err = c.adopt(ctx, tx, k, d.UploadID, who)
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 	}
-	return note(ctx, tx, in.CreatedAt, "request", in.ID, "", fmt.Sprintf("%s %s, %d documents", in.Provider, in.Level, len(in.Documents)))
+	return true, note(ctx, tx, in.CreatedAt, "request", in.ID, "", fmt.Sprintf("%s %s, %d documents", in.Provider, in.Level, len(in.Documents)))
 }
 
 func checkNew(in signing.Signing) error {

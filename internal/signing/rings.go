@@ -1,0 +1,55 @@
+package signing
+
+import (
+	"strings"
+	"time"
+
+	"kyso/internal/limit"
+)
+
+// Asker is a browser that makes a phone ring: a guest's, or that of somebody who logged in. A program with a key answers
+// for itself and is no Asker.
+type Asker struct {
+	Owner   string // of what the browser makes; see internal/access
+	Network string // that it comes from
+}
+
+// Reserve is what the requests for one signer count for. People approve what rings often enough (MFA fatigue), so
+// requests are few; and strangers must not use up what the signer needs, so they have a reserve of their own.
+type Reserve string
+
+// The reserves.
+const (
+	// Known is a browser with a signing that this very signer approved.
+	Known Reserve = "known"
+	// Strange is every other one.
+	Strange Reserve = "strange"
+)
+
+// PendingFor is how long a request that has not ended counts as pending. An older one waits for a choice or a box: when
+// that comes, it counts as a new request.
+const PendingFor = time.Hour
+
+// MaxPending is how many requests of a reserve may be pending for one signer: five for the signer's own browser. One
+// network has five among strangers, too, and three are left for others.
+func (r Reserve) MaxPending() int {
+	if r == Known {
+		return 5
+	}
+	return 8
+}
+
+// Rings bound how often one phone rings for a reserve. signer is what Signer returns.
+func (r Reserve) Rings(signer, network string) []limit.Limit {
+	limits := []limit.Limit{{Name: "rings-" + string(r), Key: signer, Most: 10, Per: time.Hour, Slides: true}}
+	if r == Strange {
+		limits = append(limits, limit.Limit{Name: "rings-of-network", Key: signer + "\n" + network, Most: 5, Per: time.Hour, Slides: true})
+	}
+	return limits
+}
+
+// Signer is the number of a person in a user id, whatever provider's prefix and separators it is spelled with.
+func Signer(userID string) string {
+	number := strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(userID)), "ICA.")
+	return strings.NewReplacer(" ", "", ".", "", "-", "", "_", "").Replace(number)
+}

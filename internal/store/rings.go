@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+// AskSigning implements signing.Desk. The signing is in the table before it is counted, so a request that is repeated
+// finds it and counts nothing; a refusal takes it out again.
+func (s *Store) AskSigning(ctx context.Context, in signing.Signing, by signing.Asker) error {
+	return s.ask(ctx, in, func(tx *sql.Tx, k *keys) error { return k.countRing(ctx, tx, in, by, in.CreatedAt) })
+}
+
+// AskAgain implements signing.Desk.
+func (s *Store) AskAgain(ctx context.Context, in signing.Signing, by signing.Asker, now time.Time) error {
+	k, err := s.openKeys(ctx)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, "counting a request", in.ID, func(tx *sql.Tx) error {
+		reserve, err := k.reserve(ctx, tx, in, by)
+		if err != nil {
+			return err
+		}
+		return k.take(ctx, tx, now, reserve.Rings(signing.Signer(in.UserID), by.Network))
+	})
+}
+
+// countRing counts a new signing for its signer. What the limits count locks the signer's rows, so that of many
+// transactions at once each sees what the ones before it left pending.
+func (k *keys) countRing(ctx context.Context, tx *sql.Tx, in signing.Signing, by signing.Asker, now time.Time) error {
+	reserve, err := k.reserve(ctx, tx, in, by)
+	if err != nil {
+		return err
+	}
+	if err := k.take(ctx, tx, now, reserve.Rings(signing.Signer(in.UserID), by.Network)); err != nil {
+		return err
+	}
+	var pending int
+	err = tx.QueryRowContext(ctx, `
+		SELECT COUNT(*) FROM signings WHERE signer_lookup = $1 AND asked_by <> '' AND asked_by = $2 AND created_at > $3 AND finished_at IS NULL`,
+		k.asked(in.UserID), string(reserve), at(now.Add(-signing.PendingFor))).Scan(&pending)
+	if err != nil {
+		return err
+	}
+	if pending >= reserve.MaxPending() {
+		return &problem.Error{Code: problem.RateLimited, RetryAfter: 10 * time.Minute, Message: "too many requests for this signer; answer or cancel those that wait"}
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE signings SET signer_lookup = $1, asked_by = $2 WHERE id = $3`, k.asked(in.UserID), string(reserve), in.ID)
+	return err
+}
+
+// reserve finds out whether a browser has a signing that the signer approved.
+func (k *keys) reserve(ctx context.Context, tx *sql.Tx, in signing.Signing, by signing.Asker) (signing.Reserve, error) {
+	var approved int
+	err := tx.QueryRowContext(ctx, `
+		SELECT COUNT(*) FROM (SELECT 1 FROM grants g JOIN signings s ON s.id = g.object
+			WHERE g.kind = 'signing' AND g.owner = $1 AND s.signer_lookup = $2 AND s.asked_by <> '' AND s.status = $3 LIMIT 1) AS known`,
+		by.Owner, k.asked(in.UserID), string(signing.StatusSigned)).Scan(&approved)
+	if err != nil || approved == 0 {
+		return signing.Strange, err
+	}
+	return signing.Known, nil
+}
+
+// asked is the lookup digest of whom a signing asks, whatever the spelling and the provider.
+func (k *keys) asked(userID string) string {
+	return k.lookup.Digest("signer", []byte(signing.Signer(userID)))
+}
