@@ -162,14 +162,18 @@ func (a *Signing) poll(ctx context.Context, s signing.Signing) (signing.Poll, er
 
 // saveValues keeps every value of an answer, or none: an approval that lacks one is not an answer yet.
 func (a *Signing) saveValues(ctx context.Context, s signing.Signing, poll signing.Poll, use signing.Use) error {
+	values, err := a.pair(ctx, s, poll.Answers)
+	if err != nil {
+		return err
+	}
 	for _, doc := range s.Documents {
-		if len(poll.Values[documentID(s, doc)]) == 0 {
+		if len(values[doc.Index]) == 0 {
 			return problem.New(problem.ProviderUnavailable, "the provider says approved and sends no value for document %d", doc.Index+1)
 		}
 	}
 	for _, doc := range s.Documents {
 		err := a.Records.SaveValue(ctx, s.ID, signing.SignatureValue{
-			RequestID: s.Approval.OurID, Index: doc.Index, Value: poll.Values[documentID(s, doc)], ReceivedAt: a.Now(), Use: use,
+			RequestID: s.Approval.OurID, Index: doc.Index, Value: values[doc.Index], ReceivedAt: a.Now(), Use: use,
 		})
 		if err != nil {
 			return err

@@ -389,9 +389,30 @@ func TestLostAnswerToTheRequestAsksThePhoneOnce(t *testing.T) {
 	}
 }
 
+// What verifies over the exact bytes is a document's value, whatever name, order or spelling it came in.
+func TestValuesFindTheirDocuments(t *testing.T) {
+	for name, knobs := range map[string]sandbox.Knobs{
+		"under each other's names":    {SwapBatch: true},
+		"in order, in hex":            {NameBy: "order", ValueForm: "hex"},
+		"exchanged, without names":    {NameBy: "order", SwapBatch: true, ValueForm: "base64url"},
+		"by hash, in upper case":      {NameBy: "hash", ValueForm: "HEX"},
+		"in lines":                    {ValueForm: "lines"},
+		"CMS by order, in base64url":  {NameBy: "order", CMSAnswer: true, ValueForm: "base64url"},
+		"ECDSA r and s, in hex":       {Certificates: []string{"valid+p256"}, RawRS: true, ValueForm: "hex"},
+		"PSS, exchanged under hashes": {Certificates: []string{"valid+pss"}, NameBy: "hash", SwapBatch: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := newJourney(t)
+			j.must(j.world.SetKnobs(user, knobs))
+			j.request(signing.Signing{}, page("x"), page("y"), page("z"))
+			j.at(10*time.Second, j.approve(user))
+			j.run(signing.StatusSigned)
+		})
+	}
+}
+
 func TestWrongValuesPark(t *testing.T) {
 	for name, knobs := range map[string]sandbox.Knobs{
-		"swapped batch answer": {SwapBatch: true},
 		"value by another key": {WrongKey: true},
 	} {
 		t.Run(name, func(t *testing.T) {

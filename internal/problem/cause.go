@@ -29,7 +29,7 @@ var causes = map[Code]Cause{
 	Invalid: CauseOperator, NotFound: CauseOperator, Conflict: CauseOperator, IdempotencyMismatch: CauseOperator,
 	Unauthenticated: CauseOperator, Denied: CauseOperator, SignatureInvalid: CauseOperator, DigestMismatch: CauseOperator,
 	VerificationFailed: CauseOperator, ProviderCredentials: CauseOperator, ProviderRefused: CauseOperator, CertificateDiffers: CauseOperator,
-	SecondPerson: CauseOperator, RefusedByOfficer: CauseOperator, TransactionClaimed: CauseOperator, Internal: CauseOperator,
+	SecondPerson: CauseOperator, RefusedByOfficer: CauseOperator, Erased: CauseOperator, TransactionClaimed: CauseOperator, Internal: CauseOperator,
 }
 
 // Cause returns who can free a process that the code has stopped; for an unknown code CauseOperator.

@@ -207,8 +207,9 @@ func (p *RSSP769) Poll(ctx context.Context, ref signing.ApprovalRef) (signing.Po
 	switch verdict {
 	case done:
 		poll.Outcome = signing.OutcomeApproved
-		if poll.Values, err = answer.values(); err != nil {
-			return signing.Poll{}, answer.reply.unavailable("%s: %v", p.Name, err)
+		var readable bool
+		if poll.Answers, readable = answer.answers(); !readable {
+			return signing.Poll{}, answer.reply.unavailable("%s: a signature value can be read in no usual form", p.Name)
 		}
 	case declined:
 		poll.Outcome = signing.OutcomeDeclined

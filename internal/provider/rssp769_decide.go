@@ -33,16 +33,19 @@ type sighting struct {
 	code   int    // status_code when it names an error, else the HTTP status
 }
 
-// decisions is the table for status answers; the first row that matches holds. The provider documents no words
-// for a refusal or an expiry: these are the ones that clients in the field look for.
+// decisions is the table for status answers; the first row that matches holds.
 var decisions = []struct {
 	verdict verdict
 	match   func(sighting) bool
 }{
 	{done, func(s sighting) bool { return s.signed }},
-	{pending, says("wait")},
-	{declined, says("reject", "deny", "cancel", "từ chối", "hủy", "huỷ")},
-	{expired, says("expire", "timeout", "hết hạn")},
+	// The codes of the systems behind some gateways (MySign, VNPT's CSC): they say more than any words.
+	{pending, func(s sighting) bool { return s.code == 4000 }},
+	{expired, func(s sighting) bool { return s.code == 4001 }},
+	{declined, func(s sighting) bool { return s.code == 4002 }},
+	{declined, means(declined)},
+	{expired, means(expired)},
+	{pending, means(pending)},
 	{retry, func(s sighting) bool {
 		return s.code >= 500 && s.code < 600 || s.code >= 300 && s.code < 400 ||
 			s.code == http.StatusTooManyRequests || s.code == http.StatusRequestTimeout
@@ -57,6 +60,10 @@ func says(words ...string) func(sighting) bool {
 	return func(s sighting) bool {
 		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(s.words, word) })
 	}
+}
+
+func means(v verdict) func(sighting) bool {
+	return func(s sighting) bool { return meaning(s.words) == v }
 }
 
 // decide reads a status answer. Its errors are those of failure.
@@ -168,7 +175,7 @@ func (p *RSSP769) saysNoCertificate(a answer) bool {
 
 // fold makes messages comparable: NFC, lower case, blanks for underscores.
 func fold(message string) string {
-	return strings.ReplaceAll(strings.ToLower(norm.NFC.String(message)), "_", " ")
+	return strings.Join(strings.Fields(strings.ReplaceAll(strings.ToLower(norm.NFC.String(message)), "_", " ")), " ")
 }
 
 var digits = regexp.MustCompile(`\d`)

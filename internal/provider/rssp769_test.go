@@ -191,8 +191,8 @@ func TestDecisions(t *testing.T) {
 			if problem.CodeOf(err) != tt.code || poll.Outcome != tt.want {
 				t.Errorf("got %q, %v; want %q, code %q", poll.Outcome, err, tt.want, tt.code)
 			}
-			if tt.want == signing.OutcomeApproved && !bytes.Equal(poll.Values["HD-12-2026"], []byte{1, 2, 3}) {
-				t.Errorf("values %v", poll.Values)
+			if tt.want == signing.OutcomeApproved && !bytes.Equal(valueOf(poll, "HD-12-2026"), []byte{1, 2, 3}) {
+				t.Errorf("answers %v", poll.Answers)
 			}
 			if len(s.seen) != 1 || s.seen[0] != (exchange{"/v1/signatures/sign/SP-2026-000001/status", "{}"}) {
 				t.Errorf("asked %v", s.seen)
@@ -205,7 +205,7 @@ func TestDecisions(t *testing.T) {
 func TestPollSuccessWithEmptyValue(t *testing.T) {
 	s := script(t, VNPT(), ok(strings.Replace(finished, `AQ ID\r\n`, "", 1)))
 	poll, err := s.Poll(context.Background(), signing.ApprovalRef{OurID: "a"})
-	if err != nil || poll.Outcome != signing.OutcomeApproved || len(poll.Values["HD-12-2026"]) != 0 {
+	if err != nil || poll.Outcome != signing.OutcomeApproved || len(valueOf(poll, "HD-12-2026")) != 0 {
 		t.Errorf("got %+v, %v", poll, err)
 	}
 }

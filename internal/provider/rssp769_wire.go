@@ -97,9 +97,11 @@ type answerData struct {
 	Certificates  []wireCertificate `json:"user_certificates"`
 }
 
+// wireSignature is read by UnmarshalJSON.
 type wireSignature struct {
-	DocID text   `json:"doc_id"`
-	Value string `json:"signature_value"`
+	DocID text
+	Value string
+	Hash  string // the digest that the provider says it signed
 }
 
 type wireCertificate struct {
@@ -161,21 +163,6 @@ func (a answer) signed() bool {
 		}
 	}
 	return len(a.data.Signatures) > 0
-}
-
-func (a answer) values() (map[string][]byte, error) {
-	values := make(map[string][]byte, len(a.data.Signatures))
-	for _, s := range a.data.Signatures {
-		value, err := decodeBase64(s.Value)
-		if err != nil {
-			return nil, fmt.Errorf("a signature value is not base64")
-		}
-		if earlier, twice := values[string(s.DocID)]; twice && !bytes.Equal(earlier, value) {
-			return nil, fmt.Errorf("two different signature values for one document")
-		}
-		values[string(s.DocID)] = value
-	}
-	return values, nil
 }
 
 // parseCertificates reads the certificates themselves. One that cannot be read does not hide the others; broken

@@ -125,11 +125,11 @@ func TestContractApproval(t *testing.T) {
 				t.Fatalf("approved %d, %v", n, err)
 			}
 			poll, err := p.Poll(context.Background(), ref)
-			if err != nil || poll.Outcome != signing.OutcomeApproved || len(poll.Values) != 2 {
+			if err != nil || poll.Outcome != signing.OutcomeApproved || len(poll.Answers) != 2 {
 				t.Fatalf("after the approval: %+v, %v", poll, err)
 			}
 			for _, d := range req.Documents {
-				if err := rsa.VerifyPKCS1v15(cert.PublicKey.(*rsa.PublicKey), crypto.SHA256, d.Digest[:], poll.Values[d.DocumentID]); err != nil {
+				if err := rsa.VerifyPKCS1v15(cert.PublicKey.(*rsa.PublicKey), crypto.SHA256, d.Digest[:], valueOf(poll, d.DocumentID)); err != nil {
 					t.Errorf("document %s: %v", d.DocumentID, err)
 				}
 			}

@@ -42,11 +42,13 @@ type Knobs struct {
 	UppercaseHexRejected bool `json:"uppercase_hex_rejected,omitempty"`
 
 	// What comes back as the signature value. More than one may be set.
-	CMSAnswer  bool `json:"cms_answer,omitempty"`  // a detached CMS around the value, instead of the value alone
-	RawRS      bool `json:"raw_rs,omitempty"`      // ECDSA as r‖s instead of DER
-	SwapBatch  bool `json:"swap_batch,omitempty"`  // the first two documents get each other's value
-	WrongKey   bool `json:"wrong_key,omitempty"`   // made with a key of somebody else
-	EmptyValue bool `json:"empty_value,omitempty"` // success with an empty value
+	CMSAnswer  bool   `json:"cms_answer,omitempty"`  // a detached CMS around the value, instead of the value alone
+	RawRS      bool   `json:"raw_rs,omitempty"`      // ECDSA as r‖s instead of DER
+	ValueForm  string `json:"value_form,omitempty"`  // how values are written: hex, HEX, base64url or lines; base64 when empty
+	NameBy     string `json:"name_by,omitempty"`     // what tells whose a value is: hash or order; doc_id when empty
+	SwapBatch  bool   `json:"swap_batch,omitempty"`  // the first two documents get each other's value
+	WrongKey   bool   `json:"wrong_key,omitempty"`   // made with a key of somebody else
+	EmptyValue bool   `json:"empty_value,omitempty"` // success with an empty value
 
 	// IssueAfterSeconds is how long the CA leaves a request for a certificate pending, by the clock. This and
 	// IssueFails belong to the bare citizen number.
@@ -160,6 +162,9 @@ func (k Knobs) check() error {
 	}
 	if _, ok := personOf(k.CertificatesOf); !ok && k.CertificatesOf != "" {
 		return fmt.Errorf("%w: certificates_of %q", ErrInvalid, k.CertificatesOf)
+	}
+	if !slices.Contains([]string{"", "hex", "HEX", "base64url", "lines"}, k.ValueForm) || !slices.Contains([]string{"", "hash", "order"}, k.NameBy) {
+		return fmt.Errorf("%w: value_form %q, name_by %q", ErrInvalid, k.ValueForm, k.NameBy)
 	}
 	if !slices.Contains([]string{"", "refused", "500"}, k.IssueFails) {
 		return fmt.Errorf("%w: issue_fails %q", ErrInvalid, k.IssueFails)

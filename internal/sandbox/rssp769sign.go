@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"net/http"
 	"strings"
 	"time"
@@ -21,7 +22,8 @@ type statusAnswer struct {
 }
 
 type signatureItem struct {
-	DocID     string  `json:"doc_id"`
+	DocID     string  `json:"doc_id,omitempty"`
+	Hash      string  `json:"hash,omitempty"`
 	Value     string  `json:"signature_value"`
 	Timestamp *string `json:"timestamp_signature"` // always null
 }
@@ -194,7 +196,7 @@ func (w *World) status(tx *transaction) rsspAnswer {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return rsspAnswer{StatusCode: http.StatusOK, Message: w.statusText(tx),
-		Data: statusAnswer{TransactionID: tx.ResponseID, Signatures: signatureItems(tx)}}
+		Data: statusAnswer{TransactionID: tx.ResponseID, Signatures: signatureItems(tx, w.knobs(tx.User))}}
 }
 
 // statusText is the provider's word for where a transaction stands. Those for declined and expired are guesses:
@@ -220,13 +222,36 @@ func (w *World) statusText(tx *transaction) string {
 }
 
 // signatureItems is nil, which is JSON null, unless approved.
-func signatureItems(tx *transaction) []signatureItem {
+func signatureItems(tx *transaction, k Knobs) []signatureItem {
 	if tx.Decision != Approved {
 		return nil
 	}
 	var items []signatureItem
 	for _, d := range tx.Documents {
-		items = append(items, signatureItem{DocID: d.ID, Value: base64.StdEncoding.EncodeToString(d.Value)})
+		item := signatureItem{Value: writeValue(d.Value, k.ValueForm)}
+		switch k.NameBy {
+		case "hash":
+			item.Hash = hex.EncodeToString(d.Digest)
+		case "order":
+		default:
+			item.DocID = d.ID
+		}
+		items = append(items, item)
 	}
 	return items
+}
+
+// writeValue spells a value as Knobs.ValueForm says.
+func writeValue(value []byte, form string) string {
+	switch form {
+	case "hex":
+		return hex.EncodeToString(value)
+	case "HEX":
+		return strings.ToUpper(hex.EncodeToString(value))
+	case "base64url":
+		return base64.RawURLEncoding.EncodeToString(value)
+	case "lines":
+		return encodeCert(value, true)
+	}
+	return base64.StdEncoding.EncodeToString(value)
 }

@@ -59,7 +59,7 @@ func (w *World) planWebhook(tx *transaction) {
 func (w *World) post(tx *transaction) {
 	url := w.state.Settings.WebhookURL
 	body, err := json.Marshal(webhookBody{SPID: w.opts.SPID, StatusCode: http.StatusOK, Message: w.statusText(tx),
-		TransactionID: tx.OurID, SignedFiles: signatureItems(tx), Grease: "ignore me"})
+		TransactionID: tx.OurID, SignedFiles: signatureItems(tx, w.knobs(tx.User)), Grease: "ignore me"})
 	if err != nil || url == "" || w.closed {
 		return
 	}

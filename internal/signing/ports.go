@@ -51,12 +51,20 @@ type Accepted struct {
 // ApprovalRef names a request towards the provider.
 type ApprovalRef struct{ OurID, ResponseID, TranCode, UserID string }
 
-// Poll is one look at a request. Values are as the provider sent them, base64 removed: raw RSA, ECDSA (DER or
-// r‖s) or a whole CMS. They are keyed by DocumentID; the caller verifies each against certificate and digest.
+// Poll is one look at a request.
 type Poll struct {
 	Outcome Outcome
-	Values  map[string][]byte
-	Message string // the provider's own words, redacted; for learning unknown texts
+	Answers []ProviderAnswer // as the provider sent them, in its order; the caller proves which is whose
+	Message string           // the provider's own words, redacted; for learning unknown texts
+}
+
+// ProviderAnswer is one signature in a provider's answer. What it says of itself may be missing or wrong.
+type ProviderAnswer struct {
+	DocumentID string // of DigestToSign, perhaps
+	Digest     []byte // the digest that it says it is over; nil when it says nothing
+	// Values are the readings of the text that came, the likelier first: raw RSA, ECDSA (DER or r‖s) or a whole CMS. There are
+	// none when the provider says that it is done and sends nothing.
+	Values [][]byte
 }
 
 // TimestampAuthority is an RFC 3161 time-stamp authority.
