@@ -43,6 +43,8 @@ func newRegistrations(t *testing.T, records registration.Records) *api.Registrat
 	return &api.RegistrationOptions{Records: records, Workflows: p, Accounts: p, Phone: account.Phone, CheckRequest: account.Request,
 		Packages:  []registration.Package{{Code: "PS0", NameVI: "Gói miễn phí", NameEN: "Free", Months: 12}, {Code: "PS1", NameVI: "Gói năm", NameEN: "Year", PriceVND: 200_000, Months: 12}},
 		OpenVNeID: func(http.Header, []byte) (registration.Request, error) { return registration.Request{}, never() },
+		OpenToken: func(http.Header, []byte) (registration.Handoff, error) { return registration.Handoff{}, never() },
+		Handoffs:  records.(registration.Handoffs),
 		VerifyIPN: func(url.Values) (registration.PaymentNotice, error) { return registration.PaymentNotice{}, never() },
 		PayURL:    func(p registration.Payment, _, _ string) string { return "https://pay.example/" + p.TxnRef }}
 }

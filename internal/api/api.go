@@ -161,8 +161,8 @@ func New(options Options) http.Handler {
 
 func newServer(options Options) *server {
 	s := &server{Options: options, mux: http.NewServeMux(), limiter: &limiter{rate: options.Rate, counter: options.Counter}}
-	if s.Desk == nil || s.Workflows == nil || s.Upload == nil || s.Open == nil || s.HandOver == nil || s.Access == nil || s.Parked == nil || s.Audit == nil || s.Counter == nil || len(s.Providers) == 0 {
-		panic("api: Desk, Workflows, Upload, Open, HandOver, Parked, Access, Audit, Counter and Providers are required")
+	if s.Desk == nil || s.Workflows == nil || s.Upload == nil || s.Open == nil || s.HandOver == nil || s.Access == nil || s.Parked == nil || s.Audit == nil || s.Decisions == nil || s.Counter == nil || len(s.Providers) == 0 {
+		panic("api: Desk, Workflows, Upload, Open, HandOver, Parked, Access, Audit, Decisions, Counter and Providers are required")
 	}
 	if s.Registration != nil && !s.Registration.complete() {
 		panic("api: every field of Registration is required")

@@ -39,15 +39,24 @@ func TestOldAndNewWorkers(t *testing.T) {
 	c.open()
 	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer stop()
+	back := c.oldReadsNew()
+	if !back {
+		newWorker.kill()
+	}
 
 	first, second := c.everyWait(ctx, 1), c.everyWait(ctx, 2)
-	t.Logf("%d processes wait, started with both workers", len(first)+len(second))
+	t.Logf("%d processes wait; begun with both workers: %t", len(first)+len(second), back)
+	if !back {
+		do(t, newWorker.run(t.Context()))
+	}
 	oldWorker.kill()
 	third := c.everyWait(ctx, 3)
 	finish(ctx, t, "the new worker alone", first)
-	do(t, oldWorker.run(t.Context()))
-	newWorker.kill()
-	finish(ctx, t, "back to the old worker", slices.Concat(second, third))
+	if back {
+		do(t, oldWorker.run(t.Context()))
+		newWorker.kill()
+	}
+	finish(ctx, t, "the rest", slices.Concat(second, third))
 	for _, p := range slices.Concat(first, second, third) {
 		for _, event := range history(t, c.world, p.workflowID()) {
 			if event.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED {
@@ -78,6 +87,15 @@ func (c *deployment) oldWorker() string {
 	}
 	c.t.Logf("the old worker is that of %s", commit)
 	return filepath.Join(c.programs, "old-worker")
+}
+
+// oldReadsNew reports whether the old worker knows decisions, which today's workers write into histories.
+func (c *deployment) oldReadsNew() bool {
+	if _, err := os.Stat(filepath.Join(c.programs, "old-worker")); err != nil { // it is today's
+		return true
+	}
+	_, err := os.Stat(filepath.Join(c.data, "old", "workflows", "decisions.go"))
+	return err == nil
 }
 
 // TestPinnedReleases rolls out a second version of the workers: what began with the first ends with it, what begins gets the
