@@ -43,7 +43,7 @@ var rules = map[string]string{
 	"internal/blob":         "internal/seal internal/signing internal/problem",
 	"activities":            "internal/decision internal/evidence internal/webhook internal/signing internal/registration internal/pades internal/forms internal/problem",
 	"workflows":             "activities internal/decision internal/webhook internal/signing internal/registration internal/problem",
-	"internal/relay":        "workflows internal/page internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem",
+	"internal/relay":        "activities workflows internal/page internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem",
 	"internal/api":          "workflows internal/limit internal/page internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/account internal/problem",
 
 	// The stand-ins of outside parties share nothing with the clients that they test, nor with the domain.

@@ -49,6 +49,7 @@ type SigningInput struct {
 	Placed    bool          `json:"placed"` // every document has its placement already
 	// Patience is how long the user may take to choose a certificate and to place the box; zero means 24 hours.
 	Patience time.Duration `json:"patience,omitempty"`
+	Again    *Again        `json:"again,omitempty"` // resume from the record
 }
 
 // SigningResult is how a Signing ended.

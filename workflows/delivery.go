@@ -62,3 +62,8 @@ func (c *Client) StartDelivery(ctx context.Context, m webhook.Message) error {
 	}
 	return startError("starting a delivery", err)
 }
+
+// MessageWorkflowID returns the workflow id of the round of a message that is carried now.
+func MessageWorkflowID(m webhook.Message) string {
+	return DeliveryWorkflowID(activities.Delivery{EndpointID: m.EndpointID, MessageID: m.ID, Round: m.Round})
+}

@@ -102,12 +102,21 @@ func (r *registrationRun) refundOthers(ctx workflow.Context, refs []string) erro
 
 // settle ends one attempt of a registration that is over: it waits for VNPay's word and gives captured money back.
 func (r *registrationRun) settle(ctx workflow.Context, attempt int) error {
-	return settle(ctx, &r.incidents, activities.TxnRef(r.in.RegistrationID, attempt))
+	var lost func(problem.Code) bool
+	if r.in.Again != nil { // an attempt that was begun after the store's backup, and that VNPay never saw
+		lost = func(code problem.Code) bool { return code == problem.NotFound }
+	}
+	err := settle(ctx, &r.incidents, activities.TxnRef(r.in.RegistrationID, attempt), lost)
+	if err != nil && lost != nil && lost(codeOf(err)) {
+		return nil
+	}
+	return err
 }
 
-func settle(ctx workflow.Context, i *incidents, ref string) error {
+// settle takes lost codes as an end instead of parking for them.
+func settle(ctx workflow.Context, i *incidents, ref string, lost func(problem.Code) bool) error {
 	var decided activities.PaymentDecided
-	err := i.run(ctx, parkable{step: StepSettle, provider: "vnpay", actions: RegistrationRepairs(StepSettle)}, func(ctx workflow.Context) error {
+	err := i.run(ctx, parkable{step: StepSettle, provider: "vnpay", actions: RegistrationRepairs(StepSettle), final: lost}, func(ctx workflow.Context) error {
 		if err := i.look(ctx, "Ask VNPay once", registrationActivities.QueryPayment, ref); err != nil {
 			return err
 		}
@@ -136,7 +145,7 @@ func Refund(ctx workflow.Context, in RefundInput) error {
 	if err != nil {
 		return err
 	}
-	if err := settle(ctx, i, in.TxnRef); err != nil {
+	if err := settle(ctx, i, in.TxnRef, nil); err != nil {
 		return err
 	}
 	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
@@ -173,5 +182,6 @@ func (r *registrationRun) onPay(ctx workflow.Context, _ Pay) (RegistrationStatus
 		return r.snapshot(), refuse(codeOf(err), "%s", messageOf(err))
 	}
 	r.attempts, r.fresh, r.status.TxnRef, r.payBegan = max(r.attempts, attempt), true, opened.TxnRef, workflow.Now(ctx)
+	r.status.Attempts = append(r.status.Attempts, opened)
 	return r.snapshot(), nil
 }

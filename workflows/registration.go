@@ -54,7 +54,8 @@ type registrationRun struct {
 	activated  bool // the code was accepted
 	signAgain  bool
 	withdrawn  *Withdraw
-	codes      []string // one-time codes to send
+	codes      []string            // one-time codes to send
+	resumed    registration.Status // where the record stood when this run began again; empty once it has moved, and for a first run
 
 	issuing bool // a key may exist at the CA
 	incidents
@@ -68,6 +69,7 @@ func newRegistrationRun(ctx workflow.Context, in RegistrationInput) (*registrati
 	r.ctx, r.stop = workflow.WithCancel(ctx)
 	r.receiveSignals(ctx)
 	r.receiveNudges(ctx)
+	r.resume(ctx)
 	return r, r.setHandlers(ctx)
 }
 
@@ -97,7 +99,10 @@ func (r *registrationRun) run(ctx workflow.Context) error {
 		r.sealContract, r.awaitReview, r.createKey, r.issue, r.install, r.awaitPIN, r.awaitActivation, r.activate,
 		r.writeAcceptance, r.signAcceptance,
 	}
-	for _, step := range steps {
+	if err := r.over(); err != nil {
+		return err
+	}
+	for _, step := range steps[registrationSteps[r.resumed]:] {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -155,6 +160,11 @@ func (r *registrationRun) sealContract(ctx workflow.Context) error {
 
 // awaitReview waits for an officer, who may send the dossier back to the citizen for named fields.
 func (r *registrationRun) awaitReview(ctx workflow.Context) error {
+	if r.resumed == registration.StatusNeedsMore {
+		if err := r.awaitCorrection(ctx); err != nil {
+			return err
+		}
+	}
 	for {
 		if err := r.move(ctx, registration.StatusInReview, 0); err != nil {
 			return err
@@ -169,14 +179,18 @@ func (r *registrationRun) awaitReview(ctx workflow.Context) error {
 		case registration.DecisionRefuse:
 			return closed{registration.StatusRefused, problem.RefusedByOfficer}
 		}
-		r.corrected = false
-		if err := r.move(ctx, registration.StatusNeedsMore, r.in.Deadlines.Correction); err != nil {
-			return err
-		}
-		if err := r.await(ctx, StepCorrection, r.in.Deadlines.Correction, func() bool { return r.corrected }); err != nil {
+		if err := r.awaitCorrection(ctx); err != nil {
 			return err
 		}
 	}
+}
+
+func (r *registrationRun) awaitCorrection(ctx workflow.Context) error {
+	r.corrected = false
+	if err := r.move(ctx, registration.StatusNeedsMore, r.in.Deadlines.Correction); err != nil {
+		return err
+	}
+	return r.await(ctx, StepCorrection, r.in.Deadlines.Correction, func() bool { return r.corrected })
 }
 
 func (r *registrationRun) createKey(ctx workflow.Context) error {

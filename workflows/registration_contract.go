@@ -3,6 +3,7 @@ package workflows
 import (
 	"time"
 
+	"kyso/activities"
 	"kyso/internal/registration"
 )
 
@@ -27,6 +28,7 @@ type RegistrationInput struct {
 	RegistrationID string             `json:"registration_id"`
 	Issuer         string             `json:"issuer"`
 	Deadlines      RegistrationLimits `json:"deadlines"`
+	Again          *Again             `json:"again,omitempty"` // resume from the record
 }
 
 // RegistrationLimits are how long each wait may take, and what is done about money. Zero values mean the defaults.
@@ -59,6 +61,8 @@ type RegistrationStatus struct {
 	Deadline       time.Time           `json:"deadline,omitzero"`
 	// TxnRef is the attempt to pay that is open now.
 	TxnRef string `json:"txn_ref,omitempty"`
+	// Attempts are those to pay that this run began, with when each ends at VNPay.
+	Attempts []activities.PaymentOpened `json:"attempts,omitempty"`
 	// SigningID is the signing of the acceptance record that runs now.
 	SigningID string `json:"signing_id,omitempty"`
 }

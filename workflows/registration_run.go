@@ -75,6 +75,12 @@ func (r *registrationRun) move(ctx workflow.Context, to registration.Status, wai
 }
 
 func (r *registrationRun) record(ctx workflow.Context, to registration.Status, reason problem.Code, wait time.Duration) error {
+	if r.resumed != "" {
+		same := r.resumed == to
+		if r.resumed = ""; same {
+			return nil // recorded by the run before; its deadline stands
+		}
+	}
 	if err := r.status.Status.Check(to); err != nil {
 		return temporal.NewNonRetryableApplicationError(err.Error(), string(problem.Internal), err)
 	}
@@ -191,7 +197,11 @@ func (r *registrationRun) pollIssue(ctx workflow.Context) error {
 // request goes to the phone by itself, later ones when the citizen asks.
 func (r *registrationRun) signAcceptance(ctx workflow.Context) error {
 	until := r.status.Deadline
-	for attempt := 1; ; attempt++ {
+	first := 1
+	if r.in.Again != nil {
+		first = max(first, r.in.Again.Signings)
+	}
+	for attempt := first; ; attempt++ {
 		signed, err := r.signOnce(ctx, attempt)
 		if signed || err != nil {
 			return err

@@ -55,6 +55,7 @@ type signingRun struct {
 	choosing bool // waiting for a choice
 	asked    bool // the provider may know the request
 	cancel   *Cancel
+	resumed  signing.Status // where the record stood when this run began again; empty once it has moved, and for a first run
 	incidents
 }
 
@@ -68,6 +69,7 @@ func newSigningRun(ctx workflow.Context, in SigningInput) (*signingRun, error) {
 	r.ctx, r.stop = workflow.WithCancel(ctx)
 	r.nudges = nudgesOf(ctx)
 	r.receiveSignals(ctx)
+	r.resume(ctx)
 	return r, r.setHandlers(ctx)
 }
 
@@ -77,7 +79,10 @@ func (r *signingRun) run(ctx workflow.Context) error {
 		r.inspect, r.findCertificates, r.awaitChoice, r.awaitPlacement, r.prepare, r.request, r.awaitApproval,
 		r.embed, r.timestamp, r.extend, r.archive, r.deliver, r.keepArchived,
 	}
-	for _, step := range steps {
+	if r.in.Again != nil && r.in.Again.Close {
+		return errGivenUp
+	}
+	for _, step := range steps[signingSteps[r.resumed]:] {
 		if err := step(ctx); err != nil {
 			return err
 		}

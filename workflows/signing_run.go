@@ -50,6 +50,12 @@ func refusal(code problem.Code) bool { return code.Cause() == problem.CauseSigne
 
 // move checks the transition table and records the transition.
 func (r *signingRun) move(ctx workflow.Context, to signing.Status, reason problem.Code) error {
+	if r.resumed != "" {
+		same := r.resumed == to
+		if r.resumed = ""; same {
+			return nil // recorded by the run before
+		}
+	}
 	if err := r.status.Status.Check(to); err != nil {
 		return temporal.NewNonRetryableApplicationError(err.Error(), string(problem.Internal), err)
 	}

@@ -95,3 +95,60 @@ type Desk interface {
 	// Note adds words for other operators. They are sealed.
 	Note(ctx context.Context, id, text, actor string, at time.Time) error
 }
+
+// Finding is one thing in which store and engine do not agree.
+type Finding struct {
+	Process   Process `json:"process" enum:"signing,registration"`
+	ProcessID string  `json:"process_id"`
+	Code      string  `json:"code" doc:"process-missing or record-missing"`
+	Message   string  `json:"message"`
+	New       bool    `json:"new" doc:"Not known before"`
+}
+
+// Report is what one step of comparing the books found.
+type Report struct {
+	Checked  int       `json:"checked"`
+	Findings []Finding `json:"findings"`
+	Closed   int       `json:"closed" doc:"Incidents whose cause has gone"`
+	Payments int       `json:"payments" doc:"Attempts to pay that VNPay knew and the store did not, or knew better"`
+	Carried  int       `json:"carried" doc:"Messages that are carried again"`
+	Next     string    `json:"next,omitempty" doc:"Where to go on; absent when all of both books was compared"`
+}
+
+// What may be done about a mismatch.
+const (
+	BeginAgain = "begin-again" // a new run from the record, which repeats no effect
+	Close      = "close"       // the process ends with its compensation
+)
+
+// ProcessMissing and RecordMissing are the problem codes of mismatches.
+const (
+	ProcessMissing = "process-missing"
+	RecordMissing  = "record-missing"
+)
+
+// Mismatch reports whether a reason is one that comparing the books finds. No process hears a repair of it.
+func Mismatch(reason string) bool { return reason == ProcessMissing || reason == RecordMissing }
+
+// ArchiveStep is the step of an incident whose missing process is the one that keeps documents archived.
+const ArchiveStep = "await-renewal"
+
+// Acts returns what may be done about a mismatch at a step. A process without a record has no step.
+func Acts(step string) []string {
+	switch step {
+	case "":
+		return []string{Close}
+	case ArchiveStep:
+		return []string{BeginAgain}
+	}
+	return []string{BeginAgain, Close}
+}
+
+// Books is store and engine, compared.
+type Books interface {
+	// Step compares a part of the books from a place on, "" for the beginning.
+	Step(ctx context.Context, place string) (Report, error)
+	// Act does something about a mismatch. problem.NotFound, problem.Conflict for one that is closed or no mismatch,
+	// problem.Invalid for an act that it does not offer.
+	Act(ctx context.Context, id, action, actor, note string) error
+}

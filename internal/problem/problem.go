@@ -78,6 +78,8 @@ const (
 	AlreadyPaid         Code = "already-paid"            // the money is here; another attempt would be paid twice
 	TransactionClaimed  Code = "transaction-claimed"     // a VNPay transaction that pays another order already
 	RefundRefused       Code = "refund-refused"          // VNPay did not take a refund, for now
+	ProcessMissing      Code = "process-missing"         // a record that has not ended, without a process
+	RecordMissing       Code = "record-missing"          // a process whose record is not there, or is older than it
 	Internal            Code = "internal"                // unknown; always loud
 )
 
@@ -96,6 +98,7 @@ var kinds = map[Code]Kind{
 	SecondPerson: KindConflict, AlreadyHolder: KindConflict, DeadlinePassed: KindExpired, RefusedByOfficer: KindDenied, Withdrawn: KindDenied,
 	PaymentUnclear: KindConflict, GatewayUnavailable: KindUpstream, AlreadyPaid: KindConflict, TransactionClaimed: KindConflict,
 	RefundRefused: KindDenied, CertificateInactive: KindDenied, SignerUnknown: KindNotFound,
+	ProcessMissing: KindConflict, RecordMissing: KindConflict,
 }
 
 // Codes returns every code, for tables and tests.

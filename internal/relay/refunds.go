@@ -23,6 +23,9 @@ type Money interface {
 // Refunder has money given back; *workflows.Client is the real one. Starting a refund again does nothing.
 type Refunder interface {
 	StartRefund(ctx context.Context, in workflows.RefundInput) error
+	// RefundAgain begins a refund again whose process is gone.
+	RefundAgain(ctx context.Context, in workflows.RefundInput) error
+	State(ctx context.Context, workflowID string) (workflows.RunState, error)
 	Engine
 }
 
@@ -50,7 +53,7 @@ func (r *Refunds) settle(ctx context.Context, p registration.Payment) error {
 	case registration.Owed(record, p):
 		call, cancel := context.WithTimeout(ctx, callLimit)
 		defer cancel()
-		err = r.Engine.StartRefund(call, workflows.RefundInput{TxnRef: p.TxnRef, RegistrationID: record.ID})
+		err = r.refund(call, workflows.RefundInput{TxnRef: p.TxnRef, RegistrationID: record.ID})
 	case record.Status.Final():
 		err = r.Records.MarkSettled(ctx, p.TxnRef, orNow(r.Now))
 	}
@@ -58,4 +61,17 @@ func (r *Refunds) settle(ctx context.Context, p registration.Payment) error {
 		return fmt.Errorf("settling payment %s: %w", p.TxnRef, err)
 	}
 	return nil
+}
+
+// refund starts the refund, again when the run before was lost or ended before VNPay had captured: the id of the refund
+// is made of the payment, so VNPay gives back once.
+func (r *Refunds) refund(ctx context.Context, in workflows.RefundInput) error {
+	state, err := r.Engine.State(ctx, workflows.RefundWorkflowID(in.TxnRef))
+	switch {
+	case err != nil:
+		return err
+	case state == workflows.RunBroken || state == workflows.RunCompleted:
+		return r.Engine.RefundAgain(ctx, in)
+	}
+	return r.Engine.StartRefund(ctx, in)
 }

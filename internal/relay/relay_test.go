@@ -63,6 +63,14 @@ func (e *engine) StartRefund(_ context.Context, in workflows.RefundInput) error 
 	return e.note(in.TxnRef, in)
 }
 
+func (e *engine) RefundAgain(ctx context.Context, in workflows.RefundInput) error {
+	return e.StartRefund(ctx, in)
+}
+
+func (e *engine) State(context.Context, string) (workflows.RunState, error) {
+	return workflows.RunMissing, e.Ping(context.Background())
+}
+
 func (e *engine) StartDelivery(_ context.Context, m webhook.Message) error {
 	return e.note(m.Place(), m)
 }

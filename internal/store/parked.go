@@ -23,9 +23,10 @@ var _ incident.Desk = Parked{}
 
 // parkedTables are where the incidents of each process are, and what their process is called there.
 var parkedTables = []struct {
-	process       incident.Process
-	table, column string
-}{{incident.Signing, "incidents", "signing_id"}, {incident.Registration, "registration_incidents", "registration_id"}}
+	process              incident.Process
+	table, column, where string
+}{{incident.Signing, "incidents", "signing_id", `1 = 1`}, {incident.Registration, "registration_incidents", "registration_id", `1 = 1`},
+	{incident.Signing, "stray_incidents", "process_id", `process = 'signing'`}, {incident.Registration, "stray_incidents", "process_id", `process = 'registration'`}}
 
 const (
 	parkedLimit    = 500
@@ -44,7 +45,7 @@ func (p Parked) List(ctx context.Context, f incident.Filter) ([]incident.Inciden
 		if f.Process != "" && f.Process != t.process {
 			continue
 		}
-		tail, args := narrowParked(f)
+		tail, args := narrowParked(f, t.where)
 		args = append(args, limit)
 		some, err := p.parked(ctx, t.process, t.table, t.column, fmt.Sprintf(tail+` ORDER BY since, id LIMIT $%d`, len(args)), args)
 		if err != nil {
@@ -56,8 +57,8 @@ func (p Parked) List(ctx context.Context, f incident.Filter) ([]incident.Inciden
 	return list[:min(limit, len(list))], nil
 }
 
-func narrowParked(f incident.Filter) (string, []any) {
-	conditions, args := []string{`1 = 1`}, []any{}
+func narrowParked(f incident.Filter, where string) (string, []any) {
+	conditions, args := []string{where}, []any{}
 	for _, c := range []struct{ column, value string }{{"reason", f.Reason}, {"provider", f.Provider}, {"step", f.Step}, {"assignee", f.Assignee}} {
 		if c.value != "" {
 			args = append(args, c.value)
@@ -109,7 +110,7 @@ func (p Parked) Groups(ctx context.Context, f incident.Filter) ([]incident.Group
 		if f.Process != "" && f.Process != t.process {
 			continue
 		}
-		tail, args := narrowParked(f)
+		tail, args := narrowParked(f, t.where)
 		// Grouped here and not in SQL: SQLite tells the type of a plain column only, so the oldest time would come as text.
 		rows, err := p.db.QueryContext(ctx, `SELECT step, reason, provider, since FROM `+t.table+tail, args...)
 		err = each(rows, err, func(rows *sql.Rows) error {
@@ -143,7 +144,7 @@ func (p Parked) Groups(ctx context.Context, f incident.Filter) ([]incident.Group
 // Show implements incident.Desk.
 func (p Parked) Show(ctx context.Context, id string) (incident.Incident, []incident.Entry, error) {
 	for _, t := range parkedTables {
-		list, err := p.parked(ctx, t.process, t.table, t.column, ` WHERE id = $1`, []any{id})
+		list, err := p.parked(ctx, t.process, t.table, t.column, ` WHERE `+t.where+` AND id = $1`, []any{id})
 		if err != nil {
 			return incident.Incident{}, nil, err
 		}

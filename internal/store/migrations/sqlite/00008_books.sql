@@ -18,6 +18,32 @@ CREATE INDEX registrations_in_review ON registrations (updated_at, id) WHERE sta
 CREATE INDEX payments_unsettled ON payments (created_at, txn_ref) WHERE status = 'captured' AND settled_at IS NULL;
 CREATE INDEX webhook_messages_waiting ON webhook_messages (created_at, endpoint_id, id) WHERE started_at IS NULL;
 
+CREATE INDEX signings_archived ON signings (created_at, id) WHERE status = 'signed' AND level = 'B-LTA';
+CREATE INDEX webhook_messages_carried ON webhook_messages (created_at, endpoint_id, id) WHERE started_at IS NOT NULL AND delivered_at IS NULL AND failed_at IS NULL;
+
+-- Incidents of processes that have no record to hang them on.
+CREATE TABLE stray_incidents (
+    id         TEXT PRIMARY KEY,
+    process    TEXT NOT NULL,
+    process_id TEXT NOT NULL,
+    step       TEXT NOT NULL,
+    reason     TEXT NOT NULL,
+    message    TEXT NOT NULL,
+    provider   TEXT NOT NULL,
+    since      TIMESTAMP NOT NULL,
+    attempts   INTEGER NOT NULL,
+    closed_at  TIMESTAMP,
+    action     TEXT NOT NULL,
+    actor      BLOB NOT NULL, -- sealed
+    note       BLOB NOT NULL, -- sealed
+    assignee   TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX stray_incidents_oldest ON stray_incidents (since, id);
+CREATE INDEX stray_incidents_parked ON stray_incidents (since, id) WHERE closed_at IS NULL;
+CREATE INDEX stray_incidents_of ON stray_incidents (process_id, reason);
+CREATE INDEX incidents_of_reason ON incidents (signing_id, reason);
+CREATE INDEX registration_incidents_of_reason ON registration_incidents (registration_id, reason);
+
 -- What people page through, newest first, with the id between equal times.
 CREATE INDEX signings_by_status_newest ON signings (status, created_at, id);
 CREATE INDEX signings_of_user_newest ON signings (user_lookup, created_at, id);
@@ -48,6 +74,11 @@ CREATE INDEX registrations_of_subject ON registrations (subject_id, created_at);
 CREATE INDEX registrations_parked ON registrations (created_at) WHERE incident_id IS NOT NULL;
 CREATE INDEX webhook_messages_by_time ON webhook_messages (endpoint_id, created_at);
 CREATE INDEX webhook_messages_unstarted ON webhook_messages (created_at) WHERE started_at IS NULL;
+DROP INDEX registration_incidents_of_reason;
+DROP INDEX incidents_of_reason;
+DROP TABLE stray_incidents;
+DROP INDEX webhook_messages_carried;
+DROP INDEX signings_archived;
 DROP INDEX registration_incidents_oldest;
 DROP INDEX api_keys_newest;
 DROP INDEX webhook_messages_newest;

@@ -1,0 +1,152 @@
+package relay
+
+import (
+	"context"
+
+	"kyso/internal/incident"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/workflows"
+)
+
+// Incidents is the desk of operators, as far as the acts need it.
+type Incidents interface {
+	Show(ctx context.Context, id string) (incident.Incident, []incident.Entry, error)
+}
+
+// Toldness forgets what a process is known to know.
+type Toldness interface {
+	ForgetTold(ctx context.Context, id string) error
+}
+
+// Beginner begins processes again; *workflows.Client is the real one.
+type Beginner interface {
+	SigningAgain(ctx context.Context, in workflows.SigningInput) error
+	RegistrationAgain(ctx context.Context, in workflows.RegistrationInput) error
+	ArchiveAgain(ctx context.Context, in workflows.ArchiveInput) error
+	Stop(ctx context.Context, workflowID, reason string) error
+}
+
+// Mender does what an operator decides about a mismatch.
+type Mender struct {
+	*Reconciler
+	Incidents Incidents
+	Told      Toldness
+	Processes Beginner
+	Limits    workflows.RegistrationLimits
+}
+
+// Act does it and closes the incidents of the process. Errors: problem.NotFound, problem.Conflict when the incident is
+// closed or is none of the reconciler's, problem.Invalid for an act that it does not offer.
+func (m *Mender) Act(ctx context.Context, id, action, actor, note string) error {
+	i, _, err := m.Incidents.Show(ctx, id)
+	if err != nil {
+		return err
+	}
+	if code := problem.Code(i.Reason); !i.ClosedAt.IsZero() || code != problem.ProcessMissing && code != problem.RecordMissing {
+		return problem.New(problem.Conflict, "the incident is closed, or its process can be repaired")
+	}
+	if action != incident.BeginAgain && action != incident.Close {
+		return problem.New(problem.Invalid, "the action is begin-again or close")
+	}
+	switch {
+	case i.Step == incident.ArchiveStep && action == incident.BeginAgain:
+		err = m.Processes.ArchiveAgain(ctx, workflows.ArchiveInput{SigningID: i.ProcessID, Generation: 1})
+	case i.Process == incident.Signing:
+		err = m.signingAgain(ctx, i, action)
+	default:
+		err = m.registrationAgain(ctx, i, action)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = m.Found.CloseIncidents(ctx, incident.Incident{Process: i.Process, ProcessID: i.ProcessID, ClosedAt: orNow(m.Now), Action: action, Actor: actor, Note: note})
+	return err
+}
+
+// stray stops a process that has no record. Nothing can be resumed, and what it did outside is not known here.
+func (m *Mender) stray(ctx context.Context, workflowID, action string) error {
+	if action == incident.BeginAgain {
+		return problem.New(problem.Invalid, "there is no record to begin again from")
+	}
+	return m.Processes.Stop(ctx, workflowID, "its record is not there")
+}
+
+func (m *Mender) signingAgain(ctx context.Context, i incident.Incident, action string) error {
+	record, err := m.Records.Signing(ctx, i.ProcessID)
+	if problem.CodeOf(err) == problem.NotFound {
+		return m.stray(ctx, workflows.SigningWorkflowID(i.ProcessID), action)
+	}
+	if err != nil {
+		return err
+	}
+	if record.Status.Final() {
+		return nil // it has ended meanwhile
+	}
+	seq, err := m.Records.LastSeq(ctx, i.ProcessID)
+	if err != nil {
+		return err
+	}
+	return m.Processes.SigningAgain(ctx, workflows.SigningAgainOf(record, seq, action == incident.Close))
+}
+
+// registrationAgain resumes a registration. VNPay is asked first, so that money is not overlooked.
+func (m *Mender) registrationAgain(ctx context.Context, i incident.Incident, action string) error {
+	record, err := m.Records.Registration(ctx, i.ProcessID)
+	status, statusErr := m.Engine.RegistrationStatus(ctx, i.ProcessID) // of the run that was; without one, nothing is known
+	if problem.CodeOf(err) == problem.NotFound {
+		if statusErr == nil && (len(status.Attempts) > 0 || status.Status == registration.StatusIssuing) {
+			return problem.New(problem.Conflict, "the process began %d attempts to pay: restore the record first, see docs/restore.md", len(status.Attempts))
+		}
+		return m.stray(ctx, workflows.RegistrationWorkflowID(i.ProcessID), action)
+	}
+	if err != nil {
+		return err
+	}
+	if record.Status.Final() {
+		return nil // it has ended meanwhile
+	}
+	if err := m.payments(ctx, record, status, workflows.RunBroken, &incident.Report{}); err != nil {
+		return err
+	}
+	attempts, err := m.attempts(ctx, record.ID, status)
+	if err != nil {
+		return err
+	}
+	moves, err := m.Records.RegistrationMoves(ctx, record.ID)
+	if err != nil {
+		return err
+	}
+	reason := ""
+	if len(moves) > 0 {
+		reason = moves[len(moves)-1].Detail
+	}
+	in := workflows.RegistrationAgainOf(record, m.Limits, attempts, reason, action == incident.Close)
+	in.Again.Issuing = in.Again.Issuing || mayHaveKey(status.Status) || action == incident.Close && mayHaveKey(record.Status)
+	if err := m.Processes.RegistrationAgain(ctx, in); err != nil {
+		return err
+	}
+	return m.Told.ForgetTold(ctx, record.ID)
+}
+
+// mayHaveKey reports whether a registration at a status may have a key at the CA whose answer the record lost.
+func mayHaveKey(s registration.Status) bool {
+	switch s {
+	case registration.StatusInReview, registration.StatusIssuing, registration.StatusActivating, registration.StatusAccepting, registration.StatusClosing, registration.StatusActive:
+		return true
+	}
+	return false
+}
+
+// attempts is how many attempts to pay VNPay may know.
+func (m *Mender) attempts(ctx context.Context, id string, status workflows.RegistrationStatus) (int, error) {
+	list, err := m.Records.Payments(ctx, id)
+	n := 0
+	for _, opened := range status.Attempts {
+		n = max(n, attemptOf(opened.TxnRef))
+	}
+	for _, p := range list {
+		n = max(n, p.Attempt)
+	}
+	return n, err
+}

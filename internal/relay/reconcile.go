@@ -1,0 +1,333 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"kyso/internal/incident"
+	"kyso/internal/page"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/internal/signing"
+	"kyso/internal/webhook"
+	"kyso/workflows"
+)
+
+const (
+	// settled is how old a record or a run must be before its other book is asked for it.
+	settled = 2 * time.Minute
+	// budget is how many records one step compares.
+	budget = 100
+	// secondLook is how long after a first look a record that seems behind its process is read again: the process may
+	// be writing it.
+	secondLook = 2 * time.Second
+)
+
+// Books lists what has to have a process, oldest first.
+type Books interface {
+	OpenSignings(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]signing.Signing, error)
+	OpenRegistrations(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]registration.Registration, error)
+	// ArchivedSignings are those whose documents are kept archived.
+	ArchivedSignings(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]signing.Signing, error)
+	// Carried are messages that a process carries.
+	Carried(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]webhook.Message, error)
+	// CarryAgain gives a message another round.
+	CarryAgain(ctx context.Context, m webhook.Message) error
+}
+
+// Records are single records. problem.NotFound for an unknown id.
+type Records interface {
+	Signing(ctx context.Context, id string) (signing.Signing, error)
+	LastSeq(ctx context.Context, signingID string) (int, error)
+	Registration(ctx context.Context, id string) (registration.Registration, error)
+	RegistrationMoves(ctx context.Context, id string) ([]registration.Transition, error)
+	Payments(ctx context.Context, registrationID string) ([]registration.Payment, error)
+	CreatePayment(ctx context.Context, p registration.Payment) error
+	ApplyNotice(ctx context.Context, n registration.PaymentNotice) (p registration.Payment, fresh bool, err error)
+}
+
+// Mismatches keeps what was found as incidents.
+type Mismatches interface {
+	// OpenMismatch opens an incident unless one of the same reason is open for the process.
+	OpenMismatch(ctx context.Context, in incident.Incident) (fresh bool, err error)
+	// CloseIncidents closes the open incidents of a process, of one reason or of all when it is empty.
+	CloseIncidents(ctx context.Context, in incident.Incident) (closed int, err error)
+}
+
+// Runs is Temporal as the reconciler asks it; *workflows.Client is the real one.
+type Runs interface {
+	State(ctx context.Context, workflowID string) (workflows.RunState, error)
+	Runs(ctx context.Context, after string, limit int) (runs []workflows.Run, next string, err error)
+	Status(ctx context.Context, signingID string) (workflows.SigningStatus, error)
+	RegistrationStatus(ctx context.Context, id string) (workflows.RegistrationStatus, error)
+	Engine
+}
+
+// Gateway is VNPay's answers.
+type Gateway interface {
+	Query(ctx context.Context, requestID string, p registration.Payment) (registration.PaymentNotice, error)
+}
+
+// Reconciler compares the two books, the store and Temporal, both ways, and payments with VNPay. What does not agree
+// becomes an incident; an incident whose cause has gone is closed. Comparing changes nothing else, so several
+// reconcilers may run at once.
+type Reconciler struct {
+	Books   Books
+	Records Records
+	Found   Mismatches
+	Engine  Runs
+	VNPay   Gateway          // nil compares no payments
+	Now     func() time.Time // default time.Now
+
+	place string // where the loop goes on
+}
+
+// Once compares the next part of the books. It does nothing while Temporal is away.
+func (r *Reconciler) Once(ctx context.Context) error {
+	report, err := r.Step(ctx, r.place)
+	if err == nil {
+		r.place = report.Next
+	}
+	return err
+}
+
+// stages are the parts of the comparison, in order.
+var stages = []string{"signings", "registrations", "archives", "messages", "runs"}
+
+// Step compares up to a hundred records from a place on; an empty Next says that all of both books was compared.
+func (r *Reconciler) Step(ctx context.Context, place string) (incident.Report, error) {
+	if place == "" {
+		place = stages[0] + ":"
+	}
+	report := incident.Report{Findings: []incident.Finding{}}
+	stage, at, _ := strings.Cut(place, ":")
+	if err := r.Engine.Ping(ctx); err != nil {
+		return report, err
+	}
+	var next string
+	var err error
+	if stage == "runs" {
+		next, err = r.runs(ctx, at, &report)
+	} else {
+		after, parseErr := page.Parse(at)
+		if parseErr != nil {
+			return report, problem.New(problem.Invalid, "not a place in the books")
+		}
+		switch stage {
+		case "signings":
+			next, err = compare(ctx, r, &report, after, r.Books.OpenSignings, func(s signing.Signing) page.Cursor { return page.After(s.CreatedAt, s.ID) }, r.signing)
+		case "registrations":
+			next, err = compare(ctx, r, &report, after, r.Books.OpenRegistrations, func(s registration.Registration) page.Cursor { return page.After(s.CreatedAt, s.ID) }, r.registration)
+		case "archives":
+			next, err = compare(ctx, r, &report, after, r.Books.ArchivedSignings, func(s signing.Signing) page.Cursor { return page.After(s.CreatedAt, s.ID) }, r.archive)
+		case "messages":
+			next, err = compare(ctx, r, &report, after, r.Books.Carried, func(m webhook.Message) page.Cursor { return page.After(m.CreatedAt, m.Place()) }, r.message)
+		default:
+			return report, problem.New(problem.Invalid, "not a place in the books")
+		}
+	}
+	switch {
+	case err != nil:
+		return report, fmt.Errorf("comparing %s: %w", stage, err)
+	case next != "":
+		report.Next = stage + ":" + next
+	default:
+		for i, name := range stages[:len(stages)-1] {
+			if name == stage {
+				report.Next = stages[i+1] + ":"
+			}
+		}
+	}
+	return report, nil
+}
+
+// compare looks at one page of a list. A row that fails does not keep the others waiting, unless Temporal is away.
+func compare[T any](ctx context.Context, r *Reconciler, report *incident.Report, after page.Cursor,
+	list func(context.Context, time.Time, page.Cursor, int) ([]T, error), place func(T) page.Cursor, do func(context.Context, T, *incident.Report) error) (string, error) {
+	rows, err := list(ctx, orNow(r.Now).Add(-settled), after, budget)
+	if err != nil {
+		return "", err
+	}
+	for _, row := range rows {
+		after = place(row)
+		report.Checked++
+		call, cancel := context.WithTimeout(ctx, 3*callLimit)
+		err := do(call, row, report)
+		cancel()
+		if err != nil && (ctx.Err() != nil || away(ctx, r.Engine, err)) {
+			return "", err
+		}
+	}
+	if len(rows) < budget {
+		return "", nil
+	}
+	return after.String(), nil
+}
+
+// found opens an incident.
+func (r *Reconciler) found(ctx context.Context, report *incident.Report, process incident.Process, id, step string, code problem.Code, format string, args ...any) error {
+	message := fmt.Sprintf(format, args...)
+	fresh, err := r.Found.OpenMismatch(ctx, incident.Incident{Process: process, ProcessID: id, Step: step, Reason: string(code), Message: message, Since: orNow(r.Now)})
+	report.Findings = append(report.Findings, incident.Finding{Process: process, ProcessID: id, Code: string(code), Message: message, New: fresh})
+	return err
+}
+
+// gone closes the incidents of a process whose books agree again.
+func (r *Reconciler) gone(ctx context.Context, report *incident.Report, process incident.Process, id string, codes ...problem.Code) error {
+	for _, code := range codes {
+		n, err := r.Found.CloseIncidents(ctx, incident.Incident{Process: process, ProcessID: id, Reason: string(code), ClosedAt: orNow(r.Now), Action: "auto", Actor: "kyso",
+			Note: "the books agree again"})
+		report.Closed += n
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// signing compares one signing. The record is read again after Temporal has answered: a process writes its end before
+// it ends, so a record that is open then has lost its process.
+func (r *Reconciler) signing(ctx context.Context, s signing.Signing, report *incident.Report) error {
+	state, err := r.Engine.State(ctx, workflows.SigningWorkflowID(s.ID))
+	if err != nil {
+		return err
+	}
+	if state != workflows.RunRunning {
+		now, err := r.Records.Signing(ctx, s.ID)
+		if err != nil || now.Status.Final() || now.Status == signing.StatusCreated && state == workflows.RunMissing && !mayBeLost(now.CreatedAt, orNow(r.Now)) {
+			return err
+		}
+		return r.found(ctx, report, incident.Signing, s.ID, string(now.Status), problem.ProcessMissing, "the record is %s, the process is %s", now.Status, state)
+	}
+	for look := range 2 {
+		status, err := r.Engine.Status(ctx, s.ID)
+		if err != nil {
+			return err
+		}
+		seq, err := r.Records.LastSeq(ctx, s.ID)
+		if err != nil {
+			return err
+		}
+		if status.Seq <= seq {
+			break
+		}
+		if look == 1 {
+			return r.found(ctx, report, incident.Signing, s.ID, string(s.Status), problem.RecordMissing, "the process has made %d transitions, the record has %d", status.Seq, seq)
+		}
+		pause(ctx, secondLook)
+	}
+	if code := problem.Code(s.Attention.Reason); code == problem.ProcessMissing || code == problem.RecordMissing {
+		return r.gone(ctx, report, incident.Signing, s.ID, problem.ProcessMissing, problem.RecordMissing)
+	}
+	return nil
+}
+
+// mayBeLost reports whether a record without a process is old enough not to be waiting for its start.
+func mayBeLost(created, now time.Time) bool { return now.Sub(created) > 5*settled }
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// registration compares one registration and its payments.
+func (r *Reconciler) registration(ctx context.Context, s registration.Registration, report *incident.Report) error {
+	state, err := r.Engine.State(ctx, workflows.RegistrationWorkflowID(s.ID))
+	if err != nil {
+		return err
+	}
+	var status workflows.RegistrationStatus
+	if state != workflows.RunMissing { // a closed run answers as long as its history is kept
+		if status, err = r.Engine.RegistrationStatus(ctx, s.ID); err != nil && state == workflows.RunRunning {
+			return err
+		}
+	}
+	if err := r.payments(ctx, s, status, state, report); err != nil {
+		return err
+	}
+	if state != workflows.RunRunning {
+		now, err := r.Records.Registration(ctx, s.ID)
+		if err != nil || now.Status.Final() || now.Status == registration.StatusRequested && state == workflows.RunMissing && !mayBeLost(now.CreatedAt, orNow(r.Now)) {
+			return err
+		}
+		return r.found(ctx, report, incident.Registration, s.ID, string(now.Status), problem.ProcessMissing, "the record is %s, the process is %s", now.Status, state)
+	}
+	for look := range 2 {
+		now, err := r.Records.Registration(ctx, s.ID)
+		if err != nil {
+			return err
+		}
+		if status.Seq <= now.Seq {
+			break
+		}
+		if look == 1 {
+			return r.found(ctx, report, incident.Registration, s.ID, string(now.Status), problem.RecordMissing, "the process has made %d transitions and is %s, the record has %d and is %s",
+				status.Seq, status.Status, now.Seq, now.Status)
+		}
+		pause(ctx, secondLook)
+	}
+	if code := problem.Code(s.Attention.Reason); code == problem.ProcessMissing || code == problem.RecordMissing {
+		return r.gone(ctx, report, incident.Registration, s.ID, problem.ProcessMissing, problem.RecordMissing)
+	}
+	return nil
+}
+
+// archive compares the process that keeps documents archived. One that an operator gave up ended by itself.
+func (r *Reconciler) archive(ctx context.Context, s signing.Signing, report *incident.Report) error {
+	state, err := r.Engine.State(ctx, workflows.ArchiveWorkflowID(s.ID))
+	switch {
+	case err != nil:
+		return err
+	case state == workflows.RunMissing || state == workflows.RunBroken:
+		return r.found(ctx, report, incident.Signing, s.ID, incident.ArchiveStep, problem.ProcessMissing, "the documents are to be kept archived, the process for it is %s", state)
+	case problem.Code(s.Attention.Reason) == problem.ProcessMissing:
+		return r.gone(ctx, report, incident.Signing, s.ID, problem.ProcessMissing)
+	}
+	return nil
+}
+
+// message has a message carried again whose process is gone. A receiver knows by its id what it has seen.
+func (r *Reconciler) message(ctx context.Context, m webhook.Message, report *incident.Report) error {
+	state, err := r.Engine.State(ctx, workflows.MessageWorkflowID(m))
+	if err != nil || state == workflows.RunRunning || state == workflows.RunCompleted {
+		return err
+	}
+	report.Carried++
+	return r.Books.CarryAgain(ctx, m)
+}
+
+// runs compares processes with their records. Temporal's list may be late, so a run that is new or has just ended says
+// nothing.
+func (r *Reconciler) runs(ctx context.Context, after string, report *incident.Report) (string, error) {
+	list, next, err := r.Engine.Runs(ctx, after, budget)
+	if err != nil {
+		return "", err
+	}
+	for _, run := range list {
+		report.Checked++
+		if orNow(r.Now).Sub(run.StartedAt) < settled {
+			continue
+		}
+		process, id, err := incident.Signing, workflows.SigningWorkflowID(run.RecordID), error(nil)
+		if run.Kind == "Registration" {
+			process, id = incident.Registration, workflows.RegistrationWorkflowID(run.RecordID)
+			_, err = r.Records.Registration(ctx, run.RecordID)
+		} else {
+			_, err = r.Records.Signing(ctx, run.RecordID)
+		}
+		if problem.CodeOf(err) == problem.NotFound {
+			var state workflows.RunState
+			if state, err = r.Engine.State(ctx, id); err == nil && state == workflows.RunRunning {
+				err = r.found(ctx, report, process, run.RecordID, "", problem.RecordMissing, "a process runs, and there is no record of it")
+			}
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return next, nil
+}

@@ -1,0 +1,186 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"kyso/internal/incident"
+	"kyso/internal/page"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/internal/signing"
+	"kyso/internal/webhook"
+)
+
+// OpenSignings implements relay.Books.
+func (r Relay) OpenSignings(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]signing.Signing, error) {
+	tail, args := new(older).add(`s.`+openSignings).add(`s.created_at <= ?1`, at(before)).tail(`s.created_at`, `s.id`, after, limit)
+	return r.signings(ctx, "listing signings that have not ended", tail, args)
+}
+
+// OpenRegistrations implements relay.Books.
+func (r Relay) OpenRegistrations(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]registration.Registration, error) {
+	tail, args := new(older).add(`r.`+openRegistrations).add(`r.created_at <= ?1`, at(before)).tail(`r.created_at`, `r.id`, after, limit)
+	return r.registrations(ctx, "listing registrations that have not ended", tail, args)
+}
+
+// ArchivedSignings implements relay.Books.
+func (r Relay) ArchivedSignings(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]signing.Signing, error) {
+	o := new(older).add(`s.status = 'signed' AND s.level = 'B-LTA'`).add(`s.created_at <= ?1`, at(before))
+	tail, args := o.tail(`s.created_at`, `s.id`, after, limit)
+	return r.signings(ctx, "listing archived signings", tail, args)
+}
+
+// Carried implements relay.Books.
+func (r Relay) Carried(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]webhook.Message, error) {
+	o := new(older).add(`started_at IS NOT NULL AND delivered_at IS NULL AND failed_at IS NULL`).add(`created_at <= ?1`, at(before))
+	if !after.IsZero() {
+		endpoint, id, _ := strings.Cut(after.ID, "/")
+		o.add(`(created_at, endpoint_id, id) > (?1, ?2, ?3)`, at(after.At), endpoint, id)
+	}
+	tail, args := o.tail(`created_at`, `endpoint_id, id`, page.Cursor{}, limit)
+	return r.Webhooks().messages(ctx, tail, args...)
+}
+
+// CarryAgain implements relay.Books: the message gets another round, which the deliveries begin.
+func (r Relay) CarryAgain(ctx context.Context, m webhook.Message) error {
+	return r.mark(ctx, "having a message carried again", `UPDATE webhook_messages SET round = round + 1, started_at = NULL
+		WHERE endpoint_id = $1 AND id = $2 AND round = $3 AND delivered_at IS NULL AND failed_at IS NULL`, m.EndpointID, m.ID, m.Round)
+}
+
+// LastSeq implements relay.Records: how many transitions a signing has, and the detail of a registration's last one.
+func (r Relay) LastSeq(ctx context.Context, signingID string) (int, error) {
+	var n int
+	err := r.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM transitions WHERE signing_id = $1`, signingID).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("counting transitions: %w", err)
+	}
+	return n, nil
+}
+
+// Payments implements relay.Records.
+func (r Relay) Payments(ctx context.Context, registrationID string) ([]registration.Payment, error) {
+	return r.Registrations().Payments(ctx, registrationID)
+}
+
+// Transitions of a registration implements relay.Records.
+func (r Relay) RegistrationMoves(ctx context.Context, id string) ([]registration.Transition, error) {
+	return r.Registrations().Transitions(ctx, id, 0)
+}
+
+// CreatePayment implements relay.Records.
+func (r Relay) CreatePayment(ctx context.Context, p registration.Payment) error {
+	return r.Registrations().CreatePayment(ctx, p)
+}
+
+// ApplyNotice implements relay.Records.
+func (r Relay) ApplyNotice(ctx context.Context, n registration.PaymentNotice) (registration.Payment, bool, error) {
+	return r.Registrations().ApplyNotice(ctx, n)
+}
+
+// tableOf is where the incidents of a process are kept: beside its record, or apart when it has none.
+func (r Relay) tableOf(ctx context.Context, in incident.Incident) (table, column string, err error) {
+	table, column, records := "incidents", "signing_id", "signings"
+	if in.Process == incident.Registration {
+		table, column, records = "registration_incidents", "registration_id", "registrations"
+	}
+	var found int
+	if err := r.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM `+records+` WHERE id = $1`, in.ProcessID).Scan(&found); err != nil {
+		return "", "", err
+	}
+	if found == 0 {
+		return "stray_incidents", "process_id", nil
+	}
+	return table, column, nil
+}
+
+// OpenMismatch implements relay.Mismatches. While one of the same reason is open nothing is added; the id counts, so that
+// two relays that find the same thing write one row.
+func (r Relay) OpenMismatch(ctx context.Context, in incident.Incident) (fresh bool, err error) {
+	table, column, err := r.tableOf(ctx, in)
+	if err != nil {
+		return false, fmt.Errorf("looking for incidents: %w", err)
+	}
+	var open, all int
+	err = r.db.QueryRowContext(ctx, `SELECT COUNT(CASE WHEN closed_at IS NULL THEN 1 END), COUNT(*) FROM `+table+` WHERE `+column+` = $1 AND reason = $2`,
+		in.ProcessID, in.Reason).Scan(&open, &all)
+	if err != nil || open > 0 {
+		return false, err
+	}
+	in.ID = fmt.Sprintf("%s-%s-%d", in.ProcessID, in.Reason, all+1)
+	switch table {
+	case "incidents":
+		return true, r.OpenIncident(ctx, signing.Incident{ID: in.ID, SigningID: in.ProcessID, Attention: signing.Attention{IncidentID: in.ID, Step: in.Step,
+			Reason: in.Reason, Message: in.Message, Provider: in.Provider, Since: in.Since, Attempts: 1}})
+	case "registration_incidents":
+		return true, r.Registrations().OpenRegistrationIncident(ctx, registration.Incident{RegistrationID: in.ProcessID, Attention: registration.Attention{
+			IncidentID: in.ID, Step: in.Step, Reason: in.Reason, Message: in.Message, Provider: in.Provider, Since: in.Since, Attempts: 1}})
+	}
+	k, err := r.openKeys(ctx)
+	if err != nil {
+		return false, err
+	}
+	return true, r.mark(ctx, "opening an incident", `INSERT INTO stray_incidents (id, process, process_id, step, reason, message, provider, since, attempts, action, actor, note)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, '', $9, $10) ON CONFLICT (id) DO NOTHING`, in.ID, string(in.Process), in.ProcessID, in.Step, in.Reason, in.Message,
+		in.Provider, at(in.Since), k.sealed("stray_incidents", "actor", in.ID, nil), k.sealed("stray_incidents", "note", in.ID, nil))
+}
+
+// CloseIncidents implements relay.Mismatches: every open incident of a process, or those of one reason.
+func (r Relay) CloseIncidents(ctx context.Context, in incident.Incident) (closed int, err error) {
+	for _, process := range []string{"incidents", "registration_incidents", "stray_incidents"} {
+		column := map[string]string{"incidents": "signing_id", "registration_incidents": "registration_id"}[process]
+		if column == "" {
+			column = "process_id"
+		}
+		ids, err := r.openOf(ctx, process, column, in)
+		if err != nil {
+			return closed, err
+		}
+		for _, id := range ids {
+			if err := r.closeOne(ctx, process, id, in); err != nil && problem.CodeOf(err) != problem.NotFound {
+				return closed, err
+			}
+			closed++
+		}
+	}
+	return closed, nil
+}
+
+func (r Relay) openOf(ctx context.Context, table, column string, in incident.Incident) ([]string, error) {
+	var ids []string
+	rows, err := r.db.QueryContext(ctx, `SELECT id FROM `+table+` WHERE `+column+` = $1 AND ($2 = '' OR reason = $2) AND closed_at IS NULL`, in.ProcessID, in.Reason)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing open incidents: %w", err)
+	}
+	return ids, nil
+}
+
+func (r Relay) closeOne(ctx context.Context, table, id string, in incident.Incident) error {
+	switch table {
+	case "incidents":
+		return r.CloseIncident(ctx, signing.Incident{ID: id, SigningID: in.ProcessID, ClosedAt: in.ClosedAt, Action: in.Action, Actor: in.Actor, Note: in.Note})
+	case "registration_incidents":
+		return r.Registrations().CloseRegistrationIncident(ctx, registration.Incident{RegistrationID: in.ProcessID,
+			Attention: registration.Attention{IncidentID: id}, ClosedAt: in.ClosedAt, Action: in.Action, Actor: in.Actor, Note: in.Note})
+	}
+	k, err := r.openKeys(ctx)
+	if err != nil {
+		return err
+	}
+	return r.mark(ctx, "closing an incident", `UPDATE stray_incidents SET closed_at = $1, action = $2, actor = $3, note = $4 WHERE id = $5 AND closed_at IS NULL`,
+		at(in.ClosedAt), in.Action, k.sealed("stray_incidents", "actor", id, []byte(in.Actor)), k.sealed("stray_incidents", "note", id, []byte(in.Note)), id)
+}
+
+// ForgetTold implements relay.Toldness.
+func (r Relay) ForgetTold(ctx context.Context, id string) error {
+	return r.mark(ctx, "forgetting what a process knows", `UPDATE registrations SET told = -1 WHERE id = $1`, id)
+}

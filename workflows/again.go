@@ -1,0 +1,149 @@
+package workflows
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/workflow"
+
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/internal/signing"
+)
+
+// Again is what a process resumes from when the run before it is lost: where its record stands. Business keys are made of
+// the record and never of a run, so a step that the lost run did already finds its effect and does not repeat it.
+type Again struct {
+	Status   string    `json:"status"`
+	Seq      int       `json:"seq"`
+	Deadline time.Time `json:"deadline,omitzero"` // of the wait that the record stands in
+	// Close ends the process with its compensation instead of going on.
+	Close bool `json:"close,omitempty"`
+
+	// Of a registration.
+	AccountID string `json:"account_id,omitempty"`
+	Ordered   bool   `json:"ordered,omitempty"` // a package was chosen
+	PriceVND  int64  `json:"price_vnd,omitempty"`
+	Attempts  int    `json:"attempts,omitempty"` // to pay, that VNPay may know
+	Signings  int    `json:"signings,omitempty"` // of the acceptance record, begun so far
+	Issuing   bool   `json:"issuing,omitempty"`  // a key may exist at the CA
+	Reason    string `json:"reason,omitempty"`   // of a record that is closing
+}
+
+// againSeries names the incidents of a run that resumed, apart from those of the run before.
+func againSeries(ctx workflow.Context) string {
+	return "again-" + workflow.GetInfo(ctx).WorkflowExecution.RunID[:8]
+}
+
+// SigningAgainOf is what a signing resumes from.
+func SigningAgainOf(s signing.Signing, seq int, closing bool) SigningInput {
+	in := SigningInputOf(s)
+	in.Again = &Again{Status: string(s.Status), Seq: seq, Deadline: s.Approval.ExpiresAt, Close: closing}
+	return in
+}
+
+// RegistrationAgainOf is what a registration resumes from; attempts are those that VNPay may know.
+func RegistrationAgainOf(r registration.Registration, limits RegistrationLimits, attempts int, reason string, closing bool) RegistrationInput {
+	in := RegistrationInputOf(r, limits)
+	in.Again = &Again{Status: string(r.Status), Seq: r.Seq, Deadline: r.Deadline, Close: closing, AccountID: r.AccountID, Ordered: r.Package != "",
+		PriceVND: r.PriceVND, Attempts: attempts, Issuing: r.Issued != nil, Reason: reason}
+	if r.Acceptance != nil {
+		in.Again.Signings = r.Acceptance.Attempt
+	}
+	return in
+}
+
+// resume sets a signing to where its record stands.
+func (r *signingRun) resume(ctx workflow.Context) {
+	if r.in.Again == nil {
+		return
+	}
+	r.series = againSeries(ctx)
+	r.status.Status, r.status.Seq, r.status.Deadline = signing.Status(r.in.Again.Status), r.in.Again.Seq, r.in.Again.Deadline
+	r.resumed = r.status.Status
+	r.asked = slices.Contains([]signing.Status{signing.StatusRequested, signing.StatusAwaitingApproval, signing.StatusCompleting}, r.resumed)
+}
+
+// signingSteps is with which step a signing goes on that stands at a status.
+var signingSteps = map[signing.Status]int{signing.StatusAwaitingCertificate: 1, signing.StatusAwaitingPlacement: 3, signing.StatusPreparing: 4,
+	signing.StatusRequested: 5, signing.StatusAwaitingApproval: 6, signing.StatusCompleting: 7}
+
+// resume sets a registration to where its record stands.
+func (r *registrationRun) resume(ctx workflow.Context) {
+	a := r.in.Again
+	if a == nil {
+		return
+	}
+	r.series = againSeries(ctx)
+	r.status.Status, r.status.Seq, r.status.Deadline = registration.Status(a.Status), a.Seq, a.Deadline
+	r.resumed, r.account, r.price, r.attempts, r.issuing = r.status.Status, a.AccountID, a.PriceVND, a.Attempts, a.Issuing || registrationSteps[registration.Status(a.Status)] >= registrationSteps[registration.StatusIssuing]
+	r.handedOff = r.resumed != registration.StatusRequested
+	r.packageSet = a.Ordered
+	if r.resumed == registration.StatusHandedOff {
+		r.account = "" // the citizen opens the account again, which changes nothing
+	}
+}
+
+// registrationSteps is with which step a registration goes on that stands at a status.
+var registrationSteps = map[registration.Status]int{registration.StatusHandedOff: 1, registration.StatusAccountReady: 3,
+	registration.StatusAwaitingPayment: 4, registration.StatusAwaitingConsent: 6, registration.StatusInReview: 8, registration.StatusNeedsMore: 8,
+	registration.StatusIssuing: 9, registration.StatusActivating: 12, registration.StatusAccepting: 15}
+
+// endings is how a registration ends whose record is closing for a reason.
+var endings = map[problem.Code]registration.Status{problem.RefusedByOfficer: registration.StatusRefused, problem.AlreadyHolder: registration.StatusIneligible,
+	problem.Withdrawn: registration.StatusWithdrawn, problem.DeadlinePassed: registration.StatusExpired}
+
+// over says that a resumed registration has nothing to do but its compensation; nil when it goes on.
+func (r *registrationRun) over() error {
+	switch {
+	case r.in.Again == nil:
+		return nil
+	case r.in.Again.Close:
+		return errGivenUp
+	case r.resumed == registration.StatusClosing:
+		code := problem.Code(r.in.Again.Reason)
+		if status, known := endings[code]; known {
+			return closed{status, code}
+		}
+		return errGivenUp
+	}
+	return nil
+}
+
+// again begins a run whatever became of those before it: one that still runs is terminated.
+func again(id, summary string) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{ID: id, TaskQueue: TaskQueue, WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING, StaticSummary: summary,
+		StaticDetails: "Began again from kyso's record, after the run before was lost. No personal data here."}
+}
+
+// SigningAgain begins a signing again from its record.
+func (c *Client) SigningAgain(ctx context.Context, in SigningInput) error {
+	_, err := c.Temporal.ExecuteWorkflow(ctx, again(SigningWorkflowID(in.SigningID), "Sign, begun again"), Signing, in)
+	return startError("beginning a signing again", err)
+}
+
+// RegistrationAgain begins a registration again from its record.
+func (c *Client) RegistrationAgain(ctx context.Context, in RegistrationInput) error {
+	_, err := c.Temporal.ExecuteWorkflow(ctx, again(RegistrationWorkflowID(in.RegistrationID), "Register a certificate, begun again"), Registration, in)
+	return startError("beginning a registration again", err)
+}
+
+// RefundAgain begins a refund again. One that runs goes on.
+func (c *Client) RefundAgain(ctx context.Context, in RefundInput) error {
+	options := again(RefundWorkflowID(in.TxnRef), "Refund a payment, begun again")
+	options.WorkflowIDConflictPolicy, options.TypedSearchAttributes = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, refundAttributes()
+	_, err := c.Temporal.ExecuteWorkflow(ctx, options, Refund, in)
+	return startError("beginning a refund again", err)
+}
+
+// ArchiveAgain begins again what keeps the documents of a signing archived. One that runs goes on.
+func (c *Client) ArchiveAgain(ctx context.Context, in ArchiveInput) error {
+	options := again(ArchiveWorkflowID(in.SigningID), "Keep the documents of a signing archived, begun again")
+	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
+	_, err := c.Temporal.ExecuteWorkflow(ctx, options, Archive, in)
+	return startError("beginning an archive again", err)
+}

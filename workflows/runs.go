@@ -1,0 +1,84 @@
+package workflows
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"kyso/internal/problem"
+)
+
+// RunState is what Temporal knows of a process.
+type RunState string
+
+// The states of a process in the engine.
+const (
+	RunMissing   RunState = "missing"   // Temporal knows no run
+	RunRunning   RunState = "running"   // the newest run is open
+	RunCompleted RunState = "completed" // it ended by itself
+	RunBroken    RunState = "broken"    // it was terminated or cancelled, has failed or timed out
+)
+
+// State asks for the newest run of a process by its workflow id.
+func (c *Client) State(ctx context.Context, workflowID string) (RunState, error) {
+	described, err := c.Temporal.DescribeWorkflowExecution(ctx, workflowID, "")
+	if _, none := errors.AsType[*serviceerror.NotFound](err); none {
+		return RunMissing, nil
+	}
+	if err != nil {
+		return "", clientError("asking for a process", err)
+	}
+	switch described.GetWorkflowExecutionInfo().GetStatus() {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW, enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED:
+		return RunRunning, nil
+	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
+		return RunCompleted, nil
+	}
+	return RunBroken, nil
+}
+
+// Run is a process that Temporal lists.
+type Run struct {
+	Kind      string // the name of its function
+	RecordID  string // of the record that it belongs to
+	StartedAt time.Time
+}
+
+// kindsOfRuns are the processes that have a record of their own, and the beginning of their workflow ids.
+var kindsOfRuns = map[string]string{"Signing": SigningWorkflowID(""), "Registration": RegistrationWorkflowID("")}
+
+// Runs lists the signings and registrations that run, as Temporal's visibility store knows them, which may be a few
+// seconds late. after is where a list before ended; next is empty at the end.
+func (c *Client) Runs(ctx context.Context, after string, limit int) (runs []Run, next string, err error) {
+	token, err := base64.RawURLEncoding.DecodeString(after)
+	if err != nil {
+		return nil, "", problem.New(problem.Invalid, "not a place in the list of processes")
+	}
+	answer, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: int32(limit), NextPageToken: token, //nolint:gosec // a page
+		Query: "ExecutionStatus = 'Running' AND WorkflowType IN ('Signing', 'Registration')"})
+	if err != nil {
+		return nil, "", clientError("listing processes", err)
+	}
+	for _, e := range answer.GetExecutions() {
+		kind := e.GetType().GetName()
+		if id, ok := strings.CutPrefix(e.GetExecution().GetWorkflowId(), kindsOfRuns[kind]); ok {
+			runs = append(runs, Run{Kind: kind, RecordID: id, StartedAt: e.GetStartTime().AsTime()})
+		}
+	}
+	return runs, base64.RawURLEncoding.EncodeToString(answer.GetNextPageToken()), nil
+}
+
+// Stop terminates a process that has no record: nothing that it does could be recorded.
+func (c *Client) Stop(ctx context.Context, workflowID, reason string) error {
+	err := c.Temporal.TerminateWorkflow(ctx, workflowID, "", reason)
+	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone || err == nil {
+		return nil
+	}
+	return clientError("stopping a process", err)
+}
