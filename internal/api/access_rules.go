@@ -64,6 +64,8 @@ var rules = map[string]rule{
 	"GET /v1/incidents/{id}":                  {all: operators},
 	"POST /v1/incidents/{id}/notes":           {all: operators},
 	"POST /v1/incidents/{id}/assign":          {all: operators},
+	"POST /v1/incidents/{id}/repair":          {all: operators},
+	"POST /v1/reconciliations":                {all: operators},
 	"POST /v1/incident-decisions":             {all: operators},
 	"GET /v1/audit":                           {all: operators},
 	"GET /v1/audit/checkpoints":               {all: operators},

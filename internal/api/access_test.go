@@ -71,6 +71,8 @@ var matrix = map[string]string{
 	"GET /v1/incidents/{id}":                              "-xxxxox",
 	"POST /v1/incidents/{id}/notes":                       "-xxxxox",
 	"POST /v1/incidents/{id}/assign":                      "-xxxxox",
+	"POST /v1/incidents/{id}/repair":                      "-xxxxox",
+	"POST /v1/reconciliations":                            "-xxxxox",
 	"POST /v1/incident-decisions":                         "-xxxxox",
 	"GET /v1/audit":                                       "-xxxxox",
 	"GET /v1/audit/checkpoints":                           "-xxxxox",

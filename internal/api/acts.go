@@ -196,7 +196,11 @@ func (s *server) cancel(ctx context.Context, in *cancelInput) (*statusOutput, er
 	if err := fields.err(); err != nil {
 		return nil, err
 	}
-	if _, err := s.Desk.Signing(ctx, in.ID); err != nil {
+	record, err := s.Desk.Signing(ctx, in.ID)
+	if err == nil {
+		err = lost(record.Attention.Reason, record.Attention.IncidentID)
+	}
+	if err != nil {
 		return nil, err
 	}
 	id, err := s.decide(ctx, in.Key, deed{aboutSigning(in.ID), workflows.UpdateCancel, cancel.Actor, cancel})
@@ -238,7 +242,11 @@ func (s *server) repair(ctx context.Context, in *repairInput) (*repairOutput, er
 	if err := fields.err(); err != nil {
 		return nil, err
 	}
-	if _, err := s.Desk.Signing(ctx, in.ID); err != nil {
+	record, err := s.Desk.Signing(ctx, in.ID)
+	if err == nil {
+		err = lost(record.Attention.Reason, record.Attention.IncidentID)
+	}
+	if err != nil {
 		return nil, err
 	}
 	id, err := s.decide(ctx, in.Key, deed{aboutSigning(in.ID), workflows.UpdateRepair, repair.Actor, repair})

@@ -70,6 +70,8 @@ type Options struct {
 	HandOver func(ctx context.Context, m signing.InboxMessage) error
 	// Parked is what operators work with.
 	Parked incident.Desk
+	// Books compares records with processes; nil compares nothing.
+	Books incident.Books
 	// Access says who may do what.
 	Access access.Desk
 	// Decisions keeps what callers decide about processes.

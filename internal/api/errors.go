@@ -60,6 +60,8 @@ var statuses = map[problem.Code]int{
 	problem.DeadlinePassed:     http.StatusConflict,
 	problem.RefusedByOfficer:   http.StatusConflict,
 	problem.Withdrawn:          http.StatusConflict,
+	problem.ProcessMissing:     http.StatusConflict,
+	problem.RecordMissing:      http.StatusConflict,
 	problem.PaymentUnclear:     http.StatusConflict,
 	problem.GatewayUnavailable: http.StatusServiceUnavailable,
 	problem.AlreadyPaid:        http.StatusConflict,

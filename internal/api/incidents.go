@@ -66,7 +66,10 @@ func incidentBody(i incident.Incident) IncidentBody {
 		Attention: *attentionBody(signing.Attention{IncidentID: i.ID, Step: i.Step, Reason: i.Reason, Message: i.Message, Provider: i.Provider,
 			Since: i.Since, Attempts: i.Attempts})}
 	if i.Process == incident.Registration {
-		body.Path, body.Attention.Actions = registrationPath(i.ProcessID), workflows.RegistrationRepairs(i.Step)
+		body.Path = registrationPath(i.ProcessID)
+	}
+	if i.Process == incident.Registration && !incident.Mismatch(i.Reason) {
+		body.Attention.Actions = workflows.RegistrationRepairs(i.Step)
 	}
 	if !i.ClosedAt.IsZero() {
 		body.Attention.Actions = []string{}

@@ -419,7 +419,11 @@ func (s *server) withdraw(ctx context.Context, in *withdrawInput) (*registration
 	if err := fields.err(); err != nil {
 		return nil, err
 	}
-	if _, err := s.Registration.Records.Registration(ctx, in.ID); err != nil {
+	record, err := s.Registration.Records.Registration(ctx, in.ID)
+	if err == nil {
+		err = lost(record.Attention.Reason, record.Attention.IncidentID)
+	}
+	if err != nil {
 		return nil, err
 	}
 	id, err := s.decide(ctx, in.Key, deed{aboutRegistration(in.ID), workflows.UpdateWithdraw, withdrawal.Actor, withdrawal})

@@ -162,6 +162,9 @@ func (s *server) repairRegistration(ctx context.Context, in *registrationRepairI
 		return nil, err
 	}
 	record, err := s.Registration.Records.Registration(ctx, in.ID)
+	if err == nil {
+		err = lost(record.Attention.Reason, record.Attention.IncidentID)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"kyso/internal/account"
+	"kyso/internal/incident"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
@@ -252,7 +253,9 @@ func registrationAttention(a registration.Attention) *AttentionBody {
 	}
 	body := attentionBody(signing.Attention{Step: a.Step, Reason: a.Reason, Message: a.Message, Provider: a.Provider, Since: a.Since,
 		Attempts: a.Attempts, IncidentID: a.IncidentID})
-	body.Actions = workflows.RegistrationRepairs(a.Step)
+	if !incident.Mismatch(a.Reason) {
+		body.Actions = workflows.RegistrationRepairs(a.Step)
+	}
 	return body
 }
 

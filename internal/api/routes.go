@@ -29,6 +29,7 @@ func (s *server) operations(api huma.API) {
 	s.accessOperations(api)
 	s.incidentOperations(api)
 	s.auditOperations(api)
+	s.bookOperations(api)
 	if s.Endpoints != nil {
 		s.endpointOperations(api)
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"time"
 
+	"kyso/internal/incident"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
 	"kyso/workflows"
@@ -212,9 +213,13 @@ func countdownBody(in signing.Signing, now time.Time) *CountdownBody {
 func attentionBody(a signing.Attention) *AttentionBody {
 	code := problem.Code(a.Reason)
 	text := code.Text()
+	actions := []string{workflows.RepairRetry, workflows.RepairCancel}
+	if incident.Mismatch(a.Reason) {
+		actions = incident.Acts(a.Step)
+	}
 	return &AttentionBody{IncidentID: a.IncidentID, Step: a.Step, Code: code, Title: text.VI, TitleEN: text.EN, Message: a.Message,
 		Provider: a.Provider, Since: a.Since.UTC(), Attempts: a.Attempts,
-		Actions: []string{workflows.RepairRetry, workflows.RepairCancel}}
+		Actions: actions}
 }
 
 // outcomeBody is nil when the last transition names no code: signed, or cancelled by its requester.

@@ -114,6 +114,13 @@ func (c *Client) AssignIncident(ctx context.Context, key, id, to string) (Incide
 // RepairIncident acts on the process of an incident and returns what became of it: recovered, failed-again, skipped,
 // given-up or still-waiting.
 func (c *Client) RepairIncident(ctx context.Context, key string, i Incident, in RegistrationRepair) (string, error) {
+	if in.Action == "begin-again" || in.Action == "close" {
+		body := map[string]string{"action": in.Action, "reason": in.Reason}
+		if _, err := c.Post(ctx, key, "/v1/incidents/"+url.PathEscape(i.ID)+"/repair", body, nil); err != nil {
+			return "", err
+		}
+		return "recovered", nil
+	}
 	if i.Process == "registration" {
 		out, _, err := c.RepairRegistration(ctx, key, i.ProcessID, in)
 		return out.Outcome, err
@@ -144,4 +151,42 @@ func (c *Client) DecideIncidents(ctx context.Context, key string, in BulkDecisio
 	var out BulkDecision
 	raw, err := c.Post(ctx, key, "/v1/incident-decisions", in, &out)
 	return out, raw, err
+}
+
+// Finding is one thing in which records and processes do not agree.
+type Finding struct {
+	Process   string `json:"process"`
+	ProcessID string `json:"process_id"`
+	Code      string `json:"code"`
+	Message   string `json:"message"`
+	New       bool   `json:"new"`
+}
+
+// Reconciled is what comparing the books found.
+type Reconciled struct {
+	Checked  int       `json:"checked"`
+	Findings []Finding `json:"findings"`
+	Closed   int       `json:"closed"`
+	Payments int       `json:"payments"`
+	Carried  int       `json:"carried"`
+	Next     string    `json:"next,omitempty"`
+}
+
+// Reconcile compares all of both books, part by part.
+func (c *Client) Reconcile(ctx context.Context) (Reconciled, error) {
+	total := Reconciled{Findings: []Finding{}}
+	for place := ""; ; {
+		var part Reconciled
+		if _, err := c.Post(ctx, NewKey(), "/v1/reconciliations", map[string]string{"place": place}, &part); err != nil {
+			return total, err
+		}
+		total.Checked += part.Checked
+		total.Closed += part.Closed
+		total.Payments += part.Payments
+		total.Carried += part.Carried
+		total.Findings = append(total.Findings, part.Findings...)
+		if place = part.Next; place == "" {
+			return total, nil
+		}
+	}
 }

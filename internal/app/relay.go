@@ -20,6 +20,7 @@ func (a *App) loops() []relay.Loop {
 		{Name: "unstarted", Every: 20 * time.Second, Once: unstarted.Once},
 		{Name: "behind", Every: 20 * time.Second, Once: behind.Once},
 		{Name: "refunds", Every: 10 * time.Minute, Once: refunds.Once},
+		{Name: "reconcile", Every: 20 * time.Second, Once: a.books().Once},
 		{Name: "deliveries", Every: time.Second, Once: deliveries.Once},
 		{Name: "forget", Every: time.Minute, Once: a.forget},
 	}
@@ -37,4 +38,13 @@ func (a *App) forget(ctx context.Context) error {
 	now := time.Now()
 	_, err := a.Store.ForgetAnswers(ctx, now.Add(-answersFor))
 	return errors.Join(a.Store.Limits().Forget(ctx, now), err)
+}
+
+// books compares the store with Temporal and VNPay, and does what operators decide about what does not agree.
+func (a *App) books() *relay.Mender {
+	records, engine := a.Store.Relay(), a.Workflows()
+	return &relay.Mender{
+		Reconciler: &relay.Reconciler{Books: records, Records: records, Found: records, Engine: engine, VNPay: a.vnpay()},
+		Incidents:  a.Store.Parked(), Told: records, Processes: engine, Limits: a.Config.Registration.Limits,
+	}
 }

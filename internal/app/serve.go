@@ -34,6 +34,7 @@ func (a *App) apiOptions() api.Options {
 		Providers:      a.Config.names(),
 		Webhooks:       a.Config.webhooks(),
 		HandOver:       a.inbox().Handle,
+		Books:          a.books(),
 		Parked:         a.Store.Parked(),
 		Access:         a.Store.Access(),
 		Decisions:      a.Store.Decisions(),

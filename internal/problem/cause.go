@@ -26,6 +26,7 @@ var causes = map[Code]Cause{
 	DeclinedBySigner: CauseSigner, ApprovalExpired: CauseSigner, OTPWrong: CauseSigner, OTPExpired: CauseSigner, OTPLocked: CauseSigner,
 	HandoffUsed: CauseSigner, AlreadyHolder: CauseSigner, AlreadyPaid: CauseSigner, DeadlinePassed: CauseSigner, Withdrawn: CauseSigner,
 
+	ProcessMissing: CauseOperator, RecordMissing: CauseOperator,
 	Invalid: CauseOperator, NotFound: CauseOperator, Conflict: CauseOperator, IdempotencyMismatch: CauseOperator,
 	Unauthenticated: CauseOperator, Denied: CauseOperator, SignatureInvalid: CauseOperator, DigestMismatch: CauseOperator,
 	VerificationFailed: CauseOperator, ProviderCredentials: CauseOperator, ProviderRefused: CauseOperator, CertificateDiffers: CauseOperator,

@@ -17,8 +17,10 @@ import (
 
 const (
 	// settled is how old a record or a run must be before its other book is asked for it.
-	settled = 2 * time.Minute
-	// budget is how many records one step compares.
+	settled = 30 * time.Second
+	// lostAfter is how old a record must be that has never been worked on: until then it may wait for its start.
+	lostAfter = 10 * time.Minute
+	// budget is how many records one step compares, and about as many one round of the loop.
 	budget = 100
 	// secondLook is how long after a first look a record that seems behind its process is read again: the process may
 	// be writing it.
@@ -86,11 +88,17 @@ type Reconciler struct {
 
 // Once compares the next part of the books. It does nothing while Temporal is away.
 func (r *Reconciler) Once(ctx context.Context) error {
-	report, err := r.Step(ctx, r.place)
-	if err == nil {
-		r.place = report.Next
+	for checked := 0; checked < budget; {
+		report, err := r.Step(ctx, r.place)
+		if err != nil {
+			return err
+		}
+		if r.place = report.Next; r.place == "" {
+			return nil
+		}
+		checked += report.Checked
 	}
-	return err
+	return nil
 }
 
 // stages are the parts of the comparison, in order.
@@ -225,7 +233,7 @@ func (r *Reconciler) signing(ctx context.Context, s signing.Signing, report *inc
 }
 
 // mayBeLost reports whether a record without a process is old enough not to be waiting for its start.
-func mayBeLost(created, now time.Time) bool { return now.Sub(created) > 5*settled }
+func mayBeLost(created, now time.Time) bool { return now.Sub(created) > lostAfter }
 
 func pause(ctx context.Context, d time.Duration) {
 	select {

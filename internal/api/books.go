@@ -1,0 +1,87 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"kyso/internal/decision"
+	"kyso/internal/incident"
+	"kyso/internal/problem"
+)
+
+func (s *server) bookOperations(api huma.API) {
+	huma.Register(api, post("repairIncident", "/v1/incidents/{id}/repair", tagOperations, "Begin a process again that was lost, or close it with its compensation",
+		http.StatusOK, errorsOf(http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable)), s.repairIncident)
+	huma.Register(api, post("reconcile", "/v1/reconciliations", tagOperations, "Compare a part of the records with Temporal and VNPay", http.StatusOK,
+		errorsOf(http.StatusServiceUnavailable)), s.reconcile)
+}
+
+// IncidentRepairRequest says what an operator does about a process and a record that do not agree.
+type IncidentRepairRequest struct {
+	Action string `json:"action" enum:"begin-again,close"`
+	Reason string `json:"reason" minLength:"1" maxLength:"1000" doc:"Why, in a few words without personal data"`
+	Actor  string `json:"actor,omitempty" maxLength:"64" doc:"Left out: who authenticated acts; only the administrator may name another"`
+}
+
+type repairIncidentInput struct {
+	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"The same key again acts once"`
+	ID   string `path:"id" maxLength:"128"`
+	Body IncidentRepairRequest
+}
+
+func (s *server) repairIncident(ctx context.Context, in *repairIncidentInput) (*showIncidentOutput, error) {
+	var fields fieldErrors
+	actor := actorOf(ctx, "body.actor", in.Body.Actor, &fields)
+	note := checkNote("body.reason", in.Body.Reason, maxNote, &fields)
+	if err := fields.err(); err != nil {
+		return nil, err
+	}
+	found, _, err := s.Parked.Show(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if s.Books == nil || !incident.Mismatch(found.Reason) {
+		return nil, problem.New(problem.Conflict, "its process is there: repair the %s", found.Process)
+	}
+	about := decision.Object{Process: decision.Process(found.Process), ID: found.ProcessID}
+	if _, err := s.decide(ctx, in.Key, deed{about, in.Body.Action, actor, in.Body}); err != nil {
+		return nil, err
+	}
+	if err := s.Books.Act(ctx, in.ID, in.Body.Action, actor, note); err != nil {
+		return nil, err
+	}
+	return s.showIncident(ctx, &incidentInput{in.ID})
+}
+
+// ReconcileRequest says where to go on.
+type ReconcileRequest struct {
+	Place string `json:"place,omitempty" maxLength:"4000" doc:"next of the answer before; the beginning when left out"`
+}
+
+type reconcileInput struct {
+	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"The same key again acts once"`
+	Body ReconcileRequest
+}
+
+type reconcileOutput struct {
+	Body incident.Report
+}
+
+// reconcile compares up to a hundred records; the caller goes on until there is no next place.
+func (s *server) reconcile(ctx context.Context, in *reconcileInput) (*reconcileOutput, error) {
+	if s.Books == nil {
+		return nil, problem.New(problem.NotFound, "nothing is compared here")
+	}
+	report, err := s.Books.Step(ctx, in.Body.Place)
+	return &reconcileOutput{report}, err
+}
+
+// lost refuses a repair that no process would hear.
+func lost(reason, incidentID string) error {
+	if !incident.Mismatch(reason) {
+		return nil
+	}
+	return problem.New(problem.Code(reason), "no process takes it: POST /v1/incidents/%s/repair with begin-again or close", incidentID)
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) reconcileCommand() *cobra.Command {
+	return &cobra.Command{Use: "reconcile", Short: "Compare all records with Temporal and VNPay, and list what does not agree", Args: exactly(0, "no argument"),
+		Long: `Compare every record that has not ended with its process, every process with its record, and attempts to pay with VNPay.
+
+Each mismatch is an incident, process-missing or record-missing; "incident repair --action begin-again" or "--action close"
+resolves it. Comparing repeats no effect: it may run at any time, also twice at once. The API does the same in its own loop.
+Run it after a restore, see docs/restore.md. Exit code 0: the books agree. 1: they do not.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			total, err := client.Reconcile(cmd.Context())
+			if err != nil {
+				return err
+			}
+			raw, err := json.Marshal(total)
+			if err != nil {
+				return fmt.Errorf("encoding the result: %w", err)
+			}
+			var ids []string
+			for _, f := range total.Findings {
+				ids = append(ids, f.ProcessID)
+			}
+			err = c.print(raw, ids, func(w io.Writer) {
+				row(w, "PROCESS", "ID", "CODE", "NEW", "MESSAGE")
+				for _, f := range total.Findings {
+					row(w, f.Process, f.ProcessID, f.Code, fmt.Sprint(f.New), f.Message)
+				}
+				c.say("Đã đối chiếu %d mục: %d sai lệch, %d sự cố đã tự đóng, %d giao dịch thanh toán được bổ sung, %d thông báo gửi lại.",
+					"Compared %d: %d mismatches, %d incidents closed by themselves, %d payments written down, %d messages carried again.",
+					total.Checked, len(total.Findings), total.Closed, total.Payments, total.Carried)
+			})
+			if err == nil && len(total.Findings) > 0 {
+				err = &exitError{exitFailed, errors.New("the books do not agree"), true}
+			}
+			return err
+		}}
+}
