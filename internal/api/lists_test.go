@@ -13,9 +13,12 @@ import (
 	"kyso/internal/webhook"
 )
 
-// wholeLists give everything in one answer, and why.
+// wholeLists are not filled here, and why.
 var wholeLists = map[string]string{
 	"/v1/keys":                       "every key in one answer",
+	"/v1/me/sessions":                "of one account",
+	"/v1/me/registrations":           "of one person; behind a cursor of time and id",
+	"/v1/me/signings":                "of one person; behind a cursor of time and id",
 	"/v1/webhook-endpoints":          "an owner has at most 20",
 	"/v1/packages":                   "configuration",
 	"/v1/incident-groups":            "one for each cause",
