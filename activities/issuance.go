@@ -29,7 +29,11 @@ func (a *Registration) createKey(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	key, err := a.CA.CreateKey(ctx, id+"/key", person.IDNumber)
+	issuer, err := a.issuer(r)
+	if err != nil {
+		return err
+	}
+	key, err := issuer.CA.CreateKey(ctx, id+"/key", person.IDNumber)
 	if err != nil {
 		return err
 	}
@@ -92,14 +96,18 @@ func spki(der []byte) string {
 const issuePause = time.Minute
 
 func (a *Registration) issue(ctx context.Context, r registration.Registration, subject registration.Subject) (registration.Issuance, error) {
-	csr, err := a.CA.CSR(ctx, r.Issued.KeyID, subject)
+	issuer, err := a.issuer(r)
+	if err != nil {
+		return registration.Issuance{}, err
+	}
+	csr, err := issuer.CA.CSR(ctx, r.Issued.KeyID, subject)
 	if err != nil {
 		return registration.Issuance{}, err
 	}
 	if request, err := x509.ParseCertificateRequest(csr); err != nil || spki(request.RawSubjectPublicKeyInfo) != r.Issued.SPKI {
 		return registration.Issuance{}, problem.New(problem.CertificateInvalid, "the certificate request is for another key")
 	}
-	return a.CA.Issue(ctx, r.ID+"/issue/"+short(string(csr), 4), csr, r.Months)
+	return issuer.CA.Issue(ctx, r.ID+"/issue/"+short(string(csr), 4), csr, r.Months)
 }
 
 // subject is what the certificate says of its owner (profile of VNPT SmartCA).
@@ -130,7 +138,9 @@ func (a *Registration) checkIssued(ctx context.Context, r registration.Registrat
 	order := registration.Order{SPKI: r.Issued.SPKI, Subject: want, Months: r.Months, Since: r.CreatedAt}
 	differences := order.Differences(cert, a.Now())
 	// A certificate that has just been issued may begin in a few minutes by our clock.
-	if _, err := a.Trust.Check(cert, chain, latest(a.Now(), cert.NotBefore)); err != nil && len(differences) == 0 {
+	path, err := a.Trust.Check(cert, chain, latest(a.Now(), cert.NotBefore))
+	issuer, unknown := a.issuer(r)
+	if (err != nil || unknown != nil || !issuer.issued(path)) && len(differences) == 0 {
 		differences = append(differences, registration.DiffIssuer)
 	}
 	if len(differences) > 0 {
@@ -177,10 +187,14 @@ func (a *Registration) installCertificate(ctx context.Context, id string) error 
 	if r.Issued == nil || len(r.Issued.Certificate) == 0 {
 		return problem.New(problem.Conflict, "there is no certificate")
 	}
-	if err := a.CA.Install(ctx, r.Issued.KeyID, r.Issued.Certificate); err != nil {
+	issuer, err := a.issuer(r)
+	if err != nil {
 		return err
 	}
-	if err := a.CA.StartActivation(ctx, r.Issued.KeyID); err != nil {
+	if err := issuer.CA.Install(ctx, r.Issued.KeyID, r.Issued.Certificate); err != nil {
+		return err
+	}
+	if err := issuer.CA.StartActivation(ctx, r.Issued.KeyID); err != nil {
 		return err
 	}
 	return a.Records.Change(ctx, id, func(r *registration.Registration) error {
@@ -206,7 +220,11 @@ func (a *Registration) awaitPIN(ctx context.Context, id string) error {
 	if r.Activation == nil {
 		return problem.New(problem.Conflict, "the activation has not begun")
 	}
-	state, err := a.CA.KeyState(ctx, r.Issued.KeyID)
+	issuer, err := a.issuer(r)
+	if err != nil {
+		return err
+	}
+	state, err := issuer.CA.KeyState(ctx, r.Issued.KeyID)
 	if err != nil {
 		return err
 	}
@@ -239,7 +257,11 @@ func (a *Registration) activateKey(ctx context.Context, id string) error {
 	if r.Activation == nil || r.Activation.CodeID == "" || r.Activation.PINSetAt.IsZero() {
 		return problem.New(problem.Denied, "PIN and code come before the activation")
 	}
-	if err := a.CA.Activate(ctx, r.Issued.KeyID); err != nil {
+	issuer, err := a.issuer(r)
+	if err != nil {
+		return err
+	}
+	if err := issuer.CA.Activate(ctx, r.Issued.KeyID); err != nil {
 		return err
 	}
 	return a.Records.Change(ctx, id, func(r *registration.Registration) error {
@@ -260,6 +282,13 @@ func (a *Registration) RevokeCertificate(ctx context.Context, id string) error {
 const cessationOfOperation = 5
 
 func (a *Registration) revokeCertificate(ctx context.Context, id string) error {
+	before, err := a.Records.Registration(ctx, id)
+	if err != nil {
+		return err
+	}
+	if _, err := a.issuer(before); err != nil {
+		return nil //nolint:nilerr // no CA was asked for anything
+	}
 	if err := a.createKey(ctx, id); problem.CodeOf(err) == problem.ProviderRefused {
 		return nil // there never was a key
 	} else if err != nil { // else this finds a key whose answer was lost
@@ -269,9 +298,13 @@ func (a *Registration) revokeCertificate(ctx context.Context, id string) error {
 	if err != nil || !r.RevokedAt.IsZero() {
 		return err
 	}
+	issuer, err := a.issuer(r)
+	if err != nil {
+		return err
+	}
 	serial := r.Issued.Serial
 	if serial == "" {
-		err := a.CA.DestroyKey(ctx, r.Issued.KeyID)
+		err := issuer.CA.DestroyKey(ctx, r.Issued.KeyID)
 		if problem.CodeOf(err) != problem.Conflict {
 			return err // without a certificate there is nothing more
 		}
@@ -279,10 +312,10 @@ func (a *Registration) revokeCertificate(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	if err := a.CA.Revoke(ctx, id+"/revoke", serial, cessationOfOperation); err != nil {
+	if err := issuer.CA.Revoke(ctx, id+"/revoke", serial, cessationOfOperation); err != nil {
 		return err
 	}
-	if err := a.CA.DestroyKey(ctx, r.Issued.KeyID); err != nil {
+	if err := issuer.CA.DestroyKey(ctx, r.Issued.KeyID); err != nil {
 		return err
 	}
 	return a.Records.Change(ctx, id, func(r *registration.Registration) error {

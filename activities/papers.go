@@ -31,12 +31,16 @@ func (a *Registration) writePapers(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	issuer, err := a.issuer(r)
+	if err != nil {
+		return err
+	}
 	plan, now := a.orderedPlan(r), a.Now().UTC().Truncate(time.Second)
 	consents, err := a.Records.Consents(ctx, id)
 	if err != nil {
 		return err
 	}
-	data := forms.RequestData{Number: number("PYC", id, now), At: now, Subscriber: subscriber, Provider: a.Party, Plan: plan, VNeIDRequest: r.RequestID}
+	data := forms.RequestData{Number: number("PYC", id, now), At: now, Subscriber: subscriber, Provider: issuer.Party, Plan: plan, VNeIDRequest: r.RequestID}
 	for _, c := range consents {
 		data.Consents = append(data.Consents, forms.ConsentLine{Purpose: c.Purpose, Version: c.TextVersion, AcceptedAt: c.AcceptedAt})
 	}
@@ -49,7 +53,7 @@ func (a *Registration) writePapers(ctx context.Context, id string) error {
 		return err
 	}
 	contractNumber := number("HD", id, now)
-	text, err := forms.Contract(forms.ContractData{Number: contractNumber, At: now, Subscriber: subscriber, Provider: a.Party, Plan: plan,
+	text, err := forms.Contract(forms.ContractData{Number: contractNumber, At: now, Subscriber: subscriber, Provider: issuer.Party, Plan: plan,
 		RequestNumber: data.Number, RequestSHA256: request.SHA256})
 	if err != nil {
 		return err
@@ -136,7 +140,11 @@ func (a *Registration) sealContract(ctx context.Context, id string) error {
 	if upload.SHA256 != r.Contract.SHA256 {
 		return problem.New(problem.DigestMismatch, "the stored contract is not the one that was agreed to")
 	}
-	sealed, err := a.Sealer.Seal(ctx, pdf, "Bên cung cấp dịch vụ ký hợp đồng", r.Contract.Box)
+	issuer, err := a.issuer(r)
+	if err != nil {
+		return err
+	}
+	sealed, err := issuer.Sealer.Seal(ctx, pdf, "Bên cung cấp dịch vụ ký hợp đồng", r.Contract.Box)
 	if err != nil {
 		return err
 	}
@@ -185,6 +193,10 @@ func (a *Registration) writeAcceptance(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	issuer, err := a.issuer(r)
+	if err != nil {
+		return err
+	}
 	now := a.Now().UTC().Truncate(time.Second)
 	subject, err := a.subject(ctx, r)
 	if err != nil {
@@ -192,7 +204,7 @@ func (a *Registration) writeAcceptance(ctx context.Context, id string) error {
 	}
 	written, err := forms.AcceptanceRecord(forms.AcceptanceData{
 		Number: number("BBNT", id, now), At: now, ContractNumber: r.Contract.Number, ContractAt: r.Contract.At,
-		Subscriber: subscriber, Provider: a.Party, Plan: a.orderedPlan(r), Serial: r.Issued.Serial,
+		Subscriber: subscriber, Provider: issuer.Party, Plan: a.orderedPlan(r), Serial: r.Issued.Serial,
 		Subject: fmt.Sprintf("CN=%s, UID=%s, L=%s, ST=%s, C=VN", subject.CommonName, subject.UID, subject.Locality, subject.Province),
 		Issuer:  cert.Issuer.CommonName, NotBefore: cert.NotBefore, NotAfter: cert.NotAfter,
 		ActivatedAt: r.Activation.ActivatedAt, Device: "Ứng dụng ký số trên điện thoại của thuê bao",
@@ -243,18 +255,22 @@ func (a *Registration) requestAcceptance(ctx context.Context, in AcceptanceInput
 	if err != nil {
 		return SigningStart{}, err
 	}
+	issuer, err := a.issuer(r)
+	if err != nil {
+		return SigningStart{}, err
+	}
 	b := r.Acceptance.Box
 	box := signing.Placement{Page: int(b[0]), X: b[1], Y: b[2], Width: b[3], Height: b[4]}
 	at := r.Acceptance.At
 	err = a.Signings.CreateSigning(ctx, signing.Signing{
-		ID: in.SigningID, Provider: a.SigningProvider, UserID: a.UserPrefix + person.IDNumber, Serial: r.Issued.Serial,
+		ID: in.SigningID, Provider: issuer.SigningProvider, UserID: issuer.UserPrefix + person.IDNumber, Serial: r.Issued.Serial,
 		Level: signing.LevelT, Reason: "Nghiệm thu dịch vụ chứng thư chữ ký số", Status: signing.StatusCreated, CreatedAt: at, UpdatedAt: at,
 		Documents: []signing.Document{{UploadID: upload.ID, Name: upload.Name, Size: upload.Size, SHA256: upload.SHA256, Placement: &box}},
 	})
 	if err != nil {
 		return SigningStart{}, err
 	}
-	return SigningStart{Provider: a.SigningProvider}, a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
+	return SigningStart{Provider: issuer.SigningProvider}, a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
 		r.Acceptance.SigningID, r.Acceptance.Attempt = in.SigningID, in.Attempt
 		return nil
 	})

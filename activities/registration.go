@@ -6,7 +6,6 @@ import (
 	"io"
 	"time"
 
-	"kyso/internal/forms"
 	"kyso/internal/pades"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
@@ -22,8 +21,6 @@ type Registration struct {
 	VNeID    registration.VNeID
 	SMS      registration.SMS
 	VNPay    registration.PaymentGateway
-	CA       registration.CA
-	Sealer   registration.Sealer
 	Trust    signing.Trust
 
 	// Store keeps a file and returns its record, not yet saved.
@@ -36,12 +33,11 @@ type Registration struct {
 	// NoticeText is the text message about what became of an account.
 	NoticeText func(kind registration.NoticeKind, at time.Time) string
 
-	Packages        []registration.Package
-	Party           forms.Provider // who sells, as it stands in documents
-	SigningProvider string         // the remote signing provider that holds the new keys
-	UserPrefix      string         // before the citizen number in that provider's user ids
-	Now             func() time.Time
-	Pace            *Pace // of questions to the CA and to VNPay
+	Packages      []registration.Package
+	Issuers       map[string]Issuer // by the code that VNeID sends
+	DefaultIssuer string            // that of registrations of before there were several
+	Now           func() time.Time
+	Pace          *Pace // of questions to the CA and to VNPay
 	// Retries are the pauses before a parked process tries again by itself; see Parked.
 	Retries []time.Duration
 }
@@ -179,7 +175,11 @@ func (a *Registration) CheckHolder(ctx context.Context, id string) (Holder, erro
 	if err != nil {
 		return Holder{}, fail(err)
 	}
-	active, err := a.CA.HasActive(ctx, person.IDNumber)
+	issuer, err := a.issuer(r)
+	if err != nil {
+		return Holder{}, fail(err)
+	}
+	active, err := issuer.CA.HasActive(ctx, person.IDNumber)
 	return Holder{Active: active}, fail(err)
 }
 
@@ -294,7 +294,7 @@ func (a *Registration) ReportStatus(ctx context.Context, in ReportInput) error {
 	if r.Reported == in.Status {
 		return nil
 	}
-	report := registration.Report{RequestID: r.RequestID, Status: in.Status}
+	report := registration.Report{RequestID: r.RequestID, Status: in.Status, Issuer: r.Issuer}
 	if r.Issued != nil {
 		report.Serial, report.NotBefore, report.NotAfter = r.Issued.Serial, r.Issued.NotBefore, r.Issued.NotAfter
 	}

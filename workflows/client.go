@@ -20,6 +20,8 @@ import (
 // state does not allow the act, ProviderUnavailable when Temporal cannot be reached.
 type Client struct {
 	Temporal client.Client
+	// Issuers are the codes of the configured CAs. Those alone stand in search attributes and summaries.
+	Issuers []string
 }
 
 // SigningWorkflowID returns the workflow id of a signing.

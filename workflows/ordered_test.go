@@ -76,7 +76,7 @@ func (e *enrolment) patiently(activity func(context.Context, string) error) (err
 func (e *enrolment) issuedToAnother() string {
 	e.Helper()
 	const somebody = "001095000077"
-	ctx, ca := context.Background(), e.reg.CA
+	ctx, ca := context.Background(), e.reg.Issuers[sandbox.FirstIssuer].CA
 	var issued registration.Issuance
 	for range 20 { // the CA is unwell at times
 		key, err := ca.CreateKey(ctx, "another/key", somebody)

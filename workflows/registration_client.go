@@ -3,6 +3,7 @@ package workflows
 import (
 	"context"
 	"errors"
+	"slices"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -20,16 +21,23 @@ func RefundWorkflowID(txnRef string) string { return "refund-" + txnRef }
 
 // StartRegistration starts the process. Starting the same registration again does nothing, also after it has closed.
 func (c *Client) StartRegistration(ctx context.Context, in RegistrationInput) error {
+	if !slices.Contains(c.Issuers, in.Issuer) { // it stands where everybody looks: no text of others goes there
+		in.Issuer = ""
+	}
+	summary, attributes := "Register a certificate", []temporal.SearchAttributeUpdate{AttributeStep.ValueSet(StepHandOff), AttributeAttention.ValueSet(false)}
+	if in.Issuer != "" {
+		summary += " with " + in.Issuer
+		attributes = append(attributes, AttributeProvider.ValueSet(in.Issuer))
+	}
 	_, err := c.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       RegistrationWorkflowID(in.RegistrationID),
 		TaskQueue:                TaskQueue,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		EnableEagerStart:         true,
-		StaticSummary:            "Register a certificate with " + in.Issuer,
+		StaticSummary:            summary,
 		StaticDetails:            "From VNeID to an active certificate. The record is in kyso's store; no personal data here.",
-		TypedSearchAttributes: temporal.NewSearchAttributes(
-			AttributeStep.ValueSet(StepHandOff), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet(in.Issuer)),
+		TypedSearchAttributes:    temporal.NewSearchAttributes(attributes...),
 	}, Registration, in)
 	return startError("starting registration", err)
 }

@@ -26,7 +26,7 @@ const (
 // RegistrationInput starts a Registration. Everything about the person is in the store under RegistrationID.
 type RegistrationInput struct {
 	RegistrationID string             `json:"registration_id"`
-	Issuer         string             `json:"issuer"`
+	Issuer         string             `json:"issuer"` // a configured code; empty for another
 	Deadlines      RegistrationLimits `json:"deadlines"`
 	Again          *Again             `json:"again,omitempty"` // resume from the record
 }

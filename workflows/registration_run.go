@@ -306,7 +306,10 @@ func (r *registrationRun) done(ctx workflow.Context) error {
 
 // describe writes what the Temporal UI shows of the process.
 func (r *registrationRun) describe(ctx workflow.Context) {
-	text := fmt.Sprintf("**%s** · step `%s` · with %s", r.status.Status, r.status.Step, r.in.Issuer)
+	text := fmt.Sprintf("**%s** · step `%s`", r.status.Status, r.status.Step)
+	if r.in.Issuer != "" {
+		text += " · with " + r.in.Issuer
+	}
 	if !r.status.Deadline.IsZero() {
 		text += "\n\nThis wait ends, or is due, at " + r.status.Deadline.UTC().Format(time.RFC3339) + "."
 	}

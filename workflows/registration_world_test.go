@@ -44,19 +44,27 @@ func (j *journey) registrationActivities() *activities.Registration {
 		VNeID: &provider.VNeID{BaseURL: j.parties + "/vneid", Secret: sandbox.DefaultVNeIDSecret, Timeout: 2 * time.Second, Clock: j.env.Now},
 		SMS: &provider.ESMS{BaseURL: j.parties + "/esms", APIKey: sandbox.DefaultSMSAPIKey, SecretKey: sandbox.DefaultSMSSecretKey,
 			Brandname: "KYSO", Timeout: 2 * time.Second, Clock: j.env.Now},
-		VNPay:  j.vnpay(),
-		CA:     &provider.CA{BaseURL: j.parties, Key: sandbox.DefaultCAKey, Timeout: 2 * time.Second, Clock: j.env.Now},
-		Sealer: j.sealer(),
+		VNPay: j.vnpay(),
 		Store: func(ctx context.Context, name string, r io.Reader) (signing.Upload, error) {
 			return blob.Upload(ctx, j.blobs, name, r, 1<<24, true)
 		},
 		Open: j.acts.Open, Fold: account.Fold,
-		Packages: testPackages, SigningProvider: "vnpt", Now: j.env.Now, Retries: j.acts.Retries,
-		Party: forms.Provider{Name: "CÔNG TY CỔ PHẦN KÝ SỐ THỬ NGHIỆM", ShortName: "KYSO", TaxCode: "0100000000", Licence: "01/GP-TN",
-			Representative: "Lê Thị Hồng Nhung", Title: "Giám đốc", Address: "Số 1 phố Tràng Tiền, Hà Nội", Hotline: "1900 0000"},
+		Packages: testPackages, Now: j.env.Now, Retries: j.acts.Retries,
+		Issuers: map[string]activities.Issuer{}, DefaultIssuer: sandbox.FirstIssuer,
 	}
+	a.Issuers[sandbox.FirstIssuer] = j.issuer(sandbox.FirstIssuer, "", sandbox.DefaultCAKey, "CÔNG TY CỔ PHẦN KÝ SỐ THỬ NGHIỆM", "0100000000")
 	a.CodeText, a.NoticeText = (&account.Service{}).Text, (&account.Service{}).NoticeText
 	return a
+}
+
+// issuer is one of the sandbox's CAs with a party and a seal of its own.
+func (j *journey) issuer(code, path, key, party, taxCode string) activities.Issuer {
+	return activities.Issuer{
+		CA:     &provider.CA{BaseURL: j.parties + path, Key: key, Timeout: 2 * time.Second, Clock: j.env.Now},
+		Sealer: j.sealer(code, party), SigningProvider: "vnpt",
+		Party: forms.Provider{Name: party, ShortName: "KYSO", TaxCode: taxCode, Licence: "01/GP-TN",
+			Representative: "Lê Thị Hồng Nhung", Title: "Giám đốc", Address: "Số 1 phố Tràng Tiền, Hà Nội", Hotline: "1900 0000"},
+	}
 }
 
 func (j *journey) vnpay() *provider.VNPay {
@@ -90,11 +98,17 @@ func newEnrolment(t *testing.T, plan string) *enrolment {
 
 func newEnrolmentOn(j *journey, plan string) *enrolment {
 	j.Helper()
+	return newEnrolmentWith(j, sandbox.FirstIssuer, plan)
+}
+
+// newEnrolmentWith has the citizen choose an issuer.
+func newEnrolmentWith(j *journey, issuer, plan string) *enrolment {
+	j.Helper()
 	e := &enrolment{journey: j, plan: plan, id: "019ac000-0000-7000-8000-000000000001",
 		acts: map[registration.Status]func(){}, asked: map[registration.Purpose]bool{}, sent: map[string]bool{}}
 	j.about = decision.Object{Process: decision.Registration, ID: e.id}
 	e.accounts = account.New(j.records, j.store.Limits(), j.env.Now, account.Options{})
-	requestID, token, body, header, err := j.world.RequestCertificate(citizen)
+	requestID, token, body, header, err := j.world.RequestCertificateOf(issuer, citizen)
 	j.must(err)
 	e.token = token
 	request, err := (&provider.VNeID{Secret: sandbox.DefaultVNeIDSecret, Clock: j.env.Now}).Open(header, body)
@@ -360,7 +374,7 @@ func (e *enrolment) enrol(want registration.Status) registration.Registration {
 func (e *enrolment) enrolWith(want registration.Status, limits workflows.RegistrationLimits) {
 	e.Helper()
 	e.at(time.Second, e.tick)
-	e.env.ExecuteWorkflow(workflows.Registration, workflows.RegistrationInput{RegistrationID: e.id, Issuer: "VNPT-CA", Deadlines: limits})
+	e.env.ExecuteWorkflow(workflows.Registration, workflows.RegistrationInput{RegistrationID: e.id, Issuer: e.request.Issuer, Deadlines: limits})
 	if !e.env.IsWorkflowCompleted() {
 		e.Fatal("the process did not end")
 	}
@@ -449,11 +463,11 @@ func (e *enrolment) parkedAt(step string, reason problem.Code) {
 }
 
 // sealer is the provider's own seal, with a certificate of the sandbox's CA.
-func (j *journey) sealer() registration.Sealer {
+func (j *journey) sealer(issuer, party string) *app.Sealer {
 	j.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	j.must(err)
-	der, chain, err := j.world.IssueSeal(key.Public(), "CÔNG TY CỔ PHẦN KÝ SỐ THỬ NGHIỆM")
+	der, chain, err := j.world.IssueSealOf(issuer, key.Public(), party)
 	j.must(err)
 	cert, err := x509.ParseCertificate(der)
 	j.must(err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +50,9 @@ func (s *server) receiveVNeIDRequest(ctx context.Context, in *vneidInput) (*acce
 	request, err := s.Registration.OpenVNeID(in.request.Header, body)
 	if err != nil {
 		return nil, unsigned(err)
+	}
+	if !slices.Contains(s.Registration.Issuers, request.Issuer) {
+		return nil, fieldErrors{{"body.issuer", "must be one of " + strings.Join(s.Registration.Issuers, ", ")}}
 	}
 	request, warnings, err := s.Registration.CheckRequest(request, s.Now())
 	if err != nil {

@@ -426,6 +426,7 @@ func newDeskOn(t *testing.T, on *store.Store, change ...func(*api.Options)) *des
 			}
 			return "+84" + s[1:], nil
 		},
+		Issuers:  []string{"VNPT-CA", "INTRUST-CA"},
 		Packages: []registration.Package{{Code: "PS0", NameVI: "Miễn phí"}, {Code: "PS1", NameVI: "Một năm", PriceVND: 200_000, Months: 12}},
 		OpenVNeID: func(h http.Header, body []byte) (registration.Request, error) {
 			if h.Get("X-Signature") != "good" {

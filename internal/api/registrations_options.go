@@ -47,6 +47,7 @@ type RegistrationOptions struct {
 	// Phone returns a number in E.164. Error: problem.Invalid.
 	Phone    func(string) (string, error)
 	Packages []registration.Package
+	Issuers  []string // codes of the CAs that VNeID may send a citizen's request for
 	Limits   workflows.RegistrationLimits
 	// OpenVNeID verifies and reads a request of VNeID. Error: problem.SignatureInvalid for a stranger's.
 	OpenVNeID func(h http.Header, body []byte) (registration.Request, error)
@@ -61,5 +62,5 @@ type RegistrationOptions struct {
 
 func (o *RegistrationOptions) complete() bool {
 	return o.Records != nil && o.Workflows != nil && o.Accounts != nil && o.CheckRequest != nil && o.Phone != nil &&
-		len(o.Packages) > 0 && o.OpenVNeID != nil && o.OpenToken != nil && o.Handoffs != nil && o.VerifyIPN != nil && o.PayURL != nil
+		len(o.Packages) > 0 && len(o.Issuers) > 0 && o.OpenVNeID != nil && o.OpenToken != nil && o.Handoffs != nil && o.VerifyIPN != nil && o.PayURL != nil
 }

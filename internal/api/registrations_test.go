@@ -456,3 +456,22 @@ func TestOfficers(t *testing.T) {
 	d.records.set("r", func(r *registration.Registration) { r.Status = registration.StatusIssuing })
 	d.wantProblem(d.post("/v1/registrations/r/claim", `{}`, one...), http.StatusConflict, problem.Conflict)
 }
+
+// A citizen's request for a CA that is not configured is refused at the door, with the field named, and leaves nothing.
+func TestAnUnknownIssuerIsRefusedAtTheDoor(t *testing.T) {
+	d := newDesk(t)
+	for issuer, want := range map[string]int{"VNPT-CA": http.StatusAccepted, "INTRUST-CA": http.StatusAccepted, "ANOTHER-CA": http.StatusUnprocessableEntity,
+		"vnpt-ca": http.StatusUnprocessableEntity, "Nguyễn Văn A, 0901234567": http.StatusUnprocessableEntity, "": http.StatusUnprocessableEntity} {
+		d.options.OpenVNeID = func(http.Header, []byte) (registration.Request, error) {
+			return registration.Request{RequestID: "V-" + issuer, Issuer: issuer, HandoffToken: "token-" + issuer, Digest: issuer}, nil
+		}
+		got := d.post("/v1/vneid/requests", "x", "Authorization", "")
+		wantStatus(t, got, want)
+		if want != http.StatusAccepted && !strings.Contains(string(got.body), `"location":"body.issuer"`) {
+			t.Errorf("%s: %s", issuer, got.body)
+		}
+	}
+	if len(d.records.byID) != 2 {
+		t.Errorf("%d registrations", len(d.records.byID))
+	}
+}

@@ -122,7 +122,9 @@ func (a *App) pingBlobs(ctx context.Context) error {
 }
 
 // Workflows returns the client of the processes.
-func (a *App) Workflows() *workflows.Client { return &workflows.Client{Temporal: a.Temporal} }
+func (a *App) Workflows() *workflows.Client {
+	return &workflows.Client{Temporal: a.Temporal, Issuers: a.Config.Registration.issuerCodes()}
+}
 
 // OpenStore opens the store alone, for Migrate.
 func OpenStore(ctx context.Context, cfg Config) (*store.Store, error) {

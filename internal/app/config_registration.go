@@ -60,6 +60,9 @@ type Registration struct {
 	// "tax_code", "licence", "representative", "title", "address", "hotline"}. Without it documents say that they have
 	// no legal value, and only a CA on this machine is accepted.
 	Party forms.Provider
+	// Issuers is KYSO_ISSUERS: the codes of the CAs that citizens may choose in VNeID, separated by commas; VNPT-CA by
+	// default. A request with another one is refused. The first has the variables above, the others those of Issuer.
+	Issuers []Issuer
 	// AcceptanceProvider is KYSO_ACCEPTANCE_PROVIDER: the one of KYSO_PROVIDERS that holds the new keys and lets
 	// citizens sign the acceptance record; vnpt by default, or the first when that is not in use.
 	AcceptanceProvider string
@@ -127,6 +130,7 @@ func (r *reader) registration(providers []Provider) Registration {
 	if !slices.ContainsFunc(providers, func(p Provider) bool { return p.Name == g.AcceptanceProvider }) {
 		r.fail("KYSO_ACCEPTANCE_PROVIDER", "has to be one of KYSO_PROVIDERS")
 	}
+	g.Issuers = r.issuers(g, providers)
 	return g
 }
 

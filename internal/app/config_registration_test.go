@@ -94,3 +94,46 @@ func configFile(t *testing.T, text string) string {
 	}
 	return path
 }
+
+// Several issuers: the first keeps the variables of before, the others say everything of their own.
+func TestIssuers(t *testing.T) {
+	file := func(name, content string) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	party := file("party.json", `{"name": "Công ty B", "tax_code": "0200000000"}`)
+	second := []string{"KYSO_ISSUERS=VNPT-CA,INTRUST-CA", "KYSO_CA_AUTHORITIES=/a.pem", "KYSO_ISSUER_INTRUST_CA_URL=https://ca.b.example",
+		"KYSO_ISSUER_INTRUST_CA_KEY=k2", "KYSO_ISSUER_INTRUST_CA_PARTY=" + party, "KYSO_ISSUER_INTRUST_CA_SEAL_KEY_FILE=/b.key",
+		"KYSO_ISSUER_INTRUST_CA_SEAL_CERT_FILE=/b.pem", "KYSO_ISSUER_INTRUST_CA_AUTHORITIES=/b-ca.pem"}
+	cfg, err := app.FromEnvironment(second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := cfg.Registration.Issuers
+	if len(list) != 2 || list[0].Code != "VNPT-CA" || list[0].CAURL != cfg.Registration.CAURL || list[0].Party != cfg.Registration.Party ||
+		list[1].Code != "INTRUST-CA" || list[1].CAKey != "k2" || list[1].Party.TaxCode != "0200000000" || list[1].SealKeyFile != "/b.key" ||
+		list[1].AuthoritiesFile != "/b-ca.pem" || list[1].AcceptanceProvider != cfg.Registration.AcceptanceProvider {
+		t.Errorf("issuers %+v", list)
+	}
+	alone, err := app.FromEnvironment(nil)
+	if err != nil || len(alone.Registration.Issuers) != 1 || alone.Registration.Issuers[0].Code != "VNPT-CA" {
+		t.Errorf("without a word: %+v, %v", alone.Registration.Issuers, err)
+	}
+	for i, line := range second { // each of them is needed
+		name, _, _ := strings.Cut(line, "=")
+		if i == 0 {
+			continue
+		}
+		if _, err := app.FromEnvironment(slices.Delete(slices.Clone(second), i, i+1)); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("without %s: %v", name, err)
+		}
+	}
+	for _, codes := range []string{"A,A", "a-b,a_b", "Tổ chức", "A,B C"} {
+		if _, err := app.FromEnvironment([]string{"KYSO_ISSUERS=" + codes}); err == nil || !strings.Contains(err.Error(), "KYSO_ISSUERS") {
+			t.Errorf("%q: %v", codes, err)
+		}
+	}
+}

@@ -260,25 +260,33 @@ func (d *doctor) expiry(part string, list []*x509.Certificate, well, remedy stri
 }
 
 func (d *doctor) seal(context.Context) {
-	r := d.cfg.Registration
-	if r.SealKeyFile == "" {
-		return
+	for i, issuer := range d.cfg.Registration.Issuers {
+		part := "seal"
+		if i > 0 {
+			part += " " + issuer.Code
+		}
+		list, err := readCertificates(issuer.SealCertificateFile)
+		if err == nil {
+			_, err = os.Stat(issuer.SealKeyFile)
+		}
+		if err == nil && issuer.AuthoritiesFile != "" {
+			_, err = readCertificates(issuer.AuthoritiesFile)
+		}
+		if err != nil {
+			d.say(part, Fault, err.Error(), "the variables of issuer "+issuer.Code+" have to name the key and certificate of its seal, and its authorities")
+			continue
+		}
+		d.expiry(part, list, filepath.Base(issuer.SealCertificateFile), "have it renewed; contracts cannot be sealed without")
 	}
-	list, err := readCertificates(r.SealCertificateFile)
-	if err == nil {
-		_, err = os.Stat(r.SealKeyFile)
-	}
-	if err != nil {
-		d.say("seal", Fault, err.Error(), "KYSO_SEAL_KEY_FILE and KYSO_SEAL_CERT_FILE have to name the provider's key and certificate")
-		return
-	}
-	d.expiry("seal", list, filepath.Base(r.SealCertificateFile), "have it renewed; contracts cannot be sealed without")
 }
 
 // parties asks every outside party for anything: any answer shows that it is there. Whether it knows our account shows
 // at the first call.
 func (d *doctor) parties(ctx context.Context) {
 	addresses := map[string]string{"VNeID": d.cfg.Registration.VNeIDURL, "SMS": d.cfg.Registration.SMSURL, "VNPay": d.cfg.Registration.VNPayAPIURL, "CA": d.cfg.Registration.CAURL}
+	for _, i := range d.cfg.Registration.Issuers[1:] {
+		addresses["CA "+i.Code] = i.CAURL
+	}
 	for _, p := range d.cfg.Providers {
 		addresses["provider "+p.Name] = p.URL
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -17,33 +18,30 @@ import (
 // registration assembles what the activities of a registration need.
 func (a *App) registration() (*activities.Registration, error) {
 	cfg := a.Config.Registration
-	sealer, err := a.sealer()
+	issuers, err := a.issuers()
 	if err != nil {
 		return nil, err
 	}
 	return &activities.Registration{
-		Records:         a.Store.Registrations(),
-		Logins:          a.Store.Registrations(),
-		NoticeText:      a.accounts().NoticeText,
-		Serials:         a.Store.Registrations(),
-		Signings:        a.Store,
-		CodeText:        a.accounts().Text,
-		Fold:            account.Fold,
-		VNeID:           a.vneid(),
-		SMS:             &provider.ESMS{BaseURL: cfg.SMSURL, APIKey: cfg.SMSAPIKey, SecretKey: cfg.SMSSecretKey, Brandname: cfg.SMSBrandname},
-		VNPay:           a.vnpay(),
-		CA:              &provider.CA{BaseURL: cfg.CAURL, Key: cfg.CAKey},
-		Sealer:          sealer,
-		Trust:           a.Trust,
-		Store:           a.upload,
-		Open:            a.source,
-		Packages:        cfg.Packages,
-		Party:           cfg.Party,
-		SigningProvider: cfg.AcceptanceProvider,
-		UserPrefix:      profiles[cfg.AcceptanceProvider].userPrefix,
-		Now:             time.Now,
-		Pace:            &activities.Pace{PerSecond: a.Config.PollsPerSecond},
-		Retries:         a.Config.RetryPauses,
+		Records:       a.Store.Registrations(),
+		Logins:        a.Store.Registrations(),
+		NoticeText:    a.accounts().NoticeText,
+		Serials:       a.Store.Registrations(),
+		Signings:      a.Store,
+		CodeText:      a.accounts().Text,
+		Fold:          account.Fold,
+		VNeID:         a.vneid(),
+		SMS:           &provider.ESMS{BaseURL: cfg.SMSURL, APIKey: cfg.SMSAPIKey, SecretKey: cfg.SMSSecretKey, Brandname: cfg.SMSBrandname},
+		VNPay:         a.vnpay(),
+		Trust:         a.Trust,
+		Store:         a.upload,
+		Open:          a.source,
+		Packages:      cfg.Packages,
+		Issuers:       issuers,
+		DefaultIssuer: cfg.Issuers[0].Code,
+		Now:           time.Now,
+		Pace:          &activities.Pace{PerSecond: a.Config.PollsPerSecond},
+		Retries:       a.Config.RetryPauses,
 	}, nil
 }
 
@@ -57,6 +55,7 @@ func (a *App) registrationDoor() *api.RegistrationOptions {
 		CheckRequest: account.Request,
 		Phone:        account.Phone,
 		Packages:     cfg.Packages,
+		Issuers:      cfg.issuerCodes(),
 		Limits:       cfg.Limits,
 		OpenVNeID:    a.vneid().Open,
 		OpenToken:    a.vneid().OpenToken,
@@ -98,14 +97,29 @@ func (a *App) vnpay() *provider.VNPay {
 		ReturnURL: cfg.VNPayReturnURL}
 }
 
-// sealer reads the key of the seal, which only a worker needs.
-func (a *App) sealer() (*Sealer, error) {
-	key, certificates, err := ReadSeal(a.Config.Registration.SealKeyFile, a.Config.Registration.SealCertificateFile)
-	if err != nil {
-		return nil, err
+// issuers assembles what hangs on the choice of a CA. The keys of seals are read, which only a worker needs.
+func (a *App) issuers() (map[string]activities.Issuer, error) {
+	all := map[string]activities.Issuer{}
+	for _, i := range a.Config.Registration.Issuers {
+		key, certificates, err := ReadSeal(i.SealKeyFile, i.SealCertificateFile)
+		if err != nil {
+			return nil, err
+		}
+		one := activities.Issuer{
+			CA:    &provider.CA{BaseURL: i.CAURL, Key: i.CAKey},
+			Party: i.Party,
+			Sealer: &Sealer{Key: key, Certificate: certificates[0], Chain: certificates[1:], TSA: a.tsa(), Revocation: a.revocation(),
+				Trust: a.Trust, Now: time.Now},
+			SigningProvider: i.AcceptanceProvider, UserPrefix: profiles[i.AcceptanceProvider].userPrefix,
+		}
+		if i.AuthoritiesFile != "" {
+			if one.Authorities, err = readCertificates(i.AuthoritiesFile); err != nil {
+				return nil, fmt.Errorf("reading the authorities of %s: %w", i.Code, err)
+			}
+		}
+		all[i.Code] = one
 	}
-	return &Sealer{Key: key, Certificate: certificates[0], Chain: certificates[1:], TSA: a.tsa(), Revocation: a.revocation(),
-		Trust: a.Trust, Now: time.Now}, nil
+	return all, nil
 }
 
 func (a *App) tsa() *provider.TSA { return &provider.TSA{URLs: a.Config.TSAs} }

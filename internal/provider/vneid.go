@@ -46,6 +46,7 @@ type vneidReport struct {
 	ValidFrom time.Time `json:"valid_from,omitzero"`
 	ValidTo   time.Time `json:"valid_to,omitzero"`
 	EventID   string    `json:"event_id"`
+	Issuer    string    `json:"issuer,omitempty"`
 }
 
 // Report implements registration.VNeID. The event id is made from request and status, so that VNeID knows a repeated
@@ -53,7 +54,7 @@ type vneidReport struct {
 func (v *VNeID) Report(ctx context.Context, r registration.Report) error {
 	event := sha256.Sum256([]byte(r.RequestID + r.Status))
 	body, err := json.Marshal(vneidReport{
-		Status: r.Status, Serial: r.Serial, ValidFrom: r.NotBefore.UTC(), ValidTo: r.NotAfter.UTC(),
+		Status: r.Status, Issuer: r.Issuer, Serial: r.Serial, ValidFrom: r.NotBefore.UTC(), ValidTo: r.NotAfter.UTC(),
 		EventID: hex.EncodeToString(event[:])[:32],
 	})
 	if err != nil {

@@ -21,6 +21,7 @@ type VNeID interface {
 // Report is what VNeID shows under registered certificates.
 type Report struct {
 	RequestID string
+	Issuer    string // code of the CA that issues
 	Status    string // RECEIVED, IN_PROGRESS, WAITING_APPROVAL, REJECTED, ISSUED, ACTIVE, REVOKED, CANCELLED
 	Serial    string
 	NotBefore time.Time

@@ -91,7 +91,10 @@ func (w *World) routeCA(mux *http.ServeMux) {
 		{"POST /ca/v1/certificates/{serial}/revoke", callCARevoke, w.caRevoke},
 		{"POST /ca/v1/keys/{key_id}/destroy", callCADestroy, w.caDestroy},
 	} {
-		mux.HandleFunc(c.pattern, func(rw http.ResponseWriter, r *http.Request) { w.serveCA(rw, r, c.name, c.do) })
+		method, path, _ := strings.Cut(c.pattern, " ")
+		for _, h := range houses {
+			mux.HandleFunc(method+" "+h.path+path, func(rw http.ResponseWriter, r *http.Request) { w.serveCA(rw, atHouse(r, h), c.name, c.do) })
+		}
 	}
 }
 
@@ -109,7 +112,7 @@ func (w *World) serveCA(rw http.ResponseWriter, r *http.Request, call string, do
 	}
 	var a jsonAnswer
 	switch {
-	case r.Header.Get("Authorization") != "Bearer "+DefaultCAKey:
+	case r.Header.Get("Authorization") != "Bearer "+houseOf(r).key:
 		a = failed(http.StatusUnauthorized, "unauthorized", "the bearer key")
 	case err != nil:
 		a = failed(http.StatusBadRequest, "invalid", err.Error())
@@ -182,7 +185,7 @@ func (w *World) write(call, requestID string, body any) (write *caWrite, refusal
 	return fresh, nil
 }
 
-func (w *World) caSearch(_ *http.Request, body []byte) jsonAnswer {
+func (w *World) caSearch(r *http.Request, body []byte) jsonAnswer {
 	var req struct {
 		IDNumber string `json:"id_number"`
 	}
@@ -199,7 +202,7 @@ func (w *World) caSearch(_ *http.Request, body []byte) jsonAnswer {
 	list := []found{}
 	for _, id := range w.state.Enrolled[req.IDNumber] {
 		key := w.state.Keys[id]
-		if key.Credential.Serial == "" {
+		if key.Credential.Serial == "" || key.Credential.Issuer != houseOf(r).issuing {
 			continue
 		}
 		if err := key.Credential.open(); err != nil {
@@ -226,7 +229,7 @@ type issueRequest struct {
 	Months    int    `json:"months"`
 }
 
-func (w *World) caIssue(_ *http.Request, body []byte) jsonAnswer {
+func (w *World) caIssue(r *http.Request, body []byte) jsonAnswer {
 	var req issueRequest
 	if err := decodeStrictly(body, &req); err != nil {
 		return failed(http.StatusBadRequest, "invalid", err.Error())
@@ -244,7 +247,7 @@ func (w *World) caIssue(_ *http.Request, body []byte) jsonAnswer {
 		done    bool
 	)
 	w.locked(func() {
-		key, refusal = w.issuable(req, csr)
+		key, refusal = w.issuable(houseOf(r), req, csr)
 		done = refusal == nil && key.Credential.Serial != ""
 	})
 	switch {
@@ -261,11 +264,11 @@ func (w *World) caIssue(_ *http.Request, body []byte) jsonAnswer {
 
 // issuable finds the key of a CSR. refusal says why there is no certificate for it, or not yet; a key that has one
 // keeps it, whatever is asked. The caller holds w.mu.
-func (w *World) issuable(req issueRequest, csr *x509.CertificateRequest) (key *caKey, refusal *jsonAnswer) {
+func (w *World) issuable(h house, req issueRequest, csr *x509.CertificateRequest) (key *caKey, refusal *jsonAnswer) {
 	refuse := func(a jsonAnswer) (*caKey, *jsonAnswer) { return nil, &a }
 	user := bareUID(csr)
 	for _, id := range w.state.Enrolled[user] {
-		if bytes.Equal(w.state.Keys[id].Public, csr.RawSubjectPublicKeyInfo) {
+		if one := w.state.Keys[id]; one.Credential.Issuer == h.issuing && bytes.Equal(one.Public, csr.RawSubjectPublicKeyInfo) {
 			key = w.state.Keys[id]
 		}
 	}
@@ -298,7 +301,7 @@ func (w *World) issuable(req issueRequest, csr *x509.CertificateRequest) (key *c
 
 // issueFor certifies a key. Of racing calls the first wins.
 func (w *World) issueFor(key *caKey, req issueRequest, csr *x509.CertificateRequest) error {
-	issuer, err := w.authority(roleIssuing)
+	issuer, err := w.authority(key.Credential.Issuer)
 	if err != nil {
 		return err
 	}
@@ -311,7 +314,7 @@ func (w *World) issueFor(key *caKey, req issueRequest, csr *x509.CertificateRequ
 	template.EmailAddresses = csr.EmailAddresses
 	template.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
 	template.PolicyIdentifiers = []asn1.ObjectIdentifier{oidCertificatePolicy}
-	w.addAddresses(template, roleIssuing)
+	w.addAddresses(template, key.Credential.Issuer)
 	public := csr.PublicKey
 	if bend := bends[w.Knobs(key.User).IssueBent]; bend != nil {
 		if public, err = bend(w, template, csr.PublicKey); err != nil {
@@ -329,7 +332,7 @@ func (w *World) issueFor(key *caKey, req issueRequest, csr *x509.CertificateRequ
 	}
 	serial := serialHex(template.SerialNumber)
 	key.Credential.Serial, key.Credential.Cert = serial, der
-	w.state.Issued[serial] = &issued{Issuer: roleIssuing, User: key.User, Key: key.ID}
+	w.state.Issued[serial] = &issued{Issuer: key.Credential.Issuer, User: key.User, Key: key.ID}
 	w.record(Effect{Kind: EffectIssue, Key: req.RequestID, User: key.User, Detail: serial})
 	w.record(Effect{Kind: EffectCertificate, Key: serial, User: key.User, Detail: "issued"})
 	return nil
@@ -337,7 +340,7 @@ func (w *World) issueFor(key *caKey, req issueRequest, csr *x509.CertificateRequ
 
 func (w *World) issuedAnswer(key *caKey) jsonAnswer {
 	chain := [][]byte{}
-	for _, role := range []string{roleIssuing, roleRoot} {
+	for _, role := range []string{key.Credential.Issuer, ofIssuing(key.Credential.Issuer).root} {
 		a, err := w.authority(role)
 		if err != nil {
 			return failed(http.StatusInternalServerError, "internal", err.Error())
@@ -364,7 +367,7 @@ func (w *World) caRevoke(r *http.Request, body []byte) jsonAnswer {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	record := w.state.Issued[serial]
-	if record == nil || record.Key == "" {
+	if record == nil || record.Key == "" || record.Issuer != houseOf(r).issuing {
 		return failed(http.StatusNotFound, "not-found", "certificate")
 	}
 	if _, refusal := w.write(callCARevoke, req.RequestID, []any{serial, req}); refusal != nil {

@@ -46,7 +46,7 @@ func (w *World) setKeyState(key *caKey, state string) {
 }
 
 // caCreateKey makes a key. RSA takes its time, so that happens outside the lock; the first of two racing calls wins.
-func (w *World) caCreateKey(_ *http.Request, body []byte) jsonAnswer {
+func (w *World) caCreateKey(r *http.Request, body []byte) jsonAnswer {
 	var req struct {
 		RequestID string `json:"request_id"`
 		IDNumber  string `json:"id_number"`
@@ -76,7 +76,7 @@ func (w *World) caCreateKey(_ *http.Request, body []byte) jsonAnswer {
 	var fresh *caKey
 	if !made {
 		var err error
-		if fresh, err = newCAKey(req.IDNumber); err != nil {
+		if fresh, err = newCAKey(req.IDNumber, houseOf(r).issuing); err != nil {
 			return failed(http.StatusInternalServerError, "internal", err.Error())
 		}
 	}
@@ -92,7 +92,7 @@ func (w *World) caCreateKey(_ *http.Request, body []byte) jsonAnswer {
 	return jsonAnswer{http.StatusOK, map[string]any{"key_id": key.ID, "public_key": key.Public, "state": keyCreated}}
 }
 
-func newCAKey(user string) (*caKey, error) {
+func newCAKey(user, issuer string) (*caKey, error) {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func newCAKey(user string) (*caKey, error) {
 		return nil, err
 	}
 	return &caKey{ID: newUUID(), User: user, State: keyCreated, Public: public,
-		Credential: credential{ID: newUUID(), Issuer: roleIssuing, Scheme: "rsa", Key: pkcs8}}, nil
+		Credential: credential{ID: newUUID(), Issuer: issuer, Scheme: "rsa", Key: pkcs8}}, nil
 }
 
 // withKey runs a call on the key of the path, under the lock.
@@ -114,7 +114,7 @@ func (w *World) withKey(r *http.Request, do func(key *caKey) jsonAnswer) jsonAns
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	key := w.state.Keys[r.PathValue("key_id")]
-	if key == nil {
+	if key == nil || key.Credential.Issuer != houseOf(r).issuing {
 		return failed(http.StatusNotFound, "not-found", "key")
 	}
 	return do(key)

@@ -181,7 +181,7 @@ func (w *World) answerOCSP(der []byte, mode string) ([]byte, error) {
 			data.Extensions = []pkix.Extension{{Id: e.Id, Value: e.Value}}
 		}
 	}
-	responder, err := w.authority(map[string]string{roleRoot: roleRootOCSP, roleIssuing: roleIssuingOCSP}[issuer])
+	responder, err := w.authority(responders[issuer])
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +199,10 @@ func (w *World) issuerOf(id ocspCertID) (string, error) {
 	default:
 		return "", errUnknownIssuer
 	}
-	for _, role := range []string{roleIssuing, roleRoot} {
+	for role := range responders {
+		if !w.made(role) {
+			continue
+		}
 		a, err := w.authority(role)
 		if err != nil {
 			return "", err

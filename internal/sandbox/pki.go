@@ -24,6 +24,12 @@ const (
 	roleTSA         = "tsa"          // signs time-stamps
 	roleRootOCSP    = "root-ocsp"    // answers for what the root issued
 	roleIssuingOCSP = "issuing-ocsp" // answers for what the issuing CA issued
+
+	// The same of the second CA; see houses.
+	roleSecondRoot        = "second-root"
+	roleSecondIssuing     = "second-issuing"
+	roleSecondRootOCSP    = "second-root-ocsp"
+	roleSecondIssuingOCSP = "second-issuing-ocsp"
 )
 
 // authority is a key of the CA with its certificate.
@@ -75,6 +81,11 @@ var parents = map[string]struct{ issuer, commonName string }{
 	roleTSA:         {roleRoot, "KYSO SANDBOX TSA"},
 	roleRootOCSP:    {roleRoot, "KYSO SANDBOX ROOT OCSP"},
 	roleIssuingOCSP: {roleIssuing, "KYSO SANDBOX OCSP"},
+
+	roleSecondRoot:        {roleSecondRoot, "KYSO SANDBOX INTRUST ROOT CA"},
+	roleSecondIssuing:     {roleSecondRoot, "KYSO SANDBOX INTRUST CA"},
+	roleSecondRootOCSP:    {roleSecondRoot, "KYSO SANDBOX INTRUST ROOT OCSP"},
+	roleSecondIssuingOCSP: {roleSecondIssuing, "KYSO SANDBOX INTRUST OCSP"},
 }
 
 // SetBaseURL says where Parties is served, such as http://127.0.0.1:8769. The addresses inside certificates are
@@ -95,7 +106,7 @@ func (w *World) rebase(url string) {
 	}
 	w.state.BaseURL = url
 	for role, pair := range w.state.CA {
-		if role != roleRoot && role != roleRogue {
+		if parents[role].issuer != role {
 			pair.Cert = nil
 			delete(w.authorities, role)
 		}
@@ -157,7 +168,8 @@ func (w *World) lockedAuthority(role string) (*authority, error) {
 
 // lives says how many years certificates of the CA's own keys last. Those that only sign answers and time-stamps get another key a
 // year before their end, as live authorities do.
-var lives = map[string]int{roleRoot: 40, roleIssuing: 30, roleRogue: 30, roleTSA: shortLife, roleRootOCSP: shortLife, roleIssuingOCSP: shortLife}
+var lives = map[string]int{roleRoot: 40, roleIssuing: 30, roleRogue: 30, roleTSA: shortLife, roleRootOCSP: shortLife, roleIssuingOCSP: shortLife,
+	roleSecondRoot: 40, roleSecondIssuing: 30, roleSecondRootOCSP: shortLife, roleSecondIssuingOCSP: shortLife}
 
 const shortLife = 5 // years
 
@@ -181,10 +193,10 @@ func (w *World) certify(a *authority) ([]byte, error) {
 	}
 	template.RawSubject = distinguishedName("VN", "HÀ NỘI", "", sandboxOrg, role.commonName, "")
 	switch a.role {
-	case roleRoot, roleIssuing, roleRogue:
+	case roleRoot, roleIssuing, roleRogue, roleSecondRoot, roleSecondIssuing:
 		template.IsCA = true
 		template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
-		if a.role != roleRoot {
+		if a.role != roleRoot && a.role != roleSecondRoot {
 			template.MaxPathLenZero = true
 		}
 	case roleTSA: // RFC 3161 section 2.3: this extended key usage alone, and critical
@@ -194,7 +206,7 @@ func (w *World) certify(a *authority) ([]byte, error) {
 		}
 		template.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
 		template.ExtraExtensions = []pkix.Extension{{Id: oidExtKeyUsage, Critical: true, Value: usage}}
-	case roleRootOCSP, roleIssuingOCSP: // RFC 6960 section 4.2.2.2
+	case roleRootOCSP, roleIssuingOCSP, roleSecondRootOCSP, roleSecondIssuingOCSP: // RFC 6960 section 4.2.2.2
 		template.KeyUsage = x509.KeyUsageDigitalSignature
 		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}
 		template.ExtraExtensions = []pkix.Extension{{Id: oidOCSPNoCheck, Value: asn1.NullBytes}}
@@ -277,10 +289,27 @@ func (w *World) certificatesOf(role string) ([]*x509.Certificate, error) {
 	return []*x509.Certificate{a.cert}, w.flush()
 }
 
-// TrustPEM returns root and intermediate as PEM, for a trust bundle.
+// TrustPEM returns roots and intermediates of every CA as PEM, for a trust bundle.
 func (w *World) TrustPEM() ([]byte, error) {
+	var roles []string
+	for _, h := range houses {
+		roles = append(roles, h.root, h.issuing)
+	}
+	return w.pemOf(roles...)
+}
+
+// AuthoritiesPEM returns root and intermediate of one CA.
+func (w *World) AuthoritiesPEM(issuer string) ([]byte, error) {
+	h, ok := houseCalled(issuer)
+	if !ok {
+		return nil, fmt.Errorf("%w: issuer %q", ErrInvalid, issuer)
+	}
+	return w.pemOf(h.root, h.issuing)
+}
+
+func (w *World) pemOf(roles ...string) ([]byte, error) {
 	var out []byte
-	for _, role := range []string{roleRoot, roleIssuing} {
+	for _, role := range roles {
 		a, err := w.authority(role)
 		if err != nil {
 			return nil, err
@@ -288,4 +317,11 @@ func (w *World) TrustPEM() ([]byte, error) {
 		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})...)
 	}
 	return out, w.flush()
+}
+
+// made reports whether a role has a key already.
+func (w *World) made(role string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.state.CA[role] != nil
 }

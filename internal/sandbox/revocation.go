@@ -26,7 +26,7 @@ func (w *World) routePKI(mux *http.ServeMux) {
 // serveIssuer answers /ca/root.crt and /ca/issuing.crt with DER.
 func (w *World) serveIssuer(rw http.ResponseWriter, r *http.Request) {
 	role, ok := strings.CutSuffix(r.PathValue("name"), ".crt")
-	if !ok || (role != roleRoot && role != roleIssuing) || w.Settings().AIA == "down" {
+	if !ok || responders[role] == "" || w.Settings().AIA == "down" {
 		http.NotFound(rw, r)
 		return
 	}
@@ -43,7 +43,7 @@ func (w *World) serveIssuer(rw http.ResponseWriter, r *http.Request) {
 func (w *World) serveCRL(rw http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	role, ok := strings.CutSuffix(name, ".crl")
-	if !ok || (role != roleRoot && role != roleIssuing) {
+	if !ok || responders[role] == "" {
 		http.NotFound(rw, r)
 		return
 	}

@@ -30,7 +30,6 @@ const (
 	vneidSkew    = 300 * time.Second     // how far a timestamp may be from the clock
 	vneidTries   = 5                     // how often a request is posted before a person has to ask for more
 	handoffLife  = 7 * 24 * time.Hour    // of the token
-	vneidIssuer  = "VNPT-CA"             // the only one to choose
 	firstRetryIn = 50 * time.Millisecond // doubled each time
 )
 
@@ -56,6 +55,7 @@ type vneidReport struct {
 	ValidFrom time.Time `json:"valid_from,omitzero"`
 	ValidTo   time.Time `json:"valid_to,omitzero"`
 	EventID   string    `json:"event_id"`
+	Issuer    string    `json:"issuer,omitempty"` // who issues; has to be whom the citizen chose
 }
 
 // vneidConsent is one consent as the wire has it.
@@ -111,10 +111,15 @@ func (w *World) vneidHeader(body []byte) http.Header {
 // RequestCertificate makes and keeps a request of a citizen who gave both consents, signed and ready to post to
 // kyso. It posts nothing.
 func (w *World) RequestCertificate(idNumber string) (requestID, token string, body []byte, header http.Header, err error) {
+	return w.RequestCertificateOf(FirstIssuer, idNumber)
+}
+
+// RequestCertificateOf does it with an issuer of the citizen's choice.
+func (w *World) RequestCertificateOf(issuer, idNumber string) (requestID, token string, body []byte, header http.Header, err error) {
 	now := w.now().Truncate(time.Second)
 	shown := [2]time.Time{now.Add(-60 * time.Second), now.Add(-20 * time.Second)}
 	accepted := [2]time.Time{now.Add(-30 * time.Second), now}
-	req, err := w.newVNeIDRequest(idNumber, shown, accepted)
+	req, err := w.newVNeIDRequest(issuer, idNumber, shown, accepted)
 	if err != nil {
 		return "", "", nil, nil, err
 	}
@@ -122,16 +127,17 @@ func (w *World) RequestCertificate(idNumber string) (requestID, token string, bo
 }
 
 // newVNeIDRequest keeps a request with consents to the terms and to the use of personal data, in this order.
-func (w *World) newVNeIDRequest(idNumber string, shown, accepted [2]time.Time) (*vneidRequest, error) {
+func (w *World) newVNeIDRequest(issuer, idNumber string, shown, accepted [2]time.Time) (*vneidRequest, error) {
 	person, err := w.Citizen(idNumber)
 	if err != nil {
 		return nil, err
 	}
 	secret := make([]byte, 24)
 	rand.Read(secret) // never fails
-	body := vneidBody{Issuer: vneidIssuer, Person: person, HandoffToken: base64.RawURLEncoding.EncodeToString(secret),
+	body := vneidBody{Issuer: issuer, Person: person, HandoffToken: base64.RawURLEncoding.EncodeToString(secret),
 		ExpiresAt: w.now().Add(handoffLife).Truncate(time.Second)}
-	for i, text := range consentTexts {
+	for i := range consentTexts {
+		text := consentOf(i, issuer)
 		sum := sha256.Sum256([]byte(text.Text))
 		body.Consents = append(body.Consents, vneidConsent{Purpose: text.Purpose, TextVersion: text.Version,
 			TextSHA256: hex.EncodeToString(sum[:]), ShownAt: shown[i], AcceptedAt: accepted[i], Channel: "vneid"})
@@ -322,6 +328,9 @@ func (w *World) report(id string, body []byte) jsonAnswer {
 	if report.EventID == "" || !slices.Contains(vneidStatuses, report.Status) {
 		return failed(http.StatusBadRequest, "invalid", "event_id or status")
 	}
+	if chosen := w.issuerOfRequest(id); report.Issuer != "" && chosen != "" && report.Issuer != chosen {
+		return failed(http.StatusUnprocessableEntity, "refused", "issuer: the citizen chose another one")
+	}
 	if !w.keepReport(id, report) {
 		return failed(http.StatusNotFound, "not-found", "request")
 	}
@@ -329,6 +338,15 @@ func (w *World) report(id string, body []byte) jsonAnswer {
 		return failed(http.StatusInternalServerError, "internal", err.Error())
 	}
 	return jsonAnswer{http.StatusOK, map[string]bool{"accepted": true}}
+}
+
+func (w *World) issuerOfRequest(id string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if req := w.state.VNeIDRequests[id]; req != nil {
+		return req.Issuer
+	}
+	return ""
 }
 
 // keepReport notes a report once for each event. It is false when there is no such request.

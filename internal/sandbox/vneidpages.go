@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -63,7 +64,8 @@ type vneidSession struct {
 	User      string       `json:"user"`
 	ExpiresAt time.Time    `json:"expires_at"`
 	Started   bool         `json:"started,omitempty"` // the issuer was chosen
-	Shown     [2]time.Time `json:"shown,omitzero"`    // when the text of each consent was shown
+	Issuer    string       `json:"issuer,omitempty"`
+	Shown     [2]time.Time `json:"shown,omitzero"` // when the text of each consent was shown
 	Accepted  [2]time.Time `json:"accepted,omitzero"`
 	RequestID string       `json:"request_id,omitempty"` // once made
 }
@@ -75,6 +77,13 @@ type consentText struct {
 	Tick, TickEnglish      string
 	Button, ButtonEnglish  string
 	Text                   string
+}
+
+// consentOf is the text of a consent to one of the issuers.
+func consentOf(i int, issuer string) consentText {
+	text := consentTexts[i]
+	text.Text = strings.ReplaceAll(text.Text, FirstIssuer, cmp.Or(issuer, FirstIssuer))
+	return text
 }
 
 // Paragraphs are the text as the page breaks it.
@@ -112,6 +121,8 @@ type vneidPage struct {
 	Person         Citizen
 	Consent        *consentText
 	RequestID      string
+	Issuer         string   // that was chosen
+	Issuers        []string // to choose from
 	List           []RegisteredCertificate
 }
 
@@ -249,7 +260,10 @@ func (w *World) vneidShow(rw http.ResponseWriter, r *http.Request, status int, n
 		page.List = w.RegisteredCertificates(s.User)
 		slices.Reverse(page.List)
 	}
-	page.RequestID = s.RequestID
+	page.RequestID, page.Issuer = s.RequestID, s.Issuer
+	for _, h := range houses {
+		page.Issuers = append(page.Issuers, h.code)
+	}
 	var err error
 	if page.Person, err = w.Citizen(s.User); err != nil {
 		http.Error(rw, err.Error(), statusOf(err))
@@ -260,13 +274,14 @@ func (w *World) vneidShow(rw http.ResponseWriter, r *http.Request, status int, n
 
 // vneidRegister takes the issuer and, once more, the passcode.
 func (w *World) vneidRegister(rw http.ResponseWriter, r *http.Request, s vneidSession) {
-	if r.PostFormValue("issuer") != vneidIssuer || !passcode.MatchString(r.PostFormValue("passcode")) {
+	chosen, known := houseCalled(r.PostFormValue("issuer"))
+	if !known || !passcode.MatchString(r.PostFormValue("passcode")) {
 		w.vneidShow(rw, r, http.StatusBadRequest, "register", s, vneidPage{Title: "Đăng ký chứng thư chữ ký số",
 			English: "Apply for a certificate",
 			Alert:   "Hãy chọn tổ chức cấp và nhập mã truy cập gồm 6 chữ số. · Choose an issuer and enter 6 digits."})
 		return
 	}
-	w.keepSession(r, vneidSession{User: s.User, ExpiresAt: s.ExpiresAt, Started: true})
+	w.keepSession(r, vneidSession{User: s.User, ExpiresAt: s.ExpiresAt, Started: true, Issuer: chosen.code})
 	http.Redirect(rw, r, "/vneid/review", http.StatusSeeOther)
 }
 
@@ -289,7 +304,7 @@ func (w *World) vneidConsent(rw http.ResponseWriter, r *http.Request, s vneidSes
 		s.Shown[i] = w.now()
 		w.keepSession(r, s)
 	}
-	text := consentTexts[i]
+	text := consentOf(i, s.Issuer)
 	w.vneidRender(rw, status, "consent", vneidPage{Title: text.Title, English: text.English, Consent: &text, Alert: alert})
 }
 
@@ -308,7 +323,7 @@ func (w *World) vneidAccept(rw http.ResponseWriter, r *http.Request, s vneidSess
 	if i+1 < len(consentTexts) {
 		next = "/vneid/" + consentTexts[i+1].Path
 	} else {
-		req, err := w.newVNeIDRequest(s.User, s.Shown, s.Accepted)
+		req, err := w.newVNeIDRequest(cmp.Or(s.Issuer, FirstIssuer), s.User, s.Shown, s.Accepted)
 		if err != nil {
 			http.Error(rw, err.Error(), statusOf(err))
 			return

@@ -156,7 +156,14 @@ func (c *deployment) startParties() {
 	_, err = seal.ReadOrCreateMasterKey(f.file("master.key"))
 	do(c.t, err)
 	w.Addresses.Temporal = net.JoinHostPort("127.0.0.1", strconv.Itoa(fourPorts(c.t)))
-	c.env = append(os.Environ(), environment(c.data, w.Addresses, secrets)...)
+	c.env = os.Environ()
+	for _, variable := range environment(c.data, w.Addresses, secrets) { // the last release has one issuer
+		if strings.HasPrefix(variable, "KYSO_ISSUER") || strings.HasPrefix(variable, "KYSO_CA_AUTHORITIES") {
+			c.today = append(c.today, variable)
+		} else {
+			c.env = append(c.env, variable)
+		}
+	}
 	c.env = append(c.env, "KYSO_DATABASE="+c.database("kyso"), "KYSO_API_LISTEN="+w.ports.hostPort(portAPI))
 }
 

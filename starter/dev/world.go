@@ -168,7 +168,12 @@ func (w *World) startSandbox(opts Options, api, webhook string) error {
 	if err := writeFile(w.folder.file("trust.pem"), trust); err != nil {
 		return err
 	}
-	if err := w.keepSeal(); err != nil {
+	for _, s := range seals {
+		if err := w.keepSeal(s); err != nil {
+			return err
+		}
+	}
+	if err := w.keepParty(); err != nil {
 		return err
 	}
 	w.serve(portParties, w.Sandbox.Parties())
@@ -339,5 +344,13 @@ func registrationEnvironment(data string, a Addresses) []string {
 		"KYSO_SEAL_KEY_FILE=" + filepath.Join(data, sealKeyFile),
 		"KYSO_SEAL_CERT_FILE=" + filepath.Join(data, sealCertificateFile),
 		"KYSO_ACCEPTANCE_PROVIDER=vnpt",
+		"KYSO_ISSUERS=" + sandbox.FirstIssuer + "," + sandbox.SecondIssuer,
+		"KYSO_CA_AUTHORITIES=" + filepath.Join(data, seals[0].authorities),
+		"KYSO_ISSUER_INTRUST_CA_URL=" + a.Parties + sandbox.SecondIssuerPath,
+		"KYSO_ISSUER_INTRUST_CA_KEY=" + sandbox.DefaultSecondCAKey,
+		"KYSO_ISSUER_INTRUST_CA_PARTY=" + filepath.Join(data, secondPartyFile),
+		"KYSO_ISSUER_INTRUST_CA_SEAL_KEY_FILE=" + filepath.Join(data, seals[1].key),
+		"KYSO_ISSUER_INTRUST_CA_SEAL_CERT_FILE=" + filepath.Join(data, seals[1].certificate),
+		"KYSO_ISSUER_INTRUST_CA_AUTHORITIES=" + filepath.Join(data, seals[1].authorities),
 	}
 }

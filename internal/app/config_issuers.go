@@ -1,0 +1,99 @@
+package app
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+
+	"kyso/internal/forms"
+)
+
+// Issuer is a certification authority that citizens may choose in VNeID. KYSO_ISSUERS lists their codes, as VNeID sends
+// them; the first one has the variables of before there were several (KYSO_CA_URL, KYSO_CA_KEY, KYSO_PARTY,
+// KYSO_SEAL_KEY_FILE, KYSO_SEAL_CERT_FILE, KYSO_ACCEPTANCE_PROVIDER), and each of the others its own, with its code in
+// capitals and _ for every other sign, such as KYSO_ISSUER_INTRUST_CA_URL for INTRUST-CA.
+type Issuer struct {
+	Code string
+	// CAURL is KYSO_ISSUER_…_URL: in front of /ca/v1, the certification authority with its key service.
+	CAURL string
+	// CAKey is KYSO_ISSUER_…_KEY (secret): the bearer key for it.
+	CAKey string
+	// Party is KYSO_ISSUER_…_PARTY: who sells, as KYSO_PARTY says it.
+	Party forms.Provider
+	// SealKeyFile and SealCertificateFile are KYSO_ISSUER_…_SEAL_KEY_FILE and KYSO_ISSUER_…_SEAL_CERT_FILE: the seal on
+	// this party's contracts.
+	SealKeyFile         string
+	SealCertificateFile string
+	// AuthoritiesFile is KYSO_CA_AUTHORITIES for the first and KYSO_ISSUER_…_AUTHORITIES for the others: PEM, the
+	// certificates under which this CA issues, roots or issuing CAs. A certificate of another CA is refused. With one
+	// issuer it may be left out: then every root of KYSO_TRUST will do.
+	AuthoritiesFile string
+	// AcceptanceProvider is KYSO_ISSUER_…_ACCEPTANCE_PROVIDER: the one of KYSO_PROVIDERS that holds this CA's keys; by
+	// default that of the first issuer.
+	AcceptanceProvider string
+}
+
+var (
+	issuerCode    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$`)
+	noLetterDigit = regexp.MustCompile(`[^A-Z0-9]+`)
+)
+
+// issuers reads every issuer; g holds the first one's variables.
+func (r *reader) issuers(g Registration, providers []Provider) []Issuer {
+	codes := r.list("KYSO_ISSUERS", "VNPT-CA")
+	seen := map[string]bool{}
+	var list []Issuer
+	for i, code := range codes {
+		prefix := "KYSO_ISSUER_" + strings.Trim(noLetterDigit.ReplaceAllString(strings.ToUpper(code), "_"), "_") + "_"
+		if !issuerCode.MatchString(code) || seen[prefix] {
+			r.fail("KYSO_ISSUERS", "has to be codes of letters, digits and ._-, each once")
+			return nil
+		}
+		seen[prefix] = true
+		if i == 0 {
+			list = append(list, Issuer{Code: code, CAURL: g.CAURL, CAKey: g.CAKey, Party: g.Party, SealKeyFile: g.SealKeyFile,
+				SealCertificateFile: g.SealCertificateFile, AuthoritiesFile: r.text("KYSO_CA_AUTHORITIES", ""), AcceptanceProvider: g.AcceptanceProvider})
+			continue
+		}
+		list = append(list, r.issuer(code, prefix, g.AcceptanceProvider, providers))
+	}
+	if len(list) == 0 {
+		r.fail("KYSO_ISSUERS", "there has to be one")
+	}
+	if len(list) > 1 && list[0].AuthoritiesFile == "" {
+		r.fail("KYSO_CA_AUTHORITIES", "has to be given where there are several issuers: a certificate of another CA is refused")
+	}
+	return list
+}
+
+// issuer reads one after the first. Nothing of it has a default: another CA's would be wrong.
+func (r *reader) issuer(code, prefix, provider string, providers []Provider) Issuer {
+	must := func(name string) string {
+		value := r.text(prefix+name, "")
+		if value == "" {
+			r.fail(prefix+name, "has to be given for issuer "+code)
+		}
+		return value
+	}
+	one := Issuer{Code: code, CAURL: must("URL"), CAKey: r.key(prefix+"KEY", "", false), SealKeyFile: must("SEAL_KEY_FILE"),
+		SealCertificateFile: must("SEAL_CERT_FILE"), AuthoritiesFile: must("AUTHORITIES"),
+		AcceptanceProvider: cmp.Or(r.text(prefix+"ACCEPTANCE_PROVIDER", ""), provider)}
+	if one.CAURL != "" {
+		r.url(prefix+"URL", one.CAURL)
+	}
+	one.Party = r.sellerParty(prefix+"PARTY", onThisMachine(one.CAURL))
+	if !slices.ContainsFunc(providers, func(p Provider) bool { return p.Name == one.AcceptanceProvider }) {
+		r.fail(prefix+"ACCEPTANCE_PROVIDER", "has to be one of KYSO_PROVIDERS")
+	}
+	return one
+}
+
+// issuerCodes are the codes that VNeID may send.
+func (g Registration) issuerCodes() []string {
+	var codes []string
+	for _, i := range g.Issuers {
+		codes = append(codes, i.Code)
+	}
+	return codes
+}
