@@ -338,12 +338,12 @@ func (w *World) vneidAccept(rw http.ResponseWriter, r *http.Request, s vneidSess
 // first token may be spent, so each press gets a token of its own.
 func (w *World) vneidGo(rw http.ResponseWriter, r *http.Request, s vneidSession) {
 	id := r.PathValue("id")
-	w.mu.Lock()
 	token, taken := "", false
-	if req := w.state.VNeIDRequests[id]; req != nil && req.User == s.User {
-		token, taken = req.Token, !req.SentAt.IsZero()
-	}
-	w.mu.Unlock()
+	w.locked(func() {
+		if req := w.state.VNeIDRequests[id]; req != nil && req.User == s.User {
+			token, taken = req.Token, !req.SentAt.IsZero()
+		}
+	})
 	err := fmt.Errorf("request %q: %w", id, ErrNotFound)
 	switch {
 	case token == "":
