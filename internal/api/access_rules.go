@@ -141,6 +141,7 @@ func rulesOf(openapi *huma.OpenAPI) map[string]rule {
 				panic(fmt.Sprintf("api: nothing says who may use %s %s", method, path))
 			}
 			served[method+" "+path] = rule
+			describeKey(op, method, path)
 			if !rule.open {
 				op.Security = []map[string][]string{{"key": {}}, {"session": {}}}
 			}

@@ -155,6 +155,7 @@ func New(options Options) http.Handler {
 	var handler http.Handler = http.HandlerFunc(s.route)
 	handler = s.recovered(handler)
 	handler = s.idempotent(handler)
+	handler = s.strict(handler)
 	handler = s.guarded(handler)
 	handler = s.sameOrigin(handler)
 	handler = s.knownHost(handler)

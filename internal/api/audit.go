@@ -29,18 +29,25 @@ var parties = map[string]string{"POST /v1/vneid/requests": "vneid", "POST /v1/vn
 
 // trail is how the routes are named in the audit log, and which keys were seen lately.
 type trail struct {
-	operations map[string]string // operation ids by pattern
+	operations map[string]string   // operation ids by pattern
+	queries    map[string][]string // names of the parameters in the query, by pattern
 	mu         sync.Mutex
 	keys       map[string]int64 // the hour in which a key was seen last
 }
 
 func newTrail(openapi *huma.OpenAPI) *trail {
-	t := &trail{operations: map[string]string{}, keys: map[string]int64{}}
+	t := &trail{operations: map[string]string{}, queries: map[string][]string{}, keys: map[string]int64{}}
 	for path, item := range openapi.Paths {
 		for method, op := range map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put,
 			http.MethodPatch: item.Patch, http.MethodDelete: item.Delete} {
-			if op != nil {
-				t.operations[method+" "+path] = op.OperationID
+			if op == nil {
+				continue
+			}
+			t.operations[method+" "+path], t.queries[method+" "+path] = op.OperationID, []string{}
+			for _, p := range op.Parameters {
+				if p.In == "query" {
+					t.queries[method+" "+path] = append(t.queries[method+" "+path], p.Name)
+				}
 			}
 		}
 	}

@@ -34,14 +34,18 @@ const (
 // Faults of ours or of the network (5xx, 408, 429) are not final: the same key then runs the request again. That is
 // safe because what a request creates is named by its key (see signingID and updateID).
 //
-// A verification creates nothing. Answers with a secret are never kept.
+// An answer with a secret is kept for secretLife only, sealed as every answer is: long enough for a caller who lost it. After
+// that the same key is refused, and never makes a second secret.
+//
+// A verification creates nothing. What opens or ends the session of a browser is done by whoever holds a password, a code
+// or the session, once; its answer is a cookie and is not kept.
 //
 // It stands behind the authorisation: only a known caller leaves a row, and a key is its owner's, so the same one of two
 // callers names two requests. The parties that come through an open route prove themselves in the handler, and each
 // has a natural key there (the request id, the transaction, the digest of the event).
 func (s *server) idempotent(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost || strings.HasPrefix(r.URL.Path, webhookPrefix) || r.URL.Path == verificationPath {
+		if r.Method == http.MethodGet || r.Method == http.MethodHead || strings.HasPrefix(r.URL.Path, webhookPrefix) || r.URL.Path == verificationPath {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -51,7 +55,7 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 			return
 		}
 		key, owner := r.Header.Get(keyHeader), ownerOf(r.Context())
-		if key == "" || owner == "" || secretAnswer(r.URL.Path) {
+		if key == "" || owner == "" || ofBrowser(r.Method, r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -65,12 +69,25 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 	})
 }
 
-// secretAnswer reports whether a route may answer with a secret, or takes a password.
-func secretAnswer(path string) bool {
-	if path == "/v1/login" || path == "/v1/password-reset" || path == "/v1/me/password" {
-		return true
+// secretLife is how long an answer with a secret is kept.
+const secretLife = 15 * time.Minute
+
+// ofBrowser reports whether a route opens the session of a browser or takes a password.
+func ofBrowser(method, path string) bool {
+	return method == http.MethodPost && (path == "/v1/session" || path == "/v1/login" || path == "/v1/password-reset" || path == "/v1/me/password")
+}
+
+// secretUntil is until when an answer of a route is kept because it holds a secret; zero for others.
+func (s *server) secretUntil(path string) time.Time {
+	if path == "/v1/keys" || path == endpointsPath || strings.HasSuffix(path, "/rotate") || strings.HasSuffix(path, "/resume-link") {
+		return s.Now().Add(secretLife)
 	}
-	return path == "/v1/keys" || path == endpointsPath || strings.HasSuffix(path, "/rotate") || path == "/v1/session" || path == "/v1/resume" || strings.HasSuffix(path, "/resume-link")
+	return time.Time{}
+}
+
+// acts reports whether an Idempotency-Key acts on an operation, for its description.
+func acts(method, path string) bool {
+	return method != http.MethodGet && !rules[method+" "+path].open && !ofBrowser(method, path) && path != verificationPath
 }
 
 // once runs the request unless an answer for its key is there already.
@@ -91,7 +108,7 @@ func (s *server) once(w http.ResponseWriter, r *http.Request, key, digest string
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 5*time.Second)
 	defer cancel()
-	answer := signing.Answer{Status: capture.status, ContentType: w.Header().Get("Content-Type"), Body: capture.body.Bytes()}
+	answer := signing.Answer{SecretUntil: s.secretUntil(r.URL.Path), Status: capture.status, ContentType: w.Header().Get("Content-Type"), Body: capture.body.Bytes()}
 	if err := s.Desk.Answered(ctx, key, answer); err != nil {
 		s.Logger.ErrorContext(ctx, "keeping an idempotent answer", "request_id", infoOf(ctx).id, "error", err.Error())
 	}
@@ -123,6 +140,10 @@ func (s *server) replay(w http.ResponseWriter, r *http.Request, stored *signing.
 		Self   string `json:"self"`
 		SHA256 string `json:"sha256"`
 	}
+	if !stored.SecretUntil.IsZero() && !s.Now().Before(stored.SecretUntil) {
+		writeProblem(w, r, problem.New(problem.Conflict, "this was done before under the same Idempotency-Key; its secret was shown then and is no longer kept"))
+		return
+	}
 	created := stored.Status < http.StatusMultipleChoices && json.Unmarshal(stored.Body, &resource) == nil
 	if created && r.URL.Path == uploadPath {
 		sum := sha256.New()
@@ -138,7 +159,9 @@ func (s *server) replay(w http.ResponseWriter, r *http.Request, stored *signing.
 	if created && resource.Self != "" {
 		w.Header().Set("Location", resource.Self)
 	}
-	w.Header().Set("Content-Type", stored.ContentType)
+	if stored.ContentType != "" {
+		w.Header().Set("Content-Type", stored.ContentType)
+	}
 	w.Header().Set(replayedHeader, "true")
 	w.WriteHeader(stored.Status)
 	_, _ = w.Write(stored.Body) //nolint:gosec // our own answer, kept as JSON; the peer may be gone

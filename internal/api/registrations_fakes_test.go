@@ -272,6 +272,14 @@ type fakeAccounts struct {
 	limited bool
 }
 
+// suffix tells the codes of several registrations apart.
+func (a *fakeAccounts) suffix(id string) string {
+	if id == "r" {
+		return ""
+	}
+	return "-" + id
+}
+
 func (a *fakeAccounts) NewCode(_ context.Context, id string, purpose registration.Purpose, phone, binding string) (registration.Code, error) {
 	if a.limited {
 		err := problem.New(problem.RateLimited, "a code was sent a moment ago")
@@ -279,7 +287,7 @@ func (a *fakeAccounts) NewCode(_ context.Context, id string, purpose registratio
 		return registration.Code{}, err
 	}
 	now := time.Now()
-	code := registration.Code{ID: "code-" + string(purpose), RegistrationID: id, Purpose: purpose, Phone: phone, Binding: binding, CreatedAt: now, ExpiresAt: now.Add(5 * time.Minute)}
+	code := registration.Code{ID: "code-" + string(purpose) + a.suffix(id), RegistrationID: id, Purpose: purpose, Phone: phone, Binding: binding, CreatedAt: now, ExpiresAt: now.Add(5 * time.Minute)}
 	defer a.records.lock()()
 	a.records.codes[id+string(purpose)] = code
 	return code, nil

@@ -102,7 +102,7 @@ func (s *surface) next() int {
 func (s *surface) good(route string) call {
 	s.t.Helper()
 	method, path, _ := strings.Cut(route, " ")
-	if strings.HasPrefix(path, "/v1/login") || strings.HasPrefix(path, "/v1/password-reset") || strings.HasPrefix(path, "/v1/me/") {
+	if strings.HasPrefix(path, "/v1/login") || strings.HasPrefix(path, "/v1/password-reset") || strings.HasPrefix(path, "/v1/me") {
 		return s.ofPerson(method, path)
 	}
 	c := call{method: method, headers: append([]string{"Content-Type", "application/json"}, s.as...), on: s.testBench, actor: s.owner}
@@ -128,6 +128,8 @@ func (s *surface) good(route string) call {
 		id, body = s.signingFor(route)
 	case strings.HasPrefix(path, "/v1/incidents/"):
 		id, body = s.incident(), map[string]string{"POST /v1/incidents/{id}/notes": `{"text":"đã gọi"}`, "POST /v1/incidents/{id}/assign": `{"assignee":"op-1"}`}[route]
+	case path == "/v1/incident-decisions":
+		body = `{"process":"signing","step":"timestamp","code":"provider-unavailable","action":"retry","reason":"account restored"}`
 	case path == "/v1/hand-off":
 		body = fmt.Sprintf(`{"token":%q}`, s.handOff())
 	case strings.HasPrefix(path, "/v1/registrations"), strings.HasPrefix(path, "/v1/subjects/"):

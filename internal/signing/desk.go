@@ -68,4 +68,5 @@ type Answer struct {
 	Status      int
 	ContentType string
 	Body        []byte
+	SecretUntil time.Time // until when a body with a secret is kept; zero for others
 }

@@ -77,8 +77,8 @@ func (k *keys) recall(ctx context.Context, tx *sql.Tx, id, request string) (*sig
 	var known string
 	var a signing.Answer
 	var body []byte
-	err := tx.QueryRowContext(ctx, `SELECT request, status, content_type, body FROM idempotency WHERE id = $1`, id).
-		Scan(&known, &a.Status, &a.ContentType, &body)
+	err := tx.QueryRowContext(ctx, `SELECT request, status, content_type, body, secret_until FROM idempotency WHERE id = $1`, id).
+		Scan(&known, &a.Status, &a.ContentType, &body, into(&a.SecretUntil))
 	if err != nil {
 		return nil, err
 	}
@@ -87,6 +87,9 @@ func (k *keys) recall(ctx context.Context, tx *sql.Tx, id, request string) (*sig
 	}
 	if a.Status == 0 {
 		return nil, nil
+	}
+	if body == nil { // a secret whose time is over
+		return &a, nil
 	}
 	a.Body, err = k.open("idempotency", "body", id, body)
 	return &a, err
@@ -104,8 +107,11 @@ func (s *Store) Answered(ctx context.Context, key string, a signing.Answer) erro
 	id := k.idempotencyID(key)
 	return s.write(ctx, "keeping an answer", func(tx *sql.Tx) error {
 		kept, err := affected(tx.ExecContext(ctx, `
-			UPDATE idempotency SET status = $1, content_type = $2, body = $3 WHERE id = $4 AND status = 0`,
-			a.Status, a.ContentType, k.sealed("idempotency", "body", id, a.Body), id))
+			UPDATE idempotency SET status = $1, content_type = $2, body = $3, secret_until = $4 WHERE id = $5 AND status = 0`,
+			a.Status, a.ContentType, k.sealed("idempotency", "body", id, a.Body), at(a.SecretUntil), id))
+		if err == nil && !a.SecretUntil.IsZero() {
+			_, err = tx.ExecContext(ctx, `UPDATE idempotency SET body = NULL WHERE secret_until <= $1 AND body IS NOT NULL`, at(s.now()))
+		}
 		if err != nil || kept > 0 {
 			return err
 		}
