@@ -18,7 +18,7 @@ func (c *cli) keyCommand() *cobra.Command {
 func (c *cli) keyCreateCommand() *cobra.Command {
 	var in apiclient.KeyRequest
 	cmd := &cobra.Command{Use: "create", Short: "Make an API key; its secret is printed this once", Args: exactly(0, "no argument"),
-		Long: `Make an API key. Keys of one owner reach the same documents, signings and registrations, so that a key can be renewed
+		Long: `Make an API key. Every form of output holds the secret; -o ids prints the ID and the secret on two lines. Keys of one owner reach the same documents, signings and registrations, so that a key can be renewed
 without losing anything. Scopes: signings and registrations (what belongs to the owner), webhooks, officer (review
 dossiers), operator (see and repair what is stuck), keys (make keys).`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -34,7 +34,7 @@ dossiers), operator (see and repair what is stuck), keys (make keys).`,
 				return err
 			}
 			c.say("Khóa bí mật chỉ hiện lần này; hãy cất nó ngay.", "The secret is shown this once; keep it now.")
-			return c.print(raw, []string{key.ID}, func(w io.Writer) {
+			return c.print(raw, []string{key.ID, key.Secret}, func(w io.Writer) {
 				keyRow(w, key)
 				row(w, key.Secret)
 			})
