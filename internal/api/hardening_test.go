@@ -234,7 +234,7 @@ func TestOpenAPI(t *testing.T) {
 			}
 		}
 	}
-	if len(ids) != 31 {
+	if len(ids) != 33 {
 		t.Errorf("%d operations", len(ids))
 	}
 	for _, ref := range references(t, got.body) {

@@ -33,7 +33,7 @@ func TestEveryWriteHappensOnce(t *testing.T) {
 		if !described {
 			t.Errorf("%s does not describe its key", op.route)
 		}
-		if op.id == "endSession" || op.id == "endMySession" { // ends the caller
+		if op.id == "endSession" || op.id == "endMySession" || slices.Contains(needsEngine, op.id) { // the first two end the caller
 			continue
 		}
 		c := s.good(op.route)

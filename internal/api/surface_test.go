@@ -77,6 +77,9 @@ func (s *surface) operations() []operation {
 	return list
 }
 
+// needsEngine are writes that a good request of needs the reconciler, which this bench has not.
+var needsEngine = []string{"repairIncident", "reconcile"}
+
 func (o operation) writes() bool { return !strings.HasPrefix(o.route, "GET ") }
 
 // call is a request that is answered well.
