@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"kyso/internal/pades"
 	"kyso/internal/problem"
@@ -39,24 +40,62 @@ type Rule struct {
 	ByteRange [4]int64      // of the one signature in question; the zero value asks about all
 	Fresh     bool          // ask also about what the file knows: that is as old as the file
 	Silence   Silence
+	Budget    Budget // the zero value means that of Silence
+}
+
+// Budget bounds what one file may cause in total, whatever it holds.
+type Budget struct {
+	Requests int
+	Bytes    int64         // of answers
+	Time     time.Duration // of waiting for answers
+}
+
+// The budgets. A signature of ours needs up to six answers (signer, authority, their issuers, responders), each from up to
+// six addresses; a certificate list may have 20 MiB. Whoever only wants to know gets less than whoever needs the answers.
+var (
+	ofStrangers = Budget{Requests: 24, Bytes: 40 << 20, Time: 20 * time.Second}
+	ofOurs      = Budget{Requests: 60, Bytes: 100 << 20, Time: 2 * time.Minute}
+)
+
+func (r Rule) budget() Budget {
+	switch {
+	case r.Budget != Budget{}:
+		return r.Budget
+	case r.Silence == OnlyMentions:
+		return ofStrangers
+	}
+	return ofOurs
 }
 
 // Gather asks until nothing is missing, or nothing new comes. missing is who did not answer, when the rule lets that pass. The
 // errors are those of needs, of status, and problem.RevocationUnknown when answers name new responders without end.
+//
+// Only chains that end at a root of the rule are asked about: the addresses in others are strangers'. All questions of
+// one call share one budget.
 func Gather(ctx context.Context, src pades.Source, needs Needs, status Status, rule Rule) (found pades.Evidence, missing []error, err error) {
+	budget := rule.budget()
+	asking, cancel := context.WithTimeout(signing.WithBudget(ctx, signing.NewBudget(budget.Requests, budget.Bytes)), budget.Time)
+	defer cancel()
+	var roots [][]byte
+	for _, root := range rule.Trust.Roots {
+		roots = append(roots, root.Raw)
+	}
 	for round := range maxRounds {
 		have := found
 		have.Certificates = slices.Clone(found.Certificates)
 		for _, c := range slices.Concat(rule.Trust.Intermediates, rule.Trust.Roots) {
 			have.Certificates = append(have.Certificates, c.Raw)
 		}
-		list, err := needs(ctx, src, pades.NeedsOptions{Have: have, ByteRange: rule.ByteRange, Fresh: rule.Fresh && round == 0})
+		list, err := needs(ctx, src, pades.NeedsOptions{Have: have, ByteRange: rule.ByteRange, Roots: roots, Fresh: rule.Fresh && round == 0})
 		if err != nil || len(list) == 0 {
 			return found, missing, err
 		}
 		missing = nil
 		for _, need := range list {
-			answer, err := status(ctx, need.Certificate.Raw, need.Issuer.Raw)
+			answer, err := ask(asking, status, need)
+			if ctx.Err() != nil {
+				return found, missing, ctx.Err()
+			}
 			if err != nil {
 				err = fmt.Errorf("the status of certificate %x: %w", need.Certificate.SerialNumber, err)
 				if rule.Silence == Fatal || rule.Silence == FatalIfNew && (!rule.Fresh || round > 0) {
@@ -75,6 +114,17 @@ func Gather(ctx context.Context, src pades.Source, needs Needs, status Status, r
 		return found, missing, nil
 	}
 	return found, missing, problem.New(problem.RevocationUnknown, "status services keep naming further certificates")
+}
+
+// ask asks about one certificate, while there is time.
+func ask(ctx context.Context, status Status, need pades.Need) (signing.Revocation, error) {
+	switch {
+	case !need.Anchored:
+		return signing.Revocation{}, problem.New(problem.RevocationUnknown, "its chain ends at no trusted root, so nobody is asked")
+	case ctx.Err() != nil:
+		return signing.Revocation{}, problem.New(problem.RevocationUnknown, "the time for questions about one file is used up")
+	}
+	return status(ctx, need.Certificate.Raw, need.Issuer.Raw)
 }
 
 func add(found *pades.Evidence, need pades.Need, answer signing.Revocation) {

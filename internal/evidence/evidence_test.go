@@ -17,7 +17,7 @@ import (
 func TestSilence(t *testing.T) {
 	down := problem.New(problem.ProviderUnavailable, "no answer")
 	need := func(n byte) pades.Need {
-		return pades.Need{Certificate: &x509.Certificate{Raw: []byte{n}, SerialNumber: big.NewInt(int64(n))}, Issuer: &x509.Certificate{Raw: []byte{100}}}
+		return pades.Need{Certificate: &x509.Certificate{Raw: []byte{n}, SerialNumber: big.NewInt(int64(n))}, Issuer: &x509.Certificate{Raw: []byte{100}}, Anchored: true}
 	}
 	// The file knows nothing of certificate 1, and something old of certificate 2. The issuer of the silent one is away.
 	for name, c := range map[string]struct {
@@ -65,7 +65,7 @@ func TestEndlessResponders(t *testing.T) {
 	n := int64(0)
 	needs := func(context.Context, pades.Source, pades.NeedsOptions) ([]pades.Need, error) {
 		n++
-		return []pades.Need{{Certificate: &x509.Certificate{Raw: []byte{byte(n)}, SerialNumber: big.NewInt(n)}, Issuer: &x509.Certificate{}}}, nil
+		return []pades.Need{{Certificate: &x509.Certificate{Raw: []byte{byte(n)}, SerialNumber: big.NewInt(n)}, Issuer: &x509.Certificate{}, Anchored: true}}, nil
 	}
 	status := func(context.Context, []byte, []byte) (signing.Revocation, error) {
 		return signing.Revocation{CRL: []byte{1}}, nil

@@ -1,9 +1,11 @@
 package pades
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
+	"slices"
 
 	"kyso/internal/pades/cms"
 	"kyso/internal/pades/pdf"
@@ -213,6 +215,7 @@ func readStoreLists(f *pdf.File, d *pdf.Dict, ev *Evidence, certs, ocsps, crls p
 type Need struct {
 	Certificate *x509.Certificate
 	Issuer      *x509.Certificate
+	Anchored    bool // its chain ends at one of NeedsOptions.Roots
 }
 
 // NeedsOptions says what is asked of Needs.
@@ -221,6 +224,8 @@ type NeedsOptions struct {
 	// ByteRange restricts the question to the signature with this range; the zero value asks about all. Other signatures in
 	// an uploaded file name services of strangers, which are none of a signer's business.
 	ByteRange [4]int64
+	// Roots are the trusted ones, as DER. A chain that ends elsewhere is a stranger's, and so are the addresses in it.
+	Roots [][]byte
 	// Fresh lists also those whose status is known: what a file carries is as old as the file.
 	Fresh bool
 }
@@ -254,7 +259,7 @@ func Needs(src Source, opt NeedsOptions) ([]Need, error) {
 	if len(leaves) == 0 {
 		return nil, problem.New(problem.Invalid, "the file holds no signature")
 	}
-	return missing(leaves, pool, opt.Fresh), nil
+	return missing(leaves, pool, opt), nil
 }
 
 // signersOf adds the certificates of a signature and its time-stamps to the pool and returns those of the signer
@@ -284,7 +289,7 @@ func signersOf(value *pdf.Dict, pool *pool) []*x509.Certificate {
 }
 
 // missing walks from the leaves to the roots and over OCSP responders.
-func missing(leaves []*x509.Certificate, pool *pool, fresh bool) []Need {
+func missing(leaves []*x509.Certificate, pool *pool, opt NeedsOptions) []Need {
 	var needs []Need
 	seen := map[[32]byte]bool{}
 	for queue := leaves; len(queue) > 0; queue = queue[1:] {
@@ -299,8 +304,8 @@ func missing(leaves []*x509.Certificate, pool *pool, fresh bool) []Need {
 		}
 		queue = append(queue, issuer)
 		statuses := pool.statuses(cert, issuer)
-		if fresh || len(statuses) == 0 {
-			needs = append(needs, Need{Certificate: cert, Issuer: issuer})
+		if opt.Fresh || len(statuses) == 0 {
+			needs = append(needs, Need{Certificate: cert, Issuer: issuer, Anchored: anchored(issuer, pool, opt.Roots)})
 		}
 		for _, st := range statuses {
 			if st.Responder != nil && !cms.NoCheck(st.Responder) {
@@ -309,4 +314,23 @@ func missing(leaves []*x509.Certificate, pool *pool, fresh bool) []Need {
 		}
 	}
 	return needs
+}
+
+// longestChain bounds a walk to a root; real chains have two or three issuers.
+const longestChain = 8
+
+// anchored reports whether the chain of a certificate ends at one of the roots.
+func anchored(cert *x509.Certificate, pool *pool, roots [][]byte) bool {
+	for range longestChain {
+		if slices.ContainsFunc(roots, func(root []byte) bool { return bytes.Equal(root, cert.Raw) }) {
+			return true
+		}
+		if selfIssued(cert) {
+			return false
+		}
+		if cert = pool.issuerOf(cert); cert == nil {
+			return false
+		}
+	}
+	return false
 }

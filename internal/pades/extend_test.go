@@ -284,3 +284,26 @@ func TestDocumentTimestamps(t *testing.T) {
 		}
 	}
 }
+
+// TestNeedsSayWhoseTheyAre: a chain is asked about when it ends at a root that the caller trusts, and never because the
+// file brings a root along.
+func TestNeedsSayWhoseTheyAre(t *testing.T) {
+	w := newWorld(t)
+	signed := w.signT(onePage("", ""), w.Now)
+	have := pades.Evidence{Certificates: [][]byte{w.Root.Cert.Raw, w.CA.Cert.Raw}}
+	stranger := newWorld(t).Root.Cert.Raw
+	for name, c := range map[string]struct {
+		roots [][]byte
+		want  bool
+	}{"our root": {[][]byte{stranger, w.Root.Cert.Raw}, true}, "another root": {[][]byte{stranger}, false}, "no root": {nil, false}} {
+		needs, err := pades.Needs(bytes.NewReader(signed), pades.NeedsOptions{Have: have, Roots: c.roots})
+		if err != nil || len(needs) == 0 {
+			t.Fatalf("%s: %d needs, %v", name, len(needs), err)
+		}
+		for _, need := range needs {
+			if need.Anchored != c.want {
+				t.Errorf("%s: %s anchored %v", name, need.Certificate.Subject.CommonName, need.Anchored)
+			}
+		}
+	}
+}

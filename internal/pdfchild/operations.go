@@ -37,6 +37,7 @@ type extendArgs struct {
 type needResult struct {
 	Certificate []byte
 	Issuer      []byte
+	Anchored    bool
 }
 
 // operation runs in the child. Its result is encoded as JSON.
@@ -81,7 +82,7 @@ func needs(src pades.Source, opt pades.NeedsOptions) (any, error) {
 	}
 	list := make([]needResult, len(found))
 	for i, n := range found {
-		list[i] = needResult{Certificate: n.Certificate.Raw, Issuer: n.Issuer.Raw}
+		list[i] = needResult{Certificate: n.Certificate.Raw, Issuer: n.Issuer.Raw, Anchored: n.Anchored}
 	}
 	return list, nil
 }

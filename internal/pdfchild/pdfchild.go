@@ -130,7 +130,7 @@ func (s *Session) Needs(ctx context.Context, src pades.Source, opt pades.NeedsOp
 		if err != nil {
 			return nil, fmt.Errorf("reading what the PDF process found: %w", err)
 		}
-		needs = append(needs, pades.Need{Certificate: pair[0], Issuer: pair[1]})
+		needs = append(needs, pades.Need{Certificate: pair[0], Issuer: pair[1], Anchored: n.Anchored})
 	}
 	return needs, nil
 }

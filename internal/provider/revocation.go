@@ -110,10 +110,16 @@ func (s *Revocation) fetch(ctx context.Context, address string, c call) (reply, 
 		return reply{}, err
 	}
 	c.party, c.client, c.now, c.url = "the address", s.client(), s.Clock, target
-	r, err := c.do(ctx)
-	if err != nil {
+	budget := signing.BudgetOf(ctx)
+	if c.limit, err = budget.Request(orDefault(c.limit, maxAnswer)); err != nil {
 		return reply{}, err
 	}
+	r, err := c.do(ctx)
+	if err != nil {
+		budget.Read(c.limit) // it may have sent as much before it broke off
+		return reply{}, err
+	}
+	budget.Read(int64(len(r.body)))
 	unchanged := r.status == http.StatusNotModified && (c.header.Get("If-None-Match") != "" || c.header.Get("If-Modified-Since") != "")
 	if !r.ok() && !unchanged {
 		return reply{}, r.unavailable("HTTP %d", r.status)
