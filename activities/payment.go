@@ -113,7 +113,7 @@ type PaymentDecided struct {
 
 // QueryPayment waits until an attempt is decided: by an IPN, or after its window by asking VNPay. While it is open the
 // activity fails with ErrorPending and says when to look again. Effect: records. Errors: PaymentUnclear when VNPay
-// says neither paid nor failed.
+// says neither paid nor failed, TransactionClaimed when its transaction pays another attempt.
 func (a *Registration) QueryPayment(ctx context.Context, ref string) (PaymentDecided, error) {
 	decided, err := a.queryPayment(ctx, ref)
 	return decided, fail(err)
@@ -134,7 +134,7 @@ func (a *Registration) queryPayment(ctx context.Context, ref string) (PaymentDec
 		}
 		return PaymentDecided{}, pending(a.Pace.Next("vnpay", time.Minute))
 	}
-	notice, err := a.VNPay.Query(ctx, queryID(ref, a.Now()), p)
+	notice, err := a.VNPay.Query(ctx, QueryID(ref, a.Now()), p)
 	if err != nil {
 		return PaymentDecided{}, err
 	}
@@ -145,13 +145,42 @@ func (a *Registration) queryPayment(ctx context.Context, ref string) (PaymentDec
 	case p.Status.Decided():
 		return PaymentDecided{p.Status}, nil
 	case p.Status == registration.PaymentReview:
-		return PaymentDecided{}, problem.New(problem.PaymentUnclear, "VNPay says %s/%s", p.ResponseCode, p.BankStatus)
+		return PaymentDecided{}, unclear(p)
 	}
 	return PaymentDecided{}, pending(a.Pace.Next("vnpay", time.Minute))
 }
 
-// queryID names one question: VNPay wants an id that is unique in its day.
-func queryID(ref string, now time.Time) string {
+func unclear(p registration.Payment) error {
+	if p.Claimed() {
+		return problem.New(problem.TransactionClaimed, "VNPay says paid with a transaction that pays another attempt")
+	}
+	return problem.New(problem.PaymentUnclear, "VNPay says %s/%s", p.ResponseCode, p.BankStatus)
+}
+
+// AskPayment asks VNPay now how an attempt stands, whatever its window, and returns its status: pending when it may still be paid.
+// Effect: records. Error: PaymentUnclear and TransactionClaimed as QueryPayment has them.
+func (a *Registration) AskPayment(ctx context.Context, ref string) (PaymentDecided, error) {
+	decided, err := a.askPayment(ctx, ref)
+	return decided, fail(err)
+}
+
+func (a *Registration) askPayment(ctx context.Context, ref string) (PaymentDecided, error) {
+	p, err := a.Records.Payment(ctx, ref)
+	if err != nil || p.Status.Decided() {
+		return PaymentDecided{p.Status}, err
+	}
+	notice, err := a.VNPay.Query(ctx, QueryID(ref, a.Now()), p)
+	if err != nil {
+		return PaymentDecided{}, err
+	}
+	if p, _, err = a.Records.ApplyNotice(ctx, notice); err == nil && p.Status == registration.PaymentReview {
+		err = unclear(p)
+	}
+	return PaymentDecided{p.Status}, err
+}
+
+// QueryID names one question: VNPay wants an id that is unique in its day.
+func QueryID(ref string, now time.Time) string {
 	return "QR" + short(ref+now.UTC().Format(time.RFC3339Nano), 14)
 }
 

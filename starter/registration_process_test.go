@@ -46,7 +46,10 @@ func newRegistrations(t *testing.T, records registration.Records) *api.Registrat
 		OpenToken: func(http.Header, []byte) (registration.Handoff, error) { return registration.Handoff{}, never() },
 		Handoffs:  records.(registration.Handoffs),
 		VerifyIPN: func(url.Values) (registration.PaymentNotice, error) { return registration.PaymentNotice{}, never() },
-		PayURL:    func(p registration.Payment, _, _ string) string { return "https://pay.example/" + p.TxnRef }}
+		AskPayment: func(context.Context, registration.Payment) (registration.PaymentNotice, error) {
+			return registration.PaymentNotice{}, never()
+		},
+		PayURL: func(p registration.Payment, _, _ string) string { return "https://pay.example/" + p.TxnRef }}
 }
 
 // to moves a registration through states, after a change of what is recorded.

@@ -26,7 +26,7 @@ import (
 
 // partySteps are all steps that an outside party can stop, by the activity that asks it.
 var partySteps = map[string]string{
-	"CheckHolder": workflows.StepCheckHolder, "SendCode": workflows.StepSendCode, "QueryPayment": workflows.StepPayment,
+	"CheckHolder": workflows.StepCheckHolder, "SendCode": workflows.StepSendCode, "QueryPayment": workflows.StepPayment, "AskPayment": workflows.StepPayment,
 	"SealContract": workflows.StepSeal, "CreateKey": workflows.StepKey, "IssueCertificate": workflows.StepIssue,
 	"InstallCertificate": workflows.StepInstall, "AwaitPIN": workflows.StepPIN, "ActivateKey": workflows.StepActivate,
 	"RequestAcceptance": workflows.StepAcceptance, "RevokeCertificate": workflows.StepRevoke, "RefundPayment": workflows.StepRefund,
@@ -82,6 +82,7 @@ type outage struct {
 	later  time.Duration   // that the party asks for after its first failure (Retry-After)
 	only   map[string]bool // empty means all of partySteps
 	mu     sync.Mutex
+	code   problem.Code // of the failure
 	began  map[string]time.Time
 	failed bool
 }
@@ -103,7 +104,7 @@ func (o *outageInbound) ExecuteActivity(ctx context.Context, in *interceptor.Exe
 		if o.later > 0 && o.again() {
 			return nil, temporal.NewApplicationErrorWithOptions("the party is busy", string(problem.ProviderUnavailable), temporal.ApplicationErrorOptions{NextRetryDelay: o.later})
 		}
-		return nil, temporal.NewNonRetryableApplicationError("the party is down", string(problem.ProviderUnavailable), nil)
+		return nil, temporal.NewNonRetryableApplicationError("the party is down", string(o.code), nil)
 	}
 	return o.Next.ExecuteActivity(ctx, in)
 }
@@ -128,7 +129,7 @@ func (o *outage) down(name string) bool {
 
 // stop lets the parties of all activities, or of some, be down for a while, each from its first call on.
 func (j *journey) stop(length time.Duration, only ...string) *outage {
-	o := &outage{now: j.env.Now, length: length, only: map[string]bool{}, began: map[string]time.Time{}}
+	o := &outage{now: j.env.Now, length: length, only: map[string]bool{}, began: map[string]time.Time{}, code: problem.ProviderUnavailable}
 	for _, name := range only {
 		o.only[name] = true
 	}

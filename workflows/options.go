@@ -25,7 +25,7 @@ const (
 	StepDone              = "done"
 )
 
-// There are four kinds of work and one option set for each. Whether an error is retried is decided by the
+// Each kind of work has one option set. Whether an error is retried is decided by the
 // activity (activities/errors.go), never by lists of types here.
 
 // patientAttempts is how often a call to an outside party is tried before the process parks: with the pauses of
@@ -75,6 +75,15 @@ func poll(ctx workflow.Context, summary string) workflow.Context {
 		StartToCloseTimeout: 20 * time.Second, // also what a worker killed in the middle of a look costs
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 3 * time.Second, BackoffCoefficient: 1, MaximumAttempts: unlimited},
 		Priority:            temporal.Priority{PriorityKey: lastPriority}, // after an outage thousands of looks are due at once
+		Summary:             summary,
+	})
+}
+
+// ask is for one question whose answer somebody waits for: a party that does not answer in seconds is left to others.
+func ask(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 8 * time.Second,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1, MaximumAttempts: automaticAttempts},
 		Summary:             summary,
 	})
 }

@@ -39,7 +39,55 @@ func (r *registrationRun) awaitPayment(ctx workflow.Context) error {
 		if paid || err != nil {
 			return err
 		}
+		for n, f := range decided {
+			if f.IsReady() && stuck(f.Get(ctx, nil)) && workflow.GetVersion(ctx, "ask-again", workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+				ref := activities.TxnRef(r.in.RegistrationID, n+1)
+				if err := r.askAgain(ctx, ref); err != nil {
+					return err
+				}
+				r.news = true
+				decided[n] = pollLater(pollCtx, ref)
+			}
+		}
 	}
+}
+
+// pollLater polls again after a pause, so that a party with two minds about us does not make the process spin.
+func pollLater(ctx workflow.Context, ref string) workflow.Future {
+	decided, set := workflow.NewFuture(ctx)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		if err := workflow.Sleep(ctx, time.Minute); err != nil {
+			set.SetError(err)
+			return
+		}
+		set.Chain(workflow.ExecuteActivity(poll(ctx, "Ask VNPay after the window"), registrationActivities.QueryPayment, ref))
+	})
+	return decided
+}
+
+// stuck tells an attempt that VNPay could not be asked about for good, such as for an account that it does not accept. One whose fate
+// VNPay leaves open is looked at as such.
+func stuck(err error) bool {
+	return err != nil && codeOf(err) != problem.PaymentUnclear && codeOf(err) != problem.TransactionClaimed
+}
+
+// askAgain parks until VNPay can be asked about an attempt, or until another is paid.
+func (r *registrationRun) askAgain(ctx workflow.Context, ref string) error {
+	return r.step(ctx, StepPayment, "vnpay", func(ctx workflow.Context) error {
+		if paid, err := r.paidMeanwhile(ctx); paid || err != nil {
+			return err
+		}
+		return workflow.ExecuteActivity(call(ctx, "Ask VNPay about an attempt to pay"), registrationActivities.AskPayment, ref).Get(ctx, nil)
+	})
+}
+
+// paidMeanwhile reports whether the order is paid when a parked look at its payments is tried again.
+func (r *registrationRun) paidMeanwhile(ctx workflow.Context) (bool, error) {
+	if r.open == nil || !r.listens {
+		return false, nil
+	}
+	view, err := r.payments(ctx)
+	return view.PaidRef != "", err
 }
 
 func countReady(futures []workflow.Future) int {
@@ -61,6 +109,9 @@ func (r *registrationRun) lookAtPayments(ctx workflow.Context) (bool, error) {
 	}
 	if view.PaidRef == "" && view.Unclear != "" {
 		err := r.step(ctx, StepPayment, "vnpay", func(ctx workflow.Context) error {
+			if paid, err := r.paidMeanwhile(ctx); paid || err != nil {
+				return err
+			}
 			return workflow.ExecuteActivity(call(ctx, "Ask VNPay about an unclear payment"), registrationActivities.QueryPayment, view.Unclear).Get(ctx, nil)
 		})
 		if err != nil {
@@ -100,6 +151,36 @@ func (r *registrationRun) refundOthers(ctx workflow.Context, refs []string) erro
 	return nil
 }
 
+// settleNow ends the attempts of a registration that is over without keeping its citizen waiting: VNPay is asked about each now. Money
+// that is there goes back; an attempt that may still be paid, or about which VNPay gives no answer, is left to a Refund.
+func (r *registrationRun) settleNow(ctx workflow.Context) error {
+	if err := workflow.Await(ctx, func() bool { return r.paying == 0 }); err != nil {
+		return err
+	}
+	var paid, open []string
+	for attempt := 1; attempt <= r.attempts; attempt++ {
+		ref := activities.TxnRef(r.in.RegistrationID, attempt)
+		var now activities.PaymentDecided
+		err := workflow.ExecuteActivity(ask(ctx, "Ask VNPay about an attempt to pay"), registrationActivities.AskPayment, ref).Get(ctx, &now)
+		switch {
+		case err != nil && r.in.Again != nil && codeOf(err) == problem.NotFound: // begun after the store's backup, see settle
+		case err != nil || !now.Status.Decided():
+			open = append(open, ref)
+		case now.Status == registration.PaymentCaptured:
+			paid = append(paid, ref)
+		}
+	}
+	if err := r.refundOthers(ctx, open); err != nil {
+		return err
+	}
+	for _, ref := range paid {
+		if err := refund(ctx, &r.incidents, ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // settle ends one attempt of a registration that is over: it waits for VNPay's word and gives captured money back.
 func (r *registrationRun) settle(ctx workflow.Context, attempt int) error {
 	var lost func(problem.Code) bool
@@ -125,6 +206,10 @@ func settle(ctx workflow.Context, i *incidents, ref string, lost func(problem.Co
 	if err != nil || decided.Status != registration.PaymentCaptured {
 		return err
 	}
+	return refund(ctx, i, ref)
+}
+
+func refund(ctx workflow.Context, i *incidents, ref string) error {
 	return i.run(ctx, parkable{step: StepRefund, provider: "vnpay", actions: RegistrationRepairs(StepRefund)}, func(ctx workflow.Context) error {
 		return workflow.ExecuteActivity(call(ctx, "Refund"), registrationActivities.RefundPayment, ref).Get(ctx, nil)
 	})
@@ -163,6 +248,8 @@ func (r *registrationRun) checkPay(Pay) error {
 const samePay = time.Minute
 
 func (r *registrationRun) onPay(ctx workflow.Context, _ Pay) (RegistrationStatus, error) {
+	r.paying++
+	defer func() { r.paying-- }()
 	if r.attempts > 0 {
 		view, err := r.payments(ctx)
 		switch {
@@ -183,5 +270,5 @@ func (r *registrationRun) onPay(ctx workflow.Context, _ Pay) (RegistrationStatus
 	}
 	r.attempts, r.fresh, r.status.TxnRef, r.payBegan = max(r.attempts, attempt), true, opened.TxnRef, workflow.Now(ctx)
 	r.status.Attempts = append(r.status.Attempts, opened)
-	return r.snapshot(), nil
+	return r.snapshot(), r.checkPay(Pay{}) // the registration may have ended meanwhile; the attempt is looked after all the same
 }

@@ -44,6 +44,7 @@ type registrationRun struct {
 	price      int64
 	attempts   int       // to pay
 	payBegan   time.Time // the last of them
+	paying     int       // attempts that are being recorded
 	fresh      bool      // there is a new attempt
 	news       bool      // a nudge came
 	nudged     bool      // as news, for a parked process
@@ -320,6 +321,9 @@ func (r *registrationRun) makeGood(ctx workflow.Context, end closed) error {
 	}
 	if r.keepsMoney(end) {
 		return workflow.ExecuteLocalActivity(record(ctx), registrationActivities.KeepMoney, r.in.RegistrationID).Get(ctx, nil)
+	}
+	if workflow.GetVersion(ctx, "settle-now", workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+		return r.settleNow(ctx)
 	}
 	for attempt := 1; attempt <= r.attempts; attempt++ {
 		if err := r.settle(ctx, attempt); err != nil {

@@ -43,12 +43,13 @@ func (c *Client) StartRegistration(ctx context.Context, in RegistrationInput) er
 }
 
 // StartRefund gives money back that nobody is owed for: a payment that was captured after its order was dropped, or
-// twice. Starting it again does nothing.
+// twice. Starting it while it runs does nothing. One that has ended begins again, for money that came after it: what it does is
+// done once for each attempt.
 func (c *Client) StartRefund(ctx context.Context, in RefundInput) error {
 	_, err := c.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       RefundWorkflowID(in.TxnRef),
 		TaskQueue:                TaskQueue,
-		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		StaticSummary:            "Refund a payment",
 		TypedSearchAttributes:    refundAttributes(),
@@ -66,6 +67,11 @@ func startError(doing string, err error) error {
 // NudgeRegistration tells the process that the store holds news. A process that has closed is not an error.
 func (c *Client) NudgeRegistration(ctx context.Context, id string) error {
 	return c.nudge(ctx, RegistrationWorkflowID(id))
+}
+
+// NudgeRefund tells a Refund that VNPay has news. One that has closed, or never was, is not an error.
+func (c *Client) NudgeRefund(ctx context.Context, txnRef string) error {
+	return c.nudge(ctx, RefundWorkflowID(txnRef))
 }
 
 // HandOff says that the citizen came. decisionID names the recorded decision that every act needs.

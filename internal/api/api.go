@@ -146,6 +146,7 @@ type server struct {
 	rules   map[string]rule
 	limiter *limiter
 	trail   *trail
+	asking  sync.Map // attempts to pay that VNPay is being asked about for a browser
 }
 
 // New returns the handler of the whole API. It panics when a required option is missing, which is a mistake of the

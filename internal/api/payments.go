@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/url"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -73,24 +75,92 @@ func (s *server) notice(ctx context.Context, query url.Values) (IPNBody, error) 
 	if !fresh && payment.Status.Decided() {
 		return ipnDecided, nil
 	}
-	tellCtx, cancel := context.WithTimeout(ctx, startWait)
-	defer cancel()
-	if err := s.Registration.tell(tellCtx, payment); err != nil { // recorded: the process polls, and the relay refunds
-		s.Logger.WarnContext(ctx, "payment recorded, process not told", "request_id", infoOf(ctx).id, "txn_ref", payment.TxnRef, "error", err.Error())
-	}
+	s.tellPayment(ctx, payment)
 	return ipnRecorded, nil
 }
 
-// tell has money go back that nobody is owed for, and else tells the process that there is news.
+// tellPayment lets the processes know of a payment that is recorded. When that fails they find out by themselves: the registration and the
+// refund poll, and the relay starts refunds.
+func (s *server) tellPayment(ctx context.Context, p registration.Payment) {
+	tellCtx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	if err := s.Registration.tell(tellCtx, p); err != nil {
+		s.Logger.WarnContext(ctx, "payment recorded, process not told", "request_id", infoOf(ctx).id, "txn_ref", p.TxnRef, "error", err.Error())
+	}
+}
+
+// tell has money go back that nobody is owed for, and else tells the process that there is news. A payment whose fate is not clear
+// gets a process of its own when its registration needs it no more, so that an operator sees it.
 func (o *RegistrationOptions) tell(ctx context.Context, p registration.Payment) error {
 	r, err := o.Records.Registration(ctx, p.RegistrationID)
 	if err != nil {
 		return err
 	}
-	if registration.Owed(r, p) {
-		return o.Workflows.StartRefund(ctx, workflows.RefundInput{TxnRef: p.TxnRef, RegistrationID: r.ID})
+	unclear := p.Status == registration.PaymentReview && (r.Status.Final() || r.PaidRef != "")
+	if registration.Owed(r, p) || unclear {
+		err := o.Workflows.StartRefund(ctx, workflows.RefundInput{TxnRef: p.TxnRef, RegistrationID: r.ID})
+		return errors.Join(err, o.Workflows.NudgeRefund(ctx, p.TxnRef))
 	}
 	return o.Workflows.NudgeRegistration(ctx, r.ID)
+}
+
+// askWait bounds a question to VNPay that somebody waits for.
+const askWait = 8 * time.Second
+
+// ask has VNPay say now how an attempt stands (querydr), records its answer, and returns the attempt as it stands then. An attempt
+// that is decided is not asked about. Error: problem.GatewayUnavailable when VNPay gave no usable answer.
+func (s *server) ask(ctx context.Context, p registration.Payment) (registration.Payment, error) {
+	if p.Status.Decided() {
+		return p, nil
+	}
+	askCtx, cancel := context.WithTimeout(ctx, askWait)
+	defer cancel()
+	notice, err := s.Registration.AskPayment(askCtx, p)
+	if err != nil {
+		return p, problem.Wrap(problem.GatewayUnavailable, err, "VNPay could not be asked about attempt %d", p.Attempt)
+	}
+	asked, fresh, err := s.Registration.Records.ApplyNotice(ctx, notice)
+	switch {
+	case problem.CodeOf(err) == problem.Invalid: // another amount
+		return p, problem.Wrap(problem.PaymentUnclear, err, "VNPay's answer about attempt %d does not fit it", p.Attempt)
+	case err != nil:
+		return p, err
+	case fresh:
+		s.tellPayment(ctx, asked)
+	}
+	return asked, nil
+}
+
+// secondPress is how young an attempt is that a press of the pay button opens again, unasked. The process has a longer time for it,
+// so that none is opened beside it.
+const secondPress = 30 * time.Second
+
+// mayPayAgain refuses another attempt unless VNPay says now of each open one that it is not paid. One that VNPay calls unfinished
+// may still be paid until its window ends; then one of the two is refunded. Errors: problem.AlreadyPaid, problem.PaymentUnclear,
+// problem.GatewayUnavailable.
+func (s *server) mayPayAgain(ctx context.Context, r registration.Registration) error {
+	if r.Status != registration.StatusAwaitingPayment {
+		return nil // the process says what it is
+	}
+	attempts, err := s.Registration.Records.Payments(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	for _, p := range attempts {
+		if p.Status == registration.PaymentPending && s.Now().Sub(p.CreatedAt) < secondPress {
+			continue
+		}
+		if p, err = s.ask(ctx, p); err != nil {
+			return err
+		}
+		switch p.Status {
+		case registration.PaymentCaptured:
+			return problem.New(problem.AlreadyPaid, "attempt %d is paid", p.Attempt)
+		case registration.PaymentReview:
+			return problem.New(problem.PaymentUnclear, "attempt %d is neither paid nor failed", p.Attempt)
+		}
+	}
+	return nil
 }
 
 // ReturnBody is how a payment stands in our records, whatever the browser brought.
@@ -103,7 +173,8 @@ type returnOutput struct {
 	Body ReturnBody
 }
 
-// showReturn answers the browser that comes back from VNPay. It changes nothing: VNPay's own word decides.
+// showReturn answers the browser that comes back from VNPay. What it brings changes nothing and is a reason to ask VNPay now, whose
+// own word decides.
 func (s *server) showReturn(ctx context.Context, in *vnpayInput) (*returnOutput, error) {
 	notice, err := s.Registration.VerifyIPN(in.query)
 	if err != nil {
@@ -112,6 +183,12 @@ func (s *server) showReturn(ctx context.Context, in *vnpayInput) (*returnOutput,
 	payment, err := s.Registration.Records.Payment(ctx, notice.TxnRef)
 	if err != nil {
 		return nil, err
+	}
+	if _, busy := s.asking.LoadOrStore(payment.TxnRef, true); !busy { // one question at a time, however often the page is loaded
+		defer s.asking.Delete(payment.TxnRef)
+		if payment, err = s.ask(ctx, payment); err != nil { // the process asks later
+			s.Logger.WarnContext(ctx, "payment not asked about", "request_id", infoOf(ctx).id, "txn_ref", payment.TxnRef, "error", err.Error())
+		}
 	}
 	return &returnOutput{ReturnBody{payment.TxnRef, payment.Status}}, nil
 }

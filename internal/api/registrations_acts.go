@@ -217,6 +217,9 @@ func (s *server) pay(ctx context.Context, in *payInput) (*payOutput, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.mayPayAgain(ctx, record); err != nil {
+		return nil, err
+	}
 	id, err := s.decide(ctx, in.Key, deed{aboutRegistration(in.ID), workflows.UpdatePay, citizenOf(ctx), workflows.Pay{}})
 	if err != nil {
 		return nil, err

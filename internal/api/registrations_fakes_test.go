@@ -170,9 +170,10 @@ func (f *fakeRecords) ApplyNotice(_ context.Context, n registration.PaymentNotic
 	case p.Status.Decided():
 		return p, false, nil
 	}
+	before := p.Status
 	p.Status = registration.StatusOf(n.ResponseCode, n.TransactionStatus)
 	f.payments[n.TxnRef] = p
-	return p, true, nil
+	return p, p.Status != before, nil
 }
 
 func (f *fakeRecords) LastCode(_ context.Context, id string, purpose registration.Purpose) (registration.Code, error) {
@@ -349,6 +350,10 @@ func (f *fakeFlows) NudgeRegistration(_ context.Context, id string) error {
 	return f.note(&f.nudged, id)
 }
 
+func (f *fakeFlows) NudgeRefund(_ context.Context, ref string) error {
+	return f.note(&f.nudged, "refund "+ref)
+}
+
 func (f *fakeFlows) HandOff(context.Context, string, string) (workflows.RegistrationStatus, error) {
 	return f.act(workflows.HandOff{})
 }
@@ -412,6 +417,16 @@ type desk struct {
 	flows    *fakeFlows
 	accounts *fakeAccounts
 	options  *api.RegistrationOptions
+	answer   func(p registration.Payment) (registration.PaymentNotice, error) // of VNPay to querydr
+	asked    []string                                                         // attempts that it was asked about
+}
+
+func (d *desk) vnpay(p registration.Payment) (registration.PaymentNotice, error) {
+	d.asked = append(d.asked, p.TxnRef)
+	if d.answer == nil {
+		return registration.PaymentNotice{}, problem.New(problem.ProviderUnavailable, "no answer")
+	}
+	return d.answer(p)
 }
 
 func newDesk(t *testing.T, change ...func(*api.Options)) *desk {
@@ -457,6 +472,7 @@ func newDeskOn(t *testing.T, on *store.Store, change ...func(*api.Options)) *des
 			amount := map[string]int64{"20000000": 200_000}[q.Get("vnp_Amount")]
 			return registration.PaymentNotice{TxnRef: q.Get("vnp_TxnRef"), AmountVND: amount, ResponseCode: q.Get("vnp_ResponseCode"), TransactionStatus: "00"}, nil
 		},
+		AskPayment: func(_ context.Context, p registration.Payment) (registration.PaymentNotice, error) { return d.vnpay(p) },
 		PayURL: func(p registration.Payment, ip, info string) string {
 			return "https://pay.example/" + p.TxnRef + "?" + ip + "?" + info
 		},

@@ -27,6 +27,7 @@ type RegistrationWorkflows interface {
 	Withdraw(ctx context.Context, id, updateID string, in workflows.Withdraw) (workflows.RegistrationStatus, error)
 	RepairRegistration(ctx context.Context, id, updateID string, in workflows.Repair) (workflows.RegistrationRepairResult, error)
 	NudgeRegistration(ctx context.Context, id string) error
+	NudgeRefund(ctx context.Context, txnRef string) error
 	RegistrationStatus(ctx context.Context, id string) (workflows.RegistrationStatus, error)
 }
 
@@ -56,11 +57,13 @@ type RegistrationOptions struct {
 	Handoffs  registration.Handoffs
 	// VerifyIPN verifies and reads what VNPay, or the browser coming from there, brings. Error: problem.SignatureInvalid.
 	VerifyIPN func(q url.Values) (registration.PaymentNotice, error)
+	// AskPayment asks VNPay now how an attempt stands (querydr). It changes nothing.
+	AskPayment func(ctx context.Context, p registration.Payment) (registration.PaymentNotice, error)
 	// PayURL is where the citizen's browser is sent to pay.
 	PayURL func(p registration.Payment, clientIP, orderInfo string) string
 }
 
 func (o *RegistrationOptions) complete() bool {
 	return o.Records != nil && o.Workflows != nil && o.Accounts != nil && o.CheckRequest != nil && o.Phone != nil &&
-		len(o.Packages) > 0 && len(o.Issuers) > 0 && o.OpenVNeID != nil && o.OpenToken != nil && o.Handoffs != nil && o.VerifyIPN != nil && o.PayURL != nil
+		len(o.Packages) > 0 && len(o.Issuers) > 0 && o.OpenVNeID != nil && o.OpenToken != nil && o.Handoffs != nil && o.VerifyIPN != nil && o.AskPayment != nil && o.PayURL != nil
 }

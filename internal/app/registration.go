@@ -12,6 +12,7 @@ import (
 	"kyso/internal/api"
 	"kyso/internal/blob"
 	"kyso/internal/provider"
+	"kyso/internal/registration"
 	"kyso/internal/signing"
 )
 
@@ -61,7 +62,10 @@ func (a *App) registrationDoor() *api.RegistrationOptions {
 		OpenToken:    a.vneid().OpenToken,
 		Handoffs:     a.Store.Registrations(),
 		VerifyIPN:    gateway.VerifyIPN,
-		PayURL:       gateway.PayURL,
+		AskPayment: func(ctx context.Context, p registration.Payment) (registration.PaymentNotice, error) {
+			return gateway.Query(ctx, activities.QueryID(p.TxnRef, time.Now()), p)
+		},
+		PayURL: gateway.PayURL,
 	}
 }
 

@@ -27,7 +27,7 @@ const (
 	PaymentPending  PaymentStatus = "pending"
 	PaymentCaptured PaymentStatus = "captured" // the money is here
 	PaymentFailed   PaymentStatus = "failed"   // refused, cancelled or never begun
-	PaymentReview   PaymentStatus = "review"   // 04, 05, 06, 07: neither paid nor failed, a person decides
+	PaymentReview   PaymentStatus = "review"   // 04, 05, 06, 07, or a transaction that pays another: neither paid nor failed, a person decides
 	PaymentRefunded PaymentStatus = "refunded"
 )
 
@@ -46,6 +46,11 @@ func Owed(r Registration, p Payment) bool {
 
 // Decided reports whether VNPay will say nothing more of itself.
 func (s PaymentStatus) Decided() bool { return s != PaymentPending && s != PaymentReview }
+
+// Claimed reports whether VNPay says paid with a transaction that pays another attempt.
+func (p Payment) Claimed() bool {
+	return p.Status == PaymentReview && StatusOf(p.ResponseCode, p.BankStatus) == PaymentCaptured
+}
 
 // StatusOf turns VNPay's two codes into a status: paid only when both are 00, review for money whose fate is not
 // clear.

@@ -157,7 +157,8 @@ type Records interface {
 	Payment(ctx context.Context, txnRef string) (Payment, error)
 	Payments(ctx context.Context, registrationID string) ([]Payment, error)
 	// ApplyNotice records VNPay's word: it returns the payment after it and whether it changed anything. Amount
-	// must be the payment's, else problem.Invalid; a decided payment is left alone (fresh false).
+	// must be the payment's, else problem.Invalid; a decided payment is left alone (fresh false). A transaction number that
+	// pays another attempt makes it PaymentReview.
 	ApplyNotice(ctx context.Context, n PaymentNotice) (p Payment, fresh bool, err error)
 	// MarkRefund records the id of a refund before it is asked for (at zero), and its success (at set).
 	MarkRefund(ctx context.Context, txnRef, refundID string, at time.Time) error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"kyso/internal/problem"
@@ -83,7 +84,8 @@ func (r Registrations) Payments(ctx context.Context, id string) ([]registration.
 	return list, err
 }
 
-// ApplyNotice implements registration.Records. A failed attempt may still turn out to be paid: money is money.
+// ApplyNotice implements registration.Records. A failed attempt may still turn out to be paid: money is money. A transaction that
+// pays another attempt already is not money of this one: it goes to review.
 func (r Registrations) ApplyNotice(ctx context.Context, n registration.PaymentNotice) (p registration.Payment, fresh bool, err error) {
 	err = r.write(ctx, "recording a payment", func(tx *sql.Tx, _ *keys) (err error) {
 		if p, err = scanPayment(tx.QueryRowContext(ctx, paymentQuery+` WHERE txn_ref = $1`, n.TxnRef)); err != nil {
@@ -95,6 +97,18 @@ func (r Registrations) ApplyNotice(ctx context.Context, n registration.PaymentNo
 		to := registration.StatusOf(n.ResponseCode, n.TransactionStatus)
 		if !mayBecome(p.Status, to) {
 			return nil
+		}
+		if to == registration.PaymentCaptured {
+			ours, err := claimTransaction(ctx, tx, n.TransactionNo, p.TxnRef)
+			if err != nil {
+				return err
+			}
+			if !ours {
+				to = registration.PaymentReview
+			}
+			if to == p.Status {
+				return nil
+			}
 		}
 		fresh, p.Status, p.ResponseCode, p.BankStatus = true, to, n.ResponseCode, n.TransactionStatus
 		if n.TransactionNo != "" {
@@ -114,6 +128,26 @@ func (r Registrations) ApplyNotice(ctx context.Context, n registration.PaymentNo
 		return registration.Payment{}, false, err
 	}
 	return p, fresh, nil
+}
+
+// claimTransaction gives a transaction of VNPay to an attempt, unless another has it. A payment without a number claims nothing.
+func claimTransaction(ctx context.Context, tx *sql.Tx, number, ref string) (ours bool, err error) {
+	if strings.Trim(number, "0") == "" {
+		return true, nil
+	}
+	var others int
+	err = tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM payments WHERE transaction_no = $1 AND txn_ref <> $2 AND status IN ('captured', 'refunded')`,
+		number, ref).Scan(&others)
+	if err != nil || others > 0 {
+		return false, err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO payment_transactions (transaction_no, txn_ref) VALUES ($1, $2) ON CONFLICT DO NOTHING`, number, ref)
+	if err != nil {
+		return false, err
+	}
+	var owner string
+	err = tx.QueryRowContext(ctx, `SELECT txn_ref FROM payment_transactions WHERE transaction_no = $1`, number).Scan(&owner)
+	return owner == ref, err
 }
 
 // mayBecome reports whether a notice changes anything.

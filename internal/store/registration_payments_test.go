@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ func newPayment(registrationID string, attempt int) registration.Payment {
 }
 
 func notice(attempt int, response, status string) registration.PaymentNotice {
-	return registration.PaymentNotice{TxnRef: fmt.Sprintf("KS%02d", attempt), AmountVND: 300_000, TransactionNo: "14422574",
+	return registration.PaymentNotice{TxnRef: fmt.Sprintf("KS%02d", attempt), AmountVND: 300_000, TransactionNo: fmt.Sprintf("144225%02d", attempt),
 		ResponseCode: response, TransactionStatus: status, At: minute(20)}
 }
 
@@ -89,7 +90,7 @@ func TestNotices(t *testing.T) {
 		p, err := r.Payment(ctx, "KS01")
 		must(t, err)
 		want := newPayment("r", 1)
-		want.Status, want.TransactionNo, want.ResponseCode, want.BankStatus, want.DecidedAt = registration.PaymentCaptured, "14422574", "00", "00", minute(20).UTC()
+		want.Status, want.TransactionNo, want.ResponseCode, want.BankStatus, want.DecidedAt = registration.PaymentCaptured, "14422501", "00", "00", minute(20).UTC()
 		wantEqual(t, "captured", p, want)
 		cheap := notice(1, "00", "00")
 		cheap.AmountVND = 3_000
@@ -147,5 +148,80 @@ func TestRefundKeepsItsFirstID(t *testing.T) {
 			t.Errorf("a notice after the refund: %+v, %v, %v", p, fresh, err)
 		}
 		wantEqual(t, "audited", len(auditOf(t, r, "refund")), 2)
+	})
+}
+
+// One transaction of VNPay pays one attempt, in whatever order and however often its word comes.
+func TestOneTransactionPaysOneAttempt(t *testing.T) {
+	onBothRecords(t, func(t *testing.T, r store.Registrations) {
+		ctx := t.Context()
+		enrolled(t, r, "r")
+		enrolled(t, r, "s")
+		paid := func(attempt int, number string) registration.PaymentNotice {
+			n := notice(attempt, "00", "00")
+			n.TransactionNo = number
+			return n
+		}
+		apply := func(n registration.PaymentNotice, want registration.PaymentStatus, wantFresh bool) {
+			t.Helper()
+			p, fresh, err := r.ApplyNotice(ctx, n)
+			must(t, err)
+			if p.Status != want || fresh != wantFresh || p.Claimed() != (want == registration.PaymentReview) {
+				t.Errorf("%s with %s: %s, fresh %v, claimed %v", n.TxnRef, n.TransactionNo, p.Status, fresh, p.Claimed())
+			}
+		}
+		must(t, r.CreatePayment(ctx, newPayment("r", 1)))
+		for attempt := 2; attempt <= 8; attempt++ {
+			p := newPayment("s", attempt)
+			must(t, r.CreatePayment(ctx, p))
+		}
+		apply(paid(1, "900001"), registration.PaymentCaptured, true)
+		apply(paid(1, "900001"), registration.PaymentCaptured, false)
+		apply(paid(2, "900001"), registration.PaymentReview, true) // another order
+		apply(paid(2, "900001"), registration.PaymentReview, false)
+		apply(paid(2, "900002"), registration.PaymentCaptured, true) // VNPay corrected itself
+
+		_, _, err := r.ApplyNotice(ctx, notice(3, "24", "02"))
+		must(t, err)
+		apply(paid(3, "900001"), registration.PaymentReview, true) // also when it had failed
+
+		must(t, r.MarkRefund(ctx, "KS01", "RF1", minute(30)))
+		apply(paid(4, "900001"), registration.PaymentReview, true) // what was given back pays nothing else
+
+		// Numbers that are none are nobody's.
+		apply(paid(5, "0"), registration.PaymentCaptured, true)
+		apply(paid(6, ""), registration.PaymentCaptured, true)
+		apply(paid(7, "0"), registration.PaymentCaptured, true)
+	})
+}
+
+// Of many that claim one transaction at once, one has it.
+func TestOneTransactionInARace(t *testing.T) {
+	onBothRecords(t, func(t *testing.T, r store.Registrations) {
+		ctx := t.Context()
+		enrolled(t, r, "r")
+		for attempt := 1; attempt <= 8; attempt++ {
+			must(t, r.CreatePayment(ctx, newPayment("r", attempt)))
+		}
+		var all sync.WaitGroup
+		for attempt := 1; attempt <= 8; attempt++ {
+			all.Go(func() {
+				n := notice(attempt, "00", "00")
+				n.TransactionNo = "900009"
+				if _, _, err := r.ApplyNotice(ctx, n); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		list, err := r.Payments(ctx, "r")
+		must(t, err)
+		got := map[registration.PaymentStatus]int{}
+		for _, p := range list {
+			got[p.Status]++
+		}
+		if got[registration.PaymentCaptured] != 1 || got[registration.PaymentReview] != 7 {
+			t.Errorf("the attempts are %v", got)
+		}
 	})
 }

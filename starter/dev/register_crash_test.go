@@ -24,7 +24,7 @@ var offTheWay = []string{"Remind", "RecordRegistrationIncident", "KeepMoney"}
 var whenTheRelayStartedIt = []string{"AwaitAcceptance"}
 
 // onTheWayBack are activities that only a registration runs that is given up after it was paid and issued.
-var onTheWayBack = []string{"RevokeCertificate", "RefundPayment"}
+var onTheWayBack = []string{"RevokeCertificate", "RefundPayment", "AskPayment"}
 
 // registrationPlans names every other activity, before and after.
 func registrationPlans(t *testing.T) []string {

@@ -1,0 +1,123 @@
+package api_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"kyso/internal/api"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/workflows"
+)
+
+// vnpaySays answers querydr with two codes and an amount.
+func vnpaySays(response, status string, amount int64) func(registration.Payment) (registration.PaymentNotice, error) {
+	return func(p registration.Payment) (registration.PaymentNotice, error) {
+		return registration.PaymentNotice{TxnRef: p.TxnRef, AmountVND: amount, ResponseCode: response, TransactionStatus: status, TransactionNo: "14000001"}, nil
+	}
+}
+
+// openAttempt is a registration whose citizen was sent to VNPay a while ago.
+func openAttempt(t *testing.T, age time.Duration) *desk {
+	t.Helper()
+	d := newDesk(t)
+	d.records.set("r", func(r *registration.Registration) {
+		r.Status, r.Package, r.PriceVND = registration.StatusAwaitingPayment, "PS1", 200_000
+	})
+	d.records.payments["P1"] = registration.Payment{TxnRef: "P1", RegistrationID: "r", Attempt: 1, AmountVND: 200_000,
+		Status: registration.PaymentPending, CreatedAt: time.Now().Add(-age), ExpiresAt: time.Now().Add(time.Hour)}
+	d.flows.status.TxnRef = "P1"
+	return d
+}
+
+// No second page opens before VNPay has said of the first one that it is not paid.
+func TestAnotherAttemptAsksAboutTheOpenOne(t *testing.T) {
+	for name, c := range map[string]struct {
+		age    time.Duration
+		answer func(registration.Payment) (registration.PaymentNotice, error)
+		status int
+		code   problem.Code // empty when another attempt may begin
+		asked  bool
+	}{
+		"paid":           {2 * time.Minute, vnpaySays("00", "00", 200_000), http.StatusConflict, problem.AlreadyPaid, true},
+		"failed":         {2 * time.Minute, vnpaySays("24", "02", 200_000), http.StatusOK, "", true},
+		"not finished":   {2 * time.Minute, vnpaySays("00", "01", 200_000), http.StatusOK, "", true},
+		"being checked":  {2 * time.Minute, vnpaySays("07", "07", 200_000), http.StatusConflict, problem.PaymentUnclear, true},
+		"another amount": {2 * time.Minute, vnpaySays("00", "00", 100), http.StatusConflict, problem.PaymentUnclear, true},
+		"no answer":      {2 * time.Minute, nil, http.StatusServiceUnavailable, problem.GatewayUnavailable, true},
+		"window over":    {2 * time.Hour, nil, http.StatusServiceUnavailable, problem.GatewayUnavailable, true},
+		"pressed twice":  {2 * time.Second, nil, http.StatusOK, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := openAttempt(t, c.age)
+			d.answer = c.answer
+			got := d.post("/v1/registrations/r/pay", `{}`)
+			began := slices.Contains(d.flows.acts, any(workflows.Pay{}))
+			if c.code == "" {
+				wantStatus(t, got, c.status)
+			} else {
+				d.wantProblem(got, c.status, c.code)
+				if title := c.code.Text().VI; !strings.Contains(string(got.body), title) {
+					t.Errorf("no %q in %s", title, got.body)
+				}
+			}
+			if began != (c.code == "") || (len(d.asked) == 1) != c.asked {
+				t.Errorf("another attempt: %v; asked about %v", began, d.asked)
+			}
+			if c.code == problem.AlreadyPaid && !slices.Equal(d.flows.nudged, []string{"r"}) {
+				t.Errorf("nudged %v", d.flows.nudged)
+			}
+		})
+	}
+}
+
+// The browser's word is a reason to ask VNPay, whose word counts.
+func TestReturnAsksNow(t *testing.T) {
+	const back = "/v1/vnpay/return?vnp_SecureHash=good&vnp_Amount=20000000&vnp_ResponseCode=00&vnp_TxnRef=P1"
+	for name, c := range map[string]struct {
+		answer func(registration.Payment) (registration.PaymentNotice, error)
+		want   registration.PaymentStatus
+	}{
+		"paid":         {vnpaySays("00", "00", 200_000), registration.PaymentCaptured},
+		"failed":       {vnpaySays("24", "02", 200_000), registration.PaymentFailed},
+		"not finished": {vnpaySays("00", "01", 200_000), registration.PaymentPending},
+		"no answer":    {nil, registration.PaymentPending},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := openAttempt(t, time.Minute)
+			d.answer = c.answer
+			d.wantProblem(d.get(strings.Replace(back, "good", "bad", 1)), http.StatusUnauthorized, problem.Denied)
+			if len(d.asked) != 0 {
+				t.Error("a forged return asked VNPay")
+			}
+			var shown api.ReturnBody
+			d.get(back).into(t, &shown)
+			if shown.Status != c.want || len(d.asked) != 1 {
+				t.Errorf("shown as %s, asked %d times", shown.Status, len(d.asked))
+			}
+			decided := c.want.Decided()
+			if decided != slices.Equal(d.flows.nudged, []string{"r"}) {
+				t.Errorf("nudged %v", d.flows.nudged)
+			}
+			d.get(back).into(t, &shown)
+			if decided && len(d.asked) != 1 {
+				t.Error("a decided payment was asked about")
+			}
+		})
+	}
+}
+
+// A payment whose fate is not clear is nobody's silence: when its registration needs it no more, a process of its own parks with it.
+func TestUnclearPaymentOfAClosedRegistration(t *testing.T) {
+	d := openAttempt(t, time.Minute)
+	d.records.set("r", func(r *registration.Registration) { r.Status = registration.StatusWithdrawn })
+	if got := ipn(d, strings.Replace(paid, "ResponseCode=00", "ResponseCode=07", 1)+"P1"); got != "00" {
+		t.Errorf("answered %s", got)
+	}
+	if !slices.Equal(d.flows.refunds, []string{"P1"}) || !slices.Equal(d.flows.nudged, []string{"refund P1"}) {
+		t.Errorf("refunds %v, nudged %v", d.flows.refunds, d.flows.nudged)
+	}
+}
