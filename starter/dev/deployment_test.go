@@ -138,6 +138,9 @@ func startDeployment(t *testing.T, today ...string) *deployment {
 
 func (c *deployment) parts() []*part { return append([]*part{c.engine, c.api}, c.workers...) }
 
+// newVariables begin the names that the last release refuses as unknown.
+var newVariables = []string{"KYSO_ISSUER", "KYSO_CA_AUTHORITIES", "KYSO_AUDIT_FILE"}
+
 // startParties starts the sandbox, and reserves a port for the API.
 func (c *deployment) startParties() {
 	c.t.Helper()
@@ -158,8 +161,8 @@ func (c *deployment) startParties() {
 	do(c.t, err)
 	w.Addresses.Temporal = net.JoinHostPort("127.0.0.1", strconv.Itoa(fourPorts(c.t)))
 	c.env = os.Environ()
-	for _, variable := range environment(c.data, w.Addresses, secrets) { // the last release has one issuer
-		if strings.HasPrefix(variable, "KYSO_ISSUER") || strings.HasPrefix(variable, "KYSO_CA_AUTHORITIES") {
+	for _, variable := range environment(c.data, w.Addresses, secrets) {
+		if slices.ContainsFunc(newVariables, func(prefix string) bool { return strings.HasPrefix(variable, prefix) }) {
 			c.today = append(c.today, variable)
 		} else {
 			c.env = append(c.env, variable)
