@@ -40,6 +40,8 @@ var pages = []page{
 	{"register", []string{"GET /register", "GET /register/{id}"}, "Đăng ký chứng thư chữ ký số", "Register a certificate"},
 	{"verify", []string{"GET /verify"}, "Kiểm tra chữ ký số", "Verify signatures"},
 	{"resume", []string{"GET /resume"}, "Tiếp tục", "Go on"},
+	{"login", []string{"GET /login"}, "Đăng nhập", "Log in"},
+	{"me", []string{"GET /me"}, "Hồ sơ và văn bản của tôi", "My registrations and documents"},
 	{"officer", []string{"GET /officer", "GET /officer/{id}"}, "Thẩm định hồ sơ", "Review"},
 }
 

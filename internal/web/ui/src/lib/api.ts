@@ -107,7 +107,7 @@ export async function upload<T>(path: string, file: Blob, type: string, onProgre
 
 /** Who the browser is to the API. */
 export interface Session {
-  kind: 'guest' | 'key'
+  kind: 'guest' | 'account' | 'key'
   owner: string
   scopes: string[]
 }
@@ -134,6 +134,13 @@ export async function current(): Promise<Session | null> {
 /** Opens a guest's session, or that of a key. */
 export function enter(key?: string): Promise<Session> {
   opened = json<Session>('POST', '/v1/session', key ? { key } : {})
+  return opened
+}
+
+/** Logs in to the account: the session of this browser gets a new secret. */
+export async function logIn(body: { login_id: string; code: string; password: string }): Promise<Session> {
+  opened = json<Session>('POST', '/v1/login', body)
+  opened.catch(() => { opened = undefined })
   return opened
 }
 

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { Problem, follow, get, newKey, post } from '../lib/api'
 import { Approval } from '../lib/approval'
 import { CodeForm } from '../lib/code'
+import { Lost, LogInOffer } from '../lib/login'
 import { date, lang, moment, money, t } from '../lib/i18n'
 import { paymentWords } from '../lib/registrations'
 import type { Package, Registration } from '../lib/registrations'
@@ -33,6 +34,7 @@ function Register() {
       <h1>{t('Đăng ký chứng thư chữ ký số', 'Register a certificate')}</h1>
       <p class="lead">{t('Việc đăng ký bắt đầu trong ứng dụng VNeID: chọn “Dịch vụ khác”, “Chứng thư chữ ký số”, rồi “Đăng ký chứng thư chữ ký số”. VNeID sẽ đưa bạn tới đây.', 'Registration begins in the VNeID app, under “Chứng thư chữ ký số”. VNeID then brings you here.')}</p>
       {known && <div class="actions"><a class="button primary" href={`/register/${known}`}>{t('Tiếp tục hồ sơ đang làm', 'Go on with your registration')}</a></div>}
+      <p><a href="/login">{t('Đăng nhập để tiếp tục hồ sơ từ trình duyệt khác', 'Log in to go on with a registration from another browser')}</a></p>
     </div>
   )
 }
@@ -55,7 +57,7 @@ function Arriving({ token }: { token: string }) {
     <div class="page narrow">
       <h1>{t('Không mở được hồ sơ', 'The registration cannot be opened')}</h1>
       <Trouble error={error} />
-      <p>{t('Hãy mở lại yêu cầu trong VNeID.', 'Open the request in VNeID again.')}</p>
+      <LogInOffer to="/me" />
     </div>
   )
 }
@@ -75,6 +77,7 @@ function Returning({ query }: { query: string }) {
     <div class="page narrow">
       <h1>{t('Thanh toán', 'Payment')}</h1>
       <Trouble error={error} />
+      {(error || status) && <LogInOffer to="/me" />}
       {status && <Notice title={status === 'captured' ? t('Đã nhận được thanh toán', 'The payment has arrived') : t('Đang chờ ngân hàng xác nhận', 'Waiting for the bank')}>
         <span>{t('Hãy quay lại thiết bị đang làm hồ sơ.', 'Go back to the device with your registration.')}</span>
       </Notice>}
@@ -107,7 +110,7 @@ function Following({ id }: { id: string }) {
       clearInterval(timer)
     }
   }, [id])
-  if (!r) return error ? <Trouble error={error} /> : <Waiting text={t('Đang mở…', 'Opening…')} />
+  if (!r) return error ? <Lost error={error} /> : <Waiting text={t('Đang mở…', 'Opening…')} />
   return (
     <div class="page narrow">
       {r.status in stepOf && <Steps names={steps} at={stepOf[r.status]!} />}

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 import { post } from '../lib/api'
+import { LogInOffer } from '../lib/login'
 import { t } from '../lib/i18n'
 import { Trouble, Waiting, mount } from '../lib/ui'
 
@@ -17,6 +18,7 @@ function Resume() {
       <h1>{t('Đường dẫn không dùng được', 'The link does not work')}</h1>
       <Trouble error={error} />
       <p>{t('Hãy tạo đường dẫn mới trên thiết bị đang làm.', 'Make a new link on the device that you come from.')}</p>
+      <LogInOffer to="/me" />
     </div>
   )
 }

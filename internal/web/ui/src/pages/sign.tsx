@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Problem, follow, get, newKey, post, upload } from '../lib/api'
 import { Approval } from '../lib/approval'
+import { Lost } from '../lib/login'
 import { Share } from '../lib/share'
 import { Drop } from '../lib/drop'
 import { date, lang, size, t } from '../lib/i18n'
@@ -162,7 +163,7 @@ function Following({ id, go }: { id: string; go: (id: string) => void }) {
       clearInterval(timer)
     }
   }, [id])
-  if (!signing) return error ? <Trouble error={error} /> : <Waiting text={t('Đang mở…', 'Opening…')} />
+  if (!signing) return error ? <Lost error={error} /> : <Waiting text={t('Đang mở…', 'Opening…')} />
   return (
     <div class="page">
       <Steps names={steps} at={stepOf(signing.status)} />
