@@ -36,7 +36,6 @@ type fakeRecords struct {
 	fixed    map[string]map[string]string // corrections by registration
 	wishes   map[string]wish
 	audit    []registration.AuditEntry
-	erased   []string
 	claims   map[string]registration.Claim
 	editors  map[string][]string
 	approved []registration.Review
@@ -245,13 +244,6 @@ func (f *fakeRecords) NoteAccess(_ context.Context, id, actor, what string, at t
 	return nil
 }
 
-func (f *fakeRecords) EraseSubject(_ context.Context, subject, _ string, _ time.Time) error {
-	defer f.lock()()
-	f.erased = append(f.erased, subject)
-	clear(f.people)
-	return nil
-}
-
 // set changes a registration, made when there is none.
 func (f *fakeRecords) set(id string, change func(*registration.Registration)) {
 	defer f.lock()()
@@ -417,6 +409,7 @@ type desk struct {
 	flows    *fakeFlows
 	accounts *fakeAccounts
 	options  *api.RegistrationOptions
+	erasure  func(id, actor string) (registration.Erasure, error)
 	answer   func(p registration.Payment) (registration.PaymentNotice, error) // of VNPay to querydr
 	asked    []string                                                         // attempts that it was asked about
 }
@@ -449,7 +442,13 @@ func newDeskOn(t *testing.T, on *store.Store, change ...func(*api.Options)) *des
 			}
 			return "+84" + s[1:], nil
 		},
-		Issuers:  []string{"VNPT-CA", "INTRUST-CA"},
+		Issuers: []string{"VNPT-CA", "INTRUST-CA"},
+		Erase: func(_ context.Context, id, actor string) (registration.Erasure, error) {
+			if d.erasure == nil {
+				return registration.Erasure{}, problem.New(problem.NotFound, "no such registration or signing")
+			}
+			return d.erasure(id, actor)
+		},
 		Packages: []registration.Package{{Code: "PS0", NameVI: "Miễn phí"}, {Code: "PS1", NameVI: "Một năm", PriceVND: 200_000, Months: 12}},
 		OpenVNeID: func(h http.Header, body []byte) (registration.Request, error) {
 			if h.Get("X-Signature") != "good" {

@@ -61,6 +61,9 @@ type RegistrationOptions struct {
 	AskPayment func(ctx context.Context, p registration.Payment) (registration.PaymentNotice, error)
 	// PayURL is where the citizen's browser is sent to pay.
 	PayURL func(p registration.Payment, clientIP, orderInfo string) string
+	// Erase erases the person behind a registration or a signing. Errors: problem.NotFound; problem.Conflict while a process
+	// of the person runs. Again it answers the same.
+	Erase func(ctx context.Context, id, actor string) (registration.Erasure, error)
 }
 
 func (o *RegistrationOptions) complete() bool {

@@ -60,6 +60,6 @@ func (s *server) officerOperations(api huma.API) {
 		http.StatusNoContent, []operationOption{errorsOf(http.StatusNotFound)}), s.releaseRegistration)
 	huma.Register(api, post("reviewRegistration", "/v1/registrations/{id}/review", tagReview, "Decide on a dossier (officer)", http.StatusOK, acts), s.reviewRegistration)
 	huma.Register(api, post("repairRegistration", "/v1/registrations/{id}/repair", tagOperations, "Repair a parked registration", http.StatusOK, acts), s.repairRegistration)
-	huma.Register(api, operation(http.MethodDelete, "eraseSubject", "/v1/subjects/{id}", tagOperations, "Erase the person behind a registration that has ended",
-		http.StatusNoContent, []operationOption{errorsOf(http.StatusNotFound, http.StatusConflict)}), s.eraseSubject)
+	huma.Register(api, operation(http.MethodDelete, "eraseSubject", "/v1/subjects/{id}", tagOperations, "Erase the person behind a registration or a signing, when all of theirs have ended",
+		http.StatusOK, []operationOption{errorsOf(http.StatusNotFound, http.StatusConflict)}), s.eraseSubject)
 }

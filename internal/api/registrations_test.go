@@ -341,15 +341,29 @@ func TestRepairAndErasure(t *testing.T) {
 		t.Errorf("fixed %v, told %v", d.records.fixed, d.flows.acts)
 	}
 
-	d.wantProblem(d.do(http.MethodDelete, "/v1/subjects/r", ""), http.StatusConflict, problem.Conflict)
-	d.records.set("old", func(r *registration.Registration) { r.Status = registration.StatusExpired })
-	d.wantProblem(d.do(http.MethodDelete, "/v1/subjects/old", ""), http.StatusConflict, problem.Conflict) // r still runs
-	d.records.set("r", func(r *registration.Registration) { r.Status = registration.StatusCancelled })
-	for range 2 {
-		wantStatus(t, d.do(http.MethodDelete, "/v1/subjects/old?actor=dpo-1", ""), http.StatusNoContent)
+	wantErasureAnswer(t, d)
+}
+
+// wantErasureAnswer: the answer to an erasure says what stays, why and until when.
+func wantErasureAnswer(t *testing.T, d *desk) {
+	t.Helper()
+	until := time.Date(2032, 3, 1, 0, 0, 0, 0, time.UTC)
+	d.erasure = func(id, _ string) (registration.Erasure, error) {
+		if id != "r" {
+			return registration.Erasure{}, problem.New(problem.Conflict, "signing s has not ended")
+		}
+		return registration.Erasure{At: until.AddDate(-6, 0, 0), Erased: []registration.Kind{registration.KindAccount}, Kept: []registration.Kept{
+			{RegistrationID: "r", Rule: registration.Rule{Kind: registration.KindContract, Law: "Law", VI: "Hợp đồng", EN: "Contract"}, Until: until},
+			{RegistrationID: "r", Rule: registration.Rule{Kind: registration.KindWithoutPerson, Law: "Law", VI: "Mã", EN: "Ids", ForGood: true}}}}, nil
 	}
-	if !slices.Equal(d.records.erased, []string{"subj"}) {
-		t.Errorf("erased %v", d.records.erased)
+	d.wantProblem(d.do(http.MethodDelete, "/v1/subjects/s", ""), http.StatusConflict, problem.Conflict)
+	answer := d.do(http.MethodDelete, "/v1/subjects/r", "")
+	wantStatus(t, answer, http.StatusOK)
+	const want = `{"erased_at":"2026-03-01T00:00:00Z","erased":["account"],"kept":[` +
+		`{"registration_id":"r","kind":"contract","reason":"Hợp đồng","reason_en":"Contract","law":"Law","until":"2032-03-01T00:00:00Z"},` +
+		`{"registration_id":"r","kind":"records","reason":"Mã","reason_en":"Ids","law":"Law"}]}`
+	if got := strings.TrimSpace(string(answer.body)); got != want {
+		t.Errorf("the answer is %s", got)
 	}
 }
 

@@ -47,6 +47,11 @@ type Config struct {
 	// person. false writes them as the release before does, while its programs still run or may come back: they cannot open
 	// what lies under a person's key. What was written so is sealed once it is true.
 	SealDocuments bool
+	// KeepYears is KYSO_KEEP_YEARS (default 5): how many years after the end of a certificate its dossier, contract and
+	// acceptance record are kept when the person is erased. Decree 23/2025 names no figure; ask counsel.
+	KeepYears int
+	// KeepUploads is KYSO_KEEP_UPLOADS (default 720h, 30 days): how long an upload waits for a signing before it is deleted.
+	KeepUploads time.Duration
 	// TrustFile is KYSO_TRUST: one PEM bundle or several, separated by commas, such as one with the national root of
 	// Viet Nam and one with those of your time-stamp authorities. Self-signed certificates in them are trusted roots;
 	// the others are issuers that providers leave out of their answers.
@@ -179,6 +184,8 @@ func (r *reader) config() (Config, error) {
 			RefuseHiddenContent: r.yes("KYSO_REFUSE_HIDDEN_CONTENT"),
 		},
 		SealDocuments: r.yesOr("KYSO_SEAL_DOCUMENTS", "true"),
+		KeepYears:     r.number("KYSO_KEEP_YEARS", 5, 0, 100),
+		KeepUploads:   r.duration("KYSO_KEEP_UPLOADS", 30*24*time.Hour),
 		Archiving: activities.Archiving{
 			Margin: r.duration("KYSO_ARCHIVE_MARGIN", 90*24*time.Hour),
 			Ends:   r.dates("KYSO_ALGORITHM_ENDS"),

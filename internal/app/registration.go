@@ -66,6 +66,7 @@ func (a *App) registrationDoor() *api.RegistrationOptions {
 			return gateway.Query(ctx, activities.QueryID(p.TxnRef, time.Now()), p)
 		},
 		PayURL: gateway.PayURL,
+		Erase:  a.erase,
 	}
 }
 

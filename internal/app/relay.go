@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"kyso/internal/registration"
 	"kyso/internal/relay"
 )
 
@@ -22,6 +23,7 @@ func (a *App) loops() []relay.Loop {
 		{Name: "refunds", Every: 10 * time.Minute, Once: refunds.Once},
 		{Name: "reconcile", Every: 20 * time.Second, Once: a.books().Once},
 		{Name: "deliveries", Every: time.Second, Once: deliveries.Once},
+		{Name: "leftovers", Every: time.Minute, Once: a.leftovers().Once},
 		{Name: "forget", Every: time.Minute, Once: a.forget},
 	}
 }
@@ -47,4 +49,31 @@ func (a *App) books() *relay.Mender {
 		Reconciler: &relay.Reconciler{Books: records, Records: records, Found: records, Engine: engine, VNPay: a.vnpay()},
 		Incidents:  a.Store.Parked(), Told: records, Processes: engine, Limits: a.Config.Registration.Limits,
 	}
+}
+
+// leftovers removes what erasures leave behind, and what a law kept when its time has come.
+func (a *App) leftovers() *relay.Leftovers {
+	return &relay.Leftovers{Records: a.Store.Leftovers(), Blobs: a.Blobs, Unused: a.Config.KeepUploads,
+		Erase: func(ctx context.Context, subjectID string) error {
+			_, err := a.Store.Registrations().EraseSubject(ctx, subjectID, "", time.Now(), a.Config.KeepYears)
+			return err
+		}}
+}
+
+// erase erases the person behind a registration or a signing. What is then left to be removed is removed at once when it can
+// be: nobody can open it any more, and the loop takes what fails.
+func (a *App) erase(ctx context.Context, id, actor string) (registration.Erasure, error) {
+	records := a.Store.Registrations()
+	subjectID, err := records.SubjectOf(ctx, id)
+	if err != nil {
+		return registration.Erasure{}, err
+	}
+	done, err := records.EraseSubject(ctx, subjectID, actor, time.Now(), a.Config.KeepYears)
+	if err != nil {
+		return done, err
+	}
+	if err := a.leftovers().Remove(ctx); err != nil {
+		a.Log.WarnContext(ctx, "what an erasure left is removed later", "error", err.Error())
+	}
+	return done, nil
 }

@@ -202,9 +202,6 @@ type Records interface {
 	// Incidents of registrations.
 	OpenRegistrationIncident(ctx context.Context, in Incident) error
 	CloseRegistrationIncident(ctx context.Context, in Incident) error
-
-	// EraseSubject destroys the data key of a subject. Papers (uploads) and evidence stay.
-	EraseSubject(ctx context.Context, subjectID, actor string, at time.Time) error
 }
 
 // Filter narrows a list of registrations. Zero values do not narrow.

@@ -28,3 +28,6 @@ func (r Registrations) CountCodes(ctx context.Context, phone string, purpose reg
 	})
 	return n, err
 }
+
+// DB reaches the database of the same store.
+func (r Registrations) DB() *sql.DB { return r.s.db }

@@ -31,7 +31,8 @@ func (s *Store) Receive(ctx context.Context, m signing.InboxMessage) (fresh bool
 // MarkHandled implements signing.Desk.
 func (s *Store) MarkHandled(ctx context.Context, id string) error {
 	return s.write(ctx, "marking a webhook as handled", func(tx *sql.Tx) error {
-		marked, err := affected(tx.ExecContext(ctx, `UPDATE inbox SET handled = TRUE WHERE id = $1`, id))
+		// Its body has said what it had to, and may hold a signature with the signer's name.
+		marked, err := affected(tx.ExecContext(ctx, `UPDATE inbox SET handled = TRUE, body = $2 WHERE id = $1`, id, []byte{}))
 		if err == nil && marked == 0 {
 			return noSuch("webhook")
 		}

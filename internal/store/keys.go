@@ -100,6 +100,15 @@ func (k *keys) openText(err error, text *string, table, column, row string, valu
 	return err
 }
 
+// openWords is openText for what people wrote beside a process: once it was erased there are no words.
+func (k *keys) openWords(err error, text *string, table, column, row string, value []byte) error {
+	if err == nil && len(value) == 0 {
+		*text = ""
+		return nil
+	}
+	return k.openText(err, text, table, column, row, value)
+}
+
 // digest is the keyed digest of a value's JSON form.
 func (k *keys) digest(domain string, value any) (string, error) {
 	text, err := json.Marshal(value)

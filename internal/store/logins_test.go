@@ -177,7 +177,7 @@ func TestErasureEndsLogIns(t *testing.T) {
 		must(t, r.OpenChallenge(t.Context(), challenge("c-1", minute(0)), acc.Phone, "123456", nil))
 		must(t, r.SaveReset(t.Context(), registration.Reset{AccountID: acc.ID, PasswordHash: "x", RequestedAt: minute(1).UTC(), EffectiveAt: minute(61).UTC()}))
 		must(t, s.Access().CreateSession(t.Context(), access.Session{ID: "s-1", Owner: "account:" + acc.ID, AccountID: acc.ID, CreatedAt: minute(0), SeenAt: minute(0), ExpiresAt: minute(90)}, "secret"))
-		must(t, r.EraseSubject(t.Context(), acc.SubjectID, "ops-1", minute(2)))
+		eraseEnded(t, r, acc.SubjectID, minute(2))
 		_, err := r.ProveChallenge(t.Context(), "c-1", "guest:1", "123456", minute(3), minute(0))
 		wantCode(t, err, problem.NotFound)
 		_, err = r.Reset(t.Context(), acc.ID)
@@ -185,6 +185,6 @@ func TestErasureEndsLogIns(t *testing.T) {
 		_, err = s.Access().SessionByDigest(t.Context(), "secret")
 		wantCode(t, err, problem.NotFound)
 		_, err = s.Mine().Holder(t.Context(), acc.ID)
-		wantCode(t, err, problem.NotFound)
+		wantCode(t, err, problem.Erased)
 	})
 }

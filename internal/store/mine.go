@@ -21,7 +21,7 @@ func (s *Store) Mine() Mine { return Mine{s.Registrations()} }
 // phonesKnown is of how many registrations the phone that VNeID knew is compared, the newest first.
 const phonesKnown = 20
 
-// Holder returns the person of an account; problem.NotFound once the person was erased.
+// Holder returns the person of an account; problem.Erased once the person was.
 func (m Mine) Holder(ctx context.Context, accountID string) (registration.Holder, error) {
 	var h registration.Holder
 	err := m.r.read(ctx, "reading whose account it is", func(tx *sql.Tx, _ *keys) error {

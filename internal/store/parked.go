@@ -93,7 +93,7 @@ func (p Parked) parked(ctx context.Context, process incident.Process, table, col
 		err := rows.Scan(&in.ID, &in.ProcessID, &in.Step, &in.Reason, &in.Message, &in.Provider, into(&in.Since), &in.Attempts, &in.Assignee,
 			into(&in.ClosedAt), &in.Action, &actor, &note)
 		err = k.openText(err, &in.Actor, table, "actor", in.ID, actor)
-		err = k.openText(err, &in.Note, table, "note", in.ID, note)
+		err = k.openWords(err, &in.Note, table, "note", in.ID, note)
 		list = append(list, in)
 		return err
 	})
@@ -168,7 +168,7 @@ func (p Parked) entries(ctx context.Context, id string) ([]incident.Entry, error
 		var seq int
 		var words []byte
 		err := rows.Scan(&seq, into(&e.At), &e.Kind, &e.Attempt, &e.Reason, &words, &e.Actor)
-		err = k.openText(err, &e.Text, "incident_entries", "words", entryRow(id, seq), words)
+		err = k.openWords(err, &e.Text, "incident_entries", "words", entryRow(id, seq), words)
 		list = append(list, e)
 		return err
 	})

@@ -82,7 +82,9 @@ func TestErasedPersonCannotBeRead(t *testing.T) {
 		_, err := r.CreateRegistration(ctx, "other", other)
 		must(t, err)
 		before := auditOf(t, r, "")
-		twice(t, func() error { return r.EraseSubject(ctx, one.SubjectID, "dpo-1", minute(50)) })
+		for range 2 {
+			eraseEnded(t, r, one.SubjectID, minute(50))
+		}
 
 		acts := map[string]func() error{
 			"Person":         func() error { _, err := r.Person(ctx, one.ID); return err },
@@ -178,7 +180,7 @@ func TestErasedKeyLeavesTheSQLiteFile(t *testing.T) {
 	if !stands() {
 		t.Fatal("the search does not find the key while it is there")
 	}
-	must(t, s.Registrations().EraseSubject(t.Context(), one.SubjectID, "dpo-1", minute(1)))
+	eraseEnded(t, s.Registrations(), one.SubjectID, minute(1))
 	if stands() {
 		t.Error("the key of an erased person is still in the file")
 	}

@@ -158,7 +158,7 @@ func TestUnknownRegistration(t *testing.T) {
 			"ReviewNotes":    func() error { _, _, err := r.ReviewNotes(ctx, id); return err },
 			"open incident":  func() error { return r.OpenRegistrationIncident(ctx, newParked("i", id, 1)) },
 			"close incident": func() error { return r.CloseRegistrationIncident(ctx, closed) },
-			"EraseSubject":   func() error { return r.EraseSubject(ctx, id, "a", day0) },
+			"EraseSubject":   func() error { _, err := r.EraseSubject(ctx, id, "a", day0, 5); return err },
 		}
 		for name, act := range acts {
 			if err := act(); problem.CodeOf(err) != problem.NotFound {

@@ -291,7 +291,11 @@ func TestErasingASubject(t *testing.T) {
 		other.ID = "a-2"
 		wantCode(t, r.SaveAccount(ctx, other), problem.Conflict)
 
-		twice(t, func() error { return r.EraseSubject(ctx, one.SubjectID, "ops-1", minute(6)) })
+		_, err = r.EraseSubject(ctx, one.SubjectID, "ops-1", minute(6), 5)
+		wantCode(t, err, problem.Conflict) // it runs
+		for range 2 {
+			eraseEnded(t, r, one.SubjectID, minute(6))
+		}
 		_, err = r.Person(ctx, "r-1")
 		wantCode(t, err, problem.Erased)
 		_, err = r.AccountByPhone(ctx, acc.Phone)

@@ -22,6 +22,7 @@ var pragmas = []struct{ name, set, read string }{
 	{"journal_mode", "WAL", "wal"},
 	{"synchronous", "FULL", "2"},
 	{"foreign_keys", "ON", "1"},
+	{"secure_delete", "ON", "1"}, // what is deleted or overwritten leaves no bytes in its page
 }
 
 // openSQLite opens the file at path and makes it when absent, readable by its owner only.

@@ -128,31 +128,3 @@ func (c *core) ofRegistration(ctx context.Context, tx *sql.Tx, id string) (*subj
 	}
 	return c.subjectKey(ctx, tx, subjectID)
 }
-
-// EraseSubject implements registration.Records: the data key goes, and with it everything that it seals.
-func (r Registrations) EraseSubject(ctx context.Context, subjectID, actor string, when time.Time) error {
-	return r.write(ctx, "erasing a subject", func(tx *sql.Tx, _ *keys) error {
-		var erasedAt time.Time
-		err := tx.QueryRowContext(ctx, `SELECT erased_at FROM subjects WHERE id = $1`, subjectID).Scan(into(&erasedAt))
-		if err != nil || !erasedAt.IsZero() {
-			return orNoSuch(err, "subject")
-		}
-		for _, statement := range []string{
-			`UPDATE subjects SET wrapped = NULL, lookup = NULL WHERE id = $1`,
-			`DELETE FROM login_challenges WHERE account_id IN (SELECT id FROM accounts WHERE subject_id = $1)`,
-			`DELETE FROM password_resets WHERE account_id IN (SELECT id FROM accounts WHERE subject_id = $1)`,
-			`DELETE FROM sessions WHERE account_id <> '' AND account_id IN (SELECT id FROM accounts WHERE subject_id = $1)`,
-			`UPDATE accounts SET phone_lookup = NULL WHERE subject_id = $1`,
-			`UPDATE codes SET phone_lookup = '', digest = '', digits = NULL, superseded = TRUE
-				WHERE registration_id IN (SELECT id FROM registrations WHERE subject_id = $1)`,
-		} {
-			if _, err := tx.ExecContext(ctx, statement, subjectID); err != nil {
-				return err
-			}
-		}
-		if _, err := tx.ExecContext(ctx, `UPDATE subjects SET erased_at = $1 WHERE id = $2`, at(when), subjectID); err != nil {
-			return err
-		}
-		return audit(ctx, tx, when, "erasure", subjectID, actor, "")
-	})
-}

@@ -1,0 +1,100 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// LeftoverRecords names what erasures left to be removed; *store.Leftovers is the real one.
+type LeftoverRecords interface {
+	// Ended lists people of whom a law kept something until now at the latest.
+	Ended(ctx context.Context, now time.Time, limit int) ([]string, error)
+	// PurgeUnused deletes uploads that no signing took before a time, and returns how many.
+	PurgeUnused(ctx context.Context, before time.Time, limit int) (int, error)
+	// Blobs lists folders and keys of blobs to delete, oldest first; Deleted notes that one is gone.
+	Blobs(ctx context.Context, now time.Time, limit int) ([]string, error)
+	Deleted(ctx context.Context, name string) error
+	// Scrub rewrites the pages of the database that held erased keys, when that is due.
+	Scrub(ctx context.Context, now time.Time) error
+}
+
+// BlobBin deletes blobs; *blob.Blobs is the real one.
+type BlobBin interface {
+	List(ctx context.Context, folder string, visit func(key string, written time.Time) error) error
+	Delete(ctx context.Context, key string) error
+}
+
+// Leftovers erases what a law kept when its time has come, uploads that nobody used, and what erasures left behind: blobs,
+// and pages of the database.
+type Leftovers struct {
+	Records LeftoverRecords
+	Blobs   BlobBin
+	// Erase erases a person again, by what has ended meanwhile.
+	Erase func(ctx context.Context, subjectID string) error
+	// Unused is how long an upload waits for a signing.
+	Unused time.Duration
+	Now    func() time.Time // default time.Now
+}
+
+// Once does all of it, as far as it is due.
+func (l *Leftovers) Once(ctx context.Context) error {
+	return errors.Join(l.ended(ctx), l.unused(ctx), l.Remove(ctx))
+}
+
+// ended goes on until nobody's time has come: whoever was erased has a later end or none.
+func (l *Leftovers) ended(ctx context.Context) error {
+	for {
+		ids, err := l.Records.Ended(ctx, orNow(l.Now), pageSize)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := l.Erase(ctx, id); err != nil {
+				return fmt.Errorf("erasing a person at the end of retention: %w", err)
+			}
+		}
+		if len(ids) < pageSize {
+			return nil
+		}
+	}
+}
+
+func (l *Leftovers) unused(ctx context.Context) error {
+	for {
+		n, err := l.Records.PurgeUnused(ctx, orNow(l.Now).Add(-l.Unused), pageSize)
+		if err != nil || n < pageSize {
+			return err
+		}
+	}
+}
+
+// Remove deletes the blobs of what was erased, and rewrites the pages that held its keys.
+func (l *Leftovers) Remove(ctx context.Context) error {
+	for {
+		names, err := l.Records.Blobs(ctx, orNow(l.Now), pageSize)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if err := l.remove(ctx, name); err != nil {
+				return fmt.Errorf("deleting the blobs of %s: %w", name, err)
+			}
+		}
+		if len(names) < pageSize {
+			return l.Records.Scrub(ctx, orNow(l.Now))
+		}
+	}
+}
+
+func (l *Leftovers) remove(ctx context.Context, name string) error {
+	err := l.Blobs.List(ctx, name, func(key string, _ time.Time) error { return l.Blobs.Delete(ctx, key) })
+	if err == nil {
+		err = l.Blobs.Delete(ctx, name)
+	}
+	if err == nil {
+		err = l.Records.Deleted(ctx, name)
+	}
+	return err
+}

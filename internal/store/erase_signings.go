@@ -1,0 +1,170 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"kyso/internal/signing"
+)
+
+// signings seals kept signings again, and empties the others.
+func (e *erasing) signings(ctx context.Context) error {
+	ids, err := e.texts(ctx, `SELECT id FROM signings WHERE subject_id = $1 AND erased_at IS NULL ORDER BY id`, e.subjectID)
+	for _, id := range ids {
+		if err != nil {
+			break
+		}
+		if e.renewed != nil && e.keepSignings[id] {
+			err = e.signingAgain(ctx, id)
+		} else {
+			err = e.signing(ctx, id)
+		}
+	}
+	return err
+}
+
+func (e *erasing) texts(ctx context.Context, query string, args ...any) ([]string, error) {
+	var list []string
+	rows, err := e.tx.QueryContext(ctx, query, args...)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		var one string
+		err := rows.Scan(&one)
+		list = append(list, one)
+		return err
+	})
+	return list, err
+}
+
+// signing empties one signing. Ids, states and digests stay.
+func (e *erasing) signing(ctx context.Context, id string) error {
+	uploads, err := e.texts(ctx, `
+		SELECT upload_id FROM documents WHERE signing_id = $1 UNION SELECT signed_id FROM documents WHERE signing_id = $1 AND signed_id IS NOT NULL
+		UNION SELECT id FROM uploads WHERE id > $2 AND id < $3`, id, id+"-", id+".") // stages are named after the signing
+	if err != nil {
+		return err
+	}
+	err = e.all(ctx, []any{id, []byte{}, at(e.now)},
+		`UPDATE signings SET user_id = $2, reason = $2, location = $2, user_lookup = '', signer_lookup = '', content = '', erased_at = $3 WHERE id = $1`)
+	if err == nil {
+		err = e.all(ctx, []any{id, []byte{}}, `UPDATE documents SET name = $2, prepared = '' WHERE signing_id = $1`)
+	}
+	if err == nil {
+		err = e.all(ctx, []any{id}, `DELETE FROM certificates WHERE signing_id = $1`, `DELETE FROM signature_values WHERE signing_id = $1`,
+			`DELETE FROM evidence WHERE signing_id = $1`)
+	}
+	for _, upload := range uploads {
+		if err == nil {
+			err = e.clear(ctx, upload)
+		}
+	}
+	return err
+}
+
+// clear removes an upload that lies in clear, unless it is kept or a signing that is not erased has it.
+func (e *erasing) clear(ctx context.Context, uploadID string) error {
+	if e.keepUploads[uploadID] {
+		return nil
+	}
+	var text string
+	err := e.tx.QueryRowContext(ctx, `
+		SELECT u.segments FROM uploads u WHERE u.id = $1 AND u.key_id IS NULL AND u.erased_at IS NULL AND NOT EXISTS (
+			SELECT 1 FROM documents d JOIN signings s ON s.id = d.signing_id
+			WHERE (d.upload_id = u.id OR d.signed_id = u.id) AND s.erased_at IS NULL)`, uploadID).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	var segments []signing.Segment
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &segments)
+	}
+	for _, s := range segments {
+		if err == nil {
+			err = leave(ctx, e.tx, leftoverBlobs, s.Key, e.now)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return emptyUploads(ctx, e.tx, `id = $3`, uploadID, e.now)
+}
+
+// emptyUploads takes names, hash states and places from uploads; $3 in which is arg.
+func emptyUploads(ctx context.Context, tx *sql.Tx, which string, arg any, now time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE uploads SET name = $1, hash_state = $1, segments = '[]', erased_at = $2 WHERE `+which, []byte{}, at(now), arg)
+	return err
+}
+
+// dropDocumentKey takes the key of a document away from a person. When nobody else has it, the document goes.
+func dropDocumentKey(ctx context.Context, tx *sql.Tx, id, subjectID string, now time.Time) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM document_keys WHERE id = $1 AND subject_id = $2`, id, subjectID); err != nil {
+		return err
+	}
+	var left int
+	if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM document_keys WHERE id = $1`, id).Scan(&left); err != nil || left > 0 {
+		return err
+	}
+	if err := leave(ctx, tx, leftoverBlobs, signing.SealedFolder+"/"+id, now); err != nil {
+		return err
+	}
+	return emptyUploads(ctx, tx, `key_id = $3`, id, now)
+}
+
+// signingAgain seals a kept signing under the new key.
+func (e *erasing) signingAgain(ctx context.Context, id string) error {
+	var user, reason, location []byte
+	err := e.tx.QueryRowContext(ctx, `SELECT user_id, reason, location FROM signings WHERE id = $1`, id).Scan(&user, &reason, &location)
+	for column, value := range map[string][]byte{"user_id": user, "reason": reason, "location": location} {
+		if err == nil {
+			err = e.again(ctx, `UPDATE signings SET `+column+` = $1 WHERE id = $2`, "signings", column, id, value, id)
+		}
+	}
+	for _, t := range []struct {
+		query, statement, table, column string
+		row                             func(name string, n int) string
+	}{
+		{`SELECT '', position, name FROM documents WHERE signing_id = $1`, `UPDATE documents SET name = $1 WHERE signing_id = $2 AND '' = $3 AND position = $4`,
+			"documents", "name", func(_ string, n int) string { return documentRow(id, n) }},
+		{`SELECT fingerprint, position, certificate FROM certificates WHERE signing_id = $1`,
+			`UPDATE certificates SET certificate = $1 WHERE signing_id = $2 AND fingerprint = $3 AND position = $4`,
+			"certificates", "certificate", func(name string, _ int) string { return certificateRow(id, name) }},
+		{`SELECT request_id, position, value FROM signature_values WHERE signing_id = $1`,
+			`UPDATE signature_values SET value = $1 WHERE signing_id = $2 AND request_id = $3 AND position = $4`,
+			"signature_values", "value", func(name string, n int) string { return valueRow(id, name, n) }},
+		{`SELECT kind || '/' || digest, position, data FROM evidence WHERE signing_id = $1`,
+			`UPDATE evidence SET data = $1 WHERE signing_id = $2 AND kind || '/' || digest = $3 AND position = $4`,
+			"evidence", "data", func(name string, _ int) string { return id + "/" + name }},
+	} {
+		if err == nil {
+			err = e.rowsAgain(ctx, id, t.query, func(name string, n int, value []byte) error {
+				return e.again(ctx, t.statement, t.table, t.column, t.row(name, n), value, id, name, n)
+			})
+		}
+	}
+	return err
+}
+
+// rowsAgain calls do for each row of a query by signing: a name, a position and a sealed value.
+func (e *erasing) rowsAgain(ctx context.Context, id, query string, do func(name string, n int, value []byte) error) error {
+	type row struct {
+		name  string
+		n     int
+		value []byte
+	}
+	var list []row
+	rows, err := e.tx.QueryContext(ctx, query, id)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		var r row
+		err := rows.Scan(&r.name, &r.n, &r.value)
+		list = append(list, r)
+		return err
+	})
+	for _, r := range list {
+		if err == nil {
+			err = do(r.name, r.n, r.value)
+		}
+	}
+	return err
+}
