@@ -321,7 +321,7 @@ func environment(data string, a Addresses, s secrets) []string {
 		"KYSO_STOP_TIMEOUT=5s",
 		"KYSO_PUBLIC_URL=" + a.API,
 		"KYSO_TRUSTED_PROXIES=127.0.0.0/8,::1", // a proxy on this machine, for who tries one
-		"KYSO_WEBHOOK_PRIVATE=true", // receivers of developers are on this machine
+		"KYSO_WEBHOOK_PRIVATE=true",            // receivers of developers are on this machine
 		"KYSO_ADMIN_KEY=" + s.AdminKey,
 		"TEMPORAL_ADDRESS=" + a.Temporal,
 		"TEMPORAL_CONFIG_FILE=" + os.DevNull, // not the developer's own clusters
