@@ -156,6 +156,8 @@ func (s *server) handOff(ctx context.Context, in *handOffInput) (*acceptedOutput
 	switch code := problem.CodeOf(err); {
 	case code == "":
 		return &acceptedOutput{AcceptedBody{id, status.Status}}, nil
+	case code == problem.Conflict && !record.HandedOffAt.IsZero(): // here already; a run that was begun again knows no earlier update
+		return &acceptedOutput{AcceptedBody{id, record.Status}}, nil
 	case code.Kind() == problem.KindUpstream, code == problem.NotFound: // not started yet
 		s.Logger.WarnContext(ctx, "hand-off recorded, process not told yet", "request_id", infoOf(ctx).id, "registration_id", id, "error", err.Error())
 		return &acceptedOutput{AcceptedBody{id, record.Status}}, nil
