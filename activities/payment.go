@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,6 +55,18 @@ func (a *Registration) OpenPayment(ctx context.Context, in OpenPaymentInput) (Pa
 func TxnRef(registrationID string, attempt int) string {
 	return fmt.Sprintf("KS%s%02d", strings.ToUpper(short(registrationID, 12)), attempt)
 }
+
+// AttemptOf returns the number of an attempt, with which its TxnRef ends; 0 for a text that is none.
+func AttemptOf(ref string) int {
+	n, err := strconv.Atoi(ref[max(0, len(ref)-2):])
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// RefundID names the one refund of an attempt.
+func RefundID(ref string) string { return "RF" + short(ref, 14) }
 
 // short returns n bytes of the SHA-256 of a key as hex.
 func short(key string, n int) string {
@@ -195,7 +208,7 @@ func (a *Registration) refundPayment(ctx context.Context, ref string) error {
 	if err != nil || p.Status != registration.PaymentCaptured {
 		return err
 	}
-	id := "RF" + short(ref, 14)
+	id := RefundID(ref)
 	if err := a.Records.MarkRefund(ctx, ref, id, time.Time{}); err != nil {
 		return err
 	}

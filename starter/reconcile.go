@@ -15,7 +15,8 @@ func (c *cli) reconcileCommand() *cobra.Command {
 
 Each mismatch is an incident, process-missing or record-missing; "incident repair --action begin-again" or "--action close"
 resolves it. Comparing repeats no effect: it may run at any time, also twice at once. The API does the same in its own loop.
-Run it after a restore, see docs/restore.md. Exit code 0: the books agree. 1: they do not.`,
+Run it after a restore, see docs/restore.md. Exit code 0: the books agree. 1: they do not. 8: something could
+not be compared, or a process is behind its record and told again what it has; run it again.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := c.client()
 			if err != nil {
@@ -38,13 +39,24 @@ Run it after a restore, see docs/restore.md. Exit code 0: the books agree. 1: th
 				for _, f := range total.Findings {
 					row(w, f.Process, f.ProcessID, f.Code, fmt.Sprint(f.New), f.Message)
 				}
-				c.say("Đã đối chiếu %d mục: %d sai lệch, %d sự cố đã tự đóng, %d giao dịch thanh toán được bổ sung, %d thông báo gửi lại.",
-					"Compared %d: %d mismatches, %d incidents closed by themselves, %d payments written down, %d messages carried again.",
-					total.Checked, len(total.Findings), total.Closed, total.Payments, total.Carried)
+				for _, f := range total.Failed {
+					row(w, f.Process, f.ProcessID, f.Code, "-", f.Message)
+				}
+				for _, b := range total.Behind {
+					row(w, b.Process, b.ProcessID, "-", "-", b.Message)
+				}
+				c.say("Đã đối chiếu %d mục: %d sai lệch, %d sự cố đã tự đóng, %d giao dịch thanh toán được bổ sung, %d thông báo gửi lại, %d mục chưa đối chiếu được, %d tiến trình đang được cập nhật.",
+					"Compared %d: %d mismatches, %d incidents closed by themselves, %d payments written down, %d messages carried again, %d could not be compared, %d processes are told again.",
+					total.Checked, len(total.Findings), total.Closed, total.Payments, total.Carried, len(total.Failed), len(total.Behind))
 			})
-			if err == nil && len(total.Findings) > 0 {
-				err = &exitError{exitFailed, errors.New("the books do not agree"), true}
+			switch {
+			case err != nil:
+				return err
+			case len(total.Findings) > 0:
+				return &exitError{exitFailed, errors.New("the books do not agree"), true}
+			case len(total.Failed)+len(total.Behind) > 0:
+				return &exitError{exitPending, errors.New("not everything agrees or could be compared yet"), true}
 			}
-			return err
+			return nil
 		}}
 }

@@ -23,6 +23,9 @@ type Again struct {
 	// Close ends the process with its compensation instead of going on.
 	Close bool `json:"close,omitempty"`
 
+	// Asked says that the provider may know a signing, although its record does not say so.
+	Asked bool `json:"asked,omitempty"`
+
 	// Of a registration.
 	AccountID string `json:"account_id,omitempty"`
 	Ordered   bool   `json:"ordered,omitempty"` // a package was chosen
@@ -38,10 +41,11 @@ func againSeries(ctx workflow.Context) string {
 	return "again-" + workflow.GetInfo(ctx).WorkflowExecution.RunID[:8]
 }
 
-// SigningAgainOf is what a signing resumes from.
+// SigningAgainOf is what a signing resumes from. An approval that was asked for is watched to its end by a signing that
+// is closed: providers have no cancel, and a value that still comes is recorded and never used.
 func SigningAgainOf(s signing.Signing, seq int, closing bool) SigningInput {
 	in := SigningInputOf(s)
-	in.Again = &Again{Status: string(s.Status), Seq: seq, Deadline: s.Approval.ExpiresAt, Close: closing}
+	in.Again = &Again{Status: string(s.Status), Seq: seq, Deadline: s.Approval.ExpiresAt, Close: closing, Asked: s.Approval.OurID != ""}
 	return in
 }
 
@@ -64,7 +68,7 @@ func (r *signingRun) resume(ctx workflow.Context) {
 	r.series = againSeries(ctx)
 	r.status.Status, r.status.Seq, r.status.Deadline = signing.Status(r.in.Again.Status), r.in.Again.Seq, r.in.Again.Deadline
 	r.resumed = r.status.Status
-	r.asked = slices.Contains([]signing.Status{signing.StatusRequested, signing.StatusAwaitingApproval, signing.StatusCompleting}, r.resumed)
+	r.asked = r.in.Again.Asked || slices.Contains([]signing.Status{signing.StatusRequested, signing.StatusAwaitingApproval, signing.StatusCompleting}, r.resumed)
 }
 
 // signingSteps is with which step a signing goes on that stands at a status.
@@ -120,15 +124,39 @@ func again(id, summary string) client.StartWorkflowOptions {
 		StaticDetails: "Began again from kyso's record, after the run before was lost. No personal data here."}
 }
 
+// MayHaveKey reports whether a registration may have a key at the CA: its record says so, or a run that stood as far as
+// the record or further had begun to make one. When no such run is known, it may since the citizen agreed to the contract.
+// run is nil when nothing is known of the run before.
+func MayHaveKey(r registration.Registration, run *RegistrationStatus) bool {
+	switch {
+	case r.Issued != nil || run != nil && run.Issuing:
+		return true
+	case run != nil && run.Seq >= r.Seq && beforeIssuing(run.Status):
+		return false
+	}
+	return r.Consent != nil || run != nil && !beforeIssuing(run.Status)
+}
+
+// beforeIssuing reports whether a registration at a status has not been approved yet.
+func beforeIssuing(s registration.Status) bool {
+	step, known := registrationSteps[s]
+	return s == registration.StatusRequested || known && step < registrationSteps[registration.StatusIssuing]
+}
+
 // SigningAgain begins a signing again from its record.
 func (c *Client) SigningAgain(ctx context.Context, in SigningInput) error {
-	_, err := c.Temporal.ExecuteWorkflow(ctx, again(SigningWorkflowID(in.SigningID), "Sign, begun again"), Signing, in)
+	options := again(SigningWorkflowID(in.SigningID), "Sign, begun again")
+	options.TypedSearchAttributes = signingAttributes(in)
+	_, err := c.Temporal.ExecuteWorkflow(ctx, options, Signing, in)
 	return startError("beginning a signing again", err)
 }
 
 // RegistrationAgain begins a registration again from its record.
 func (c *Client) RegistrationAgain(ctx context.Context, in RegistrationInput) error {
-	_, err := c.Temporal.ExecuteWorkflow(ctx, again(RegistrationWorkflowID(in.RegistrationID), "Register a certificate, begun again"), Registration, in)
+	in.Issuer = c.known(in.Issuer)
+	options := again(RegistrationWorkflowID(in.RegistrationID), "Register a certificate, begun again")
+	options.TypedSearchAttributes = registrationAttributes(in)
+	_, err := c.Temporal.ExecuteWorkflow(ctx, options, Registration, in)
 	return startError("beginning a registration again", err)
 }
 
@@ -143,7 +171,7 @@ func (c *Client) RefundAgain(ctx context.Context, in RefundInput) error {
 // ArchiveAgain begins again what keeps the documents of a signing archived. One that runs goes on.
 func (c *Client) ArchiveAgain(ctx context.Context, in ArchiveInput) error {
 	options := again(ArchiveWorkflowID(in.SigningID), "Keep the documents of a signing archived, begun again")
-	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
+	options.WorkflowIDConflictPolicy, options.TypedSearchAttributes = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, archiveAttributes()
 	_, err := c.Temporal.ExecuteWorkflow(ctx, options, Archive, in)
 	return startError("beginning an archive again", err)
 }

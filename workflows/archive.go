@@ -164,6 +164,11 @@ func archiveOptions(ctx workflow.Context, signingID string) workflow.Context {
 		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
 		StaticSummary:         "Keep the documents of a signing archived",
 		StaticDetails:         "Renews archive time-stamps for as long as the record is kept. No personal data here.",
-		TypedSearchAttributes: temporal.NewSearchAttributes(AttributeStep.ValueSet(StepReadArchive), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet("tsa")),
+		TypedSearchAttributes: archiveAttributes(),
 	})
+}
+
+// archiveAttributes are those with which an Archive begins.
+func archiveAttributes() temporal.SearchAttributes {
+	return temporal.NewSearchAttributes(AttributeStep.ValueSet(StepReadArchive), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet("tsa"))
 }

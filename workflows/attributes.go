@@ -57,3 +57,17 @@ func (c *Client) EnsureSearchAttributes(ctx context.Context, namespace string) (
 	}
 	return missing, nil
 }
+
+// signingAttributes are those with which a signing begins, its first run and any later one.
+func signingAttributes(in SigningInput) temporal.SearchAttributes {
+	return temporal.NewSearchAttributes(AttributeStep.ValueSet(StepInspect), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet(in.Provider))
+}
+
+// registrationAttributes are those with which a registration begins.
+func registrationAttributes(in RegistrationInput) temporal.SearchAttributes {
+	all := []temporal.SearchAttributeUpdate{AttributeStep.ValueSet(StepHandOff), AttributeAttention.ValueSet(false)}
+	if in.Issuer != "" {
+		all = append(all, AttributeProvider.ValueSet(in.Issuer))
+	}
+	return temporal.NewSearchAttributes(all...)
+}

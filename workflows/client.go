@@ -37,8 +37,7 @@ func (c *Client) StartSigning(ctx context.Context, in SigningInput) error {
 		EnableEagerStart:         true,
 		StaticSummary:            fmt.Sprintf("Sign %d document(s), %s, through %s", in.Documents, in.Level, in.Provider),
 		StaticDetails:            "Remote signing under one approval. The record is in kyso's store; no personal data here.",
-		TypedSearchAttributes: temporal.NewSearchAttributes(
-			AttributeStep.ValueSet(StepInspect), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet(in.Provider)),
+		TypedSearchAttributes:    signingAttributes(in),
 	}, Signing, in)
 	return startError("starting signing", err)
 }

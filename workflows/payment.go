@@ -125,6 +125,10 @@ func (r *registrationRun) lookAtPayments(ctx workflow.Context) (bool, error) {
 		return false, nil
 	}
 	r.status.TxnRef = view.PaidRef
+	// A process that stands where its record was does not know the attempt, and has to give its money back all the same.
+	if n := activities.AttemptOf(view.PaidRef); n > r.attempts && workflow.GetVersion(ctx, "attempts-of-the-record", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+		r.attempts = n
+	}
 	return true, r.refundOthers(ctx, view.Others)
 }
 

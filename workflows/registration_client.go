@@ -8,7 +8,6 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 
 	"kyso/internal/registration"
 )
@@ -19,15 +18,20 @@ func RegistrationWorkflowID(registrationID string) string { return "registration
 // RefundWorkflowID returns the workflow id of the refund of one payment.
 func RefundWorkflowID(txnRef string) string { return "refund-" + txnRef }
 
+// known returns the code of a configured issuer, else "". It stands where everybody looks: no text of others goes there.
+func (c *Client) known(issuer string) string {
+	if slices.Contains(c.Issuers, issuer) {
+		return issuer
+	}
+	return ""
+}
+
 // StartRegistration starts the process. Starting the same registration again does nothing, also after it has closed.
 func (c *Client) StartRegistration(ctx context.Context, in RegistrationInput) error {
-	if !slices.Contains(c.Issuers, in.Issuer) { // it stands where everybody looks: no text of others goes there
-		in.Issuer = ""
-	}
-	summary, attributes := "Register a certificate", []temporal.SearchAttributeUpdate{AttributeStep.ValueSet(StepHandOff), AttributeAttention.ValueSet(false)}
+	in.Issuer = c.known(in.Issuer)
+	summary := "Register a certificate"
 	if in.Issuer != "" {
 		summary += " with " + in.Issuer
-		attributes = append(attributes, AttributeProvider.ValueSet(in.Issuer))
 	}
 	_, err := c.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       RegistrationWorkflowID(in.RegistrationID),
@@ -37,7 +41,7 @@ func (c *Client) StartRegistration(ctx context.Context, in RegistrationInput) er
 		EnableEagerStart:         true,
 		StaticSummary:            summary,
 		StaticDetails:            "From VNeID to an active certificate. The record is in kyso's store; no personal data here.",
-		TypedSearchAttributes:    temporal.NewSearchAttributes(attributes...),
+		TypedSearchAttributes:    registrationAttributes(in),
 	}, Registration, in)
 	return startError("starting registration", err)
 }

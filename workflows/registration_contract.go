@@ -63,6 +63,8 @@ type RegistrationStatus struct {
 	TxnRef string `json:"txn_ref,omitempty"`
 	// Attempts are those to pay that this run began, with when each ends at VNPay.
 	Attempts []activities.PaymentOpened `json:"attempts,omitempty"`
+	// Issuing says that a key may exist at the CA.
+	Issuing bool `json:"issuing,omitempty"`
 	// SigningID is the signing of the acceptance record that runs now.
 	SigningID string `json:"signing_id,omitempty"`
 }

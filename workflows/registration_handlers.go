@@ -42,7 +42,7 @@ func (r *registrationRun) setHandlers(ctx workflow.Context) error {
 
 func (r *registrationRun) snapshot() RegistrationStatus {
 	status := r.status
-	status.Attention = r.open
+	status.Attention, status.Issuing = r.open, r.issuing
 	return status
 }
 

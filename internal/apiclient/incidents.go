@@ -162,19 +162,36 @@ type Finding struct {
 	New       bool   `json:"new"`
 }
 
+// Uncompared is one thing that could not be compared.
+type Uncompared struct {
+	Process   string `json:"process"`
+	ProcessID string `json:"process_id"`
+	Code      string `json:"code"`
+	Message   string `json:"message"`
+}
+
+// Behind is a process that stands where its record was.
+type Behind struct {
+	Process   string `json:"process"`
+	ProcessID string `json:"process_id"`
+	Message   string `json:"message"`
+}
+
 // Reconciled is what comparing the books found.
 type Reconciled struct {
-	Checked  int       `json:"checked"`
-	Findings []Finding `json:"findings"`
-	Closed   int       `json:"closed"`
-	Payments int       `json:"payments"`
-	Carried  int       `json:"carried"`
-	Next     string    `json:"next,omitempty"`
+	Checked  int          `json:"checked"`
+	Findings []Finding    `json:"findings"`
+	Failed   []Uncompared `json:"failed"`
+	Behind   []Behind     `json:"behind"`
+	Closed   int          `json:"closed"`
+	Payments int          `json:"payments"`
+	Carried  int          `json:"carried"`
+	Next     string       `json:"next,omitempty"`
 }
 
 // Reconcile compares all of both books, part by part.
 func (c *Client) Reconcile(ctx context.Context) (Reconciled, error) {
-	total := Reconciled{Findings: []Finding{}}
+	total := Reconciled{Findings: []Finding{}, Failed: []Uncompared{}, Behind: []Behind{}}
 	for place := ""; ; {
 		var part Reconciled
 		if _, err := c.Post(ctx, NewKey(), "/v1/reconciliations", map[string]string{"place": place}, &part); err != nil {
@@ -185,6 +202,8 @@ func (c *Client) Reconcile(ctx context.Context) (Reconciled, error) {
 		total.Payments += part.Payments
 		total.Carried += part.Carried
 		total.Findings = append(total.Findings, part.Findings...)
+		total.Failed = append(total.Failed, part.Failed...)
+		total.Behind = append(total.Behind, part.Behind...)
 		if place = part.Next; place == "" {
 			return total, nil
 		}

@@ -46,8 +46,8 @@ func (a *App) forget(ctx context.Context) error {
 func (a *App) books() *relay.Mender {
 	records, engine := a.Store.Relay(), a.Workflows()
 	return &relay.Mender{
-		Reconciler: &relay.Reconciler{Books: records, Records: records, Found: records, Engine: engine, VNPay: a.vnpay()},
-		Incidents:  a.Store.Parked(), Told: records, Processes: engine, Limits: a.Config.Registration.Limits,
+		Reconciler: &relay.Reconciler{Books: records, Records: records, Paid: records, Found: records, Told: records, Engine: engine, VNPay: a.vnpay()},
+		Incidents:  a.Store.Parked(), Processes: engine, Limits: a.Config.Registration.Limits,
 	}
 }
 

@@ -105,10 +105,28 @@ type Finding struct {
 	New       bool    `json:"new" doc:"Not known before"`
 }
 
+// Failure is one thing that could not be compared: it may agree or not.
+type Failure struct {
+	Process   Process `json:"process" enum:"signing,registration"`
+	ProcessID string  `json:"process_id"`
+	Code      string  `json:"code" doc:"Of the error, a problem code"`
+	Message   string  `json:"message"`
+}
+
+// Behind is a process that stands where its record was, as after Temporal was restored. It is told again what the record has,
+// and needs no operator.
+type Behind struct {
+	Process   Process `json:"process" enum:"signing,registration"`
+	ProcessID string  `json:"process_id"`
+	Message   string  `json:"message"`
+}
+
 // Report is what one step of comparing the books found.
 type Report struct {
-	Checked  int       `json:"checked"`
+	Checked  int       `json:"checked" doc:"What was looked at, failed too"`
 	Findings []Finding `json:"findings"`
+	Failed   []Failure `json:"failed" doc:"What could not be compared, and has to be looked at again"`
+	Behind   []Behind  `json:"behind" doc:"Processes that stand where their record was. They are told again what it has"`
 	Closed   int       `json:"closed" doc:"Incidents whose cause has gone"`
 	Payments int       `json:"payments" doc:"Attempts to pay that VNPay knew and the store did not, or knew better"`
 	Carried  int       `json:"carried" doc:"Messages that are carried again"`

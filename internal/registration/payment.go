@@ -75,3 +75,9 @@ type PaymentNotice struct {
 	TransactionStatus string
 	At                time.Time
 }
+
+// GivenBack reports whether VNPay shows that the whole price was refunded, or that the refund is on its way to the bank
+// (VNPay 2.1.0: vnp_TransactionStatus 05 and 06).
+func (n PaymentNotice) GivenBack(p Payment) bool {
+	return n.ResponseCode == "00" && (n.TransactionStatus == "05" || n.TransactionStatus == "06") && n.AmountVND == p.AmountVND
+}

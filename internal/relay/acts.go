@@ -2,10 +2,13 @@ package relay
 
 import (
 	"context"
+	"slices"
 
+	"kyso/activities"
 	"kyso/internal/incident"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
+	"kyso/internal/signing"
 	"kyso/workflows"
 )
 
@@ -31,7 +34,6 @@ type Beginner interface {
 type Mender struct {
 	*Reconciler
 	Incidents Incidents
-	Told      Toldness
 	Processes Beginner
 	Limits    workflows.RegistrationLimits
 }
@@ -72,6 +74,14 @@ func (m *Mender) stray(ctx context.Context, workflowID, action string) error {
 	return m.Processes.Stop(ctx, workflowID, "its record is not there")
 }
 
+// outdated stops a process that stands where its record was: the record has ended, and with it everything outside.
+func (m *Mender) outdated(ctx context.Context, workflowID string, i incident.Incident) error {
+	if problem.Code(i.Reason) != problem.RecordMissing {
+		return nil // it has ended meanwhile, by itself
+	}
+	return m.Processes.Stop(ctx, workflowID, "its record has ended")
+}
+
 func (m *Mender) signingAgain(ctx context.Context, i incident.Incident, action string) error {
 	record, err := m.Records.Signing(ctx, i.ProcessID)
 	if problem.CodeOf(err) == problem.NotFound {
@@ -81,9 +91,13 @@ func (m *Mender) signingAgain(ctx context.Context, i incident.Incident, action s
 		return err
 	}
 	if record.Status.Final() {
-		return nil // it has ended meanwhile
+		return m.outdated(ctx, workflows.SigningWorkflowID(i.ProcessID), i)
 	}
-	seq, err := m.Records.LastSeq(ctx, i.ProcessID)
+	return m.resumeSigning(ctx, record, action)
+}
+
+func (m *Mender) resumeSigning(ctx context.Context, record signing.Signing, action string) error {
+	seq, err := m.Records.LastSeq(ctx, record.ID)
 	if err != nil {
 		return err
 	}
@@ -104,14 +118,19 @@ func (m *Mender) registrationAgain(ctx context.Context, i incident.Incident, act
 		return err
 	}
 	if record.Status.Final() {
-		return nil // it has ended meanwhile
+		return m.outdated(ctx, workflows.RegistrationWorkflowID(i.ProcessID), i)
 	}
 	if err := m.payments(ctx, record, status, workflows.RunBroken, &incident.Report{}); err != nil {
 		return err
 	}
-	attempts, err := m.attempts(ctx, record.ID, status)
+	payments, err := m.Paid.Payments(ctx, record.ID)
 	if err != nil {
 		return err
+	}
+	if slices.ContainsFunc(payments, func(p registration.Payment) bool {
+		return p.TxnRef == record.PaidRef && p.Status == registration.PaymentRefunded
+	}) {
+		action = incident.Close // the price has gone back already: there is nothing to go on with
 	}
 	moves, err := m.Records.RegistrationMoves(ctx, record.ID)
 	if err != nil {
@@ -121,32 +140,43 @@ func (m *Mender) registrationAgain(ctx context.Context, i incident.Incident, act
 	if len(moves) > 0 {
 		reason = moves[len(moves)-1].Detail
 	}
-	in := workflows.RegistrationAgainOf(record, m.Limits, attempts, reason, action == incident.Close)
-	in.Again.Issuing = in.Again.Issuing || mayHaveKey(status.Status) || action == incident.Close && mayHaveKey(record.Status)
+	in := workflows.RegistrationAgainOf(record, m.Limits, attemptsOf(payments, status), reason, action == incident.Close)
+	var run *workflows.RegistrationStatus
+	if statusErr == nil {
+		run = &status
+	}
+	in.Again.Issuing = workflows.MayHaveKey(record, run)
+	if action == incident.Close && record.Acceptance != nil && record.Acceptance.SigningID != "" {
+		if err := m.closeAcceptance(ctx, record.Acceptance.SigningID); err != nil {
+			return err
+		}
+	}
 	if err := m.Processes.RegistrationAgain(ctx, in); err != nil {
 		return err
 	}
 	return m.Told.ForgetTold(ctx, record.ID)
 }
 
-// mayHaveKey reports whether a registration at a status may have a key at the CA whose answer the record lost.
-func mayHaveKey(s registration.Status) bool {
-	switch s {
-	case registration.StatusInReview, registration.StatusIssuing, registration.StatusActivating, registration.StatusAccepting, registration.StatusClosing, registration.StatusActive:
-		return true
+// closeAcceptance closes the signing of an acceptance record, which outlives the registration that began it.
+func (m *Mender) closeAcceptance(ctx context.Context, id string) error {
+	record, err := m.Records.Signing(ctx, id)
+	switch {
+	case problem.CodeOf(err) == problem.NotFound:
+		return nil // it was not begun
+	case err != nil || record.Status.Final():
+		return err
 	}
-	return false
+	return m.resumeSigning(ctx, record, incident.Close)
 }
 
-// attempts is how many attempts to pay VNPay may know.
-func (m *Mender) attempts(ctx context.Context, id string, status workflows.RegistrationStatus) (int, error) {
-	list, err := m.Records.Payments(ctx, id)
+// attemptsOf is how many attempts to pay VNPay may know.
+func attemptsOf(payments []registration.Payment, status workflows.RegistrationStatus) int {
 	n := 0
 	for _, opened := range status.Attempts {
-		n = max(n, attemptOf(opened.TxnRef))
+		n = max(n, activities.AttemptOf(opened.TxnRef))
 	}
-	for _, p := range list {
+	for _, p := range payments {
 		n = max(n, p.Attempt)
 	}
-	return n, err
+	return n
 }

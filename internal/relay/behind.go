@@ -81,14 +81,21 @@ func (b *Behind) handOff(ctx context.Context, r registration.Registration) error
 func (b *Behind) tellAgain(ctx context.Context, r registration.Registration) error {
 	call, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
-	status, err := b.Engine.RegistrationStatus(call, r.ID)
-	switch {
-	case problem.CodeOf(err) == problem.NotFound: // there is none: comparing the two books finds it
-		return b.Records.MarkTold(ctx, r.ID, r.Seq)
-	case err == nil && status.Seq >= r.Seq:
-		return b.Records.MarkTold(ctx, r.ID, r.Seq)
-	case err == nil:
-		err = b.tell(call, r, status)
+	var err error
+	for knew := -1; err == nil; {
+		var status workflows.RegistrationStatus
+		status, err = b.Engine.RegistrationStatus(call, r.ID)
+		switch {
+		case problem.CodeOf(err) == problem.NotFound: // there is none: comparing the two books finds it
+			return b.Records.MarkTold(ctx, r.ID, r.Seq)
+		case err == nil && status.Seq >= r.Seq:
+			return b.Records.MarkTold(ctx, r.ID, r.Seq)
+		case err == nil && status.Seq <= knew: // it works on what it was told; the next round goes on
+			return nil
+		case err == nil:
+			knew = status.Seq
+			err = b.tell(call, r, status)
+		}
 	}
 	if err != nil && problem.CodeOf(err) != problem.Conflict { // it has gone on meanwhile
 		return fmt.Errorf("comparing registration %s with its process: %w", r.ID, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"strconv"
 	"time"
 
 	"kyso/activities"
@@ -19,10 +18,10 @@ import (
 // VNPay 2.1.0 has no list; an attempt is asked for by its reference and the second in which it was made, which the
 // process remembers.
 func (r *Reconciler) payments(ctx context.Context, s registration.Registration, status workflows.RegistrationStatus, state workflows.RunState, report *incident.Report) error {
-	if r.VNPay == nil || len(status.Attempts) == 0 && (state == workflows.RunRunning || s.PriceVND == 0) {
+	if r.VNPay == nil || len(status.Attempts) == 0 && s.PriceVND == 0 {
 		return nil
 	}
-	known, err := r.Records.Payments(ctx, s.ID)
+	known, err := r.Paid.Payments(ctx, s.ID)
 	if err != nil {
 		return err
 	}
@@ -34,17 +33,14 @@ func (r *Reconciler) payments(ctx context.Context, s registration.Registration, 
 		if _, there := byRef[opened.TxnRef]; there {
 			continue
 		}
-		p := registration.Payment{TxnRef: opened.TxnRef, RegistrationID: s.ID, Attempt: attemptOf(opened.TxnRef), AmountVND: s.PriceVND,
+		p := registration.Payment{TxnRef: opened.TxnRef, RegistrationID: s.ID, Attempt: activities.AttemptOf(opened.TxnRef), AmountVND: s.PriceVND,
 			CreatedAt: opened.ExpiresAt.Add(-activities.PaymentWindow), ExpiresAt: opened.ExpiresAt}
 		if err := r.adopt(ctx, p, report); err != nil {
 			return err
 		}
 	}
-	if state == workflows.RunRunning {
-		return nil
-	}
 	for _, p := range known {
-		if p.Status.Decided() && p.Status != registration.PaymentFailed || orNow(r.Now).Before(p.ExpiresAt) {
+		if !r.doubtful(p, state) {
 			continue
 		}
 		if err := r.ask(ctx, p, report); err != nil {
@@ -52,6 +48,22 @@ func (r *Reconciler) payments(ctx context.Context, s registration.Registration, 
 		}
 	}
 	return nil
+}
+
+// unheard is how long after its window an attempt may be open whose process asks for it.
+const unheard = time.Hour
+
+// doubtful reports whether VNPay has to be asked again what became of an attempt. A process that runs asks for its attempts
+// itself. Without one, an attempt may have been paid although it seemed to have failed, and money that is here may have
+// gone back.
+func (r *Reconciler) doubtful(p registration.Payment, state workflows.RunState) bool {
+	switch {
+	case p.Status == registration.PaymentRefunded:
+		return false
+	case state == workflows.RunRunning:
+		return !p.Status.Decided() && orNow(r.Now).After(p.ExpiresAt.Add(unheard))
+	}
+	return p.Status == registration.PaymentCaptured || orNow(r.Now).After(p.ExpiresAt)
 }
 
 // adopt asks VNPay for an attempt that the store does not know and writes it down when VNPay knows its amount.
@@ -66,11 +78,11 @@ func (r *Reconciler) adopt(ctx context.Context, p registration.Payment, report *
 	if p.AmountVND <= 0 {
 		return nil // nobody came to pay, and the order is not known: there is nothing to write down
 	}
-	if err := r.Records.CreatePayment(ctx, p); err != nil && problem.CodeOf(err) != problem.Conflict {
+	if err := r.Paid.CreatePayment(ctx, p); err != nil && problem.CodeOf(err) != problem.Conflict {
 		return err
 	}
 	report.Payments++
-	_, _, err = r.Records.ApplyNotice(ctx, notice)
+	_, _, err = r.Paid.ApplyNotice(ctx, notice)
 	return err
 }
 
@@ -79,7 +91,14 @@ func (r *Reconciler) ask(ctx context.Context, p registration.Payment, report *in
 	if err != nil {
 		return err
 	}
-	_, fresh, err := r.Records.ApplyNotice(ctx, notice)
+	if p.Status == registration.PaymentCaptured {
+		if notice.GivenBack(p) {
+			report.Payments++
+			err = r.Paid.MarkRefund(ctx, p.TxnRef, activities.RefundID(p.TxnRef), orNow(r.Now))
+		}
+		return err
+	}
+	_, fresh, err := r.Paid.ApplyNotice(ctx, notice)
 	if fresh {
 		report.Payments++
 	}
@@ -90,13 +109,4 @@ func (r *Reconciler) ask(ctx context.Context, p registration.Payment, report *in
 func questionID(ref string, now time.Time) string {
 	sum := sha256.Sum256([]byte("reconcile " + ref + now.UTC().Format(time.RFC3339Nano)))
 	return "RC" + hex.EncodeToString(sum[:14])
-}
-
-// attemptOf reads the number of an attempt from its reference, which ends with it.
-func attemptOf(ref string) int {
-	n, err := strconv.Atoi(ref[max(0, len(ref)-2):])
-	if err != nil {
-		return 0
-	}
-	return n
 }

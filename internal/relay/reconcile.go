@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -45,9 +46,14 @@ type Records interface {
 	LastSeq(ctx context.Context, signingID string) (int, error)
 	Registration(ctx context.Context, id string) (registration.Registration, error)
 	RegistrationMoves(ctx context.Context, id string) ([]registration.Transition, error)
+}
+
+// Paid is what the store knows of attempts to pay.
+type Paid interface {
 	Payments(ctx context.Context, registrationID string) ([]registration.Payment, error)
 	CreatePayment(ctx context.Context, p registration.Payment) error
 	ApplyNotice(ctx context.Context, n registration.PaymentNotice) (p registration.Payment, fresh bool, err error)
+	MarkRefund(ctx context.Context, txnRef, refundID string, at time.Time) error
 }
 
 // Mismatches keeps what was found as incidents.
@@ -73,12 +79,14 @@ type Gateway interface {
 }
 
 // Reconciler compares the two books, the store and Temporal, both ways, and payments with VNPay. What does not agree
-// becomes an incident; an incident whose cause has gone is closed. Comparing changes nothing else, so several
-// reconcilers may run at once.
+// becomes an incident; an incident whose cause has gone is closed. A process that is behind its record is told again what it
+// has, by Behind. Comparing changes nothing else, so several reconcilers may run at once.
 type Reconciler struct {
 	Books   Books
 	Records Records
+	Paid    Paid
 	Found   Mismatches
+	Told    Toldness
 	Engine  Runs
 	VNPay   Gateway          // nil compares no payments
 	Now     func() time.Time // default time.Now
@@ -86,19 +94,26 @@ type Reconciler struct {
 	place string // where the loop goes on
 }
 
-// Once compares the next part of the books. It does nothing while Temporal is away.
+// Once compares the next part of the books. It does nothing while Temporal is away. What could not be compared is its
+// error, after everything else was.
 func (r *Reconciler) Once(ctx context.Context) error {
+	var failures []error
 	for checked := 0; checked < budget; {
 		report, err := r.Step(ctx, r.place)
 		if err != nil {
-			return err
+			return errors.Join(append(failures, err)...)
+		}
+		for _, f := range report.Failed {
+			if len(failures) < maxFailures {
+				failures = append(failures, fmt.Errorf("comparing %s %s: %s", f.Process, f.ProcessID, f.Message))
+			}
 		}
 		if r.place = report.Next; r.place == "" {
-			return nil
+			break
 		}
 		checked += report.Checked
 	}
-	return nil
+	return errors.Join(failures...)
 }
 
 // stages are the parts of the comparison, in order.
@@ -109,7 +124,7 @@ func (r *Reconciler) Step(ctx context.Context, place string) (incident.Report, e
 	if place == "" {
 		place = stages[0] + ":"
 	}
-	report := incident.Report{Findings: []incident.Finding{}}
+	report := incident.Report{Findings: []incident.Finding{}, Failed: []incident.Failure{}, Behind: []incident.Behind{}}
 	stage, at, _ := strings.Cut(place, ":")
 	if err := r.Engine.Ping(ctx); err != nil {
 		return report, err
@@ -125,13 +140,17 @@ func (r *Reconciler) Step(ctx context.Context, place string) (incident.Report, e
 		}
 		switch stage {
 		case "signings":
-			next, err = compare(ctx, r, &report, after, r.Books.OpenSignings, func(s signing.Signing) page.Cursor { return page.After(s.CreatedAt, s.ID) }, r.signing)
+			next, err = compare(ctx, r, &report, after, r.Books.OpenSignings, placeOfSigning, r.signing)
 		case "registrations":
-			next, err = compare(ctx, r, &report, after, r.Books.OpenRegistrations, func(s registration.Registration) page.Cursor { return page.After(s.CreatedAt, s.ID) }, r.registration)
+			next, err = compare(ctx, r, &report, after, r.Books.OpenRegistrations, func(s registration.Registration) row {
+				return row{page.After(s.CreatedAt, s.ID), incident.Registration, s.ID}
+			}, r.registration)
 		case "archives":
-			next, err = compare(ctx, r, &report, after, r.Books.ArchivedSignings, func(s signing.Signing) page.Cursor { return page.After(s.CreatedAt, s.ID) }, r.archive)
+			next, err = compare(ctx, r, &report, after, r.Books.ArchivedSignings, placeOfSigning, r.archive)
 		case "messages":
-			next, err = compare(ctx, r, &report, after, r.Books.Carried, func(m webhook.Message) page.Cursor { return page.After(m.CreatedAt, m.Place()) }, r.message)
+			next, err = compare(ctx, r, &report, after, r.Books.Carried, func(m webhook.Message) row {
+				return row{page.After(m.CreatedAt, m.Place()), incident.Signing, "message " + m.Place()}
+			}, r.message)
 		default:
 			return report, problem.New(problem.Invalid, "not a place in the books")
 		}
@@ -151,20 +170,33 @@ func (r *Reconciler) Step(ctx context.Context, place string) (incident.Report, e
 	return report, nil
 }
 
-// compare looks at one page of a list. A row that fails does not keep the others waiting, unless Temporal is away.
+// row is where something stands in its list, and what it is called.
+type row struct {
+	at      page.Cursor
+	process incident.Process
+	id      string
+}
+
+func placeOfSigning(s signing.Signing) row {
+	return row{page.After(s.CreatedAt, s.ID), incident.Signing, s.ID}
+}
+
+// compare looks at one page of a list. A row that fails does not keep the others waiting, unless Temporal is away; it is
+// reported, since nothing is known of it.
 func compare[T any](ctx context.Context, r *Reconciler, report *incident.Report, after page.Cursor,
-	list func(context.Context, time.Time, page.Cursor, int) ([]T, error), place func(T) page.Cursor, do func(context.Context, T, *incident.Report) error) (string, error) {
+	list func(context.Context, time.Time, page.Cursor, int) ([]T, error), place func(T) row, do func(context.Context, T, *incident.Report) error) (string, error) {
 	rows, err := list(ctx, orNow(r.Now).Add(-settled), after, budget)
 	if err != nil {
 		return "", err
 	}
-	for _, row := range rows {
-		after = place(row)
+	for _, each := range rows {
+		at := place(each)
+		after = at.at
 		report.Checked++
 		call, cancel := context.WithTimeout(ctx, 3*callLimit)
-		err := do(call, row, report)
+		err := do(call, each, report)
 		cancel()
-		if err != nil && (ctx.Err() != nil || away(ctx, r.Engine, err)) {
+		if err := r.failed(ctx, report, at.process, at.id, err); err != nil {
 			return "", err
 		}
 	}
@@ -172,6 +204,24 @@ func compare[T any](ctx context.Context, r *Reconciler, report *incident.Report,
 		return "", nil
 	}
 	return after.String(), nil
+}
+
+// failed notes what could not be compared. It returns an error when nothing can: Temporal is away, or the time is over.
+func (r *Reconciler) failed(ctx context.Context, report *incident.Report, process incident.Process, id string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil || away(ctx, r.Engine, err) {
+		return err
+	}
+	report.Failed = append(report.Failed, incident.Failure{Process: process, ProcessID: id, Code: string(problem.CodeOf(err)), Message: err.Error()})
+	return nil
+}
+
+// behind notes a process that stands where its record was.
+func (r *Reconciler) behind(report *incident.Report, process incident.Process, id string, knows, has int) {
+	report.Behind = append(report.Behind, incident.Behind{Process: process, ProcessID: id,
+		Message: fmt.Sprintf("the process has made %d transitions, the record has %d", knows, has)})
 }
 
 // found opens an incident.
@@ -209,10 +259,17 @@ func (r *Reconciler) signing(ctx context.Context, s signing.Signing, report *inc
 		}
 		return r.found(ctx, report, incident.Signing, s.ID, string(now.Status), problem.ProcessMissing, "the record is %s, the process is %s", now.Status, state)
 	}
+	stood, err := r.Records.LastSeq(ctx, s.ID)
+	if err != nil {
+		return err
+	}
 	for look := range 2 {
 		status, err := r.Engine.Status(ctx, s.ID)
 		if err != nil {
 			return err
+		}
+		if status.Seq < stood { // it asks the provider itself, and comes after
+			r.behind(report, incident.Signing, s.ID, status.Seq, stood)
 		}
 		seq, err := r.Records.LastSeq(ctx, s.ID)
 		if err != nil {
@@ -263,6 +320,12 @@ func (r *Reconciler) registration(ctx context.Context, s registration.Registrati
 			return err
 		}
 		return r.found(ctx, report, incident.Registration, s.ID, string(now.Status), problem.ProcessMissing, "the record is %s, the process is %s", now.Status, state)
+	}
+	if status.Seq < s.Seq { // the row was read before the process was asked
+		r.behind(report, incident.Registration, s.ID, status.Seq, s.Seq)
+		if err := r.Told.ForgetTold(ctx, s.ID); err != nil {
+			return err
+		}
 	}
 	for look := range 2 {
 		now, err := r.Records.Registration(ctx, s.ID)
@@ -320,22 +383,71 @@ func (r *Reconciler) runs(ctx context.Context, after string, report *incident.Re
 		if orNow(r.Now).Sub(run.StartedAt) < settled {
 			continue
 		}
-		process, id, err := incident.Signing, workflows.SigningWorkflowID(run.RecordID), error(nil)
+		process := incident.Signing
 		if run.Kind == "Registration" {
-			process, id = incident.Registration, workflows.RegistrationWorkflowID(run.RecordID)
-			_, err = r.Records.Registration(ctx, run.RecordID)
-		} else {
-			_, err = r.Records.Signing(ctx, run.RecordID)
+			process = incident.Registration
 		}
-		if problem.CodeOf(err) == problem.NotFound {
-			var state workflows.RunState
-			if state, err = r.Engine.State(ctx, id); err == nil && state == workflows.RunRunning {
-				err = r.found(ctx, report, process, run.RecordID, "", problem.RecordMissing, "a process runs, and there is no record of it")
-			}
-		}
-		if err != nil {
+		if err := r.failed(ctx, report, process, run.RecordID, r.run(ctx, process, run.RecordID, report)); err != nil {
 			return "", err
 		}
 	}
 	return next, nil
+}
+
+// run compares one process with its record: there has to be one, and a record that has ended has to have ended by this
+// process, which may then still report or watch.
+func (r *Reconciler) run(ctx context.Context, process incident.Process, id string, report *incident.Report) error {
+	workflowID, ended := workflows.SigningWorkflowID(id), r.signingEnded
+	if process == incident.Registration {
+		workflowID, ended = workflows.RegistrationWorkflowID(id), r.registrationEnded
+	}
+	at, err := ended(ctx, id)
+	if missing := problem.CodeOf(err) == problem.NotFound; err != nil && !missing {
+		return err
+	} else if !missing && (at == nil || !mayBeLost(at.changed, orNow(r.Now))) {
+		return nil
+	}
+	state, err := r.Engine.State(ctx, workflowID)
+	if err != nil || state != workflows.RunRunning {
+		return err
+	}
+	if at == nil {
+		return r.found(ctx, report, process, id, "", problem.RecordMissing, "a process runs, and there is no record of it")
+	}
+	runs, over, err := at.process(ctx, id)
+	if err != nil || over {
+		return err
+	}
+	return r.found(ctx, report, process, id, "", problem.RecordMissing, "the record has ended %s, its process is %s", at.status, runs)
+}
+
+// ending is a record that has ended.
+type ending struct {
+	status  string
+	changed time.Time
+	// process says where the process stands, and whether it has come to its end.
+	process func(ctx context.Context, id string) (status string, over bool, err error)
+}
+
+// signingEnded returns nil for a record that has not ended.
+func (r *Reconciler) signingEnded(ctx context.Context, id string) (*ending, error) {
+	s, err := r.Records.Signing(ctx, id)
+	if err != nil || !s.Status.Final() {
+		return nil, err
+	}
+	return &ending{string(s.Status), s.UpdatedAt, func(ctx context.Context, id string) (string, bool, error) {
+		status, err := r.Engine.Status(ctx, id)
+		return string(status.Status), status.Status.Final(), err
+	}}, nil
+}
+
+func (r *Reconciler) registrationEnded(ctx context.Context, id string) (*ending, error) {
+	s, err := r.Records.Registration(ctx, id)
+	if err != nil || !s.Status.Final() {
+		return nil, err
+	}
+	return &ending{string(s.Status), s.UpdatedAt, func(ctx context.Context, id string) (string, bool, error) {
+		status, err := r.Engine.RegistrationStatus(ctx, id)
+		return string(status.Status), status.Status.Final(), err
+	}}, nil
 }

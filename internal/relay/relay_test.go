@@ -290,7 +290,7 @@ func TestProcessesThatFellBehindAreTold(t *testing.T) {
 				}
 				now = now.AddDate(0, 3, 0)
 				must(t, behind.Once(t.Context()))
-				if len(e.acts) != 2 || !reflect.DeepEqual(e.acts[1], c.want) {
+				if len(e.acts) != 3 || !reflect.DeepEqual(e.acts[1], c.want) {
 					t.Errorf("told %v, want %v", e.acts, c.want)
 				}
 				e.knows, e.acts = nil, nil

@@ -61,7 +61,7 @@ func (r Relay) LastSeq(ctx context.Context, signingID string) (int, error) {
 	return n, nil
 }
 
-// Payments implements relay.Records.
+// Payments implements relay.Paid.
 func (r Relay) Payments(ctx context.Context, registrationID string) ([]registration.Payment, error) {
 	return r.Registrations().Payments(ctx, registrationID)
 }
@@ -71,14 +71,19 @@ func (r Relay) RegistrationMoves(ctx context.Context, id string) ([]registration
 	return r.Registrations().Transitions(ctx, id, 0)
 }
 
-// CreatePayment implements relay.Records.
+// CreatePayment implements relay.Paid.
 func (r Relay) CreatePayment(ctx context.Context, p registration.Payment) error {
 	return r.Registrations().CreatePayment(ctx, p)
 }
 
-// ApplyNotice implements relay.Records.
+// ApplyNotice implements relay.Paid.
 func (r Relay) ApplyNotice(ctx context.Context, n registration.PaymentNotice) (registration.Payment, bool, error) {
 	return r.Registrations().ApplyNotice(ctx, n)
+}
+
+// MarkRefund implements relay.Paid.
+func (r Relay) MarkRefund(ctx context.Context, txnRef, refundID string, when time.Time) error {
+	return r.Registrations().MarkRefund(ctx, txnRef, refundID, when)
 }
 
 // tableOf is where the incidents of a process are kept: beside its record, or apart when it has none.

@@ -1,0 +1,192 @@
+package relay_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"kyso/activities"
+	"kyso/internal/incident"
+	"kyso/internal/page"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/internal/relay"
+	"kyso/internal/signing"
+	"kyso/internal/storetest"
+	"kyso/workflows"
+)
+
+// runs stands for Temporal as the reconciler asks it.
+type runs struct {
+	*engine
+	states map[string]workflows.RunState // by workflow id; others are missing
+	stands workflows.SigningStatus       // of every signing
+	listed []workflows.Run
+}
+
+func (r *runs) State(_ context.Context, id string) (workflows.RunState, error) {
+	if err := r.note(id, nil); err != nil {
+		return "", err
+	}
+	if state, ok := r.states[id]; ok {
+		return state, nil
+	}
+	return workflows.RunMissing, nil
+}
+
+func (r *runs) Runs(context.Context, string, int) ([]workflows.Run, string, error) {
+	return r.listed, "", nil
+}
+
+func (r *runs) Status(context.Context, string) (workflows.SigningStatus, error) { return r.stands, nil }
+
+// everything compares all of both books.
+func everything(t *testing.T, r *relay.Reconciler) incident.Report {
+	t.Helper()
+	total := incident.Report{}
+	for place := ""; ; {
+		part, err := r.Step(t.Context(), place)
+		must(t, err)
+		total.Checked += part.Checked
+		total.Payments += part.Payments
+		total.Findings = append(total.Findings, part.Findings...)
+		total.Failed = append(total.Failed, part.Failed...)
+		total.Behind = append(total.Behind, part.Behind...)
+		if place = part.Next; place == "" {
+			return total
+		}
+	}
+}
+
+func reconciler(f *storetest.Filled, e *runs) *relay.Reconciler {
+	records := f.Relay()
+	return &relay.Reconciler{Books: records, Records: records, Paid: records, Found: records, Told: records, Engine: e, Now: later}
+}
+
+// What cannot be compared is said, in each part of the books, and everything else is compared all the same: silence means
+// that the books agree.
+func TestWhatCannotBeComparedIsSaid(t *testing.T) {
+	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
+		f.Registrations(registration.StatusInReview)
+		f.Signings(signing.StatusAwaitingApproval)
+		f.Exec(`UPDATE registrations SET status = 'active' WHERE id NOT IN (SELECT id FROM registrations ORDER BY id LIMIT 3)`)
+		f.Exec(`UPDATE signings SET status = 'declined' WHERE id NOT IN (SELECT id FROM signings ORDER BY id LIMIT 4)`)
+		f.Exec(`UPDATE signings SET status = 'signed', level = 'B-LTA' WHERE id = (SELECT MIN(id) FROM signings)`)
+		const open = 3 + 4
+
+		stray := workflows.Run{Kind: "Signing", RecordID: "nobody", StartedAt: storetest.Start}
+		for _, chosen := range []int{0, 1, 2} {
+			e := &runs{engine: &engine{}, listed: []workflows.Run{stray, stray}}
+			asked := 0
+			e.chokes = func(string) bool { asked++; return asked%3 == chosen }
+			r := reconciler(f, e)
+			report := everything(t, r)
+			if got := len(report.Findings) + len(report.Failed); len(report.Failed) == 0 || got < open {
+				t.Errorf("%d findings and %d failures of %d", len(report.Findings), len(report.Failed), open)
+			}
+			for _, failed := range report.Failed {
+				if failed.ProcessID == "" || failed.Code != string(problem.ProviderUnavailable) {
+					t.Errorf("%+v", failed)
+				}
+			}
+			asked = 0
+			if err := r.Once(t.Context()); problem.CodeOf(err) != problem.Internal || err == nil {
+				t.Errorf("the loop says %v", err)
+			}
+		}
+	})
+}
+
+// A record that has ended while its process stands where it was is a mismatch, and one that only reports or watches is none.
+func TestProcessOlderThanItsEnd(t *testing.T) {
+	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
+		for i, c := range []struct {
+			at   registration.Status
+			want int
+		}{{registration.StatusInReview, 1}, {registration.StatusActive, 0}} {
+			id := fmt.Sprintf("r-%d", i)
+			_, err := f.Store.Registrations().CreateRegistration(t.Context(), id, storetest.Request(id, storetest.Start))
+			must(t, err)
+			f.Exec(`UPDATE registrations SET status = 'active', seq = 9 WHERE id = $1`, id)
+			e := &runs{engine: &engine{knows: map[string]workflows.RegistrationStatus{id: {Status: c.at, Seq: 3}}},
+				states: map[string]workflows.RunState{workflows.RegistrationWorkflowID(id): workflows.RunRunning},
+				listed: []workflows.Run{{Kind: "Registration", RecordID: id, StartedAt: storetest.Start}}}
+			report := everything(t, reconciler(f, e))
+			if len(report.Findings) != c.want || len(report.Failed) != 0 {
+				t.Errorf("%s: %+v", c.at, report)
+			}
+		}
+	})
+}
+
+// A process that stands where its record was is reported, and told again although it was known to know.
+func TestProcessBehindItsRecordIsToldAgain(t *testing.T) {
+	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
+		id := "r-1"
+		_, err := f.Store.Registrations().CreateRegistration(t.Context(), id, storetest.Request(id, storetest.Start))
+		must(t, err)
+		f.Exec(`UPDATE registrations SET status = 'awaiting-contract', seq = 4, told = 4`)
+		e := &runs{engine: &engine{knows: map[string]workflows.RegistrationStatus{id: {Status: registration.StatusAccountReady, Seq: 2}}},
+			states: map[string]workflows.RunState{workflows.RegistrationWorkflowID(id): workflows.RunRunning}}
+		report := everything(t, reconciler(f, e))
+		if len(report.Behind) != 1 || report.Behind[0].ProcessID != id || len(report.Findings) != 0 {
+			t.Errorf("%+v", report)
+		}
+		behind, err := f.Relay().Behind(t.Context(), later(), page.Cursor{}, 10)
+		must(t, err)
+		if len(behind) != 1 {
+			t.Error("it is not told again")
+		}
+	})
+}
+
+// gateway stands for VNPay's answers.
+type gateway map[string]string // transaction status by reference; others are not known
+
+func (g gateway) Query(_ context.Context, _ string, p registration.Payment) (registration.PaymentNotice, error) {
+	n := registration.PaymentNotice{TxnRef: p.TxnRef, AmountVND: 200_000, TransactionNo: "1", ResponseCode: "00", TransactionStatus: g[p.TxnRef], At: later()}
+	if n.TransactionStatus == "" {
+		n.ResponseCode = "91"
+	}
+	return n, nil
+}
+
+// VNPay's word decides what became of every attempt that no process asks about: one that the store lost, one that seemed
+// open or failed and was paid, and one that the store thinks is here and that was given back.
+func TestPaymentsAreAskedAbout(t *testing.T) {
+	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
+		id := "r-1"
+		_, err := f.Store.Registrations().CreateRegistration(t.Context(), id, storetest.Request(id, storetest.Start))
+		must(t, err)
+		must(t, f.Store.Registrations().Change(t.Context(), id, func(r *registration.Registration) error { r.PriceVND = 200_000; return nil }))
+		f.Exec(`UPDATE registrations SET status = 'in-review', seq = 5`)
+		for i, status := range []string{"pending", "failed", "captured", "captured"} {
+			ref := fmt.Sprintf("KS0%d", i+1)
+			must(t, f.Store.Registrations().CreatePayment(t.Context(), registration.Payment{TxnRef: ref, RegistrationID: id, Attempt: i + 1, AmountVND: 200_000,
+				CreatedAt: storetest.Start, ExpiresAt: storetest.Start.Add(15 * time.Minute)}))
+			f.Exec(`UPDATE payments SET status = $1 WHERE txn_ref = $2`, status, ref)
+		}
+		lost := workflows.RegistrationStatus{Status: registration.StatusInReview, Seq: 5}
+		lost.Attempts = append(lost.Attempts, opened("KS05"))
+		e := &runs{engine: &engine{knows: map[string]workflows.RegistrationStatus{id: lost}},
+			states: map[string]workflows.RunState{workflows.RegistrationWorkflowID(id): workflows.RunBroken}}
+		r := reconciler(f, e)
+		r.VNPay = gateway{"KS01": "00", "KS02": "00", "KS03": "00", "KS04": "05", "KS05": "00"}
+		report := everything(t, r)
+		var got []string
+		list, err := f.Relay().Payments(t.Context(), id)
+		must(t, err)
+		for _, p := range list {
+			got = append(got, p.TxnRef+" "+string(p.Status))
+		}
+		if want := []string{"KS01 captured", "KS02 captured", "KS03 captured", "KS04 refunded", "KS05 captured"}; !slices.Equal(got, want) || report.Payments != 4 || len(report.Failed) != 0 {
+			t.Errorf("%v, want %v; %+v", got, want, report)
+		}
+	})
+}
+
+func opened(ref string) activities.PaymentOpened {
+	return activities.PaymentOpened{TxnRef: ref, ExpiresAt: storetest.Start.Add(15 * time.Minute)}
+}
