@@ -133,7 +133,9 @@ func (j *journey) stop(length time.Duration, only ...string) *outage {
 	for _, name := range only {
 		o.only[name] = true
 	}
-	j.env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{o}})
+	options := patient
+	options.Interceptors = []interceptor.WorkerInterceptor{o}
+	j.env.SetWorkerOptions(options)
 	j.acts.Retries, j.reg.Retries = nil, nil // as the product has it
 	return o
 }

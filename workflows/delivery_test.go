@@ -52,6 +52,7 @@ func delivered(t *testing.T, r *receiver) (workflows.DeliveryResult, webhook.Mes
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestWorkflowEnvironment()
+	env.SetWorkerOptions(patient)
 	env.SetStartTime(time.Now().Add(time.Hour))
 	r.now = env.Now
 	records := s.Webhooks()

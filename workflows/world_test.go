@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/mock"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	_ "modernc.org/sqlite"
 
 	"kyso/activities"
@@ -75,6 +76,9 @@ func newJourney(t *testing.T) *journey {
 	return newJourneyOn(t, "sqlite:"+filepath.Join(t.TempDir(), "kyso.db"))
 }
 
+// patient lets a workflow goroutine wait for a busy machine: a second without a step is no deadlock there.
+var patient = worker.Options{DeadlockDetectionTimeout: time.Minute}
+
 // newJourneyOn keeps the records in the database of a DSN.
 func newJourneyOn(t *testing.T, dsn string) *journey {
 	t.Helper()
@@ -82,7 +86,8 @@ func newJourneyOn(t *testing.T, dsn string) *journey {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	j.env = suite.NewTestWorkflowEnvironment()
-	j.env.SetTestTimeout(3 * time.Minute)
+	j.env.SetTestTimeout(10 * time.Minute)
+	j.env.SetWorkerOptions(patient)
 	// Activities get real deadlines made from virtual time, so virtual time must never be behind.
 	j.env.SetStartTime(time.Now().Truncate(time.Second).Add(time.Hour))
 	j.openWorld()
