@@ -16,7 +16,7 @@ import (
 )
 
 // Client starts, answers, watches and repairs the processes. It is the only code that knows workflow ids and
-// start options. Its errors are *problem.Error: NotFound for an unknown or long closed process, Conflict when the
+// start options. Its errors are *problem.Error: NotFound when an unknown or long closed process is asked, ProcessMissing when it is to act, Conflict when the
 // state does not allow the act, ProviderUnavailable when Temporal cannot be reached.
 type Client struct {
 	Temporal client.Client
@@ -73,8 +73,8 @@ func (c *Client) Repair(ctx context.Context, signingID, decisionID string, in Re
 	var result RepairResult
 	in.DecisionID = decisionID
 	err := c.update(ctx, SigningWorkflowID(signingID), decisionID, UpdateRepair, in, &result)
-	if code := problem.CodeOf(err); code == problem.Conflict || code == problem.NotFound {
-		if archiveErr := c.update(ctx, ArchiveWorkflowID(signingID), decisionID, UpdateRepair, in, &result); problem.CodeOf(archiveErr) != problem.NotFound {
+	if code := problem.CodeOf(err); code == problem.Conflict || code == problem.ProcessMissing {
+		if archiveErr := c.update(ctx, ArchiveWorkflowID(signingID), decisionID, UpdateRepair, in, &result); problem.CodeOf(archiveErr) != problem.ProcessMissing {
 			err = archiveErr
 		}
 	}
@@ -136,13 +136,16 @@ func (c *Client) update(ctx context.Context, workflowID, updateID, name string, 
 		Args:         []any{in},
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
-	if err != nil {
-		return clientError(name, err)
+	if err == nil {
+		err = handle.Get(ctx, out)
 	}
-	if err := handle.Get(ctx, out); err != nil {
-		return clientError(name, err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if err = clientError(name, err); problem.CodeOf(err) == problem.NotFound { // whoever acts has read the record
+		return problem.New(problem.ProcessMissing, "%s: no process works on it", name)
+	}
+	return err
 }
 
 // clientError turns what Temporal's client returns into the vocabulary of kyso.

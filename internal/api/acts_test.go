@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -131,6 +132,25 @@ func TestCancelAndRepair(t *testing.T) {
 	}
 }
 
+// Every code has an HTTP status of its own kind. 500 is left to our own faults.
+func TestEveryCodeHasAStatus(t *testing.T) {
+	b := newBench(t)
+	created := b.signing()
+	for _, code := range problem.Codes() {
+		b.flows.fail(problem.New(code, "for the test"))
+		got := b.post(created.Self+"/cancel", `{}`)
+		wants := map[bool]string{true: "500", false: "4xx, or 502, 503 for an outside party"}
+		ours := code == problem.Internal || code == problem.DigestMismatch
+		outside := got.status == http.StatusBadGateway || got.status == http.StatusServiceUnavailable
+		if ours != (got.status == http.StatusInternalServerError) || !ours && !outside && (got.status < 400 || got.status > 499) {
+			t.Errorf("%s answers %d, want %s", code, got.status, wants[ours])
+		}
+		if !bytes.Contains(got.body, []byte(`"`+string(code)+`"`)) {
+			t.Errorf("%s is not named in %s", code, got.body)
+		}
+	}
+}
+
 func TestActsThatTheStateRefuses(t *testing.T) {
 	b := newBench(t)
 	created := b.signing()
@@ -141,7 +161,7 @@ func TestActsThatTheStateRefuses(t *testing.T) {
 		code   problem.Code
 	}{
 		{problem.New(problem.Conflict, "the signing is signed"), http.StatusConflict, problem.Conflict},
-		{problem.New(problem.NotFound, "no such process"), http.StatusNotFound, problem.NotFound},
+		{problem.New(problem.ProcessMissing, "no process works on it"), http.StatusConflict, problem.ProcessMissing},
 		{problem.New(problem.ProviderUnavailable, "Temporal is away"), http.StatusServiceUnavailable, problem.ProviderUnavailable},
 	} {
 		b.flows.fail(c.err)

@@ -158,7 +158,7 @@ func (s *server) handOff(ctx context.Context, in *handOffInput) (*acceptedOutput
 		return &acceptedOutput{AcceptedBody{id, status.Status}}, nil
 	case code == problem.Conflict && !record.HandedOffAt.IsZero(): // here already; a run that was begun again knows no earlier update
 		return &acceptedOutput{AcceptedBody{id, record.Status}}, nil
-	case code.Kind() == problem.KindUpstream, code == problem.NotFound: // not started yet
+	case code.Kind() == problem.KindUpstream, code == problem.ProcessMissing: // not started yet
 		s.Logger.WarnContext(ctx, "hand-off recorded, process not told yet", "request_id", infoOf(ctx).id, "registration_id", id, "error", err.Error())
 		return &acceptedOutput{AcceptedBody{id, record.Status}}, nil
 	}

@@ -71,7 +71,7 @@ func (b *Behind) handOff(ctx context.Context, r registration.Registration) error
 	call, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
 	err := b.tellHandOff(call, r.ID)
-	if code := problem.CodeOf(err); code == "" || code == problem.Conflict || code == problem.NotFound { // it knows, has ended, or is not started yet
+	if code := problem.CodeOf(err); code == "" || code == problem.Conflict || code == problem.ProcessMissing { // it knows, has ended, or is not started yet
 		return nil
 	}
 	return fmt.Errorf("telling registration %s of its citizen: %w", r.ID, err)

@@ -31,3 +31,8 @@ func (r Registrations) CountCodes(ctx context.Context, phone string, purpose reg
 
 // DB reaches the database of the same store.
 func (r Registrations) DB() *sql.DB { return r.s.db }
+
+// Through returns the same store over another connection to its database.
+func (s *Store) Through(db *sql.DB) *Store {
+	return &Store{db: db, engine: s.engine, sealer: s.sealer, now: s.now, writer: s.writer}
+}

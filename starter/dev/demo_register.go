@@ -100,32 +100,38 @@ func (e *enrolment) ask(ctx context.Context) error {
 	return nil
 }
 
-// walk does at each status what a citizen, VNPay's page, the phone or an officer does there.
-func (e *enrolment) walk(ctx context.Context) error {
-	for _, act := range []struct {
-		status string
-		do     func(context.Context) error
-	}{
+// stage is a status, and what a citizen, VNPay's page, the phone or an officer does there.
+type stage struct {
+	status string
+	do     func(context.Context) error
+}
+
+// way is all of it, in order.
+func (e *enrolment) way() []stage {
+	return []stage{
 		{"handed-off", e.openAccount},
 		{"account-ready", func(ctx context.Context) error { return e.act(ctx, "package", map[string]string{"code": e.plan}) }},
 		{"awaiting-payment", e.pay},
 		{"awaiting-contract", func(ctx context.Context) error { return e.withCode(ctx, "contract", "contract") }},
-		{"in-review", func(ctx context.Context) error {
-			return e.act(ctx, "review", approval())
-		}},
+		{"in-review", func(ctx context.Context) error { return e.act(ctx, "review", approval()) }},
 		{"activating", e.activate},
 		{"accepting", e.accept},
 		{"active", func(context.Context) error { return nil }},
-	} {
-		r, err := e.await(ctx, act.status)
+	}
+}
+
+// walk does at each status what is to be done there.
+func (e *enrolment) walk(ctx context.Context) error {
+	for _, at := range e.way() {
+		r, err := e.await(ctx, at.status)
 		if err != nil {
 			return err
 		}
-		if r.Status != act.status { // a free package passes by the payment
+		if r.Status != at.status { // a free package passes by the payment
 			continue
 		}
-		if err := act.do(ctx); err != nil {
-			return fmt.Errorf("at %s: %w", act.status, err)
+		if err := at.do(ctx); err != nil {
+			return fmt.Errorf("at %s: %w", at.status, err)
 		}
 	}
 	return nil
@@ -230,18 +236,27 @@ func (e *enrolment) openAccount(ctx context.Context) error {
 
 // pay opens VNPay's page in the sandbox and pays there. The browser's return is left out: the IPN decides.
 func (e *enrolment) pay(ctx context.Context) error {
+	ref, err := e.beginPayment(ctx)
+	if err != nil {
+		return err
+	}
+	return e.world.Sandbox.PayOrder(ref, "pay")
+}
+
+// beginPayment opens VNPay's page and returns the order's number.
+func (e *enrolment) beginPayment(ctx context.Context) (string, error) {
 	var attempt struct {
 		TxnRef string `json:"txn_ref"`
 		PayURL string `json:"pay_url"`
 	}
 	if err := e.post(ctx, e.api+"/v1/registrations/"+e.id+"/pay", map[string]string{}, &attempt); err != nil {
-		return err
+		return "", err
 	}
 	if _, err := e.world.Sandbox.OpenPayURL(attempt.PayURL); err != nil {
-		return err
+		return "", err
 	}
 	e.sayf("  Trang VNPay · VNPay's page, order %s", attempt.TxnRef)
-	return e.world.Sandbox.PayOrder(attempt.TxnRef, "pay")
+	return attempt.TxnRef, nil
 }
 
 func (e *enrolment) activate(ctx context.Context) error {
