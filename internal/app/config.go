@@ -45,7 +45,8 @@ type Config struct {
 	Blobs string
 	// SealDocuments is KYSO_SEAL_DOCUMENTS (default true): whether new documents and signings lie under the key of their
 	// person. false writes them as the release before does, while its programs still run or may come back: they cannot open
-	// what lies under a person's key. What was written so is sealed once it is true.
+	// what lies under a person's key. What was written so is sealed by a loop once it is true and the signing or
+	// registration has ended.
 	SealDocuments bool
 	// KeepYears is KYSO_KEEP_YEARS (default 5): how many years after the end of a certificate its dossier, contract and
 	// acceptance record are kept when the person is erased. Decree 23/2025 names no figure; ask counsel.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"time"
 
+	"kyso/internal/blob"
 	"kyso/internal/registration"
 	"kyso/internal/relay"
+	"kyso/internal/signing"
 )
 
 // loops assembles what carries on what was interrupted.
@@ -16,7 +18,7 @@ func (a *App) loops() []relay.Loop {
 	behind := &relay.Behind{Records: records, Decisions: a.Store.Decisions(), Engine: engine}
 	refunds := &relay.Refunds{Records: records, Engine: engine}
 	deliveries := &relay.Deliveries{Messages: records, Engine: engine}
-	return []relay.Loop{
+	loops := []relay.Loop{
 		{Name: "inbox", Every: 20 * time.Second, Once: a.inbox().Once},
 		{Name: "unstarted", Every: 20 * time.Second, Once: unstarted.Once},
 		{Name: "behind", Every: 20 * time.Second, Once: behind.Once},
@@ -24,8 +26,20 @@ func (a *App) loops() []relay.Loop {
 		{Name: "reconcile", Every: 20 * time.Second, Once: a.books().Once},
 		{Name: "deliveries", Every: time.Second, Once: deliveries.Once},
 		{Name: "leftovers", Every: time.Minute, Once: a.leftovers().Once},
+		{Name: "orphans", Every: time.Hour, Once: a.leftovers().Orphans},
 		{Name: "forget", Every: time.Minute, Once: a.forget},
 	}
+	if a.Config.SealDocuments {
+		loops = append(loops, relay.Loop{Name: "sealing", Every: time.Minute, Once: a.sealing().Once})
+	}
+	return loops
+}
+
+// sealing puts what earlier releases wrote under the keys of people.
+func (a *App) sealing() *relay.Sealing {
+	return &relay.Sealing{Records: a.Store.Clear(), Seal: func(ctx context.Context, doc signing.Upload) ([]signing.Segment, error) {
+		return blob.SealDocument(ctx, a.Blobs, doc)
+	}}
 }
 
 func (a *App) inbox() *relay.Inbox {
@@ -53,7 +67,7 @@ func (a *App) books() *relay.Mender {
 
 // leftovers removes what erasures leave behind, and what a law kept when its time has come.
 func (a *App) leftovers() *relay.Leftovers {
-	return &relay.Leftovers{Records: a.Store.Leftovers(), Blobs: a.Blobs, Unused: a.Config.KeepUploads,
+	return &relay.Leftovers{Records: a.Store.Leftovers(), Blobs: a.Blobs, Unused: a.Config.KeepUploads, Clear: a.Config.SealDocuments,
 		Erase: func(ctx context.Context, subjectID string) error {
 			_, err := a.Store.Registrations().EraseSubject(ctx, subjectID, "", time.Now(), a.Config.KeepYears)
 			return err
@@ -63,6 +77,11 @@ func (a *App) leftovers() *relay.Leftovers {
 // erase erases the person behind a registration or a signing. What is then left to be removed is removed at once when it can
 // be: nobody can open it any more, and the loop takes what fails.
 func (a *App) erase(ctx context.Context, id, actor string) (registration.Erasure, error) {
+	if a.Config.SealDocuments { // what earlier releases wrote of the person must be found
+		if err := a.sealing().Signings(ctx); err != nil {
+			a.Log.WarnContext(ctx, "signings of earlier releases are sealed later", "error", err.Error())
+		}
+	}
 	records := a.Store.Registrations()
 	subjectID, err := records.SubjectOf(ctx, id)
 	if err != nil {

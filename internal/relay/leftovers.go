@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+
+	"kyso/internal/signing"
 )
 
 // LeftoverRecords names what erasures left to be removed; *store.Leftovers is the real one.
@@ -16,6 +19,9 @@ type LeftoverRecords interface {
 	// Blobs lists folders and keys of blobs to delete, oldest first; Deleted notes that one is gone.
 	Blobs(ctx context.Context, now time.Time, limit int) ([]string, error)
 	Deleted(ctx context.Context, name string) error
+	// Lives reports whether a sealed document has a key, and InClear whether a record points to a segment that lies in clear.
+	Lives(ctx context.Context, keyID string) (bool, error)
+	InClear(ctx context.Context, key string) (bool, error)
 	// Scrub rewrites the pages of the database that held erased keys, when that is due.
 	Scrub(ctx context.Context, now time.Time) error
 }
@@ -35,7 +41,9 @@ type Leftovers struct {
 	Erase func(ctx context.Context, subjectID string) error
 	// Unused is how long an upload waits for a signing.
 	Unused time.Duration
-	Now    func() time.Time // default time.Now
+	// Clear has Orphans look at what lies in clear, too: not while every document does.
+	Clear bool
+	Now   func() time.Time // default time.Now
 }
 
 // Once does all of it, as far as it is due.
@@ -97,4 +105,47 @@ func (l *Leftovers) remove(ctx context.Context, name string) error {
 		err = l.Records.Deleted(ctx, name)
 	}
 	return err
+}
+
+// orphanAge is how old a blob without a record must be to be deleted. A blob appears when it is written whole, and its
+// record is stored within seconds.
+const orphanAge = 24 * time.Hour
+
+// Orphans deletes blobs that belong to nothing: whoever wrote them died before the record was stored.
+func (l *Leftovers) Orphans(ctx context.Context) error {
+	last, lives := "", false
+	err := l.orphans(ctx, signing.SealedFolder, func(key string) (bool, error) {
+		id, _, _ := strings.Cut(strings.TrimPrefix(key, signing.SealedFolder+"/"), "/")
+		if id == last {
+			return lives, nil
+		}
+		var err error
+		if lives, err = l.Records.Lives(ctx, id); err == nil {
+			last = id
+		}
+		return lives, err
+	})
+	for _, folder := range []string{"uploads", "increments"} {
+		if err == nil && l.Clear {
+			err = l.orphans(ctx, folder, func(key string) (bool, error) { return l.Records.InClear(ctx, key) })
+		}
+	}
+	return err
+}
+
+func (l *Leftovers) orphans(ctx context.Context, folder string, wanted func(key string) (bool, error)) error {
+	before := orNow(l.Now).Add(-orphanAge)
+	err := l.Blobs.List(ctx, folder, func(key string, written time.Time) error {
+		if written.After(before) {
+			return nil
+		}
+		if keep, err := wanted(key); err != nil || keep {
+			return err
+		}
+		return l.Blobs.Delete(ctx, key)
+	})
+	if err != nil {
+		return fmt.Errorf("deleting blobs without a record: %w", err)
+	}
+	return nil
 }

@@ -18,7 +18,7 @@ func (r Registrations) SubjectOf(ctx context.Context, id string) (string, error)
 		err := tx.QueryRowContext(ctx, `
 			SELECT subject_id FROM registrations WHERE id = $1 UNION ALL SELECT COALESCE(subject_id, '') FROM signings WHERE id = $1`, id).Scan(&subjectID)
 		if err == nil && subjectID == nobody {
-			err = conflict("the signing is not under the key of its signer yet; it is sealed within minutes")
+			err = conflict("the signing lies under the key of the store: within minutes of its end it is put under that of its signer, while KYSO_SEAL_DOCUMENTS is true")
 		}
 		return orNoSuch(err, "registration or signing")
 	})

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"path"
 	"time"
 
 	"kyso/internal/signing"
@@ -109,7 +110,28 @@ func dropDocumentKey(ctx context.Context, tx *sql.Tx, id, subjectID string, now 
 	if err := leave(ctx, tx, leftoverBlobs, signing.SealedFolder+"/"+id, now); err != nil {
 		return err
 	}
+	if err := hurryClear(ctx, tx, id, now); err != nil {
+		return err
+	}
 	return emptyUploads(ctx, tx, `key_id = $3`, id, now)
+}
+
+// hurryClear deletes what lay in clear before the document was sealed, should it still be there.
+func hurryClear(ctx context.Context, tx *sql.Tx, keyID string, now time.Time) error {
+	texts, err := (&erasing{tx: tx}).texts(ctx, `SELECT segments FROM uploads WHERE key_id = $1 AND erased_at IS NULL`, keyID)
+	for _, text := range texts {
+		u := signing.Upload{KeyID: keyID}
+		if err == nil {
+			err = readSegments(text, &u)
+		}
+		for _, s := range u.Segments {
+			if name := path.Base(s.Key); err == nil {
+				_, err = tx.ExecContext(ctx, `UPDATE leftovers SET due = $1 WHERE kind = 'blobs' AND name IN ($2, $3) AND due > $1`,
+					at(now), "uploads/"+name, "increments/"+name[:min(2, len(name))]+"/"+name)
+			}
+		}
+	}
+	return err
 }
 
 // signingAgain seals a kept signing under the new key.

@@ -15,7 +15,9 @@ const (
 )
 
 func leave(ctx context.Context, tx *sql.Tx, kind, name string, due time.Time) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO leftovers (kind, name, due) VALUES ($1, $2, $3) ON CONFLICT (kind, name) DO NOTHING`, kind, name, at(due))
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO leftovers (kind, name, due) VALUES ($1, $2, $3) ON CONFLICT (kind, name) DO UPDATE SET due = excluded.due WHERE excluded.due < leftovers.due`,
+		kind, name, at(due))
 	return err
 }
 
@@ -34,9 +36,27 @@ type Leftovers struct{ *core }
 // Leftovers returns what erasures left to be removed.
 func (s *Store) Leftovers() Leftovers { return Leftovers{&core{s}} }
 
-// Blobs lists folders and keys of blobs that are due to be deleted, oldest first.
+// Blobs lists folders and keys of blobs that are due to be deleted, oldest first. A segment in clear waits until no record
+// points to it: documents share those that they begin with.
 func (l Leftovers) Blobs(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	return l.names(ctx, "listing blobs to delete", `SELECT name FROM leftovers WHERE kind = 'blobs' AND due <= $1 ORDER BY due, name LIMIT $2`, at(now), limit)
+	return l.names(ctx, "listing blobs to delete", `
+		SELECT l.name FROM leftovers l WHERE l.kind = 'blobs' AND l.due <= $1 AND (l.name LIKE 'sealed/%' OR NOT EXISTS (
+			SELECT 1 FROM uploads u WHERE u.key_id IS NULL AND u.erased_at IS NULL AND u.segments LIKE '%"' || l.name || '"%'))
+		ORDER BY l.due, l.name LIMIT $2`, at(now), limit)
+}
+
+// InClear reports whether a record points to a segment that lies in clear: a document, a signing that has not ended and
+// prepared it, or the note that it is to be deleted.
+func (l Leftovers) InClear(ctx context.Context, key string) (bool, error) {
+	var n int
+	err := l.s.db.QueryRowContext(ctx, `
+		SELECT (SELECT COUNT(*) FROM uploads WHERE key_id IS NULL AND erased_at IS NULL AND segments LIKE $1)
+			+ (SELECT COUNT(*) FROM documents d JOIN signings s ON s.id = d.signing_id WHERE s.status NOT IN `+endedSignings+` AND d.prepared LIKE $1)
+			+ (SELECT COUNT(*) FROM leftovers WHERE kind = 'blobs' AND name = $2)`, `%"`+key+`"%`, key).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("asking for the record of a blob: %w", err)
+	}
+	return n > 0, nil
 }
 
 // Deleted notes that a folder or a blob is gone.
