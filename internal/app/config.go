@@ -206,6 +206,16 @@ func (r *reader) config() (Config, error) {
 		BuildID:        r.text("KYSO_BUILD_ID", ""),
 		StopTimeout:    r.duration("KYSO_STOP_TIMEOUT", 30*time.Second),
 	}
+	r.checkAddresses(&cfg)
+	cfg.Providers = r.providers()
+	cfg.Registration = r.registration(cfg.Providers)
+	cfg.Temporal = r.temporal()
+	r.strangers()
+	return cfg, r.err()
+}
+
+// checkAddresses judges what was read: level, addresses, key and build id.
+func (r *reader) checkAddresses(cfg *Config) {
 	r.check("KYSO_LOG_LEVEL", cfg.LogLevel.UnmarshalText([]byte(r.text("KYSO_LOG_LEVEL", "info"))))
 	r.address("KYSO_API_LISTEN", cfg.APIListen)
 	r.url("KYSO_PUBLIC_URL", cfg.PublicURL)
@@ -224,11 +234,6 @@ func (r *reader) config() (Config, error) {
 	for _, tsa := range cfg.TSAs {
 		r.url("KYSO_TSA", tsa)
 	}
-	cfg.Providers = r.providers()
-	cfg.Registration = r.registration(cfg.Providers)
-	cfg.Temporal = r.temporal()
-	r.strangers()
-	return cfg, r.err()
 }
 
 // temporal reads the connection as every Temporal tool does. The SDK fills in its defaults only while it dials; what

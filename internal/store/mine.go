@@ -90,10 +90,7 @@ func from(tail string, args []any, alias string, after registration.Cursor, limi
 		args = append(args, at(after.At), after.ID)
 		tail += fmt.Sprintf(` AND (%[1]s.created_at < $%[2]d OR %[1]s.created_at = $%[2]d AND %[1]s.id < $%[3]d)`, alias, len(args)-1, len(args))
 	}
-	if limit <= 0 {
-		limit = defaultLimit
-	}
-	args = append(args, min(limit, maxLimit))
+	args = append(args, limitOf(limit))
 	return tail + fmt.Sprintf(` ORDER BY %[1]s.created_at DESC, %[1]s.id DESC LIMIT $%[2]d`, alias, len(args)), args
 }
 

@@ -229,11 +229,7 @@ func narrowRegistrations(k *keys, f registration.Filter) (string, []any) {
 	if len(conditions) > 0 {
 		tail = ` WHERE ` + strings.Join(conditions, ` AND `)
 	}
-	limit := f.Limit
-	if limit <= 0 {
-		limit = defaultLimit
-	}
-	args = append(args, min(limit, maxLimit))
+	args = append(args, limitOf(f.Limit))
 	order := ` ORDER BY r.created_at DESC, r.id DESC`
 	if f.DueFirst {
 		order = ` ORDER BY r.updated_at, r.id`

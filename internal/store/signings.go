@@ -16,6 +16,14 @@ const (
 	maxLimit     = 500
 )
 
+// limitOf returns how many rows a list may give.
+func limitOf(asked int) int {
+	if asked <= 0 {
+		return defaultLimit
+	}
+	return min(asked, maxLimit)
+}
+
 // asked is what a signing was asked to be: two requests are the same when this is.
 type asked struct {
 	Provider, UserID, Serial, Level, Reason, Location, Certificate string
@@ -263,10 +271,6 @@ func (k *keys) narrow(f signing.Filter) (tail string, args []any) {
 	if len(conditions) > 0 {
 		tail = ` WHERE ` + strings.Join(conditions, ` AND `)
 	}
-	limit := f.Limit
-	if limit <= 0 {
-		limit = defaultLimit
-	}
-	args = append(args, min(limit, maxLimit))
+	args = append(args, limitOf(f.Limit))
 	return tail + fmt.Sprintf(` ORDER BY s.created_at DESC, s.id DESC LIMIT $%d`, len(args)), args
 }

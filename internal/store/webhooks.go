@@ -194,11 +194,7 @@ func (w Webhooks) Message(ctx context.Context, endpointID, id string) (webhook.M
 // Messages implements webhook.Records.
 func (w Webhooks) Messages(ctx context.Context, endpointID string, r webhook.Range) ([]webhook.Message, error) {
 	tail, args := rangeOf(endpointID, r)
-	limit := r.Limit
-	if limit <= 0 {
-		limit = defaultLimit
-	}
-	args = append(args, min(limit, maxLimit))
+	args = append(args, limitOf(r.Limit))
 	return w.messages(ctx, fmt.Sprintf(tail+` ORDER BY created_at DESC, id DESC LIMIT $%d`, len(args)), args...)
 }
 
