@@ -146,7 +146,7 @@ func TestProcessBehindItsRecordIsToldAgain(t *testing.T) {
 type gateway map[string]string // transaction status by reference; others are not known
 
 func (g gateway) Query(_ context.Context, _ string, p registration.Payment) (registration.PaymentNotice, error) {
-	n := registration.PaymentNotice{TxnRef: p.TxnRef, AmountVND: 200_000, TransactionNo: "1", ResponseCode: "00", TransactionStatus: g[p.TxnRef], At: later()}
+	n := registration.PaymentNotice{TxnRef: p.TxnRef, AmountVND: 200_000, TransactionNo: "1" + p.TxnRef[2:], ResponseCode: "00", TransactionStatus: g[p.TxnRef], At: later()}
 	if n.TransactionStatus == "" {
 		n.ResponseCode = "91"
 	}
