@@ -208,26 +208,54 @@ func (s *server) content(ctx context.Context, upload signing.Upload, name string
 		if strings.Contains(r.Header.Get("Range"), ",") {    // many small parts would cost more than the file (RFC 9110, 17.15)
 			r.Header.Del("Range")
 		}
-		http.ServeContent(&rangeAnswer{ResponseWriter: w, r: r}, r, "", upload.CreatedAt, io.NewSectionReader(source, 0, source.Size()))
+		answer := &rangeAnswer{ResponseWriter: w, r: r}
+		stored := &storedBytes{ReadSeeker: io.NewSectionReader(source, 0, source.Size())}
+		http.ServeContent(answer, r, "", upload.CreatedAt, stored)
+		answer.end(stored.err)
 	}}, nil
 }
 
-// rangeAnswer makes a problem of the plain text with which net/http refuses a range.
+// storedBytes keeps what went wrong in reading a stored file.
+type storedBytes struct {
+	io.ReadSeeker
+	err error
+}
+
+// Read implements io.Reader.
+func (s *storedBytes) Read(p []byte) (int, error) {
+	n, err := s.ReadSeeker.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n, err
+}
+
+// rangeAnswer makes a problem of the plain text with which net/http refuses a range. It sends the status with the first
+// byte, so that a file whose beginning cannot be read is answered with a problem, too.
 type rangeAnswer struct {
 	http.ResponseWriter
 	r       *http.Request
 	refused bool
+	status  int // to be sent; 0 once it was
 }
 
 // WriteHeader implements http.ResponseWriter.
 func (a *rangeAnswer) WriteHeader(status int) {
 	if a.refused = status == http.StatusRequestedRangeNotSatisfiable; !a.refused {
-		a.ResponseWriter.WriteHeader(status)
+		a.status = status
 		return
 	}
-	a.Header().Del("Content-Disposition")
-	a.Header().Del("Content-Length")
-	writeProblem(a.ResponseWriter, a.r, &refusal{problem.Invalid, status, "the range lies outside the file or is malformed"})
+	a.refuse(&refusal{problem.Invalid, status, "the range lies outside the file or is malformed"})
+}
+
+// refuse takes back the headers of the file.
+func (a *rangeAnswer) refuse(err error) {
+	for _, name := range []string{"Content-Disposition", "Content-Length", "Content-Range", "Accept-Ranges", "Last-Modified", "ETag"} {
+		if name != "Content-Range" || !a.refused { // a refused range says how long the file is
+			a.Header().Del(name)
+		}
+	}
+	writeProblem(a.ResponseWriter, a.r, err)
 }
 
 // Write implements http.ResponseWriter.
@@ -235,7 +263,27 @@ func (a *rangeAnswer) Write(b []byte) (int, error) {
 	if a.refused {
 		return len(b), nil
 	}
+	a.send()
 	return a.ResponseWriter.Write(b)
+}
+
+func (a *rangeAnswer) send() {
+	if a.status != 0 {
+		a.ResponseWriter.WriteHeader(a.status)
+		a.status = 0
+	}
+}
+
+// end ends an answer. Once bytes were sent, a failure can only cut the connection: the bytes so far are right ones.
+func (a *rangeAnswer) end(err error) {
+	switch {
+	case err != nil && a.status != 0:
+		a.refuse(err)
+	case err != nil && !a.refused:
+		panic(http.ErrAbortHandler)
+	default:
+		a.send()
+	}
 }
 
 // attachment is a Content-Disposition of RFC 6266: an ASCII name for old readers, the true one in UTF-8 (RFC 8187).

@@ -1,0 +1,97 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"kyso/internal/api"
+	"kyso/internal/blob"
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+// TestDamagedFilesAreNotGivenOut flips one byte of a stored file and asks every route that reads it: sealed or in clear, the
+// answer is digest-mismatch, or it is cut before the first wrong byte.
+func TestDamagedFilesAreNotGivenOut(t *testing.T) {
+	for _, sealed := range []bool{true, false} {
+		blobs, err := blob.Open(t.Context(), "file://"+t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = blobs.Close() })
+		look := func(_ context.Context, src api.Source) (json.RawMessage, error) {
+			_, err := io.Copy(io.Discard, io.NewSectionReader(src, 0, src.Size()))
+			return json.RawMessage(`{}`), err
+		}
+		var stored signing.Upload
+		b := newBench(t, func(o *api.Options) {
+			o.PDF = &api.PDF{Inspect: look, Verify: look}
+			o.Limits.UploadBytes = 4 << 20
+			o.Upload = func(ctx context.Context, name string, r io.Reader) (signing.Upload, error) {
+				var err error
+				stored, err = blob.Upload(ctx, blobs, name, r, 4<<20, sealed)
+				return stored, err
+			}
+			o.Open = func(ctx context.Context, u signing.Upload) (api.Source, error) {
+				return blob.OpenDocument(ctx, blobs, u)
+			}
+		})
+		data := pdf + strings.Repeat("x", 3<<20)
+		var doc api.DocumentBody
+		b.do(http.MethodPost, "/v1/documents?name=x.pdf", data, "Content-Type", "application/pdf").into(t, &doc)
+		wantStatus(t, b.get(doc.Self+"/content"), http.StatusOK)
+		r, err := blobs.ReadRange(t.Context(), stored.Segments[0].Key, 0, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range []int{100, len(raw) - 5} {
+			broken := bytes.Clone(raw)
+			broken[at] ^= 1
+			if err := blobs.Put(t.Context(), stored.Segments[0].Key, bytes.NewReader(broken)); err != nil {
+				t.Fatal(err)
+			}
+			b.wantDamaged(doc.Self, data, at == 100 || !sealed)
+		}
+	}
+}
+
+// wantDamaged asks every route that reads a document. early says that the damage is noticed before a byte is given out.
+func (b *testBench) wantDamaged(self, data string, early bool) {
+	b.t.Helper()
+	for _, route := range []string{"/inspection", "/verification"} {
+		b.wantProblem(b.get(self+route), http.StatusInternalServerError, problem.DigestMismatch)
+	}
+	if early {
+		b.wantProblem(b.get(self+"/content", "Range", "bytes=0-9"), http.StatusInternalServerError, problem.DigestMismatch)
+		got := b.get(self + "/content")
+		b.wantProblem(got, http.StatusInternalServerError, problem.DigestMismatch)
+		if got.header.Get("ETag")+got.header.Get("Content-Disposition") != "" {
+			b.t.Errorf("a problem with the headers of a file: %v", got.header)
+		}
+		return
+	}
+	b.wantProblem(b.get(self+"/content", "Range", "bytes=-10"), http.StatusInternalServerError, problem.DigestMismatch)
+	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.server.URL+self+"/content", nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+adminKey)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	got, err := io.ReadAll(answer.Body)
+	if err == nil || len(got) >= len(data) || !strings.HasPrefix(data, string(got)) {
+		b.t.Errorf("%d of %d bytes are given out, %v", len(got), len(data), err)
+	}
+}

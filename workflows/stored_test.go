@@ -1,0 +1,209 @@
+package workflows_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"reflect"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"kyso/activities"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/internal/signing"
+)
+
+// dryRecords are records in which nothing changes: an activity that comes so far has not noticed anything.
+type dryRecords struct{ signing.Records }
+
+var errDry = problem.New(problem.Conflict, "the activity went on to write")
+
+func (dryRecords) SavePrepared(context.Context, string, int, signing.Prepared) error { return errDry }
+func (dryRecords) SaveUpload(context.Context, signing.Upload) error                  { return errDry }
+func (dryRecords) SaveSigned(context.Context, string, int, string, signing.Level) error {
+	return errDry
+}
+func (dryRecords) RenewSigned(context.Context, string, int, string, string) error { return errDry }
+func (dryRecords) SavePlacement(context.Context, string, int, signing.Placement) error {
+	return errDry
+}
+
+type dryRegistrations struct{ registration.Records }
+
+func (dryRegistrations) Change(context.Context, string, func(*registration.Registration) error) error {
+	return errDry
+}
+
+// readers are the activities that read stored files. The others would ask outside parties.
+var readers = map[string]bool{"InspectDocuments": true, "PrepareDocuments": true, "EmbedSignatures": true, "TimestampSignatures": true,
+	"ExtendSignatures": true, "ArchiveDocuments": true, "DeliverDocuments": true, "ArchiveDue": true, "RenewArchive": true, "SealContract": true}
+
+// damage flips one byte of every stored file in turn before each activity that reads files runs, and has a copy of the
+// activity that writes nothing meet it.
+type damage struct {
+	*journey
+	acts    *activities.Signing
+	reg     *activities.Registration
+	noticed map[string]int  // by activity
+	files   map[string]bool // that were noticed
+}
+
+func watchDamage(j *journey) *damage {
+	acts, reg := *j.acts, *j.reg
+	acts.Records, reg.Records = dryRecords{j.acts.Records}, dryRegistrations{j.reg.Records}
+	d := &damage{journey: j, acts: &acts, reg: &reg, noticed: map[string]int{}, files: map[string]bool{}}
+	j.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, args converter.EncodedValues) {
+		if readers[info.ActivityType.Name] {
+			d.each(info.ActivityType.Name, args)
+		}
+	})
+	return d
+}
+
+// stored are the keys of all stored files.
+func (j *journey) stored() []string {
+	j.Helper()
+	var keys []string
+	j.must(j.blobs.List(context.Background(), signing.SealedFolder, func(key string, _ time.Time) error {
+		keys = append(keys, key)
+		return nil
+	}))
+	return keys
+}
+
+// flip changes one byte in the middle of a stored file, and returns what puts it back.
+func (j *journey) flip(key string) (back func()) {
+	j.Helper()
+	ctx := context.Background()
+	r, err := j.blobs.ReadRange(ctx, key, 0, -1)
+	j.must(err)
+	raw, err := io.ReadAll(r)
+	j.must(errors.Join(err, r.Close()))
+	broken := bytes.Clone(raw)
+	broken[len(broken)/2] ^= 0x20
+	j.must(j.blobs.Put(ctx, key, bytes.NewReader(broken)))
+	return func() { j.must(j.blobs.Put(ctx, key, bytes.NewReader(raw))) }
+}
+
+func (d *damage) each(name string, args converter.EncodedValues) {
+	if d.noticed[name] > 0 { // at an earlier try
+		return
+	}
+	method := reflect.ValueOf(d.acts).MethodByName(name)
+	if !method.IsValid() {
+		method = reflect.ValueOf(d.reg).MethodByName(name)
+	}
+	arg := reflect.New(method.Type().In(1))
+	d.must(args.Get(arg.Interface()))
+	for _, key := range d.stored() {
+		back := d.flip(key)
+		err := d.run(name, method, arg)
+		back()
+		found, _ := errors.AsType[*temporal.ApplicationError](err)
+		switch {
+		case found != nil && found.Type() == string(problem.DigestMismatch):
+			d.noticed[name]++
+			d.files[key] = true
+		case found != nil && found.Type() == string(problem.CodeOf(errDry)), err == nil: // it does not read that file
+		default:
+			d.Errorf("%s over a damaged file: %v", name, err)
+		}
+	}
+}
+
+// run runs an activity by itself, again while an outside party is away.
+func (d *damage) run(name string, method, arg reflect.Value) error {
+	for try := 0; ; try++ {
+		var suite testsuite.WorkflowTestSuite
+		suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+		env := suite.NewTestActivityEnvironment()
+		env.RegisterActivityWithOptions(method.Interface(), activity.RegisterOptions{Name: name})
+		_, err := env.ExecuteActivity(name, arg.Elem().Interface())
+		found, ok := errors.AsType[*temporal.ApplicationError](err)
+		if !ok || problem.Code(found.Type()).Kind() != problem.KindUpstream || try == 20 {
+			return err
+		}
+	}
+}
+
+func (d *damage) wantNoticed(names ...string) {
+	d.Helper()
+	for _, name := range names {
+		if d.noticed[name] == 0 {
+			d.Errorf("%s noticed no damaged file", name)
+		}
+	}
+	d.Logf("noticed: %v", d.noticed)
+}
+
+// TestActsNoticeEveryChangedByte: each activity of a signing and its renewal that reads a stored file with one other byte ends as
+// digest-mismatch, whatever it reads and however, the child process for PDF included.
+func TestActsNoticeEveryChangedByte(t *testing.T) {
+	j := newJourney(t)
+	d := watchDamage(j)
+	j.request(signing.Signing{Level: signing.LevelLTA, Reason: "Lưu trữ"}, page("one"))
+	j.at(10*time.Second, j.approve(user))
+	j.keep(1)
+	d.wantNoticed("InspectDocuments", "PrepareDocuments", "EmbedSignatures", "TimestampSignatures", "ExtendSignatures", "ArchiveDocuments",
+		"DeliverDocuments", "ArchiveDue", "RenewArchive")
+	signed, err := j.store.Upload(context.Background(), j.id+"-0-b-lta") // nothing reads the renewal yet
+	j.must(err)
+	for _, segment := range signed.Segments {
+		if !d.files[segment.Key] {
+			t.Errorf("nothing noticed a byte of %s", segment.Key)
+		}
+	}
+}
+
+// TestPapersNoticeEveryChangedByte: a contract with one other byte is not sealed, and an acceptance record not signed.
+func TestPapersNoticeEveryChangedByte(t *testing.T) {
+	e := newEnrolment(t, "PS0")
+	d := watchDamage(e.journey)
+	r := e.enrol(registration.StatusActive)
+	d.wantNoticed("SealContract", "InspectDocuments", "EmbedSignatures", "DeliverDocuments") // to prepare reads a few ranges only
+	for what, id := range map[string]string{"contract": r.Contract.UploadID, "acceptance record": r.Acceptance.UploadID} {
+		upload, err := e.store.Upload(context.Background(), id)
+		e.must(err)
+		if !d.files[upload.Segments[0].Key] {
+			t.Errorf("nothing noticed a byte of the %s", what)
+		}
+	}
+}
+
+// TestADamagedFileParks: the process waits with digest-mismatch, gives nothing out, and goes on when the file is restored.
+func TestADamagedFileParks(t *testing.T) {
+	j := newJourney(t)
+	j.window(2 * 24 * time.Hour)
+	j.request(signing.Signing{Reason: "Lưu trữ"}, page("one"))
+	var backs []func()
+	j.at(10*time.Minute, func() {
+		for _, key := range j.stored() {
+			backs = append(backs, j.flip(key))
+		}
+		j.approve(user)()
+	})
+	j.at(time.Hour, func() {
+		if s := j.status(); s.Attention == nil || s.Attention.Reason != string(problem.DigestMismatch) {
+			t.Errorf("parked as %+v", s.Attention)
+		}
+		s, err := j.store.Signing(context.Background(), j.id)
+		j.must(err)
+		if s.Documents[0].SignedID != "" {
+			t.Error("a file is given out")
+		}
+		for _, back := range backs {
+			back()
+		}
+		j.update("repair", retry(), nil)()
+	})
+	j.run(signing.StatusSigned)
+}
