@@ -61,22 +61,7 @@ func (r *restoreDrill) run(t *testing.T) {
 	snapshot := filepath.Join(t.TempDir(), r.database)
 	r.backup(t, snapshot)
 
-	// The world goes on: some pay, one is approved, some phones say yes, and others begin.
-	for i, e := range before {
-		switch i % 3 {
-		case 0:
-			do(t, e.act(t.Context(), "package", map[string]string{"code": e.plan}))
-			_, err := e.await(t.Context(), "awaiting-payment")
-			do(t, err)
-			do(t, e.pay(t.Context()))
-			_, err = e.await(t.Context(), "awaiting-contract")
-			do(t, err)
-		case 1:
-			do(t, e.pay(t.Context()))
-			_, err := e.await(t.Context(), "awaiting-contract")
-			do(t, err)
-		}
-	}
+	r.goOn(t, before)
 	for i, user := range users[:restored/2] {
 		approveOnPhone(t, r.d.c, user)
 		awaitFinal(t, r.d.c, signings[i])
@@ -97,6 +82,26 @@ func (r *restoreDrill) run(t *testing.T) {
 	}
 	r.finish(t, before, signings, users)
 	r.ledger(t)
+}
+
+// goOn is what happens outside after the backup: some pay, and others choose a package and pay.
+func (r *restoreDrill) goOn(t *testing.T, before []*enrolment) {
+	t.Helper()
+	for i, e := range before {
+		switch i % 3 {
+		case 0:
+			do(t, e.act(t.Context(), "package", map[string]string{"code": e.plan}))
+			_, err := e.await(t.Context(), "awaiting-payment")
+			do(t, err)
+			do(t, e.pay(t.Context()))
+			_, err = e.await(t.Context(), "awaiting-contract")
+			do(t, err)
+		case 1:
+			do(t, e.pay(t.Context()))
+			_, err := e.await(t.Context(), "awaiting-contract")
+			do(t, err)
+		}
+	}
 }
 
 func (r *restoreDrill) start(t *testing.T, starter string) {

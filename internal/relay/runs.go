@@ -1,0 +1,91 @@
+package relay
+
+import (
+	"context"
+	"time"
+
+	"kyso/internal/incident"
+	"kyso/internal/problem"
+	"kyso/workflows"
+)
+
+// runs compares processes with their records. Temporal's list may be late, so a run that is new or has just ended says
+// nothing.
+func (r *Reconciler) runs(ctx context.Context, after string, report *incident.Report) (string, error) {
+	list, next, err := r.Engine.Runs(ctx, after, budget)
+	if err != nil {
+		return "", err
+	}
+	for _, run := range list {
+		report.Checked++
+		if orNow(r.Now).Sub(run.StartedAt) < settled {
+			continue
+		}
+		process := incident.Signing
+		if run.Kind == "Registration" {
+			process = incident.Registration
+		}
+		if err := r.failed(ctx, report, process, run.RecordID, r.run(ctx, process, run.RecordID, report)); err != nil {
+			return "", err
+		}
+	}
+	return next, nil
+}
+
+// run compares one process with its record: there has to be one, and a record that has ended has to have ended by this
+// process, which may then still report or watch.
+func (r *Reconciler) run(ctx context.Context, process incident.Process, id string, report *incident.Report) error {
+	workflowID, ended := workflows.SigningWorkflowID(id), r.signingEnded
+	if process == incident.Registration {
+		workflowID, ended = workflows.RegistrationWorkflowID(id), r.registrationEnded
+	}
+	at, err := ended(ctx, id)
+	if missing := problem.CodeOf(err) == problem.NotFound; err != nil && !missing {
+		return err
+	} else if !missing && (at == nil || !mayBeLost(at.changed, orNow(r.Now))) {
+		return nil
+	}
+	state, err := r.Engine.State(ctx, workflowID)
+	if err != nil || state != workflows.RunRunning {
+		return err
+	}
+	if at == nil {
+		return r.found(ctx, report, process, id, "", problem.RecordMissing, "a process runs, and there is no record of it")
+	}
+	runs, over, err := at.process(ctx, id)
+	if err != nil || over {
+		return err
+	}
+	return r.found(ctx, report, process, id, "", problem.RecordMissing, "the record has ended %s, its process is %s", at.status, runs)
+}
+
+// ending is a record that has ended.
+type ending struct {
+	status  string
+	changed time.Time
+	// process says where the process stands, and whether it has come to its end.
+	process func(ctx context.Context, id string) (status string, over bool, err error)
+}
+
+// signingEnded returns nil for a record that has not ended.
+func (r *Reconciler) signingEnded(ctx context.Context, id string) (*ending, error) {
+	s, err := r.Records.Signing(ctx, id)
+	if err != nil || !s.Status.Final() {
+		return nil, err
+	}
+	return &ending{string(s.Status), s.UpdatedAt, func(ctx context.Context, id string) (string, bool, error) {
+		status, err := r.Engine.Status(ctx, id)
+		return string(status.Status), status.Status.Final(), err
+	}}, nil
+}
+
+func (r *Reconciler) registrationEnded(ctx context.Context, id string) (*ending, error) {
+	s, err := r.Records.Registration(ctx, id)
+	if err != nil || !s.Status.Final() {
+		return nil, err
+	}
+	return &ending{string(s.Status), s.UpdatedAt, func(ctx context.Context, id string) (string, bool, error) {
+		status, err := r.Engine.RegistrationStatus(ctx, id)
+		return string(status.Status), status.Status.Final(), err
+	}}, nil
+}
