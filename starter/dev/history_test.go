@@ -135,11 +135,11 @@ func spellings(value []byte) map[string][]byte {
 		"HEX":          []byte(strings.ToUpper(hex.EncodeToString(value))),
 		"JSON escapes": []byte(strings.Trim(fmt.Sprintf("%+q", value), `"`)),
 	}
-	var wide []byte
+	var big, little []byte
 	for _, unit := range utf16.Encode([]rune(string(value))) {
-		wide = append(wide, byte(unit>>8), byte(unit))
+		big, little = append(big, byte(unit>>8), byte(unit)), append(little, byte(unit), byte(unit>>8))
 	}
-	list["UTF-16"] = wide
+	list["UTF-16"], list["UTF-16, little-endian"] = big, little
 	// Base64 of a value inside something longer depends on where it begins, by three cases. The characters at both
 	// ends that mix with the neighbours are left out.
 	for shift := range 3 {
