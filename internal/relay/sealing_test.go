@@ -327,14 +327,14 @@ func TestADamagedDocumentKeepsNobodyWaiting(t *testing.T) {
 // TestOrphansAreDeleted: blobs without a record go when they are old, and no other ever.
 func TestOrphansAreDeleted(t *testing.T) {
 	onPast(t, func(t *testing.T, p *past) {
-		ctx, clear, sealed := t.Context(), p.upload(false), p.upload(true)
-		p.signing("running", "ICA.079095012346", clear, signing.StatusAwaitingApproval)
+		ctx, plain, sealed := t.Context(), p.upload(false), p.upload(true)
+		p.signing("running", "ICA.079095012346", plain, signing.StatusAwaitingApproval)
 		// Written by requests that died before the record was stored, or that are about to store it.
 		for _, kind := range []bool{false, true} {
 			_, err := blob.Upload(ctx, p.blobs, "x.pdf", strings.NewReader("%PDF-"+secret), 1<<20, kind)
 			must(t, err)
 		}
-		p.append(clear, "increment of a try that died "+secret)
+		p.append(plain, "increment of a try that died "+secret)
 		p.append(sealed, "increment of a try that died "+secret)
 		files := func() (n int) {
 			for _, folder := range []string{"uploads", "increments", "sealed"} {
@@ -358,10 +358,10 @@ func TestOrphansAreDeleted(t *testing.T) {
 		if n := files(); n != before-3 {
 			t.Errorf("%d of %d files are left, want all but three", n, before)
 		}
-		p.wantOpen("after the orphans went", clear.ID, sealed.ID, "running-0-b-t")
+		p.wantOpen("after the orphans went", plain.ID, sealed.ID, "running-0-b-t")
 		one, err := p.Signing(ctx, "running")
 		must(t, err)
-		if _, err := p.blobs.ReadSegment(ctx, clear, signing.Segment{Key: one.Documents[0].Prepared.Increment, Length: one.Documents[0].Prepared.IncrementLen}); err != nil {
+		if _, err := p.blobs.ReadSegment(ctx, plain, signing.Segment{Key: one.Documents[0].Prepared.Increment, Length: one.Documents[0].Prepared.IncrementLen}); err != nil {
 			t.Errorf("the prepared increment: %v", err)
 		}
 	})

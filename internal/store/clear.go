@@ -146,9 +146,9 @@ func (c Clear) SealPapers(ctx context.Context, id string, seal SealSegments) err
 	}
 	return c.s.write(ctx, "noting sealed papers", func(tx *sql.Tx) error {
 		for _, paper := range papers {
-			var clear int
-			err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM uploads WHERE id = $1 AND key_id IS NULL AND erased_at IS NULL`, paper).Scan(&clear)
-			if err != nil || clear > 0 { // its signing has not ended
+			var left int
+			err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM uploads WHERE id = $1 AND key_id IS NULL AND erased_at IS NULL`, paper).Scan(&left)
+			if err != nil || left > 0 { // its signing has not ended
 				return err
 			}
 		}

@@ -122,11 +122,11 @@ func TestAsBeforeIsReadEitherWay(t *testing.T) {
 		list, err := s.Signings(ctx, signing.Filter{})
 		must(t, err)
 		wantEqual(t, "listed", len(list), 2)
-		for id, clear := range map[string]bool{"before-a": true, "u": false} {
+		for id, plain := range map[string]bool{"before-a": true, "u": false} {
 			var segments string
 			must(t, s.DB().QueryRowContext(ctx, `SELECT segments FROM uploads WHERE id = $1`, id).Scan(&segments))
 			var read []signing.Segment
-			if err := json.Unmarshal([]byte(segments), &read); (err == nil) != clear {
+			if err := json.Unmarshal([]byte(segments), &read); (err == nil) != plain {
 				t.Errorf("the release before reads %s of %s: %v", segments, id, err)
 			}
 		}

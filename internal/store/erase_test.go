@@ -28,6 +28,7 @@ func eraseEnded(t *testing.T, r store.Registrations, subjectID string, when time
 		must(t, rows.Scan(&one.id, &one.status))
 		all = append(all, one)
 	}
+	must(t, rows.Err())
 	must(t, rows.Close())
 	set := func(id, status string) {
 		_, err := r.DB().ExecContext(t.Context(), `UPDATE registrations SET status = $1 WHERE id = $2`, status, id)
