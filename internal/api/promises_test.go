@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -137,5 +138,39 @@ func TestNamesMatchExactlyAndOnce(t *testing.T) {
 	}
 	for _, nested := range []string{`{"user":"ICA.1","documents":[{"id":"a","id":"b"}]}`, `{"user":"ICA.1","documents":[{"ID":"a"}]}`} {
 		s.wantProblem(s.post("/v1/signings", nested), http.StatusUnprocessableEntity, problem.Invalid)
+	}
+}
+
+// TestDeepBodiesCostNothing sends bodies that nest without end to every route that takes one, as a stranger too: what is held
+// meanwhile does not grow with the depth.
+func TestDeepBodiesCostNothing(t *testing.T) {
+	s := newSurface(t)
+	deep := map[string]string{"lists": strings.Repeat("[", 100_000), "objects": strings.Repeat(`{"aaaaaaaa":`, 20_000),
+		"lists in objects": `{"a":` + strings.Repeat(`[{"a":`, 30_000)}
+	sent := 0
+	for _, op := range s.operations() {
+		if !op.writes() {
+			continue
+		}
+		method, path, _ := strings.Cut(op.route, " ")
+		path = strings.NewReplacer("{id}", "x", "{provider}", "x", "{token}", "x", "{index}", "0", "{name}", "x").Replace(path)
+		for what, body := range deep {
+			for _, who := range [][]string{s.as, {"Authorization", ""}} {
+				sent++
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				got := s.desk.do(method, path, body, append([]string{"Content-Type", "application/json"}, who...)...)
+				runtime.ReadMemStats(&after)
+				if held := after.TotalAlloc - before.TotalAlloc; held > 16<<20 {
+					t.Errorf("%s of %s: %d, %d MB allocated", op.route, what, got.status, held>>20)
+				}
+				if got.status < 400 && strings.Contains(string(got.body), "aaaa") || got.status >= 500 && got.status != http.StatusNotImplemented {
+					t.Errorf("%s of %s: %d %s", op.route, what, got.status, got.body)
+				}
+			}
+		}
+	}
+	if sent < 150 {
+		t.Errorf("only %d bodies were sent", sent)
 	}
 }

@@ -41,7 +41,10 @@ func (s *server) strict(next http.Handler) http.Handler {
 				writeProblem(w, r, err)
 				return
 			}
-			if name, err := repeatedName(body); err == nil && name != "" {
+			switch name, err := repeatedName(body); {
+			case errors.Is(err, errNesting):
+				fields.add("body", "is nested too deep")
+			case err == nil && name != "":
 				fields.add("body."+name, "is given more than once")
 			}
 		}
@@ -73,45 +76,82 @@ func isJSON(contentType string) bool {
 	return kind == "" || kind == "application/json" || strings.HasSuffix(kind, "+json")
 }
 
-// repeatedName returns the path of the first name that comes twice in an object. Decoders take the first one or the last
-// one, and so disagree about what was asked.
-func repeatedName(body []byte) (string, error) {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	name, err := repeatedIn(decoder, "")
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return name, err
+// maxNesting is how many objects and lists of a body may lie in one another. Ours need six; a reader that follows any
+// number of them can be made to hold gigabytes by one small request.
+const maxNesting = 32
+
+var errNesting = errors.New("nested too deep")
+
+// level is an object or a list that is being read.
+type level struct {
+	object bool
+	names  map[string]bool // of an object, so far
+	name   string          // of the value that is being read
+	index  int             // of the item that is being read
+	value  bool            // in an object: the next token is a value
 }
 
-func repeatedIn(decoder *json.Decoder, path string) (string, error) {
-	token, err := decoder.Token()
-	if err != nil {
-		return "", err
-	}
-	delimiter, _ := token.(json.Delim)
-	if delimiter != '{' && delimiter != '[' {
-		return "", nil
-	}
-	seen := map[string]bool{}
-	for i := 0; decoder.More(); i++ {
-		at := fmt.Sprintf("%s[%d]", path, i)
-		if delimiter == '{' {
-			token, err := decoder.Token()
-			if err != nil {
-				return "", err
+// repeatedName returns the path of the first name that comes twice in an object, and errNesting for a body that is
+// nested too deep. Decoders take the first one or the last one, and so disagree about what was asked. It holds the names of
+// the open objects and no more.
+func repeatedName(body []byte) (string, error) {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	var open []level
+	for {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			return "", nil
+		}
+		if err != nil {
+			return "", err
+		}
+		delimiter, _ := token.(json.Delim)
+		switch {
+		case delimiter == '{' || delimiter == '[':
+			if len(open) == maxNesting {
+				return "", errNesting
 			}
+			open = append(open, level{object: delimiter == '{'})
+			continue
+		case delimiter != 0:
+			open = open[:len(open)-1]
+		case len(open) > 0 && open[len(open)-1].isName():
 			name, _ := token.(string)
-			at = strings.TrimPrefix(path+"."+name, ".")
-			if seen[name] {
-				return at, nil
+			if open[len(open)-1].repeats(name) {
+				return pathOf(open), nil
 			}
-			seen[name] = true
+			continue
 		}
-		if found, err := repeatedIn(decoder, at); found != "" || err != nil {
-			return found, err
+		if len(open) > 0 { // a value ended
+			open[len(open)-1].index++
+			open[len(open)-1].value = false
 		}
 	}
-	_, err = decoder.Token()
-	return "", err
+}
+
+func (l *level) isName() bool { return l.object && !l.value }
+
+// repeats notes a name and reports whether the object has it already.
+func (l *level) repeats(name string) bool {
+	if l.names == nil {
+		l.names = map[string]bool{}
+	}
+	again := l.names[name]
+	l.names[name], l.name, l.value = true, name, true
+	return again
+}
+
+func pathOf(open []level) string {
+	var path strings.Builder
+	for i, l := range open {
+		switch {
+		case !l.object:
+			fmt.Fprintf(&path, "[%d]", l.index)
+		case i > 0:
+			path.WriteString("." + l.name)
+		default:
+			path.WriteString(l.name)
+		}
+	}
+	return path.String()
 }
