@@ -142,15 +142,35 @@ func (s *server) byKey(ctx context.Context, secret string) (*caller, error) {
 	return &caller{owner: key.Owner, scopes: key.Scopes, keyID: key.ID, until: key.ExpiresAt}, nil
 }
 
-func (s *server) bySession(ctx context.Context, secret string) (*caller, error) {
+// known reports whether the key or session of an earlier request is still good, without using it. A request with
+// neither needed none.
+func (s *server) known(ctx context.Context, r *http.Request) error {
+	if r.Header.Get("Authorization") != "" {
+		_, err := s.identify(r)
+		return err
+	}
+	cookie, err := r.Cookie(s.cookieName())
+	if err != nil {
+		return nil //nolint:nilerr // nobody in particular
+	}
+	_, err = s.session(ctx, cookie.Value)
+	return err
+}
+
+func (s *server) session(ctx context.Context, secret string) (access.Session, error) {
 	session, err := s.Access.SessionByDigest(ctx, secretDigest(secret))
-	now := s.Now()
-	switch {
-	case problem.CodeOf(err) == problem.NotFound, err == nil && !session.Good(now):
-		return nil, problem.New(problem.Unauthenticated, "the session has ended")
-	case err != nil:
+	if problem.CodeOf(err) == problem.NotFound || err == nil && !session.Good(s.Now()) {
+		return session, problem.New(problem.Unauthenticated, "the session has ended")
+	}
+	return session, err
+}
+
+func (s *server) bySession(ctx context.Context, secret string) (*caller, error) {
+	session, err := s.session(ctx, secret)
+	if err != nil {
 		return nil, err
 	}
+	now := s.Now()
 	if now.Sub(session.SeenAt) > touchEvery {
 		if session.KeyID == "" { // a key's ends with the key at the latest
 			session.ExpiresAt = session.End(now)

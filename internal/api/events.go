@@ -73,7 +73,7 @@ func (s *server) stream(ctx context.Context, in *eventsInput, look look) (*huma.
 		}
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.Header().Set("X-Accel-Buffering", "no") // nginx would hold events back
-		stream.w, stream.control = w, http.NewResponseController(w)
+		stream.r, stream.w, stream.control = r, w, http.NewResponseController(w)
 		if err := stream.run(r.Context()); err != nil && r.Context().Err() == nil {
 			s.Logger.WarnContext(r.Context(), "event stream cut", "request_id", infoOf(r.Context()).id, "error", err.Error())
 		}
@@ -84,6 +84,7 @@ func (s *server) stream(ctx context.Context, in *eventsInput, look look) (*huma.
 type eventStream struct {
 	*server
 	look    look
+	r       *http.Request
 	w       http.ResponseWriter
 	control *http.ResponseController
 
@@ -91,6 +92,7 @@ type eventStream struct {
 	countdown time.Time // ExpiresAt of the countdown sent
 	attention time.Time // Since of the attention sent
 	quiet     time.Time // when something was last sent
+	checked   time.Time // when it was last asked whether the caller may still listen
 }
 
 // run sends until the end, until the client goes or until the server stops.
@@ -104,6 +106,9 @@ func (e *eventStream) run(ctx context.Context) error {
 		now, err := e.look(ctx, e.seen)
 		if err != nil {
 			return err
+		}
+		if !e.maySee(ctx, now) {
+			return nil
 		}
 		if err := e.report(now); err != nil {
 			return err
@@ -119,6 +124,16 @@ func (e *eventStream) run(ctx context.Context) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+// maySee asks again who listens before there is news, and now and again: a key may be revoked and a session may end while
+// its stream is open. Listening is no use of a session, so it does not make one last longer.
+func (e *eventStream) maySee(ctx context.Context, m moment) bool {
+	if len(m.transitions) == 0 && time.Since(e.checked) < e.Limits.KeepAlive {
+		return true
+	}
+	e.checked = time.Now()
+	return e.known(ctx, e.r) == nil
 }
 
 func (e *eventStream) report(m moment) error {

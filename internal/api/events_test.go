@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"kyso/internal/access"
 	"kyso/internal/api"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
@@ -153,6 +154,24 @@ func TestQuietEventsStayOpen(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	}
+}
+
+// A stream ends with the key that opened it, before it gives more away.
+func TestARevokedKeyHearsNothingMore(t *testing.T) {
+	d := newDesk(t, func(o *api.Options) { o.Limits.KeepAlive = time.Hour })
+	secret := d.key("team-a", access.Signings)
+	created := d.signing()
+	must(t, d.store.Access().Grant(t.Context(), "team-a", time.Now(), access.Object{Kind: access.Signing, ID: created.ID}))
+	d.move(created.ID, 1, signing.StatusPreparing)
+	events := d.follow(t.Context(), created.Self+"/events", bearer(secret)("")...)
+	if e := next(t, events); e.id != "1" {
+		t.Fatalf("first %+v", e)
+	}
+	keys, err := d.store.Access().Keys(t.Context())
+	must(t, err)
+	must(t, d.store.Access().RevokeKey(t.Context(), keys[0].ID, time.Now()))
+	d.move(created.ID, 2, signing.StatusRequested)
+	ended(t, events)
 }
 
 func TestShutdownEndsEvents(t *testing.T) {
