@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -121,10 +123,18 @@ func (c *client) post(ctx context.Context, url string, in, out any) error {
 	if err != nil {
 		return err
 	}
-	return c.do(ctx, http.MethodPost, url, "application/json", bytes.NewReader(body), out)
+	// As every client has to: whoever was answered "not now" asks again, with the same key, so that it happens once.
+	key := rand.Text()
+	for range 30 {
+		err = c.do(ctx, http.MethodPost, url, "application/json", bytes.NewReader(body), out, "Idempotency-Key", key)
+		if !errors.Is(err, errNotNow) || pause(ctx) != nil {
+			break
+		}
+	}
+	return err
 }
 
-func (c *client) do(ctx context.Context, method, url, contentType string, body io.Reader, out any) error {
+func (c *client) do(ctx context.Context, method, url, contentType string, body io.Reader, out any, headers ...string) error {
 	request, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
 		return err
@@ -132,6 +142,9 @@ func (c *client) do(ctx context.Context, method, url, contentType string, body i
 	c.authorize(request)
 	if contentType != "" {
 		request.Header.Set("Content-Type", contentType)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
 	}
 	answer, err := send(request)
 	if err != nil || out == nil {
@@ -143,6 +156,9 @@ func (c *client) do(ctx context.Context, method, url, contentType string, body i
 	return nil
 }
 
+// errNotNow is the answer 503.
+var errNotNow = errors.New("503 Service Unavailable")
+
 func send(request *http.Request) ([]byte, error) {
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
@@ -152,6 +168,9 @@ func send(request *http.Request) ([]byte, error) {
 	answer, err := io.ReadAll(response.Body)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", request.Method, request.URL.Path, err)
+	}
+	if response.StatusCode == http.StatusServiceUnavailable {
+		return nil, fmt.Errorf("%s %s: %w: %s", request.Method, request.URL.Path, errNotNow, strings.TrimSpace(string(answer)))
 	}
 	if response.StatusCode >= 300 {
 		return nil, fmt.Errorf("%s %s: %s: %s", request.Method, request.URL.Path, response.Status, strings.TrimSpace(string(answer)))
