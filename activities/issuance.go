@@ -135,6 +135,11 @@ func (a *Registration) checkIssued(ctx context.Context, r registration.Registrat
 			chain = append(chain, c)
 		}
 	}
+	// The number is taken whatever else is wrong, so that it stays this registration's when the certificate is refused.
+	taken := a.takeSerial(ctx, cert, r.ID)
+	if taken != nil && problem.CodeOf(taken) != problem.CertificateDiffers {
+		return nil, taken
+	}
 	order := registration.Order{SPKI: r.Issued.SPKI, Subject: want, Months: r.Months, Since: r.CreatedAt}
 	differences := order.Differences(cert, a.Now())
 	// A certificate that has just been issued may begin in a few minutes by our clock.
@@ -143,10 +148,13 @@ func (a *Registration) checkIssued(ctx context.Context, r registration.Registrat
 	if (err != nil || unknown != nil || !issuer.issued(path)) && len(differences) == 0 {
 		differences = append(differences, registration.DiffIssuer)
 	}
+	if taken != nil {
+		differences = append(differences, registration.DiffSerial)
+	}
 	if len(differences) > 0 {
 		return nil, differs(differences)
 	}
-	return cert, a.takeSerial(ctx, cert, r.ID)
+	return cert, nil
 }
 
 func (a *Registration) takeSerial(ctx context.Context, cert *x509.Certificate, registrationID string) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"strings"
@@ -48,6 +49,10 @@ func TestACAThatBendsAFieldIsRefused(t *testing.T) {
 			if r := e.registration(); r.Issued.Serial != "" || len(r.Issued.Certificate) > 0 {
 				t.Errorf("the certificate was taken: %+v", r.Issued)
 			}
+			// The number of what was refused stays with this registration.
+			if taken := e.serials(); (len(taken) == 1) == (bend == "serial-again") {
+				t.Errorf("the refused certificate's number is not kept: %v", taken)
+			}
 			// What was issued all the same is revoked when the case is given up, and nothing else is.
 			err = e.patiently(e.reg.RevokeCertificate)
 			if again := bend == "serial-again"; again != (err != nil) {
@@ -58,6 +63,24 @@ func TestACAThatBendsAFieldIsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// serials returns the numbers that the registration has taken.
+func (e *enrolment) serials() (list []string) {
+	e.Helper()
+	db, err := sql.Open("sqlite", strings.TrimPrefix(e.dsn, "sqlite:"))
+	e.must(err)
+	defer func() { _ = db.Close() }()
+	rows, err := db.Query(`SELECT serial FROM issued_serials WHERE registration_id = ?`, e.id)
+	e.must(err)
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var serial string
+		e.must(rows.Scan(&serial))
+		list = append(list, serial)
+	}
+	e.must(rows.Err())
+	return list
 }
 
 // patiently repeats what an outside party was too unwell to answer, as Temporal does.

@@ -56,6 +56,7 @@ type journey struct {
 	*testing.T
 	env     *testsuite.TestWorkflowEnvironment
 	world   *sandbox.World
+	dsn     string // of the records
 	store   *store.Store
 	records store.Registrations
 	close   func() // of the outside world's addresses
@@ -82,7 +83,7 @@ var patient = worker.Options{DeadlockDetectionTimeout: time.Minute}
 // newJourneyOn keeps the records in the database of a DSN.
 func newJourneyOn(t *testing.T, dsn string) *journey {
 	t.Helper()
-	j := &journey{T: t, id: "018f5c00-0000-7000-8000-000000000001"}
+	j := &journey{T: t, dsn: dsn, id: "018f5c00-0000-7000-8000-000000000001"}
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	j.env = suite.NewTestWorkflowEnvironment()
