@@ -49,7 +49,7 @@ func (s PaymentStatus) Decided() bool { return s != PaymentPending && s != Payme
 
 // Claimed reports whether VNPay says paid with a transaction that pays another attempt.
 func (p Payment) Claimed() bool {
-	return p.Status == PaymentReview && StatusOf(p.ResponseCode, p.BankStatus) == PaymentCaptured
+	return p.Status == PaymentReview && p.TransactionNo != "" && StatusOf(p.ResponseCode, p.BankStatus) == PaymentCaptured
 }
 
 // StatusOf turns VNPay's two codes into a status: paid only when both are 00, review for money whose fate is not

@@ -85,8 +85,9 @@ func (r Registrations) Payments(ctx context.Context, id string) ([]registration.
 }
 
 // ApplyNotice implements registration.Records. A failed attempt may still turn out to be paid: money is money. A transaction that
-// pays another attempt already is not money of this one: it goes to review.
+// pays another attempt already is not money of this one: it goes to review. So does a payment without a number.
 func (r Registrations) ApplyNotice(ctx context.Context, n registration.PaymentNotice) (p registration.Payment, fresh bool, err error) {
+	n.TransactionNo = strings.TrimLeft(n.TransactionNo, "0") // 014 is 14, and 0 is none
 	err = r.write(ctx, "recording a payment", func(tx *sql.Tx, _ *keys) (err error) {
 		if p, err = scanPayment(tx.QueryRowContext(ctx, paymentQuery+` WHERE txn_ref = $1`, n.TxnRef)); err != nil {
 			return err
@@ -130,10 +131,11 @@ func (r Registrations) ApplyNotice(ctx context.Context, n registration.PaymentNo
 	return p, fresh, nil
 }
 
-// claimTransaction gives a transaction of VNPay to an attempt, unless another has it. A payment without a number claims nothing.
+// claimTransaction gives a transaction of VNPay to an attempt, unless another has it. Without a number nobody can tell whose
+// the money is.
 func claimTransaction(ctx context.Context, tx *sql.Tx, number, ref string) (ours bool, err error) {
-	if strings.Trim(number, "0") == "" {
-		return true, nil
+	if number == "" {
+		return false, nil
 	}
 	var others int
 	err = tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM payments WHERE transaction_no = $1 AND txn_ref <> $2 AND status IN ('captured', 'refunded')`,

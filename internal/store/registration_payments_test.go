@@ -166,7 +166,7 @@ func TestOneTransactionPaysOneAttempt(t *testing.T) {
 			t.Helper()
 			p, fresh, err := r.ApplyNotice(ctx, n)
 			must(t, err)
-			if p.Status != want || fresh != wantFresh || p.Claimed() != (want == registration.PaymentReview) {
+			if p.Status != want || fresh != wantFresh || p.Claimed() != (want == registration.PaymentReview && p.TransactionNo != "") {
 				t.Errorf("%s with %s: %s, fresh %v, claimed %v", n.TxnRef, n.TransactionNo, p.Status, fresh, p.Claimed())
 			}
 		}
@@ -188,10 +188,16 @@ func TestOneTransactionPaysOneAttempt(t *testing.T) {
 		must(t, r.MarkRefund(ctx, "KS01", "RF1", minute(30)))
 		apply(paid(4, "900001"), registration.PaymentReview, true) // what was given back pays nothing else
 
-		// Numbers that are none are nobody's.
-		apply(paid(5, "0"), registration.PaymentCaptured, true)
-		apply(paid(6, ""), registration.PaymentCaptured, true)
-		apply(paid(7, "0"), registration.PaymentCaptured, true)
+		// A number that is none pays nothing, until VNPay names one.
+		apply(paid(5, "0"), registration.PaymentReview, true)
+		apply(paid(6, ""), registration.PaymentReview, true)
+		apply(paid(7, "000"), registration.PaymentReview, true)
+		apply(paid(7, "000"), registration.PaymentReview, false)
+		apply(paid(7, "0900003"), registration.PaymentCaptured, true)
+
+		// Another spelling of a number is the same number.
+		apply(paid(8, "0900001"), registration.PaymentReview, true)
+		apply(paid(8, "900003"), registration.PaymentReview, false)
 	})
 }
 
