@@ -83,28 +83,70 @@ const (
 	Internal            Code = "internal"                // unknown; always loud
 )
 
-var kinds = map[Code]Kind{
-	Invalid: KindInvalid, TooLarge: KindInvalid, NotFound: KindNotFound, Erased: KindNotFound, Conflict: KindConflict,
-	IdempotencyMismatch: KindConflict, Unauthenticated: KindDenied, Denied: KindDenied, RateLimited: KindUpstream,
-	DocumentBroken: KindInvalid, DocumentEncrypted: KindInvalid, DocumentXFA: KindInvalid,
-	DocumentLocked: KindInvalid, DocumentActive: KindInvalid, DocumentMisleading: KindInvalid, DocumentTooComplex: KindInvalid,
-	PlacementInvalid: KindInvalid, CertificateInvalid: KindDenied, CertificateExpired: KindExpired,
-	CertificateRevoked: KindDenied, CertificateMissing: KindNotFound, CertificateDiffers: KindConflict,
-	CertificateOther: KindDenied, RevocationUnknown: KindUpstream,
-	SignatureInvalid: KindConflict, DigestMismatch: KindConflict, VerificationFailed: KindConflict,
-	DeclinedBySigner: KindDenied, ApprovalExpired: KindExpired, ProviderCredentials: KindDenied,
-	ProviderRefused: KindDenied, ProviderUnavailable: KindUpstream, Internal: KindInternal,
-	OTPWrong: KindDenied, OTPExpired: KindExpired, OTPLocked: KindDenied, HandoffUsed: KindConflict,
-	SecondPerson: KindConflict, AlreadyHolder: KindConflict, DeadlinePassed: KindExpired, RefusedByOfficer: KindDenied, Withdrawn: KindDenied,
-	PaymentUnclear: KindConflict, GatewayUnavailable: KindUpstream, AlreadyPaid: KindConflict, TransactionClaimed: KindConflict,
-	RefundRefused: KindDenied, CertificateInactive: KindDenied, SignerUnknown: KindNotFound,
-	ProcessMissing: KindConflict, RecordMissing: KindConflict,
+// class is what follows from a code alone.
+type class struct {
+	kind  Kind
+	cause Cause
+}
+
+var classes = map[Code]class{
+	Invalid:             {KindInvalid, CauseOperator},
+	TooLarge:            {KindInvalid, CauseSigner},
+	NotFound:            {KindNotFound, CauseOperator},
+	Erased:              {KindNotFound, CauseOperator},
+	Conflict:            {KindConflict, CauseOperator},
+	IdempotencyMismatch: {KindConflict, CauseOperator},
+	Unauthenticated:     {KindDenied, CauseOperator},
+	Denied:              {KindDenied, CauseOperator},
+	RateLimited:         {KindUpstream, CauseParty},
+	DocumentBroken:      {KindInvalid, CauseSigner},
+	DocumentEncrypted:   {KindInvalid, CauseSigner},
+	DocumentXFA:         {KindInvalid, CauseSigner},
+	DocumentLocked:      {KindInvalid, CauseSigner},
+	DocumentActive:      {KindInvalid, CauseSigner},
+	DocumentMisleading:  {KindInvalid, CauseSigner},
+	DocumentTooComplex:  {KindInvalid, CauseSigner},
+	PlacementInvalid:    {KindInvalid, CauseSigner},
+	CertificateInvalid:  {KindDenied, CauseSigner},
+	CertificateExpired:  {KindExpired, CauseSigner},
+	CertificateRevoked:  {KindDenied, CauseSigner},
+	CertificateMissing:  {KindNotFound, CauseSigner},
+	CertificateInactive: {KindDenied, CauseSigner},
+	SignerUnknown:       {KindNotFound, CauseSigner},
+	CertificateDiffers:  {KindConflict, CauseOperator},
+	CertificateOther:    {KindDenied, CauseSigner},
+	RevocationUnknown:   {KindUpstream, CauseParty},
+	SignatureInvalid:    {KindConflict, CauseOperator},
+	DigestMismatch:      {KindConflict, CauseOperator},
+	VerificationFailed:  {KindConflict, CauseOperator},
+	DeclinedBySigner:    {KindDenied, CauseSigner},
+	ApprovalExpired:     {KindExpired, CauseSigner},
+	ProviderCredentials: {KindDenied, CauseOperator},
+	ProviderRefused:     {KindDenied, CauseOperator},
+	ProviderUnavailable: {KindUpstream, CauseParty},
+	OTPWrong:            {KindDenied, CauseSigner},
+	OTPExpired:          {KindExpired, CauseSigner},
+	OTPLocked:           {KindDenied, CauseSigner},
+	HandoffUsed:         {KindConflict, CauseSigner},
+	SecondPerson:        {KindConflict, CauseOperator},
+	AlreadyHolder:       {KindConflict, CauseSigner},
+	DeadlinePassed:      {KindExpired, CauseSigner},
+	RefusedByOfficer:    {KindDenied, CauseOperator},
+	Withdrawn:           {KindDenied, CauseSigner},
+	PaymentUnclear:      {KindConflict, CauseParty},
+	GatewayUnavailable:  {KindUpstream, CauseParty},
+	AlreadyPaid:         {KindConflict, CauseSigner},
+	TransactionClaimed:  {KindConflict, CauseOperator},
+	RefundRefused:       {KindDenied, CauseParty},
+	ProcessMissing:      {KindConflict, CauseOperator},
+	RecordMissing:       {KindConflict, CauseOperator},
+	Internal:            {KindInternal, CauseOperator},
 }
 
 // Codes returns every code, for tables and tests.
 func Codes() []Code {
-	all := make([]Code, 0, len(kinds))
-	for code := range kinds {
+	all := make([]Code, 0, len(classes))
+	for code := range classes {
 		all = append(all, code)
 	}
 	return all
@@ -112,8 +154,8 @@ func Codes() []Code {
 
 // Kind returns the group of the code; an unknown code is KindInternal.
 func (c Code) Kind() Kind {
-	if kind, ok := kinds[c]; ok {
-		return kind
+	if class, ok := classes[c]; ok {
+		return class.kind
 	}
 	return KindInternal
 }
