@@ -40,7 +40,7 @@ func TestEverythingKeptInMemoryIsListed(t *testing.T) {
 			t.Errorf("%s keeps something between calls and is not in the table", name)
 		}
 	}
-	for _, line := range strings.Split(section, "\n") {
+	for line := range strings.SplitSeq(section, "\n") {
 		name, rest, ok := strings.Cut(strings.TrimPrefix(line, "| `"), "`")
 		if ok && strings.HasPrefix(line, "| `") && !slices.Contains(found, name) {
 			t.Errorf("the table lists %s, which keeps nothing: %s", name, rest)

@@ -42,7 +42,7 @@ func TestDocumentedCommandsExist(t *testing.T) {
 	t.Logf("%d documented commands exist", seen)
 }
 
-// commandLine finds the program's name where a command begins: at the start of a line, of a code span or after && | ;
+// commandLine finds the program's name where a command begins: at the start of a line, of a code span or after one of && | ( and ;.
 var commandLine = regexp.MustCompile("(?m)(?:^|[`(;|]|&& ?|\\$ |ExecStart=|/)\\s*(?:[A-Z_]+=\\S+ +)*(?:go run \\./starter|(?:/[a-z./]*)?starter) +([a-z][^`\n]*)")
 
 // documented returns the arguments of each command of this program in a text.

@@ -66,7 +66,7 @@ type nudges struct {
 func nudgesOf(ctx workflow.Context) nudges {
 	c := workflow.GetSignalChannel(ctx, SignalNudge)
 	return nudges{waiting: func() bool { return c.Len() > 0 }, read: func() {
-		for c.ReceiveAsync(nil) { //nolint:revive // they carry nothing
+		for c.ReceiveAsync(nil) { // they carry nothing
 		}
 	}}
 }

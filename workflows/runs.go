@@ -60,7 +60,7 @@ func (c *Client) Runs(ctx context.Context, after string, limit int) (runs []Run,
 	if err != nil {
 		return nil, "", problem.New(problem.Invalid, "not a place in the list of processes")
 	}
-	answer, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: int32(limit), NextPageToken: token, //nolint:gosec // a page
+	answer, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: int32(limit), NextPageToken: token,
 		Query: "ExecutionStatus = 'Running' AND WorkflowType IN ('Signing', 'Registration')"})
 	if err != nil {
 		return nil, "", clientError("listing processes", err)

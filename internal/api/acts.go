@@ -192,7 +192,7 @@ func (s *server) cancel(ctx context.Context, in *cancelInput) (*statusOutput, er
 		asked = *in.Body
 	}
 	var fields fieldErrors
-	cancel := workflows.Cancel{Actor: actorOf(ctx, "body.actor", asked.Actor, &fields), Reason: checkNote("body.reason", asked.Reason, maxNote, &fields)}
+	cancel := workflows.Cancel{Actor: actorOf(ctx, "body.actor", asked.Actor, &fields), Reason: checkNote(asked.Reason, &fields)}
 	if err := fields.err(); err != nil {
 		return nil, err
 	}
@@ -262,7 +262,7 @@ func (s *server) repair(ctx context.Context, in *repairInput) (*repairOutput, er
 
 // checkRepair checks what every repair has.
 func checkRepair(ctx context.Context, action, actor, reason string, fields *fieldErrors) workflows.Repair {
-	repair := workflows.Repair{Action: action, Actor: actorOf(ctx, "body.actor", actor, fields), Reason: checkNote("body.reason", reason, maxNote, fields)}
+	repair := workflows.Repair{Action: action, Actor: actorOf(ctx, "body.actor", actor, fields), Reason: checkNote(reason, fields)}
 	if repair.Reason == "" {
 		fields.add("body.reason", "must say why")
 	}

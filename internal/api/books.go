@@ -34,7 +34,7 @@ type repairIncidentInput struct {
 func (s *server) repairIncident(ctx context.Context, in *repairIncidentInput) (*showIncidentOutput, error) {
 	var fields fieldErrors
 	actor := actorOf(ctx, "body.actor", in.Body.Actor, &fields)
-	note := checkNote("body.reason", in.Body.Reason, maxNote, &fields)
+	note := checkNote(in.Body.Reason, &fields)
 	if err := fields.err(); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -22,9 +23,9 @@ func cursorOf(text string) (page.Cursor, error) {
 // nextPage is the path of the page behind a row. The filters of the first page come in pairs of name and value.
 func nextPage(path string, after page.Cursor, limit int, filters ...string) string {
 	query := url.Values{"cursor": {after.String()}, "limit": {strconv.Itoa(limit)}}
-	for i := 0; i < len(filters); i += 2 {
-		if filters[i+1] != "" {
-			query.Set(filters[i], filters[i+1])
+	for pair := range slices.Chunk(filters, 2) {
+		if name, value := pair[0], pair[1]; value != "" {
+			query.Set(name, value)
 		}
 	}
 	return path + "?" + query.Encode()

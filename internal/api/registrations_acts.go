@@ -418,7 +418,7 @@ type withdrawInput struct {
 
 func (s *server) withdraw(ctx context.Context, in *withdrawInput) (*registrationStatusOutput, error) {
 	var fields fieldErrors
-	withdrawal := workflows.Withdraw{Actor: withdraws(ctx, in.Body.Actor, &fields), Reason: checkNote("body.reason", in.Body.Reason, maxNote, &fields)}
+	withdrawal := workflows.Withdraw{Actor: withdraws(ctx, in.Body.Actor, &fields), Reason: checkNote(in.Body.Reason, &fields)}
 	if err := fields.err(); err != nil {
 		return nil, err
 	}

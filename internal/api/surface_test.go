@@ -238,7 +238,7 @@ func (s *surface) prove(id, act string) {
 	}
 	if act == "pay" {
 		s.records.payments["P-"+id] = registration.Payment{TxnRef: "P-" + id, RegistrationID: id, ExpiresAt: time.Now().Add(time.Minute)}
-		s.desk.flows.status.TxnRef = "P-" + id
+		s.flows.status.TxnRef = "P-" + id
 	}
 }
 

@@ -53,9 +53,10 @@ func unseen(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) || r == utf8.RuneError
 }
 
-// checkNote is checkText for words that go into the history of the process, where they stay and cannot be erased.
-func checkNote(location, text string, limit int, fields *fieldErrors) string {
-	text = checkText(location, text, limit, fields)
+// checkNote is checkText for a body's reason: words that go into the history of the process, where they stay and cannot be erased.
+func checkNote(text string, fields *fieldErrors) string {
+	const location = "body.reason"
+	text = checkText(location, text, maxNote, fields)
 	if personal.MatchString(text) {
 		fields.add(location, "must not hold personal data such as numbers of people, phones or mail addresses")
 	}

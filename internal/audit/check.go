@@ -81,7 +81,7 @@ func NewChecker(e Evidence) *Checker {
 	return c
 }
 
-func (c *Checker) find(kind string, seq int64, format string, args ...any) {
+func (c *Checker) findf(kind string, seq int64, format string, args ...any) {
 	if len(c.findings) < maxFindings {
 		c.findings = append(c.findings, Finding{kind, seq, fmt.Sprintf(format, args...)})
 	}
@@ -104,11 +104,11 @@ func (c *Checker) checkpoints(where string, list []Checkpoint) {
 		name := fmt.Sprintf("checkpoint %d %s", p.Number, where)
 		switch {
 		case i > 0 && p.Number > before.Number+1:
-			c.find(CutOff, p.Seq, "%s follows checkpoint %d: those between are gone", name, before.Number)
+			c.findf(CutOff, p.Seq, "%s follows checkpoint %d: those between are gone", name, before.Number)
 		case i > 0 && (p.Number <= before.Number || p.Previous != before.Digest()):
-			c.find(Forked, p.Seq, "%s does not continue checkpoint %d", name, before.Number)
+			c.findf(Forked, p.Seq, "%s does not continue checkpoint %d", name, before.Number)
 		case i > 0 && p.Seq < before.Seq:
-			c.find(Forked, p.Seq, "%s speaks of entry %d, the one before of entry %d", name, p.Seq, before.Seq)
+			c.findf(Forked, p.Seq, "%s speaks of entry %d, the one before of entry %d", name, p.Seq, before.Seq)
 		}
 		before = p
 		c.claim(p.Seq, p.Hash, name)
@@ -119,7 +119,7 @@ func (c *Checker) checkpoints(where string, list []Checkpoint) {
 func (c *Checker) trusted(where string, p Checkpoint) bool {
 	signed := len(c.evidence.Key) == ed25519.PublicKeySize && p.SignedBy(c.evidence.Key)
 	if !signed {
-		c.find(Untrusted, p.Seq, "checkpoint %d %s is not signed by the key %s", p.Number, where, KeyID(c.evidence.Key))
+		c.findf(Untrusted, p.Seq, "checkpoint %d %s is not signed by the key %s", p.Number, where, KeyID(c.evidence.Key))
 	}
 	return signed
 }
@@ -139,15 +139,15 @@ func (c *Checker) compareFile() {
 		twin, ok := table[p.Number]
 		switch {
 		case !ok:
-			c.find(CutOff, p.Seq, "checkpoint %d of %s (entry %d) stands in the exported file and not in the database: an older copy was put back, or checkpoints were taken out",
+			c.findf(CutOff, p.Seq, "checkpoint %d of %s (entry %d) stands in the exported file and not in the database: an older copy was put back, or checkpoints were taken out",
 				p.Number, p.At.Format(time.RFC3339), p.Seq)
 		case twin.Digest() != p.Digest():
-			c.find(Forked, p.Seq, "checkpoint %d says one thing in the database and another in the exported file", p.Number)
+			c.findf(Forked, p.Seq, "checkpoint %d says one thing in the database and another in the exported file", p.Number)
 		}
 	}
 	for _, p := range c.evidence.Table {
 		if _, ok := file[p.Number]; !ok && p.Number >= first && c.evidence.Now.Sub(p.At) > settle {
-			c.find(FileBehind, p.Seq, "checkpoint %d of %s is not in the exported file, which ends with %d", p.Number, p.At.Format(time.RFC3339), last)
+			c.findf(FileBehind, p.Seq, "checkpoint %d of %s is not in the exported file, which ends with %d", p.Number, p.At.Format(time.RFC3339), last)
 			return // the others are missing for the same reason
 		}
 	}
@@ -160,13 +160,13 @@ func (c *Checker) Read(entries []Entry) {
 		case e.Hash != e.Digest():
 			c.broken = append(c.broken, e)
 		case e.Seq != c.head.Seq+1:
-			c.find(Missing, e.Seq, "entry %d follows entry %d", e.Seq, c.head.Seq)
+			c.findf(Missing, e.Seq, "entry %d follows entry %d", e.Seq, c.head.Seq)
 		case e.Prev != c.head.Hash && e.Prev != c.computed:
-			c.find(Forked, e.Seq, "entry %d does not continue entry %d", e.Seq, c.head.Seq)
+			c.findf(Forked, e.Seq, "entry %d does not continue entry %d", e.Seq, c.head.Seq)
 		}
 		for _, k := range c.claims[e.Seq] {
 			if k.hash != e.Hash && k.hash != e.Digest() {
-				c.find(Forked, e.Seq, "entry %d is not the one that %s speaks of: the log was written anew", e.Seq, k.by)
+				c.findf(Forked, e.Seq, "entry %d is not the one that %s speaks of: the log was written anew", e.Seq, k.by)
 			}
 		}
 		c.head, c.computed = Head{e.Seq, e.Hash}, e.Digest()
@@ -184,9 +184,9 @@ func (c *Checker) Done() (Head, []Finding) {
 	}
 	switch {
 	case c.head.Seq == 0 && newest > 0:
-		c.find(Emptied, newest, "no entry is left; %s speaks of entry %d", by, newest)
+		c.findf(Emptied, newest, "no entry is left; %s speaks of entry %d", by, newest)
 	case c.head.Seq < newest:
-		c.find(CutTail, newest, "the log ends with entry %d; %s speaks of entry %d", c.head.Seq, by, newest)
+		c.findf(CutTail, newest, "the log ends with entry %d; %s speaks of entry %d", c.head.Seq, by, newest)
 	}
 	return c.head, c.findings
 }
@@ -202,6 +202,6 @@ func (c *Checker) nameBroken() {
 				kind, text = Reordered, fmt.Sprintf("entry %d stands in the place of entry %d", other.Seq, e.Seq)
 			}
 		}
-		c.find(kind, e.Seq, "%s", text)
+		c.findf(kind, e.Seq, "%s", text)
 	}
 }

@@ -118,13 +118,15 @@ func (d *directory) Delete(_ context.Context, key string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	// A document's own folder goes with its last file. One that is not empty, or is written to just now, stays.
-	for dir := filepath.Dir(path); dir != d.root && filepath.Dir(dir) != d.root; dir = filepath.Dir(dir) {
-		if os.Remove(dir) != nil {
-			break
-		}
-	}
+	d.prune(filepath.Dir(path))
 	return nil
+}
+
+// prune removes a document's own folder with its last file. One that is not empty, or is written to just now, stays.
+func (d *directory) prune(dir string) {
+	for dir != d.root && filepath.Dir(dir) != d.root && os.Remove(dir) == nil {
+		dir = filepath.Dir(dir)
+	}
 }
 
 func (d *directory) List(ctx context.Context, folder string, visit func(key string, written time.Time) error) error {

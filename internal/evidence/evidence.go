@@ -90,21 +90,12 @@ func Gather(ctx context.Context, src pades.Source, needs Needs, status Status, r
 		if err != nil || len(list) == 0 {
 			return found, missing, err
 		}
-		missing = nil
-		for _, need := range list {
-			answer, err := ask(asking, status, need)
-			if ctx.Err() != nil {
-				return found, missing, ctx.Err()
-			}
-			if err != nil {
-				err = fmt.Errorf("the status of certificate %x: %w", need.Certificate.SerialNumber, err)
-				if rule.Silence == Fatal || rule.Silence == FatalIfNew && (!rule.Fresh || round > 0) {
-					return found, missing, err
-				}
-				missing = append(missing, err)
-				continue
-			}
-			add(&found, need, answer)
+		missing, err = askAll(asking, status, list, &found, rule.fatal(round))
+		if ctx.Err() != nil {
+			return found, missing, ctx.Err()
+		}
+		if err != nil {
+			return found, missing, err
 		}
 		if rule.Silence == OnlyMentions && len(missing) == len(list) {
 			return found, missing, nil
@@ -114,6 +105,28 @@ func Gather(ctx context.Context, src pades.Source, needs Needs, status Status, r
 		return found, missing, nil
 	}
 	return found, missing, problem.New(problem.RevocationUnknown, "status services keep naming further certificates")
+}
+
+// fatal reports whether the round must have every answer.
+func (r Rule) fatal(round int) bool {
+	return r.Silence == Fatal || r.Silence == FatalIfNew && (!r.Fresh || round > 0)
+}
+
+// askAll adds the answers to found. missing is who did not answer; when silence is fatal, the first is the error.
+func askAll(ctx context.Context, status Status, list []pades.Need, found *pades.Evidence, fatal bool) (missing []error, err error) {
+	for _, need := range list {
+		answer, err := ask(ctx, status, need)
+		if err == nil {
+			add(found, need, answer)
+			continue
+		}
+		err = fmt.Errorf("the status of certificate %x: %w", need.Certificate.SerialNumber, err)
+		if fatal {
+			return missing, err
+		}
+		missing = append(missing, err)
+	}
+	return missing, nil
 }
 
 // ask asks about one certificate, while there is time.

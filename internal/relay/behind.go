@@ -97,10 +97,10 @@ func (b *Behind) tellAgain(ctx context.Context, r registration.Registration) err
 			err = b.tell(call, r, status)
 		}
 	}
-	if err != nil && problem.CodeOf(err) != problem.Conflict { // it has gone on meanwhile
-		return fmt.Errorf("comparing registration %s with its process: %w", r.ID, err)
+	if problem.CodeOf(err) == problem.Conflict { // it has gone on meanwhile
+		return nil
 	}
-	return nil
+	return fmt.Errorf("comparing registration %s with its process: %w", r.ID, err)
 }
 
 // tell sends the update that the process is waiting for, from what the record holds, with the id of the decision.

@@ -29,9 +29,8 @@ type engine struct {
 	asked  []string // what was asked for, in order
 	acts   []any
 	away   bool
-	chokes func(id string) bool                              // rows that fail while Temporal is there
-	knows  map[string]workflows.RegistrationStatus           // what a process says; others know everything
-	told   func(id string, now workflows.RegistrationStatus) // after an act
+	chokes func(id string) bool                    // rows that fail while Temporal is there
+	knows  map[string]workflows.RegistrationStatus // what a process says; others know everything
 }
 
 func (e *engine) note(id string, act any) error {
@@ -190,8 +189,8 @@ var loops = []struct {
 	}},
 	{"owed refunds", func(_ *testing.T, f *storetest.Filled) map[string]bool {
 		f.Registrations(registration.StatusExpired)
-		f.Exec(`INSERT INTO payments (txn_ref, registration_id, attempt, amount_vnd, status, created_at, expires_at, transaction_no, response_code, bank_status, refund_id)
-			SELECT 'P-' || id, id, 1, 200000, 'captured', created_at, created_at, '', '00', '00', '' FROM registrations`)
+		f.Exec(`INSERT INTO payments (registration_id, txn_ref, attempt, amount_vnd, created_at, status, expires_at, transaction_no, response_code, bank_status, refund_id)
+			SELECT id, 'P-' || id, 1, 200000, created_at, 'captured', created_at, '', '00', '00', '' FROM registrations`)
 		return f.IDs("payments", "txn_ref")
 	}, func(f *storetest.Filled, e *engine) func(context.Context) error {
 		return (&relay.Refunds{Records: f.Relay(), Engine: e}).Once
@@ -283,7 +282,7 @@ func TestProcessesThatFellBehindAreTold(t *testing.T) {
 				f.Exec(`UPDATE registrations SET status = 'accepting', seq = 9`)
 				e := &engine{knows: map[string]workflows.RegistrationStatus{id: {Status: c.at, Seq: 3}}}
 				now := storetest.Start
-				behind := &relay.Behind{Records: f.Relay(), Decisions: f.Store.Decisions(), Engine: e, Now: func() time.Time { return now }}
+				behind := &relay.Behind{Records: f.Relay(), Decisions: f.Decisions(), Engine: e, Now: func() time.Time { return now }}
 				must(t, behind.Once(t.Context()))
 				if len(e.acts) > 0 {
 					t.Errorf("told %v while the request may still be at work", e.acts)

@@ -111,7 +111,7 @@ func (p *past) sealing() *relay.Sealing {
 }
 
 func (p *past) leftovers(now time.Time) *relay.Leftovers {
-	return &relay.Leftovers{Records: p.Store.Leftovers(), Blobs: p.blobs, Unused: 1000 * 24 * time.Hour, Clear: true, Now: func() time.Time { return now },
+	return &relay.Leftovers{Records: p.Leftovers(), Blobs: p.blobs, Unused: 1000 * 24 * time.Hour, Clear: true, Now: func() time.Time { return now },
 		Erase: func(context.Context, string) error { return nil }}
 }
 

@@ -250,7 +250,7 @@ func TestEveryStateSurvivesAReload(t *testing.T) {
 			// The way of a registration first, so that the walk begins where there is something to break.
 			names := []string{"vneid-request", "key", "csr", "issue", "install", "start", "pin", "activate"}
 			for i := range 90 {
-				name := ""
+				var name string
 				if i < len(names) {
 					name = names[i]
 				} else {
@@ -279,7 +279,7 @@ func (v *wanderer) check() {
 				v.t.Fatalf("after %v the lock %s is held", v.steps, name)
 			}
 		}
-		lock.Unlock() //nolint:staticcheck // it was taken to see that it can be
+		lock.Unlock()
 	}
 	if err := v.w.flush(); err != nil {
 		v.t.Fatal(err)
@@ -366,8 +366,7 @@ func TestNoMapOfTheStateIsLeftOut(t *testing.T) {
 				return
 			}
 			seen[typ] = true
-			for i := range typ.NumField() {
-				f := typ.Field(i)
+			for f := range typ.Fields() {
 				if f.Type.Kind() == reflect.Map && strings.Contains(f.Tag.Get("json"), "omitempty") {
 					t.Errorf("%s.%s is left out when it is empty", typ, f.Name)
 				}
@@ -481,7 +480,7 @@ func TestAPanicAnswers500AndHoldsNothing(t *testing.T) {
 		if !w.mu.TryLock() {
 			t.Fatalf("%s: the lock is held", name)
 		}
-		w.mu.Unlock() //nolint:staticcheck // it was taken to see that it can be
+		w.mu.Unlock()
 	}
 	if n := strings.Count(log.String(), "a handler panicked"); n != 3 {
 		t.Errorf("%d panics were logged:\n%s", n, log)

@@ -49,7 +49,7 @@ func NewStream(key []byte, name string) (*Stream, error) {
 // nonce is the chunk's number and, in the last byte, whether it is the last chunk.
 func nonce(number int64, last bool) []byte {
 	n := make([]byte, 12)
-	binary.BigEndian.PutUint64(n, uint64(number)) //nolint:gosec // counted from 0
+	binary.BigEndian.PutUint64(n, uint64(number))
 	if last {
 		n[len(n)-1] = 1
 	}
@@ -72,7 +72,7 @@ type sealing struct {
 	stream *Stream
 	r      io.Reader
 	in     []byte
-	have   int // bytes in in
+	have   int // bytes of in that are filled
 	out    []byte
 	rest   []byte // of out
 	number int64

@@ -259,18 +259,17 @@ func TestSigningsHaveTheirChain(t *testing.T) {
 		must(t, s.SaveApproval(ctx, "s", signing.Approval{OurID: "s/1", Outcome: signing.OutcomeApproved}))
 		must(t, s.SaveApproval(ctx, "s", signing.Approval{OurID: "s/1", Outcome: signing.OutcomeApproved})) // a retry
 		must(t, l.Flush(ctx))
-		var kinds, steps []string
+		kinds := map[string]int{}
+		var steps []string
 		for _, e := range auditOf(t, s.Registrations(), "") {
 			if e.Object == "s" {
-				kinds = append(kinds, e.Kind)
+				kinds[e.Kind]++
 			}
 			if e.Object == "s" && e.Kind == "transition" {
 				steps = append(steps, e.Detail)
 			}
 		}
-		slices.Sort(kinds)
-		wantEqual(t, "entries", strings.Join(kinds, " "),
-			"approval approval incident incident request signature transition transition transition transition transition")
+		wantEqual(t, "entries", fmt.Sprint(kinds), "map[approval:2 incident:2 request:1 signature:1 transition:5]")
 		transitions, err := s.Transitions(ctx, "s", 0)
 		must(t, err)
 		for i, tr := range transitions {

@@ -66,7 +66,7 @@ func (r Relay) Payments(ctx context.Context, registrationID string) ([]registrat
 	return r.Registrations().Payments(ctx, registrationID)
 }
 
-// Transitions of a registration implements relay.Records.
+// RegistrationMoves implements relay.Records: the transitions of a registration.
 func (r Relay) RegistrationMoves(ctx context.Context, id string) ([]registration.Transition, error) {
 	return r.Registrations().Transitions(ctx, id, 0)
 }

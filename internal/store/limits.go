@@ -125,7 +125,7 @@ func (l Limits) Used(ctx context.Context, now time.Time, one limit.Limit) (int, 
 func (l Limits) Forget(ctx context.Context, now time.Time) error {
 	for _, table := range []string{"limits", "password_tries"} {
 		err := l.write(ctx, "forgetting what was counted", func(tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE ends_at <= $1`, at(now)) //nolint:gosec // one of two names
+			_, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE ends_at <= $1`, at(now))
 			return err
 		})
 		if err != nil {

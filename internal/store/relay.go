@@ -50,8 +50,8 @@ func (o *older) tail(at0, id string, after page.Cursor, limit int) (string, []an
 	if limit <= 0 || limit > maxLimit {
 		limit = maxLimit
 	}
-	args := append(o.args, limit)
-	return fmt.Sprintf(` WHERE %s ORDER BY %s, %s LIMIT $%d`, strings.Join(o.conditions, ` AND `), at0, id, len(args)), args
+	o.args = append(o.args, limit)
+	return fmt.Sprintf(` WHERE %s ORDER BY %s, %s LIMIT $%d`, strings.Join(o.conditions, ` AND `), at0, id, len(o.args)), o.args
 }
 
 // Waiting implements relay.Messages.

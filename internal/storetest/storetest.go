@@ -87,11 +87,7 @@ func (f *Filled) Exec(statement string, args ...any) {
 // text, the others stay as they are, so that all have the same time.
 func (f *Filled) Copy(table, column, like string, rows int, numbered ...string) {
 	f.t.Helper()
-	row, err := f.DB.QueryContext(context.Background(), `SELECT * FROM `+table+` WHERE 1 = 0`)
-	check(f.t, err)
-	names, err := row.Columns()
-	check(f.t, err)
-	check(f.t, row.Close())
+	names := f.columns(table)
 	values := make([]string, len(names))
 	for i, name := range names {
 		values[i] = "t." + name
@@ -103,6 +99,17 @@ func (f *Filled) Copy(table, column, like string, rows int, numbered ...string) 
 	}
 	f.Exec(fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO %s (%s) SELECT %s FROM n, %s t WHERE t.%s = '%s'`,
 		rows, table, strings.Join(names, ", "), strings.Join(values, ", "), table, column, like))
+}
+
+func (f *Filled) columns(table string) []string {
+	f.t.Helper()
+	rows, err := f.DB.QueryContext(context.Background(), `SELECT * FROM `+table+` WHERE 1 = 0`) //nolint:unqueryvet // asks which columns there are
+	check(f.t, err)
+	defer rows.Close()
+	names, err := rows.Columns()
+	check(f.t, err)
+	check(f.t, rows.Err())
+	return names
 }
 
 // Registrations makes Rows registrations in a status: half at Start, half an hour later, and returns their ids.
