@@ -51,11 +51,7 @@ func (s *Service) prove(ctx context.Context, purpose registration.Purpose, owner
 		return registration.Challenge{}, problem.New(problem.Invalid, "a code has six digits")
 	}
 	now := s.Now()
-	c, err := s.Logins.ProveChallenge(ctx, id, owner, digits, now, now.Add(-s.ProofLife))
-	if err == nil && c.Purpose != purpose {
-		err = problem.New(problem.NotFound, "no such challenge")
-	}
-	return c, err
+	return s.Logins.ProveChallenge(ctx, purpose, id, owner, digits, now, now.Add(-s.ProofLife))
 }
 
 // enter checks a password. A reset whose cooling time is over comes into force first.

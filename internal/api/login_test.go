@@ -349,7 +349,7 @@ func TestAForgottenPassword(t *testing.T) {
 		cookie := p.guest()
 		id, digits := p.challenge(cookie, "/v1/password-reset/code", citizenPhone)
 		p.wantProblem(p.handIn(cookie, id, digits, rightPassword), http.StatusNotFound, problem.NotFound) // good for a reset only
-		got := p.post("/v1/password-reset", fmt.Sprintf(`{"login_id":%q,"password":%q}`, id, password), as(cookie)...)
+		got := p.post("/v1/password-reset", fmt.Sprintf(`{"login_id":%q,"code":%q,"password":%q}`, id, digits, password), as(cookie)...)
 		p.wantProblem(p.post("/v1/password-reset", fmt.Sprintf(`{"login_id":%q,"code":%q,"password":%q}`, id, digits, password), as(cookie)...), http.StatusConflict, problem.OTPExpired)
 		return got
 	}

@@ -67,10 +67,11 @@ type Logins interface {
 	// held in the same transaction; problem.RateLimited with RetryAfter when one is full. What it does and how long that
 	// takes does not depend on whether the phone has an account.
 	OpenChallenge(ctx context.Context, c Challenge, phone, digits string, windows []Window, limits ...limit.Limit) error
-	// ProveChallenge accepts digits once, atomically: problem.NotFound for another owner's, OTPWrong, OTPExpired,
+	// ProveChallenge accepts digits once, atomically: problem.NotFound for another owner's or
+	// one of another purpose, which stays as it is, OTPWrong, OTPExpired,
 	// OTPLocked (5 wrong tries). A challenge without an account is always wrong. Without digits it returns one that was
 	// proven since a time and is not closed, else OTPExpired.
-	ProveChallenge(ctx context.Context, id, owner, digits string, now, since time.Time) (Challenge, error)
+	ProveChallenge(ctx context.Context, purpose Purpose, id, owner, digits string, now, since time.Time) (Challenge, error)
 	// CloseChallenge ends a proven challenge: the second one to come is problem.OTPExpired. The audit log says what of
 	// which account.
 	CloseChallenge(ctx context.Context, id string, at time.Time) error

@@ -83,12 +83,12 @@ func readChallenge(ctx context.Context, tx *sql.Tx, id string) (storedChallenge,
 
 // ProveChallenge implements registration.Logins. Writers queue at the head of the audit log, so of many tries at once one
 // is accepted and every wrong one is counted.
-func (r Registrations) ProveChallenge(ctx context.Context, id, owner, digits string, now, since time.Time) (registration.Challenge, error) {
+func (r Registrations) ProveChallenge(ctx context.Context, purpose registration.Purpose, id, owner, digits string, now, since time.Time) (registration.Challenge, error) {
 	var out registration.Challenge
 	var verdict error // an answer that is committed
 	err := r.write(ctx, "proving a phone", func(tx *sql.Tx, k *keys) error {
 		c, err := readChallenge(ctx, tx, id)
-		if err == nil && c.Owner != owner {
+		if err == nil && (c.Owner != owner || c.Purpose != purpose) {
 			err = noSuch("challenge")
 		}
 		if err != nil {
@@ -110,7 +110,7 @@ func (r Registrations) ProveChallenge(ctx context.Context, id, owner, digits str
 		same := subtle.ConstantTimeCompare([]byte(k.codeDigest(c.ID, digits)), []byte(c.digest)) == 1
 		if same && c.AccountID != "" {
 			out.ProvenAt = now.UTC().Truncate(time.Microsecond)
-			_, err := tx.ExecContext(ctx, `UPDATE login_challenges SET proven_at = $1, digits = NULL WHERE id = $2`, at(now), id)
+			_, err := tx.ExecContext(ctx, `UPDATE login_challenges SET proven_at = $1, digits = NULL WHERE id = $2 AND purpose = $3`, at(now), id, string(purpose))
 			return err
 		}
 		if verdict = error(errWrong); c.Attempts+1 >= maxTries {

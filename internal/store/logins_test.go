@@ -52,25 +52,29 @@ func TestChallengesOfLogIns(t *testing.T) {
 			wantCode(t, err, problem.Conflict)
 		}
 
-		_, err = r.ProveChallenge(t.Context(), "c-3", "guest:2", "123456", minute(3), minute(0))
+		_, err = r.ProveChallenge(t.Context(), registration.PurposeLogin, "c-3", "guest:2", "123456", minute(3), minute(0))
 		wantCode(t, err, problem.NotFound)
-		_, err = r.ProveChallenge(t.Context(), "c-3", "guest:1", "", minute(3), minute(0))
+		for _, tried := range []string{"123456", "123456", "000000", "000000", "000000", "000000", "000000", ""} { // uses up neither the code nor its tries
+			_, err = r.ProveChallenge(t.Context(), registration.PurposeReset, "c-3", "guest:1", tried, minute(3), minute(0))
+			wantCode(t, err, problem.NotFound)
+		}
+		_, err = r.ProveChallenge(t.Context(), registration.PurposeLogin, "c-3", "guest:1", "", minute(3), minute(0))
 		wantCode(t, err, problem.OTPExpired)
 		wantCode(t, r.CloseChallenge(t.Context(), "c-3", minute(3)), problem.OTPExpired)
-		_, err = r.ProveChallenge(t.Context(), "c-3", "guest:1", "000000", minute(3), minute(0))
+		_, err = r.ProveChallenge(t.Context(), registration.PurposeLogin, "c-3", "guest:1", "000000", minute(3), minute(0))
 		wantCode(t, err, problem.OTPWrong)
-		c, err = r.ProveChallenge(t.Context(), "c-3", "guest:1", "123456", minute(3), minute(0))
+		c, err = r.ProveChallenge(t.Context(), registration.PurposeLogin, "c-3", "guest:1", "123456", minute(3), minute(0))
 		must(t, err)
 		if c.AccountID != acc.ID || !c.ProvenAt.Equal(minute(3)) {
 			t.Errorf("proven: %+v", c)
 		}
-		_, err = r.ProveChallenge(t.Context(), "c-3", "guest:1", "123456", minute(3), minute(0))
+		_, err = r.ProveChallenge(t.Context(), registration.PurposeLogin, "c-3", "guest:1", "123456", minute(3), minute(0))
 		wantCode(t, err, problem.OTPExpired)
-		_, err = r.ProveChallenge(t.Context(), "c-3", "guest:1", "", minute(4), minute(0))
+		_, err = r.ProveChallenge(t.Context(), registration.PurposeLogin, "c-3", "guest:1", "", minute(4), minute(0))
 		must(t, err)
 		must(t, r.CloseChallenge(t.Context(), "c-3", minute(4)))
 		wantCode(t, r.CloseChallenge(t.Context(), "c-3", minute(4)), problem.OTPExpired)
-		_, err = r.ProveChallenge(t.Context(), "c-3", "guest:1", "", minute(4), minute(0))
+		_, err = r.ProveChallenge(t.Context(), registration.PurposeLogin, "c-3", "guest:1", "", minute(4), minute(0))
 		wantCode(t, err, problem.OTPExpired)
 
 		for n := range 6 { // nobody's is never right, and its tries are counted like others'
@@ -78,7 +82,7 @@ func TestChallengesOfLogIns(t *testing.T) {
 			if n >= 4 {
 				want = problem.OTPLocked
 			}
-			_, err = r.ProveChallenge(t.Context(), "c-5", "guest:1", "654321", minute(5), minute(0))
+			_, err = r.ProveChallenge(t.Context(), registration.PurposeLogin, "c-5", "guest:1", "654321", minute(5), minute(0))
 			wantCode(t, err, want)
 		}
 	})
@@ -112,7 +116,7 @@ func TestChallengesAtOnce(t *testing.T) {
 		})
 		must(t, r.OpenChallenge(t.Context(), challenge("c-1", minute(0)), acc.Phone, "123456", nil))
 		proven := count(func(int) error {
-			_, err := r.ProveChallenge(t.Context(), "c-1", "guest:1", "123456", minute(1), minute(0))
+			_, err := r.ProveChallenge(t.Context(), registration.PurposeLogin, "c-1", "guest:1", "123456", minute(1), minute(0))
 			return err
 		})
 		closed := count(func(int) error { return r.CloseChallenge(t.Context(), "c-1", minute(1)) })
@@ -178,7 +182,7 @@ func TestErasureEndsLogIns(t *testing.T) {
 		must(t, r.SaveReset(t.Context(), registration.Reset{AccountID: acc.ID, PasswordHash: "x", RequestedAt: minute(1).UTC(), EffectiveAt: minute(61).UTC()}))
 		must(t, s.Access().CreateSession(t.Context(), access.Session{ID: "s-1", Owner: "account:" + acc.ID, AccountID: acc.ID, CreatedAt: minute(0), SeenAt: minute(0), ExpiresAt: minute(90)}, "secret"))
 		eraseEnded(t, r, acc.SubjectID, minute(2))
-		_, err := r.ProveChallenge(t.Context(), "c-1", "guest:1", "123456", minute(3), minute(0))
+		_, err := r.ProveChallenge(t.Context(), registration.PurposeLogin, "c-1", "guest:1", "123456", minute(3), minute(0))
 		wantCode(t, err, problem.NotFound)
 		_, err = r.Reset(t.Context(), acc.ID)
 		wantCode(t, err, problem.NotFound)
