@@ -18,6 +18,7 @@ type rule struct {
 	object access.Kind    // what {id} in the path names; empty when the route is about no single thing
 
 	account bool // the session of a citizen who logged in, beside own
+	admin   bool // own, and the administrator for everybody's: the audit log names it
 }
 
 func (r rule) wanted() string {
@@ -40,7 +41,8 @@ var (
 )
 
 // rules is the whole authorisation: a route that is not in it does not start. Nobody but their owner reads documents
-// and signed files, operators included.
+// and signed files, operators included. A route that hands on or uses what a citizen may do has no all: an officer or
+// operator with a citizen's reach could approve what it wrote itself.
 var rules = map[string]rule{
 	"POST /v1/documents":                      {own: signings},
 	"GET /v1/documents/{id}":                  {own: signings, object: access.Document},
@@ -90,7 +92,7 @@ var rules = map[string]rule{
 	"POST /v1/registrations/{id}/activation":  {own: registrations, object: access.Registration},
 	"POST /v1/registrations/{id}/acceptance":  {own: registrations, object: access.Registration},
 	"POST /v1/registrations/{id}/withdraw":    {own: registrations, object: access.Registration},
-	"POST /v1/registrations/{id}/resume-link": {own: registrations, all: officers, object: access.Registration},
+	"POST /v1/registrations/{id}/resume-link": {own: registrations, admin: true, object: access.Registration},
 	"GET /v1/registrations/{id}/dossier":      {all: officers},
 	"POST /v1/registrations/{id}/claim":       {all: officers},
 	"DELETE /v1/registrations/{id}/claim":     {all: officers},

@@ -98,7 +98,7 @@ var matrix = map[string]string{
 	"POST /v1/registrations/{id}/activation":              "-o??xxx",
 	"POST /v1/registrations/{id}/acceptance":              "-o??xxx",
 	"POST /v1/registrations/{id}/withdraw":                "-o??xxx",
-	"POST /v1/registrations/{id}/resume-link":             "-o??oxx",
+	"POST /v1/registrations/{id}/resume-link":             "-o??xxx",
 	"GET /v1/registrations/{id}/dossier":                  "-xxxoxx",
 	"POST /v1/registrations/{id}/claim":                   "-xxxoxx",
 	"DELETE /v1/registrations/{id}/claim":                 "-xxxoxx",
