@@ -297,8 +297,8 @@ func (s *server) createKey(ctx context.Context, in *createKeyInput) (*keyOutput,
 	var fields fieldErrors
 	owner := in.Body.Owner
 	checkOpaque("body.owner", owner, &fields)
-	if owner == adminOwner || isPerson(owner) {
-		fields.add("body.owner", "must not be the administrator's, a guest's or an account's")
+	if access.Reserved(owner) {
+		fields.add("body.owner", "must not be a name that the audit log uses for others than keys: "+access.ReservedNames())
 	}
 	name := checkText("body.name", in.Body.Name, 100, &fields)
 	if err := fields.err(); err != nil {
@@ -330,15 +330,19 @@ func (s *server) mayHandOut(ctx context.Context, in KeyRequest) error {
 			fields.add("body.scopes["+strconv.Itoa(i)+"]", "must be a scope that your own key has")
 		}
 	}
-	own := ownerOf(ctx)
 	keys, err := s.Access.Keys(ctx)
 	if err != nil {
 		return err
 	}
-	if in.Owner != own && slices.ContainsFunc(keys, func(k access.Key) bool { return k.Owner == in.Owner && k.MadeBy != own }) {
+	if !keeps(keys, ownerOf(ctx), in.Owner) {
 		fields.add("body.owner", "has a key that you did not make: its next one comes from the administrator, or from itself")
 	}
 	return fields.err()
+}
+
+// keeps reports whether a maker of keys has an owner's in its hands: its own, or those of an owner whose every key it made.
+func keeps(keys []access.Key, maker, owner string) bool {
+	return owner == maker || !slices.ContainsFunc(keys, func(k access.Key) bool { return k.Owner == owner && k.MadeBy != maker })
 }
 
 func keyBody(k access.Key) KeyBody {
@@ -370,6 +374,25 @@ type keyInput struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
+// revokeKey ends a key. Whoever may end another's locks it out, so the rule is that of making one.
 func (s *server) revokeKey(ctx context.Context, in *keyInput) (*struct{}, error) {
+	if err := s.mayRevoke(ctx, in.ID); err != nil {
+		return nil, err
+	}
 	return nil, s.Access.RevokeKey(ctx, in.ID, s.Now())
+}
+
+func (s *server) mayRevoke(ctx context.Context, id string) error {
+	if isAdmin(ctx) {
+		return nil
+	}
+	keys, err := s.Access.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(keys, func(k access.Key) bool { return k.ID == id })
+	if i >= 0 && !keeps(keys, ownerOf(ctx), keys[i].Owner) {
+		return problem.New(problem.Denied, "its owner has a key that you did not make: the administrator revokes it, or the owner itself")
+	}
+	return nil // the store says when it is not there
 }

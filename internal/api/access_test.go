@@ -232,7 +232,7 @@ func TestKeys(t *testing.T) {
 	b := newBench(t, func(o *api.Options) { o.Now = func() time.Time { return now } })
 	for name, body := range map[string]string{
 		"no owner": `{"owner":"","scopes":["signings"],"days":1}`, "a guest": `{"owner":"guest:1","scopes":["signings"],"days":1}`,
-		"the administrator": `{"owner":"admin","scopes":["signings"],"days":1}`, "a phone number": `{"owner":"0901234567","scopes":["signings"],"days":1}`,
+		"the administrator": `{"owner":"admin","scopes":["signings"],"days":1}`, "another case": `{"owner":"Admin","scopes":["signings"],"days":1}`, "a phone number": `{"owner":"0901234567","scopes":["signings"],"days":1}`,
 		"no scope": `{"owner":"a","scopes":[],"days":1}`, "no such scope": `{"owner":"a","scopes":["all"],"days":1}`,
 		"too long": `{"owner":"a","scopes":["signings"],"days":401}`, "no days": `{"owner":"a","scopes":["signings"],"days":0}`,
 	} {

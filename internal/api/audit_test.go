@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"kyso/internal/access"
 	"kyso/internal/api"
 	"kyso/internal/audit"
 	"kyso/internal/registration"
@@ -47,6 +48,11 @@ func TestEveryWriteIsNoted(t *testing.T) {
 		})
 		if !found {
 			t.Errorf("%s left no entry of %s: %+v", op.route, c.actor, c.on.entries()[before:])
+		}
+		for _, e := range c.on.entries()[before:] {
+			if e.Actor != "" && e.Actor != s.owner && !access.Reserved(e.Actor) {
+				t.Errorf("%s: a key's owner may have the name of the actor %q", op.route, e.Actor)
+			}
 		}
 	}
 }

@@ -3,6 +3,10 @@ package api
 import (
 	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
+
+	"kyso/internal/decision"
 )
 
 // For the tests of the package from outside.
@@ -10,6 +14,15 @@ var (
 	NextOfRegistration = nextOfRegistration
 	NextOfSigning      = nextOfSigning
 )
+
+// ActorNames are the names that the audit log has for whoever acts without a key.
+func ActorNames() []string {
+	names := []string{adminOwner, guestName, citizen, decision.Kyso, guestPrefix + "1", accountPrefix + "1"}
+	for _, party := range parties {
+		names = append(names, party)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, "{") })
+}
 
 // ClientAddress is where a request with these lines of X-Forwarded-For comes from.
 func ClientAddress(trusted []netip.Prefix, peer string, hops []string) netip.Addr {

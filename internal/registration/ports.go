@@ -192,7 +192,7 @@ type Records interface {
 	Release(ctx context.Context, registrationID, officer string) error
 	// Claims returns those that have not ended, by registration.
 	Claims(ctx context.Context, now time.Time) (map[string]Claim, error)
-	// Editors returns who corrected the person's data or asked for it to be corrected, from the audit log.
+	// Editors returns who corrected the person's data or sent one of the two requests of a correction, from the audit log.
 	Editors(ctx context.Context, registrationID string) ([]string, error)
 	// Reviews returns the decisions so far, oldest first.
 	Reviews(ctx context.Context, registrationID string) ([]Review, error)
