@@ -56,12 +56,22 @@ var kindsOfRuns = map[string]string{"Signing": SigningWorkflowID(""), "Registrat
 // Runs lists the signings and registrations that run, as Temporal's visibility store knows them, which may be a few
 // seconds late. after is where a list before ended; next is empty at the end.
 func (c *Client) Runs(ctx context.Context, after string, limit int) (runs []Run, next string, err error) {
+	return c.list(ctx, "ExecutionStatus = 'Running'", after, limit)
+}
+
+// BrokenRuns lists the runs that have ended and did not complete, like Runs, as far back as Temporal keeps histories. The
+// same process may be listed several times, and may run again or have completed since: State knows its newest run.
+func (c *Client) BrokenRuns(ctx context.Context, after string, limit int) (runs []Run, next string, err error) {
+	return c.list(ctx, "ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut', 'Canceled')", after, limit)
+}
+
+func (c *Client) list(ctx context.Context, which, after string, limit int) (runs []Run, next string, err error) {
 	token, err := base64.RawURLEncoding.DecodeString(after)
 	if err != nil {
 		return nil, "", problem.New(problem.Invalid, "not a place in the list of processes")
 	}
 	answer, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: int32(limit), NextPageToken: token,
-		Query: "ExecutionStatus = 'Running' AND WorkflowType IN ('Signing', 'Registration')"})
+		Query: which + " AND WorkflowType IN ('Signing', 'Registration')"})
 	if err != nil {
 		return nil, "", clientError("listing processes", err)
 	}

@@ -72,6 +72,6 @@ var texts = map[Code]Text{
 	ProviderRefused:     {"Nhà cung cấp từ chối yêu cầu", "The provider refused the request"},
 	ProviderUnavailable: {"Dịch vụ bên ngoài tạm thời không phản hồi", "An outside service does not answer for now"},
 	ProcessMissing:      {"Hồ sơ đang mở nhưng không còn tiến trình xử lý", "The record is open and no process works on it"},
-	RecordMissing:       {"Tiến trình đang chạy nhưng thiếu hồ sơ tương ứng", "A process runs whose record is missing or older"},
+	RecordMissing:       {"Tiến trình thiếu hồ sơ tương ứng, hoặc hồ sơ cũ hơn", "The record of a process is missing or older"},
 	Internal:            {"Lỗi hệ thống", "Internal error"},
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"kyso/activities"
@@ -84,6 +85,45 @@ func (r *Reconciler) adopt(ctx context.Context, p registration.Payment, report *
 	report.Payments++
 	_, _, err = r.Paid.ApplyNotice(ctx, notice)
 	return err
+}
+
+// forgotten reports whether there may be attempts to pay that the run does not know: it was begun again after them.
+func forgotten(status workflows.RegistrationStatus) bool {
+	if len(status.Attempts) == 0 {
+		return slices.Contains([]registration.Status{registration.StatusAwaitingConsent, registration.StatusInReview, registration.StatusNeedsMore, registration.StatusClosing}, status.Status)
+	}
+	return attemptsOf(nil, status) != len(status.Attempts)
+}
+
+// giveBack gives back what was paid for a registration that has no record. The store has no place for its attempts, so VNPay
+// alone says what was paid: all of them are asked about before any is given back. problem.Conflict while VNPay has not decided.
+func (r *Reconciler) giveBack(ctx context.Context, id string, attempts []activities.PaymentOpened) error {
+	if len(attempts) > 0 && r.VNPay == nil {
+		return problem.New(problem.Conflict, "the process began %d attempts to pay, and VNPay is not configured", len(attempts))
+	}
+	var paid []registration.Payment
+	for _, opened := range attempts {
+		p := registration.Payment{TxnRef: opened.TxnRef, RegistrationID: id, Attempt: activities.AttemptOf(opened.TxnRef),
+			CreatedAt: opened.ExpiresAt.Add(-activities.PaymentWindow), ExpiresAt: opened.ExpiresAt}
+		notice, err := r.VNPay.Query(ctx, questionID(p.TxnRef, orNow(r.Now)), p)
+		if err != nil {
+			return err
+		}
+		p.AmountVND, p.TransactionNo = notice.AmountVND, notice.TransactionNo
+		switch p.Status = registration.StatusOf(notice.ResponseCode, notice.TransactionStatus); {
+		case p.Status == registration.PaymentCaptured:
+			paid = append(paid, p)
+		case notice.GivenBack(p):
+		case !p.Status.Decided() || !orNow(r.Now).After(p.ExpiresAt):
+			return problem.New(problem.Conflict, "VNPay has not decided attempt %s (%s): close again later", p.TxnRef, p.Status)
+		}
+	}
+	for _, p := range paid {
+		if err := r.VNPay.Refund(ctx, activities.RefundID(p.TxnRef), p, "kyso"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *Reconciler) ask(ctx context.Context, p registration.Payment, report *incident.Report) error {

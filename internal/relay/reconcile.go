@@ -62,20 +62,26 @@ type Mismatches interface {
 	OpenMismatch(ctx context.Context, in incident.Incident) (fresh bool, err error)
 	// CloseIncidents closes the open incidents of a process, of one reason or of all when it is empty.
 	CloseIncidents(ctx context.Context, in incident.Incident) (closed int, err error)
+	// GivenUp reports whether an operator has closed a process that has no record.
+	GivenUp(ctx context.Context, process incident.Process, id string) (bool, error)
 }
 
 // Runs is Temporal as the reconciler asks it; *workflows.Client is the real one.
 type Runs interface {
 	State(ctx context.Context, workflowID string) (workflows.RunState, error)
 	Runs(ctx context.Context, after string, limit int) (runs []workflows.Run, next string, err error)
+	// BrokenRuns are those that ended and did not complete.
+	BrokenRuns(ctx context.Context, after string, limit int) (runs []workflows.Run, next string, err error)
 	Status(ctx context.Context, signingID string) (workflows.SigningStatus, error)
 	RegistrationStatus(ctx context.Context, id string) (workflows.RegistrationStatus, error)
 	Engine
 }
 
-// Gateway is VNPay's answers.
+// Gateway is VNPay.
 type Gateway interface {
 	Query(ctx context.Context, requestID string, p registration.Payment) (registration.PaymentNotice, error)
+	// Refund gives the whole price back, once for each request id.
+	Refund(ctx context.Context, requestID string, p registration.Payment, actor string) error
 }
 
 // Reconciler compares the two books, the store and Temporal, both ways, and payments with VNPay. What does not agree
@@ -117,7 +123,7 @@ func (r *Reconciler) Once(ctx context.Context) error {
 }
 
 // stages are the parts of the comparison, in order.
-var stages = []string{"signings", "registrations", "archives", "messages", "runs"}
+var stages = []string{"signings", "registrations", "archives", "messages", "runs", "broken"}
 
 // Step compares up to a hundred records from a place on; an empty Next says that all of both books was compared.
 func (r *Reconciler) Step(ctx context.Context, place string) (incident.Report, error) {
@@ -131,9 +137,12 @@ func (r *Reconciler) Step(ctx context.Context, place string) (incident.Report, e
 	}
 	var next string
 	var err error
-	if stage == "runs" {
-		next, err = r.runs(ctx, at, &report)
-	} else {
+	switch stage {
+	case "runs":
+		next, err = r.runs(ctx, at, r.Engine.Runs, r.run, &report)
+	case "broken":
+		next, err = r.runs(ctx, at, r.Engine.BrokenRuns, r.broken, &report)
+	default:
 		after, parseErr := page.Parse(at)
 		if parseErr != nil {
 			return report, problem.New(problem.Invalid, "not a place in the books")

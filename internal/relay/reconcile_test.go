@@ -24,6 +24,8 @@ type runs struct {
 	states map[string]workflows.RunState // by workflow id; others are missing
 	stands workflows.SigningStatus       // of every signing
 	listed []workflows.Run
+	broken []workflows.Run
+	mute   bool // closed runs do not answer: there is no worker
 }
 
 func (r *runs) State(_ context.Context, id string) (workflows.RunState, error) {
@@ -38,6 +40,23 @@ func (r *runs) State(_ context.Context, id string) (workflows.RunState, error) {
 
 func (r *runs) Runs(context.Context, string, int) ([]workflows.Run, string, error) {
 	return r.listed, "", nil
+}
+
+func (r *runs) BrokenRuns(context.Context, string, int) ([]workflows.Run, string, error) {
+	return r.broken, "", nil
+}
+
+func (r *runs) RegistrationStatus(ctx context.Context, id string) (workflows.RegistrationStatus, error) {
+	if r.mute {
+		return workflows.RegistrationStatus{}, problem.New(problem.ProviderUnavailable, "no worker")
+	}
+	return r.engine.RegistrationStatus(ctx, id)
+}
+
+// Stop implements relay.Beginner.
+func (r *runs) Stop(_ context.Context, workflowID, _ string) error {
+	r.states[workflowID] = workflows.RunBroken
+	return nil
 }
 
 func (r *runs) Status(context.Context, string) (workflows.SigningStatus, error) { return r.stands, nil }
@@ -151,6 +170,15 @@ func (g gateway) Query(_ context.Context, _ string, p registration.Payment) (reg
 		n.ResponseCode = "91"
 	}
 	return n, nil
+}
+
+// Refund shows the refund, as VNPay does.
+func (g gateway) Refund(_ context.Context, requestID string, p registration.Payment, _ string) error {
+	if g[p.TxnRef] != "00" || p.AmountVND != 200_000 || p.TransactionNo != "1"+p.TxnRef[2:] || requestID != activities.RefundID(p.TxnRef) {
+		return problem.New(problem.RefundRefused, "%s %+v", requestID, p)
+	}
+	g[p.TxnRef] = "05"
+	return nil
 }
 
 // VNPay's word decides what became of every attempt that no process asks about: one that the store lost, one that seemed

@@ -11,12 +11,13 @@ import (
 
 // runs compares processes with their records. Temporal's list may be late, so a run that is new or has just ended says
 // nothing.
-func (r *Reconciler) runs(ctx context.Context, after string, report *incident.Report) (string, error) {
-	list, next, err := r.Engine.Runs(ctx, after, budget)
+func (r *Reconciler) runs(ctx context.Context, after string, list func(context.Context, string, int) ([]workflows.Run, string, error),
+	do func(context.Context, incident.Process, string, *incident.Report) error, report *incident.Report) (string, error) {
+	listed, next, err := list(ctx, after, budget)
 	if err != nil {
 		return "", err
 	}
-	for _, run := range list {
+	for _, run := range listed {
 		report.Checked++
 		if orNow(r.Now).Sub(run.StartedAt) < settled {
 			continue
@@ -25,7 +26,7 @@ func (r *Reconciler) runs(ctx context.Context, after string, report *incident.Re
 		if run.Kind == "Registration" {
 			process = incident.Registration
 		}
-		if err := r.failed(ctx, report, process, run.RecordID, r.run(ctx, process, run.RecordID, report)); err != nil {
+		if err := r.failed(ctx, report, process, run.RecordID, do(ctx, process, run.RecordID, report)); err != nil {
 			return "", err
 		}
 	}
@@ -57,6 +58,26 @@ func (r *Reconciler) run(ctx context.Context, process incident.Process, id strin
 		return err
 	}
 	return r.found(ctx, report, process, id, "", problem.RecordMissing, "the record has ended %s, its process is %s", at.status, runs)
+}
+
+// broken compares a process that ended and did not complete with its record: there has to be one, also when its last step
+// failed because there was none. A record that is there is compared from its own side.
+func (r *Reconciler) broken(ctx context.Context, process incident.Process, id string, report *incident.Report) error {
+	workflowID, ended := workflows.SigningWorkflowID(id), r.signingEnded
+	if process == incident.Registration {
+		workflowID, ended = workflows.RegistrationWorkflowID(id), r.registrationEnded
+	}
+	if _, err := ended(ctx, id); problem.CodeOf(err) != problem.NotFound {
+		return err
+	}
+	if known, err := r.Found.GivenUp(ctx, process, id); err != nil || known {
+		return err
+	}
+	state, err := r.Engine.State(ctx, workflowID)
+	if err != nil || state != workflows.RunBroken {
+		return err
+	}
+	return r.found(ctx, report, process, id, "", problem.RecordMissing, "a process was broken off, and there is no record of it")
 }
 
 // ending is a record that has ended.

@@ -133,6 +133,17 @@ func (r Relay) OpenMismatch(ctx context.Context, in incident.Incident) (fresh bo
 		in.Provider, at(in.Since), k.sealed("stray_incidents", "actor", in.ID, nil), k.sealed("stray_incidents", "note", in.ID, nil))
 }
 
+// GivenUp implements relay.Mismatches.
+func (r Relay) GivenUp(ctx context.Context, process incident.Process, id string) (bool, error) {
+	var closed int
+	err := r.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM stray_incidents WHERE process_id = $1 AND reason = $2 AND process = $3 AND action = $4 AND closed_at IS NOT NULL`,
+		id, incident.RecordMissing, string(process), incident.Close).Scan(&closed)
+	if err != nil {
+		return false, fmt.Errorf("looking for incidents: %w", err)
+	}
+	return closed > 0, nil
+}
+
 // CloseIncidents implements relay.Mismatches: every open incident of a process, or those of one reason.
 func (r Relay) CloseIncidents(ctx context.Context, in incident.Incident) (closed int, err error) {
 	for _, process := range []string{"incidents", "registration_incidents", "stray_incidents"} {

@@ -136,6 +136,7 @@ func loopsOf(ctx context.Context, r store.Relay) map[string]func(page.Cursor) er
 			_, err := r.CloseIncidents(ctx, incident.Incident{Process: incident.Signing, ProcessID: "s", ClosedAt: now})
 			return err
 		},
+		"given up": func(page.Cursor) error { _, err := r.GivenUp(ctx, incident.Signing, "s"); return err },
 		"open mismatch": func(page.Cursor) error {
 			_, err := r.OpenMismatch(ctx, incident.Incident{Process: incident.Signing, ProcessID: "s", Reason: incident.RecordMissing, Since: now})
 			return err
