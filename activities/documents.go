@@ -2,9 +2,11 @@ package activities
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"path"
 	"strings"
 
@@ -24,12 +26,32 @@ func (a *Signing) signer(provider string) (signing.RemoteSigner, error) {
 	return nil, problem.New(problem.ProviderCredentials, "the provider %s is not configured on this worker", provider)
 }
 
-func (a *Signing) source(ctx context.Context, uploadID string) (pades.Source, error) {
-	upload, err := a.Records.Upload(ctx, uploadID)
-	if err != nil {
-		return nil, err
+// uploaded returns the file that a document was made of.
+func (a *Signing) uploaded(ctx context.Context, doc signing.Document) (signing.Upload, error) {
+	return a.recorded(ctx, doc.UploadID, doc.SHA256)
+}
+
+// recorded returns a stored file that must be the one with the digest which the record of the signing holds.
+func (a *Signing) recorded(ctx context.Context, id, digest string) (signing.Upload, error) {
+	upload, err := a.Records.Upload(ctx, id)
+	if err == nil {
+		err = upload.Has(digest)
 	}
-	return a.Open(ctx, upload)
+	return upload, err
+}
+
+// readThrough reads a stored file once, whole, and compares its digest.
+func readThrough(src pades.Source, digest string) error {
+	sum := sha256.New()
+	// Reads of a page or more go past the cache of src.
+	whole := struct{ io.Reader }{io.NewSectionReader(src, 0, src.Size())}
+	if _, err := io.CopyBuffer(sum, whole, make([]byte, 1<<20)); err != nil {
+		return err
+	}
+	if hex.EncodeToString(sum.Sum(nil)) != digest {
+		return problem.New(problem.DigestMismatch, "the stored bytes of a document are not those that were uploaded")
+	}
+	return nil
 }
 
 // certificate returns one of the certificates that were looked up for the signing.

@@ -74,7 +74,7 @@ func (a *Signing) embed(ctx context.Context, s signing.Signing, doc signing.Docu
 
 // fill makes the filled increment. It is a pure function of what is stored, so that a retry makes the same bytes.
 func (a *Signing) fill(ctx context.Context, doc signing.Document, m material, stamp []byte) (*pades.Embedded, signing.Upload, error) {
-	base, err := a.Records.Upload(ctx, doc.UploadID)
+	base, err := a.uploaded(ctx, doc)
 	if err != nil {
 		return nil, base, err
 	}
@@ -185,7 +185,7 @@ func (a *Signing) tokens(ctx context.Context, signingID, kind string) (map[int][
 
 // stamp asks for a time-stamp over a document's value and keeps it.
 func (a *Signing) stamp(ctx context.Context, s signing.Signing, doc signing.Document, m material) ([]byte, error) {
-	base, err := a.Records.Upload(ctx, doc.UploadID)
+	base, err := a.uploaded(ctx, doc)
 	if err != nil {
 		return nil, err
 	}

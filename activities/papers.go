@@ -252,6 +252,9 @@ func (a *Registration) requestAcceptance(ctx context.Context, in AcceptanceInput
 		return SigningStart{}, err
 	}
 	upload, err := a.Signings.Upload(ctx, r.Acceptance.UploadID)
+	if err == nil {
+		err = upload.Has(r.Acceptance.SHA256)
+	}
 	if err != nil {
 		return SigningStart{}, err
 	}
@@ -302,6 +305,9 @@ func (a *Registration) RecordAcceptance(ctx context.Context, in AcceptanceInput)
 		return fail(problem.New(problem.Conflict, "the acceptance record is not signed"))
 	}
 	signed, err := a.Signings.Upload(ctx, s.Documents[0].SignedID)
+	if err == nil {
+		err = signed.Has(s.Documents[0].SignedSHA256)
+	}
 	if err != nil {
 		return fail(err)
 	}

@@ -47,7 +47,7 @@ func (a *Signing) prepareDocuments(ctx context.Context, signingID string) error 
 func (a *Signing) prepareDocument(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document,
 	cert *x509.Certificate, at time.Time,
 ) error {
-	upload, err := a.Records.Upload(ctx, doc.UploadID)
+	upload, err := a.uploaded(ctx, doc)
 	if err != nil {
 		return err
 	}

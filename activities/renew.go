@@ -69,7 +69,7 @@ func (a *Signing) archiveDue(ctx context.Context, signingID string) (Renewal, er
 	defer pdf.Close()
 	var renewal Renewal
 	for _, doc := range s.Documents {
-		current, err := a.Records.Upload(ctx, doc.SignedID)
+		current, err := a.recorded(ctx, doc.SignedID, doc.SignedSHA256)
 		if err != nil {
 			return renewal, err
 		}
@@ -162,7 +162,7 @@ func (a *Signing) renew(ctx context.Context, pdf PDF, s signing.Signing, doc sig
 }
 
 func (a *Signing) stampAgain(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document, r renewal) error {
-	current, err := a.Records.Upload(ctx, doc.SignedID)
+	current, err := a.recorded(ctx, doc.SignedID, doc.SignedSHA256)
 	if err != nil {
 		return err
 	}

@@ -46,8 +46,8 @@ type Signing struct {
 	Retries []time.Duration
 }
 
-// InspectDocuments looks at every document before anybody is asked for anything. Effect: none.
-// Errors: the document codes; they are final.
+// InspectDocuments looks at every document before anybody is asked for anything, and reads each through once. Effect: none.
+// Errors: the document codes and DigestMismatch; they are final.
 func (a *Signing) InspectDocuments(ctx context.Context, signingID string) error {
 	defer alive(ctx)()
 	return fail(a.inspectDocuments(ctx, signingID))
@@ -61,9 +61,16 @@ func (a *Signing) inspectDocuments(ctx context.Context, signingID string) error 
 	pdf := a.PDF()
 	defer pdf.Close()
 	for _, doc := range s.Documents {
-		src, err := a.source(ctx, doc.UploadID)
+		upload, err := a.uploaded(ctx, doc)
 		if err != nil {
 			return err
+		}
+		src, err := a.Open(ctx, upload)
+		if err == nil {
+			err = readThrough(src, upload.SHA256) // the phone must not ring for a file that cannot be signed
+		}
+		if err != nil {
+			return fmt.Errorf("document %d: %w", doc.Index+1, err)
 		}
 		if _, err := pdf.Inspect(ctx, src, a.Policy); err != nil {
 			return fmt.Errorf("document %d: %w", doc.Index+1, err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"reflect"
@@ -20,6 +21,7 @@ import (
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
+	"kyso/workflows"
 )
 
 // dryRecords are records in which nothing changes: an activity that comes so far has not noticed anything.
@@ -205,5 +207,34 @@ func TestADamagedFileParks(t *testing.T) {
 		}
 		j.update("repair", retry(), nil)()
 	})
+	j.run(signing.StatusSigned)
+}
+
+// TestADamagedUploadParksBeforeThePhoneRings: a byte in the middle of a larger file, which no page of it needs, is noticed before
+// anybody is asked.
+func TestADamagedUploadParksBeforeThePhoneRings(t *testing.T) {
+	j := newJourney(t)
+	file := page("one")
+	end := bytes.LastIndex(file, []byte("xref\n"))
+	filler := append(bytes.Repeat([]byte("% nothing reads this\n"), 300_000/21), file[end:]...)
+	moved := bytes.Replace(append(bytes.Clone(file[:end]), filler...), fmt.Appendf(nil, "startxref\n%d", end),
+		fmt.Appendf(nil, "startxref\n%d", end+len(filler)-len(file[end:])), 1)
+	j.request(signing.Signing{Reason: "Lưu trữ"}, moved)
+	var backs []func()
+	for _, key := range j.stored() {
+		backs = append(backs, j.flip(key))
+	}
+	j.at(time.Hour, func() {
+		s, err := j.store.Signing(context.Background(), j.id)
+		j.must(err)
+		if a := s.Attention; a.Reason != string(problem.DigestMismatch) || a.Step != workflows.StepInspect || s.Approval.OurID != "" {
+			t.Errorf("parked as %+v, asked with %q", a, s.Approval.OurID)
+		}
+		for _, back := range backs {
+			back()
+		}
+		j.update("repair", retry(), nil)()
+	})
+	j.at(time.Hour+time.Minute, j.approve(user))
 	j.run(signing.StatusSigned)
 }

@@ -57,11 +57,11 @@ type rawOutput struct {
 }
 
 func (s *server) inspectDocument(ctx context.Context, in *documentInput) (*rawOutput, error) {
-	return s.examine(ctx, in.ID, s.PDF.Inspect)
+	return s.examine(ctx, in.ID, "", s.PDF.Inspect)
 }
 
 func (s *server) verifyDocument(ctx context.Context, in *documentInput) (*rawOutput, error) {
-	return s.examine(ctx, in.ID, s.PDF.Verify)
+	return s.examine(ctx, in.ID, "", s.PDF.Verify)
 }
 
 func (s *server) verifySigned(ctx context.Context, in *signedContentInput) (*rawOutput, error) {
@@ -69,11 +69,11 @@ func (s *server) verifySigned(ctx context.Context, in *signedContentInput) (*raw
 	if err != nil {
 		return nil, err
 	}
-	return s.examine(ctx, document.SignedID, s.PDF.Verify)
+	return s.examine(ctx, document.SignedID, document.SignedSHA256, s.PDF.Verify)
 }
 
-func (s *server) examine(ctx context.Context, id string, with func(context.Context, Source) (json.RawMessage, error)) (*rawOutput, error) {
-	upload, err := s.Desk.Upload(ctx, id)
+func (s *server) examine(ctx context.Context, id, digest string, with func(context.Context, Source) (json.RawMessage, error)) (*rawOutput, error) {
+	upload, err := s.recorded(ctx, id, digest)
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func (s *server) findField(ctx context.Context, location, name, document string,
 		fields.add(location+".field", "names are not looked up here: give field_number")
 		return 0, nil
 	}
-	inspected, err := s.examine(ctx, document, s.PDF.Inspect)
+	inspected, err := s.examine(ctx, document, "", s.PDF.Inspect)
 	if err != nil {
 		return 0, err
 	}

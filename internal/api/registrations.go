@@ -357,11 +357,11 @@ func (s *server) getPaperContent(ctx context.Context, in *paperInput) (*huma.Str
 		if p.name != in.Name {
 			continue
 		}
-		id := p.written.UploadID
+		id, digest := p.written.UploadID, p.written.SHA256
 		if p.finalID != "" {
-			id = p.finalID
+			id, digest = p.finalID, p.final
 		}
-		upload, err := s.Desk.Upload(ctx, id)
+		upload, err := s.recorded(ctx, id, digest)
 		if err != nil {
 			return nil, err
 		}

@@ -281,6 +281,15 @@ func TestShowAndFollowRegistration(t *testing.T) {
 	if file := d.get(shown.Documents[0].Content); string(file.body) != "%PDF sealed" {
 		t.Errorf("the sealed contract is %q", file.body)
 	}
+	contract := func(change func(*registration.Paper)) { // another file than the one that the record has the digest of
+		d.records.set("r", func(r *registration.Registration) { paper := *r.Contract; change(&paper); r.Contract = &paper })
+	}
+	other := d.files.keep("other.pdf", []byte("%PDF of another citizen"))
+	must(t, d.store.SaveUpload(t.Context(), other))
+	contract(func(p *registration.Paper) { p.SealedID = other.ID })
+	d.wantProblem(d.get(shown.Documents[0].Content), http.StatusInternalServerError, problem.DigestMismatch)
+	contract(func(p *registration.Paper) { p.SealedID, p.UploadID = "", other.ID })
+	d.wantProblem(d.get(shown.Documents[0].Content), http.StatusInternalServerError, problem.DigestMismatch)
 	d.wantProblem(d.get("/v1/registrations/r/documents/acceptance/content"), http.StatusNotFound, problem.NotFound)
 	events := d.follow(t.Context(), "/v1/registrations/r/events")
 	if e := next(t, events); e.id != "1" || !strings.Contains(e.data, `"handed-off"`) {

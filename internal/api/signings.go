@@ -271,11 +271,20 @@ func (s *server) getSignedContent(ctx context.Context, in *signedContentInput) (
 	if err != nil {
 		return nil, err
 	}
-	upload, err := s.Desk.Upload(ctx, document.SignedID)
+	upload, err := s.recorded(ctx, document.SignedID, document.SignedSHA256)
 	if err != nil {
 		return nil, err
 	}
 	return s.content(ctx, upload, signedName(document.Name))
+}
+
+// recorded returns a stored file, which must be the one with the digest that a signing or registration holds.
+func (s *server) recorded(ctx context.Context, id, digest string) (signing.Upload, error) {
+	upload, err := s.Desk.Upload(ctx, id)
+	if err == nil {
+		err = upload.Has(digest)
+	}
+	return upload, err
 }
 
 // signedDocument returns a document once the whole signing is done: before that it has not been verified.

@@ -3,9 +3,11 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -61,6 +63,8 @@ func TestDamagedFilesAreNotGivenOut(t *testing.T) {
 			}
 			b.wantDamaged(doc.Self, data, at == 100 || !sealed)
 		}
+		must(t, blobs.Delete(t.Context(), stored.Segments[0].Key))
+		b.wantDamaged(doc.Self, data, true)
 	}
 }
 
@@ -93,5 +97,31 @@ func (b *testBench) wantDamaged(self, data string, early bool) {
 	got, err := io.ReadAll(answer.Body)
 	if err == nil || len(got) >= len(data) || !strings.HasPrefix(data, string(got)) {
 		b.t.Errorf("%d of %d bytes are given out, %v", len(got), len(data), err)
+	}
+}
+
+// TestAnotherFileIsNotGivenOut: a signing that was made to name another file than the one that it holds the digest of gives out
+// nothing and judges nothing.
+func TestAnotherFileIsNotGivenOut(t *testing.T) {
+	dsn := filepath.Join(t.TempDir(), "kyso.db")
+	look := func(context.Context, api.Source) (json.RawMessage, error) { return json.RawMessage(`{}`), nil }
+	b := newBenchOn(t, openStore(t, "sqlite:"+dsn), func(o *api.Options) { o.PDF = &api.PDF{Inspect: look, Verify: look} })
+	created := b.signing()
+	signed, other := b.files.keep("a.pdf", []byte(pdf+" signed")), b.files.keep("b.pdf", []byte(pdf+" of another"))
+	must(t, b.store.SaveUpload(t.Context(), signed))
+	must(t, b.store.SaveUpload(t.Context(), other))
+	must(t, b.store.SaveSigned(t.Context(), created.ID, 0, signed.ID, signing.LevelT))
+	b.move(created.ID, 1, signing.StatusPreparing, signing.StatusRequested, signing.StatusAwaitingApproval, signing.StatusCompleting, signing.StatusSigned)
+	routes := []string{"/documents/0/content", "/documents/0/verification"}
+	for _, route := range routes {
+		wantStatus(t, b.get(created.Self+route), http.StatusOK)
+	}
+	db, err := sql.Open("sqlite", "file:"+dsn)
+	must(t, err)
+	defer db.Close()
+	_, err = db.ExecContext(t.Context(), `UPDATE documents SET signed_id = ? WHERE signing_id = ?`, other.ID, created.ID)
+	must(t, err)
+	for _, route := range routes {
+		b.wantProblem(b.get(created.Self+route), http.StatusInternalServerError, problem.DigestMismatch)
 	}
 }

@@ -51,12 +51,29 @@ func (b *Blobs) ReadSegment(ctx context.Context, doc signing.Upload, s signing.S
 
 // OpenDocument returns a reader over a stored document whose every byte is compared with what was stored: sealed
 // segments chunk by chunk as they are read; those that lie in clear, from earlier releases, as a whole before anything
-// is read. Errors: problem.DigestMismatch, also from the reader.
+// is read. A record whose segments are not those of its digest is not read at all. Errors: problem.DigestMismatch, also
+// from the reader.
 func OpenDocument(ctx context.Context, blobs signing.Blobs, doc signing.Upload) (*SegmentReader, error) {
+	if err := checkSegments(doc); err != nil {
+		return nil, err
+	}
 	if err := CheckClear(ctx, blobs, doc); err != nil {
 		return nil, err
 	}
 	return NewSegmentReader(ctx, blobs, doc), nil
+}
+
+// checkSegments compares what a record says of a document with what it says of the segments.
+func checkSegments(doc signing.Upload) error {
+	size := int64(0)
+	for _, s := range doc.Segments {
+		size += s.Length
+	}
+	one := len(doc.Segments) == 1 && doc.Segments[0].SHA256 != ""
+	if size != doc.Size || one && doc.Segments[0].SHA256 != doc.SHA256 {
+		return problem.New(problem.DigestMismatch, "the segments of a document are not those of its record")
+	}
+	return nil
 }
 
 // CheckClear compares the segments of a document that lie in clear with their digests.

@@ -32,7 +32,7 @@ func grown(t *testing.T, b *blob.Blobs, sealed bool) (signing.Upload, []byte) {
 		if string(read) != more {
 			t.Errorf("an increment comes back as %q", read)
 		}
-		doc.Segments, data = append(doc.Segments, s), append(data, more...)
+		doc.Segments, doc.Size, data = append(doc.Segments, s), doc.Size+s.Length, append(data, more...)
 	}
 	return doc, data
 }
@@ -147,7 +147,7 @@ func TestBlobsAreListedAndDeleted(t *testing.T) {
 		}
 		wantDocument(t, b, other, data)
 		_, err := io.ReadAll(blob.Stream(t.Context(), b, doc, 0, -1))
-		wantCode(t, err, problem.NotFound)
+		wantCode(t, err, problem.DigestMismatch)
 		stop := errors.New("stop")
 		if err := b.List(t.Context(), "sealed", func(string, time.Time) error { return stop }); !errors.Is(err, stop) {
 			t.Errorf("the listing went on: %v", err)

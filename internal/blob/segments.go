@@ -169,6 +169,9 @@ func (s *stream) open() error {
 	next := s.segments[0]
 	want := min(next.Length-s.skip, s.left)
 	opened, err := openSegment(s.ctx, s.blobs, s.key, next, s.skip, want)
+	if code := problem.CodeOf(err); code == problem.NotFound || code == problem.Invalid {
+		err = problem.Wrap(problem.DigestMismatch, err, "a segment is not where its record says")
+	}
 	if err != nil {
 		return err
 	}

@@ -150,7 +150,7 @@ func TestShortOrMissingSegmentIsNoticed(t *testing.T) {
 	}
 	missing := signing.Upload{Segments: doc.Segments[1:]}
 	_, err := blob.NewSegmentReader(t.Context(), b, missing).ReadAt(make([]byte, 3), 0)
-	wantCode(t, err, problem.NotFound)
+	wantCode(t, err, problem.DigestMismatch)
 	if _, err := io.ReadAll(blob.Stream(t.Context(), b, doc, 0, -1)); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("a short segment in a stream: %v", err)
 	}

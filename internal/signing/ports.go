@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"kyso/internal/problem"
 )
 
 // RemoteSigner is a remote signing provider (RSSP): it holds keys, asks their owner on a phone and returns
@@ -141,6 +143,15 @@ type Upload struct {
 	Key []byte `json:"-"`
 	// SubjectID is the person whose key wraps Key; empty until a signing names its signer.
 	SubjectID string
+}
+
+// Has reports with problem.DigestMismatch that a file is not the one with the hex digest that the record of a signing or
+// registration holds. A record without a digest says nothing.
+func (u Upload) Has(sha256 string) error {
+	if sha256 != "" && u.SHA256 != sha256 {
+		return problem.New(problem.DigestMismatch, "a stored file is not the one of its record")
+	}
+	return nil
 }
 
 // Segment is a run of bytes of an Upload.

@@ -132,3 +132,15 @@ func TestAsBeforeIsReadEitherWay(t *testing.T) {
 		}
 	})
 }
+
+// TestAnUploadUnderAnotherKeyIsNoticed: a record that was made to name another document's key is digest-mismatch.
+func TestAnUploadUnderAnotherKeyIsNoticed(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		must(t, s.SaveUpload(t.Context(), sealedUpload("a")))
+		must(t, s.SaveUpload(t.Context(), sealedUpload("b")))
+		_, err := s.DB().ExecContext(t.Context(), `UPDATE uploads SET key_id = 'b' WHERE id = 'a'`)
+		must(t, err)
+		_, err = s.Upload(t.Context(), "a")
+		wantCode(t, err, problem.DigestMismatch)
+	})
+}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"kyso/internal/problem"
+	"kyso/internal/seal"
 	"kyso/internal/signing"
 )
 
@@ -126,6 +128,9 @@ func (c *core) upload(ctx context.Context, from querier, k *keys, id string) (si
 	err = box.openText(err, &u.Name, "uploads", "name", id, name)
 	if u.HashState = state; err == nil && u.KeyID != "" {
 		u.HashState, err = box.open("uploads", "hash_state", id, state)
+	}
+	if u.KeyID != "" && errors.Is(err, seal.ErrSealed) {
+		err = problem.Wrap(problem.DigestMismatch, err, "the record of an upload names another document's key")
 	}
 	return u, err
 }
