@@ -15,8 +15,12 @@ import (
 )
 
 // CreateKey makes the citizen's key pair at the key service. Effect: one key. Key: the registration. The digest of the
-// public key is recorded before a certificate is asked for.
+// public key is recorded before a certificate is asked for. Errors: Conflict when the store does not hold what an issuance
+// needs; see issuable.
 func (a *Registration) CreateKey(ctx context.Context, id string) error {
+	if _, err := a.issuable(ctx, id, registration.StatusIssuing, registration.StatusActivating, registration.StatusAccepting, registration.StatusActive); err != nil {
+		return fail(err)
+	}
 	return fail(a.createKey(ctx, id))
 }
 
@@ -53,7 +57,7 @@ func (a *Registration) IssueCertificate(ctx context.Context, id string) error {
 }
 
 func (a *Registration) issueCertificate(ctx context.Context, id string) error {
-	r, err := a.Records.Registration(ctx, id)
+	r, err := a.issuable(ctx, id, registration.StatusIssuing, registration.StatusActivating, registration.StatusAccepting, registration.StatusActive)
 	if err != nil {
 		return err
 	}
@@ -188,7 +192,7 @@ func (a *Registration) InstallCertificate(ctx context.Context, id string) error 
 }
 
 func (a *Registration) installCertificate(ctx context.Context, id string) error {
-	r, err := a.Records.Registration(ctx, id)
+	r, err := a.issuable(ctx, id, registration.StatusIssuing, registration.StatusActivating, registration.StatusAccepting, registration.StatusActive)
 	if err != nil {
 		return err
 	}
@@ -258,7 +262,7 @@ func (a *Registration) ActivateKey(ctx context.Context, id string) error {
 }
 
 func (a *Registration) activateKey(ctx context.Context, id string) error {
-	r, err := a.Records.Registration(ctx, id)
+	r, err := a.issuable(ctx, id, registration.StatusActivating, registration.StatusAccepting, registration.StatusActive)
 	if err != nil {
 		return err
 	}
@@ -293,6 +297,9 @@ func (a *Registration) revokeCertificate(ctx context.Context, id string) error {
 	before, err := a.Records.Registration(ctx, id)
 	if err != nil {
 		return err
+	}
+	if before.Status == registration.StatusActive || before.Status != registration.StatusClosing && !before.Status.Final() {
+		return problem.New(problem.Conflict, "the registration is %s: nothing is to be revoked", before.Status)
 	}
 	if _, err := a.issuer(before); err != nil {
 		return nil //nolint:nilerr // no CA was asked for anything

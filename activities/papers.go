@@ -181,7 +181,7 @@ func (a *Registration) WriteAcceptance(ctx context.Context, id string) error {
 }
 
 func (a *Registration) writeAcceptance(ctx context.Context, id string) error {
-	r, err := a.Records.Registration(ctx, id)
+	r, err := a.acceptable(ctx, id)
 	if err != nil || r.Acceptance != nil {
 		return err
 	}
@@ -243,9 +243,12 @@ func (a *Registration) RequestAcceptance(ctx context.Context, in AcceptanceInput
 }
 
 func (a *Registration) requestAcceptance(ctx context.Context, in AcceptanceInput) (SigningStart, error) {
-	r, err := a.Records.Registration(ctx, in.RegistrationID)
+	r, err := a.acceptable(ctx, in.RegistrationID)
 	if err != nil {
 		return SigningStart{}, err
+	}
+	if r.Acceptance == nil || in.SigningID != registration.AcceptanceSigningID(in.RegistrationID, in.Attempt) {
+		return SigningStart{}, problem.New(problem.Conflict, "there is no acceptance record that this signing is for")
 	}
 	person, err := a.Records.Person(ctx, in.RegistrationID)
 	if err != nil {
@@ -301,7 +304,7 @@ func (a *Registration) RecordAcceptance(ctx context.Context, in AcceptanceInput)
 	if err != nil {
 		return fail(err)
 	}
-	if s.Status != signing.StatusSigned || len(s.Documents) != 1 {
+	if of, ok := registration.OfAcceptance(s.ID); !ok || of != in.RegistrationID || s.Status != signing.StatusSigned || len(s.Documents) != 1 {
 		return fail(problem.New(problem.Conflict, "the acceptance record is not signed"))
 	}
 	signed, err := a.Signings.Upload(ctx, s.Documents[0].SignedID)

@@ -198,7 +198,8 @@ func QueryID(ref string, now time.Time) string {
 }
 
 // RefundPayment gives the money of a captured attempt back. Effect: one refund. Key: the attempt; the id of the refund is
-// recorded before it is asked for. An attempt that took no money needs none.
+// recorded before it is asked for. An attempt that took no money needs none. Errors: Conflict for money that pays for
+// something, as the store has it.
 func (a *Registration) RefundPayment(ctx context.Context, ref string) error {
 	return fail(a.refundPayment(ctx, ref))
 }
@@ -207,6 +208,13 @@ func (a *Registration) refundPayment(ctx context.Context, ref string) error {
 	p, err := a.Records.Payment(ctx, ref)
 	if err != nil || p.Status != registration.PaymentCaptured {
 		return err
+	}
+	r, err := a.Records.Registration(ctx, p.RegistrationID)
+	if err != nil {
+		return err
+	}
+	if !registration.GoesBack(r, p) {
+		return problem.New(problem.Conflict, "the registration is %s: this payment is not to be given back", r.Status)
 	}
 	id := RefundID(ref)
 	if err := a.Records.MarkRefund(ctx, ref, id, time.Time{}); err != nil {

@@ -37,6 +37,9 @@ func ArchiveWorkflowID(signingID string) string { return "archive-" + signingID 
 // It ends when the record is erased, or when an operator gives it up. What fails parks, as in the other processes; the margin of
 // activities.Archiving is the time that is left to mend it.
 func Archive(ctx workflow.Context, in ArchiveInput) error {
+	if err := ownRun(ctx, ArchiveWorkflowID(in.SigningID)); err != nil {
+		return err
+	}
 	r := &archiveRun{in: in, incidents: incidents{
 		processID: in.SigningID, command: "signing", series: "archive-" + workflow.GetInfo(ctx).WorkflowExecution.RunID[:8],
 	}}

@@ -222,6 +222,9 @@ func refund(ctx workflow.Context, i *incidents, ref string) error {
 // Refund watches one attempt to pay that no registration needs, and gives its money back if there is any: an order
 // that was dropped, or paid twice. It parks like every process when VNPay does not answer.
 func Refund(ctx workflow.Context, in RefundInput) error {
+	if err := ownRun(ctx, RefundWorkflowID(in.TxnRef)); err != nil {
+		return err
+	}
 	i := &incidents{processID: in.TxnRef, command: "registration", nudges: nudgesOf(ctx)}
 	i.keep = func(ctx workflow.Context, open Attention, end incidentEnd) (activities.Parked, error) {
 		return keepRegistrationIncident(ctx, in.RegistrationID, open, end)

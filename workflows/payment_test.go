@@ -99,6 +99,8 @@ func TestWatcherGivesLateMoneyBack(t *testing.T) {
 					e.settle(ref)
 				})
 			}
+			e.end()
+			e.runAs(workflows.RefundWorkflowID(ref))
 			e.env.ExecuteWorkflow(workflows.Refund, workflows.RefundInput{TxnRef: ref, RegistrationID: e.id})
 			e.must(e.env.GetWorkflowError())
 			if n := e.world.CountEffects(sandbox.EffectRefund, ref); n != c.refunds {
@@ -181,5 +183,13 @@ func TestTransactionOfAnotherOrder(t *testing.T) {
 	e.env.ExecuteWorkflow(workflows.Registration, workflows.RegistrationInput{RegistrationID: e.id, Issuer: "VNPT-CA"})
 	if r := e.registration(); r.Status != registration.StatusCancelled || r.PaidRef != "" {
 		t.Errorf("ended %s, paid by %q", r.Status, r.PaidRef)
+	}
+}
+
+// end ends the registration as one that was dropped, without its process.
+func (e *enrolment) end() {
+	e.Helper()
+	for i, status := range []registration.Status{registration.StatusClosing, registration.StatusExpired} {
+		e.must(e.records.Move(context.Background(), e.id, registration.Transition{Seq: e.registration().Seq + 1, Status: status, At: e.env.Now().Add(time.Duration(i))}))
 	}
 }

@@ -24,6 +24,9 @@ import (
 // the certificate is active, whatever ends the process makes both good before it is over. An attempt to pay that
 // nobody needs any more is watched by a Refund of its own.
 func Registration(ctx workflow.Context, in RegistrationInput) (RegistrationResult, error) {
+	if err := ownRun(ctx, RegistrationWorkflowID(in.RegistrationID)); err != nil {
+		return RegistrationResult{}, err
+	}
 	r, err := newRegistrationRun(ctx, in)
 	if err != nil {
 		return RegistrationResult{}, err

@@ -35,6 +35,9 @@ const maxNudges = 8
 // After the approval only an operator may give a parked process up. Deadlines: patience for each human wait,
 // then the provider's own window and a short grace.
 func Signing(ctx workflow.Context, in SigningInput) (SigningResult, error) {
+	if err := ownRun(ctx, SigningWorkflowID(in.SigningID)); err != nil {
+		return SigningResult{}, err
+	}
 	r, err := newSigningRun(ctx, in)
 	if err != nil {
 		return SigningResult{}, err

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/mock"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
@@ -88,6 +89,7 @@ func newJourneyOn(t *testing.T, dsn string) *journey {
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	j.env = suite.NewTestWorkflowEnvironment()
 	j.env.SetTestTimeout(10 * time.Minute)
+	j.runAs(workflows.SigningWorkflowID(j.id))
 	j.env.SetWorkerOptions(patient)
 	// Activities get real deadlines made from virtual time, so virtual time must never be behind.
 	j.env.SetStartTime(time.Now().Truncate(time.Second).Add(time.Hour))
@@ -97,6 +99,11 @@ func newJourneyOn(t *testing.T, dsn string) *journey {
 	workflows.Register(j.env)
 	activities.Register(j.env, j.acts, j.reg, &activities.Webhook{}, &activities.Decisions{Records: j.store.Decisions(), Now: j.env.Now})
 	return j
+}
+
+// runAs gives the process of the test the workflow id that kyso would start it under.
+func (j *journey) runAs(workflowID string) {
+	j.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: workflowID})
 }
 
 func (j *journey) must(err error) {

@@ -152,8 +152,12 @@ type accountInput struct {
 }
 
 func (s *server) openAccount(ctx context.Context, in *accountInput) (*registrationStatusOutput, error) {
-	if _, err := s.Registration.Records.Registration(ctx, in.ID); err != nil {
+	record, err := s.Registration.Records.Registration(ctx, in.ID)
+	if err != nil {
 		return nil, err
+	}
+	if record.Status != registration.StatusHandedOff && record.AccountID == "" { // one that has an account may repeat its act
+		return nil, problem.New(problem.Conflict, "the registration is %s", record.Status)
 	}
 	if _, err := s.accepted(ctx, in.ID, registration.PurposeAccount, "", in.Body.Code); err != nil {
 		return nil, err

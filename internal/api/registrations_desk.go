@@ -165,14 +165,14 @@ func (s *server) repairRegistration(ctx context.Context, in *registrationRepairI
 	if err == nil {
 		err = lost(record.Attention.Reason, record.Attention.IncidentID)
 	}
+	if err == nil && (record.Attention.Open() || len(in.Body.Fields) > 0) { // else the process knows whether this is a repeated repair
+		err = mayRepair(record, repair.Action)
+	}
 	if err != nil {
 		return nil, err
 	}
 	var changes []registration.Change
 	if len(in.Body.Fields) > 0 {
-		if !record.Attention.Open() {
-			return nil, problem.New(problem.Conflict, "the registration is not waiting for a repair")
-		}
 		if changes, err = s.fix(ctx, in.Act, repair.Actor, in.Body.Fields); err != nil {
 			return nil, err
 		}
@@ -186,6 +186,18 @@ func (s *server) repairRegistration(ctx context.Context, in *registrationRepairI
 		return nil, err
 	}
 	return &registrationRepairOutput{RegistrationRepairBody{result.Outcome, changes, registrationStatusBody(in.ID, result.Status)}}, nil
+}
+
+// mayRepair refuses, before anything is written, what the step that the record is parked at does not allow.
+func mayRepair(r registration.Registration, action string) error {
+	allowed := workflows.RegistrationRepairs(r.Attention.Step)
+	switch {
+	case !r.Attention.Open():
+		return problem.New(problem.Conflict, "the registration is not waiting for a repair")
+	case !slices.Contains(allowed, action):
+		return problem.New(problem.Invalid, "action %q is not one of %v", action, allowed)
+	}
+	return nil
 }
 
 // fix corrects a person for an operator, and returns what changed. What says who the person is needs two people who ask for

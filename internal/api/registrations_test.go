@@ -338,6 +338,24 @@ func TestIdentityIsFixedByTwoPeople(t *testing.T) {
 	}
 }
 
+// A repair that the step does not allow is refused before it changes the dossier, at every step.
+func TestRefusedFixChangesNothing(t *testing.T) {
+	d := newDesk(t)
+	for _, step := range []string{workflows.StepCheckHolder, workflows.StepSendCode, workflows.StepPayment, workflows.StepSeal, workflows.StepInstall, workflows.StepPIN,
+		workflows.StepActivate, workflows.StepAcceptance, workflows.StepRevoke, workflows.StepSettle, workflows.StepRefund, workflows.StepReport} {
+		d.records.set("r", func(r *registration.Registration) {
+			r.Status, r.Attention = registration.StatusHandedOff, registration.Attention{Step: step, Reason: "gateway-unavailable", Since: time.Now()}
+		})
+		fix := d.post("/v1/registrations/r/repair", `{"action":"fix","reason":"letter seen","actor":"op","fields":{"address":"Số 1","email":"a@example.vn"}}`)
+		d.wantProblem(fix, http.StatusUnprocessableEntity, problem.Invalid)
+	}
+	d.records.set("r", func(r *registration.Registration) { r.Attention = registration.Attention{} })
+	d.wantProblem(d.post("/v1/registrations/r/repair", `{"action":"fix","reason":"x","actor":"op","fields":{"address":"Số 1"}}`), http.StatusConflict, problem.Conflict)
+	if len(d.records.fixed) > 0 || len(d.flows.acts) > 0 {
+		t.Errorf("fixed %v, acts %v", d.records.fixed, d.flows.acts)
+	}
+}
+
 func TestRepairAndErasure(t *testing.T) {
 	d := newDesk(t)
 	d.records.set("r", func(r *registration.Registration) {

@@ -35,13 +35,23 @@ const (
 // this one. While a registration runs, the attempt that pays is its process's affair; one that ended without a
 // certificate in use has given it back, unless the price is kept.
 func Owed(r Registration, p Payment) bool {
+	own := p.TxnRef == r.PaidRef || r.PaidRef == ""
+	return p.Status == PaymentCaptured && GoesBack(r, p) && (r.Status != StatusClosing || !own)
+}
+
+// GoesBack reports whether money of an attempt may be given back, whoever asks: nothing else gives money back. The money
+// that pays goes back when the registration is over without a certificate in use and its price is not kept; that of another
+// attempt as soon as it is known that it does not pay.
+func GoesBack(r Registration, p Payment) bool {
+	over := r.Status == StatusClosing || r.Status.Final()
 	switch {
-	case p.Status != PaymentCaptured:
+	case p.RegistrationID != r.ID:
 		return false
-	case p.TxnRef == r.PaidRef:
-		return r.Status.Final() && r.Status != StatusActive && !r.KeptMoney
+	case p.TxnRef != r.PaidRef:
+		return over || r.PaidRef != ""
 	}
-	return r.Status.Final() || r.PaidRef != ""
+	inUse := r.Issued != nil && r.Issued.Serial != "" && r.RevokedAt.IsZero()
+	return over && r.Status != StatusActive && !r.KeptMoney && !inUse
 }
 
 // Decided reports whether VNPay will say nothing more of itself.
