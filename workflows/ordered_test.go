@@ -29,11 +29,8 @@ func TestACAThatBendsAFieldIsRefused(t *testing.T) {
 		"serial-again": registration.DiffSerial, "": "",
 	} {
 		t.Run("bent "+bend, func(t *testing.T) {
-			e := newEnrolment(t, "PS1")
-			e.must(e.records.Change(context.Background(), e.id, func(r *registration.Registration) error {
-				r.Months = 12
-				return nil
-			}))
+			e, _ := paidInReview(t)
+			e.approved()
 			other := e.issuedToAnother()
 			e.must(e.world.UpdateKnobs(citizen, func(k *sandbox.Knobs) { k.IssueBent = bend }))
 			e.must(e.patiently(e.reg.CreateKey))
@@ -54,6 +51,7 @@ func TestACAThatBendsAFieldIsRefused(t *testing.T) {
 				t.Errorf("the refused certificate's number is not kept: %v", taken)
 			}
 			// What was issued all the same is revoked when the case is given up, and nothing else is.
+			e.standsAt(registration.StatusClosing)
 			err = e.patiently(e.reg.RevokeCertificate)
 			if again := bend == "serial-again"; again != (err != nil) {
 				t.Errorf("revoking: %v", err)

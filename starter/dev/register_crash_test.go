@@ -17,8 +17,9 @@ import (
 	"kyso/internal/apiclient"
 )
 
-// offTheWay are activities of a registration that the ways below do not run; the journeys in workflows reach them.
-var offTheWay = []string{"Remind", "RecordRegistrationIncident", "KeepMoney"}
+// offTheWay are activities of a registration that the ways below do not run; the journeys in workflows reach them. A log-in is
+// a process of its own.
+var offTheWay = []string{"Remind", "RecordRegistrationIncident", "KeepMoney", "SendLoginCode"}
 
 // whenTheRelayStartedIt are activities that only run when the API's relay was faster than the worker that died.
 var whenTheRelayStartedIt = []string{"AwaitAcceptance"}
