@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"go.temporal.io/sdk/workflow"
@@ -66,19 +65,17 @@ func inRun(ctx workflow.Context, taker string) string {
 
 // decided takes the decision that a message carries and returns its content instead of the message's own.
 func decided[M message](ctx workflow.Context, i *incidents, kind string, in M, taker string) (M, error) {
-	var content M
+	var taken struct { // activities.Decided, its content read as the message
+		Content M `json:"content"`
+	}
 	take := decision.Take{DecisionID: in.decisionID(), Kind: kind, Process: decision.Process(i.command), Object: i.processID, Taker: taker}
 	if i.open != nil {
 		take.Step, take.Reason = i.open.Step, i.open.Reason
 	}
-	var taken activities.Decided
 	if err := workflow.ExecuteLocalActivity(record(ctx), decisionActivities.TakeDecision, take).Get(ctx, &taken); err != nil {
-		return content, refuse(codeOf(err), "%s", messageOf(err))
+		return taken.Content, refuse(codeOf(err), "%s", messageOf(err))
 	}
-	if err := json.Unmarshal(taken.Content, &content); err != nil {
-		return content, refuse(problem.Internal, "the decision %s cannot be read", in.decisionID())
-	}
-	return content, nil
+	return taken.Content, nil
 }
 
 // SignalCommand is the command that carries a decision to every process that is parked at a step for a reason.
