@@ -3,7 +3,7 @@ package access
 // Makers says who made the keys of each owner. The administrator is left out: everybody's first key comes from there.
 type Makers map[string][]string
 
-// Same reports whether two names may be one person's: they are equal, or somebody made keys of both, directly or through
+// Same reports whether two names may be one person's: they are equal, or one person made keys of both, directly or through
 // makers of makers. Who made a key has seen its secret.
 func (m Makers) Same(a, b string) bool {
 	hands := m.hands(a)
