@@ -345,12 +345,12 @@ func (e *enrolment) decide(decision registration.Decision, fields ...string) {
 	if decision != registration.DecisionApprove {
 		review.Reason = "address-unclear"
 	}
-	e.must(e.records.SaveReview(context.Background(), e.id, review, "Xin ghi rõ số nhà", "số nhà không có trên bản đồ"))
+	e.must(e.records.SaveReview(context.Background(), e.id, registration.Round{}, review, "Xin ghi rõ số nhà", "số nhà không có trên bản đồ"))
 	e.update(workflows.UpdateReview, workflows.ReviewMade{Review: review}, nil)()
 }
 
 func (e *enrolment) correct() {
-	e.must(e.records.Correct(context.Background(), e.id, "correction-1", "citizen", map[string]string{"address": "Số 20 đường Trần Thái Tông"}))
+	e.must(e.records.Correct(context.Background(), e.id, registration.Round{}, "correction-1", "citizen", map[string]string{"address": "Số 20 đường Trần Thái Tông"}))
 	e.update(workflows.UpdateCorrect, workflows.Corrected{CorrectionID: "correction-1"}, nil)()
 }
 

@@ -325,7 +325,7 @@ func (s *server) correctRegistration(ctx context.Context, in *correctionInput) (
 		return nil, problem.New(problem.Conflict, "the registration is %s; nothing is asked for", record.Status)
 	}
 	actor := citizenOf(ctx)
-	correctionID, err := s.correct(ctx, in.Act, actor, record.Review.Fields, in.Body.Fields)
+	correctionID, err := s.correct(ctx, in.Act, registration.Round{Seq: record.Seq}, actor, record.Review.Fields, in.Body.Fields)
 	if err != nil {
 		return nil, err
 	}
@@ -340,13 +340,13 @@ func (s *server) correctRegistration(ctx context.Context, in *correctionInput) (
 
 // correct checks fields against the ones that may be corrected now and against the rest of the person, and stores them
 // in normal form.
-func (s *server) correct(ctx context.Context, act Act, actor string, allowed []string, fields map[string]string) (string, error) {
+func (s *server) correct(ctx context.Context, act Act, round registration.Round, actor string, allowed []string, fields map[string]string) (string, error) {
 	_, fields, err := s.checkCorrection(ctx, act.ID, allowed, fields)
 	if err != nil {
 		return "", err
 	}
 	id := correctionID(act)
-	return id, s.Registration.Records.Correct(ctx, act.ID, id, actor, fields)
+	return id, s.Registration.Records.Correct(ctx, act.ID, round, id, actor, fields)
 }
 
 // correctionID is the same for every try of one act.

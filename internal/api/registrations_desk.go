@@ -60,7 +60,7 @@ func (s *server) reviewRegistration(ctx context.Context, in *reviewInput) (*regi
 	if err := s.claimForReview(ctx, in.ID, review, again); err != nil {
 		return nil, err
 	}
-	if err := s.Registration.Records.SaveReview(ctx, in.ID, review, public, internal); err != nil {
+	if err := s.Registration.Records.SaveReview(ctx, in.ID, registration.Round{Seq: record.Seq}, review, public, internal); err != nil {
 		return nil, err
 	}
 	id, err := s.decide(ctx, in.Key, deed{aboutRegistration(in.ID), workflows.UpdateReview, review.Officer, workflows.ReviewMade{Review: review}})
@@ -68,10 +68,19 @@ func (s *server) reviewRegistration(ctx context.Context, in *reviewInput) (*regi
 		return nil, err
 	}
 	status, err := s.Registration.Workflows.Review(ctx, in.ID, id, review)
+	if refusedForGood(err) {
+		err = errors.Join(err, s.Registration.Records.DropReview(ctx, in.ID, review.ID))
+	}
 	if releaseErr := s.Registration.Records.Release(ctx, in.ID, review.Officer); releaseErr != nil {
 		s.Logger.WarnContext(ctx, "a claim is left to end by itself", "request_id", infoOf(ctx).id, "registration_id", in.ID, "error", releaseErr.Error())
 	}
 	return registrationMoved(in.ID, status, err)
+}
+
+// refusedForGood reports whether a process said no, so that nothing of what was asked will come to pass.
+func refusedForGood(err error) bool {
+	kind := problem.CodeOf(err).Kind()
+	return err != nil && (kind == problem.KindConflict || kind == problem.KindInvalid || kind == problem.KindDenied)
 }
 
 // checkReview holds a decision against the closed lists.
@@ -173,7 +182,7 @@ func (s *server) repairRegistration(ctx context.Context, in *registrationRepairI
 	}
 	var changes []registration.Change
 	if len(in.Body.Fields) > 0 {
-		if changes, err = s.fix(ctx, in.Act, repair.Actor, in.Body.Fields); err != nil {
+		if changes, err = s.fix(ctx, in.Act, registration.Round{Incident: record.Attention.IncidentID}, repair.Actor, in.Body.Fields); err != nil {
 			return nil, err
 		}
 	}
@@ -202,7 +211,7 @@ func mayRepair(r registration.Registration, action string) error {
 
 // fix corrects a person for an operator, and returns what changed. What says who the person is needs two people who ask for
 // the same: until then it is problem.SecondPerson.
-func (s *server) fix(ctx context.Context, act Act, actor string, fields map[string]string) ([]registration.Change, error) {
+func (s *server) fix(ctx context.Context, act Act, round registration.Round, actor string, fields map[string]string) ([]registration.Change, error) {
 	person, stored, err := s.checkCorrection(ctx, act.ID, registration.CorrectableFields, fields)
 	if err != nil {
 		return nil, err
@@ -220,7 +229,7 @@ func (s *server) fix(ctx context.Context, act Act, actor string, fields map[stri
 			return nil, problem.New(problem.SecondPerson, "noted: %s; another person has to send the same", describeChanges(changes))
 		}
 	}
-	return changes, s.Registration.Records.Correct(ctx, act.ID, correctionID(act), actor, stored)
+	return changes, s.Registration.Records.Correct(ctx, act.ID, round, correctionID(act), actor, stored)
 }
 
 // changesOf masks old and new; an e-mail address is the account's, whose old one is not looked up.

@@ -116,7 +116,7 @@ func (f *fakeRecords) Person(_ context.Context, id string) (registration.Person,
 	return p, nil
 }
 
-func (f *fakeRecords) Correct(_ context.Context, id, _, _ string, fields map[string]string) error {
+func (f *fakeRecords) Correct(_ context.Context, id string, _ registration.Round, _, _ string, fields map[string]string) error {
 	defer f.lock()()
 	f.fixed[id] = maps.Clone(fields)
 	return nil
@@ -188,7 +188,9 @@ func (f *fakeRecords) Account(_ context.Context, id string) (registration.Accoun
 	return registration.Account{ID: id, Phone: "+84901234567"}, nil
 }
 
-func (f *fakeRecords) SaveReview(_ context.Context, _ string, r registration.Review, public, _ string) error {
+func (f *fakeRecords) DropReview(context.Context, string, string) error { return nil }
+
+func (f *fakeRecords) SaveReview(_ context.Context, _ string, _ registration.Round, r registration.Review, public, _ string) error {
 	defer f.lock()()
 	f.reviews[r.ID] = public
 	return nil

@@ -150,7 +150,9 @@ type Records interface {
 	// AgreeFix notes that somebody wants fields of who a person is to be corrected so, and reports whether two people want
 	// exactly that. Another wish takes the place of the one before. Only a digest of the fields is kept.
 	AgreeFix(ctx context.Context, registrationID, actor string, fields map[string]string, now time.Time) (bool, error)
-	Correct(ctx context.Context, registrationID, correctionID, actor string, fields map[string]string) error
+	//
+	// A correction of a round is the only one; another is problem.Conflict, and changes nothing.
+	Correct(ctx context.Context, registrationID string, round Round, correctionID, actor string, fields map[string]string) error
 
 	// Payments.
 	CreatePayment(ctx context.Context, p Payment) error // idempotent by TxnRef
@@ -181,8 +183,11 @@ type Records interface {
 	Account(ctx context.Context, id string) (Account, error)
 	SaveAccount(ctx context.Context, a Account) error // create or update by id; another account on the phone is problem.Conflict
 
-	// SaveReview keeps an officer's words sealed; idempotent by review id.
-	SaveReview(ctx context.Context, registrationID string, r Review, publicNote, internalNote string) error
+	// SaveReview keeps an officer's words sealed; idempotent by review id. The review of a round is the only one; another is
+	// problem.Conflict, and is not kept.
+	SaveReview(ctx context.Context, registrationID string, round Round, r Review, publicNote, internalNote string) error
+	// DropReview takes out a review that its process refused. One that it took stays.
+	DropReview(ctx context.Context, registrationID, reviewID string) error
 	// ReviewNotes returns the words of a review.
 	ReviewNotes(ctx context.Context, reviewID string) (publicNote, internalNote string, err error)
 

@@ -187,6 +187,13 @@ type Attention struct {
 // Open reports whether somebody has to look.
 func (a Attention) Open() bool { return a.Reason != "" }
 
+// Round is when an act was meant for. It holds in the same transaction as what the act writes, so an act that is refused
+// leaves nothing behind. The zero Round bounds nothing.
+type Round struct {
+	Seq      int    // of the transition that began it; the act is refused once another follows
+	Incident string // that has to be open
+}
+
 // Transition is one recorded change of state. Seq counts from 1 within a registration.
 type Transition struct {
 	Seq      int

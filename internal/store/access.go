@@ -178,15 +178,19 @@ func (a Access) EndSession(ctx context.Context, id string) error {
 // Grant implements access.Desk.
 func (a Access) Grant(ctx context.Context, owner string, when time.Time, objects ...access.Object) error {
 	return a.write(ctx, "noting what belongs to whom", func(tx *sql.Tx) error {
-		for _, o := range objects {
-			_, err := tx.ExecContext(ctx, `INSERT INTO grants (kind, object, owner, created_at) VALUES ($1, $2, $3, $4)
-				ON CONFLICT (kind, object, owner) DO NOTHING`, string(o.Kind), o.ID, owner, at(when))
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		return grant(ctx, tx, owner, when, objects...)
 	})
+}
+
+func grant(ctx context.Context, tx *sql.Tx, owner string, when time.Time, objects ...access.Object) error {
+	for _, o := range objects {
+		_, err := tx.ExecContext(ctx, `INSERT INTO grants (kind, object, owner, created_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (kind, object, owner) DO NOTHING`, string(o.Kind), o.ID, owner, at(when))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Granted implements access.Desk.

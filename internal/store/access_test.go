@@ -167,7 +167,7 @@ func TestOneOfManyClaims(t *testing.T) {
 func TestWhoEditedAndLooked(t *testing.T) {
 	onBothRecords(t, func(t *testing.T, r store.Registrations) {
 		enrolled(t, r, "r-1")
-		must(t, r.Correct(t.Context(), "r-1", "c-1", "operator-1", map[string]string{"address": "Số 9"}))
+		must(t, r.Correct(t.Context(), "r-1", registration.Round{}, "c-1", "operator-1", map[string]string{"address": "Số 9"}))
 		must(t, r.NoteAccess(t.Context(), "r-1", "officer-1", "dossier", minute(3)))
 		wantCode(t, r.NoteAccess(t.Context(), "none", "officer-1", "dossier", minute(3)), problem.NotFound)
 		editors, err := r.Editors(t.Context(), "r-1")
@@ -177,7 +177,7 @@ func TestWhoEditedAndLooked(t *testing.T) {
 			t.Errorf("audit %+v", got)
 		}
 		for i, decision := range []registration.Decision{registration.DecisionAsk, registration.DecisionApprove} {
-			must(t, r.SaveReview(t.Context(), "r-1", registration.Review{ID: "rev-" + string(decision), Decision: decision, Officer: "o",
+			must(t, r.SaveReview(t.Context(), "r-1", registration.Round{}, registration.Review{ID: "rev-" + string(decision), Decision: decision, Officer: "o",
 				At: minute(10 - i).UTC(), Checks: []string{"identity"}}, "", ""))
 		}
 		reviews, err := r.Reviews(t.Context(), "r-1")

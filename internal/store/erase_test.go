@@ -69,7 +69,7 @@ func lived(t *testing.T, s *store.Store) life {
 		l.papers[kind] = l.paper(t, s, kind)
 	}
 	must(t, r.SaveAccount(ctx, newAccount("acct", one.SubjectID, holder.Phone)))
-	must(t, r.SaveReview(ctx, "issued", newReview("review"), "Xin ghi rõ số nhà", "không có trên bản đồ"))
+	must(t, r.SaveReview(ctx, "issued", registration.Round{}, newReview("review"), "Xin ghi rõ số nhà", "không có trên bản đồ"))
 	must(t, s.CreateSigning(ctx, signingOf("issued-acceptance-1", "ICA."+holder.IDNumber, "a-acceptance")))
 	must(t, s.CreateSigning(ctx, signingOf("mine", "ICA."+holder.IDNumber, "u-signed-by-me")))
 	for _, id := range []string{"issued-acceptance-1", "mine"} {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"kyso/internal/problem"
 	"kyso/internal/registration"
@@ -37,7 +39,7 @@ func readPerson(ctx context.Context, tx *sql.Tx, s *subject, id string, person *
 }
 
 // Correct implements registration.Records.
-func (r Registrations) Correct(ctx context.Context, id, correctionID, actor string, fields map[string]string) error {
+func (r Registrations) Correct(ctx context.Context, id string, round registration.Round, correctionID, actor string, fields map[string]string) error {
 	names := make([]string, 0, len(fields))
 	for name := range fields {
 		if !slices.Contains(registration.CorrectableFields, name) {
@@ -57,6 +59,9 @@ func (r Registrations) Correct(ctx context.Context, id, correctionID, actor stri
 		if done, err := corrected(ctx, tx, id, correctionID); done || err != nil {
 			return err
 		}
+		if err := newCorrection(ctx, tx, id, round, correctionID, r.s.now()); err != nil {
+			return err
+		}
 		if err := r.correctPerson(ctx, tx, s, id, fields); err != nil {
 			return err
 		}
@@ -64,18 +69,49 @@ func (r Registrations) Correct(ctx context.Context, id, correctionID, actor stri
 	})
 }
 
-// corrected records a correction, and reports whether it was there already.
+// corrected reports whether a correction was made before.
 func corrected(ctx context.Context, tx *sql.Tx, id, correctionID string) (bool, error) {
-	made, err := affected(tx.ExecContext(ctx, `INSERT INTO corrections (id, registration_id) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, correctionID, id))
-	if err != nil || made > 0 {
-		return false, err
-	}
 	var owner string
-	err = tx.QueryRowContext(ctx, `SELECT registration_id FROM corrections WHERE id = $1`, correctionID).Scan(&owner)
-	if err == nil && owner != id {
+	err := tx.QueryRowContext(ctx, `SELECT registration_id FROM corrections WHERE id = $1`, correctionID).Scan(&owner)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return false, nil
+	case err == nil && owner != id:
 		err = conflict("the correction belongs to another registration")
 	}
 	return true, err
+}
+
+// newCorrection records a correction, the only one of its round. One that its process did not take within takenForDead
+// gives way. A repair belongs to an incident and not to a round: there may be several of them, while the incident is open.
+func newCorrection(ctx context.Context, tx *sql.Tx, id string, round registration.Round, correctionID string, now time.Time) error {
+	if round.Incident != "" {
+		var open int
+		err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM registration_incidents WHERE id = $1 AND registration_id = $2 AND closed_at IS NULL`,
+			round.Incident, id).Scan(&open)
+		if err == nil && open == 0 {
+			err = conflict("the registration is not waiting for a repair")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if round.Seq != 0 {
+		if err := inRound(ctx, tx, id, round); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE corrections SET round = NULL WHERE registration_id = $1 AND round = $2 AND made_at <= $3`,
+			id, round.Seq, at(now.Add(-takenForDead)))
+		if err != nil {
+			return err
+		}
+	}
+	made, err := affected(tx.ExecContext(ctx, `INSERT INTO corrections (id, registration_id, round, made_at) VALUES ($1, $2, NULLIF($3, 0), $4) ON CONFLICT DO NOTHING`,
+		correctionID, id, round.Seq, at(now)))
+	if err == nil && made == 0 {
+		err = conflict("a correction came a moment ago")
+	}
+	return err
 }
 
 func (r Registrations) correctPerson(ctx context.Context, tx *sql.Tx, s *subject, id string, fields map[string]string) error {

@@ -61,8 +61,8 @@ func liveRegistration(t *testing.T, r store.Registrations) registration.Registra
 		one.Issued = &registration.Issued{KeyID: "k", Certificate: []byte("DER with CCCD and name " + holder.FullName)}
 		return nil
 	}))
-	must(t, r.SaveReview(ctx, one.ID, newReview("review"), "Xin ghi rõ số nhà", "không có trên bản đồ"))
-	must(t, r.Correct(ctx, one.ID, "corr", "citizen-1", map[string]string{"address": "Số 20 đường Trần Thái Tông", "email": "nhu.moi@example.vn"}))
+	must(t, r.SaveReview(ctx, one.ID, registration.Round{}, newReview("review"), "Xin ghi rõ số nhà", "không có trên bản đồ"))
+	must(t, r.Correct(ctx, one.ID, registration.Round{}, "corr", "citizen-1", map[string]string{"address": "Số 20 đường Trần Thái Tông", "email": "nhu.moi@example.vn"}))
 	must(t, r.CreatePayment(ctx, newPayment(one.ID, 1)))
 	_, _, err = r.ApplyNotice(ctx, notice(1, "00", "00"))
 	must(t, err)
@@ -96,8 +96,10 @@ func TestErasedPersonCannotBeRead(t *testing.T) {
 			"ReviewNotes":    func() error { _, _, err := r.ReviewNotes(ctx, "review"); return err },
 			"SaveAccount":    func() error { return r.SaveAccount(ctx, newAccount("acct", one.SubjectID, holder.Phone)) },
 			"SaveCode":       func() error { return r.SaveCode(ctx, newCode("code-4", one.ID, 9), "123456") },
-			"SaveReview":     func() error { return r.SaveReview(ctx, one.ID, newReview("v"), "a", "b") },
-			"Correct":        func() error { return r.Correct(ctx, one.ID, "c9", "a", map[string]string{"address": "x"}) },
+			"SaveReview":     func() error { return r.SaveReview(ctx, one.ID, registration.Round{}, newReview("v"), "a", "b") },
+			"Correct": func() error {
+				return r.Correct(ctx, one.ID, registration.Round{}, "c9", "a", map[string]string{"address": "x"})
+			},
 		}
 		for name, act := range acts {
 			if err := act(); problem.CodeOf(err).Kind() != problem.KindNotFound {
@@ -222,7 +224,7 @@ func TestAuditNoticesWhatWasChanged(t *testing.T) {
 		// That the end was cut off shows against the head, and in the chain once the next entry is written.
 		_, err = s.DB().ExecContext(ctx, `DELETE FROM audit WHERE seq = $1`, head.Seq)
 		must(t, err)
-		must(t, r.Correct(ctx, "canary", "corr-2", "citizen-1", map[string]string{"address": "x"}))
+		must(t, r.Correct(ctx, "canary", registration.Round{}, "corr-2", "citizen-1", map[string]string{"address": "x"}))
 		entries, err := r.Audit(ctx, 0, 0)
 		must(t, err)
 		wantCode(t, registration.VerifyAudit(registration.FirstPrev, 0, entries), problem.VerificationFailed)

@@ -135,13 +135,15 @@ func TestUnknownRegistration(t *testing.T) {
 		closed.ClosedAt = day0
 		step := registration.Transition{Seq: 1, Status: registration.StatusHandedOff, At: day0}
 		acts := map[string]func() error{
-			"Registration":   func() error { _, err := r.Registration(ctx, id); return err },
-			"Consents":       func() error { _, err := r.Consents(ctx, id); return err },
-			"Change":         func() error { return r.Change(ctx, id, func(*registration.Registration) error { return nil }) },
-			"Move":           func() error { return r.Move(ctx, id, step) },
-			"Transitions":    func() error { _, err := r.Transitions(ctx, id, 0); return err },
-			"Person":         func() error { _, err := r.Person(ctx, id); return err },
-			"Correct":        func() error { return r.Correct(ctx, id, "c", "a", map[string]string{"address": "x"}) },
+			"Registration": func() error { _, err := r.Registration(ctx, id); return err },
+			"Consents":     func() error { _, err := r.Consents(ctx, id); return err },
+			"Change":       func() error { return r.Change(ctx, id, func(*registration.Registration) error { return nil }) },
+			"Move":         func() error { return r.Move(ctx, id, step) },
+			"Transitions":  func() error { _, err := r.Transitions(ctx, id, 0); return err },
+			"Person":       func() error { _, err := r.Person(ctx, id); return err },
+			"Correct": func() error {
+				return r.Correct(ctx, id, registration.Round{}, "c", "a", map[string]string{"address": "x"})
+			},
 			"CreatePayment":  func() error { return r.CreatePayment(ctx, newPayment(id, 1)) },
 			"Payment":        func() error { _, err := r.Payment(ctx, id); return err },
 			"Payments":       func() error { _, err := r.Payments(ctx, id); return err },
@@ -154,7 +156,7 @@ func TestUnknownRegistration(t *testing.T) {
 			"Account":        func() error { _, err := r.Account(ctx, id); return err },
 			"AccountByPhone": func() error { _, err := r.AccountByPhone(ctx, "+84900000000"); return err },
 			"SaveAccount":    func() error { return r.SaveAccount(ctx, newAccount("a", id, "+84900000000")) },
-			"SaveReview":     func() error { return r.SaveReview(ctx, id, newReview("v"), "", "") },
+			"SaveReview":     func() error { return r.SaveReview(ctx, id, registration.Round{}, newReview("v"), "", "") },
 			"ReviewNotes":    func() error { _, _, err := r.ReviewNotes(ctx, id); return err },
 			"open incident":  func() error { return r.OpenRegistrationIncident(ctx, newParked("i", id, 1)) },
 			"close incident": func() error { return r.CloseRegistrationIncident(ctx, closed) },

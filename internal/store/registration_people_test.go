@@ -112,8 +112,8 @@ func TestCorrections(t *testing.T) {
 		ctx, one := t.Context(), enrolled(t, r, "r")
 		enrolled(t, r, "r2")
 		fields := map[string]string{"address": "Số 20 đường Trần Thái Tông", "commune": "Phường Cầu Giấy"}
-		twice(t, func() error { return r.Correct(ctx, "r", "c1", "citizen-1", fields) })
-		must(t, r.Correct(ctx, "r", "c1", "citizen-1", map[string]string{"address": "a late and changed retry"}))
+		twice(t, func() error { return r.Correct(ctx, "r", registration.Round{}, "c1", "citizen-1", fields) })
+		must(t, r.Correct(ctx, "r", registration.Round{}, "c1", "citizen-1", map[string]string{"address": "a late and changed retry"}))
 		want := holder
 		want.Address, want.Commune = fields["address"], fields["commune"]
 		got, err := r.Person(ctx, "r")
@@ -123,14 +123,14 @@ func TestCorrections(t *testing.T) {
 		must(t, err)
 		wantEqual(t, "person of another registration", other, holder)
 
-		wantCode(t, r.Correct(ctx, "r2", "c1", "citizen-1", fields), problem.Conflict)
-		wantCode(t, r.Correct(ctx, "r", "c2", "officer-1", map[string]string{"no such field": "x"}), problem.Invalid)
-		wantCode(t, r.Correct(ctx, "r", "c2", "officer-1", nil), problem.Invalid)
+		wantCode(t, r.Correct(ctx, "r2", registration.Round{}, "c1", "citizen-1", fields), problem.Conflict)
+		wantCode(t, r.Correct(ctx, "r", registration.Round{}, "c2", "officer-1", map[string]string{"no such field": "x"}), problem.Invalid)
+		wantCode(t, r.Correct(ctx, "r", registration.Round{}, "c2", "officer-1", nil), problem.Invalid)
 		email := map[string]string{"email": "moi@example.vn"}
-		wantCode(t, r.Correct(ctx, "r", "c3", "citizen-1", email), problem.Conflict) // no account yet
+		wantCode(t, r.Correct(ctx, "r", registration.Round{}, "c3", "citizen-1", email), problem.Conflict) // no account yet
 		must(t, r.SaveAccount(ctx, newAccount("a", one.SubjectID, holder.Phone)))
 		must(t, r.Change(ctx, "r", func(one *registration.Registration) error { one.AccountID = "a"; return nil }))
-		twice(t, func() error { return r.Correct(ctx, "r", "c3", "citizen-1", email) })
+		twice(t, func() error { return r.Correct(ctx, "r", registration.Round{}, "c3", "citizen-1", email) })
 		account, err := r.Account(ctx, "a")
 		must(t, err)
 		wantEqual(t, "e-mail", account.Email, "moi@example.vn")
@@ -182,18 +182,18 @@ func TestReviews(t *testing.T) {
 		enrolled(t, r, "r")
 		enrolled(t, r, "r2")
 		twice(t, func() error {
-			return r.SaveReview(ctx, "r", newReview("v"), "Xin ghi rõ số nhà", "không có trên bản đồ")
+			return r.SaveReview(ctx, "r", registration.Round{}, newReview("v"), "Xin ghi rõ số nhà", "không có trên bản đồ")
 		})
-		must(t, r.SaveReview(ctx, "r", newReview("v"), "other words", "of a late retry"))
+		must(t, r.SaveReview(ctx, "r", registration.Round{}, newReview("v"), "other words", "of a late retry"))
 		public, internal, err := r.ReviewNotes(ctx, "v")
 		must(t, err)
 		wantEqual(t, "notes", public+"/"+internal, "Xin ghi rõ số nhà/không có trên bản đồ")
 		other := newReview("v")
 		other.Decision = registration.DecisionApprove
-		wantCode(t, r.SaveReview(ctx, "r", other, "", ""), problem.Conflict)
-		wantCode(t, r.SaveReview(ctx, "r2", newReview("v"), "", ""), problem.Conflict)
-		wantCode(t, r.SaveReview(ctx, "r", registration.Review{}, "", ""), problem.Invalid)
-		must(t, r.SaveReview(ctx, "r", newReview("silent"), "", ""))
+		wantCode(t, r.SaveReview(ctx, "r", registration.Round{}, other, "", ""), problem.Conflict)
+		wantCode(t, r.SaveReview(ctx, "r2", registration.Round{}, newReview("v"), "", ""), problem.Conflict)
+		wantCode(t, r.SaveReview(ctx, "r", registration.Round{}, registration.Review{}, "", ""), problem.Invalid)
+		must(t, r.SaveReview(ctx, "r", registration.Round{}, newReview("silent"), "", ""))
 		public, internal, err = r.ReviewNotes(ctx, "silent")
 		must(t, err)
 		wantEqual(t, "no notes", public+internal, "")

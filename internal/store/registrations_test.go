@@ -256,13 +256,17 @@ func TestAuditChainAndIncidents(t *testing.T) {
 			t.Errorf("%v, %v", open, err)
 		}
 		review := registration.Review{ID: "v-1", Decision: registration.DecisionAsk, Fields: []string{"address"}, Officer: "o-1", At: minute(5)}
-		twice(t, func() error { return r.SaveReview(ctx, "r-1", review, "Xin bổ sung", "nội bộ") })
+		twice(t, func() error {
+			return r.SaveReview(ctx, "r-1", registration.Round{}, review, "Xin bổ sung", "nội bộ")
+		})
 		public, internal, err := r.ReviewNotes(ctx, "v-1")
 		if err != nil || public != "Xin bổ sung" || internal != "nội bộ" {
 			t.Errorf("%q, %q, %v", public, internal, err)
 		}
-		twice(t, func() error { return r.Correct(ctx, "r-1", "k-1", "citizen", map[string]string{"address": "Số 20"}) })
-		wantCode(t, r.Correct(ctx, "r-1", "k-2", "citizen", map[string]string{"full_name": "X"}), problem.Invalid)
+		twice(t, func() error {
+			return r.Correct(ctx, "r-1", registration.Round{}, "k-1", "citizen", map[string]string{"address": "Số 20"})
+		})
+		wantCode(t, r.Correct(ctx, "r-1", registration.Round{}, "k-2", "citizen", map[string]string{"full_name": "X"}), problem.Invalid)
 
 		entries, err := r.Audit(ctx, 0, 100)
 		must(t, err)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"time"
 
 	"kyso/internal/problem"
 	"kyso/internal/registration"
@@ -12,7 +14,7 @@ import (
 
 // SaveReview implements registration.Records. The first words of a review stay; another decision under its id is
 // problem.Conflict.
-func (r Registrations) SaveReview(ctx context.Context, id string, review registration.Review, publicNote, internalNote string) error {
+func (r Registrations) SaveReview(ctx context.Context, id string, round registration.Round, review registration.Review, publicNote, internalNote string) error {
 	if review.ID == "" || review.Decision == "" || review.At.IsZero() {
 		return problem.New(problem.Invalid, "a review has an id, a decision and a time")
 	}
@@ -25,20 +27,89 @@ func (r Registrations) SaveReview(ctx context.Context, id string, review registr
 		if err != nil {
 			return err
 		}
-		made, err := affected(tx.ExecContext(ctx, `
-			INSERT INTO reviews (id, registration_id, review, public_note, internal_note) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (id) DO NOTHING`, review.ID, id, string(text), s.sealed("reviews", "public_note", review.ID, []byte(publicNote)),
-			s.sealed("reviews", "internal_note", review.ID, []byte(internalNote))))
-		if err != nil {
+		err = sameReview(ctx, tx, id, review)
+		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		if made == 0 {
-			return sameReview(ctx, tx, id, review)
+		if err := r.freeReview(ctx, tx, id, round, review); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `
+			INSERT INTO reviews (id, registration_id, review, public_note, internal_note, round) VALUES ($1, $2, $3, $4, $5, NULLIF($6, 0))`,
+			review.ID, id, string(text), s.sealed("reviews", "public_note", review.ID, []byte(publicNote)),
+			s.sealed("reviews", "internal_note", review.ID, []byte(internalNote)), round.Seq)
+		if err != nil {
+			return err
 		}
 		return audit(ctx, tx, review.At, "review", id, review.Officer, fmt.Sprintf("%s %s %s %v", review.ID, review.Decision, review.Reason, review.Fields))
 	})
 }
 
+// freeReview refuses a review of a round that has one. A review that its process did not take within takenForDead gives way:
+// whoever made it never got an answer.
+func (r Registrations) freeReview(ctx context.Context, tx *sql.Tx, id string, round registration.Round, review registration.Review) error {
+	if round.Seq == 0 {
+		return nil
+	}
+	if err := inRound(ctx, tx, id, round); err != nil {
+		return err
+	}
+	var before registration.Review
+	var text string
+	err := tx.QueryRowContext(ctx, `SELECT review FROM reviews WHERE registration_id = $1 AND round = $2`, id, round.Seq).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &before)
+	}
+	if err != nil {
+		return err
+	}
+	if review.At.Sub(before.At) < takenForDead {
+		return conflict("the dossier was decided on a moment ago")
+	}
+	return r.dropReview(ctx, tx, id, before.ID, review.At)
+}
+
+// inRound refuses what was meant for another round: the registration has moved on since its caller looked.
+func inRound(ctx context.Context, tx *sql.Tx, id string, round registration.Round) error {
+	var now int
+	err := tx.QueryRowContext(ctx, `SELECT seq FROM registrations WHERE id = $1`, id).Scan(&now)
+	if err == nil && now != round.Seq {
+		err = conflict("the registration has moved on")
+	}
+	return err
+}
+
+// DropReview implements registration.Records.
+func (r Registrations) DropReview(ctx context.Context, id, reviewID string) error {
+	return r.write(ctx, "dropping a review", func(tx *sql.Tx, _ *keys) error {
+		err := r.dropReview(ctx, tx, id, reviewID, r.s.now())
+		if problem.CodeOf(err) == problem.Conflict {
+			return nil
+		}
+		return err
+	})
+}
+
+// dropReview takes out a review that no process has taken; problem.Conflict for one that a process has.
+func (r Registrations) dropReview(ctx context.Context, tx *sql.Tx, id, reviewID string, when time.Time) error {
+	one, err := r.load(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	if one.Review != nil && one.Review.ID == reviewID {
+		return conflict("the dossier is decided on")
+	}
+	dropped, err := affected(tx.ExecContext(ctx, `DELETE FROM reviews WHERE id = $1 AND registration_id = $2`, reviewID, id))
+	if err != nil || dropped == 0 {
+		return err
+	}
+	return audit(ctx, tx, when, "review-dropped", id, "", reviewID)
+}
+
+// sameReview is sql.ErrNoRows while there is no review with this id.
 func sameReview(ctx context.Context, tx *sql.Tx, id string, review registration.Review) error {
 	var owner, text string
 	err := tx.QueryRowContext(ctx, `SELECT registration_id, review FROM reviews WHERE id = $1`, review.ID).Scan(&owner, &text)

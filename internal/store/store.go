@@ -141,6 +141,16 @@ func (s *Store) change(ctx context.Context, doing, id string, fn func(tx *sql.Tx
 	})
 }
 
+// alone makes transactions that count what one owner has follow each other until they end: on PostgreSQL two of them do
+// not see what the other has not committed. SQLite writes one transaction at a time.
+func (s *Store) alone(ctx context.Context, tx *sql.Tx, what, owner string) error {
+	if s.engine != postgresEngine {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, what+"/"+owner)
+	return err
+}
+
 // read runs fn on one snapshot of the database.
 func (s *Store) read(ctx context.Context, doing string, fn func(tx *sql.Tx) error) error {
 	return s.inTx(ctx, doing, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, fn)

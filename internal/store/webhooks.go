@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"kyso/internal/access"
 	"kyso/internal/webhook"
 )
 
@@ -55,16 +56,27 @@ func insertMessage(ctx context.Context, tx *sql.Tx, m webhook.Message) error {
 	return err
 }
 
-// CreateEndpoint implements webhook.Records.
+// CreateEndpoint implements webhook.Records. The endpoint and whose it is are one transaction, and of many at once each sees
+// what the ones before it made.
 func (w Webhooks) CreateEndpoint(ctx context.Context, e webhook.Endpoint) error {
 	k, err := w.openKeys(ctx)
 	if err != nil {
 		return err
 	}
 	return w.write(ctx, "storing a webhook endpoint", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO webhook_endpoints (id, owner, url, events, secret, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		if err := w.alone(ctx, tx, "endpoints", e.Owner); err != nil {
+			return err
+		}
+		made, err := affected(tx.ExecContext(ctx, `INSERT INTO webhook_endpoints (id, owner, url, events, secret, created_at) SELECT $1, $2, $3, $4, $5, $6
+			WHERE (SELECT COUNT(*) FROM webhook_endpoints WHERE owner = $2 AND deleted_at IS NULL) < $7`,
 			e.ID, e.Owner, k.sealed("webhook_endpoints", "url", e.ID, []byte(e.URL)), strings.Join(e.Events, " "),
-			k.sealed("webhook_endpoints", "secret", e.ID, []byte(e.Secret)), at(e.CreatedAt))
+			k.sealed("webhook_endpoints", "secret", e.ID, []byte(e.Secret)), at(e.CreatedAt), webhook.MaxEndpoints))
+		if err == nil && made == 0 {
+			err = conflict("there are %d endpoints already; delete one first", webhook.MaxEndpoints)
+		}
+		if err == nil {
+			err = grant(ctx, tx, e.Owner, e.CreatedAt, access.Object{Kind: access.Endpoint, ID: e.ID})
+		}
 		if err != nil {
 			return err
 		}

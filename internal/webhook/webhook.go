@@ -133,8 +133,13 @@ type Attempt struct {
 	At        time.Time
 }
 
+// MaxEndpoints is how many endpoints an owner may have.
+const MaxEndpoints = 20
+
 // Records is the store. problem.NotFound for what is not there.
 type Records interface {
+	// CreateEndpoint stores an endpoint, which belongs to its owner from then on: problem.Conflict when the owner has
+	// MaxEndpoints.
 	CreateEndpoint(ctx context.Context, e Endpoint) error
 	Endpoint(ctx context.Context, id string) (Endpoint, error)
 	Endpoints(ctx context.Context, owner string) ([]Endpoint, error) // without secrets, newest first; all when owner is empty
