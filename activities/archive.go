@@ -49,11 +49,12 @@ type archiving struct {
 	token []byte
 }
 
-func (a *Signing) archive(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document, in archiving) error {
+func (a *Signing) archive(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document, in archiving) (err error) {
 	src, err := a.Open(ctx, in.base)
 	if err != nil {
 		return err
 	}
+	defer func() { err = orChanged(err, src, in.base) }()
 	prepared, err := pdf.PrepareArchive(ctx, src, in.base.HashState)
 	if err != nil {
 		return err

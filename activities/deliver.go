@@ -11,7 +11,8 @@ import (
 )
 
 // DeliverDocuments verifies each finished document as a relying party would, and only then links it to the
-// signing. Effect: records. Key: signing and document. Errors: VerificationFailed is final for the attempt.
+// signing. Effect: records. Key: signing and document. Errors: VerificationFailed, DigestMismatch and
+// the certificate codes are final for the attempt.
 func (a *Signing) DeliverDocuments(ctx context.Context, signingID string) error {
 	defer alive(ctx)()
 	return fail(a.deliverDocuments(ctx, signingID))
@@ -43,7 +44,7 @@ func (a *Signing) deliverDocuments(ctx context.Context, signingID string) error 
 
 func (a *Signing) deliver(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document,
 	known map[string]signing.Revocation,
-) error {
+) (err error) {
 	finished, ok, err := a.stage(ctx, s, doc.Index, s.Level)
 	if err != nil {
 		return err
@@ -55,6 +56,7 @@ func (a *Signing) deliver(ctx context.Context, pdf PDF, s signing.Signing, doc s
 	if err != nil {
 		return err
 	}
+	defer func() { err = orChanged(err, src, finished) }()
 	found, err := a.gather(ctx, pdf, s.ID, evidence.Rule{ByteRange: doc.Prepared.ByteRange}, src, known) // nothing for B-LT, which carries it all
 	if err != nil {
 		return err
@@ -71,6 +73,27 @@ func (a *Signing) deliver(ctx context.Context, pdf PDF, s signing.Signing, doc s
 	return a.Records.SaveSigned(ctx, s.ID, doc.Index, finished.ID, s.Level)
 }
 
+// orChanged returns what is wrong with a stored file that failed: bytes that are not those of its record fail as a broken file or
+// a bad signature does, and which of them it is decides who can help. It reads the file only when something failed in it.
+func orChanged(err error, src pades.Source, document signing.Upload) error {
+	if code := problem.CodeOf(err); code != problem.VerificationFailed && code.Kind() != problem.KindInvalid {
+		return err
+	}
+	if changed := readThrough(src, document.SHA256); changed != nil {
+		return changed
+	}
+	return err
+}
+
+// becameUseless are the findings about a certificate that was good when the value was embedded, and is not any more: the
+// signature is as it was made, and a new one with this certificate would end in the same place.
+var becameUseless = map[string]problem.Code{
+	"REVOKED_NO_POE":       problem.CertificateRevoked,
+	"REVOKED_CA_NO_POE":    problem.CertificateRevoked,
+	"OUT_OF_BOUNDS_NO_POE": problem.CertificateExpired,
+	"TRY_LATER":            problem.RevocationUnknown,
+}
+
 // accept demands of our own signature what every verifier will: intact, over the whole file or followed by
 // validation data only, by a trusted certificate that was good.
 func accept(result *pades.Verification, byteRange [4]int64) error {
@@ -80,6 +103,9 @@ func accept(result *pades.Verification, byteRange [4]int64) error {
 		}
 		if report.Verdict == pades.TotalPassed && report.Intact && (report.CoversAll || report.LaterChanges == "validation-data") {
 			return nil
+		}
+		if code, ok := becameUseless[report.SubIndication]; ok {
+			return problem.New(code, "the finished signature is %s %s: %s", report.Verdict, report.SubIndication, report.WhyEN)
 		}
 		return problem.New(problem.VerificationFailed, "the finished signature is %s %s", report.Verdict, report.SubIndication)
 	}

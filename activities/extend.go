@@ -38,11 +38,12 @@ func (a *Signing) extendSignatures(ctx context.Context, signingID string) error 
 
 func (a *Signing) extend(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document, stamped signing.Upload,
 	known map[string]signing.Revocation,
-) error {
+) (err error) {
 	src, err := a.Open(ctx, stamped)
 	if err != nil {
 		return err
 	}
+	defer func() { err = orChanged(err, src, stamped) }()
 	found, err := a.gather(ctx, pdf, s.ID, evidence.Rule{ByteRange: doc.Prepared.ByteRange}, src, known)
 	if err != nil {
 		return err

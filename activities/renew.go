@@ -86,11 +86,12 @@ func (a *Signing) archiveDue(ctx context.Context, signingID string) (Renewal, er
 
 // lastStamp returns the document time-stamp that covers all of a document. One that does not hold is no ground to build on:
 // somebody has to look.
-func (a *Signing) lastStamp(ctx context.Context, pdf PDF, document signing.Upload) (pades.SignatureReport, error) {
+func (a *Signing) lastStamp(ctx context.Context, pdf PDF, document signing.Upload) (last pades.SignatureReport, err error) {
 	src, err := a.Open(ctx, document)
 	if err != nil {
-		return pades.SignatureReport{}, err
+		return last, err
 	}
+	defer func() { err = orChanged(err, src, document) }()
 	found, err := pdf.Verify(ctx, src, pades.VerifyOptions{Roots: a.Trust.Roots, Intermediates: a.Trust.Intermediates, Now: a.Now()})
 	if err != nil {
 		return pades.SignatureReport{}, err

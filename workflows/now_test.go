@@ -3,9 +3,16 @@ package workflows_test
 import (
 	"context"
 	"encoding/json"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+
+	"kyso/internal/pades"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
 	"kyso/workflows"
@@ -35,6 +42,68 @@ func TestAnEarlierAnswerSignsNothing(t *testing.T) {
 			})
 		}
 	}
+}
+
+// before does something in the outside world when an activity first starts.
+func (j *journey) before(name string, do func()) {
+	var once sync.Once
+	j.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
+		if info.ActivityType.Name == name {
+			once.Do(do)
+		}
+	})
+}
+
+// TestRevokedBeforeDelivery: the certificate was good when the value was embedded, and is revoked when the result is verified. The
+// incident names that, and retrying or giving up is what may be done.
+func TestRevokedBeforeDelivery(t *testing.T) {
+	j := newJourney(t)
+	j.request(signing.Signing{Level: signing.LevelB}, page("x"))
+	j.at(10*time.Second, j.approve(user))
+	j.before("DeliverDocuments", func() { j.must(j.world.Revoke(j.serial(), 1, j.env.Now().Add(-time.Second))) })
+	j.at(time.Hour, func() {
+		j.parked(workflows.StepDeliver, "certificate-revoked")
+		if a := j.status().Attention; !slices.Equal(a.Actions, []string{workflows.RepairRetry, workflows.RepairCancel}) || !strings.Contains(a.Message, "revoked") {
+			t.Errorf("%v may be done about %q", a.Actions, a.Message)
+		}
+	})
+	j.at(2*time.Hour, j.update(workflows.UpdateRepair, giveUp(), nil))
+	j.run(signing.StatusCancelled)
+}
+
+// shifted is a document whose bytes came back in another order.
+type shifted struct{ pades.Source }
+
+func (s shifted) ReadAt(p []byte, off int64) (int, error) {
+	n, err := s.Source.ReadAt(p, off)
+	for i := range p[:n] {
+		if p[i] >= '0' && p[i] <= '9' && off+int64(i) > s.Size()/2 {
+			p[i] = '9' - (p[i] - '0')
+		}
+	}
+	return n, err
+}
+
+// TestADamagedResultIsNoBadSignature: stored bytes that verify as badly as a bad signature are named as what they are.
+func TestADamagedResultIsNoBadSignature(t *testing.T) {
+	j := newJourney(t)
+	open, damaged := j.acts.Open, false
+	j.acts.Open = func(ctx context.Context, u signing.Upload) (pades.Source, error) {
+		src, err := open(ctx, u)
+		if damaged && err == nil {
+			src = shifted{src}
+		}
+		return src, err
+	}
+	j.request(signing.Signing{Level: signing.LevelB}, page("x"))
+	j.at(10*time.Second, j.approve(user))
+	j.before("DeliverDocuments", func() { damaged = true })
+	j.at(time.Hour, func() {
+		j.parked(workflows.StepDeliver, "digest-mismatch")
+		damaged = false
+	})
+	j.at(2*time.Hour, j.update(workflows.UpdateRepair, retry(), nil))
+	j.run(signing.StatusSigned)
 }
 
 // TestEveryCheckSaysWhenItsAnswerWasMade: before the phone is asked, before a value is embedded, before delivery.

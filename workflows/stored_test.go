@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -210,16 +211,24 @@ func TestADamagedFileParks(t *testing.T) {
 	j.run(signing.StatusSigned)
 }
 
+// padded puts n bytes of comments before the cross-reference table of a file: a reader that finds the table skips them.
+func padded(t *testing.T, file []byte, n int) []byte {
+	t.Helper()
+	table := bytes.LastIndex(file, []byte("\nxref\n")) + 1
+	old := fmt.Appendf(nil, "startxref\n%d\n", table)
+	if table == 0 || bytes.Count(file, old) != 1 {
+		t.Fatal("the file does not end with one cross-reference table")
+	}
+	comments := bytes.Repeat([]byte("% nothing reads this\n"), n/21)
+	end := bytes.Replace(file[table:], old, fmt.Appendf(nil, "startxref\n%d\n", table+len(comments)), 1)
+	return slices.Concat(file[:table], comments, end)
+}
+
 // TestADamagedUploadParksBeforeThePhoneRings: a byte in the middle of a larger file, which no page of it needs, is noticed before
 // anybody is asked.
 func TestADamagedUploadParksBeforeThePhoneRings(t *testing.T) {
 	j := newJourney(t)
-	file := page("one")
-	end := bytes.LastIndex(file, []byte("xref\n"))
-	filler := append(bytes.Repeat([]byte("% nothing reads this\n"), 300_000/21), file[end:]...)
-	moved := bytes.Replace(append(bytes.Clone(file[:end]), filler...), fmt.Appendf(nil, "startxref\n%d", end),
-		fmt.Appendf(nil, "startxref\n%d", end+len(filler)-len(file[end:])), 1)
-	j.request(signing.Signing{Reason: "Lưu trữ"}, moved)
+	j.request(signing.Signing{Reason: "Lưu trữ"}, padded(t, page("one"), 4<<20))
 	var backs []func()
 	for _, key := range j.stored() {
 		backs = append(backs, j.flip(key))

@@ -2,7 +2,10 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"hash"
 	"io"
 	"mime"
 	"net/http"
@@ -209,21 +212,43 @@ func (s *server) content(ctx context.Context, upload signing.Upload, name string
 			r.Header.Del("Range")
 		}
 		answer := &rangeAnswer{ResponseWriter: w, r: r}
-		stored := &storedBytes{ReadSeeker: io.NewSectionReader(source, 0, source.Size())}
+		stored := &storedBytes{ReadSeeker: io.NewSectionReader(source, 0, source.Size()), size: source.Size(), digest: upload.SHA256, sum: sha256.New()}
 		http.ServeContent(answer, r, "", upload.CreatedAt, stored)
 		answer.end(stored.err)
 	}}, nil
 }
 
-// storedBytes keeps what went wrong in reading a stored file.
+// storedBytes keeps what went wrong in reading a stored file. A file that is read from its beginning to its end is compared
+// with the digest of its record: each of its segments may be whole and stand in another's place. The last bytes of one that
+// differs are not given out.
 type storedBytes struct {
 	io.ReadSeeker
-	err error
+	err    error
+	size   int64
+	digest string
+	at     int64
+	summed int64 // bytes from the beginning that are in sum
+	sum    hash.Hash
+}
+
+// Seek implements io.Seeker.
+func (s *storedBytes) Seek(offset int64, whence int) (int64, error) {
+	at, err := s.ReadSeeker.Seek(offset, whence)
+	s.at = at
+	return at, err
 }
 
 // Read implements io.Reader.
 func (s *storedBytes) Read(p []byte) (int, error) {
 	n, err := s.ReadSeeker.Read(p)
+	if s.at == s.summed {
+		s.sum.Write(p[:n])
+		s.summed += int64(n)
+	}
+	s.at += int64(n)
+	if n > 0 && s.summed == s.size && hex.EncodeToString(s.sum.Sum(nil)) != s.digest {
+		n, err = 0, problem.New(problem.DigestMismatch, "the stored file is not the one of its record")
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err
 	}

@@ -3,7 +3,9 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -123,5 +125,51 @@ func TestAnotherFileIsNotGivenOut(t *testing.T) {
 	must(t, err)
 	for _, route := range routes {
 		b.wantProblem(b.get(created.Self+route), http.StatusInternalServerError, problem.DigestMismatch)
+	}
+}
+
+// TestSegmentsInEachOthersPlaceAreNotGivenOut: the record of a document names its segments in another order, each of which opens.
+// The download is cut before its end.
+func TestSegmentsInEachOthersPlaceAreNotGivenOut(t *testing.T) {
+	blobs, err := blob.Open(t.Context(), "file://"+t.TempDir())
+	must(t, err)
+	t.Cleanup(func() { _ = blobs.Close() })
+	var stored signing.Upload
+	b := newBench(t, func(o *api.Options) {
+		o.Upload = func(ctx context.Context, name string, r io.Reader) (signing.Upload, error) {
+			stored, err = blob.Upload(ctx, blobs, name, r, 4<<20, true)
+			return stored, err
+		}
+		o.Open = func(ctx context.Context, u signing.Upload) (api.Source, error) {
+			return blob.OpenDocument(ctx, blobs, u)
+		}
+	})
+	b.do(http.MethodPost, "/v1/documents?name=x.pdf", pdf, "Content-Type", "application/pdf")
+	stored.ID = "signed"
+	for _, letter := range []string{"a", "b"} {
+		s, err := blobs.Append(t.Context(), stored, []byte(strings.Repeat(letter, 100_000)))
+		must(t, err)
+		stored.Segments, stored.Size = append(stored.Segments, s), stored.Size+s.Length
+	}
+	file := []byte(pdf + strings.Repeat("a", 100_000) + strings.Repeat("b", 100_000))
+	sum := sha256.Sum256(file)
+	stored.SHA256 = hex.EncodeToString(sum[:])
+	swapped := stored
+	swapped.ID, swapped.Segments = "swapped", []signing.Segment{stored.Segments[0], stored.Segments[2], stored.Segments[1]}
+	for _, u := range []signing.Upload{stored, swapped} {
+		must(t, b.store.SaveUpload(t.Context(), u))
+		created := b.signing()
+		must(t, b.store.SaveSigned(t.Context(), created.ID, 0, u.ID, signing.LevelT))
+		b.move(created.ID, 1, signing.StatusPreparing, signing.StatusRequested, signing.StatusAwaitingApproval, signing.StatusCompleting, signing.StatusSigned)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.server.URL+created.Self+"/documents/0/content", nil)
+		must(t, err)
+		request.Header.Set("Authorization", "Bearer "+adminKey)
+		answer, err := http.DefaultClient.Do(request)
+		must(t, err)
+		got, err := io.ReadAll(answer.Body)
+		must(t, answer.Body.Close())
+		if whole := err == nil && bytes.Equal(got, file); whole != (u.ID == "signed") || !whole && len(got) >= len(file) {
+			t.Errorf("%s: %d bytes of %d, %v", u.ID, len(got), len(file), err)
+		}
 	}
 }

@@ -148,6 +148,13 @@ func (b bucket) ReadRange(ctx context.Context, key string, offset, length int64)
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return nil, problem.New(problem.NotFound, "no such blob")
 	}
+	// S3 refuses a range behind the end (416), where a file gives nothing. Both are an object that is shorter than its record.
+	if refused, ok := errors.AsType[interface {
+		error
+		ErrorCode() string
+	}](err); ok && refused.ErrorCode() == "InvalidRange" {
+		return io.NopCloser(strings.NewReader("")), nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 	"time"
 
@@ -68,6 +69,69 @@ func TestEveryChangedByteIsNoticed(t *testing.T) {
 			}
 			wantDocument(t, b, doc, data)
 		}
+	})
+}
+
+// TestMovedSealedFilesDoNotOpen moves stored files and parts of them, each whole in itself: segments of one document that are
+// equally long, chunks within one, files of another document, a file cut between two chunks, one that is gone.
+func TestMovedSealedFilesDoNotOpen(t *testing.T) {
+	onBothBackends(t, func(t *testing.T, b *blob.Blobs) {
+		const chunk = seal.ChunkSize
+		build := func() (signing.Upload, [][]byte) {
+			doc, err := blob.Upload(t.Context(), b, "x.pdf", bytes.NewReader(pdf(3*chunk)), 1<<20, true)
+			must(t, err)
+			for _, letter := range []string{"a", "b"} {
+				s, err := b.Append(t.Context(), doc, bytes.Repeat([]byte(letter), 3*chunk))
+				must(t, err)
+				doc.Segments, doc.Size = append(doc.Segments, s), doc.Size+s.Length
+			}
+			raw := [][]byte{}
+			for _, s := range doc.Segments {
+				raw = append(raw, get(t, b, s.Key, 0, -1))
+			}
+			return doc, raw
+		}
+		doc, raw := build()
+		_, others := build()
+		const part = chunk + 16
+		swapped := slices.Concat(raw[1][part:2*part], raw[1][:part], raw[1][2*part:])
+		for name, files := range map[string][]([]byte){
+			"increments swapped":           {raw[0], raw[2], raw[1]},
+			"upload and increment swapped": {raw[1], raw[0], raw[2]},
+			"chunks swapped":               {raw[0], swapped, raw[2]},
+			"another document's upload":    {others[0], raw[1], raw[2]},
+			"another document's increment": {raw[0], others[1], raw[2]},
+			"cut between two chunks":       {raw[0], raw[1], raw[2][:2*part]},
+			"emptied":                      {raw[0], raw[1], {}},
+			"the final segment gone":       {raw[0], raw[1], nil},
+		} {
+			var touched []signing.Segment
+			for i, s := range doc.Segments {
+				switch {
+				case files[i] == nil:
+					must(t, b.Delete(t.Context(), s.Key))
+				default:
+					must(t, b.Put(t.Context(), s.Key, bytes.NewReader(files[i])))
+				}
+				if !bytes.Equal(files[i], raw[i]) {
+					touched = append(touched, s)
+				}
+			}
+			t.Log(name)
+			for _, s := range touched {
+				wantMismatch(t, b, doc, s)
+			}
+			if len(touched) == 0 {
+				t.Error("nothing was changed")
+			}
+		}
+		for i, s := range doc.Segments {
+			must(t, b.Put(t.Context(), s.Key, bytes.NewReader(raw[i])))
+		}
+		short := doc
+		short.Segments = doc.Segments[:2] // the record lost its final segment
+		_, err := blob.OpenDocument(t.Context(), b, short)
+		wantCode(t, err, problem.DigestMismatch)
 	})
 }
 

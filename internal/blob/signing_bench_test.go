@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
+	"io"
 	"math/big"
 	"slices"
 	"strings"
@@ -88,4 +90,30 @@ func filled(size int) []byte {
 	}
 	fmt.Fprintf(&out, "trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", len(offsets)+1, start)
 	return out.Bytes()
+}
+
+// BenchmarkReadThrough prints what it costs to open a sealed upload and read it once with its digest, as InspectDocuments does.
+func BenchmarkReadThrough(b *testing.B) {
+	fmt.Printf("\n| file | read through | MB/s |\n|---|---|---|\n")
+	for _, mb := range []int{1, 10, 100} {
+		blobs := open(b, "file://"+b.TempDir())
+		u, err := blob.Upload(b.Context(), blobs, "x.pdf", bytes.NewReader(filled(mb*1_000_000)), 1<<30, true)
+		must(b, err)
+		var times []time.Duration
+		for range 7 {
+			times = append(times, timed(b, func() error {
+				src, err := blob.OpenDocument(b.Context(), blobs, u)
+				if err != nil {
+					return err
+				}
+				sum := sha256.New()
+				whole := struct{ io.Reader }{io.NewSectionReader(src, 0, src.Size())}
+				_, err = io.CopyBuffer(sum, whole, make([]byte, 1<<20))
+				return err
+			}))
+		}
+		slices.Sort(times)
+		middle := times[len(times)/2].Seconds()
+		fmt.Printf("| %d MB | %.1f ms | %.0f |\n", mb, middle*1000, float64(mb)/middle)
+	}
 }
