@@ -158,6 +158,7 @@ func New(options Options) http.Handler {
 	handler = s.idempotent(handler)
 	handler = s.strict(handler)
 	handler = s.guarded(handler)
+	handler = s.legible(handler)
 	handler = s.sameOrigin(handler)
 	handler = s.knownHost(handler)
 	return s.observed(handler)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -362,8 +363,11 @@ func (s *server) checkCorrection(ctx context.Context, id string, allowed []strin
 	var wrong fieldErrors
 	var person registration.Person
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if !slices.Contains(allowed, name) {
+		switch {
+		case !slices.Contains(allowed, name):
 			wrong.add("body.fields."+name, "must not be corrected now")
+		case utf8.RuneCountInString(fields[name]) > maxWords:
+			wrong.add("body.fields."+name, fmt.Sprintf("must have at most %d characters", maxWords))
 		}
 	}
 	if len(fields) == 0 {

@@ -41,9 +41,12 @@ func (s *server) strict(next http.Handler) http.Handler {
 				writeProblem(w, r, err)
 				return
 			}
+			var wrong *wrongText
 			switch name, err := repeatedName(body); {
 			case errors.Is(err, errNesting):
 				fields.add("body", "is nested too deep")
+			case errors.As(err, &wrong):
+				fields.add(wrong.location, wrong.message)
 			case err == nil && name != "":
 				fields.add("body."+name, "is given more than once")
 			}
@@ -91,19 +94,25 @@ type level struct {
 	value  bool            // in an object: the next token is a value
 }
 
-// repeatedName returns the path of the first name that comes twice in an object, and errNesting for a body that is
-// nested too deep. Decoders take the first one or the last one, and so disagree about what was asked. It holds the names of
+// repeatedName returns the path of the first name that comes twice in an object, errNesting for a body that is
+// nested too deep, and a wrongText for a string or name that is no text. Decoders take the first one or the last one, and so disagree about what was asked. It holds the names of
 // the open objects and no more.
 func repeatedName(body []byte) (string, error) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	var open []level
 	for {
+		before := decoder.InputOffset()
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
 			return "", nil
 		}
 		if err != nil {
 			return "", err
+		}
+		if text, ok := token.(string); ok {
+			if message := illegible(body[before:decoder.InputOffset()], text); message != "" {
+				return "", &wrongText{locationOf(open, text), message}
+			}
 		}
 		delimiter, _ := token.(json.Delim)
 		switch {

@@ -14,6 +14,7 @@ import (
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
+	"kyso/internal/store"
 )
 
 // surface is the whole API with a caller of every scope, and a way to make a good request of every route. Tests of a
@@ -26,8 +27,10 @@ type surface struct {
 	people *people // another API, for what the person of an account does
 }
 
-func newSurface(t *testing.T) *surface {
-	d := newDesk(t, pdfStub, withEndpoints, func(o *api.Options) { o.PlainEndpoints = true })
+func newSurface(t *testing.T) *surface { return newSurfaceOn(t, newStore(t)) }
+
+func newSurfaceOn(t *testing.T, on *store.Store) *surface {
+	d := newDeskOn(t, on, pdfStub, withEndpoints, func(o *api.Options) { o.PlainEndpoints = true })
 	s := &surface{desk: d, owner: "team-surface"}
 	s.as = bearer(d.key(s.owner, access.Scopes()...))("")
 	s.people = newPeople(t)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -16,6 +17,9 @@ import (
 	"kyso/internal/problem"
 	"kyso/internal/signing"
 )
+
+// maxTransaction is how many bytes an id of a provider has at most.
+const maxTransaction = 512
 
 type webhookInput struct {
 	Provider string `path:"provider" maxLength:"40"`
@@ -93,6 +97,9 @@ func transactionOf(body []byte) (string, error) {
 		return "", problem.New(problem.Invalid, "the body is not the JSON of a webhook")
 	}
 	for _, id := range []string{hook.TransactionID, hook.Data.TransactionID, hook.TranCode, hook.Data.TranCode} {
+		if message := clean(id); message != "" || len(id) > maxTransaction {
+			return "", fieldErrors{{"body.transaction_id", cmp.Or(message, "must be a provider's id")}}
+		}
 		if id != "" {
 			return id, nil
 		}
