@@ -112,8 +112,9 @@ const (
 
 // Desk is the store as the API's doors see it. problem.NotFound for what is not there.
 type Desk interface {
-	// CreateKey stores a key under the digest of its secret.
-	CreateKey(ctx context.Context, k Key, digest string) error
+	// CreateKey stores a key under the digest of its secret and returns it. The same id again within a day is a caller who
+	// lost the answer: the key stays one and has the new secret. problem.Conflict when it was revoked, or made earlier.
+	CreateKey(ctx context.Context, k Key, digest string) (Key, error)
 	KeyByDigest(ctx context.Context, digest string) (Key, error)
 	Keys(ctx context.Context) ([]Key, error) // newest first
 	// Makers tells who may be one person; see there.

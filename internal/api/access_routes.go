@@ -253,6 +253,7 @@ type KeyRequest struct {
 }
 
 type createKeyInput struct {
+	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"The same key again makes no second API key"`
 	Body KeyRequest
 }
 
@@ -311,8 +312,9 @@ func (s *server) createKey(ctx context.Context, in *createKeyInput) (*keyOutput,
 		return nil, err
 	}
 	secret, digest := newSecret(keyPrefix)
-	key := access.Key{ID: "key-" + uuid.NewString()[:13], Owner: owner, Name: name, Scopes: in.Body.Scopes, MadeBy: maker, CreatedAt: now, ExpiresAt: now.AddDate(0, 0, in.Body.Days)}
-	if err := s.Access.CreateKey(ctx, key, digest); err != nil {
+	key := access.Key{ID: madeID("key-", in.Key), Owner: owner, Name: name, Scopes: in.Body.Scopes, MadeBy: maker, CreatedAt: now, ExpiresAt: now.AddDate(0, 0, in.Body.Days)}
+	key, err := s.Access.CreateKey(ctx, key, digest)
+	if err != nil {
 		return nil, err
 	}
 	infoOf(ctx).object = key.ID

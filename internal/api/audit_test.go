@@ -32,7 +32,7 @@ func (b *testBench) entries() []audit.Entry {
 func TestEveryWriteIsNoted(t *testing.T) {
 	s := newSurface(t)
 	for _, op := range s.operations() {
-		if !op.writes() || slices.Contains(needsEngine, op.id) {
+		if !op.writes() {
 			continue
 		}
 		c := s.good(op.route)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/google/uuid"
 
 	"kyso/internal/page"
 	"kyso/internal/webhook"
@@ -43,6 +42,7 @@ type EndpointRequest struct {
 }
 
 type createEndpointInput struct {
+	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"The same key again makes no second endpoint"`
 	Body EndpointRequest
 }
 
@@ -71,9 +71,10 @@ func (s *server) createEndpoint(ctx context.Context, in *createEndpointInput) (*
 		return nil, err
 	}
 	owner := ownerOf(ctx)
-	e := webhook.Endpoint{ID: "ep-" + uuid.NewString()[:13], Owner: owner, URL: in.Body.URL, Events: in.Body.Events, Secret: webhookSecret(), CreatedAt: s.Now().UTC().Truncate(time.Microsecond)}
+	e := webhook.Endpoint{ID: madeID("ep-", in.Key), Owner: owner, URL: in.Body.URL, Events: in.Body.Events, Secret: webhookSecret(), CreatedAt: s.Now().UTC().Truncate(time.Microsecond)}
 	infoOf(ctx).object = e.ID
-	if err := s.Endpoints.CreateEndpoint(ctx, e); err != nil {
+	e, err := s.Endpoints.CreateEndpoint(ctx, e)
+	if err != nil {
 		return nil, err
 	}
 	body := endpointBody(e)
@@ -130,26 +131,25 @@ func (s *server) deleteEndpoint(ctx context.Context, in *endpointInput) (*struct
 	return nil, s.Endpoints.DeleteEndpoint(ctx, in.ID, s.Now())
 }
 
-func (s *server) rotateSecret(ctx context.Context, in *endpointInput) (*endpointOutput, error) {
-	secret := webhookSecret()
-	if err := s.Endpoints.RotateSecret(ctx, in.ID, secret, s.Now().Add(webhook.OldSecretLife)); err != nil {
+func (s *server) rotateSecret(ctx context.Context, in *Act) (*endpointOutput, error) {
+	e, err := s.Endpoints.RotateSecret(ctx, in.ID, webhook.Rotation{Secret: webhookSecret(), At: s.Now().UTC().Truncate(time.Microsecond), Key: in.Key})
+	if err != nil {
 		return nil, err
 	}
-	e, err := s.Endpoints.Endpoint(ctx, in.ID)
 	body := endpointBody(e)
-	body.Secret = secret
-	return &endpointOutput{body}, err
+	body.Secret = e.Secret
+	return &endpointOutput{body}, nil
 }
 
 type messageOutput struct {
 	Body MessageBody
 }
 
-func (s *server) testEndpoint(ctx context.Context, in *endpointInput) (*messageOutput, error) {
+func (s *server) testEndpoint(ctx context.Context, in *Act) (*messageOutput, error) {
 	if _, err := s.Endpoints.Endpoint(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	m, err := webhook.NewMessage("test-"+uuid.NewString(), webhook.Event{Kind: "kyso", ID: in.ID, Status: "test", Seq: 1, Self: endpointsPath, At: s.Now()})
+	m, err := webhook.NewMessage(madeID("test-", in.Key), webhook.Event{Kind: "kyso", ID: in.ID, Status: "test", Seq: 1, Self: endpointsPath, At: s.Now()})
 	if err != nil {
 		return nil, err
 	}

@@ -126,5 +126,6 @@ func TestEndpointsFromBirthToReplay(t *testing.T) {
 		t.Errorf("list %+v", endpoints)
 	}
 	wantStatus(t, b.do(http.MethodDelete, path, "", team...), http.StatusNoContent)
-	b.wantProblem(b.do(http.MethodDelete, path, "", team...), http.StatusNotFound, problem.NotFound)
+	wantStatus(t, b.do(http.MethodDelete, path, "", team...), http.StatusNoContent) // it is gone, as was asked for
+	b.wantProblem(b.post(path+"/rotate", "", team...), http.StatusNotFound, problem.NotFound)
 }

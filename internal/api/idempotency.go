@@ -35,17 +35,20 @@ const (
 // safe because what a request creates is named by its key (see signingID and updateID).
 //
 // An answer with a secret is kept for secretLife only, sealed as every answer is: long enough for a caller who lost it. After
-// that the same key is refused, and never makes a second secret.
+// that the same key is refused, and never makes a second secret. What was made by a request that died before its answer was
+// kept is named by its key as well (see madeID): the retry finds it and gives a secret that works.
 //
-// A verification creates nothing. What opens or ends the session of a browser is done by whoever holds a password, a code
-// or the session, once; its answer is a cookie and is not kept.
-//
-// It stands behind the authorisation: only a known caller leaves a row, and a key is its owner's, so the same one of two
-// callers names two requests. The parties that come through an open route prove themselves in the handler, and each
-// has a natural key there (the request id, the transaction, the digest of the event).
+// Where a key cannot act it is refused, so that no caller relies on it: see keyUseOf. It stands behind the authorisation:
+// only a known caller leaves a row, and a key is its owner's, so the same one of two callers names two requests.
 func (s *server) idempotent(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet || r.Method == http.MethodHead || strings.HasPrefix(r.URL.Path, webhookPrefix) || r.URL.Path == verificationPath {
+		_, pattern := s.mux.Handler(r)
+		use := keyUseOf(pattern, s.rules[pattern])
+		if use == keyRefused && len(r.Header.Values(keyHeader)) > 0 {
+			writeProblem(w, r, fieldErrors{{Location: "header." + keyHeader, Message: "has no effect on this route, so it is refused: repeat the request without it"}})
+			return
+		}
+		if r.URL.Path == verificationPath || use == keyNeedless && (isRead(r.Method) || strings.HasPrefix(r.URL.Path, webhookPrefix)) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -55,12 +58,12 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 			return
 		}
 		key, owner := r.Header.Get(keyHeader), ownerOf(r.Context())
-		if key == "" || owner == "" || ofBrowser(r.Method, r.URL.Path) {
+		if key == "" || owner == "" || use != keyActs {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if !validKey(key) {
-			writeProblem(w, r, fieldErrors{{Location: "header." + keyHeader, Message: "1 to 255 visible ASCII characters"}})
+		if len(r.Header.Values(keyHeader)) > 1 || !validKey(key) {
+			writeProblem(w, r, fieldErrors{{Location: "header." + keyHeader, Message: "one key of 1 to 255 visible ASCII characters"}})
 			return
 		}
 		key = secretDigest(owner + "\n" + key)
@@ -72,10 +75,35 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 // secretLife is how long an answer with a secret is kept.
 const secretLife = 15 * time.Minute
 
-// ofBrowser reports whether a route opens the session of a browser or takes a password.
-func ofBrowser(method, path string) bool {
-	return method == http.MethodPost && (path == "/v1/session" || path == "/v1/login" || path == "/v1/password-reset" || path == "/v1/me/password")
+// keyUse is what an Idempotency-Key does on a route.
+type keyUse int
+
+const (
+	keyActs keyUse = iota
+	// keyRefused: a verification creates nothing; what opens, changes or ends the session of a browser is done once by
+	// whoever holds a password, a code or the session, and its answer is a cookie, which is not kept.
+	keyRefused
+	// keyNeedless: reading changes nothing; and a party that comes through an open route proves itself in the handler,
+	// where a natural key (the request id, the transaction, the digest of the event) makes a repetition harmless. How
+	// parties write is theirs, so a header too many is not refused.
+	keyNeedless
+)
+
+// keyUseOf is the one rule. A write is named by its route, METHOD and path.
+func keyUseOf(route string, of rule) keyUse {
+	method, path, _ := strings.Cut(route, " ")
+	switch {
+	case route == "" || isRead(method):
+		return keyNeedless
+	case path == verificationPath || path == "/v1/session" || path == "/v1/me/password" || method == http.MethodPost && (path == "/v1/login" || path == "/v1/password-reset"):
+		return keyRefused
+	case of.open:
+		return keyNeedless
+	}
+	return keyActs
 }
+
+func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
 // secretUntil is until when an answer of a route is kept because it holds a secret; zero for others.
 func (s *server) secretUntil(path string) time.Time {
@@ -87,7 +115,8 @@ func (s *server) secretUntil(path string) time.Time {
 
 // acts reports whether an Idempotency-Key acts on an operation, for its description.
 func acts(method, path string) bool {
-	return method != http.MethodGet && !rules[method+" "+path].open && !ofBrowser(method, path) && path != verificationPath
+	route := method + " " + path
+	return keyUseOf(route, rules[route]) == keyActs
 }
 
 // once runs the request unless an answer for its key is there already.
@@ -214,6 +243,15 @@ func signingID(key string) string {
 		return uuid.Must(uuid.NewV7()).String()
 	}
 	return uuid.NewHash(sha256.New(), signingSpace, []byte(key), 8).String()
+}
+
+// madeID returns the id of what a request makes: from the Idempotency-Key, so that a retry after a crash finds what the
+// first try made, else a fresh one.
+func madeID(prefix, key string) string {
+	if key == "" {
+		return prefix + uuid.NewString()
+	}
+	return prefix + signingID(prefix+key)
 }
 
 // signingSpace is the name space of ids made from keys: a fixed random UUID.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"kyso/internal/decision"
 	"kyso/internal/problem"
 	"kyso/workflows"
@@ -51,7 +49,7 @@ func (s *server) decideIncidents(ctx context.Context, in *bulkDecisionInput) (*b
 		return nil, fmt.Errorf("recording a decision: %w", err)
 	}
 	now := s.Now().UTC().Truncate(time.Microsecond)
-	made, err := s.Decisions.Decide(ctx, decision.Decision{ID: "dec-" + uuid.NewString(), Kind: workflows.UpdateRepair, Object: decision.Object{Process: in.Body.Process},
+	made, err := s.Decisions.Decide(ctx, decision.Decision{ID: madeID("dec-", in.Key), Kind: workflows.UpdateRepair, Object: decision.Object{Process: in.Body.Process},
 		Step: in.Body.Step, Reason: string(in.Body.Code), Actor: repair.Actor, Principal: principalOf(ctx), KeyID: keyOf(ctx), Content: content,
 		CreatedAt: now, ExpiresAt: now.Add(decision.BulkLife)})
 	if err != nil {

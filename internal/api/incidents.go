@@ -208,10 +208,14 @@ func (s *server) noteIncident(ctx context.Context, in *noteIncidentInput) (*show
 	if err := s.noteNamed(ctx, actor, "noteIncident", in.ID); err != nil {
 		return nil, err
 	}
-	if err := s.Parked.Note(ctx, in.ID, text, actor, s.Now()); err != nil {
+	if err := s.Parked.Note(ctx, in.ID, text, s.deedBy(actor, in.Key)); err != nil {
 		return nil, err
 	}
 	return s.showIncident(ctx, &incidentInput{in.ID})
+}
+
+func (s *server) deedBy(actor, key string) incident.Deed {
+	return incident.Deed{Actor: actor, At: s.Now(), Request: key}
 }
 
 // AssignRequest says who works on an incident.
@@ -238,7 +242,7 @@ func (s *server) assignIncident(ctx context.Context, in *assignIncidentInput) (*
 	if err := s.noteNamed(ctx, actor, "assignIncident", in.ID); err != nil {
 		return nil, err
 	}
-	if err := s.Parked.Assign(ctx, in.ID, in.Body.Assignee, actor, s.Now()); err != nil {
+	if err := s.Parked.Assign(ctx, in.ID, in.Body.Assignee, s.deedBy(actor, in.Key)); err != nil {
 		return nil, err
 	}
 	return s.showIncident(ctx, &incidentInput{in.ID})

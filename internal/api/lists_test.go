@@ -63,7 +63,8 @@ var pagedLists = []struct {
 	}},
 	{"/v1/webhook-endpoints/{id}/messages", "/v1/webhook-endpoints/ep-1/messages?limit=500", "id", func(t *testing.T, f *storetest.Filled) map[string]bool {
 		must(t, f.Access().Grant(t.Context(), "admin", storetest.Start, access.Object{Kind: access.Endpoint, ID: "ep-1"}))
-		must(t, f.Webhooks().CreateEndpoint(t.Context(), webhook.Endpoint{ID: "ep-1", Owner: "admin", URL: "https://a.example", Secret: "s", CreatedAt: storetest.Start}))
+		_, err := f.Webhooks().CreateEndpoint(t.Context(), webhook.Endpoint{ID: "ep-1", Owner: "admin", URL: "https://a.example", Secret: "s", CreatedAt: storetest.Start})
+		must(t, err)
 		must(t, f.Webhooks().SaveMessage(t.Context(), webhook.Message{EndpointID: "ep-1", ID: "m", Type: "kyso.test", Body: []byte("{}"), CreatedAt: storetest.Start}))
 		f.Copy("webhook_messages", "endpoint_id", "ep-1", storetest.Rows-1, "id")
 		return f.IDs("webhook_messages", "id")

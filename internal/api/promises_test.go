@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,12 +13,15 @@ import (
 	"kyso/internal/problem"
 )
 
-// keyless are the writes on which an Idempotency-Key does not act: what opens or changes the session of a browser, what
-// creates nothing, and what outside parties send, who have keys of their own.
-var keyless = []string{"openSession", "logIn", "resetPassword", "changePassword", "verify", "receiveWebhook", "receiveVNeIDRequest", "receiveVNeIDToken"}
+// A key is refused by what opens, changes or ends the session of a browser, and by what creates nothing. What outside
+// parties send has keys of its own. Every other write honours it.
+var (
+	refusing = []string{"openSession", "endSession", "logIn", "resetPassword", "changePassword", "verify"}
+	parties  = []string{"receiveWebhook", "receiveVNeIDRequest", "receiveVNeIDToken"}
+)
 
-// TestEveryWriteHappensOnce makes each write twice under one key. The second answer is the first one, secrets included;
-// the same key with another request is refused.
+// TestEveryWriteHappensOnce makes each write of the description twice under one key. Either the second answer is the first
+// one, secrets included, and the same key with another request is refused; or the key itself is.
 func TestEveryWriteHappensOnce(t *testing.T) {
 	s := newSurface(t)
 	for _, op := range s.operations() {
@@ -25,32 +29,107 @@ func TestEveryWriteHappensOnce(t *testing.T) {
 			continue
 		}
 		described := slices.ContainsFunc(op.parameters, func(p parameter) bool { return p.Name == "Idempotency-Key" })
-		if slices.Contains(keyless, op.id) {
-			if described {
-				t.Errorf("%s describes a key that does not act", op.route)
+		honours := !slices.Contains(refusing, op.id) && !slices.Contains(parties, op.id)
+		if described != honours {
+			t.Errorf("%s honours a key: %v; its description says so: %v", op.route, honours, described)
+		}
+		c := s.good(op.route)
+		switch {
+		case honours:
+			s.wantOnce(op, c)
+		case slices.Contains(refusing, op.id):
+			got := s.do(c, "Idempotency-Key", "once-"+op.id)
+			p := c.on.wantProblem(got, http.StatusUnprocessableEntity, problem.Invalid)
+			if len(p.Errors) != 1 || p.Errors[0].Location != "header.Idempotency-Key" {
+				t.Errorf("%s with a key: %s", op.route, got.body)
 			}
-			continue
+			if got := s.do(c); got.status >= http.StatusMultipleChoices {
+				t.Errorf("%s, whose key was refused, again without: %d %s", op.route, got.status, got.body)
+			}
 		}
-		if !described {
-			t.Errorf("%s does not describe its key", op.route)
-		}
-		if op.id == "endSession" || op.id == "endMySession" || slices.Contains(needsEngine, op.id) { // the first two end the caller
+	}
+}
+
+func (s *surface) wantOnce(op operation, c call) {
+	s.t.Helper()
+	first, second := s.do(c, "Idempotency-Key", "once-"+op.id), s.do(c, "Idempotency-Key", "once-"+op.id)
+	if first.status >= http.StatusMultipleChoices || second.status != first.status || string(second.body) != string(first.body) ||
+		second.header.Get("Idempotency-Replayed") != "true" || first.header.Get("Idempotency-Replayed") != "" {
+		s.t.Errorf("%s: %d %s, then %d %s", op.route, first.status, first.body, second.status, second.body)
+	}
+	if c.body == "" {
+		return
+	}
+	c.body += " "
+	if got := s.do(c, "Idempotency-Key", "once-"+op.id); got.status != http.StatusUnprocessableEntity || c.on.problem(got).Code != problem.IdempotencyMismatch {
+		s.t.Errorf("%s with another body: %d %s", op.route, got.status, got.body)
+	}
+}
+
+// mayRepeat are tables that a repetition may write to: who came is noted each time, and limits count.
+var mayRepeat = []string{"audit_log", "audit_waiting", "sessions"}
+
+// unseen are writes whose first result nobody knows of when the answer is lost: a link ends by itself, and an upload that
+// no signing takes is deleted after a while.
+var unseen = []string{"linkRegistration", "linkSigning", "createDocument"}
+
+// TestEveryWriteHappensOnceWhenItsAnswerIsLost makes each write twice under one key, with a store that keeps no answer: the
+// process died in between, or the writer is a party with a natural key. Nothing is there twice.
+func TestEveryWriteHappensOnceWhenItsAnswerIsLost(t *testing.T) {
+	dsn := "sqlite:" + filepath.Join(t.TempDir(), "kyso.db")
+	on := openStore(t, dsn)
+	s := newSurfaceOn(t, on, func(o *api.Options) { o.Desk = forgetfulDesk{on} })
+	for _, op := range s.operations() {
+		if !op.writes() || slices.Contains(refusing, op.id) || slices.Contains(unseen, op.id) {
 			continue
 		}
 		c := s.good(op.route)
-		first, second := s.do(c, "Idempotency-Key", "once-"+op.id), s.do(c, "Idempotency-Key", "once-"+op.id)
-		if first.status >= http.StatusMultipleChoices || second.status != first.status || string(second.body) != string(first.body) ||
-			second.header.Get("Idempotency-Replayed") != "true" || first.header.Get("Idempotency-Replayed") != "" {
-			t.Errorf("%s: %d %s, then %d %s", op.route, first.status, first.body, second.status, second.body)
-		}
-		if c.body == "" {
+		if c.on != s.testBench { // the people's API has a store of its own
 			continue
 		}
-		other := c
-		other.body += " "
-		if got := s.do(other, "Idempotency-Key", "once-"+op.id); got.status != http.StatusUnprocessableEntity || c.on.problem(got).Code != problem.IdempotencyMismatch {
-			t.Errorf("%s with another body: %d %s", op.route, got.status, got.body)
+		first := s.do(c, "Idempotency-Key", "lost-"+op.id)
+		before := rows(t, dsn)
+		second := s.do(c, "Idempotency-Key", "lost-"+op.id)
+		if first.status >= http.StatusMultipleChoices || second.status != first.status {
+			t.Errorf("%s: %d %s, then %d %s", op.route, first.status, first.body, second.status, second.body)
 		}
+		for table, n := range rows(t, dsn) {
+			if n != before[table] && !slices.Contains(mayRepeat, table) {
+				t.Errorf("%s: table %s grew from %d to %d rows", op.route, table, before[table], n)
+			}
+		}
+	}
+}
+
+// TestASecretWorksAfterItsAnswerWasLost: whoever asks again under the same key gets a secret that works, of the one key or
+// endpoint that is there, and a receiver is not cut off by a rotation that was asked for twice.
+func TestASecretWorksAfterItsAnswerWasLost(t *testing.T) {
+	s := newSurface(t)
+	s2 := newSurfaceOn(t, s.store, func(o *api.Options) { o.Desk = forgetfulDesk{s.store} })
+	var keys [2]api.KeyBody
+	for i := range keys {
+		s2.post("/v1/keys", `{"owner":"team-lost","scopes":["signings"],"days":30}`, "Idempotency-Key", "k").into(t, &keys[i])
+	}
+	if keys[0].ID != keys[1].ID {
+		t.Errorf("two keys: %+v", keys)
+	}
+	wantStatus(t, s.get("/v1/signings", "Authorization", "Bearer "+keys[1].Secret), http.StatusOK)
+	wantStatus(t, s.get("/v1/signings", "Authorization", "Bearer "+keys[0].Secret), http.StatusUnauthorized)
+	var endpoints [2]api.EndpointBody
+	for i := range endpoints {
+		s2.post("/v1/webhook-endpoints", `{"url":"http://127.0.0.1/lost"}`, append(s.as, "Idempotency-Key", "k")...).into(t, &endpoints[i])
+	}
+	if endpoints[0].ID != endpoints[1].ID || endpoints[0].Secret != endpoints[1].Secret || endpoints[0].Secret == "" {
+		t.Errorf("two endpoints: %+v", endpoints)
+	}
+	var rotated [2]api.EndpointBody
+	for i := range rotated {
+		s2.post("/v1/webhook-endpoints/"+endpoints[0].ID+"/rotate", "", append(s.as, "Idempotency-Key", "r")...).into(t, &rotated[i])
+	}
+	stored, err := s.store.Webhooks().Endpoint(t.Context(), endpoints[0].ID)
+	must(t, err)
+	if got, want := stored.Secrets(time.Now()), []string{rotated[1].Secret, endpoints[0].Secret}; !slices.Equal(got, want) {
+		t.Errorf("it signs with %q, want %q", got, want)
 	}
 }
 

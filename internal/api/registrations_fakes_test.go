@@ -96,7 +96,7 @@ func (f *fakeRecords) ResolveHandoff(_ context.Context, token string, _ time.Tim
 	case !ok:
 		return "", problem.New(problem.NotFound, "no such token")
 	case f.used[token]:
-		return "", problem.New(problem.HandoffUsed, "used before")
+		return id, problem.New(problem.HandoffUsed, "used before")
 	}
 	f.used[token] = true
 	return id, nil

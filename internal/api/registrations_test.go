@@ -57,7 +57,9 @@ func TestHandOffIsGoodOnce(t *testing.T) {
 	if again := d.post("/v1/hand-off", `{"token":"token"}`, "Idempotency-Key", "k"); string(again.body) != string(got.body) {
 		t.Errorf("the same request again: %s", again.body)
 	}
-	d.wantProblem(d.post("/v1/hand-off", `{"token":"token"}`), http.StatusConflict, problem.HandoffUsed)
+	wantStatus(t, d.post("/v1/hand-off", `{"token":"token"}`), http.StatusOK) // it comes again to what it has
+	other := bearer(d.key("team-other", access.Registrations))("")
+	d.wantProblem(d.post("/v1/hand-off", `{"token":"token"}`, other...), http.StatusConflict, problem.HandoffUsed)
 }
 
 // The token is used up, so the citizen must not be lost when Temporal is away.

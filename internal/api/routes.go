@@ -9,7 +9,7 @@ import (
 
 const description = `Remote signing of PDF files: upload a document, ask for a signature, the owner of the key approves on a phone, fetch the signed file. Where it is configured, also the registration of certificates, from a request in VNeID to an active certificate.
 
-Errors are problems of RFC 9457 with a stable code. Every write takes an Idempotency-Key: the same key with the same request acts once and gives the same answer. Times are RFC 3339 in UTC.`
+Errors are problems of RFC 9457 with a stable code. Every write takes an Idempotency-Key: the same key with the same request acts once and gives the same answer; the few writes that do not describe the header refuse it. Times are RFC 3339 in UTC.`
 
 const (
 	tagDocuments  = "documents"

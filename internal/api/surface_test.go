@@ -11,6 +11,7 @@ import (
 
 	"kyso/internal/access"
 	"kyso/internal/api"
+	"kyso/internal/incident"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
@@ -25,13 +26,17 @@ type surface struct {
 	owner  string
 	made   int
 	people *people // another API, for what the person of an account does
+	lost   *lostRuns
 }
 
-func newSurface(t *testing.T) *surface { return newSurfaceOn(t, newStore(t)) }
+func newSurface(t *testing.T, change ...func(*api.Options)) *surface {
+	return newSurfaceOn(t, newStore(t), change...)
+}
 
-func newSurfaceOn(t *testing.T, on *store.Store) *surface {
-	d := newDeskOn(t, on, pdfStub, withEndpoints, func(o *api.Options) { o.PlainEndpoints = true })
-	s := &surface{desk: d, owner: "team-surface"}
+func newSurfaceOn(t *testing.T, on *store.Store, change ...func(*api.Options)) *surface {
+	lost := &lostRuns{}
+	d := newDeskOn(t, on, append([]func(*api.Options){pdfStub, withEndpoints, withBooks(lost), func(o *api.Options) { o.PlainEndpoints, o.Rate = true, 0 }}, change...)...)
+	s := &surface{desk: d, owner: "team-surface", lost: lost}
 	s.as = bearer(d.key(s.owner, access.Scopes()...))("")
 	s.people = newPeople(t)
 	return s
@@ -79,9 +84,6 @@ func (s *surface) operations() []operation {
 	}
 	return list
 }
-
-// needsEngine are writes that a good request of needs the reconciler, which this bench has not.
-var needsEngine = []string{"repairIncident", "reconcile"}
 
 func (o operation) writes() bool { return !strings.HasPrefix(o.route, "GET ") }
 
@@ -132,6 +134,10 @@ func (s *surface) good(route string) call {
 		id = s.document()
 	case strings.HasPrefix(path, "/v1/signings"):
 		id, body = s.signingFor(route)
+	case route == "POST /v1/incidents/{id}/repair":
+		id, body = s.lostSigning(), `{"action":"begin-again","reason":"engine restored"}`
+	case path == "/v1/reconciliations":
+		body = `{}`
 	case strings.HasPrefix(path, "/v1/incidents/"):
 		id, body = s.incident(), map[string]string{"POST /v1/incidents/{id}/notes": `{"text":"đã gọi"}`, "POST /v1/incidents/{id}/assign": `{"assignee":"op-1"}`}[route]
 	case path == "/v1/incident-decisions":
@@ -186,6 +192,16 @@ func (s *surface) incident() string {
 	must(s.t, s.store.OpenIncident(s.t.Context(), signing.Incident{ID: id, SigningID: signingID, Attention: signing.Attention{Step: "timestamp",
 		Reason: string(problem.ProviderUnavailable), Message: "answered 503", Provider: "tsa", Since: time.Now(), Attempts: 1}}))
 	return id
+}
+
+// lostSigning makes a signing whose process is missing and returns the incident that says so.
+func (s *surface) lostSigning() string {
+	signingID, _ := s.signingFor("")
+	i := incident.Incident{Process: incident.Signing, ProcessID: signingID, Step: "created",
+		Reason: string(problem.ProcessMissing), Message: "Temporal knows no run", Since: time.Now(), Attempts: 1}
+	_, err := s.store.Relay().OpenMismatch(s.t.Context(), i)
+	must(s.t, err)
+	return signingID + "-" + i.Reason + "-1"
 }
 
 func (s *surface) handOff() string {
@@ -297,12 +313,20 @@ func (s *surface) ofPerson(method, path string) call {
 		if path == "/v1/me/password" {
 			c.body = fmt.Sprintf(`{"before":%q,"after":"một mật khẩu khác hẳn"}`, rightPassword)
 		}
-		var list struct {
-			Items []struct{ ID string }
-		}
-		p.get("/v1/me/sessions", as(own)...).into(s.t, &list)
-		if len(list.Items) > 0 {
-			c.path = strings.ReplaceAll(path, "{session}", list.Items[0].ID)
+		if strings.HasSuffix(path, "{session}") { // of another browser, so that the caller may come again
+			var list struct {
+				Items []struct {
+					ID      string
+					Current bool
+				}
+			}
+			p.logIn(p.guest(), phone, rightPassword)
+			p.get("/v1/me/sessions", as(own)...).into(s.t, &list)
+			for _, item := range list.Items {
+				if !item.Current {
+					c.path = strings.ReplaceAll(path, "{session}", item.ID)
+				}
+			}
 		}
 	}
 	return c

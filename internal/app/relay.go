@@ -46,14 +46,12 @@ func (a *App) inbox() *relay.Inbox {
 	return &relay.Inbox{Messages: a.Store.Relay(), Engine: a.Workflows()}
 }
 
-// answersFor is how long the answer to an Idempotency-Key is kept.
-const answersFor = 24 * time.Hour
-
-// forget deletes what is kept for a while only: counts of limits, and answers to Idempotency-Keys.
+// forget deletes what is kept for a while only: counts of limits, answers to Idempotency-Keys, secrets in such answers, and
+// webhook secrets that sign no longer.
 func (a *App) forget(ctx context.Context) error {
 	now := time.Now()
-	_, err := a.Store.ForgetAnswers(ctx, now.Add(-answersFor))
-	return errors.Join(a.Store.Limits().Forget(ctx, now), err)
+	_, err := a.Store.ForgetAnswers(ctx, now.Add(-signing.AnswerLife))
+	return errors.Join(a.Store.Limits().Forget(ctx, now), a.Store.ForgetSecrets(ctx, now), err)
 }
 
 // books compares the store with Temporal and VNPay, and does what operators decide about what does not agree.

@@ -49,6 +49,14 @@ type Entry struct {
 	Actor   string
 }
 
+// Deed is who does something, when, and in which request. The same request again changes nothing; an empty one is never
+// the same.
+type Deed struct {
+	Actor   string
+	At      time.Time
+	Request string
+}
+
 // EntryKind is what an Entry tells of.
 type EntryKind string
 
@@ -91,9 +99,9 @@ type Desk interface {
 	// Show returns one incident and what has happened to it, oldest first.
 	Show(ctx context.Context, id string) (Incident, []Entry, error)
 	// Assign says who works on it; nobody when assignee is empty.
-	Assign(ctx context.Context, id, assignee, actor string, at time.Time) error
+	Assign(ctx context.Context, id, assignee string, by Deed) error
 	// Note adds words for other operators. They are sealed.
-	Note(ctx context.Context, id, text, actor string, at time.Time) error
+	Note(ctx context.Context, id, text string, by Deed) error
 }
 
 // Finding is one thing in which store and engine do not agree.

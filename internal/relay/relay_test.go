@@ -198,7 +198,8 @@ var loops = []struct {
 	{"deliveries", func(t *testing.T, f *storetest.Filled) map[string]bool {
 		want := map[string]bool{}
 		for _, id := range []string{"ep-1", "ep-2", "ep-3"} {
-			must(t, f.Webhooks().CreateEndpoint(t.Context(), webhook.Endpoint{ID: id, Owner: "o", URL: "https://a.example", Secret: "s", CreatedAt: storetest.Start}))
+			_, err := f.Webhooks().CreateEndpoint(t.Context(), webhook.Endpoint{ID: id, Owner: "o", URL: "https://a.example", Secret: "s", CreatedAt: storetest.Start})
+			must(t, err)
 			must(t, f.Webhooks().SaveMessage(t.Context(), webhook.Message{EndpointID: id, ID: "m" + id, Type: "kyso.test", Body: []byte("{}"), CreatedAt: storetest.Start}))
 			f.Copy("webhook_messages", "endpoint_id", id, storetest.Rows/3-1, "id")
 		}

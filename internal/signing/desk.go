@@ -63,6 +63,9 @@ type InboxMessage struct {
 	ReceivedAt    time.Time
 }
 
+// AnswerLife is how long an answer is kept, and so how long the retry of a request is known as one.
+const AnswerLife = 24 * time.Hour
+
 // Answer is a stored HTTP answer for an Idempotency-Key.
 type Answer struct {
 	Status      int

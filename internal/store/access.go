@@ -9,6 +9,7 @@ import (
 
 	"kyso/internal/access"
 	"kyso/internal/problem"
+	"kyso/internal/signing"
 )
 
 // Access is the part of the store that says who may do what. Nothing in it is personal data: owners are opaque ids.
@@ -22,15 +23,40 @@ var _ access.Desk = Access{}
 const keyColumns = `SELECT id, owner, name, scopes, made_by, created_at, expires_at, revoked_at FROM api_keys`
 
 // CreateKey implements access.Desk.
-func (a Access) CreateKey(ctx context.Context, k access.Key, digest string) error {
-	return a.write(ctx, "storing a key", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO api_keys (id, digest, owner, name, scopes, made_by, created_at, expires_at, revoked_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, k.ID, digest, k.Owner, k.Name, scopeText(k.Scopes), k.MadeBy, at(k.CreatedAt), at(k.ExpiresAt), at(k.RevokedAt))
+func (a Access) CreateKey(ctx context.Context, k access.Key, digest string) (access.Key, error) {
+	err := a.write(ctx, "storing a key", func(tx *sql.Tx) error {
+		made, err := affected(tx.ExecContext(ctx, `INSERT INTO api_keys (id, digest, owner, name, scopes, made_by, created_at, expires_at, revoked_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING`,
+			k.ID, digest, k.Owner, k.Name, scopeText(k.Scopes), k.MadeBy, at(k.CreatedAt), at(k.ExpiresAt), at(k.RevokedAt)))
 		if err != nil {
+			return err
+		}
+		if made == 0 {
+			k, err = makeSecretAgain(ctx, tx, k, digest)
 			return err
 		}
 		return note(ctx, tx, k.CreatedAt, "key", k.ID, "", "made for "+k.Owner+": "+scopeText(k.Scopes))
 	})
+	return k, err
+}
+
+// makeSecretAgain gives a key that is there another secret: whoever asked for it never saw the first one.
+func makeSecretAgain(ctx context.Context, tx *sql.Tx, k access.Key, digest string) (access.Key, error) {
+	stored, err := scanKey(tx.QueryRowContext(ctx, keyColumns+` WHERE id = $1`, k.ID))
+	switch {
+	case err != nil:
+		return stored, err
+	case stored.Owner != k.Owner || stored.MadeBy != k.MadeBy:
+		return stored, conflict("there is a key of this id")
+	case !stored.RevokedAt.IsZero():
+		return stored, conflict("the key of this request was made and revoked")
+	case k.CreatedAt.Sub(stored.CreatedAt) >= signing.AnswerLife:
+		return stored, conflict("the key of this request was made long ago")
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE api_keys SET digest = $1 WHERE id = $2`, digest, k.ID); err != nil {
+		return stored, err
+	}
+	return stored, note(ctx, tx, k.CreatedAt, "key", k.ID, "", "secret made again: the answer with the first was lost")
 }
 
 // KeyByDigest implements access.Desk.

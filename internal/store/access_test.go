@@ -18,7 +18,7 @@ func TestKeysAndSessions(t *testing.T) {
 		a := s.Access()
 		key := access.Key{ID: "key-1", Owner: "team-a", Name: "Ban đêm", Scopes: []access.Scope{access.Signings, access.Webhooks},
 			CreatedAt: minute(0).UTC(), ExpiresAt: minute(60).UTC()}
-		must(t, a.CreateKey(t.Context(), key, "digest-1"))
+		must(t, only(a.CreateKey(t.Context(), key, "digest-1")))
 		got, err := a.KeyByDigest(t.Context(), "digest-1")
 		must(t, err)
 		wantEqual(t, "key", got, key)

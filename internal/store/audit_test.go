@@ -285,7 +285,7 @@ func TestActorsAreThoseOfTheContext(t *testing.T) {
 	onBothStores(t, func(t *testing.T, s *store.Store) {
 		ctx, l := access.WithActor(t.Context(), "team-a"), newLogbook(t, s)
 		a := s.Access()
-		must(t, a.CreateKey(ctx, access.Key{ID: "k", Owner: "team-b", Scopes: access.Scopes(), CreatedAt: day0, ExpiresAt: day0.Add(time.Hour)}, "d"))
+		must(t, only(a.CreateKey(ctx, access.Key{ID: "k", Owner: "team-b", Scopes: access.Scopes(), CreatedAt: day0, ExpiresAt: day0.Add(time.Hour)}, "d")))
 		must(t, a.CreateLink(ctx, "l", access.Object{Kind: access.Signing, ID: "s"}, day0.Add(time.Hour)))
 		_, err := a.UseLink(ctx, "l", day0)
 		must(t, err)

@@ -33,6 +33,22 @@ func (s *Store) ForgetAnswers(ctx context.Context, before time.Time) (int, error
 	}
 }
 
+// ForgetSecrets clears what nobody may use any more: secrets in kept answers, and those of endpoints before a rotation.
+func (s *Store) ForgetSecrets(ctx context.Context, now time.Time) error {
+	return s.write(ctx, "clearing secrets", func(tx *sql.Tx) error {
+		if err := clearAnswers(ctx, tx, now); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE webhook_endpoints SET old_secret = NULL WHERE old_until <= $1 AND old_secret IS NOT NULL`, at(now))
+		return err
+	})
+}
+
+func clearAnswers(ctx context.Context, tx *sql.Tx, now time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE idempotency SET body = NULL WHERE secret_until <= $1 AND body IS NOT NULL`, at(now))
+	return err
+}
+
 // idempotencyID hides the key: it comes from outside and may hold anything, personal data included.
 func (k *keys) idempotencyID(key string) string {
 	return k.lookup.Digest("idempotency-key", []byte(key))
@@ -110,7 +126,7 @@ func (s *Store) Answered(ctx context.Context, key string, a signing.Answer) erro
 			UPDATE idempotency SET status = $1, content_type = $2, body = $3, secret_until = $4 WHERE id = $5 AND status = 0`,
 			a.Status, a.ContentType, k.sealed("idempotency", "body", id, a.Body), at(a.SecretUntil), id))
 		if err == nil && !a.SecretUntil.IsZero() {
-			_, err = tx.ExecContext(ctx, `UPDATE idempotency SET body = NULL WHERE secret_until <= $1 AND body IS NOT NULL`, at(s.now()))
+			err = clearAnswers(ctx, tx, s.now())
 		}
 		if err != nil || kept > 0 {
 			return err

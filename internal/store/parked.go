@@ -181,20 +181,20 @@ func (p Parked) entries(ctx context.Context, id string) ([]incident.Entry, error
 func entryRow(id string, seq int) string { return id + "/" + strconv.Itoa(seq) }
 
 // Assign implements incident.Desk.
-func (p Parked) Assign(ctx context.Context, id, assignee, actor string, when time.Time) error {
-	return p.beside(ctx, "assigning an incident", id, incident.Entry{At: when, Kind: incident.Assigned, Text: assignee, Actor: actor}, func(tx *sql.Tx, table string) error {
+func (p Parked) Assign(ctx context.Context, id, assignee string, by incident.Deed) error {
+	return p.beside(ctx, "assigning an incident", id, by, incident.Entry{Kind: incident.Assigned, Text: assignee}, func(tx *sql.Tx, table string) error {
 		_, err := tx.ExecContext(ctx, `UPDATE `+table+` SET assignee = $1 WHERE id = $2`, assignee, id)
 		return err
 	})
 }
 
 // Note implements incident.Desk.
-func (p Parked) Note(ctx context.Context, id, text, actor string, when time.Time) error {
-	return p.beside(ctx, "noting something about an incident", id, incident.Entry{At: when, Kind: incident.Noted, Text: text, Actor: actor}, nil)
+func (p Parked) Note(ctx context.Context, id, text string, by incident.Deed) error {
+	return p.beside(ctx, "noting something about an incident", id, by, incident.Entry{Kind: incident.Noted, Text: text}, nil)
 }
 
-// beside adds an entry to an incident of either process, with what else changes.
-func (p Parked) beside(ctx context.Context, doing, id string, e incident.Entry, change func(tx *sql.Tx, table string) error) error {
+// beside adds an entry to an incident of either process, with what else changes, once for each request.
+func (p Parked) beside(ctx context.Context, doing, id string, by incident.Deed, e incident.Entry, change func(tx *sql.Tx, table string) error) error {
 	k, err := p.openKeys(ctx)
 	if err != nil {
 		return err
@@ -209,12 +209,16 @@ func (p Parked) beside(ctx context.Context, doing, id string, e incident.Entry, 
 			if known == 0 {
 				continue
 			}
+			if done, err := entered(ctx, tx, id, by.Request); done || err != nil {
+				return err
+			}
 			if change != nil {
 				if err := change(tx, t.table); err != nil {
 					return err
 				}
 			}
-			if err := addEntry(ctx, tx, k, id, e); err != nil {
+			e.At, e.Actor = by.At, by.Actor
+			if err := addEntry(ctx, tx, k, id, by.Request, e); err != nil {
 				return err
 			}
 			return note(ctx, tx, e.At, "incident", id, e.Actor, string(e.Kind))
@@ -223,14 +227,24 @@ func (p Parked) beside(ctx context.Context, doing, id string, e incident.Entry, 
 	})
 }
 
+// entered reports whether a request has added its entry to an incident already.
+func entered(ctx context.Context, tx *sql.Tx, id, request string) (bool, error) {
+	if request == "" {
+		return false, nil
+	}
+	var n int
+	err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM incident_entries WHERE incident_id = $1 AND request = $2`, id, request).Scan(&n)
+	return n > 0, err
+}
+
 // addEntry appends to what happened to an incident. The caller's transaction holds its row.
-func addEntry(ctx context.Context, tx *sql.Tx, k *keys, id string, e incident.Entry) error {
+func addEntry(ctx context.Context, tx *sql.Tx, k *keys, id, request string, e incident.Entry) error {
 	var seq int
 	if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM incident_entries WHERE incident_id = $1`, id).Scan(&seq); err != nil {
 		return err
 	}
 	seq++
-	_, err := tx.ExecContext(ctx, `INSERT INTO incident_entries (incident_id, seq, at, kind, attempt, reason, words, actor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		id, seq, at(e.At), string(e.Kind), e.Attempt, e.Reason, k.sealed("incident_entries", "words", entryRow(id, seq), []byte(e.Text)), e.Actor)
+	_, err := tx.ExecContext(ctx, `INSERT INTO incident_entries (incident_id, seq, at, kind, attempt, reason, words, actor, request) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		id, seq, at(e.At), string(e.Kind), e.Attempt, e.Reason, k.sealed("incident_entries", "words", entryRow(id, seq), []byte(e.Text)), e.Actor, request)
 	return err
 }

@@ -44,11 +44,13 @@ func TestParkedOfBothProcesses(t *testing.T) {
 			t.Errorf("groups %+v", groups)
 		}
 
-		must(t, p.Assign(ctx, "r-1-1", "op-1", "op-2", minute(5)))
-		must(t, p.Note(ctx, "s-1-1", "đã gọi nhà cung cấp", "op-1", minute(6)))
+		for range 2 { // the second is the same request again
+			must(t, p.Assign(ctx, "r-1-1", "op-1", incident.Deed{Actor: "op-2", At: minute(5), Request: "k"}))
+		}
+		must(t, p.Note(ctx, "s-1-1", "đã gọi nhà cung cấp", incident.Deed{Actor: "op-1", At: minute(6)}))
 		wantEqual(t, "assigned", ids(incident.Filter{Assignee: "op-1"}), []string{"r-1-1"})
-		wantCode(t, p.Assign(ctx, "none", "op-1", "op-2", minute(5)), problem.NotFound)
-		wantCode(t, p.Note(ctx, "none", "x", "op-1", minute(5)), problem.NotFound)
+		wantCode(t, p.Assign(ctx, "none", "op-1", incident.Deed{Actor: "op-2", At: minute(5)}), problem.NotFound)
+		wantCode(t, p.Note(ctx, "none", "x", incident.Deed{Actor: "op-1", At: minute(5)}), problem.NotFound)
 		one, entries, err := p.Show(ctx, "s-1-1")
 		must(t, err)
 		if one.Attempts != 2 || one.Message != "answered 502" || one.ProcessID != "s-1" {

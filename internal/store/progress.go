@@ -126,7 +126,7 @@ func (s *Store) OpenIncident(ctx context.Context, in signing.Incident) error {
 		if err != nil || written == 0 {
 			return err
 		}
-		if err := addEntry(ctx, tx, k, in.ID, failure(a.Since, s.now(), a.Attempts, a.Reason, a.Message)); err != nil {
+		if err := addEntry(ctx, tx, k, in.ID, "", failure(a.Since, s.now(), a.Attempts, a.Reason, a.Message)); err != nil {
 			return err
 		}
 		if err := showIncident(ctx, tx, in.SigningID); err != nil {

@@ -50,7 +50,7 @@ func racedLimits(t *testing.T, s *store.Store) []raced {
 	network := limit.Limit{Name: "codes", Key: "203.0.113.7", Most: 3, Per: time.Hour, Slides: true}
 	return []raced{
 		{"endpoints of an owner", webhook.MaxEndpoints, func(ctx context.Context, i int) error {
-			return s.Webhooks().CreateEndpoint(ctx, webhook.Endpoint{ID: fmt.Sprint("ep-", i), Owner: "team-a", URL: "https://a.example", Secret: "whsec_x", CreatedAt: day0})
+			return only(s.Webhooks().CreateEndpoint(ctx, webhook.Endpoint{ID: fmt.Sprint("ep-", i), Owner: "team-a", URL: "https://a.example", Secret: "whsec_x", CreatedAt: day0}))
 		}, `SELECT COUNT(*) FROM webhook_endpoints w JOIN grants g ON g.object = w.id`},
 		{"what a limit counts", 3, func(ctx context.Context, _ int) error { return s.Limits().Take(ctx, day0, network) }, ""},
 		{"pending requests for a signer", 8, func(_ context.Context, i int) error {

@@ -36,7 +36,7 @@ func (r Registrations) OpenRegistrationIncident(ctx context.Context, in registra
 		if err != nil {
 			return err
 		}
-		if err := addEntry(ctx, tx, k, in.IncidentID, failure(in.Since, r.s.now(), in.Attempts, in.Reason, in.Message)); err != nil {
+		if err := addEntry(ctx, tx, k, in.IncidentID, "", failure(in.Since, r.s.now(), in.Attempts, in.Reason, in.Message)); err != nil {
 			return err
 		}
 		if err := showRegistrationIncident(ctx, tx, in.RegistrationID); err != nil {

@@ -89,7 +89,7 @@ func TestIdentityIsNotFixedByOneHand(t *testing.T) {
 		enrolled(t, r, "r")
 		for i, k := range []access.Key{{Owner: "op-1"}, {Owner: "op-2"}, {Owner: "invented", MadeBy: "op-1"}, {Owner: "sibling", MadeBy: "op-1"}, {Owner: "grandchild", MadeBy: "invented"}} {
 			k.ID, k.CreatedAt, k.ExpiresAt = fmt.Sprint("key-", i), minute(0), minute(60)
-			must(t, s.Access().CreateKey(t.Context(), k, fmt.Sprint("digest-", i)))
+			must(t, only(s.Access().CreateKey(t.Context(), k, fmt.Sprint("digest-", i))))
 		}
 		for i, step := range []struct {
 			actor  string

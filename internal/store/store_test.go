@@ -72,6 +72,9 @@ func must(t testing.TB, err error) {
 	}
 }
 
+// only is the error of what also returns a value.
+func only(_ any, err error) error { return err }
+
 func wantCode(t *testing.T, err error, code problem.Code) {
 	t.Helper()
 	if problem.CodeOf(err) != code {

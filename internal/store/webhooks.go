@@ -3,11 +3,13 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"kyso/internal/access"
+	"kyso/internal/signing"
 	"kyso/internal/webhook"
 )
 
@@ -58,13 +60,19 @@ func insertMessage(ctx context.Context, tx *sql.Tx, m webhook.Message) error {
 
 // CreateEndpoint implements webhook.Records. The endpoint and whose it is are one transaction, and of many at once each sees
 // what the ones before it made.
-func (w Webhooks) CreateEndpoint(ctx context.Context, e webhook.Endpoint) error {
+func (w Webhooks) CreateEndpoint(ctx context.Context, e webhook.Endpoint) (webhook.Endpoint, error) {
 	k, err := w.openKeys(ctx)
 	if err != nil {
-		return err
+		return e, err
 	}
-	return w.write(ctx, "storing a webhook endpoint", func(tx *sql.Tx) error {
+	err = w.write(ctx, "storing a webhook endpoint", func(tx *sql.Tx) error {
 		if err := w.alone(ctx, tx, "endpoints", e.Owner); err != nil {
+			return err
+		}
+		if before, err := madeBefore(ctx, tx, k, e); err != nil || before != nil {
+			if before != nil {
+				e = *before
+			}
 			return err
 		}
 		made, err := affected(tx.ExecContext(ctx, `INSERT INTO webhook_endpoints (id, owner, url, events, secret, created_at) SELECT $1, $2, $3, $4, $5, $6
@@ -82,6 +90,25 @@ func (w Webhooks) CreateEndpoint(ctx context.Context, e webhook.Endpoint) error 
 		}
 		return note(ctx, tx, e.CreatedAt, "endpoint", e.ID, "", "made: "+strings.Join(e.Events, " "))
 	})
+	return e, err
+}
+
+// madeBefore is the endpoint that a request made whose answer was lost; nil when there is none of this id.
+func madeBefore(ctx context.Context, tx *sql.Tx, k *keys, e webhook.Endpoint) (*webhook.Endpoint, error) {
+	stored, err := scanEndpoint(tx.QueryRowContext(ctx, endpointColumns+` WHERE id = $1`, e.ID), k)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case stored.Owner != e.Owner:
+		return nil, conflict("there is an endpoint of this id")
+	case !stored.DeletedAt.IsZero():
+		return nil, conflict("the endpoint of this request was made and deleted")
+	case e.CreatedAt.Sub(stored.CreatedAt) >= signing.AnswerLife:
+		return nil, conflict("the endpoint of this request was made long ago")
+	}
+	return &stored, nil
 }
 
 const endpointColumns = `SELECT id, owner, url, events, secret, old_secret, old_until, created_at, deleted_at FROM webhook_endpoints`
@@ -99,7 +126,7 @@ func scanEndpoint(row scanner, k *keys) (webhook.Endpoint, error) {
 		from []byte
 		to   *string
 	}{"url": {address, &e.URL}, "secret": {secret, &e.Secret}, "old_secret": {old, &e.Old}} {
-		if value.from == nil {
+		if len(value.from) == 0 { // there is none, or it went with the endpoint
 			continue
 		}
 		plain, err := k.open("webhook_endpoints", column, e.ID, value.from)
@@ -144,38 +171,48 @@ func (w Webhooks) Endpoints(ctx context.Context, owner string) ([]webhook.Endpoi
 	return list, nil
 }
 
-// DeleteEndpoint implements webhook.Records. Its secrets go at once; what was told stays known.
+// DeleteEndpoint implements webhook.Records. Its address and secrets go at once; what was told stays known.
 func (w Webhooks) DeleteEndpoint(ctx context.Context, id string, when time.Time) error {
 	return w.write(ctx, "deleting a webhook endpoint", func(tx *sql.Tx) error {
-		n, err := affected(tx.ExecContext(ctx, `UPDATE webhook_endpoints SET deleted_at = $1, old_secret = NULL WHERE id = $2 AND deleted_at IS NULL`, at(when), id))
-		if err == nil && n == 0 {
-			return noSuch("webhook endpoint")
-		}
+		n, err := affected(tx.ExecContext(ctx, `UPDATE webhook_endpoints SET deleted_at = $1, url = $2, secret = $2, old_secret = NULL
+			WHERE id = $3 AND deleted_at IS NULL`, at(when), []byte{}, id))
 		if err != nil {
 			return err
+		}
+		if n == 0 { // it was deleted before, or never there
+			var known string
+			return orNoSuch(tx.QueryRowContext(ctx, `SELECT id FROM webhook_endpoints WHERE id = $1`, id).Scan(&known), "webhook endpoint")
 		}
 		return note(ctx, tx, when, "endpoint", id, "", "deleted")
 	})
 }
 
 // RotateSecret implements webhook.Records.
-func (w Webhooks) RotateSecret(ctx context.Context, id, secret string, oldUntil time.Time) error {
+func (w Webhooks) RotateSecret(ctx context.Context, id string, r webhook.Rotation) (webhook.Endpoint, error) {
+	var e webhook.Endpoint
 	k, err := w.openKeys(ctx)
 	if err != nil {
-		return err
+		return e, err
 	}
-	return w.write(ctx, "rotating a webhook secret", func(tx *sql.Tx) error {
-		e, err := scanEndpoint(tx.QueryRowContext(ctx, endpointColumns+` WHERE id = $1 AND deleted_at IS NULL`, id), k)
-		if err != nil {
+	err = w.write(ctx, "rotating a webhook secret", func(tx *sql.Tx) error {
+		var last string
+		// An update that changes nothing locks the row: of two rotations at once, the second sees the first.
+		err := tx.QueryRowContext(ctx, `UPDATE webhook_endpoints SET owner = owner WHERE id = $1 AND deleted_at IS NULL RETURNING rotation`, id).Scan(&last)
+		if err == nil {
+			e, err = scanEndpoint(tx.QueryRowContext(ctx, endpointColumns+` WHERE id = $1`, id), k)
+		}
+		if err != nil || r.Key != "" && r.Key == last && r.At.Before(e.OldUntil) {
 			return orNoSuch(err, "webhook endpoint")
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE webhook_endpoints SET secret = $1, old_secret = $2, old_until = $3 WHERE id = $4`,
-			k.sealed("webhook_endpoints", "secret", id, []byte(secret)), k.sealed("webhook_endpoints", "old_secret", id, []byte(e.Secret)), at(oldUntil), id)
+		e.Old, e.Secret, e.OldUntil = e.Secret, r.Secret, r.At.Add(webhook.OldSecretLife)
+		_, err = tx.ExecContext(ctx, `UPDATE webhook_endpoints SET secret = $1, old_secret = $2, old_until = $3, rotation = $4 WHERE id = $5`,
+			k.sealed("webhook_endpoints", "secret", id, []byte(e.Secret)), k.sealed("webhook_endpoints", "old_secret", id, []byte(e.Old)), at(e.OldUntil), r.Key, id)
 		if err != nil {
 			return err
 		}
 		return note(ctx, tx, w.now(), "endpoint", id, "", "secret rotated")
 	})
+	return e, err
 }
 
 // SaveMessage implements webhook.Records.

@@ -17,7 +17,7 @@ import (
 func newEndpoint(t *testing.T, w store.Webhooks, id, owner string, events ...string) webhook.Endpoint {
 	t.Helper()
 	e := webhook.Endpoint{ID: id, Owner: owner, URL: "https://receiver.example/" + id + "?token=t0ken", Events: events, Secret: "whsec_" + id, CreatedAt: minute(0).UTC()}
-	must(t, w.CreateEndpoint(t.Context(), e))
+	must(t, only(w.CreateEndpoint(t.Context(), e)))
 	return e
 }
 
@@ -29,11 +29,26 @@ func TestEndpoints(t *testing.T) {
 		got, err := w.Endpoint(t.Context(), "ep-1")
 		must(t, err)
 		wantEqual(t, "endpoint", got, e)
-		must(t, w.RotateSecret(t.Context(), "ep-1", "whsec_new", minute(60)))
+		rotated, err := w.RotateSecret(t.Context(), "ep-1", webhook.Rotation{Secret: "whsec_new", At: minute(0), Key: "k"})
+		must(t, err)
+		again, err := w.RotateSecret(t.Context(), "ep-1", webhook.Rotation{Secret: "whsec_newer", At: minute(5), Key: "k"})
+		must(t, err)
+		wantEqual(t, "the same rotation again", again.Secrets(minute(5)), rotated.Secrets(minute(5)))
 		got, err = w.Endpoint(t.Context(), "ep-1")
 		must(t, err)
-		wantEqual(t, "secrets during the rotation", got.Secrets(minute(59)), []string{"whsec_new", "whsec_ep-1"})
-		wantEqual(t, "secrets after it", got.Secrets(minute(60)), []string{"whsec_new"})
+		wantEqual(t, "secrets during the rotation", got.Secrets(minute(23*60)), []string{"whsec_new", "whsec_ep-1"})
+		wantEqual(t, "secrets after it", got.Secrets(minute(24*60)), []string{"whsec_new"})
+		must(t, s.ForgetSecrets(t.Context(), minute(23*60)))
+		got, err = w.Endpoint(t.Context(), "ep-1")
+		must(t, err)
+		wantEqual(t, "the old secret while it signs", got.Old, "whsec_ep-1")
+		must(t, s.ForgetSecrets(t.Context(), minute(24*60)))
+		got, err = w.Endpoint(t.Context(), "ep-1")
+		must(t, err)
+		wantEqual(t, "the old secret afterwards", got.Old, "")
+		later, err := w.RotateSecret(t.Context(), "ep-1", webhook.Rotation{Secret: "whsec_next", At: minute(25 * 60), Key: "k"})
+		must(t, err)
+		wantEqual(t, "the same key a day later", later.Secret, "whsec_next")
 		list, err := w.Endpoints(t.Context(), "team-a")
 		must(t, err)
 		if len(list) != 1 || list[0].Secret != "" || list[0].Old != "" || list[0].URL != e.URL {
@@ -45,8 +60,12 @@ func TestEndpoints(t *testing.T) {
 		must(t, w.DeleteEndpoint(t.Context(), "ep-1", minute(1)))
 		_, err = w.Endpoint(t.Context(), "ep-1")
 		wantCode(t, err, problem.NotFound)
-		wantCode(t, w.DeleteEndpoint(t.Context(), "ep-1", minute(2)), problem.NotFound)
-		wantCode(t, w.RotateSecret(t.Context(), "ep-1", "x", minute(2)), problem.NotFound)
+		must(t, w.DeleteEndpoint(t.Context(), "ep-1", minute(2)))
+		wantCode(t, w.DeleteEndpoint(t.Context(), "none", minute(2)), problem.NotFound)
+		_, err = w.RotateSecret(t.Context(), "ep-1", webhook.Rotation{Secret: "x", At: minute(2)})
+		wantCode(t, err, problem.NotFound)
+		_, err = w.CreateEndpoint(t.Context(), e)
+		wantCode(t, err, problem.Conflict)
 	})
 }
 

@@ -126,6 +126,13 @@ type Range struct {
 	Limit    int
 }
 
+// Rotation is a change of an endpoint's secret.
+type Rotation struct {
+	Secret string
+	At     time.Time
+	Key    string // names the request, so that its retry is no second rotation; empty when it cannot be repeated
+}
+
 // Attempt is what became of one try.
 type Attempt struct {
 	Answer    string
@@ -138,14 +145,17 @@ const MaxEndpoints = 20
 
 // Records is the store. problem.NotFound for what is not there.
 type Records interface {
-	// CreateEndpoint stores an endpoint, which belongs to its owner from then on: problem.Conflict when the owner has
-	// MaxEndpoints.
-	CreateEndpoint(ctx context.Context, e Endpoint) error
+	// CreateEndpoint stores an endpoint, which belongs to its owner from then on, and returns it: problem.Conflict when the
+	// owner has MaxEndpoints. The same id again within a day is a caller who lost the answer, and gets the stored one with its
+	// secret. problem.Conflict, too, when it was deleted, or made earlier.
+	CreateEndpoint(ctx context.Context, e Endpoint) (Endpoint, error)
 	Endpoint(ctx context.Context, id string) (Endpoint, error)
 	Endpoints(ctx context.Context, owner string) ([]Endpoint, error) // without secrets, newest first; all when owner is empty
+	// DeleteEndpoint forgets address and secrets. A deleted one stays deleted.
 	DeleteEndpoint(ctx context.Context, id string, at time.Time) error
-	// RotateSecret makes secret the one that signs, and lets the one before sign too until a time.
-	RotateSecret(ctx context.Context, id, secret string, oldUntil time.Time) error
+	// RotateSecret makes another secret the one that signs, and lets the one before sign too. The same rotation again
+	// changes nothing while the secret before still signs. It returns the endpoint with its secret.
+	RotateSecret(ctx context.Context, id string, r Rotation) (Endpoint, error)
 
 	// SaveMessage stores a message that no process made, for the test of an endpoint. Messages about processes are
 	// stored with the transition that they tell of.

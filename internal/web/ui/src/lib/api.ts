@@ -67,13 +67,21 @@ export function newKey(): string {
   return crypto.randomUUID()
 }
 
-/** Writes JSON, at most once for a key, also when the connection breaks in the middle: it then tries once more. */
-export async function post<T>(path: string, body: unknown, key = newKey(), method = 'POST'): Promise<T> {
+/** The header of a key; none for the routes that take no key. */
+function keyed(key: string | null): Record<string, string> {
+  return key === null ? {} : { 'Idempotency-Key': key }
+}
+
+/**
+ * Writes JSON, at most once for a key, also when the connection breaks in the middle: it then tries once more. Routes
+ * with a password or a session take no key (null) and are not tried again.
+ */
+export async function post<T>(path: string, body: unknown, key: string | null = newKey(), method = 'POST'): Promise<T> {
   await session()
-  const headers = { 'Content-Type': 'application/json', Accept: 'application/json', 'Idempotency-Key': key }
+  const headers = { 'Content-Type': 'application/json', Accept: 'application/json', ...keyed(key) }
   const once = () => send(method, path, headers, JSON.stringify(body))
   const response = await once().catch(async (e) => {
-    if (!(e instanceof Problem) || (e.status !== 0 && e.status !== 503 && e.status !== 502)) throw e
+    if (key === null || !(e instanceof Problem) || (e.status !== 0 && e.status !== 503 && e.status !== 502)) throw e
     await pause(1000)
     return once()
   })
@@ -86,13 +94,13 @@ export function pause(ms: number): Promise<void> {
 }
 
 /** Uploads a file and tells how much of it has gone, between 0 and 1. fetch cannot tell; XMLHttpRequest can. */
-export async function upload<T>(path: string, file: Blob, type: string, onProgress: (share: number) => void, key = newKey()): Promise<T> {
+export async function upload<T>(path: string, file: Blob, type: string, onProgress: (share: number) => void, key: string | null = newKey()): Promise<T> {
   await session()
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
     request.open('POST', path)
     request.setRequestHeader('Content-Type', type)
-    request.setRequestHeader('Idempotency-Key', key)
+    for (const [name, value] of Object.entries(keyed(key))) request.setRequestHeader(name, value)
     request.upload.onprogress = (e) => onProgress(e.lengthComputable ? e.loaded / e.total : 0)
     request.onerror = () => reject(offline())
     request.onload = async () => {

@@ -54,7 +54,7 @@ export function LogInForm({ reset, done }: { reset: boolean; done: () => void })
   })
   const hand = () => act(async () => {
     const body = { login_id: sent?.login_id ?? '', code, password }
-    if (reset) setFrom((await post<{ effective_at: string }>(path, body)).effective_at)
+    if (reset) setFrom((await post<{ effective_at: string }>(path, body, null)).effective_at)
     else {
       await logIn(body)
       done()

@@ -93,7 +93,7 @@ function Password() {
     setError(null)
     setDone(false)
     try {
-      await post('/v1/me/password', { before, after })
+      await post('/v1/me/password', { before, after }, null)
       setBefore('')
       setAfter('')
       setDone(true)

@@ -19,7 +19,7 @@ function Verify() {
     setFound(null)
     setError(null)
     try {
-      const result = await upload<Verification>('/v1/verifications', chosen, 'application/pdf', () => {})
+      const result = await upload<Verification>('/v1/verifications', chosen, 'application/pdf', () => {}, null)
       if (mine === turn.current) setFound(result)
     } catch (e) {
       if (mine === turn.current) setError(e)
