@@ -24,6 +24,8 @@ type incidents struct {
 	processID string
 	series    string // of incidents, when the process is not the only one of its record
 	command   string // of the command line that repairs this process: signing or registration
+	// byIncident says that the process has no record of its own: it is repaired by the id of its incident.
+	byIncident bool
 	// keep records the open incident; end carries what is known of its end.
 	keep     func(ctx workflow.Context, open Attention, end incidentEnd) (activities.Parked, error)
 	nudges   nudges     // from the party that the process waits for
@@ -170,7 +172,7 @@ func (i *incidents) details() string {
 	commands := ""
 	for _, action := range i.open.Actions {
 		//nolint:modernize // a few lines; workflowcheck does not take what writes into a builder
-		commands += fmt.Sprintf("    starter %s repair %s --action %s --reason \"…\"\n", i.command, i.processID, action)
+		commands += "    " + i.repairCommand(action) + "\n"
 	}
 	again := ""
 	if !i.open.RetryAt.IsZero() {
@@ -184,6 +186,14 @@ func (i *incidents) details() string {
 		i.open.Step, i.open.Reason, party(i.open.Provider), i.open.Since.UTC().Format(time.RFC3339), i.open.Attempts,
 		i.open.Message, i.open.Reason, strings.Join(i.open.Actions, ", "), commands, i.command, i.open.Step, i.open.Reason,
 		SignalCommand(i.open.Step, i.open.Reason, "…"))
+}
+
+// repairCommand is what an operator types to repair the process.
+func (i *incidents) repairCommand(action string) string {
+	if i.byIncident {
+		return fmt.Sprintf("starter incident repair %s --action %s --reason \"…\" --apply", i.open.IncidentID, action)
+	}
+	return fmt.Sprintf("starter %s repair %s --action %s --reason \"…\"", i.command, i.processID, action)
 }
 
 func party(provider string) string {

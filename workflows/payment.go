@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -225,7 +226,7 @@ func Refund(ctx workflow.Context, in RefundInput) error {
 	if err := ownRun(ctx, RefundWorkflowID(in.TxnRef)); err != nil {
 		return err
 	}
-	i := &incidents{processID: in.TxnRef, command: "registration", nudges: nudgesOf(ctx)}
+	i := &incidents{processID: in.TxnRef, command: "registration", byIncident: true, nudges: nudgesOf(ctx)}
 	i.keep = func(ctx workflow.Context, open Attention, end incidentEnd) (activities.Parked, error) {
 		return keepRegistrationIncident(ctx, in.RegistrationID, open, end)
 	}
@@ -241,6 +242,13 @@ func Refund(ctx workflow.Context, in RefundInput) error {
 		return err
 	}
 	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+}
+
+// RefundOf returns the attempt to pay whose Refund is parked, when an incident of a registration is that of a Refund and not of
+// the registration's own process.
+func RefundOf(registrationID, incidentID string) (txnRef string, ok bool) {
+	txnRef, _, ok = strings.Cut(incidentID, "-")
+	return txnRef, ok && txnRef == activities.TxnRef(registrationID, activities.AttemptOf(txnRef))
 }
 
 // checkPay lets a citizen begin an attempt while the order is open.

@@ -45,20 +45,39 @@ func Text(ctx workflow.Context, in TextInput) error {
 	return workflow.ExecuteActivity(ctx, registrationActivities.SendNotice, in.Notice).Get(ctx, nil)
 }
 
+// TextWorkflowID returns the workflow id of a text: its id is that of a challenge or a notice.
+func TextWorkflowID(id string) string { return "text-" + id }
+
 // SendLoginCode starts a Text for the code of a challenge. Starting it again does nothing.
 func (c *Client) SendLoginCode(ctx context.Context, challengeID string) error {
-	return c.startText(ctx, challengeID, "Send a code", TextInput{Challenge: challengeID})
+	return c.startText(ctx, challengeID, "Send a code", once, TextInput{Challenge: challengeID})
 }
 
 // SendNotice starts a Text that tells the owner of an account what became of it. id makes it happen once.
 func (c *Client) SendNotice(ctx context.Context, id, accountID string, kind registration.NoticeKind, at time.Time) error {
-	return c.startText(ctx, id, "Send a notice: "+string(kind), TextInput{Notice: activities.NoticeInput{ID: id, AccountID: accountID, Kind: kind, At: at}})
+	return c.startText(ctx, id, "Send a notice: "+string(kind), once, noticeOf(id, accountID, kind, at))
 }
 
-func (c *Client) startText(ctx context.Context, id, summary string, in TextInput) error {
+// LoginCodeAgain starts a Text whose run before was lost. One that runs goes on.
+func (c *Client) LoginCodeAgain(ctx context.Context, challengeID string) error {
+	return c.startText(ctx, challengeID, "Send a code, begun again", enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, TextInput{Challenge: challengeID})
+}
+
+// NoticeAgain is the same for a notice.
+func (c *Client) NoticeAgain(ctx context.Context, id, accountID string, kind registration.NoticeKind, at time.Time) error {
+	return c.startText(ctx, id, "Send a notice, begun again: "+string(kind), enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, noticeOf(id, accountID, kind, at))
+}
+
+const once = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
+
+func noticeOf(id, accountID string, kind registration.NoticeKind, at time.Time) TextInput {
+	return TextInput{Notice: activities.NoticeInput{ID: id, AccountID: accountID, Kind: kind, At: at}}
+}
+
+func (c *Client) startText(ctx context.Context, id, summary string, reuse enumspb.WorkflowIdReusePolicy, in TextInput) error {
 	_, err := c.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID: "text-" + id, TaskQueue: TaskQueue, StaticSummary: summary, EnableEagerStart: true,
-		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		ID: TextWorkflowID(id), TaskQueue: TaskQueue, StaticSummary: summary, EnableEagerStart: true,
+		WorkflowIDReusePolicy:    reuse,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		WorkflowExecutionTimeout: 2 * noticePatience,
 	}, Text, in)

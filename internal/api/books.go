@@ -3,24 +3,26 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"kyso/internal/decision"
 	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/workflows"
 )
 
 func (s *server) bookOperations(api huma.API) {
-	huma.Register(api, post("repairIncident", "/v1/incidents/{id}/repair", tagOperations, "Begin a process again that was lost, or close it with its compensation",
+	huma.Register(api, post("repairIncident", "/v1/incidents/{id}/repair", tagOperations, "Begin a process again that was lost, close it with its compensation, or retry a parked refund",
 		http.StatusOK, errorsOf(http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable)), s.repairIncident)
 	huma.Register(api, post("reconcile", "/v1/reconciliations", tagOperations, "Compare a part of the records with Temporal and VNPay", http.StatusOK,
 		errorsOf(http.StatusServiceUnavailable)), s.reconcile)
 }
 
-// IncidentRepairRequest says what an operator does about a process and a record that do not agree.
+// IncidentRepairRequest says what an operator does about a process and a record that do not agree, or about a refund that is parked.
 type IncidentRepairRequest struct {
-	Action string `json:"action" enum:"begin-again,close"`
+	Action string `json:"action" enum:"begin-again,close,retry" doc:"retry is for the refund of an attempt to pay, which has no record of its own"`
 	Reason string `json:"reason" minLength:"1" maxLength:"1000" doc:"Why, in a few words without personal data"`
 	Actor  string `json:"actor,omitempty" maxLength:"64" doc:"Left out: who authenticated acts; only the administrator may name another"`
 }
@@ -31,7 +33,17 @@ type repairIncidentInput struct {
 	Body IncidentRepairRequest
 }
 
-func (s *server) repairIncident(ctx context.Context, in *repairIncidentInput) (*showIncidentOutput, error) {
+// IncidentRepairedBody is the incident after a repair.
+type IncidentRepairedBody struct {
+	IncidentHistoryBody
+	Outcome string `json:"outcome" enum:"recovered,failed-again,still-waiting"`
+}
+
+type repairIncidentOutput struct {
+	Body IncidentRepairedBody
+}
+
+func (s *server) repairIncident(ctx context.Context, in *repairIncidentInput) (*repairIncidentOutput, error) {
 	var fields fieldErrors
 	actor := actorOf(ctx, "body.actor", in.Body.Actor, &fields)
 	note := checkNote(in.Body.Reason, &fields)
@@ -42,20 +54,46 @@ func (s *server) repairIncident(ctx context.Context, in *repairIncidentInput) (*
 	if err != nil {
 		return nil, err
 	}
-	if !found.ClosedAt.IsZero() && found.Action == in.Body.Action && found.Actor == actor { // by this caller, whose answer was lost
-		return s.showIncident(ctx, &incidentInput{in.ID})
+	outcome := workflows.RepairRecovered
+	_, refund := workflows.RefundOf(found.ProcessID, found.ID)
+	switch {
+	case !found.ClosedAt.IsZero() && found.Action == in.Body.Action && found.Actor == actor: // by this caller, whose answer was lost
+	case refund && s.Registration != nil:
+		outcome, err = s.repairRefund(ctx, in.Key, found, workflows.Repair{Action: in.Body.Action, Actor: actor, Reason: note})
+	default:
+		err = s.resolve(ctx, in, found, actor, note)
 	}
+	if err != nil {
+		return nil, err
+	}
+	shown, err := s.showIncident(ctx, &incidentInput{in.ID})
+	if err != nil {
+		return nil, err
+	}
+	return &repairIncidentOutput{IncidentRepairedBody{shown.Body, outcome}}, nil
+}
+
+func (s *server) repairRefund(ctx context.Context, key string, found incident.Incident, repair workflows.Repair) (string, error) {
+	switch allowed := workflows.RegistrationRepairs(found.Step); {
+	case !slices.Contains(allowed, repair.Action):
+		return "", problem.New(problem.Invalid, "action %q is not one of %v", repair.Action, allowed)
+	case !found.ClosedAt.IsZero():
+		return "", problem.New(problem.Conflict, "the incident is closed")
+	}
+	result, err := s.repairParked(ctx, key, found.ProcessID, found.ID, repair)
+	return result.Outcome, err
+}
+
+// resolve does what was decided about a process and a record that do not agree.
+func (s *server) resolve(ctx context.Context, in *repairIncidentInput, found incident.Incident, actor, note string) error {
 	if s.Books == nil || !incident.Mismatch(found.Reason) {
-		return nil, problem.New(problem.Conflict, "its process is there: repair the %s", found.Process)
+		return problem.New(problem.Conflict, "its process is there: repair the %s", found.Process)
 	}
 	about := decision.Object{Process: decision.Process(found.Process), ID: found.ProcessID}
 	if _, err := s.decide(ctx, in.Key, deed{about, in.Body.Action, actor, in.Body}); err != nil {
-		return nil, err
+		return err
 	}
-	if err := s.Books.Act(ctx, in.ID, in.Body.Action, actor, note); err != nil {
-		return nil, err
-	}
-	return s.showIncident(ctx, &incidentInput{in.ID})
+	return s.Books.Act(ctx, in.ID, in.Body.Action, actor, note)
 }
 
 // ReconcileRequest says where to go on.

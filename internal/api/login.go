@@ -194,7 +194,7 @@ func (s *server) resetPassword(ctx context.Context, in *resetInput) (*resetOutpu
 	if err != nil {
 		return nil, atField(err, "body.password")
 	}
-	s.tell(ctx, "reset-"+in.Body.LoginID, reset.AccountID, registration.NoticeReset, reset.EffectiveAt)
+	s.tell(ctx, reset.NoticeID(), reset.AccountID, registration.NoticeReset, reset.EffectiveAt)
 	return &resetOutput{ResetBody{EffectiveAt: reset.EffectiveAt.UTC()}}, nil
 }
 
@@ -209,7 +209,8 @@ func atField(err error, location string) error {
 	return fieldErrors{{location, "is too short, too long, among the commonest, or repeats phone or e-mail"}}
 }
 
-// tell has the owner of an account told. What was done is done, so a fault only shows in the log.
+// tell has the owner of an account told. What was done is done, so a fault only shows in the log; the relay's loop begins the text
+// again.
 func (s *server) tell(ctx context.Context, id, accountID string, kind registration.NoticeKind, at time.Time) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startWait)
 	defer cancel()

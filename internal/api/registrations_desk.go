@@ -186,15 +186,24 @@ func (s *server) repairRegistration(ctx context.Context, in *registrationRepairI
 			return nil, err
 		}
 	}
-	id, err := s.decide(ctx, in.Key, deed{aboutRegistration(in.ID), workflows.UpdateRepair, repair.Actor, repair})
-	if err != nil {
-		return nil, err
-	}
-	result, err := s.Registration.Workflows.RepairRegistration(ctx, in.ID, id, repair)
+	result, err := s.repairParked(ctx, in.Key, record.ID, record.Attention.IncidentID, repair)
 	if err != nil {
 		return nil, err
 	}
 	return &registrationRepairOutput{RegistrationRepairBody{result.Outcome, changes, registrationStatusBody(in.ID, result.Status)}}, nil
+}
+
+// repairParked repairs the process that an incident of a registration is of: its own, or the Refund of an attempt to pay.
+func (s *server) repairParked(ctx context.Context, key, registrationID, incidentID string, repair workflows.Repair) (workflows.RegistrationRepairResult, error) {
+	object, send := registrationID, s.Registration.Workflows.RepairRegistration
+	if ref, ok := workflows.RefundOf(registrationID, incidentID); ok {
+		object, send = ref, s.Registration.Workflows.RepairRefund
+	}
+	id, err := s.decide(ctx, key, deed{aboutRegistration(object), workflows.UpdateRepair, repair.Actor, repair})
+	if err != nil {
+		return workflows.RegistrationRepairResult{}, err
+	}
+	return send(ctx, object, id, repair)
 }
 
 // mayRepair refuses, before anything is written, what the step that the record is parked at does not allow.

@@ -311,6 +311,7 @@ type fakeFlows struct {
 	mu      sync.Mutex
 	started []string
 	refunds []string
+	refund  string // that was repaired
 	nudged  []string
 	acts    []any
 	err     error
@@ -400,6 +401,12 @@ func (f *fakeFlows) Withdraw(_ context.Context, _, _ string, in workflows.Withdr
 }
 
 func (f *fakeFlows) RepairRegistration(_ context.Context, _, _ string, in workflows.Repair) (workflows.RegistrationRepairResult, error) {
+	status, err := f.act(in)
+	return workflows.RegistrationRepairResult{Outcome: workflows.RepairRecovered, Status: status}, err
+}
+
+func (f *fakeFlows) RepairRefund(_ context.Context, ref, _ string, in workflows.Repair) (workflows.RegistrationRepairResult, error) {
+	f.refund = ref
 	status, err := f.act(in)
 	return workflows.RegistrationRepairResult{Outcome: workflows.RepairRecovered, Status: status}, err
 }

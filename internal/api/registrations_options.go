@@ -26,6 +26,7 @@ type RegistrationWorkflows interface {
 	SignAcceptance(ctx context.Context, id, updateID string) (workflows.RegistrationStatus, error)
 	Withdraw(ctx context.Context, id, updateID string, in workflows.Withdraw) (workflows.RegistrationStatus, error)
 	RepairRegistration(ctx context.Context, id, updateID string, in workflows.Repair) (workflows.RegistrationRepairResult, error)
+	RepairRefund(ctx context.Context, txnRef, updateID string, in workflows.Repair) (workflows.RegistrationRepairResult, error)
 	NudgeRegistration(ctx context.Context, id string) error
 	NudgeRefund(ctx context.Context, txnRef string) error
 	RegistrationStatus(ctx context.Context, id string) (workflows.RegistrationStatus, error)

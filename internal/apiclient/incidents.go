@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"kyso/internal/problem"
@@ -114,12 +115,12 @@ func (c *Client) AssignIncident(ctx context.Context, key, id, to string) (Incide
 // RepairIncident acts on the process of an incident and returns what became of it: recovered, failed-again, skipped,
 // given-up or still-waiting.
 func (c *Client) RepairIncident(ctx context.Context, key string, i Incident, in RegistrationRepair) (string, error) {
-	if in.Action == "begin-again" || in.Action == "close" {
-		body := map[string]string{"action": in.Action, "reason": in.Reason}
-		if _, err := c.Post(ctx, key, "/v1/incidents/"+url.PathEscape(i.ID)+"/repair", body, nil); err != nil {
-			return "", err
+	if in.Action == "begin-again" || in.Action == "close" || i.ofRefund() {
+		var out struct {
+			Outcome string `json:"outcome"`
 		}
-		return "recovered", nil
+		_, err := c.Post(ctx, key, "/v1/incidents/"+url.PathEscape(i.ID)+"/repair", map[string]string{"action": in.Action, "reason": in.Reason, "actor": in.Actor}, &out)
+		return out.Outcome, err
 	}
 	if i.Process == "registration" {
 		out, _, err := c.RepairRegistration(ctx, key, i.ProcessID, in)
@@ -127,6 +128,11 @@ func (c *Client) RepairIncident(ctx context.Context, key string, i Incident, in 
 	}
 	out, _, err := c.Repair(ctx, key, i.ProcessID, in.Action, in.Actor, in.Reason)
 	return out.Outcome, err
+}
+
+// ofRefund reports whether the incident is of a process that gives one attempt to pay back: its registration cannot be repaired for it.
+func (i Incident) ofRefund() bool {
+	return i.Process == "registration" && !strings.HasPrefix(i.ID, i.ProcessID)
 }
 
 // BulkDecisionRequest is a repair of every process that is parked at one step with one code.

@@ -17,12 +17,14 @@ func (a *App) loops() []relay.Loop {
 	unstarted := &relay.Unstarted{Records: records, Engine: engine, Limits: limits}
 	behind := &relay.Behind{Records: records, Decisions: a.Store.Decisions(), Engine: engine}
 	refunds := &relay.Refunds{Records: records, Engine: engine}
+	texts := &relay.Texts{Records: records, Engine: engine}
 	deliveries := &relay.Deliveries{Messages: records, Engine: engine}
 	loops := []relay.Loop{
 		{Name: "inbox", Every: 20 * time.Second, Once: a.inbox().Once},
 		{Name: "unstarted", Every: 20 * time.Second, Once: unstarted.Once},
 		{Name: "behind", Every: 20 * time.Second, Once: behind.Once},
 		{Name: "refunds", Every: 10 * time.Minute, Once: refunds.Once},
+		{Name: "texts", Every: 20 * time.Second, Once: texts.Once},
 		{Name: "reconcile", Every: 20 * time.Second, Once: a.books().Once},
 		{Name: "deliveries", Every: time.Second, Once: deliveries.Once},
 		{Name: "leftovers", Every: time.Minute, Once: a.leftovers().Once},

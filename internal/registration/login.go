@@ -2,6 +2,7 @@ package registration
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"kyso/internal/limit"
@@ -34,6 +35,11 @@ type Reset struct {
 	PasswordHash string // argon2id in PHC form
 	RequestedAt  time.Time
 	EffectiveAt  time.Time
+}
+
+// NoticeID names the notice of a reset, one for each time that a reset is asked for.
+func (r Reset) NoticeID() string {
+	return "reset-" + r.AccountID + "-" + strconv.FormatInt(r.RequestedAt.Unix(), 10)
 }
 
 // Handoff is a fresh one-time token of VNeID for a request that it made before: its button opens kyso every time.

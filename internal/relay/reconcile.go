@@ -60,7 +60,9 @@ type Paid interface {
 type Mismatches interface {
 	// OpenMismatch opens an incident unless one of the same reason is open for the process.
 	OpenMismatch(ctx context.Context, in incident.Incident) (fresh bool, err error)
-	// CloseIncidents closes the open incidents of a process, of one reason or of all when it is empty.
+	// OpenMismatches lists the open incidents that comparing the books found, oldest first.
+	OpenMismatches(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]incident.Incident, error)
+	// CloseIncidents closes the open incidents of a process: the one of an id, those of a reason, or all when both are empty.
 	CloseIncidents(ctx context.Context, in incident.Incident) (closed int, err error)
 	// GivenUp reports whether an operator has closed a process that has no record.
 	GivenUp(ctx context.Context, process incident.Process, id string) (bool, error)
@@ -123,7 +125,7 @@ func (r *Reconciler) Once(ctx context.Context) error {
 }
 
 // stages are the parts of the comparison, in order.
-var stages = []string{"signings", "registrations", "archives", "messages", "runs", "broken"}
+var stages = []string{"signings", "registrations", "archives", "messages", "runs", "broken", "incidents"}
 
 // Step compares up to a hundred records from a place on; an empty Next says that all of both books was compared.
 func (r *Reconciler) Step(ctx context.Context, place string) (incident.Report, error) {
@@ -160,6 +162,8 @@ func (r *Reconciler) Step(ctx context.Context, place string) (incident.Report, e
 			next, err = compare(ctx, r, &report, after, r.Books.Carried, func(m webhook.Message) row {
 				return row{page.After(m.CreatedAt, m.Place()), incident.Signing, "message " + m.Place()}
 			}, r.message)
+		case "incidents":
+			next, err = compare(ctx, r, &report, after, r.Found.OpenMismatches, placeOfIncident, r.mismatch)
 		default:
 			return report, problem.New(problem.Invalid, "not a place in the books")
 		}
@@ -241,9 +245,13 @@ func (r *Reconciler) found(ctx context.Context, report *incident.Report, process
 	return err
 }
 
-// gone closes the incidents of a process whose books agree again.
-func (r *Reconciler) gone(ctx context.Context, report *incident.Report, process incident.Process, id string, codes ...problem.Code) error {
-	for _, code := range codes {
+// gone closes the mismatches of a process whose books agree again. open is the incident that the record shows, of whatever reason:
+// a record that shows none has none, and one that shows another may have a mismatch beside it.
+func (r *Reconciler) gone(ctx context.Context, report *incident.Report, process incident.Process, id, open string) error {
+	if open == "" {
+		return nil
+	}
+	for _, code := range []problem.Code{problem.ProcessMissing, problem.RecordMissing} {
 		n, err := r.Found.CloseIncidents(ctx, incident.Incident{Process: process, ProcessID: id, Reason: string(code), ClosedAt: orNow(r.Now), Action: "auto", Actor: "kyso",
 			Note: "the books agree again"})
 		report.Closed += n
@@ -252,130 +260,4 @@ func (r *Reconciler) gone(ctx context.Context, report *incident.Report, process 
 		}
 	}
 	return nil
-}
-
-// signing compares one signing. The record is read again after Temporal has answered: a process writes its end before
-// it ends, so a record that is open then has lost its process.
-func (r *Reconciler) signing(ctx context.Context, s signing.Signing, report *incident.Report) error {
-	state, err := r.Engine.State(ctx, workflows.SigningWorkflowID(s.ID))
-	if err != nil {
-		return err
-	}
-	if state != workflows.RunRunning {
-		now, err := r.Records.Signing(ctx, s.ID)
-		if err != nil || now.Status.Final() || now.Status == signing.StatusCreated && state == workflows.RunMissing && !mayBeLost(now.CreatedAt, orNow(r.Now)) {
-			return err
-		}
-		return r.found(ctx, report, incident.Signing, s.ID, string(now.Status), problem.ProcessMissing, "the record is %s, the process is %s", now.Status, state)
-	}
-	stood, err := r.Records.LastSeq(ctx, s.ID)
-	if err != nil {
-		return err
-	}
-	for look := range 2 {
-		status, err := r.Engine.Status(ctx, s.ID)
-		if err != nil {
-			return err
-		}
-		if status.Seq < stood { // it asks the provider itself, and comes after
-			r.behind(report, incident.Signing, s.ID, status.Seq, stood)
-		}
-		seq, err := r.Records.LastSeq(ctx, s.ID)
-		if err != nil {
-			return err
-		}
-		if status.Seq <= seq {
-			break
-		}
-		if look == 1 {
-			return r.found(ctx, report, incident.Signing, s.ID, string(s.Status), problem.RecordMissing, "the process has made %d transitions, the record has %d", status.Seq, seq)
-		}
-		pause(ctx, secondLook)
-	}
-	if code := problem.Code(s.Attention.Reason); code == problem.ProcessMissing || code == problem.RecordMissing {
-		return r.gone(ctx, report, incident.Signing, s.ID, problem.ProcessMissing, problem.RecordMissing)
-	}
-	return nil
-}
-
-// mayBeLost reports whether a record without a process is old enough not to be waiting for its start.
-func mayBeLost(created, now time.Time) bool { return now.Sub(created) > lostAfter }
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
-}
-
-// registration compares one registration and its payments.
-func (r *Reconciler) registration(ctx context.Context, s registration.Registration, report *incident.Report) error {
-	state, err := r.Engine.State(ctx, workflows.RegistrationWorkflowID(s.ID))
-	if err != nil {
-		return err
-	}
-	var status workflows.RegistrationStatus
-	if state != workflows.RunMissing { // a closed run answers as long as its history is kept
-		if status, err = r.Engine.RegistrationStatus(ctx, s.ID); err != nil && state == workflows.RunRunning {
-			return err
-		}
-	}
-	if err := r.payments(ctx, s, status, state, report); err != nil {
-		return err
-	}
-	if state != workflows.RunRunning {
-		now, err := r.Records.Registration(ctx, s.ID)
-		if err != nil || now.Status.Final() || now.Status == registration.StatusRequested && state == workflows.RunMissing && !mayBeLost(now.CreatedAt, orNow(r.Now)) {
-			return err
-		}
-		return r.found(ctx, report, incident.Registration, s.ID, string(now.Status), problem.ProcessMissing, "the record is %s, the process is %s", now.Status, state)
-	}
-	if status.Seq < s.Seq { // the row was read before the process was asked
-		r.behind(report, incident.Registration, s.ID, status.Seq, s.Seq)
-		if err := r.Told.ForgetTold(ctx, s.ID); err != nil {
-			return err
-		}
-	}
-	for look := range 2 {
-		now, err := r.Records.Registration(ctx, s.ID)
-		if err != nil {
-			return err
-		}
-		if status.Seq <= now.Seq {
-			break
-		}
-		if look == 1 {
-			return r.found(ctx, report, incident.Registration, s.ID, string(now.Status), problem.RecordMissing, "the process has made %d transitions and is %s, the record has %d and is %s",
-				status.Seq, status.Status, now.Seq, now.Status)
-		}
-		pause(ctx, secondLook)
-	}
-	if code := problem.Code(s.Attention.Reason); code == problem.ProcessMissing || code == problem.RecordMissing {
-		return r.gone(ctx, report, incident.Registration, s.ID, problem.ProcessMissing, problem.RecordMissing)
-	}
-	return nil
-}
-
-// archive compares the process that keeps documents archived. One that an operator gave up ended by itself.
-func (r *Reconciler) archive(ctx context.Context, s signing.Signing, report *incident.Report) error {
-	state, err := r.Engine.State(ctx, workflows.ArchiveWorkflowID(s.ID))
-	switch {
-	case err != nil:
-		return err
-	case state == workflows.RunMissing || state == workflows.RunBroken:
-		return r.found(ctx, report, incident.Signing, s.ID, incident.ArchiveStep, problem.ProcessMissing, "the documents are to be kept archived, the process for it is %s", state)
-	case problem.Code(s.Attention.Reason) == problem.ProcessMissing:
-		return r.gone(ctx, report, incident.Signing, s.ID, problem.ProcessMissing)
-	}
-	return nil
-}
-
-// message has a message carried again whose process is gone. A receiver knows by its id what it has seen.
-func (r *Reconciler) message(ctx context.Context, m webhook.Message, report *incident.Report) error {
-	state, err := r.Engine.State(ctx, workflows.MessageWorkflowID(m))
-	if err != nil || state == workflows.RunRunning || state == workflows.RunCompleted {
-		return err
-	}
-	report.Carried++
-	return r.Books.CarryAgain(ctx, m)
 }

@@ -2,9 +2,11 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"kyso/activities"
 	"kyso/internal/page"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
@@ -15,6 +17,8 @@ import (
 type Money interface {
 	// Unsettled returns captured payments, oldest first, of which it is not known yet that they pay for a certificate.
 	Unsettled(ctx context.Context, after page.Cursor, limit int) ([]registration.Payment, error)
+	// Undecided returns attempts to pay that VNPay has not decided, begun before a time, oldest first.
+	Undecided(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]registration.Payment, error)
 	// MarkSettled notes that a payment pays for a certificate in use, so that nobody asks about it again.
 	MarkSettled(ctx context.Context, txnRef string, at time.Time) error
 	Registration(ctx context.Context, id string) (registration.Registration, error)
@@ -29,19 +33,47 @@ type Refunder interface {
 	Engine
 }
 
-// Refunds has captured money go back that pays for nothing. An IPN that is recorded starts the refund itself; this is
-// for a process that died between the two, and for money that came however late.
+// Refunds has captured money go back that pays for nothing, and attempts watched that may still bring such money. An IPN that is
+// recorded starts the refund itself; this is for a process that died between the two, for a Refund that was lost, and for money
+// that came however late.
 type Refunds struct {
 	Records Money
 	Engine  Refunder
 	Now     func() time.Time // default time.Now
 }
 
-// Once looks at every captured payment that is not settled.
+// unwatched is how old an attempt has to be before its Refund is looked for: its window is over, and whoever began it has asked.
+const unwatched = activities.PaymentWindow + 15*time.Minute
+
+// Once looks at every captured payment that is not settled, and at every attempt that should be decided and is not.
 func (r *Refunds) Once(ctx context.Context) error {
-	return drain(ctx, r.Engine, func(ctx context.Context, after page.Cursor) ([]registration.Payment, error) {
+	place := func(p registration.Payment) page.Cursor { return page.After(p.CreatedAt, p.TxnRef) }
+	captured := drain(ctx, r.Engine, func(ctx context.Context, after page.Cursor) ([]registration.Payment, error) {
 		return r.Records.Unsettled(ctx, after, pageSize)
-	}, func(p registration.Payment) page.Cursor { return page.After(p.CreatedAt, p.TxnRef) }, r.settle)
+	}, place, r.settle)
+	before := orNow(r.Now).Add(-unwatched)
+	open := drain(ctx, r.Engine, func(ctx context.Context, after page.Cursor) ([]registration.Payment, error) {
+		return r.Records.Undecided(ctx, before, after, pageSize)
+	}, place, r.watch)
+	return errors.Join(captured, open)
+}
+
+// watch has an attempt watched that its registration does not need. A registration that is open looks after its own, one that is
+// closing after all.
+func (r *Refunds) watch(ctx context.Context, p registration.Payment) error {
+	record, err := r.Records.Registration(ctx, p.RegistrationID)
+	if problem.CodeOf(err) == problem.NotFound {
+		return nil
+	}
+	if err == nil && record.Status != registration.StatusClosing && registration.GoesBack(record, p) {
+		call, cancel := context.WithTimeout(ctx, callLimit)
+		defer cancel()
+		err = r.refund(call, workflows.RefundInput{TxnRef: p.TxnRef, RegistrationID: record.ID})
+	}
+	if err != nil {
+		return fmt.Errorf("having payment %s watched: %w", p.TxnRef, err)
+	}
+	return nil
 }
 
 func (r *Refunds) settle(ctx context.Context, p registration.Payment) error {
@@ -68,7 +100,7 @@ func (r *Refunds) settle(ctx context.Context, p registration.Payment) error {
 func (r *Refunds) refund(ctx context.Context, in workflows.RefundInput) error {
 	state, err := r.Engine.State(ctx, workflows.RefundWorkflowID(in.TxnRef))
 	switch {
-	case err != nil:
+	case err != nil || state == workflows.RunRunning:
 		return err
 	case state == workflows.RunBroken || state == workflows.RunCompleted:
 		return r.Engine.RefundAgain(ctx, in)

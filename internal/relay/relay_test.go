@@ -66,6 +66,12 @@ func (e *engine) RefundAgain(ctx context.Context, in workflows.RefundInput) erro
 	return e.StartRefund(ctx, in)
 }
 
+func (e *engine) LoginCodeAgain(_ context.Context, id string) error { return e.note(id, nil) }
+
+func (e *engine) NoticeAgain(_ context.Context, _, accountID string, _ registration.NoticeKind, _ time.Time) error {
+	return e.note(accountID, nil)
+}
+
 func (e *engine) State(context.Context, string) (workflows.RunState, error) {
 	return workflows.RunMissing, e.Ping(context.Background())
 }
@@ -195,6 +201,34 @@ var loops = []struct {
 	}, func(f *storetest.Filled, e *engine) func(context.Context) error {
 		return (&relay.Refunds{Records: f.Relay(), Engine: e}).Once
 	}},
+	{"undecided payments", func(_ *testing.T, f *storetest.Filled) map[string]bool {
+		f.Registrations(registration.StatusExpired)
+		f.Exec(`INSERT INTO payments (registration_id, txn_ref, attempt, amount_vnd, created_at, status, expires_at, transaction_no, response_code, bank_status, refund_id)
+			SELECT id, 'P-' || id, 1, 200000, created_at, 'pending', created_at, '', '', '', '' FROM registrations`)
+		return f.IDs("payments", "txn_ref")
+	}, func(f *storetest.Filled, e *engine) func(context.Context) error {
+		return (&relay.Refunds{Records: f.Relay(), Engine: e, Now: later}).Once
+	}},
+	{"codes", func(_ *testing.T, f *storetest.Filled) map[string]bool {
+		f.One("p-1")
+		insert := `INSERT INTO login_challenges (id, purpose, owner, account_id, phone_lookup, digest, digits, created_at, expires_at, attempts)
+			SELECT CAST($2 AS TEXT), 'login', '', 'acct', '', '', $1, created_at, handoff_expires, 0 FROM registrations`
+		f.Exec(insert, []byte{1}, "c")
+		f.Copy("login_challenges", "id", "c", storetest.Rows-1, "id")
+		want := f.IDs("login_challenges", "id")
+		for id, change := range map[string]string{"sent": "sent_at = created_at", "proven": "proven_at = created_at", "nobody's": "account_id = ''", "over": "expires_at = created_at"} {
+			f.Exec(insert, []byte{1}, id)
+			f.Exec(`UPDATE login_challenges SET `+change+` WHERE id = $1`, id)
+		}
+		return want
+	}, textsLoop},
+	{"notices", func(_ *testing.T, f *storetest.Filled) map[string]bool {
+		f.One("p-1")
+		f.Exec(`INSERT INTO accounts (id, subject_id, phone, email, password, failures, created_at) SELECT 'a', subject_id, $1, $1, $1, 0, created_at FROM registrations`, []byte{1})
+		f.Copy("accounts", "id", "a", storetest.Rows-1, "id")
+		f.Exec(`INSERT INTO password_resets (account_id, password, requested_at, effective_at) SELECT a.id, $1, r.created_at, r.handoff_expires FROM accounts a, registrations r`, []byte{1})
+		return f.IDs("password_resets", "account_id")
+	}, textsLoop},
 	{"deliveries", func(t *testing.T, f *storetest.Filled) map[string]bool {
 		want := map[string]bool{}
 		for _, id := range []string{"ep-1", "ep-2", "ep-3"} {
@@ -210,6 +244,10 @@ var loops = []struct {
 	}, func(f *storetest.Filled, e *engine) func(context.Context) error {
 		return (&relay.Deliveries{Messages: f.Relay(), Engine: e, Now: later}).Once
 	}},
+}
+
+func textsLoop(f *storetest.Filled, e *engine) func(context.Context) error {
+	return (&relay.Texts{Records: f.Relay(), Engine: e, Now: func() time.Time { return storetest.Start.Add(time.Minute) }}).Once
 }
 
 // TestEveryLoopSeesEveryRow fills what each loop reads with three pages of rows, most of the same time, of which a
@@ -243,7 +281,7 @@ func TestEveryLoopSeesEveryRow(t *testing.T) {
 				}
 				e.away, e.asked = false, nil
 				must(t, once(t.Context()))
-				if again := l.name == "arrived" || l.name == "owed refunds"; !again { // those are asked until the record moves
+				if again := []string{"arrived", "owed refunds", "undecided payments", "codes", "notices"}; !slices.Contains(again, l.name) { // those are asked until the record moves
 					wantEach(t, "the second round", e.asked, failed)
 					e.asked = nil
 					must(t, once(t.Context()))
@@ -302,6 +340,41 @@ func TestProcessesThatFellBehindAreTold(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An attempt that VNPay has not decided is watched by a Refund once nobody else looks after it: neither its registration nor
+// a Refund that runs.
+func TestUndecidedAttemptsAreWatched(t *testing.T) {
+	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
+		records := f.Store.Registrations()
+		for _, c := range []struct{ id, status, paidRef, payment string }{{"ended", "withdrawn", "", "pending"}, {"unclear", "expired", "", "review"}, {"own", "awaiting-payment", "", "pending"},
+			{"second", "awaiting-contract", "other", "pending"}, {"closing", "closing", "", "pending"}, {"watched", "withdrawn", "", "pending"}, {"decided", "withdrawn", "", "failed"}} {
+			_, err := records.CreateRegistration(t.Context(), c.id, storetest.Request(c.id, storetest.Start))
+			must(t, err)
+			must(t, records.Change(t.Context(), c.id, func(r *registration.Registration) error { r.PaidRef, r.PriceVND = c.paidRef, 200_000; return nil }))
+			must(t, records.CreatePayment(t.Context(), registration.Payment{TxnRef: c.id, RegistrationID: c.id, Attempt: 1, AmountVND: 200_000, CreatedAt: storetest.Start, ExpiresAt: storetest.Start}))
+			f.Exec(`UPDATE registrations SET status = $1 WHERE id = $2`, c.status, c.id)
+			f.Exec(`UPDATE payments SET status = $1 WHERE txn_ref = $2`, c.payment, c.id)
+		}
+		e := &runs{engine: &engine{}, states: map[string]workflows.RunState{workflows.RefundWorkflowID("watched"): workflows.RunRunning, workflows.RefundWorkflowID("unclear"): workflows.RunBroken}}
+		now := storetest.Start.Add(20 * time.Minute)
+		refunds := &relay.Refunds{Records: f.Relay(), Engine: e, Now: func() time.Time { return now }}
+		must(t, refunds.Once(t.Context()))
+		if len(e.acts) != 0 {
+			t.Errorf("begun while their window may be open: %v", e.acts)
+		}
+		now = later()
+		must(t, refunds.Once(t.Context()))
+		var begun []string
+		for _, act := range e.acts {
+			if in, ok := act.(workflows.RefundInput); ok {
+				begun = append(begun, in.TxnRef)
+			}
+		}
+		if slices.Sort(begun); !slices.Equal(begun, []string{"ended", "second", "unclear"}) {
+			t.Errorf("watched are %v", begun)
+		}
+	})
 }
 
 // Money that pays for a certificate in use is looked at once more and then no longer; money that is owed goes back,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ func (r Relay) OpenRegistrations(ctx context.Context, before time.Time, after pa
 
 // ArchivedSignings implements relay.Books.
 func (r Relay) ArchivedSignings(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]signing.Signing, error) {
-	o := new(older).add(`s.status = 'signed' AND s.level = 'B-LTA'`).add(`s.created_at <= ?1`, at(before))
+	o := new(older).add(archived).add(`s.created_at <= ?1`, at(before))
 	tail, args := o.tail(`s.created_at`, `s.id`, after, limit)
 	return r.signings(ctx, "listing archived signings", tail, args)
 }
@@ -103,18 +104,23 @@ func (r Relay) tableOf(ctx context.Context, in incident.Incident) (table, column
 }
 
 // OpenMismatch implements relay.Mismatches. While one of the same reason is open nothing is added; the id counts, so that
-// two relays that find the same thing write one row.
+// two relays that find the same thing write one row. It counts across records that were lost and restored, whose incidents
+// lie apart.
 func (r Relay) OpenMismatch(ctx context.Context, in incident.Incident) (fresh bool, err error) {
 	table, column, err := r.tableOf(ctx, in)
 	if err != nil {
 		return false, fmt.Errorf("looking for incidents: %w", err)
 	}
-	var open, all int
+	var open, all, strays int
 	err = r.db.QueryRowContext(ctx, `SELECT COUNT(CASE WHEN closed_at IS NULL THEN 1 END), COUNT(*) FROM `+table+` WHERE `+column+` = $1 AND reason = $2`,
 		in.ProcessID, in.Reason).Scan(&open, &all)
+	if err == nil && table != "stray_incidents" {
+		err = r.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM stray_incidents WHERE process_id = $1 AND reason = $2`, in.ProcessID, in.Reason).Scan(&strays)
+	}
 	if err != nil || open > 0 {
 		return false, err
 	}
+	all += strays
 	in.ID = fmt.Sprintf("%s-%s-%d", in.ProcessID, in.Reason, all+1)
 	switch table {
 	case "incidents":
@@ -133,6 +139,22 @@ func (r Relay) OpenMismatch(ctx context.Context, in incident.Incident) (fresh bo
 		in.Provider, at(in.Since), k.sealed("stray_incidents", "actor", in.ID, nil), k.sealed("stray_incidents", "note", in.ID, nil))
 }
 
+// OpenMismatches implements relay.Mismatches.
+func (r Relay) OpenMismatches(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]incident.Incident, error) {
+	var list []incident.Incident
+	for _, t := range parkedTables {
+		o := new(older).add(t.where).add(`closed_at IS NULL AND reason IN (?1, ?2)`, incident.ProcessMissing, incident.RecordMissing).add(`since <= ?1`, at(before))
+		tail, args := o.tail(`since`, `id`, after, limit)
+		some, err := r.Parked().parked(ctx, t.process, t.table, t.column, tail, args)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, some...)
+	}
+	slices.SortFunc(list, oldestIncident)
+	return list[:min(limit, len(list))], nil
+}
+
 // GivenUp implements relay.Mismatches.
 func (r Relay) GivenUp(ctx context.Context, process incident.Process, id string) (bool, error) {
 	var closed int
@@ -144,7 +166,7 @@ func (r Relay) GivenUp(ctx context.Context, process incident.Process, id string)
 	return closed > 0, nil
 }
 
-// CloseIncidents implements relay.Mismatches: every open incident of a process, or those of one reason.
+// CloseIncidents implements relay.Mismatches: every open incident of a process, those of one reason, or one.
 func (r Relay) CloseIncidents(ctx context.Context, in incident.Incident) (closed int, err error) {
 	for _, process := range []string{"incidents", "registration_incidents", "stray_incidents"} {
 		column := map[string]string{"incidents": "signing_id", "registration_incidents": "registration_id"}[process]
@@ -167,7 +189,7 @@ func (r Relay) CloseIncidents(ctx context.Context, in incident.Incident) (closed
 
 func (r Relay) openOf(ctx context.Context, table, column string, in incident.Incident) ([]string, error) {
 	var ids []string
-	rows, err := r.db.QueryContext(ctx, `SELECT id FROM `+table+` WHERE `+column+` = $1 AND ($2 = '' OR reason = $2) AND closed_at IS NULL`, in.ProcessID, in.Reason)
+	rows, err := r.db.QueryContext(ctx, `SELECT id FROM `+table+` WHERE `+column+` = $1 AND ($2 = '' OR reason = $2) AND ($3 = '' OR id = $3) AND closed_at IS NULL`, in.ProcessID, in.Reason, in.ID)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var id string
 		err := rows.Scan(&id)

@@ -53,8 +53,12 @@ func (p Parked) List(ctx context.Context, f incident.Filter) ([]incident.Inciden
 		}
 		list = append(list, some...)
 	}
-	slices.SortFunc(list, func(a, b incident.Incident) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(list, oldestIncident)
 	return list[:min(limit, len(list))], nil
+}
+
+func oldestIncident(a, b incident.Incident) int {
+	return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID))
 }
 
 func narrowParked(f incident.Filter, where string) (string, []any) {

@@ -20,10 +20,15 @@ func (s *Store) Relay() Relay { return Relay{s} }
 // Relay implements the ports of internal/relay.
 type Relay struct{ *Store }
 
-// The conditions of the partial indexes, word by word as the migrations have them.
+// The conditions of the partial indexes, word by word as the migrations have them. A status is compared by NOT <> because SQLite, which
+// gathers no statistics here, would take = for the index of all statuses and read everything in that one.
 const (
 	openSignings      = `status NOT IN ('signed', 'declined', 'expired', 'cancelled', 'refused')`
 	openRegistrations = `status NOT IN ('active', 'refused', 'ineligible', 'withdrawn', 'expired', 'cancelled')`
+	unstartedSignings = `NOT s.status <> 'created' AND s.started_at IS NULL AND s.incident_id IS NULL`
+	unstarted         = `NOT r.status <> 'requested' AND r.started_at IS NULL`
+	arrived           = `NOT r.status <> 'requested' AND r.handoff_used_at IS NOT NULL`
+	archived          = `NOT s.status <> 'signed' AND s.level = 'B-LTA'`
 	behindItsRecord   = `told < seq AND status NOT IN ('requested', 'active', 'refused', 'ineligible', 'withdrawn', 'expired', 'cancelled')`
 )
 
@@ -81,7 +86,7 @@ func (r Relay) Waiting(ctx context.Context, before time.Time, after page.Cursor,
 
 // UnstartedSignings implements relay.NewRecords. A parked one is being worked on by its process.
 func (r Relay) UnstartedSignings(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]signing.Signing, error) {
-	o := new(older).add(`s.status = 'created' AND s.started_at IS NULL AND s.incident_id IS NULL`).add(`s.created_at <= ?1`, at(before))
+	o := new(older).add(unstartedSignings).add(`s.created_at <= ?1`, at(before))
 	tail, args := o.tail(`s.created_at`, `s.id`, after, limit)
 	return r.signings(ctx, "listing signings to start", tail, args)
 }
@@ -100,7 +105,7 @@ func (r Relay) mark(ctx context.Context, doing, statement string, args ...any) e
 
 // UnstartedRegistrations implements relay.NewRecords.
 func (r Relay) UnstartedRegistrations(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]registration.Registration, error) {
-	o := new(older).add(`r.status = 'requested' AND r.started_at IS NULL`).add(`r.created_at <= ?1`, at(before))
+	o := new(older).add(unstarted).add(`r.created_at <= ?1`, at(before))
 	tail, args := o.tail(`r.created_at`, `r.id`, after, limit)
 	return r.registrations(ctx, "listing registrations to start", tail, args)
 }
@@ -112,7 +117,7 @@ func (r Relay) MarkRegistrationStarted(ctx context.Context, id string, when time
 
 // Arrived implements relay.Told.
 func (r Relay) Arrived(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]registration.Registration, error) {
-	o := new(older).add(`r.status = 'requested' AND r.handoff_used_at IS NOT NULL`).add(`r.handoff_used_at <= ?1`, at(before))
+	o := new(older).add(arrived).add(`r.handoff_used_at <= ?1`, at(before))
 	tail, args := o.tail(`r.created_at`, `r.id`, after, limit)
 	return r.registrations(ctx, "listing registrations whose citizen came", tail, args)
 }
@@ -146,6 +151,12 @@ func (r Relay) registrations(ctx context.Context, doing, tail string, args []any
 func (r Relay) Unsettled(ctx context.Context, after page.Cursor, limit int) ([]registration.Payment, error) {
 	tail, args := new(older).add(`status = 'captured' AND settled_at IS NULL`).tail(`created_at`, `txn_ref`, after, limit)
 	return r.payments(ctx, "listing payments that are not settled", tail, args)
+}
+
+// Undecided implements relay.Money.
+func (r Relay) Undecided(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]registration.Payment, error) {
+	tail, args := new(older).add(`status IN ('pending', 'review')`).add(`created_at <= ?1`, at(before)).tail(`created_at`, `txn_ref`, after, limit)
+	return r.payments(ctx, "listing payments that are not decided", tail, args)
 }
 
 func (r Relay) payments(ctx context.Context, doing, tail string, args []any) ([]registration.Payment, error) {
@@ -193,4 +204,43 @@ func (r Relay) MarkStarted(ctx context.Context, m webhook.Message, when time.Tim
 func (r Relay) Purge(ctx context.Context, before time.Time) error {
 	return r.mark(ctx, "forgetting old messages",
 		`DELETE FROM webhook_messages WHERE created_at < $1 AND (delivered_at IS NOT NULL OR failed_at IS NOT NULL)`, at(before))
+}
+
+// UnsentCodes implements relay.TextRecords.
+func (r Relay) UnsentCodes(ctx context.Context, now, before time.Time, after page.Cursor, limit int) ([]registration.Challenge, error) {
+	o := new(older).add(`created_at > ?1 AND created_at <= ?2 AND expires_at > ?3`, at(now.Add(-longestCode)), at(before), at(now)).
+		add(`account_id <> '' AND sent_at IS NULL AND proven_at IS NULL AND digits IS NOT NULL`)
+	tail, args := o.tail(`created_at`, `id`, after, limit)
+	var list []registration.Challenge
+	rows, err := r.db.QueryContext(ctx, `SELECT id, created_at FROM login_challenges`+tail, args...)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		var c registration.Challenge
+		err := rows.Scan(&c.ID, into(&c.CreatedAt))
+		list = append(list, c)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing codes to send: %w", err)
+	}
+	return list, nil
+}
+
+// longestCode is longer than any code of a log-in can be used.
+const longestCode = time.Hour
+
+// OpenResets implements relay.TextRecords.
+func (r Relay) OpenResets(ctx context.Context, now, before time.Time, after page.Cursor, limit int) ([]registration.Reset, error) {
+	tail, args := new(older).add(`effective_at > ?1 AND requested_at <= ?2`, at(now), at(before)).tail(`effective_at`, `account_id`, after, limit)
+	var list []registration.Reset
+	rows, err := r.db.QueryContext(ctx, `SELECT account_id, requested_at, effective_at FROM password_resets`+tail, args...)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		var one registration.Reset
+		err := rows.Scan(&one.AccountID, into(&one.RequestedAt), into(&one.EffectiveAt))
+		list = append(list, one)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing resets: %w", err)
+	}
+	return list, nil
 }

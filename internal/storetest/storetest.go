@@ -51,8 +51,10 @@ func Half(i int) time.Time {
 // Filled is a store together with its database.
 type Filled struct {
 	*store.Store
-	DB *sql.DB
-	t  *testing.T
+	DB     *sql.DB
+	Engine string // sqlite or postgres
+	Source string // of the driver
+	t      *testing.T
 }
 
 func open(t *testing.T, dsn, driver, source string) *Filled {
@@ -66,7 +68,7 @@ func open(t *testing.T, dsn, driver, source string) *Filled {
 	db, err := sql.Open(driver, source)
 	check(t, err)
 	t.Cleanup(func() { _ = db.Close() })
-	return &Filled{s, db, t}
+	return &Filled{s, db, map[string]string{"sqlite": "sqlite", "pgx": "postgres"}[driver], source, t}
 }
 
 func check(t *testing.T, err error) {
@@ -128,6 +130,18 @@ func (f *Filled) Registrations(status registration.Status) map[string]bool {
 func Request(id string, at time.Time) registration.Request {
 	return registration.Request{RequestID: "rq-" + id, Digest: "d", Issuer: "VNPT-CA", HandoffToken: "token-" + id, ReceivedAt: at, ExpiresAt: at.AddDate(1, 0, 0),
 		Person: registration.Person{IDNumber: "079095012345", FullName: "NGUYỄN VĂN AN"}}
+}
+
+// One makes one registration and one signing, of the same id.
+func (f *Filled) One(id string) {
+	f.t.Helper()
+	ctx := context.Background()
+	_, err := f.Store.Registrations().CreateRegistration(ctx, id, Request(id, Start))
+	check(f.t, err)
+	check(f.t, f.SaveUpload(ctx, signing.Upload{ID: "up-" + id, Name: "a.pdf", Size: 1, HashState: []byte{1}, SHA256: strings.Repeat("a", 64), CreatedAt: Start,
+		Segments: []signing.Segment{{Key: "k-" + id, Length: 1, SHA256: strings.Repeat("a", 64)}}}))
+	check(f.t, f.CreateSigning(ctx, signing.Signing{ID: id, Provider: "intrustca", UserID: "ICA.079095012345", Level: signing.LevelB, Status: signing.StatusCreated, CreatedAt: Start,
+		Documents: []signing.Document{{UploadID: "up-" + id, Name: "a.pdf", Size: 1, SHA256: strings.Repeat("a", 64), Placement: &signing.Placement{}}}}))
 }
 
 // Signings makes Rows signings in a status, with one document each, and returns their ids.

@@ -1,0 +1,104 @@
+package relay
+
+import (
+	"context"
+
+	"kyso/internal/incident"
+	"kyso/internal/page"
+	"kyso/internal/problem"
+	"kyso/workflows"
+)
+
+func placeOfIncident(i incident.Incident) row {
+	return row{page.After(i.Since, i.ID), i.Process, i.ProcessID}
+}
+
+// mismatch looks again at an incident of an earlier comparison and closes it when its cause has gone. The lists of what is open
+// do not lead to all of them: a record may be restored, or end, while its incident waits.
+func (r *Reconciler) mismatch(ctx context.Context, i incident.Incident, report *incident.Report) error {
+	why, err := r.over(ctx, i)
+	if err != nil || why == "" {
+		return err
+	}
+	n, err := r.Found.CloseIncidents(ctx, incident.Incident{ID: i.ID, Process: i.Process, ProcessID: i.ProcessID, Reason: i.Reason,
+		ClosedAt: orNow(r.Now), Action: "auto", Actor: "kyso", Note: why})
+	report.Closed += n
+	return err
+}
+
+// over says why the cause of a mismatch has gone; empty while it is there.
+func (r *Reconciler) over(ctx context.Context, i incident.Incident) (string, error) {
+	workflowID, record := workflows.SigningWorkflowID(i.ProcessID), r.signingStands
+	switch {
+	case i.Process == incident.Registration:
+		workflowID, record = workflows.RegistrationWorkflowID(i.ProcessID), r.registrationStands
+	case i.Step == incident.ArchiveStep:
+		workflowID = workflows.ArchiveWorkflowID(i.ProcessID)
+	}
+	state, err := r.Engine.State(ctx, workflowID)
+	if err != nil {
+		return "", err
+	}
+	at, err := record(ctx, i.ProcessID)
+	missing := problem.CodeOf(err) == problem.NotFound
+	if err != nil && !missing {
+		return "", err
+	}
+	switch {
+	case i.Step == incident.ArchiveStep:
+		return only(state == workflows.RunRunning || state == workflows.RunCompleted, "its process is there again"), nil
+	case missing:
+		return only(state == workflows.RunCompleted, "its process has completed"), nil
+	case i.Step == "" && !at.final: // opened while there was no record: what is wrong now is found from the record's side
+		return "its record is there again", nil
+	case state != workflows.RunRunning && at.final:
+		return "record and process have ended", nil
+	case state != workflows.RunRunning:
+		return only(problem.Code(i.Reason) == problem.RecordMissing, "its process is not ahead of it any more"), nil
+	}
+	seq, over, err := at.process(ctx, i.ProcessID)
+	switch {
+	case err != nil:
+		return "", err
+	case at.final:
+		return only(over, "its process has come to the same end"), nil
+	case problem.Code(i.Reason) == problem.ProcessMissing:
+		return "its process is there again", nil
+	}
+	return only(seq <= at.seq, "its record has caught up"), nil
+}
+
+func only(holds bool, why string) string {
+	if holds {
+		return why
+	}
+	return ""
+}
+
+// standing is where a record stands.
+type standing struct {
+	final bool
+	seq   int
+	// process says how many transitions the process has made, and whether it has come to its end.
+	process func(ctx context.Context, id string) (seq int, over bool, err error)
+}
+
+func (r *Reconciler) signingStands(ctx context.Context, id string) (standing, error) {
+	s, err := r.Records.Signing(ctx, id)
+	if err != nil {
+		return standing{}, err
+	}
+	seq, err := r.Records.LastSeq(ctx, id)
+	return standing{s.Status.Final(), seq, func(ctx context.Context, id string) (int, bool, error) {
+		status, err := r.Engine.Status(ctx, id)
+		return status.Seq, status.Status.Final(), err
+	}}, err
+}
+
+func (r *Reconciler) registrationStands(ctx context.Context, id string) (standing, error) {
+	s, err := r.Records.Registration(ctx, id)
+	return standing{s.Status.Final(), s.Seq, func(ctx context.Context, id string) (int, bool, error) {
+		status, err := r.Engine.RegistrationStatus(ctx, id)
+		return status.Seq, status.Status.Final(), err
+	}}, err
+}

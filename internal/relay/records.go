@@ -1,0 +1,131 @@
+package relay
+
+import (
+	"context"
+	"time"
+
+	"kyso/internal/incident"
+	"kyso/internal/problem"
+	"kyso/internal/registration"
+	"kyso/internal/signing"
+	"kyso/internal/webhook"
+	"kyso/workflows"
+)
+
+// signing compares one signing. The record is read again after Temporal has answered: a process writes its end before
+// it ends, so a record that is open then has lost its process.
+func (r *Reconciler) signing(ctx context.Context, s signing.Signing, report *incident.Report) error {
+	state, err := r.Engine.State(ctx, workflows.SigningWorkflowID(s.ID))
+	if err != nil {
+		return err
+	}
+	if state != workflows.RunRunning {
+		now, err := r.Records.Signing(ctx, s.ID)
+		if err != nil || now.Status.Final() || now.Status == signing.StatusCreated && state == workflows.RunMissing && !mayBeLost(now.CreatedAt, orNow(r.Now)) {
+			return err
+		}
+		return r.found(ctx, report, incident.Signing, s.ID, string(now.Status), problem.ProcessMissing, "the record is %s, the process is %s", now.Status, state)
+	}
+	stood, err := r.Records.LastSeq(ctx, s.ID)
+	if err != nil {
+		return err
+	}
+	for look := range 2 {
+		status, err := r.Engine.Status(ctx, s.ID)
+		if err != nil {
+			return err
+		}
+		if status.Seq < stood { // it asks the provider itself, and comes after
+			r.behind(report, incident.Signing, s.ID, status.Seq, stood)
+		}
+		seq, err := r.Records.LastSeq(ctx, s.ID)
+		if err != nil {
+			return err
+		}
+		if status.Seq <= seq {
+			break
+		}
+		if look == 1 {
+			return r.found(ctx, report, incident.Signing, s.ID, string(s.Status), problem.RecordMissing, "the process has made %d transitions, the record has %d", status.Seq, seq)
+		}
+		pause(ctx, secondLook)
+	}
+	return r.gone(ctx, report, incident.Signing, s.ID, s.Attention.IncidentID)
+}
+
+// mayBeLost reports whether a record without a process is old enough not to be waiting for its start.
+func mayBeLost(created, now time.Time) bool { return now.Sub(created) > lostAfter }
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// registration compares one registration and its payments.
+func (r *Reconciler) registration(ctx context.Context, s registration.Registration, report *incident.Report) error {
+	state, err := r.Engine.State(ctx, workflows.RegistrationWorkflowID(s.ID))
+	if err != nil {
+		return err
+	}
+	var status workflows.RegistrationStatus
+	if state != workflows.RunMissing { // a closed run answers as long as its history is kept
+		if status, err = r.Engine.RegistrationStatus(ctx, s.ID); err != nil && state == workflows.RunRunning {
+			return err
+		}
+	}
+	if err := r.payments(ctx, s, status, state, report); err != nil {
+		return err
+	}
+	if state != workflows.RunRunning {
+		now, err := r.Records.Registration(ctx, s.ID)
+		if err != nil || now.Status.Final() || now.Status == registration.StatusRequested && state == workflows.RunMissing && !mayBeLost(now.CreatedAt, orNow(r.Now)) {
+			return err
+		}
+		return r.found(ctx, report, incident.Registration, s.ID, string(now.Status), problem.ProcessMissing, "the record is %s, the process is %s", now.Status, state)
+	}
+	if status.Seq < s.Seq { // the row was read before the process was asked
+		r.behind(report, incident.Registration, s.ID, status.Seq, s.Seq)
+		if err := r.Told.ForgetTold(ctx, s.ID); err != nil {
+			return err
+		}
+	}
+	for look := range 2 {
+		now, err := r.Records.Registration(ctx, s.ID)
+		if err != nil {
+			return err
+		}
+		if status.Seq <= now.Seq {
+			break
+		}
+		if look == 1 {
+			return r.found(ctx, report, incident.Registration, s.ID, string(now.Status), problem.RecordMissing, "the process has made %d transitions and is %s, the record has %d and is %s",
+				status.Seq, status.Status, now.Seq, now.Status)
+		}
+		pause(ctx, secondLook)
+	}
+	return r.gone(ctx, report, incident.Registration, s.ID, s.Attention.IncidentID)
+}
+
+// archive compares the process that keeps documents archived. One that an operator gave up ended by itself.
+func (r *Reconciler) archive(ctx context.Context, s signing.Signing, report *incident.Report) error {
+	state, err := r.Engine.State(ctx, workflows.ArchiveWorkflowID(s.ID))
+	switch {
+	case err != nil:
+		return err
+	case state == workflows.RunMissing || state == workflows.RunBroken:
+		return r.found(ctx, report, incident.Signing, s.ID, incident.ArchiveStep, problem.ProcessMissing, "the documents are to be kept archived, the process for it is %s", state)
+	}
+	return r.gone(ctx, report, incident.Signing, s.ID, s.Attention.IncidentID)
+}
+
+// message has a message carried again whose process is gone. A receiver knows by its id what it has seen.
+func (r *Reconciler) message(ctx context.Context, m webhook.Message, report *incident.Report) error {
+	state, err := r.Engine.State(ctx, workflows.MessageWorkflowID(m))
+	if err != nil || state == workflows.RunRunning || state == workflows.RunCompleted {
+		return err
+	}
+	report.Carried++
+	return r.Books.CarryAgain(ctx, m)
+}
