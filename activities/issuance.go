@@ -37,7 +37,7 @@ func (a *Registration) createKey(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	key, err := issuer.CA.CreateKey(ctx, id+"/key", person.IDNumber)
+	key, err := issuer.CA.CreateKey(ctx, KeyID(id), person.IDNumber)
 	if err != nil {
 		return err
 	}
@@ -290,8 +290,14 @@ func (a *Registration) RevokeCertificate(ctx context.Context, id string) error {
 	return fail(a.revokeCertificate(ctx, id))
 }
 
-// cessationOfOperation is the CRLReason of RFC 5280 §5.3.1 for a certificate that is no longer needed.
-const cessationOfOperation = 5
+// CessationOfOperation is the CRLReason of RFC 5280 §5.3.1 for a certificate that is no longer needed.
+const CessationOfOperation = 5
+
+// KeyID names the one request for the key of a registration, and RevocationID that for the end of its certificate.
+func KeyID(registrationID string) string { return registrationID + "/key" }
+
+// RevocationID is described with KeyID.
+func RevocationID(registrationID string) string { return registrationID + "/revoke" }
 
 func (a *Registration) revokeCertificate(ctx context.Context, id string) error {
 	before, err := a.Records.Registration(ctx, id)
@@ -327,7 +333,7 @@ func (a *Registration) revokeCertificate(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	if err := issuer.CA.Revoke(ctx, id+"/revoke", serial, cessationOfOperation); err != nil {
+	if err := issuer.CA.Revoke(ctx, RevocationID(id), serial, CessationOfOperation); err != nil {
 		return err
 	}
 	if err := issuer.CA.DestroyKey(ctx, r.Issued.KeyID); err != nil {

@@ -10,6 +10,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
 
 	"kyso/internal/problem"
 )
@@ -82,6 +83,50 @@ func (c *Client) list(ctx context.Context, which, after string, limit int) (runs
 		}
 	}
 	return runs, base64.RawURLEncoding.EncodeToString(answer.GetNextPageToken()), nil
+}
+
+// PastRun is a run of a registration: what it began with, and where it stands or stood at its end.
+type PastRun struct {
+	Input  RegistrationInput
+	Status RegistrationStatus
+}
+
+// mostRuns is how many runs of one process are asked about, the newest first.
+const mostRuns = 50
+
+// RegistrationRuns asks all runs of a registration that Temporal still has, the newest first. It needs a worker.
+func (c *Client) RegistrationRuns(ctx context.Context, id string) ([]PastRun, error) {
+	workflowID := RegistrationWorkflowID(id)
+	answer, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: mostRuns, Query: `WorkflowId = '` + workflowID + `'`})
+	if err != nil {
+		return nil, clientError("listing the runs of a process", err)
+	}
+	var runs []PastRun
+	for _, e := range answer.GetExecutions() {
+		runID := e.GetExecution().GetRunId()
+		var run PastRun
+		value, err := c.Temporal.QueryWorkflow(ctx, workflowID, runID, QueryStatus)
+		if err == nil {
+			err = value.Get(&run.Status)
+		}
+		if err == nil {
+			err = c.input(ctx, workflowID, runID, &run.Input)
+		}
+		if err != nil {
+			return nil, clientError("asking the runs of a process", err)
+		}
+		runs = append(runs, run)
+	}
+	return runs, nil
+}
+
+// input reads what a run began with.
+func (c *Client) input(ctx context.Context, workflowID, runID string, out any) error {
+	first, err := c.Temporal.GetWorkflowHistory(ctx, workflowID, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT).Next()
+	if err != nil {
+		return err
+	}
+	return converter.GetDefaultDataConverter().FromPayloads(first.GetWorkflowExecutionStartedEventAttributes().GetInput(), out)
 }
 
 // Stop terminates a process that has no record: nothing that it does could be recorded.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kyso/internal/blob"
+	"kyso/internal/provider"
 	"kyso/internal/registration"
 	"kyso/internal/relay"
 	"kyso/internal/signing"
@@ -61,8 +62,17 @@ func (a *App) books() *relay.Mender {
 	records, engine := a.Store.Relay(), a.Workflows()
 	return &relay.Mender{
 		Reconciler: &relay.Reconciler{Books: records, Records: records, Paid: records, Found: records, Told: records, Engine: engine, VNPay: a.vnpay()},
-		Incidents:  a.Store.Parked(), Processes: engine, Limits: a.Config.Registration.Limits,
+		Incidents:  a.Store.Parked(), Processes: engine, Limits: a.Config.Registration.Limits, CAs: a.keys(),
 	}
+}
+
+// keys are the CAs as the comparison of the books asks them.
+func (a *App) keys() map[string]registration.Keys {
+	all := map[string]registration.Keys{}
+	for _, i := range a.Config.Registration.Issuers {
+		all[i.Code] = &provider.CA{BaseURL: i.CAURL, Key: i.CAKey}
+	}
+	return all
 }
 
 // leftovers removes what erasures leave behind, and what a law kept when its time has come.

@@ -37,7 +37,10 @@ type CA struct {
 	Clock   func() time.Time // nil means time.Now; only for Retry-After dates
 }
 
-var _ registration.CA = (*CA)(nil)
+var (
+	_ registration.CA   = (*CA)(nil)
+	_ registration.Keys = (*CA)(nil)
+)
 
 // HasActive implements registration.CA.
 func (c *CA) HasActive(ctx context.Context, idNumber string) (bool, error) {
@@ -225,6 +228,27 @@ func (c *CA) KeyState(ctx context.Context, keyID string) (registration.KeyState,
 	}
 	return answer.State, nil
 }
+
+// FindKey implements registration.Keys.
+func (c *CA) FindKey(ctx context.Context, requestID string) (registration.MadeKey, error) {
+	var answer struct {
+		stateAnswer
+		Serial string                         `json:"serial"`
+		Status registration.CertificateStatus `json:"status"`
+	}
+	if err := c.post(ctx, "/keys/search", map[string]string{"request_id": requestID}, &answer); err != nil {
+		return registration.MadeKey{}, fmt.Errorf("searching for a key: %w", err)
+	}
+	known := answer.Serial == "" && answer.Status == registration.CertificateNone ||
+		serialForm.MatchString(answer.Serial) && slices.Contains(certificateStatuses, answer.Status)
+	if !keyIDForm.MatchString(answer.KeyID) || !slices.Contains(keyStates, answer.State) || !known {
+		return registration.MadeKey{}, senseless("searching for a key", "it names no key, or a status is not known")
+	}
+	return registration.MadeKey{ID: answer.KeyID, State: answer.State, Serial: answer.Serial, Certificate: answer.Status}, nil
+}
+
+var certificateStatuses = []registration.CertificateStatus{registration.CertificateActive, registration.CertificateInactive,
+	registration.CertificateRevoked, registration.CertificateExpired}
 
 type stateAnswer struct {
 	KeyID string                `json:"key_id"`

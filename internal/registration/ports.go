@@ -76,6 +76,40 @@ type CA interface {
 	DestroyKey(ctx context.Context, keyID string) error
 }
 
+// Keys is a CA as the comparison of the books asks it.
+type Keys interface {
+	// FindKey returns the key that a request of CreateKey made, with its certificate. problem.NotFound when there is none.
+	FindKey(ctx context.Context, requestID string) (MadeKey, error)
+	// Revoke and DestroyKey are as in CA.
+	Revoke(ctx context.Context, requestID, serial string, reason int) error
+	DestroyKey(ctx context.Context, keyID string) error
+}
+
+// MadeKey is a key that a CA made, and how its certificate stands.
+type MadeKey struct {
+	ID          string
+	State       KeyState
+	Serial      string // lower-case hex; empty without a certificate
+	Certificate CertificateStatus
+}
+
+// CertificateStatus is how a CA says that a certificate stands.
+type CertificateStatus string
+
+// The statuses of a certificate.
+const (
+	CertificateNone     CertificateStatus = "" // there is none
+	CertificateActive   CertificateStatus = "active"
+	CertificateInactive CertificateStatus = "inactive" // in force, its key does not sign yet
+	CertificateRevoked  CertificateStatus = "revoked"
+	CertificateExpired  CertificateStatus = "expired"
+)
+
+// InForce reports whether a certificate is to be revoked when nobody needs it.
+func (s CertificateStatus) InForce() bool {
+	return s == CertificateActive || s == CertificateInactive
+}
+
 // Key is a key pair at the RSSP.
 type Key struct {
 	ID        string

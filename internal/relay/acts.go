@@ -2,7 +2,6 @@ package relay
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"kyso/activities"
@@ -37,6 +36,8 @@ type Mender struct {
 	Incidents Incidents
 	Processes Beginner
 	Limits    workflows.RegistrationLimits
+	// CAs are asked for the keys of registrations whose record is lost, by the code of the issuer.
+	CAs map[string]registration.Keys
 }
 
 // Act does it and closes the incidents of the process. Errors: problem.NotFound, problem.Conflict when the incident is
@@ -75,32 +76,6 @@ func (m *Mender) stray(ctx context.Context, workflowID, action string) error {
 	return m.Processes.Stop(ctx, workflowID, "its record is not there")
 }
 
-// strayRegistration stops a registration that has no record and gives back what was paid for it. It is refused while the run
-// does not say what it began, and when restoring the record is the only way to know.
-func (m *Mender) strayRegistration(ctx context.Context, id, action string, status workflows.RegistrationStatus, statusErr error) error {
-	workflowID := workflows.RegistrationWorkflowID(id)
-	state, err := m.Engine.State(ctx, workflowID)
-	switch {
-	case err != nil:
-		return err
-	case action == incident.BeginAgain || state == workflows.RunMissing:
-		return m.stray(ctx, workflowID, action)
-	case statusErr != nil:
-		return fmt.Errorf("asking the process what it began, which needs a worker: %w", statusErr)
-	case status.Issuing || status.Status != registration.StatusClosing && workflows.MayHaveKey(registration.Registration{}, &status):
-		return problem.New(problem.Conflict, "the process may have made a key at the CA: restore the record first, see docs/restore.md")
-	case forgotten(status):
-		return problem.New(problem.Conflict, "a run before this one began attempts to pay: restore the record first, see docs/restore.md")
-	}
-	if err := m.stray(ctx, workflowID, action); err != nil {
-		return err
-	}
-	if status, err = m.Engine.RegistrationStatus(ctx, id); err != nil { // an attempt may have begun meanwhile
-		return err
-	}
-	return m.giveBack(ctx, id, status.Attempts)
-}
-
 // outdated stops a process that stands where its record was: the record has ended, and with it everything outside.
 func (m *Mender) outdated(ctx context.Context, workflowID string, i incident.Incident) error {
 	if problem.Code(i.Reason) != problem.RecordMissing {
@@ -136,7 +111,7 @@ func (m *Mender) registrationAgain(ctx context.Context, i incident.Incident, act
 	record, err := m.Records.Registration(ctx, i.ProcessID)
 	status, statusErr := m.Engine.RegistrationStatus(ctx, i.ProcessID) // of the run that was; without one, nothing is known
 	if problem.CodeOf(err) == problem.NotFound {
-		return m.strayRegistration(ctx, i.ProcessID, action, status, statusErr)
+		return m.strayRegistration(ctx, i.ProcessID, action)
 	}
 	if err != nil {
 		return err

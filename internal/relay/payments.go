@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"slices"
 	"time"
 
 	"kyso/activities"
@@ -85,14 +84,6 @@ func (r *Reconciler) adopt(ctx context.Context, p registration.Payment, report *
 	report.Payments++
 	_, _, err = r.Paid.ApplyNotice(ctx, notice)
 	return err
-}
-
-// forgotten reports whether there may be attempts to pay that the run does not know: it was begun again after them.
-func forgotten(status workflows.RegistrationStatus) bool {
-	if len(status.Attempts) == 0 {
-		return slices.Contains([]registration.Status{registration.StatusAwaitingConsent, registration.StatusInReview, registration.StatusNeedsMore, registration.StatusClosing}, status.Status)
-	}
-	return attemptsOf(nil, status) != len(status.Attempts)
 }
 
 // giveBack gives back what was paid for a registration that has no record. The store has no place for its attempts, so VNPay

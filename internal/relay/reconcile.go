@@ -76,6 +76,8 @@ type Runs interface {
 	BrokenRuns(ctx context.Context, after string, limit int) (runs []workflows.Run, next string, err error)
 	Status(ctx context.Context, signingID string) (workflows.SigningStatus, error)
 	RegistrationStatus(ctx context.Context, id string) (workflows.RegistrationStatus, error)
+	// RegistrationRuns asks every run of a registration that Temporal has, the newest first.
+	RegistrationRuns(ctx context.Context, id string) ([]workflows.PastRun, error)
 	Engine
 }
 

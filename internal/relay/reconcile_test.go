@@ -25,7 +25,8 @@ type runs struct {
 	stands workflows.SigningStatus       // of every signing
 	listed []workflows.Run
 	broken []workflows.Run
-	mute   bool // closed runs do not answer: there is no worker
+	again  map[string]int // attempts to pay of earlier runs, of a registration that was begun again
+	mute   bool           // closed runs do not answer: there is no worker
 }
 
 func (r *runs) State(_ context.Context, id string) (workflows.RunState, error) {
@@ -51,6 +52,15 @@ func (r *runs) RegistrationStatus(ctx context.Context, id string) (workflows.Reg
 		return workflows.RegistrationStatus{}, problem.New(problem.ProviderUnavailable, "no worker")
 	}
 	return r.engine.RegistrationStatus(ctx, id)
+}
+
+func (r *runs) RegistrationRuns(ctx context.Context, id string) ([]workflows.PastRun, error) {
+	status, err := r.RegistrationStatus(ctx, id)
+	run := workflows.PastRun{Status: status}
+	if n := r.again[id]; n > 0 {
+		run.Input.Again = &workflows.Again{Attempts: n}
+	}
+	return []workflows.PastRun{run}, err
 }
 
 // Stop implements relay.Beginner.

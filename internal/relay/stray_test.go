@@ -2,6 +2,8 @@ package relay_test
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,19 +72,45 @@ func TestBrokenRunsWithoutARecordAreListed(t *testing.T) {
 	})
 }
 
-// Closing a registration that has no record gives back what VNPay captured, once. It is refused, and changes nothing
-// at VNPay, while it is not known what was begun or what became of it.
+// authority is a CA that made one key.
+type authority struct {
+	key     registration.MadeKey
+	away    bool
+	revoked []string
+}
+
+func (a *authority) FindKey(_ context.Context, requestID string) (registration.MadeKey, error) {
+	switch {
+	case a.away:
+		return registration.MadeKey{}, problem.New(problem.ProviderUnavailable, "no answer")
+	case a.key.ID == "" || !strings.HasPrefix(requestID, a.key.ID+"/"):
+		return registration.MadeKey{}, problem.New(problem.NotFound, "no key")
+	}
+	return a.key, nil
+}
+
+func (a *authority) Revoke(_ context.Context, requestID, serial string, reason int) error {
+	if requestID != activities.RevocationID(a.key.ID) || serial != a.key.Serial || reason != activities.CessationOfOperation {
+		return problem.New(problem.ProviderRefused, "%s %s %d", requestID, serial, reason)
+	}
+	a.revoked = append(a.revoked, serial)
+	a.key.Certificate, a.key.State = registration.CertificateRevoked, registration.KeyDisabled
+	return nil
+}
+
+func (a *authority) DestroyKey(_ context.Context, keyID string) error {
+	if a.key.ID != keyID || a.key.Certificate.InForce() {
+		return problem.New(problem.Conflict, "destroying %s", keyID)
+	}
+	a.key.State = registration.KeyDisabled
+	return nil
+}
+
+// Closing a registration that has no record works from every status: it gives back what VNPay captured, once, and ends what the CA
+// made. One that is active keeps both. It is refused, and changes nothing outside, while it is not known what was begun or what
+// became of it.
 func TestClosingALostRegistrationGivesMoneyBack(t *testing.T) {
 	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
-		workflowID := workflows.RegistrationWorkflowID("lost")
-		e := &runs{engine: &engine{}, states: map[string]workflows.RunState{workflowID: workflows.RunBroken},
-			broken: []workflows.Run{{Kind: "Registration", RecordID: "lost", StartedAt: storetest.Start}}}
-		r := reconciler(f, e)
-		vnpay := gateway{}
-		r.VNPay = vnpay
-		everything(t, r)
-		m := &relay.Mender{Reconciler: r, Incidents: f.Store.Parked(), Processes: beginner{e}}
-		id := parked(t, f, 1)[0].ID
 		attempts := []activities.PaymentOpened{opened("KS01"), opened("KS02"), opened("KS03")}
 		at := func(status registration.Status, list ...activities.PaymentOpened) workflows.RegistrationStatus {
 			return workflows.RegistrationStatus{Status: status, Attempts: list}
@@ -91,36 +119,80 @@ func TestClosingALostRegistrationGivesMoneyBack(t *testing.T) {
 		late.ExpiresAt = later().Add(time.Minute)
 		for name, c := range map[string]struct {
 			knows workflows.RegistrationStatus
+			again int    // attempts that runs before began
 			third string // what VNPay says of the third attempt
 			mute  bool
+			away  bool // the CA
 		}{
 			"no worker":           {knows: at(registration.StatusAwaitingPayment, attempts...), mute: true},
-			"a key at the CA":     {knows: at(registration.StatusActivating, attempts...)},
+			"the CA is away":      {knows: at(registration.StatusActivating, attempts...), third: "00", away: true},
 			"an earlier attempt":  {knows: at(registration.StatusAwaitingPayment, attempts[1:]...)},
-			"all of them earlier": {knows: at(registration.StatusInReview)},
+			"all of them earlier": {knows: at(registration.StatusInReview), again: 3},
 			"not decided":         {knows: at(registration.StatusAwaitingPayment, attempts...), third: "07"},
 			"still open":          {knows: at(registration.StatusAwaitingPayment, attempts[0], attempts[1], late)},
 		} {
-			clear(vnpay)
-			vnpay["KS01"], vnpay["KS02"], vnpay["KS03"] = "00", "05", c.third
-			e.knows, e.mute = map[string]workflows.RegistrationStatus{"lost": c.knows}, c.mute
-			if err := m.Act(t.Context(), id, incident.Close, "op", ""); err == nil || vnpay["KS01"] != "00" {
-				t.Errorf("%s: %v, VNPay says %s", name, err, vnpay["KS01"])
+			l := loseIt(t, f, name, c.knows)
+			l.e.again[l.id], l.e.mute, l.ca.away, l.vnpay["KS03"] = c.again, c.mute, c.away, c.third
+			if err := l.close(); err == nil || l.vnpay["KS01"] != "00" || len(l.ca.revoked) > 0 {
+				t.Errorf("%s: %v, VNPay says %s, revoked %v", name, err, l.vnpay["KS01"], l.ca.revoked)
 			}
 		}
-		parked(t, f, 1)
-		e.knows, e.mute = map[string]workflows.RegistrationStatus{"lost": at(registration.StatusAwaitingPayment, attempts...)}, false
-		vnpay["KS01"], vnpay["KS02"], vnpay["KS03"] = "00", "05", "00"
-		must(t, m.Act(t.Context(), id, incident.Close, "op", "seen"))
-		for _, ref := range []string{"KS01", "KS02", "KS03"} {
-			if vnpay[ref] != "05" {
-				t.Errorf("%s is %s at VNPay", ref, vnpay[ref])
+		for _, status := range registration.Statuses() {
+			l := loseIt(t, f, string(status), at(status, attempts...))
+			open := beforeKey(status)
+			if !open {
+				l.ca.key = registration.MadeKey{ID: l.id, State: registration.KeyAwaitingPIN, Serial: "0a", Certificate: registration.CertificateInactive}
 			}
-		}
-		if report := everything(t, r); len(report.Findings) != 0 {
-			t.Errorf("after close: %+v", report)
+			must(t, l.close())
+			want, revoked := "05", 0
+			if !open {
+				revoked = 1
+			}
+			if status == registration.StatusActive {
+				want, revoked = "00", 0
+			}
+			if l.vnpay["KS01"] != want || l.vnpay["KS02"] != "05" || l.vnpay["KS03"] != want || len(l.ca.revoked) != revoked {
+				t.Errorf("%s: VNPay says %v, revoked %v", status, l.vnpay, l.ca.revoked)
+			}
+			for _, found := range everything(t, l.m.Reconciler).Findings {
+				if found.ProcessID == l.id {
+					t.Errorf("%s after close: %+v", status, found)
+				}
+			}
 		}
 	})
+}
+
+// beforeKey reports whether no key can have been made at a status.
+func beforeKey(s registration.Status) bool {
+	return slices.Index(registration.Statuses(), s) < slices.Index(registration.Statuses(), registration.StatusIssuing)
+}
+
+// loss is a registration without a record, whose process was broken off.
+type loss struct {
+	t     *testing.T
+	id    string
+	e     *runs
+	vnpay gateway
+	ca    *authority
+	m     *relay.Mender
+}
+
+func loseIt(t *testing.T, f *storetest.Filled, name string, knows workflows.RegistrationStatus) *loss {
+	t.Helper()
+	id := "lost-" + strings.ReplaceAll(name, " ", "-")
+	e := &runs{engine: &engine{knows: map[string]workflows.RegistrationStatus{id: knows}}, again: map[string]int{},
+		states: map[string]workflows.RunState{workflows.RegistrationWorkflowID(id): workflows.RunBroken},
+		broken: []workflows.Run{{Kind: "Registration", RecordID: id, StartedAt: storetest.Start}}}
+	r := reconciler(f, e)
+	l := &loss{t, id, e, gateway{"KS01": "00", "KS02": "05", "KS03": "00"}, &authority{}, &relay.Mender{Reconciler: r, Incidents: f.Store.Parked(), Processes: beginner{e}}}
+	r.VNPay, l.m.CAs = l.vnpay, map[string]registration.Keys{"other": &authority{}, "its": l.ca}
+	everything(t, r)
+	return l
+}
+
+func (l *loss) close() error {
+	return l.m.Act(l.t.Context(), l.id+"-record-missing-1", incident.Close, "op", "seen")
 }
 
 // parked returns the open incidents.

@@ -19,6 +19,7 @@ const DefaultCAKey = "sandbox-only-ca-key"
 // The calls of the CA and its key service, as Fault.On names them.
 const (
 	callCASearch   = "ca-search"
+	callCAFind     = "ca-find"
 	callCAKey      = "ca-key"
 	callCACSR      = "ca-csr"
 	callCAIssue    = "ca-issue"
@@ -81,6 +82,7 @@ func (w *World) routeCA(mux *http.ServeMux) {
 		do            func(r *http.Request, body []byte) jsonAnswer
 	}{
 		{"POST /ca/v1/certificates/search", callCASearch, w.caSearch},
+		{"POST /ca/v1/keys/search", callCAFind, w.caFind},
 		{"POST /ca/v1/keys", callCAKey, w.caCreateKey},
 		{"POST /ca/v1/keys/{key_id}/csr", callCACSR, w.caCSR},
 		{"POST /ca/v1/certificates", callCAIssue, w.caIssue},
@@ -205,21 +207,55 @@ func (w *World) caSearch(r *http.Request, body []byte) jsonAnswer {
 		if key.Credential.Serial == "" || key.Credential.Issuer != houseOf(r).issuing {
 			continue
 		}
-		if err := key.Credential.open(); err != nil {
+		status, err := w.keyCertificateStatus(key)
+		if err != nil {
 			return failed(http.StatusInternalServerError, "internal", err.Error())
 		}
-		f := found{Serial: key.Credential.Serial, Status: "inactive", ValidTo: key.Credential.cert.NotAfter.UTC()}
-		switch status := w.lockedStatus(&key.Credential); {
-		case status == "REVOKED":
-			f.Status = "revoked"
-		case status == "EXPIRED":
-			f.Status = "expired"
-		case status == "VALID" && key.State == keyActive:
-			f.Status = "active"
-		}
-		list = append(list, f)
+		list = append(list, found{Serial: key.Credential.Serial, Status: status, ValidTo: key.Credential.cert.NotAfter.UTC()})
 	}
 	return jsonAnswer{http.StatusOK, map[string]any{"certificates": list}}
+}
+
+// keyCertificateStatus is how the certificate of a key stands. The caller holds w.mu.
+func (w *World) keyCertificateStatus(key *caKey) (string, error) {
+	if err := key.Credential.open(); err != nil {
+		return "", err
+	}
+	switch status := w.lockedStatus(&key.Credential); {
+	case status == "REVOKED":
+		return "revoked", nil
+	case status == "EXPIRED":
+		return "expired", nil
+	case status == "VALID" && key.State == keyActive:
+		return "active", nil
+	}
+	return "inactive", nil
+}
+
+// caFind tells what became of the request for a key.
+func (w *World) caFind(r *http.Request, body []byte) jsonAnswer {
+	var req struct {
+		RequestID string `json:"request_id"`
+	}
+	if err := decodeStrictly(body, &req); err != nil || req.RequestID == "" {
+		return failed(http.StatusBadRequest, "invalid", "request_id")
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	write := w.state.CAWrites[callCAKey+" "+req.RequestID]
+	if write == nil || w.state.Keys[write.Key] == nil || w.state.Keys[write.Key].Credential.Issuer != houseOf(r).issuing {
+		return failed(http.StatusNotFound, "not-found", "key")
+	}
+	key := w.state.Keys[write.Key]
+	answer := map[string]any{"key_id": key.ID, "state": key.State}
+	if key.Credential.Serial != "" {
+		status, err := w.keyCertificateStatus(key)
+		if err != nil {
+			return failed(http.StatusInternalServerError, "internal", err.Error())
+		}
+		answer["serial"], answer["status"] = key.Credential.Serial, status
+	}
+	return jsonAnswer{http.StatusOK, answer}
 }
 
 // issueRequest is the body of the issue call.

@@ -137,7 +137,7 @@ type Fault struct {
 }
 
 var (
-	faultCalls = []string{"", callCertificates, callSign, callStatus, callCASearch, callCAKey, callCACSR, callCAIssue,
+	faultCalls = []string{"", callCertificates, callSign, callStatus, callCASearch, callCAFind, callCAKey, callCACSR, callCAIssue,
 		callCAInstall, callCAStart, callCAState, callCAActivate, callCARevoke, callCADestroy, callReport, callSMS, callVNPayQuery,
 		callVNPayRefund}
 	faultKinds = []string{"500", "429", "500-after", "lost", "junk", "truncated", "huge", "slow"}
