@@ -66,6 +66,10 @@ func (l *lostRuns) RegistrationStatus(context.Context, string) (workflows.Regist
 	return workflows.RegistrationStatus{}, nil
 }
 
+func (l *lostRuns) RegistrationRuns(context.Context, string) ([]workflows.PastRun, error) {
+	return nil, nil
+}
+
 func (l *lostRuns) Ping(context.Context) error { return nil }
 
 func (l *lostRuns) SigningAgain(_ context.Context, in workflows.SigningInput) error {
