@@ -120,6 +120,12 @@ type Limits struct {
 	EventPoll       time.Duration // how often an event stream looks into the store; default 500 ms
 	KeepAlive       time.Duration // between comments on a quiet event stream; default 15 s
 	IdempotencyWait time.Duration // how long a repeated request waits for the first one; default 5 s
+
+	// What a process does at the same time, and of it for one caller. A guest counts for its network, too.
+	Uploads, UploadsEach         int           // bodies of whole files; default 64 and 8
+	Streams, StreamsEach         int           // event streams; default 2000 and 100, and 20 of one guest
+	Inspections, InspectionsEach int           // files that are read in child processes; default 4 and 2
+	PlaceWait                    time.Duration // that an inspection or upload waits for its turn; default 10 s
 }
 
 func (l *Limits) setDefaults() {
@@ -131,9 +137,16 @@ func (l *Limits) setDefaults() {
 	setDefault(&l.EventPoll, 500*time.Millisecond)
 	setDefault(&l.KeepAlive, 15*time.Second)
 	setDefault(&l.IdempotencyWait, 5*time.Second)
+	setDefault(&l.Uploads, 64)
+	setDefault(&l.UploadsEach, 8)
+	setDefault(&l.Streams, 2000)
+	setDefault(&l.StreamsEach, 100)
+	setDefault(&l.Inspections, 4)
+	setDefault(&l.InspectionsEach, 2)
+	setDefault(&l.PlaceWait, 10*time.Second)
 }
 
-func setDefault[T int64 | time.Duration](value *T, fallback T) {
+func setDefault[T int | int64 | time.Duration](value *T, fallback T) {
 	if *value == 0 {
 		*value = fallback
 	}
@@ -145,6 +158,7 @@ type server struct {
 	spec    []byte // the OpenAPI description
 	rules   map[string]rule
 	limiter *limiter
+	turns   turns
 	trail   *trail
 	asking  sync.Map // attempts to pay that VNPay is being asked about for a browser
 }
@@ -156,6 +170,7 @@ func New(options Options) http.Handler {
 	var handler http.Handler = http.HandlerFunc(s.route)
 	handler = s.recovered(handler)
 	handler = s.idempotent(handler)
+	handler = s.inTurn(handler)
 	handler = s.strict(handler)
 	handler = s.guarded(handler)
 	handler = s.legible(handler)
@@ -173,6 +188,8 @@ func newServer(options Options) *server {
 		panic("api: every field of Registration is required")
 	}
 	s.Limits.setDefaults()
+	s.turns = newTurns(s.Limits)
+	s.PDF = s.takingTurns(s.PDF)
 	if s.Now == nil {
 		s.Now = time.Now
 	}

@@ -25,6 +25,8 @@ var statuses = map[problem.Code]int{
 	problem.Unauthenticated:     http.StatusUnauthorized,
 	problem.Denied:              http.StatusForbidden,
 	problem.RateLimited:         http.StatusTooManyRequests,
+	problem.Busy:                http.StatusServiceUnavailable,
+	problem.StorageFull:         http.StatusServiceUnavailable,
 
 	problem.DocumentBroken:     http.StatusUnprocessableEntity,
 	problem.DocumentEncrypted:  http.StatusUnprocessableEntity,

@@ -49,7 +49,7 @@ func (a *App) apiOptions() api.Options {
 		Hosts:          a.Config.APIHosts,
 		Now:            time.Now,
 		Logger:         a.Log,
-		Limits:         api.Limits{UploadBytes: a.Config.Policy.MaxSize},
+		Limits:         api.Limits{UploadBytes: a.Config.Policy.MaxSize, Inspections: inspections},
 
 		Registration: a.registrationDoor(),
 		People:       a.peopleDoor(),
@@ -57,9 +57,12 @@ func (a *App) apiOptions() api.Options {
 	}
 }
 
+// inspections is how many files the API reads at the same time, each in a child process of its own.
+const inspections = 4
+
 // pdf does what the API wants of PDF files. What a person hands over is read in a child process.
 func (a *App) pdf() *api.PDF {
-	child := &pdfchild.Runner{}
+	child := &pdfchild.Runner{MaxParallel: inspections}
 	return &api.PDF{
 		Inspect: func(ctx context.Context, src api.Source) (json.RawMessage, error) {
 			report, err := child.Inspect(ctx, src, a.Config.Policy)

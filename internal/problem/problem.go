@@ -38,6 +38,8 @@ const (
 	Unauthenticated     Code = "unauthenticated"      // no key or session, or one that is no longer good
 	Denied              Code = "denied"               // the caller may not do this
 	RateLimited         Code = "rate-limited"         // too many requests; see RetryAfter
+	Busy                Code = "busy"                 // all places for such work are taken; see RetryAfter
+	StorageFull         Code = "storage-full"         // the disk or the database has no room
 
 	DocumentBroken      Code = "document-broken"         // not a PDF, or damaged beyond repair
 	DocumentEncrypted   Code = "document-encrypted"      // needs a password
@@ -99,6 +101,8 @@ var classes = map[Code]class{
 	Unauthenticated:     {KindDenied, CauseOperator},
 	Denied:              {KindDenied, CauseOperator},
 	RateLimited:         {KindUpstream, CauseParty},
+	Busy:                {KindUpstream, CauseParty},
+	StorageFull:         {KindUpstream, CauseParty},
 	DocumentBroken:      {KindInvalid, CauseSigner},
 	DocumentEncrypted:   {KindInvalid, CauseSigner},
 	DocumentXFA:         {KindInvalid, CauseSigner},

@@ -23,6 +23,8 @@ var texts = map[Code]Text{
 	IdempotencyMismatch: {"Khóa chống lặp đã dùng cho yêu cầu khác", "The idempotency key was used for another request"},
 	Unauthenticated:     {"Cần đăng nhập hoặc khóa API còn hiệu lực", "A session or an API key that is still good is needed"},
 	Denied:              {"Không có quyền thực hiện", "You may not do this"},
+	Busy:                {"Hệ thống đang bận, vui lòng thử lại sau ít phút", "All places are taken, please try again in a moment"},
+	StorageFull:         {"Hệ thống tạm hết chỗ lưu trữ, vui lòng thử lại sau", "There is no room to store anything for now, please try again later"},
 	RateLimited:         {"Quá nhiều yêu cầu, vui lòng thử lại sau", "Too many requests, please try again later"},
 
 	DocumentBroken:     {"Tệp không phải PDF hoặc đã hỏng", "The file is not a PDF or is damaged"},

@@ -1,0 +1,84 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"kyso/internal/limit"
+)
+
+// turns are the places for what lasts: rates bound how often something begins, and not how long it goes on.
+type turns struct {
+	uploads, streams, inspections *limit.Places
+	limits                        Limits
+}
+
+// streamsOfGuest is how many event streams one browser has: tabs, and what it did not close.
+const streamsOfGuest = 20
+
+func newTurns(l Limits) turns {
+	return turns{limits: l,
+		uploads:     &limit.Places{Name: "uploads", Most: l.Uploads, Queue: 2 * l.Uploads, Wait: l.PlaceWait, Resume: 5 * time.Second},
+		streams:     &limit.Places{Name: "event streams", Most: l.Streams, Resume: 30 * time.Second},
+		inspections: &limit.Places{Name: "reading files", Most: l.Inspections, Queue: 32 * l.Inspections, Wait: l.PlaceWait, Resume: 5 * time.Second}}
+}
+
+// holders are whom a place counts for: the owner of a key; a guest or person, and its network.
+func holders(ctx context.Context, own, each int) []limit.Holder {
+	who := callerOf(ctx)
+	if isProgram(who) {
+		return []limit.Holder{{Key: "owner " + who.owner, Most: each}}
+	}
+	list := []limit.Holder{{Key: "network " + limit.Network(limit.AddressOf(ctx)), Most: each}}
+	if who != nil && own < each {
+		list = append([]limit.Holder{{Key: "owner " + who.owner, Most: own}}, list...)
+	}
+	return list
+}
+
+// inTurn lets uploads and event streams in while there are places. It stands behind the authorisation, so that a place has
+// somebody whom it counts for.
+func (s *server) inTurn(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, pattern := s.mux.Handler(r)
+		var free func()
+		var err error
+		switch {
+		case pattern == "POST "+uploadPath || pattern == "POST "+verificationPath:
+			free, err = s.turns.uploads.Take(r.Context(), holders(r.Context(), s.turns.limits.UploadsEach, s.turns.limits.UploadsEach)...)
+		case strings.HasPrefix(pattern, "GET ") && strings.HasSuffix(pattern, "/events"):
+			free, err = s.turns.streams.Take(r.Context(), holders(r.Context(), streamsOfGuest, s.turns.limits.StreamsEach)...)
+		default:
+			next.ServeHTTP(w, r)
+			return
+		}
+		if err != nil {
+			writeProblem(w, r, err)
+			return
+		}
+		defer free()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// takingTurns has files read when it is the caller's turn.
+func (s *server) takingTurns(pdf *PDF) *PDF {
+	if pdf == nil {
+		return nil
+	}
+	waiting := func(do func(context.Context, Source) (json.RawMessage, error)) func(context.Context, Source) (json.RawMessage, error) {
+		return func(ctx context.Context, src Source) (json.RawMessage, error) {
+			each := s.turns.limits.InspectionsEach
+			free, err := s.turns.inspections.Take(ctx, holders(ctx, each, each)...)
+			if err != nil {
+				return nil, err
+			}
+			defer free()
+			return do(ctx, src)
+		}
+	}
+	return &PDF{Inspect: waiting(pdf.Inspect), Verify: waiting(pdf.Verify), Preview: pdf.Preview}
+}
