@@ -1,11 +1,13 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -323,28 +325,49 @@ func (a *Registration) revokeCertificate(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	serial := r.Issued.Serial
-	if serial == "" {
-		err := issuer.CA.DestroyKey(ctx, r.Issued.KeyID)
-		if problem.CodeOf(err) != problem.Conflict {
-			return err // without a certificate there is nothing more
-		}
-		if serial, err = a.lostSerial(ctx, r); err != nil {
-			return err
-		}
-	}
-	if err := issuer.CA.Revoke(ctx, RevocationID(id), serial, CessationOfOperation); err != nil {
-		return err
-	}
-	if err := issuer.CA.DestroyKey(ctx, r.Issued.KeyID); err != nil {
+	first, err := a.revokeAll(ctx, issuer.CA, r)
+	if err != nil || first == "" {
 		return err
 	}
 	return a.Records.Change(ctx, id, func(r *registration.Registration) error {
 		if r.RevokedAt.IsZero() {
-			r.Issued.Serial, r.RevokedAt = serial, a.Now().UTC()
+			r.Issued.Serial, r.RevokedAt = first, a.Now().UTC()
 		}
 		return nil
 	})
+}
+
+// revokeAll revokes every certificate that the registration was given, refused ones too, and destroys the key. The numbers are
+// those that were written down when the certificates came: a CA that is asked again may say something else. Only when the CA
+// keeps the key for a certificate whose answer never came is it asked which. The first number is returned, empty for none.
+func (a *Registration) revokeAll(ctx context.Context, ca registration.CA, r registration.Registration) (first string, err error) {
+	serials, err := a.Serials.TakenSerials(ctx, r.ID)
+	if err != nil {
+		return "", err
+	}
+	if own := r.Issued.Serial; own != "" && !slices.Contains(serials, own) { // of a release that took no numbers
+		serials = append(serials, own)
+	}
+	for lost := false; ; lost = true {
+		for _, serial := range serials {
+			request := RevocationID(r.ID)
+			if first = cmp.Or(first, serial); len(serials) > 1 || lost {
+				request += "/" + serial
+			}
+			if err := ca.Revoke(ctx, request, serial, CessationOfOperation); err != nil {
+				return first, err
+			}
+		}
+		err := ca.DestroyKey(ctx, r.Issued.KeyID)
+		if problem.CodeOf(err) != problem.Conflict || lost {
+			return cmp.Or(r.Issued.Serial, first), err
+		}
+		serial, err := a.lostSerial(ctx, r)
+		if err != nil {
+			return first, err
+		}
+		serials = []string{serial}
+	}
 }
 
 // lostSerial asks again for a certificate that was issued and whose answer never came, or was not what was asked for.

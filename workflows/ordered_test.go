@@ -120,6 +120,28 @@ func (e *enrolment) issuedToAnother() string {
 	return serial
 }
 
+// TestGivingUpRevokesTheNumberThatWasKept: the CA sent something else than was ordered, and cannot be asked again. The number that
+// came is revoked all the same, once, and the key is destroyed.
+func TestGivingUpRevokesTheNumberThatWasKept(t *testing.T) {
+	e, _ := paidInReview(t)
+	e.approved()
+	e.must(e.world.UpdateKnobs(citizen, func(k *sandbox.Knobs) { k.IssueBent = "two-uids" }))
+	e.must(e.patiently(e.reg.CreateKey))
+	if err := e.patiently(e.reg.IssueCertificate); err == nil {
+		t.Fatal("the certificate was taken")
+	}
+	taken := e.serials()
+	e.must(e.world.UpdateKnobs(citizen, func(k *sandbox.Knobs) { k.IssueFails = "500" }))
+	e.standsAt(registration.StatusClosing)
+	for range 2 {
+		e.must(e.patiently(e.reg.RevokeCertificate))
+	}
+	r := e.registration()
+	if len(taken) != 1 || r.Issued.Serial != taken[0] || r.RevokedAt.IsZero() || e.world.CountEffects(sandbox.EffectRevoke, taken[0]) != 1 {
+		t.Errorf("taken %v, the record says %q revoked at %s, %d revocations", taken, r.Issued.Serial, r.RevokedAt, e.world.CountEffects(sandbox.EffectRevoke, taken[0]))
+	}
+}
+
 // TestACAThatSendsSomethingElseParks: an operator sees the word, and giving up revokes what was issued and refunds.
 func TestACAThatSendsSomethingElseParks(t *testing.T) {
 	e := newEnrolment(t, "PS1")

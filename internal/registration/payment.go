@@ -1,6 +1,9 @@
 package registration
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Payment is one attempt to pay an order: a new attempt has a new TxnRef.
 type Payment struct {
@@ -91,3 +94,6 @@ type PaymentNotice struct {
 func (n PaymentNotice) GivenBack(p Payment) bool {
 	return n.ResponseCode == "00" && (n.TransactionStatus == "05" || n.TransactionStatus == "06") && n.AmountVND == p.AmountVND
 }
+
+// TransactionNumber is the one spelling of a number that VNPay gave to a transaction: 014 is 14, and 0 is none.
+func TransactionNumber(text string) string { return strings.TrimLeft(text, "0") }

@@ -50,6 +50,8 @@ type Serials interface {
 	// another registration's has: an issuer may use a number once (RFC 5280 §4.1.2.2). issuer is the hex SHA-256 of the
 	// issuer's name, serial is lower-case hex. Idempotent.
 	TakeSerial(ctx context.Context, issuer, serial, registrationID string) error
+	// TakenSerials returns the serial numbers that a registration has taken, in the order of their text.
+	TakenSerials(ctx context.Context, registrationID string) ([]string, error)
 }
 
 // CA is the certification authority together with its remote key service (RSSP).

@@ -36,3 +36,12 @@ func (r Registrations) DB() *sql.DB { return r.s.db }
 func (s *Store) Through(db *sql.DB) *Store {
 	return &Store{db: db, engine: s.engine, sealer: s.sealer, now: s.now, writer: s.writer}
 }
+
+// MigrateTo brings the schema to a version, as an earlier release did.
+func (s *Store) MigrateTo(ctx context.Context, version int64) error {
+	provider, err := s.provider()
+	if err == nil {
+		_, err = provider.UpTo(ctx, version)
+	}
+	return err
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
 	"time"
 
 	"kyso/internal/problem"
@@ -18,6 +17,7 @@ func scanPayment(row scanner) (registration.Payment, error) {
 	var p registration.Payment
 	err := row.Scan(&p.TxnRef, &p.RegistrationID, &p.Attempt, &p.AmountVND, &p.Status, into(&p.CreatedAt), into(&p.ExpiresAt), &p.TransactionNo,
 		&p.ResponseCode, &p.BankStatus, into(&p.DecidedAt), &p.RefundID, into(&p.RefundedAt))
+	p.TransactionNo = registration.TransactionNumber(p.TransactionNo) // a program of an earlier release keeps it as it came
 	return p, orNoSuch(err, "payment")
 }
 
@@ -87,7 +87,7 @@ func (r Registrations) Payments(ctx context.Context, id string) ([]registration.
 // ApplyNotice implements registration.Records. A failed attempt may still turn out to be paid: money is money. A transaction that
 // pays another attempt already is not money of this one: it goes to review. So does a payment without a number.
 func (r Registrations) ApplyNotice(ctx context.Context, n registration.PaymentNotice) (p registration.Payment, fresh bool, err error) {
-	n.TransactionNo = strings.TrimLeft(n.TransactionNo, "0") // 014 is 14, and 0 is none
+	n.TransactionNo = registration.TransactionNumber(n.TransactionNo)
 	err = r.write(ctx, "recording a payment", func(tx *sql.Tx, _ *keys) (err error) {
 		if p, err = scanPayment(tx.QueryRowContext(ctx, paymentQuery+` WHERE txn_ref = $1`, n.TxnRef)); err != nil {
 			return err

@@ -231,3 +231,44 @@ func TestOneTransactionInARace(t *testing.T) {
 		}
 	})
 }
+
+// TestNumbersOfEarlierReleasesAreRewritten: a release that kept VNPay's numbers as they came left 0900001 for 900001. It is the same
+// transaction afterwards, and a number that is none owns nothing.
+func TestNumbersOfEarlierReleasesAreRewritten(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, dsn string) {
+		ctx, s := t.Context(), open(t, dsn, masterKey(t))
+		must(t, s.MigrateTo(ctx, 22))
+		s.SetNow(func() time.Time { return minute(30) })
+		r := s.Registrations()
+		enrolled(t, r, "r")
+		for attempt, number := range []string{"0900001", "000", "900003", "00900003", ""} {
+			p := newPayment("r", attempt+1)
+			must(t, r.CreatePayment(ctx, p))
+			_, err := s.DB().ExecContext(ctx, `UPDATE payments SET status = 'captured', transaction_no = $1 WHERE txn_ref = $2`, number, p.TxnRef)
+			must(t, err)
+			if number != "" {
+				_, err = s.DB().ExecContext(ctx, `INSERT INTO payment_transactions (transaction_no, txn_ref) VALUES ($1, $2)`, number, p.TxnRef)
+				must(t, err)
+			}
+		}
+		first, err := r.Payment(ctx, newPayment("r", 1).TxnRef)
+		must(t, err)
+		wantEqual(t, "read before the migration", first.TransactionNo, "900001")
+
+		must(t, s.Migrate(ctx))
+		var kept string
+		must(t, s.DB().QueryRowContext(ctx, `SELECT COUNT(*) || ' ' || MIN(transaction_no) || ' ' || MAX(transaction_no) FROM payment_transactions`).Scan(&kept))
+		wantEqual(t, "transactions", kept, "2 900001 900003")
+		var odd int
+		must(t, s.DB().QueryRowContext(ctx, `SELECT COUNT(*) FROM payments WHERE transaction_no LIKE '0%'`).Scan(&odd))
+		wantEqual(t, "payments with a leading zero", odd, 0)
+
+		later := newPayment("r", 9)
+		must(t, r.CreatePayment(ctx, later))
+		n := notice(9, "00", "00")
+		n.TransactionNo = "900001"
+		p, _, err := r.ApplyNotice(ctx, n)
+		must(t, err)
+		wantEqual(t, "the second order of one transaction", p.Status, registration.PaymentReview)
+	})
+}

@@ -23,3 +23,18 @@ func (r Registrations) TakeSerial(ctx context.Context, issuer, serial, registrat
 		return err
 	})
 }
+
+// TakenSerials implements registration.Serials.
+func (r Registrations) TakenSerials(ctx context.Context, registrationID string) ([]string, error) {
+	var list []string
+	err := r.read(ctx, "listing serial numbers", func(tx *sql.Tx, _ *keys) error {
+		rows, err := tx.QueryContext(ctx, `SELECT serial FROM issued_serials WHERE registration_id = $1 ORDER BY serial`, registrationID)
+		return each(rows, err, func(rows *sql.Rows) error {
+			var serial string
+			err := rows.Scan(&serial)
+			list = append(list, serial)
+			return err
+		})
+	})
+	return list, err
+}
