@@ -22,7 +22,7 @@ ENV CGO_ENABLED=0
 
 FROM source AS build
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    go build -trimpath -ldflags=-s -o /out/ ./worker ./starter
+    go build -trimpath -ldflags=-s -o /out/ ./worker ./starter && mkdir /out/audit
 
 FROM source AS build-dev
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
@@ -37,4 +37,5 @@ CMD ["/kyso-dev", "sandbox", "--data", "/world"]
 
 FROM gcr.io/distroless/static-debian12:nonroot AS kyso
 COPY --from=build /out/worker /out/starter /
+COPY --from=build --chown=65532:65532 /out/audit /audit
 CMD ["/worker"]

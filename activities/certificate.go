@@ -29,7 +29,7 @@ func (a *Signing) checkCertificate(ctx context.Context, s signing.Signing) (*x50
 	if !signing.BelongsTo(cert, s.UserID) { // also one that was looked up by an earlier release
 		return nil, nil, errOther
 	}
-	path, err := a.Trust.Check(cert, chain, a.Now())
+	path, err := a.Trust().Check(cert, chain, a.Now())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -62,7 +62,7 @@ func (a *Signing) deliver(ctx context.Context, pdf PDF, s signing.Signing, doc s
 		return err
 	}
 	result, err := pdf.Verify(ctx, src, pades.VerifyOptions{
-		Roots: a.Trust.Roots, Intermediates: a.Trust.Intermediates, Now: a.Now(), Evidence: found,
+		Roots: a.Trust().Roots, Intermediates: a.Trust().Intermediates, Now: a.Now(), Evidence: found,
 	})
 	if err != nil {
 		return err

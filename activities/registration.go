@@ -21,7 +21,7 @@ type Registration struct {
 	VNeID    registration.VNeID
 	SMS      registration.SMS
 	VNPay    registration.PaymentGateway
-	Trust    signing.Trust
+	Trust    func() signing.Trust // as configured now
 
 	// Store keeps a file and returns its record, not yet saved.
 	Store func(ctx context.Context, name string, r io.Reader) (signing.Upload, error)

@@ -92,7 +92,7 @@ func (a *Signing) lastStamp(ctx context.Context, pdf PDF, document signing.Uploa
 		return last, err
 	}
 	defer func() { err = orChanged(err, src, document) }()
-	found, err := pdf.Verify(ctx, src, pades.VerifyOptions{Roots: a.Trust.Roots, Intermediates: a.Trust.Intermediates, Now: a.Now()})
+	found, err := pdf.Verify(ctx, src, pades.VerifyOptions{Roots: a.Trust().Roots, Intermediates: a.Trust().Intermediates, Now: a.Now()})
 	if err != nil {
 		return pades.SignatureReport{}, err
 	}

@@ -34,8 +34,8 @@ type Signing struct {
 	Signers    map[string]signing.RemoteSigner // by provider name
 	TSA        signing.TimestampAuthority
 	Revocation signing.RevocationSource
-	PDF        func() PDF // one for each activity, closed at its end
-	Trust      signing.Trust
+	PDF        func() PDF           // one for each activity, closed at its end
+	Trust      func() signing.Trust // as configured now
 	Policy     pades.Policy
 	Archiving  Archiving
 	// Open gives a stored document as a source that is read by range.
@@ -172,7 +172,7 @@ func (a *Signing) checkDates(c signing.Certificate) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.Trust.Check(cert, chain, a.Now())
+	_, err = a.Trust().Check(cert, chain, a.Now())
 	return err
 }
 

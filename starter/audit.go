@@ -35,7 +35,8 @@ from an older copy is exit code 1, with one line for each thing that is wrong.
 
 The server says which key signed. Who does not trust it gives the key that "starter audit key" printed (--key), and
 checkpoints that were kept elsewhere (--checkpoints): a file of "starter audit export", or the JSON log of the server.
-Entries that came after the last checkpoint, at most a minute, have only the chain.`,
+Entries that came after the last checkpoint have only the chain, and the output counts them: those of a second when the server
+has a KYSO_AUDIT_FILE, beside which it keeps a signed head, else those of a minute.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.verifyAudit(cmd.Context(), opt) }}
 	flags := verify.Flags()
 	flags.StringVar(&opt.known, "known", "", "SEQ:HASH of an entry that was seen before")
@@ -51,8 +52,9 @@ type auditReport struct {
 	Entries     int64           `json:"entries"`
 	Head        string          `json:"head"`
 	Checkpoints int             `json:"checkpoints"`
-	Exported    int             `json:"exported"` // checkpoints of the server's file and of --checkpoints
+	Exported    int             `json:"exported"` // checkpoints and heads of the server's files, and checkpoints of --checkpoints
 	Key         string          `json:"key"`
+	Uncovered   audit.Uncovered `json:"uncovered"`
 	Findings    []audit.Finding `json:"findings"`
 }
 
@@ -75,6 +77,10 @@ func (c *cli) verifyAudit(ctx context.Context, opt verifyOptions) error {
 	if report.Exported == 0 {
 		c.say("Không có điểm kiểm tra nào được giữ ngoài cơ sở dữ liệu: nếu cả nhật ký lẫn điểm kiểm tra bị thay thì không thể biết. Hãy đặt KYSO_AUDIT_FILE.",
 			"No checkpoint is kept outside of the database: that log and checkpoints were replaced together cannot be seen. Set KYSO_AUDIT_FILE.")
+	}
+	if u := report.Uncovered; u.Entries > 0 {
+		c.say("Các mục từ %s (%d mục) chưa có điểm kiểm tra nào: nếu chúng bị cắt bỏ thì không thể biết.",
+			"Entries since %s (%d) are covered by no checkpoint: that some of them were cut off could not be seen.", u.Since.In(vietnam).Format("15:04:05 02/01/2006"), u.Entries)
 	}
 	raw, err := json.Marshal(report)
 	if err != nil {
@@ -123,7 +129,8 @@ func examineAudit(ctx context.Context, client *apiclient.Client, opt verifyOptio
 		}
 	}
 	head, findings := checker.Done()
-	report := auditReport{Entries: head.Seq, Head: head.Hash, Checkpoints: len(evidence.Table), Exported: len(evidence.File), Findings: findings}
+	report := auditReport{Entries: head.Seq, Head: head.Hash, Checkpoints: len(evidence.Table), Exported: len(evidence.File) + len(evidence.Heads) + len(evidence.Kept),
+		Uncovered: checker.Uncovered(), Findings: findings}
 	if report.Findings == nil {
 		report.Findings = []audit.Finding{}
 	}
@@ -139,9 +146,12 @@ func gatherEvidence(ctx context.Context, client *apiclient.Client, opt verifyOpt
 	if err != nil {
 		return e, err
 	}
-	file, _, err := checkpoints(ctx, client, "/v1/audit/exported")
+	file, kept, err := checkpoints(ctx, client, "/v1/audit/exported")
 	if err != nil {
 		return e, err
+	}
+	for _, one := range kept.Heads {
+		e.Heads = append(e.Heads, audit.Checkpoint(one))
 	}
 	e.Head, e.Table, e.File, e.Exported = audit.Head(said.Head), table, file, said.Exported
 	key := opt.key
@@ -157,14 +167,12 @@ func gatherEvidence(ctx context.Context, client *apiclient.Client, opt verifyOpt
 	if opt.file == "" {
 		return e, nil
 	}
-	kept, err := audit.ReadFile(opt.file)
-	if err != nil {
+	if e.Kept, err = audit.ReadFile(opt.file); err != nil {
 		return e, usage("--checkpoints: %v", err)
 	}
-	if len(kept) == 0 {
+	if len(e.Kept) == 0 {
 		return e, usage("--checkpoints %s: there is no checkpoint in it", opt.file)
 	}
-	e.Kept = kept
 	return e, nil
 }
 

@@ -38,7 +38,12 @@ func exitCodeOf(err error) string {
 
 func newAPI(t *testing.T) http.Handler {
 	t.Helper()
-	dir := t.TempDir()
+	return newAPIIn(t, t.TempDir(), func(*api.Options) {})
+}
+
+// newAPIIn keeps its store in a folder, under kyso.db.
+func newAPIIn(t *testing.T, dir string, change func(*api.Options)) http.Handler {
+	t.Helper()
 	key, err := seal.ReadOrCreateMasterKey(filepath.Join(dir, "master.key"))
 	if err != nil {
 		t.Fatal(err)
@@ -53,11 +58,13 @@ func newAPI(t *testing.T) http.Handler {
 	}
 	p := &processes{t: t, desk: desk, files: map[string][]byte{}, choices: map[string]chan struct{}{}}
 	t.Cleanup(p.running.Wait)
-	return api.New(api.Options{Desk: desk, Parked: desk.Parked(), Access: desk.Access(), Decisions: desk.Decisions(), Audit: &audit.Recorder{Log: desk.AuditLog(), Logger: slog.New(slog.DiscardHandler), Now: time.Now}, Counter: desk.Limits(), AdminKey: adminKey, Workflows: p, Upload: p.upload, Open: p.open,
+	options := api.Options{Desk: desk, Parked: desk.Parked(), Access: desk.Access(), Decisions: desk.Decisions(), Audit: &audit.Recorder{Log: desk.AuditLog(), Logger: slog.New(slog.DiscardHandler), Now: time.Now}, Counter: desk.Limits(), AdminKey: adminKey, Workflows: p, Upload: p.upload, Open: p.open,
 		Providers: []string{"intrustca"}, Logger: slog.New(slog.DiscardHandler),
 		HandOver:     func(context.Context, signing.InboxMessage) error { return nil },
 		Registration: newRegistrations(t, desk.Registrations()),
-		Limits:       api.Limits{EventPoll: 5 * time.Millisecond}})
+		Limits:       api.Limits{EventPoll: 5 * time.Millisecond}}
+	change(&options)
+	return api.New(options)
 }
 
 // adminKey is what the scripts call with.

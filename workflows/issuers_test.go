@@ -14,6 +14,7 @@ import (
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 	"kyso/internal/sandbox"
+	"kyso/internal/signing"
 	"kyso/workflows"
 )
 
@@ -44,7 +45,9 @@ func withTwoIssuers(t *testing.T) *journey {
 	t.Helper()
 	j := newJourney(t)
 	second := j.authorities(sandbox.SecondIssuer)
-	j.acts.Trust.Roots = append(j.acts.Trust.Roots, second[0])
+	trust := j.acts.Trust()
+	trust.Roots = append(trust.Roots, second[0])
+	j.acts.Trust = func() signing.Trust { return trust }
 	j.reg.Trust = j.acts.Trust
 	one := j.reg.Issuers[sandbox.FirstIssuer]
 	one.Authorities = j.authorities(sandbox.FirstIssuer)
@@ -100,8 +103,8 @@ func TestTheIssuerDecides(t *testing.T) {
 					t.Errorf("the acceptance record does not name %s", want.certificate)
 				}
 			}
-			sealed, err := pades.Verify(bytes.NewReader(e.paper(r.Contract.SealedID)), pades.VerifyOptions{Roots: e.journey.acts.Trust.Roots,
-				Intermediates: e.journey.acts.Trust.Intermediates, Now: e.env.Now()})
+			sealed, err := pades.Verify(bytes.NewReader(e.paper(r.Contract.SealedID)), pades.VerifyOptions{Roots: e.journey.acts.Trust().Roots,
+				Intermediates: e.journey.acts.Trust().Intermediates, Now: e.env.Now()})
 			e.must(err)
 			if len(sealed.Signatures) != 1 || !strings.Contains(sealed.Signatures[0].Signer, want.party) || !strings.Contains(sealed.Signatures[0].Issuer, want.certificate) {
 				t.Errorf("seals %+v", sealed.Signatures)

@@ -158,7 +158,7 @@ func (j *journey) openWorld() {
 		},
 		TSA:        &provider.TSA{URLs: []string{parties.URL + "/tsa"}, Clock: j.env.Now},
 		Revocation: &provider.Revocation{AllowPrivate: true, Clock: j.env.Now},
-		Trust:      signing.Trust{Roots: roots, Intermediates: intermediates},
+		Trust:      func() signing.Trust { return signing.Trust{Roots: roots, Intermediates: intermediates} },
 		Archiving:  activities.Archiving{Margin: 90 * 24 * time.Hour},
 		Now:        j.env.Now,
 		// Most journeys are about what an operator does. See alone_test.go for the others.
@@ -423,7 +423,7 @@ func (j *journey) verify(s signing.Signing) []*pades.Verification {
 		j.must(err)
 		src, err := j.acts.Open(context.Background(), upload)
 		j.must(err)
-		result, err := pades.Verify(src, pades.VerifyOptions{Roots: j.acts.Trust.Roots, Now: j.env.Now()})
+		result, err := pades.Verify(src, pades.VerifyOptions{Roots: j.acts.Trust().Roots, Now: j.env.Now()})
 		j.must(err)
 		all = append(all, result)
 	}

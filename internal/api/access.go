@@ -137,7 +137,11 @@ func (s *server) byKey(ctx context.Context, secret string) (*caller, error) {
 	case err != nil:
 		return nil, err
 	case !key.Good(s.Now()):
-		return nil, problem.New(problem.Unauthenticated, "key %s was revoked or is past its time", key.ID)
+		what := "key past its time"
+		if !key.RevokedAt.IsZero() {
+			what = "revoked key"
+		}
+		return nil, problem.Wrap(problem.Unauthenticated, endedKey{key.ID, what}, "key %s was revoked or is past its time", key.ID)
 	}
 	return &caller{owner: key.Owner, scopes: key.Scopes, keyID: key.ID, until: key.ExpiresAt}, nil
 }

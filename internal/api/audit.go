@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -21,7 +22,7 @@ const (
 	noteRead    = "read"          // a document or a dossier was given out
 	noteRefused = "refused"       // a write, or the reading of a document or a dossier, was refused
 	noteKeyUsed = "log-in"        // a key came, for the first time in an hour
-	noteFailed  = "log-in-failed" // a key was wrong, or past its time
+	noteFailed  = "log-in-failed" // a key was wrong, or past its time; a code or a password was refused
 )
 
 // parties are the actors of open routes, whose handlers prove them.
@@ -82,10 +83,12 @@ func (s *server) noteRequest(r *http.Request, pattern string, info *requestInfo,
 	switch {
 	case status >= http.StatusBadRequest && info.code == problem.Unauthenticated:
 		if info.passed { // else it is counted at the door
-			s.Audit.Count(noteFailed, "", info.owner, operation)
+			s.Audit.Stranger(noteFailed, "", info.owner, operation)
 		}
+	case status >= http.StatusBadRequest && provesNothing(info.owner):
+		s.Audit.Stranger(refusalOf(pattern), "", info.owner, operation+" "+string(info.code))
 	case status >= http.StatusBadRequest:
-		s.Audit.Count(noteRefused, "", info.owner, operation+" "+string(info.code))
+		s.Audit.Count(refusalOf(pattern), "", info.owner, operation+" "+string(info.code))
 	case reads:
 		s.Audit.Count(noteRead, objectID(pattern, r.URL.Path), info.owner, operation)
 	case replayed:
@@ -99,11 +102,31 @@ func (s *server) noteRequest(r *http.Request, pattern string, info *requestInfo,
 	}
 }
 
+// provesNothing reports whether a caller of this name may be anybody: such names can be drawn anew.
+func provesNothing(owner string) bool { return owner == "" || strings.HasPrefix(owner, guestPrefix) }
+
+// logIns are the routes that a person proves himself on by a code, a password or both. What they refuse is a failed log-in.
+var logIns = map[string]bool{"POST /v1/login": true, "POST /v1/login/code": true, "POST /v1/password-reset": true, "POST /v1/password-reset/code": true}
+
+func refusalOf(pattern string) string {
+	if logIns[pattern] {
+		return noteFailed
+	}
+	return noteRefused
+}
+
+// endedKey is a key that was good once: its id is known, and stands in the audit log when it comes again.
+type endedKey struct{ id, what string }
+
+// Error implements error.
+func (e endedKey) Error() string { return e.what }
+
 // noteCaller keeps in the audit log that a key came in, or that somebody did not.
 func (s *server) noteCaller(who *caller, err error) {
 	switch {
 	case problem.CodeOf(err) == problem.Unauthenticated:
-		s.Audit.Count(noteFailed, "", "", "key or session")
+		ended, _ := errors.AsType[endedKey](err)
+		s.Audit.Stranger(noteFailed, ended.id, "", cmp.Or(ended.what, "key or session"))
 	case who != nil && who.sessionID == "" && s.trail.firstInHour(cmp.Or(who.keyID, adminOwner), s.Now()):
 		s.Audit.Note(noteKeyUsed, cmp.Or(who.keyID, adminOwner), who.owner, "key")
 	}
@@ -158,6 +181,7 @@ type CheckpointList struct {
 	Head      audit.Head         `json:"head" doc:"What the database says is the newest entry"`
 	PublicKey string             `json:"public_key,omitempty" doc:"Ed25519, base64; what the checkpoints are signed with"`
 	Exported  bool               `json:"exported" doc:"Whether this server copies checkpoints to a file"`
+	Heads     []audit.Checkpoint `json:"heads,omitempty" doc:"Signed heads beside that file: what the log ended with a second ago, and earlier ends that it does not continue"`
 }
 
 type checkpointsOutput struct {
@@ -179,8 +203,15 @@ func (s *server) listExported(ctx context.Context, in *checkpointsInput) (*check
 	}
 	// By place, not by number: what an attacker put in or turned round must be seen as it stands.
 	list := all[min(int(in.After), len(all)):]
+	heads, err := s.Audit.Heads()
+	if err != nil {
+		return nil, err
+	}
 	out, err := s.checkpoints(ctx, "", list[:min(in.Limit, len(list))], in.Limit)
-	if err == nil && len(list) > in.Limit {
+	if err != nil {
+		return nil, err
+	}
+	if out.Body.Heads = heads; len(list) > in.Limit {
 		out.Body.Next = "/v1/audit/exported?after=" + strconv.FormatInt(in.After+int64(in.Limit), 10) + "&limit=" + strconv.Itoa(in.Limit)
 	}
 	return out, err

@@ -3,6 +3,7 @@ package api_test
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -101,6 +102,48 @@ func TestStrangersDoNotFloodTheLog(t *testing.T) {
 	want := []string{"log-in-failed  key or session ×50", "log-in-failed  openSession ×50"}
 	if !slices.Equal(kinds, want) {
 		t.Errorf("entries %q, want %q", kinds, want)
+	}
+}
+
+// TestFailedLogInsAreNoted: a wrong key, one that ended, a refused code and a refused password each leave an entry, which names the
+// key that ended and never a phone, a code or a password. A stranger who goes on leaves no more than their number.
+func TestFailedLogInsAreNoted(t *testing.T) {
+	s := newSurface(t)
+	c := s.good("POST /v1/keys")
+	var made api.KeyBody
+	s.do(c).into(t, &made)
+	wantStatus(t, s.desk.do(http.MethodDelete, "/v1/keys/"+made.ID, "", s.as...), http.StatusNoContent)
+	before := len(s.entries())
+	guest := []string{"Authorization", "", "Cookie", s.guest()}
+	for range 3 {
+		s.get("/v1/signings", "Authorization", "Bearer "+made.Secret)
+		s.post("/v1/login", `{"login_id":"none","code":"123456","password":"mot-hai-ba-bon"}`, guest...)
+		s.post("/v1/password-reset", `{"login_id":"none","code":"123456","password":"mot-hai-ba-bon"}`, guest...)
+	}
+	found := map[string]bool{}
+	for _, e := range s.entries()[before:] {
+		if e.Kind != "log-in-failed" {
+			continue
+		}
+		found[e.Object+" "+strings.Fields(e.Detail)[0]] = true
+		for _, secret := range []string{"123456", "mot-hai", made.Secret} {
+			if strings.Contains(e.Detail+e.Object+e.Actor, secret) {
+				t.Errorf("the log holds %q: %+v", secret, e)
+			}
+		}
+	}
+	for _, want := range []string{made.ID + " revoked", " logIn", " resetPassword"} {
+		if !found[want] {
+			t.Errorf("nothing is noted of %q: %v", want, found)
+		}
+	}
+	many := len(s.entries())
+	for i := range 300 {
+		s.post("/v1/login", `{"login_id":"none","code":"123456","password":"x"}`, "Authorization", "", "X-Forwarded-For", "203.0.113."+strconv.Itoa(i%250))
+		s.get("/v1/signings", "Authorization", "Bearer kyso_wrong"+strconv.Itoa(i))
+	}
+	if n := len(s.entries()) - many; n > 130 {
+		t.Errorf("300 tries left %d entries", n)
 	}
 }
 

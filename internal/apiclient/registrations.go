@@ -279,6 +279,8 @@ type Checkpoints struct {
 	} `json:"head"`
 	PublicKey string `json:"public_key"`
 	Exported  bool   `json:"exported"`
+
+	Heads []Checkpoint `json:"heads"` // of the exported ones only
 }
 
 // Checkpoints reads the page at a path.

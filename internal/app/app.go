@@ -36,9 +36,10 @@ type App struct {
 	Store    *store.Store
 	Blobs    *blob.Blobs
 	Temporal client.Client
-	Trust    signing.Trust
+	Trust    func() signing.Trust // as the files say now
 	Recorder *audit.Recorder
 
+	bundle  *trustBundle // behind Trust
 	unwatch func() error // of the metrics
 }
 
@@ -53,10 +54,11 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*App, error) {
 }
 
 func (a *App) open(ctx context.Context) error {
-	var err error
-	if a.Trust, err = ReadTrust(a.Config.TrustFile); err != nil {
+	trust, err := openTrust(a.Config.TrustFile, a.Log)
+	if err != nil {
 		return err
 	}
+	a.bundle, a.Trust = trust, trust.Now
 	if a.Store, err = OpenStore(ctx, a.Config); err != nil {
 		return err
 	}

@@ -5,13 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"kyso/internal/audit"
 	"kyso/internal/problem"
 	"kyso/internal/seal"
+	"kyso/internal/signing"
 )
 
 // auditKey is what checkpoints of the audit log are signed with: a key of its own, or one derived from the master key.
@@ -59,12 +60,21 @@ func (a *App) newRecorder() (*audit.Recorder, error) {
 // noteSettings keeps in the audit log under which settings a program began to serve: those that open or close a door.
 func (a *App) noteSettings() {
 	cfg := a.Config
-	trust, err := os.ReadFile(cfg.TrustFile)
-	if err != nil { // several files, or none
-		trust = []byte(cfg.TrustFile)
-	}
-	sum := sha256.Sum256(trust)
 	a.Recorder.Note("settings", "api", "", fmt.Sprintf("providers %s; hosts %s; public %s; trust %s; private revocation %t; private webhooks %t; admin key %t; rate %d; active content refused %t; hidden content refused %t",
-		strings.Join(cfg.names(), " "), strings.Join(cfg.APIHosts, " "), cfg.PublicURL, hex.EncodeToString(sum[:8]),
+		strings.Join(cfg.names(), " "), strings.Join(cfg.APIHosts, " "), cfg.PublicURL, digestOf(a.Trust()),
 		cfg.RevocationPrivate, cfg.WebhookPrivate, cfg.AdminKey != "", cfg.APIRate, cfg.Policy.RefuseActiveContent, cfg.Policy.RefuseHiddenContent))
+}
+
+// noteTrust keeps in the audit log that this program trusts others than before. Only the API writes the log.
+func (a *App) noteTrust(trust signing.Trust) {
+	a.Recorder.Note("settings", "api", "", "trust "+digestOf(trust))
+}
+
+// digestOf names a set of trusted certificates.
+func digestOf(trust signing.Trust) string {
+	sum := sha256.New()
+	for _, c := range slices.Concat(trust.Roots, trust.Intermediates) {
+		sum.Write(c.Raw)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
 }

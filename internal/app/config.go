@@ -55,7 +55,7 @@ type Config struct {
 	KeepUploads time.Duration
 	// TrustFile is KYSO_TRUST: one PEM bundle or several, separated by commas, such as one with the national root of
 	// Viet Nam and one with those of your time-stamp authorities. Self-signed certificates in them are trusted roots;
-	// the others are issuers that providers leave out of their answers.
+	// the others are issuers that providers leave out of their answers. The files are read again when they change.
 	TrustFile string
 
 	// Temporal is read as every Temporal tool does: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY,

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -56,7 +57,7 @@ type doctor struct {
 // Examine looks at everything that the configuration names, and says what is wrong and what to do about it.
 func Examine(ctx context.Context, cfg Config) []Finding {
 	d := &doctor{cfg: cfg, log: sdklog.NewStructuredLogger(NewLog(discard{}, cfg.LogLevel))}
-	for _, look := range []func(context.Context){d.masterKey, d.database, d.blobs, d.temporal, d.trust, d.seal, d.parties, d.api} {
+	for _, look := range []func(context.Context){d.masterKey, d.database, d.blobs, d.temporal, d.trust, d.seal, d.parties, d.api, d.auditFile} {
 		limited, cancel := context.WithTimeout(ctx, 3*doctorWait)
 		look(limited)
 		cancel()
@@ -323,6 +324,40 @@ func reach(ctx context.Context, address string) error {
 		return errors.Join(errors.New("no answer from "+request.URL.Host), context.Cause(ctx))
 	}
 	return response.Body.Close()
+}
+
+// auditFile looks whether signed checkpoints leave the database. It writes what the API would make: a file beside it.
+func (d *doctor) auditFile(context.Context) {
+	path := d.cfg.AuditFile
+	remedy := "name a file in KYSO_AUDIT_FILE that the API may write, in a folder of its own on a disk that those who can change the database cannot change"
+	if path == "" {
+		d.say("audit file", Warning, "KYSO_AUDIT_FILE is not set: that the audit log and its checkpoints were replaced together could not be seen", remedy)
+		return
+	}
+	probe, err := os.CreateTemp(filepath.Dir(path), ".doctor-*")
+	if err == nil {
+		err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+	}
+	if err == nil {
+		err = appendable(path)
+	}
+	if err != nil {
+		d.say("audit file", Warning, err.Error(), remedy)
+		return
+	}
+	d.say("audit file", Healthy, path, "")
+}
+
+// appendable reports whether a file can be written to its end; one that is not there is made by the API.
+func appendable(path string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 func (d *doctor) api(context.Context) {

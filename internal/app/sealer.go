@@ -32,7 +32,7 @@ type Sealer struct {
 
 	TSA        signing.TimestampAuthority
 	Revocation signing.RevocationSource
-	Trust      signing.Trust
+	Trust      func() signing.Trust
 	Now        func() time.Time
 }
 
@@ -50,7 +50,7 @@ func (s *Sealer) Seal(ctx context.Context, file []byte, reason string, box [5]fl
 }
 
 func (s *Sealer) seal(ctx context.Context, file []byte, reason string, box pades.Box) ([]byte, error) {
-	path, err := s.Trust.Check(s.Certificate, s.Chain, s.Now())
+	path, err := s.Trust().Check(s.Certificate, s.Chain, s.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -90,11 +90,11 @@ func (s *Sealer) check(ctx context.Context, sealed []byte, field string) error {
 	here := func(_ context.Context, src pades.Source, opt pades.NeedsOptions) ([]pades.Need, error) {
 		return pades.Needs(src, opt)
 	}
-	known, _, err := evidence.Gather(ctx, src, here, s.Revocation.Status, evidence.Rule{Trust: s.Trust, Fresh: true})
+	known, _, err := evidence.Gather(ctx, src, here, s.Revocation.Status, evidence.Rule{Trust: s.Trust(), Fresh: true})
 	if err != nil {
 		return err
 	}
-	found, err := pades.Verify(src, pades.VerifyOptions{Roots: s.Trust.Roots, Intermediates: s.Trust.Intermediates, Now: s.Now(),
+	found, err := pades.Verify(src, pades.VerifyOptions{Roots: s.Trust().Roots, Intermediates: s.Trust().Intermediates, Now: s.Now(),
 		Evidence: known})
 	if err != nil {
 		return err

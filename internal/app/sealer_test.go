@@ -26,6 +26,7 @@ import (
 	"kyso/internal/problem"
 	"kyso/internal/provider"
 	"kyso/internal/sandbox"
+	"kyso/internal/signing"
 )
 
 func TestMain(m *testing.M) {
@@ -74,7 +75,9 @@ func (w sealWorld) sealer(t *testing.T, key crypto.Signer) *app.Sealer {
 	}
 	s := &app.Sealer{Key: signer, Certificate: certificates[0], Chain: certificates[1:], TSA: &provider.TSA{URLs: []string{w.url + "/tsa"}},
 		Revocation: &provider.Revocation{AllowPrivate: true}, Now: time.Now}
-	if s.Trust.Roots, err = w.Roots(); err != nil {
+	var trust signing.Trust
+	s.Trust = func() signing.Trust { return trust }
+	if trust.Roots, err = w.Roots(); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -143,7 +146,7 @@ func TestSealIsJudgedByOthers(t *testing.T) {
 			if !bytes.HasPrefix(sealed, file) {
 				t.Error("the paper was rewritten")
 			}
-			found, missing, err := app.Verify(t.Context(), bytes.NewReader(sealed), s.Trust, s.Revocation, time.Now())
+			found, missing, err := app.Verify(t.Context(), bytes.NewReader(sealed), s.Trust(), s.Revocation, time.Now())
 			if err != nil || len(missing) != 0 || len(found.Signatures) != 1 {
 				t.Fatalf("%+v, %v, %v", found, missing, err)
 			}
@@ -210,7 +213,7 @@ func TestNothingIsSealedInVain(t *testing.T) {
 			return nil
 		}, problem.CertificateExpired},
 		"not trusted": {func(_ sealWorld, s *app.Sealer) error {
-			s.Trust.Roots = nil
+			s.Trust = func() signing.Trust { return signing.Trust{} }
 			return nil
 		}, problem.CertificateInvalid},
 		"another key": {func(_ sealWorld, s *app.Sealer) error {

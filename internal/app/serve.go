@@ -97,6 +97,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx)) // until the last answer is noted
 	var recorder sync.WaitGroup
+	a.bundle.note(a.noteTrust)
 	recorder.Go(func() {
 		a.noteSettings()
 		a.Recorder.Run(recording)

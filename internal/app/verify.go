@@ -19,7 +19,7 @@ func (a *App) revocation() *provider.Revocation {
 // Verify judges a file as a relying party does who is on the network: with the configured trust, and asking the
 // issuers for what the file does not say about its certificates.
 func (a *App) Verify(ctx context.Context, src pades.Source) (*pades.Verification, error) {
-	found, _, err := Verify(ctx, src, a.Trust, a.revocation(), time.Now())
+	found, _, err := Verify(ctx, src, a.Trust(), a.revocation(), time.Now())
 	return found, err
 }
 

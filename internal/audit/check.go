@@ -43,6 +43,7 @@ type Evidence struct {
 	// File are the exported checkpoints, in the order of the file; Exported reports whether there is such a file.
 	File     []Checkpoint
 	Exported bool
+	Heads    []Checkpoint // signed heads that the server keeps beside the file; any number, in any order
 	Kept     []Checkpoint // checkpoints that were kept elsewhere; any of them, in any order
 	Known    []Head       // entries that were seen before
 	Now      time.Time
@@ -56,6 +57,14 @@ type Checker struct {
 	computed string // what the hash of the newest entry should be
 	broken   []Entry
 	findings []Finding
+	covered  int64 // the newest entry that a signature speaks of
+	after    Uncovered
+}
+
+// Uncovered are the entries at the end of a log that no signature speaks of: that some of them were cut off would not be seen.
+type Uncovered struct {
+	Entries int64     `json:"entries"`
+	Since   time.Time `json:"since,omitzero"` // when the first of them was written
 }
 
 // claim says which hash an entry had.
@@ -69,6 +78,11 @@ func NewChecker(e Evidence) *Checker {
 	c.checkpoints("of the exported file", e.File)
 	if e.Exported {
 		c.compareFile()
+	}
+	for _, p := range e.Heads {
+		if c.trusted("of the signed heads", p) {
+			c.claim(p.Seq, p.Hash, "the signed head of "+p.At.Format(time.RFC3339))
+		}
 	}
 	for _, p := range e.Kept {
 		if c.trusted("kept elsewhere", p) {
@@ -118,7 +132,9 @@ func (c *Checker) checkpoints(where string, list []Checkpoint) {
 // trusted reports whether the key signed a checkpoint.
 func (c *Checker) trusted(where string, p Checkpoint) bool {
 	signed := len(c.evidence.Key) == ed25519.PublicKeySize && p.SignedBy(c.evidence.Key)
-	if !signed {
+	if signed {
+		c.covered = max(c.covered, p.Seq)
+	} else {
 		c.findf(Untrusted, p.Seq, "checkpoint %d %s is not signed by the key %s", p.Number, where, KeyID(c.evidence.Key))
 	}
 	return signed
@@ -169,9 +185,16 @@ func (c *Checker) Read(entries []Entry) {
 				c.findf(Forked, e.Seq, "entry %d is not the one that %s speaks of: the log was written anew", e.Seq, k.by)
 			}
 		}
-		c.head, c.computed = Head{e.Seq, e.Hash}, e.Digest()
+		if c.head, c.computed = (Head{e.Seq, e.Hash}), e.Digest(); e.Seq > c.covered {
+			if c.after.Entries++; c.after.Entries == 1 {
+				c.after.Since = e.At
+			}
+		}
 	}
 }
+
+// Uncovered returns what of the entries that were read no signature speaks of.
+func (c *Checker) Uncovered() Uncovered { return c.after }
 
 // Done returns what is wrong, and the newest entry.
 func (c *Checker) Done() (Head, []Finding) {

@@ -38,7 +38,14 @@ type Recorder struct {
 	last Checkpoint // signed or seen by this program
 	told time.Time  // when a difference was last logged
 
-	inFile int64 // number of the last checkpoint in the file; 0 until it is known
+	inFile  int64 // number of the last checkpoint in the file; 0 until it is known
+	inHeads Head  // that the file of heads ends with, if this program wrote it
+
+	strange map[Entry]int // what strangers did in this minute, see Stranger
+	others  map[string]int
+	minute  int64
+	// stopping sums up at once.
+	stopping bool
 }
 
 // Note keeps an entry until the next flush, at most a second. It takes no time.
@@ -59,6 +66,57 @@ func (r *Recorder) Count(kind, object, actor, detail string) {
 	r.counted[Entry{Kind: kind, Object: object, Actor: actor, Detail: detail}]++
 }
 
+// mostStrange is how many different acts of strangers are noted in one minute; the others are one entry of each kind.
+const mostStrange = 120
+
+// Stranger is Count for whoever did not prove who he is: he may also make as many names and addresses of himself as he likes.
+// So many different acts of a minute have an entry; what goes beyond is summed up when the minute is over.
+func (r *Recorder) Stranger(kind, object, actor, detail string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := Entry{Kind: kind, Object: object, Actor: actor, Detail: detail}
+	_, known := r.strange[e]
+	switch {
+	case r.others == nil:
+		r.strange, r.others, r.minute = map[Entry]int{e: 0}, map[string]int{}, r.Now().Unix()/60
+		fallthrough
+	case known:
+		r.strange[e]++
+	case len(r.strange) < mostStrange:
+		r.strange[e] = 1
+	default:
+		r.others[kind]++
+	}
+}
+
+// summed takes what was counted. The caller holds mu.
+func (r *Recorder) summed() (notes []Entry) {
+	add := func(e Entry, n int) {
+		if e.At = r.Now(); n > 1 {
+			e.Detail += " ×" + strconv.Itoa(n)
+		}
+		if n > 0 {
+			notes = append(notes, e)
+		}
+	}
+	for e, n := range r.counted {
+		add(e, n)
+	}
+	r.counted = nil
+	for e, n := range r.strange {
+		add(e, n)
+		r.strange[e] = 0 // its place in this minute stays taken
+	}
+	if r.others == nil || r.Now().Unix()/60 == r.minute && !r.stopping {
+		return notes
+	}
+	for kind, n := range r.others {
+		add(Entry{Kind: kind, Detail: "others"}, n)
+	}
+	r.strange, r.others = nil, nil
+	return notes
+}
+
 // Room returns problem.ProviderUnavailable when so many notes wait for the store that no more should be made.
 func (r *Recorder) Room() error {
 	r.mu.Lock()
@@ -74,15 +132,8 @@ func (r *Recorder) Flush(ctx context.Context) error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
 	r.mu.Lock()
-	notes := r.notes
-	for e, n := range r.counted {
-		e.At = r.Now()
-		if n > 1 {
-			e.Detail += " ×" + strconv.Itoa(n)
-		}
-		notes = append(notes, e)
-	}
-	r.notes, r.counted = nil, nil
+	notes := append(r.notes, r.summed()...)
+	r.notes = nil
 	r.mu.Unlock()
 	for len(notes) > 0 {
 		some := notes[:min(atOnce, len(notes))]
@@ -114,6 +165,9 @@ func (r *Recorder) Run(ctx context.Context) {
 			r.logged(ctx, false)
 		}
 	}
+	r.mu.Lock()
+	r.stopping = true
+	r.mu.Unlock()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	r.logged(last, true)
@@ -140,7 +194,10 @@ func (r *Recorder) round(ctx context.Context, sign bool) error {
 	if r.File == "" {
 		return nil
 	}
-	return r.export(ctx)
+	if err := r.export(ctx); err != nil || r.Key == nil {
+		return err
+	}
+	return r.keepHead(ctx)
 }
 
 // checkpoint signs what the chain ends with when entries came since the last checkpoint. Another program may be faster:
@@ -185,7 +242,14 @@ func (r *Recorder) checkpoint(ctx context.Context, now bool) error {
 // compare logs loudly when the database has gone back behind what this program saw. It signs on all the same: the
 // checkpoints that follow show when it was.
 func (r *Recorder) compare(ctx context.Context, before Checkpoint, head Head) {
-	if before.Number >= r.last.Number && head.Seq >= max(before.Seq, r.last.Seq) || r.Now().Sub(r.told) < checkpointGap {
+	if before.Number < r.last.Number || head.Seq < max(before.Seq, r.last.Seq) {
+		r.tellCut(ctx, before, head)
+	}
+}
+
+// tellCut logs at most once a minute that the log is not the one that was signed.
+func (r *Recorder) tellCut(ctx context.Context, before Checkpoint, head Head) {
+	if r.Now().Sub(r.told) < checkpointGap {
 		return
 	}
 	r.told = r.Now()

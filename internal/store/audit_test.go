@@ -63,7 +63,9 @@ func (l *logbook) findings(change ...func(*audit.Evidence)) []string {
 	must(l.t, err)
 	file, exported, err := l.Exported()
 	must(l.t, err)
-	e := audit.Evidence{Key: l.key.Public().(ed25519.PublicKey), Head: head, Table: table, File: file, Exported: exported, Now: l.now.Add(time.Hour)}
+	heads, err := l.Heads()
+	must(l.t, err)
+	e := audit.Evidence{Key: l.key.Public().(ed25519.PublicKey), Head: head, Table: table, File: file, Heads: heads, Exported: exported, Now: l.now.Add(time.Hour)}
 	for _, c := range change {
 		c(&e)
 	}
@@ -127,8 +129,29 @@ func TestTamperedAuditLogs(t *testing.T) {
 			l.Recorder = l.recorder()
 			l.fill(20)
 		}, []string{audit.Forked}},
-		"chain computed anew":       {func(l *logbook) { rewrite(l, 15) }, []string{audit.Forked}},
-		"checkpoint of another key": {func(l *logbook) { l.execute(`UPDATE audit_checkpoints SET seq = seq - 1 WHERE number = 2`) }, []string{audit.CutOff, audit.Forked, audit.Untrusted}},
+		"chain computed anew":        {func(l *logbook) { rewrite(l, 15) }, []string{audit.Forked}},
+		"checkpoint of another key":  {func(l *logbook) { l.execute(`UPDATE audit_checkpoints SET seq = seq - 1 WHERE number = 2`) }, []string{audit.CutOff, audit.Forked, audit.Untrusted}},
+		"tail cut within the minute": {within(func(l *logbook) { cutTo(42)(l) }), []string{audit.CutTail}},
+		"tail cut within the minute, then written on": {within(func(l *logbook) {
+			cutTo(42)(l)
+			for i := range 5 {
+				l.Note("test", fmt.Sprint("later-", i), "someone", "")
+				must(l.t, l.Round(l.t.Context()))
+			}
+		}), []string{audit.Forked}},
+		"tail cut within the minute, then written on by another start": {within(func(l *logbook) {
+			cutTo(42)(l)
+			l.Recorder = l.recorder()
+			l.fill(20)
+		}), []string{audit.Forked}},
+		"head of another key": {within(func(l *logbook) {
+			l.key = ed25519.NewKeyFromSeed(append(make([]byte, ed25519.SeedSize-1), 1))
+			cutTo(42)(l)
+			l.Recorder = l.recorder()
+			l.Note("test", "later", "", "")
+			must(l.t, l.Round(l.t.Context()))
+			l.key = ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+		}), []string{audit.CutTail, audit.Untrusted}},
 		"exported file cut": {func(l *logbook) {
 			file, err := os.ReadFile(l.File)
 			must(l.t, err)
@@ -144,6 +167,17 @@ func TestTamperedAuditLogs(t *testing.T) {
 				wantEqual(t, "findings", l.findings(), c.want)
 			})
 		})
+	}
+}
+
+// within notes five more entries that no checkpoint covers yet.
+func within(do func(l *logbook)) func(l *logbook) {
+	return func(l *logbook) {
+		for i := range 5 {
+			l.Note("test", fmt.Sprint("fresh-", i), "someone", "")
+			must(l.t, l.Round(l.t.Context()))
+		}
+		do(l)
 	}
 }
 
@@ -212,6 +246,78 @@ func TestCheckpointsAreSigned(t *testing.T) {
 		must(t, l.Round(ctx))
 		wantEqual(t, "two programs", [][]int64{numbers(l.Recorder), numbers(second)}, [][]int64{{0, 1, 2}, {0, 1, 2}})
 		wantEqual(t, "findings", len(l.findings()), 0)
+	})
+}
+
+// TestHeadsAreKeptSmall: the file of heads holds one line, whatever comes, and covers every entry that was flushed. Without a file
+// the entries since the last checkpoint are counted as uncovered.
+func TestHeadsAreKeptSmall(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		ctx, l := t.Context(), newLogbook(t, s)
+		uncovered := func() audit.Uncovered {
+			table, err := s.AuditLog().Checkpoints(ctx, 0, 1000)
+			must(t, err)
+			heads, err := l.Heads()
+			must(t, err)
+			c := audit.NewChecker(audit.Evidence{Key: l.key.Public().(ed25519.PublicKey), Table: table, Heads: heads, Now: l.now})
+			entries, err := s.AuditLog().Entries(ctx, 0, 1000)
+			must(t, err)
+			c.Read(entries)
+			return c.Uncovered()
+		}
+		l.fill(10)
+		for i := range 20 {
+			l.now = l.now.Add(time.Second)
+			l.Note("test", fmt.Sprint(i), "", "")
+			must(t, l.Round(ctx))
+		}
+		heads, err := l.Heads()
+		must(t, err)
+		wantEqual(t, "heads", len(heads), 1)
+		wantEqual(t, "uncovered", uncovered(), audit.Uncovered{})
+		since := l.now.Add(time.Second).UTC()
+		l.File = ""
+		for range 3 {
+			l.now = l.now.Add(time.Second)
+			l.Note("test", "", "", "")
+		}
+		must(t, l.Round(ctx))
+		got := uncovered()
+		wantEqual(t, "uncovered without a file", got.Entries, 23)
+		if !got.Since.Before(since) {
+			t.Errorf("uncovered since %s", got.Since)
+		}
+	})
+}
+
+// TestStrangersFillNoLog: 5,000 different acts of strangers in one minute leave a bounded number of entries, and none is lost from the
+// sum. Whoever proved who he is is never summed up with others.
+func TestStrangersFillNoLog(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		ctx, l := t.Context(), newLogbook(t, s)
+		for i := range 5000 {
+			l.Stranger("refused", "", fmt.Sprintf("guest:%d", i), "logIn denied")
+			if i%500 == 499 {
+				must(t, l.Flush(ctx))
+			}
+		}
+		for i := range 200 {
+			l.Count("read", fmt.Sprint(i), "officer", "getDossier")
+		}
+		l.now = l.now.Add(time.Minute)
+		must(t, l.Flush(ctx))
+		entries, err := s.AuditLog().Entries(ctx, 0, 10_000)
+		must(t, err)
+		found := map[string]int{}
+		for _, e := range entries {
+			found[e.Kind+" "+strings.Split(e.Actor, ":")[0]]++
+			if strings.HasPrefix(e.Detail, "others") {
+				wantEqual(t, "summed up", e.Detail, "others ×4880")
+			}
+		}
+		if fmt.Sprint(found) != "map[read officer:200 refused :1 refused guest:120]" {
+			t.Errorf("entries %v", found)
+		}
 	})
 }
 

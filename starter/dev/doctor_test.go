@@ -44,7 +44,7 @@ func TestDoctor(t *testing.T) {
 			t.Errorf("%s: %s: %s", f.Part, f.State, f.What)
 		}
 	}
-	for _, part := range []string{"master key", "database", "clock", "blobs", "temporal", "namespace", "search attributes", "workers", "trust", "seal", "VNeID", "VNPay", "CA", "SMS", "TSA 1"} {
+	for _, part := range []string{"master key", "database", "clock", "blobs", "temporal", "namespace", "search attributes", "workers", "trust", "seal", "audit file", "VNeID", "VNPay", "CA", "SMS", "TSA 1"} {
 		if findings(well)[part].State == "" {
 			t.Errorf("nothing is said of %s", part)
 		}
@@ -69,6 +69,7 @@ func TestDoctor(t *testing.T) {
 		"TEMPORAL_NAMESPACE=nobody":                {Part: "namespace", State: app.Fault},
 		"KYSO_TSA=http://127.0.0.1:1/tsa":          {Part: "TSA 1", State: app.Warning},
 		"KYSO_PUBLIC_URL=http://kyso.example.vn":   {Part: "public address", State: app.Fault},
+		"KYSO_AUDIT_FILE=":                         {Part: "audit file", State: app.Warning},
 	} {
 		got := findings(app.Examine(t.Context(), config(change)))[want.Part]
 		if got.State != want.State || got.State == app.Fault && got.Remedy == "" {

@@ -1,0 +1,89 @@
+package app
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"io"
+	"log/slog"
+	"math/big"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"kyso/internal/signing"
+)
+
+// rootPEM makes a root certificate.
+func rootPEM(t *testing.T, name string) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
+// TestTrustIsReadNow: a CA that is put into one of the files, or taken out, counts at the next use. A file that holds nothing of use
+// changes nothing.
+func TestTrustIsReadNow(t *testing.T) {
+	dir := t.TempDir()
+	one, two := filepath.Join(dir, "one.pem"), filepath.Join(dir, "two.pem")
+	first, second, third := rootPEM(t, "first"), rootPEM(t, "second"), rootPEM(t, "third")
+	put := func(path string, data []byte) {
+		t.Helper()
+		if err := os.WriteFile(path+".new", data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path+".new", time.Unix(1, 0), time.Unix(1, 0)); err != nil { // as a tool does that keeps times
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(one, first)
+	put(two, second)
+	b, err := openTrust(one+", "+two, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes := 0
+	b.note(func(signing.Trust) { changes++ })
+	want := func(what string, noted int, names ...string) {
+		t.Helper()
+		for range 2 {
+			var got []string
+			for _, c := range b.Now().Roots {
+				got = append(got, c.Subject.CommonName)
+			}
+			if len(got) != len(names) || got[0] != names[0] || got[len(got)-1] != names[len(names)-1] || changes != noted {
+				t.Errorf("%s: %v are trusted, want %v; %d changes noted", what, got, names, changes)
+			}
+		}
+	}
+	want("at first", 0, "first", "second")
+	put(two, third)
+	want("one replaced", 1, "first", "third")
+	put(two, append(second, third...))
+	want("one added", 2, "first", "second", "third")
+	put(two, []byte("-----BEGIN"))
+	put(one, []byte("nothing"))
+	want("spoilt", 2, "first", "second", "third")
+	if err := os.Remove(one); err != nil {
+		t.Fatal(err)
+	}
+	want("one gone", 2, "first", "second", "third")
+	put(one, first)
+	want("back again", 3, "first")
+}
