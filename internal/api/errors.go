@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -140,6 +141,10 @@ func (f fieldErrors) err() error {
 // shown: it may come from anywhere.
 func problemOf(err error) (*Problem, time.Duration) {
 	code, detail, pause := problem.CodeOf(err), "", problem.RetryAfterOf(err)
+	if code == problem.Internal && errors.Is(err, syscall.ENOSPC) { // of a file for a moment
+		err = problem.Wrap(problem.StorageFull, err, "there is no room for a temporary file")
+		code = problem.StorageFull
+	}
 	var fields fieldErrors
 	var maxBytes *http.MaxBytesError
 	if r, ok := errors.AsType[*refusal](err); ok {

@@ -111,17 +111,8 @@ func (a *App) Ready(ctx context.Context) error {
 	return errors.Join(a.Store.Ping(ctx), a.Workflows().Ping(ctx), a.pingBlobs(ctx))
 }
 
-// pingBlobs asks for a blob that is not there: that it is not says that the store of blobs answers.
-func (a *App) pingBlobs(ctx context.Context) error {
-	r, err := a.Blobs.ReadRange(ctx, "ready/probe", 0, 1)
-	switch {
-	case problem.CodeOf(err) == problem.NotFound:
-		return nil
-	case err != nil:
-		return fmt.Errorf("asking the blobs: %w", err)
-	}
-	return r.Close()
-}
+// pingBlobs asks whether the store of blobs answers and has room.
+func (a *App) pingBlobs(ctx context.Context) error { return a.Blobs.Ping(ctx) }
 
 // Workflows returns the client of the processes.
 func (a *App) Workflows() *workflows.Client {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"gocloud.dev/blob"
@@ -71,7 +72,33 @@ func (b *Blobs) Put(ctx context.Context, key string, r io.Reader) error {
 		return err
 	}
 	if err := b.backend.Put(ctx, key, r); err != nil {
-		return fmt.Errorf("storing a blob: %w", err)
+		return fmt.Errorf("storing a blob: %w", roomy(err))
+	}
+	return nil
+}
+
+// roomy makes problem.StorageFull of a write that found no room. Nothing of it is left.
+func roomy(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return &problem.Error{Code: problem.StorageFull, Message: "the blobs have no room", RetryAfter: 10 * time.Second, Err: err}
+	}
+	return err
+}
+
+// Ping answers readiness: the place can be read and, where it is a directory, has room.
+func (b *Blobs) Ping(ctx context.Context) error {
+	r, err := b.ReadRange(ctx, "ready/probe", 0, 1)
+	switch {
+	case err == nil:
+		err = r.Close()
+	case problem.CodeOf(err) == problem.NotFound:
+		err = nil
+	}
+	if d, ok := b.backend.(*directory); ok && err == nil {
+		err = roomy(d.probe())
+	}
+	if err != nil {
+		return fmt.Errorf("asking the blobs: %w", err)
 	}
 	return nil
 }

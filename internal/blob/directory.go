@@ -82,6 +82,19 @@ func (d *directory) Put(ctx context.Context, key string, r io.Reader) (err error
 	return syncDir(filepath.Dir(path))
 }
 
+// probeSize is what there has to be room for: a small increment.
+const probeSize = 64 << 10
+
+// probe writes a little, and takes it away again.
+func (d *directory) probe() error {
+	temp, err := os.CreateTemp(filepath.Join(d.root, tempDir), "probe-*")
+	if err != nil {
+		return err
+	}
+	_, err = temp.Write(make([]byte, probeSize))
+	return errors.Join(err, temp.Close(), os.Remove(temp.Name()))
+}
+
 // moveInto makes the folder of path, which Delete may take again while it is empty.
 func moveInto(temp, path string) error {
 	var err error

@@ -98,6 +98,9 @@ func (l Limits) TakeMany(ctx context.Context, now time.Time, one limit.Limit, n 
 	used := 0
 	if l.engine == postgresEngine { // one statement is a transaction of its own
 		used, err = k.takeOne(ctx, l.db, one, now, n)
+		if noRoom(err) {
+			err = l.roomy(err)
+		}
 	} else {
 		err = l.write(ctx, "counting", func(tx *sql.Tx) (err error) {
 			used, err = k.takeOne(ctx, tx, one, now, n)

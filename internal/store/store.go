@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
@@ -43,6 +44,8 @@ type Store struct {
 	// writer lets one transaction of this process write at a time on SQLite, so that they queue here instead of
 	// polling for the file lock. It is nil on PostgreSQL.
 	writer chan struct{}
+
+	full atomic.Bool // the last write found no room
 
 	keysMu sync.Mutex
 	keys   *keys // nil until first used
@@ -100,7 +103,7 @@ func openPostgres(ctx context.Context, dsn string) (*sql.DB, error) {
 // Close releases the connections.
 func (s *Store) Close() error { return s.db.Close() }
 
-// Ping answers readiness: the database answers, the schema is there and the master key fits.
+// Ping answers readiness: the database answers, the schema is there, the master key fits and writes find room.
 func (s *Store) Ping(ctx context.Context) error {
 	if _, err := s.openKeys(ctx); err != nil {
 		return err
@@ -109,7 +112,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM data_keys`).Scan(&tables); err != nil {
 		return fmt.Errorf("asking the store: %w", err)
 	}
-	return nil
+	return s.pingRoom(ctx)
 }
 
 // write runs fn in one write transaction. doing names the act in errors.
@@ -122,7 +125,7 @@ func (s *Store) write(ctx context.Context, doing string, fn func(tx *sql.Tx) err
 			return fmt.Errorf("%s: %w", doing, ctx.Err())
 		}
 	}
-	return s.inTx(ctx, doing, nil, fn)
+	return s.roomy(s.inTx(ctx, doing, nil, fn))
 }
 
 // change is write for one signing: fn runs while its row is locked. problem.NotFound when there is none.
