@@ -59,6 +59,18 @@ func RegistrationRepairs(step string) []string {
 	return append([]string{RepairRetry}, other...)
 }
 
+// FixFields returns what a fix may correct at a step: the data of the person that the step works with, and nothing else. The key
+// is made for the citizen number alone, which VNeID corrects; a certificate names province and commune.
+func FixFields(step string) []string {
+	switch step {
+	case StepPapers:
+		return registration.CorrectableFields
+	case StepIssue:
+		return []string{"province", "commune"}
+	}
+	return nil
+}
+
 // step runs one step under the rules of incidents.
 func (r *registrationRun) step(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
 	r.status.Step = step

@@ -134,9 +134,10 @@ type Desk interface {
 
 	// CreateLink stores a one-time link under the digest of its token.
 	CreateLink(ctx context.Context, digest string, object Object, expires time.Time) error
-	// UseLink takes a link: problem.NotFound for an unknown one, problem.HandoffUsed for one that was used,
-	// problem.DeadlinePassed for one that is too old. The object is returned all the same when the link is known.
-	UseLink(ctx context.Context, digest string, now time.Time) (Object, error)
+	// UseLink takes a link for an owner and makes what it leads to belong to him, the documents of a signing too, in one
+	// transaction: a link is never used up without its effect. Errors: problem.NotFound for an unknown one, problem.HandoffUsed for
+	// one that was used, problem.DeadlinePassed for one that is too old. The object is returned all the same when the link is known.
+	UseLink(ctx context.Context, digest, owner string, now time.Time) (Object, error)
 }
 
 // Any reports whether one of the wanted scopes is there.

@@ -217,7 +217,7 @@ type resumeOutput struct {
 
 // resume gives what a link leads to, and the documents of a signing with it.
 func (s *server) resume(ctx context.Context, in *resumeInput) (*resumeOutput, error) {
-	object, err := s.Access.UseLink(ctx, secretDigest(in.Body.Token), s.Now())
+	object, err := s.Access.UseLink(ctx, secretDigest(in.Body.Token), browserOf(ctx), s.Now())
 	if problem.CodeOf(err) == problem.HandoffUsed { // perhaps by this caller, whose answer was lost
 		if granted, grantErr := s.reaches(ctx, callerOf(ctx), object); grantErr == nil && granted {
 			err = nil
@@ -226,20 +226,9 @@ func (s *server) resume(ctx context.Context, in *resumeInput) (*resumeOutput, er
 	if err != nil {
 		return nil, err
 	}
-	objects := []access.Object{object}
 	page := "/register/" + object.ID
 	if object.Kind == access.Signing {
 		page = "/sign/" + object.ID
-		record, err := s.Desk.Signing(ctx, object.ID)
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range record.Documents {
-			objects = append(objects, access.Object{Kind: access.Document, ID: d.UploadID})
-		}
-	}
-	if err := s.Access.Grant(ctx, browserOf(ctx), s.Now(), objects...); err != nil {
-		return nil, err
 	}
 	return &resumeOutput{ResumeBody{Kind: object.Kind, ID: object.ID, Page: page}}, nil
 }
@@ -249,7 +238,7 @@ type KeyRequest struct {
 	Owner  string         `json:"owner" minLength:"1" maxLength:"64" doc:"Team or person that it acts for, as an opaque id; keys of one owner reach the same things"`
 	Name   string         `json:"name,omitempty" maxLength:"100" doc:"What it is for, without personal data"`
 	Scopes []access.Scope `json:"scopes" minItems:"1" maxItems:"6" enum:"signings,registrations,webhooks,officer,operator,keys"`
-	Days   int            `json:"days" minimum:"1" maximum:"400" default:"90" doc:"How long it is good: a key that nobody renews ends"`
+	Days   int            `json:"days,omitempty" minimum:"1" maximum:"400" default:"90" doc:"How long it is good: a key that nobody renews ends"`
 }
 
 type createKeyInput struct {

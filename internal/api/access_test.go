@@ -338,6 +338,11 @@ func TestLinksToAnotherDevice(t *testing.T) {
 	as := []string{"Authorization", "", "Cookie", b.guest()}
 	b.wantProblem(b.get(created.Self, as...), http.StatusNotFound, problem.NotFound)
 	var taken api.ResumeBody
+	for _, bad := range []string{first[:len(first)-1], first + "{}", strings.Replace(first, "}", `,"x":1}`, 1), strings.Replace(first, "{", `{"token":"x",`, 1), "[" + first + "]"} {
+		if got := b.post("/v1/resume", bad, as...); got.status/100 != 4 { // and the link is not used up
+			t.Errorf("%s: %d", bad, got.status)
+		}
+	}
 	b.post("/v1/resume", first, as...).into(t, &taken)
 	if taken.ID != created.ID || taken.Page != "/sign/"+created.ID {
 		t.Errorf("led to %+v", taken)

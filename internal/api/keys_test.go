@@ -59,3 +59,37 @@ func TestKeysHaveNoReservedOwners(t *testing.T) {
 	}
 	b.key("kyso-team", access.Signings) // a name that only begins with one
 }
+
+// TestADefaultNeedsNotBeGiven: what the description says a field is when it is left out, it is.
+func TestADefaultNeedsNotBeGiven(t *testing.T) {
+	s := newSurface(t)
+	var spec struct {
+		Components struct {
+			Schemas map[string]struct {
+				Required   []string
+				Properties map[string]struct{ Default any }
+			}
+		}
+	}
+	s.get("/openapi.json").into(t, &spec)
+	defaults := 0
+	for name, schema := range spec.Components.Schemas {
+		for property, p := range schema.Properties {
+			if p.Default == nil {
+				continue
+			}
+			defaults++
+			if slices.Contains(schema.Required, property) {
+				t.Errorf("%s.%s has the default %v, and is required", name, property, p.Default)
+			}
+		}
+	}
+	if defaults < 2 {
+		t.Errorf("only %d defaults in bodies", defaults)
+	}
+	var made api.KeyBody
+	s.post("/v1/keys", `{"owner":"team","scopes":["signings"]}`).into(t, &made)
+	if days := made.ExpiresAt.Sub(made.CreatedAt).Hours() / 24; days < 89 || days > 91 {
+		t.Errorf("a key without days is good for %.1f days", days)
+	}
+}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -142,7 +143,7 @@ type RegistrationRepairRequest struct {
 	Action string            `json:"action" enum:"retry,fix,skip,cancel" doc:"One of attention.actions"`
 	Reason string            `json:"reason" minLength:"1" maxLength:"1000" doc:"Why, in a few words without personal data; they stay in the history"`
 	Actor  string            `json:"actor,omitempty" maxLength:"64" doc:"Who repairs; the owner of the key or session, and only the administrator may name another"`
-	Fields map[string]string `json:"fields,omitempty" doc:"For fix: corrected fields of the person, as in a correction; left out when the data is right by now"`
+	Fields map[string]string `json:"fields,omitempty" doc:"For fix: corrected fields of the person, as in a correction, of the data that the step works with: at write-papers all of them, at issue province and commune, at create-key none; left out when the data is right by now"`
 }
 
 type registrationRepairInput struct {
@@ -182,6 +183,9 @@ func (s *server) repairRegistration(ctx context.Context, in *registrationRepairI
 	}
 	var changes []registration.Change
 	if len(in.Body.Fields) > 0 {
+		if err := mayFix(record.Attention.Step, in.Body.Fields); err != nil {
+			return nil, err
+		}
 		if changes, err = s.fix(ctx, in.Act, registration.Round{Incident: record.Attention.IncidentID}, repair.Actor, in.Body.Fields); err != nil {
 			return nil, err
 		}
@@ -216,6 +220,18 @@ func mayRepair(r registration.Registration, action string) error {
 		return problem.New(problem.Invalid, "action %q is not one of %v", action, allowed)
 	}
 	return nil
+}
+
+// mayFix refuses to correct what the parked step does not work with: an incident is no door to the rest of the dossier.
+func mayFix(step string, corrected map[string]string) error {
+	var fields fieldErrors
+	allowed := workflows.FixFields(step)
+	for _, name := range slices.Sorted(maps.Keys(corrected)) {
+		if slices.Contains(registration.CorrectableFields, name) && !slices.Contains(allowed, name) {
+			fields.add("body.fields."+name, "is no data of the step "+step+"; a fix may correct there: "+cmp.Or(strings.Join(allowed, ", "), "nothing"))
+		}
+	}
+	return fields.err()
 }
 
 // fix corrects a person for an operator, and returns what changed. What says who the person is needs two people who ask for

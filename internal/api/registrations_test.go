@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -320,7 +321,7 @@ func TestShowAndFollowRegistration(t *testing.T) {
 func TestIdentityIsFixedByTwoPeople(t *testing.T) {
 	d := newDesk(t)
 	d.records.set("r", func(r *registration.Registration) {
-		r.Status, r.Attention = registration.StatusIssuing, registration.Attention{Step: workflows.StepIssue, Reason: "invalid", Since: time.Now()}
+		r.Status, r.Attention = registration.StatusIssuing, registration.Attention{Step: workflows.StepPapers, Reason: "invalid", Since: time.Now()}
 	})
 	fix := func(actor, day string) answer {
 		return d.post("/v1/registrations/r/repair", `{"action":"fix","reason":"card seen","actor":"`+actor+`","fields":{"id_issued_on":"`+day+`"}}`)
@@ -361,7 +362,7 @@ func TestRefusedFixChangesNothing(t *testing.T) {
 func TestRepairAndErasure(t *testing.T) {
 	d := newDesk(t)
 	d.records.set("r", func(r *registration.Registration) {
-		r.Status, r.Attention = registration.StatusIssuing, registration.Attention{Step: workflows.StepIssue, Reason: "invalid", Since: time.Now()}
+		r.Status, r.Attention = registration.StatusIssuing, registration.Attention{Step: workflows.StepPapers, Reason: "invalid", Since: time.Now()}
 	})
 	d.wantProblem(d.post("/v1/registrations/r/repair", `{"action":"retry","reason":"x","fields":{"address":"y"}}`), http.StatusUnprocessableEntity, problem.Invalid)
 	d.wantProblem(d.post("/v1/registrations/r/repair", `{"action":"pray","reason":"x"}`), http.StatusUnprocessableEntity, problem.Invalid)
@@ -516,5 +517,35 @@ func TestAnUnknownIssuerIsRefusedAtTheDoor(t *testing.T) {
 	}
 	if len(d.records.byID) != 2 {
 		t.Errorf("%d registrations", len(d.records.byID))
+	}
+}
+
+// TestAFixChangesTheDataOfItsStep tries every correctable field at every step: at those that take a fix only what the step works with
+// is corrected, and a refused one names its field and leaves the dossier alone.
+func TestAFixChangesTheDataOfItsStep(t *testing.T) {
+	d := newDesk(t)
+	values := map[string]string{"province": "Tỉnh Nghệ An", "commune": "Xã Quỳnh Lưu", "address": "Số 1", "id_issued_on": "2021-05-10", "id_issued_by": "Bộ Công an",
+		"id_expires_on": "2041-05-10", "email": "a@example.vn"}
+	allowed := map[string][]string{workflows.StepPapers: registration.CorrectableFields, workflows.StepIssue: {"province", "commune"}, workflows.StepKey: nil}
+	for step, fields := range allowed {
+		for _, name := range registration.CorrectableFields {
+			d.records.set("r", func(r *registration.Registration) {
+				r.Status, r.Attention = registration.StatusIssuing, registration.Attention{Step: step, Reason: "invalid", Since: time.Now()}
+			})
+			before := maps.Clone(d.records.fixed["r"])
+			got := d.post("/v1/registrations/r/repair", fmt.Sprintf(`{"action":"fix","reason":"letter seen","actor":"op-%s","fields":{%q:%q}}`, name, name, values[name]))
+			if slices.Contains(fields, name) {
+				if got.status == http.StatusUnprocessableEntity {
+					t.Errorf("%s at %s: %d %s", name, step, got.status, got.body)
+				}
+				continue
+			}
+			if p := d.wantProblem(got, http.StatusUnprocessableEntity, problem.Invalid); len(p.Errors) != 1 || p.Errors[0].Location != "body.fields."+name {
+				t.Errorf("%s at %s: %+v", name, step, p.Errors)
+			}
+			if !maps.Equal(before, d.records.fixed["r"]) {
+				t.Errorf("a refused fix of %s at %s changed the dossier", name, step)
+			}
+		}
 	}
 }

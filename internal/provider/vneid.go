@@ -1,21 +1,17 @@
 package provider
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"kyso/internal/problem"
 	"kyso/internal/registration"
@@ -119,12 +115,17 @@ func (v *VNeID) Open(header http.Header, body []byte) (registration.Request, err
 	for _, f := range []struct{ name, value string }{
 		{"request_id", r.RequestID}, {"issuer", r.Issuer}, {"handoff_token", r.HandoffToken},
 	} {
-		if f.value == "" || len(f.value) > maxVNeIDText {
-			return registration.Request{}, problem.New(problem.Invalid, "%s is missing or too long", f.name)
+		if !vneidWord(f.value, 1) {
+			return registration.Request{}, problem.New(problem.Invalid, "%s is missing, too long, or holds more than printable ASCII characters", f.name)
 		}
 	}
-	if r.ExpiresAt.IsZero() {
-		return registration.Request{}, problem.New(problem.Invalid, "expires_at is missing")
+	if r.ExpiresAt.IsZero() || r.ExpiresAt.After(now.Add(maxVNeIDRequestLife)) {
+		return registration.Request{}, problem.New(problem.Invalid, "expires_at has to lie within %s", maxVNeIDRequestLife)
+	}
+	for _, c := range r.Consents {
+		if !vneidWord(c.TextVersion, 1) || !vneidWord(c.Channel, 0) || c.ShownAt.Before(now.Add(-maxVNeIDConsentAge)) {
+			return registration.Request{}, problem.New(problem.Invalid, "a consent is older than %s, or names its text or channel in more than printable ASCII characters", maxVNeIDConsentAge)
+		}
 	}
 	digest := sha256.Sum256(body)
 	return registration.Request{
@@ -143,7 +144,16 @@ type vneidToken struct {
 const (
 	minVNeIDToken     = 16
 	maxVNeIDTokenLife = 24 * time.Hour
+	// A citizen opens kyso within a week (hand-off); a request that stays open for longer than a month is a mistake of its sender.
+	maxVNeIDRequestLife = 31 * 24 * time.Hour
+	// The citizen was shown both texts when asking, not a season ago.
+	maxVNeIDConsentAge = 31 * 24 * time.Hour
 )
+
+// vneidWord reports whether an id, a token or a version is one word: it goes into logs, addresses and papers.
+func vneidWord(s string, least int) bool {
+	return len(s) >= least && len(s) <= maxVNeIDText && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
+}
 
 // OpenToken reads a fresh one-time token that VNeID posted for a request of its own. Errors: as Open.
 func (v *VNeID) OpenToken(header http.Header, body []byte) (registration.Handoff, error) {
@@ -159,10 +169,10 @@ func (v *VNeID) OpenToken(header http.Header, body []byte) (registration.Handoff
 		return registration.Handoff{}, problem.Wrap(problem.Invalid, err, "the token is not JSON of the agreed form")
 	}
 	switch {
-	case t.RequestID == "" || len(t.RequestID) > maxVNeIDText:
-		return registration.Handoff{}, problem.New(problem.Invalid, "request_id is missing or too long")
-	case len(t.HandoffToken) < minVNeIDToken || len(t.HandoffToken) > maxVNeIDText:
-		return registration.Handoff{}, problem.New(problem.Invalid, "handoff_token is too short or too long")
+	case !vneidWord(t.RequestID, 1):
+		return registration.Handoff{}, problem.New(problem.Invalid, "request_id is missing, too long, or holds more than printable ASCII characters")
+	case !vneidWord(t.HandoffToken, minVNeIDToken):
+		return registration.Handoff{}, problem.New(problem.Invalid, "handoff_token is too short, too long, or holds more than printable ASCII characters")
 	case !t.ExpiresAt.After(now) || t.ExpiresAt.After(now.Add(maxVNeIDTokenLife)):
 		return registration.Handoff{}, problem.New(problem.Invalid, "expires_at has to lie within %s", maxVNeIDTokenLife)
 	}
@@ -181,25 +191,6 @@ func (v *VNeID) verify(header http.Header, body []byte, now time.Time) error {
 	}
 	if now.Sub(time.Unix(at, 0)).Abs() > vneidSkew {
 		return problem.New(problem.SignatureInvalid, "X-Timestamp is more than %s from our clock", vneidSkew)
-	}
-	return nil
-}
-
-// strictJSON takes one object with known fields only. Its errors name a field at most, never a value.
-func strictJSON(body []byte, value any) error {
-	if !utf8.Valid(body) { // encoding/json would put replacement characters into names
-		return errors.New("not UTF-8")
-	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(value); err != nil {
-		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
-			return fmt.Errorf("%s has the wrong type", wrong.Field)
-		}
-		return errors.New("syntax, an unknown field or a wrong value")
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("bytes after the end")
 	}
 	return nil
 }

@@ -242,8 +242,19 @@ func (a Access) CreateLink(ctx context.Context, digest string, object access.Obj
 	})
 }
 
+// grantAll makes an object belong to an owner, and the documents of a signing with it.
+func grantAll(ctx context.Context, tx *sql.Tx, owner string, when time.Time, object access.Object) error {
+	if err := grant(ctx, tx, owner, when, object); err != nil || object.Kind != access.Signing {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO grants (kind, object, owner, created_at)
+		SELECT $1, upload_id, $2, $3 FROM documents WHERE signing_id = $4 ON CONFLICT (kind, object, owner) DO NOTHING`,
+		string(access.Document), owner, at(when), object.ID)
+	return err
+}
+
 // UseLink implements access.Desk.
-func (a Access) UseLink(ctx context.Context, digest string, now time.Time) (access.Object, error) {
+func (a Access) UseLink(ctx context.Context, digest, owner string, now time.Time) (access.Object, error) {
 	var object access.Object
 	err := a.write(ctx, "using a link", func(tx *sql.Tx) error {
 		taken, err := affected(tx.ExecContext(ctx, `UPDATE links SET used_at = $1 WHERE digest = $2 AND used_at IS NULL AND expires_at > $1`, at(now), digest))
@@ -260,6 +271,9 @@ func (a Access) UseLink(ctx context.Context, digest string, now time.Time) (acce
 			return problem.New(problem.HandoffUsed, "the link was opened before")
 		case taken == 0:
 			return problem.New(problem.DeadlinePassed, "the link is no longer good")
+		}
+		if err := grantAll(ctx, tx, owner, now, object); err != nil {
+			return err
 		}
 		return note(ctx, tx, now, "link", object.ID, "", "used")
 	})

@@ -88,7 +88,7 @@ func TestLinksWorkOnce(t *testing.T) {
 		var all sync.WaitGroup
 		for range 8 {
 			all.Go(func() {
-				got, err := a.UseLink(t.Context(), "d", minute(1))
+				got, err := a.UseLink(t.Context(), "d", "guest", minute(1))
 				switch {
 				case err == nil && got == object:
 					taken.Add(1)
@@ -102,10 +102,31 @@ func TestLinksWorkOnce(t *testing.T) {
 			t.Errorf("taken %d times", taken.Load())
 		}
 		must(t, a.CreateLink(t.Context(), "late", object, minute(10)))
-		_, err := a.UseLink(t.Context(), "late", minute(10))
+		_, err := a.UseLink(t.Context(), "late", "guest", minute(10))
 		wantCode(t, err, problem.DeadlinePassed)
-		_, err = a.UseLink(t.Context(), "none", minute(1))
+		_, err = a.UseLink(t.Context(), "none", "guest", minute(1))
 		wantCode(t, err, problem.NotFound)
+	})
+}
+
+// TestALinkIsNotUsedUpWithoutItsEffect: when what the link leads to cannot be given, the link stays as it was.
+func TestALinkIsNotUsedUpWithoutItsEffect(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		a, object := s.Access(), access.Object{Kind: access.Registration, ID: "r"}
+		must(t, a.CreateLink(t.Context(), "d", object, minute(10)))
+		_, err := s.DB().ExecContext(t.Context(), `ALTER TABLE grants RENAME TO away`)
+		must(t, err)
+		if _, err := a.UseLink(t.Context(), "d", "guest", minute(1)); err == nil {
+			t.Error("a link was used without its effect")
+		}
+		_, err = s.DB().ExecContext(t.Context(), `ALTER TABLE away RENAME TO grants`)
+		must(t, err)
+		got, err := a.UseLink(t.Context(), "d", "guest", minute(1))
+		must(t, err)
+		wantEqual(t, "led to", got, object)
+		granted, err := a.Granted(t.Context(), "guest", object)
+		must(t, err)
+		wantEqual(t, "granted", granted, true)
 	})
 }
 

@@ -393,7 +393,7 @@ func TestActorsAreThoseOfTheContext(t *testing.T) {
 		a := s.Access()
 		must(t, only(a.CreateKey(ctx, access.Key{ID: "k", Owner: "team-b", Scopes: access.Scopes(), CreatedAt: day0, ExpiresAt: day0.Add(time.Hour)}, "d")))
 		must(t, a.CreateLink(ctx, "l", access.Object{Kind: access.Signing, ID: "s"}, day0.Add(time.Hour)))
-		_, err := a.UseLink(ctx, "l", day0)
+		_, err := a.UseLink(ctx, "l", "guest", day0)
 		must(t, err)
 		must(t, a.RevokeKey(ctx, "k", day0))
 		must(t, l.Flush(ctx))

@@ -83,7 +83,7 @@ func racedLimits(t *testing.T, s *store.Store) []raced {
 			return err
 		}, `SELECT COUNT(*) FROM claims`},
 		{"uses of a link", 1, func(ctx context.Context, _ int) error {
-			_, err := s.Access().UseLink(ctx, "link", minute(1))
+			_, err := s.Access().UseLink(ctx, "link", "guest", minute(1))
 			return err
 		}, ""},
 		{"registrations of a serial number", 1, func(ctx context.Context, i int) error {
