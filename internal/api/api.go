@@ -56,6 +56,11 @@ type Options struct {
 	// Upload stores r and returns its record, not yet saved in the Desk. It must not keep the file in memory.
 	// Errors: problem.TooLarge, problem.DocumentBroken.
 	Upload func(ctx context.Context, name string, r io.Reader) (signing.Upload, error)
+	// Discard removes the bytes of an upload whose record was refused; nil leaves them to a sweep.
+	Discard func(ctx context.Context, upload signing.Upload) error
+	// GuestBytes is how many bytes of documents that no signing took yet a guest or a person may have, and a network ten times as
+	// much; see signing.Quotas. Zero means no quota.
+	GuestBytes int64
 	// Open gives access to the bytes of an upload. A Source that is also an io.Closer is closed after use.
 	Open func(ctx context.Context, upload signing.Upload) (Source, error)
 	// PingBlobs reports whether the store of blobs answers; nil asks nobody.

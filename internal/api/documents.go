@@ -20,7 +20,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"golang.org/x/text/unicode/norm"
 
-	"kyso/internal/access"
+	"kyso/internal/limit"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
 )
@@ -71,7 +71,7 @@ func (s *server) createDocument(ctx context.Context, in *uploadInput) (*document
 		return nil, err
 	}
 	if in.request.ContentLength > s.Limits.UploadBytes {
-		return nil, &http.MaxBytesError{Limit: s.Limits.UploadBytes}
+		return nil, inBody(&http.MaxBytesError{Limit: s.Limits.UploadBytes})
 	}
 	body := s.uploadBody(in.writer, in.request)
 	upload, err := s.Upload(ctx, uploadName(in.Name, in.Disposition), body)
@@ -81,14 +81,34 @@ func (s *server) createDocument(ctx context.Context, in *uploadInput) (*document
 	if err != nil {
 		return nil, err
 	}
-	if err := s.grant(ctx, access.Document, upload.ID); err != nil {
-		return nil, err
-	}
-	if err := s.Desk.SaveUpload(ctx, upload); err != nil {
-		return nil, err
+	infoOf(ctx).object = upload.ID
+	if err := s.Desk.KeepUpload(ctx, upload, s.uploader(ctx)); err != nil {
+		s.discard(ctx, upload)
+		return nil, inBody(err)
 	}
 	out := documentBody(upload)
 	return &documentOutput{Location: out.Self, Body: out}, nil
+}
+
+// uploader is who an upload counts for.
+func (s *server) uploader(ctx context.Context) signing.Uploader {
+	by := signing.Uploader{Owner: ownerOf(ctx)}
+	if s.GuestBytes > 0 && !isProgram(callerOf(ctx)) {
+		by.Quotas = signing.Quotas(by.Owner, limit.Network(limit.AddressOf(ctx)), s.GuestBytes)
+	}
+	return by
+}
+
+// discard removes the bytes of an upload that was refused, also when the caller has gone meanwhile.
+func (s *server) discard(ctx context.Context, upload signing.Upload) {
+	if s.Discard == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.Request)
+	defer cancel()
+	if err := s.Discard(ctx, upload); err != nil {
+		s.Logger.WarnContext(ctx, "a refused upload is left to the sweep", "request_id", infoOf(ctx).id, "error", err.Error())
+	}
 }
 
 func checkUploadType(contentType string) error {

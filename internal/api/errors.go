@@ -137,6 +137,18 @@ func (f fieldErrors) err() error {
 	return f
 }
 
+// fieldError is an error of any code that one field caused.
+type fieldError struct {
+	error
+	location string
+}
+
+// Unwrap returns the error.
+func (f *fieldError) Unwrap() error { return f.error }
+
+// inBody is an error that the body caused.
+func inBody(err error) error { return &fieldError{err, "body"} }
+
 // problemOf turns any error into its answer and the pause to ask for. The text of an error without a code is not
 // shown: it may come from anywhere.
 func problemOf(err error) (*Problem, time.Duration) {
@@ -166,6 +178,9 @@ func problemOf(err error) (*Problem, time.Duration) {
 	}
 	p := newProblem(code, statuses[code], detail)
 	p.Errors = fields
+	if f, ok := errors.AsType[*fieldError](err); ok && code.Kind() != problem.KindInternal {
+		p.Errors = []FieldError{{f.location, p.Detail}}
+	}
 	if pause == 0 && code.Kind() == problem.KindUpstream {
 		pause = retryAfter
 	}

@@ -119,6 +119,9 @@ type Config struct {
 	// APIRate is KYSO_API_RATE: how many reads one caller may make in a minute; writes, whole files and log-ins are a
 	// fifth, a tenth and a twentieth of it. All guests of one network have ten times as much together. 0 means no limit.
 	APIRate int
+	// GuestStorageMB is KYSO_GUEST_STORAGE_MB: how many MiB of documents that no signing took yet a guest, or a person who logged in,
+	// may have. All of one network have ten times as much together, and four times that in a day. 0 means no quota.
+	GuestStorageMB int
 	// TrustedProxies is KYSO_TRUSTED_PROXIES: addresses and networks (10.0.0.0/8) of your own proxies, separated by
 	// commas. Of a request that one of them passes on, the client's address is the right-most one in X-Forwarded-For
 	// that is none of them: rates count it, and VNPay gets it. Empty means that the peer is the client.
@@ -201,6 +204,7 @@ func (r *reader) config() (Config, error) {
 		AdminKey:       r.secret("KYSO_ADMIN_KEY", ""),
 		WebhookPrivate: r.yes("KYSO_WEBHOOK_PRIVATE"),
 		APIRate:        r.number("KYSO_API_RATE", 1200, 0, 1_000_000),
+		GuestStorageMB: r.number("KYSO_GUEST_STORAGE_MB", 256, 0, 1_000_000),
 		TrustedProxies: r.networks("KYSO_TRUSTED_PROXIES"),
 		HealthListen:   r.text("KYSO_HEALTH_LISTEN", ""),
 		BuildID:        r.text("KYSO_BUILD_ID", ""),

@@ -26,6 +26,14 @@ func (a *App) apiOptions() api.Options {
 		Desk:      a.Store,
 		Workflows: a.Workflows(),
 		Upload:    a.upload,
+		Discard: func(ctx context.Context, u signing.Upload) error {
+			var errs []error
+			for _, one := range u.Segments {
+				errs = append(errs, a.Blobs.Delete(ctx, one.Key))
+			}
+			return errors.Join(errs...)
+		},
+		GuestBytes: int64(a.Config.GuestStorageMB) << 20,
 		Open: func(ctx context.Context, u signing.Upload) (api.Source, error) {
 			return a.source(ctx, u)
 		},

@@ -11,6 +11,10 @@ import (
 type Desk interface {
 	Records
 
+	// KeepUpload is SaveUpload for a caller: the upload is the caller's, and counts for its quotas until a signing takes it
+	// or it is deleted, all in one transaction. Errors: problem.TooLarge for one that no quota has room for,
+	// problem.RateLimited with RetryAfter when a quota is used up.
+	KeepUpload(ctx context.Context, u Upload, by Uploader) error
 	// CreateSigning stores a new signing with its documents in StatusCreated. The same id again with the same
 	// content does nothing; with other content it is problem.Conflict.
 	CreateSigning(ctx context.Context, s Signing) error

@@ -94,6 +94,9 @@ func (c *core) adopt(ctx context.Context, tx *sql.Tx, k *keys, uploadID string, 
 	if err := wrapDocumentKey(ctx, tx, who.keys, id.String, who.id, key, created); err != nil {
 		return err
 	}
+	if err := freeUpload(ctx, tx, uploadID); err != nil {
+		return err
+	}
 	_, err = tx.ExecContext(ctx, `DELETE FROM document_keys WHERE id = $1 AND subject_id = $2`, id.String, nobody)
 	return err
 }

@@ -107,6 +107,9 @@ func dropDocumentKey(ctx context.Context, tx *sql.Tx, id, subjectID string, now 
 	if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM document_keys WHERE id = $1`, id).Scan(&left); err != nil || left > 0 {
 		return err
 	}
+	if err := freeUpload(ctx, tx, id); err != nil {
+		return err
+	}
 	if err := leave(ctx, tx, leftoverBlobs, signing.SealedFolder+"/"+id, now); err != nil {
 		return err
 	}

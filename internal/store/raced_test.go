@@ -52,6 +52,19 @@ func racedLimits(t *testing.T, s *store.Store) []raced {
 		{"endpoints of an owner", webhook.MaxEndpoints, func(ctx context.Context, i int) error {
 			return only(s.Webhooks().CreateEndpoint(ctx, webhook.Endpoint{ID: fmt.Sprint("ep-", i), Owner: "team-a", URL: "https://a.example", Secret: "whsec_x", CreatedAt: day0}))
 		}, `SELECT COUNT(*) FROM webhook_endpoints w JOIN grants g ON g.object = w.id`},
+		{"documents of a guest", 5, func(ctx context.Context, i int) error {
+			return s.KeepUpload(ctx, sealedUpload(fmt.Sprint("quota-", i)), signing.Uploader{Owner: "guest:1", Quotas: []signing.Quota{{Key: "owner guest:1", Documents: 5, Bytes: 1 << 40}}})
+		}, `SELECT COUNT(*) FROM upload_quotas q JOIN uploads u ON u.id = q.upload_id JOIN grants g ON g.object = u.id`},
+		{"bytes of a guest", 3, func(ctx context.Context, i int) error {
+			u := sealedUpload(fmt.Sprint("bytes-", i))
+			u.Size = 1000
+			return s.KeepUpload(ctx, u, signing.Uploader{Owner: "guest:2", Quotas: []signing.Quota{{Key: "owner guest:2", Documents: 50, Bytes: 3999}}})
+		}, `SELECT COUNT(*) FROM uploads WHERE id LIKE 'bytes-%'`},
+		{"bytes of a day", 2, func(ctx context.Context, i int) error {
+			u := sealedUpload(fmt.Sprint("day-", i))
+			u.Size = 1000
+			return s.KeepUpload(ctx, u, signing.Uploader{Owner: "guest:3", Quotas: []signing.Quota{{Key: "network 203.0.113.7", Documents: 50, Bytes: 1 << 40, PerDay: 2 << 10}}})
+		}, `SELECT COUNT(*) FROM uploads WHERE id LIKE 'day-%'`},
 		{"what a limit counts", 3, func(ctx context.Context, _ int) error { return s.Limits().Take(ctx, day0, network) }, ""},
 		{"pending requests for a signer", 8, func(_ context.Context, i int) error {
 			_, err := rings.ask(signing.Asker{Owner: fmt.Sprint("guest:", i), Network: fmt.Sprint("192.0.2.", i)}, day0)

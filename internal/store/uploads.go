@@ -40,6 +40,11 @@ func readSegments(text string, u *signing.Upload) error {
 
 // SaveUpload implements signing.Records. The same id with other bytes is problem.Conflict.
 func (s *Store) SaveUpload(ctx context.Context, u signing.Upload) error {
+	return s.saveUpload(ctx, u, func(*sql.Tx, *keys) error { return nil })
+}
+
+// saveUpload calls counted for an upload that was not there, in the transaction that stores it.
+func (s *Store) saveUpload(ctx context.Context, u signing.Upload, counted func(tx *sql.Tx, k *keys) error) error {
 	k, err := s.openKeys(ctx)
 	if err != nil {
 		return err
@@ -69,7 +74,10 @@ func (s *Store) SaveUpload(ctx context.Context, u signing.Upload) error {
 			INSERT INTO uploads (id, name, size, sha256, hash_state, segments, created_at, key_id)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, NULLIF($8, '')) ON CONFLICT (id) DO NOTHING`,
 			u.ID, box.sealed("uploads", "name", u.ID, []byte(u.Name)), u.Size, u.SHA256, state, segments, at(u.CreatedAt), u.KeyID))
-		if err != nil || inserted > 0 {
+		if err == nil && inserted > 0 {
+			return counted(tx, k)
+		}
+		if err != nil {
 			return err
 		}
 		return sameUpload(ctx, tx, u, segments)
