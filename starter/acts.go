@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -36,7 +37,8 @@ func orNewKey(key string) string {
 	return key
 }
 
-// bulk is an act on one signing or on many: many are shown and not touched unless --apply is given.
+// bulk is an act on one signing or on many: many that are typed are shown and not touched unless --apply is given. What
+// comes through a pipe was chosen by a program, and is acted on however many it is.
 type bulk struct {
 	vi, en string // what it acts on
 	reason string
@@ -50,7 +52,7 @@ func (b *bulk) register(cmd *cobra.Command) {
 }
 
 func (b *bulk) registerApply(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&b.apply, "apply", false, "with several IDs: do it; without, only show what would be done")
+	cmd.Flags().BoolVar(&b.apply, "apply", false, "with several IDs as arguments: do it; without, only show what would be done (IDs from stdin need no --apply)")
 	keyFlag(cmd, &b.key)
 }
 
@@ -64,7 +66,7 @@ func (c *cli) each(ctx context.Context, b *bulk, doing string, args []string, do
 	if err != nil {
 		return err
 	}
-	if len(ids) > 1 && !b.apply {
+	if len(ids) > 1 && !b.apply && !slices.Contains(args, stdinIDs) {
 		c.say("Chạy thử: %s %d "+b.vi+". Thêm --apply để thực hiện.", "Dry run: %s %d "+b.en+". Add --apply to do it.", doing, len(ids))
 		return c.printLines(ids)
 	}
@@ -96,11 +98,14 @@ func (c *cli) each(ctx context.Context, b *bulk, doing string, args []string, do
 	return ended(code)
 }
 
+// stdinIDs stands for the ids that come through a pipe.
+const stdinIDs = "-"
+
 // ids reads the ids of a command, from stdin in place of "-".
 func (c *cli) ids(args []string) ([]string, error) {
 	var out []string
 	for _, arg := range args {
-		if arg != "-" {
+		if arg != stdinIDs {
 			out = append(out, arg)
 			continue
 		}

@@ -213,13 +213,13 @@ func checkCodes() []string {
 }
 
 func (c *cli) askCommand() *cobra.Command {
-	cmd, d := c.decisionCommand("ask", "ask ID…", "Ask the citizen to correct named fields")
+	cmd, d := c.decisionCommand("ask", "ask ID…", "Ask the citizen to correct named fields; - reads IDs from stdin")
 	cmd.Flags().StringSliceVar(&d.Fields, "field", nil, "a field to correct; may be given several times (required)")
 	return cmd
 }
 
 func (c *cli) refuseCommand() *cobra.Command {
-	cmd, _ := c.decisionCommand("refuse", "refuse ID…", "Refuse dossiers; what was paid goes back")
+	cmd, _ := c.decisionCommand("refuse", "refuse ID…", "Refuse dossiers; what was paid goes back; - reads IDs from stdin")
 	return cmd
 }
 

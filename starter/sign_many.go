@@ -119,8 +119,7 @@ func (m *many) follow(ctx context.Context, g approvalGroup, id string) (approval
 			asked = e.Countdown.ShortCode
 			m.bar.note(fmt.Sprintf(m.text("Xác nhận %d/%d trên điện thoại: mã %s", "Approval %d/%d on the phone: code %s"), g.number, g.of, asked))
 		case e.Attention != nil && e.Attention.Open:
-			m.bar.note(m.text("Cần người vận hành xử lý: ", "An operator has to act: ") + m.text(e.Attention.Title, e.Attention.TitleEN) +
-				"\n  starter signing repair " + id + " --action retry --reason …")
+			m.bar.note(m.parkedWords("signing", id, e.Attention.Attention))
 		case e.Transition != nil && e.Transition.Status == "awaiting-certificate":
 			return errWaiting
 		}

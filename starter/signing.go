@@ -59,6 +59,9 @@ func attentionCell(a *apiclient.Attention) string {
 	if a == nil {
 		return "-"
 	}
+	if a.Step == "" { // an owner is not told what failed
+		return "attention"
+	}
 	return a.Step + ": " + string(a.Code)
 }
 
@@ -91,7 +94,22 @@ func (c *cli) attentionWords(a *apiclient.Attention) string {
 	if a == nil {
 		return ""
 	}
+	if a.Step == "" {
+		return c.text(a.Title, a.TitleEN)
+	}
 	return fmt.Sprintf("%s (%s, %s, %d×): %s", c.text(a.Title, a.TitleEN), a.Step, a.Code, a.Attempts, a.Message)
+}
+
+// parkedWords say what a caller may do about a parked process: operators see the step and repair it, an owner gives it up.
+func (c *cli) parkedWords(kind, id string, a apiclient.Attention) string {
+	title := c.text(a.Title, a.TitleEN)
+	switch {
+	case a.Step != "":
+		return c.text("Cần người vận hành xử lý: ", "An operator has to act: ") + title + " (" + a.Step + ")\n  starter " + kind + " repair " + id + " --action retry --reason …"
+	case len(a.Actions) > 0:
+		return title + "\n  starter " + kind + " cancel " + id + " --reason …"
+	}
+	return title
 }
 
 // outcomeWords says why a process ended otherwise than it should.

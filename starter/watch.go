@@ -104,9 +104,7 @@ func (w *watcher) on(ctx context.Context, e apiclient.Event) error {
 	case e.Countdown != nil:
 		w.showCountdown(ctx, *e.Countdown)
 	case e.Attention != nil && e.Attention.Open:
-		w.progress.note(w.text("Cần người vận hành xử lý: ", "An operator has to act: ") +
-			w.text(e.Attention.Title, e.Attention.TitleEN) + " (" + e.Attention.Step + ")\n  " +
-			"starter " + w.kind + " repair " + w.id + " --action retry --reason …")
+		w.progress.note(w.parkedWords(w.kind, w.id, e.Attention.Attention))
 	case e.Attention != nil:
 		w.progress.note(w.text("Đã xử lý xong, tiếp tục.", "Repaired, going on."))
 	}

@@ -219,20 +219,30 @@ func TestCancelAtEachWait(t *testing.T) {
 	}
 }
 
-func TestCancelAfterApprovalIsRefused(t *testing.T) {
-	j := newJourney(t)
-	j.must(j.world.SetSettings(sandbox.Settings{TSA: "down"}))
-	j.request(signing.Signing{}, page("x"))
-	j.at(10*time.Second, j.approve(user))
-	j.at(20*time.Minute, func() {
-		j.parked(workflows.StepTimestamp, "provider-unavailable")
-		j.update(workflows.UpdateCancel, workflows.Cancel{Actor: "requester"}, func(_ any, err error) {
+// While the documents are being completed a cancellation is refused; what is parked there may be given up.
+func TestCancelAfterApproval(t *testing.T) {
+	for _, cancelled := range []bool{false, true} {
+		j := newJourney(t)
+		j.must(j.world.SetSettings(sandbox.Settings{TSA: "down"}))
+		j.request(signing.Signing{}, page("x"))
+		j.at(10*time.Second, j.approve(user))
+		j.at(time.Minute, j.update(workflows.UpdateCancel, workflows.Cancel{Actor: "requester"}, func(_ any, err error) {
 			wantCode(t, err, problem.Conflict)
-		})()
-	})
-	j.at(21*time.Minute, func() { j.must(j.world.SetSettings(sandbox.Settings{})) })
-	j.at(22*time.Minute, j.update(workflows.UpdateRepair, retry(), nil))
-	j.run(signing.StatusSigned)
+		}))
+		j.at(20*time.Minute, func() {
+			j.parked(workflows.StepTimestamp, "provider-unavailable")
+			if cancelled {
+				j.update(workflows.UpdateCancel, workflows.Cancel{Actor: "requester"}, nil)()
+			}
+		})
+		if cancelled {
+			j.run(signing.StatusCancelled)
+			continue
+		}
+		j.at(21*time.Minute, func() { j.must(j.world.SetSettings(sandbox.Settings{})) })
+		j.at(22*time.Minute, j.update(workflows.UpdateRepair, retry(), nil))
+		j.run(signing.StatusSigned)
+	}
 }
 
 func wantCode(t *testing.T, err error, want problem.Code) {

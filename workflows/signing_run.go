@@ -223,7 +223,7 @@ func (r *signingRun) checkCancel(in Cancel) error {
 	switch {
 	case r.status.Status.Final():
 		return refuse(problem.Conflict, "the signing is %s", r.status.Status)
-	case r.status.Status == signing.StatusCompleting:
+	case r.status.Status == signing.StatusCompleting && !r.waiting: // what is parked may be given up
 		return refuse(problem.Conflict, "the owner has approved; the documents are being completed")
 	case in.Actor == "":
 		return refuse(problem.Invalid, "a cancellation names its actor")

@@ -114,7 +114,7 @@ func (s *server) chooseCertificate(ctx context.Context, in *chooseInput) (*statu
 	if err != nil {
 		return nil, err
 	}
-	return &statusOutput{Body: statusBody(in.ID, status)}, nil
+	return &statusOutput{Body: statusBody(ctx, in.ID, status)}, nil
 }
 
 // pick finds a certificate by fingerprint or serial number. Leading zeros of a serial number say nothing.
@@ -172,7 +172,7 @@ func (s *server) place(ctx context.Context, in *placeInput) (*statusOutput, erro
 	if err != nil {
 		return nil, err
 	}
-	return &statusOutput{Body: statusBody(in.ID, status)}, nil
+	return &statusOutput{Body: statusBody(ctx, in.ID, status)}, nil
 }
 
 // CancelRequest says who cancels and why. All of it may be left out.
@@ -211,7 +211,7 @@ func (s *server) cancel(ctx context.Context, in *cancelInput) (*statusOutput, er
 	if err != nil {
 		return nil, err
 	}
-	return &statusOutput{Body: statusBody(in.ID, status)}, nil
+	return &statusOutput{Body: statusBody(ctx, in.ID, status)}, nil
 }
 
 // RepairRequest says what an operator does about a parked signing.
@@ -257,7 +257,7 @@ func (s *server) repair(ctx context.Context, in *repairInput) (*repairOutput, er
 	if err != nil {
 		return nil, err
 	}
-	return &repairOutput{Body: RepairBody{Outcome: result.Outcome, Signing: statusBody(in.ID, result.Status)}}, nil
+	return &repairOutput{Body: RepairBody{Outcome: result.Outcome, Signing: statusBody(ctx, in.ID, result.Status)}}, nil
 }
 
 // checkRepair checks what every repair has.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -37,8 +38,29 @@ func (s *server) endpointOperations(api huma.API) {
 
 // EndpointRequest says where and of what.
 type EndpointRequest struct {
-	URL    string   `json:"url" minLength:"1" maxLength:"2000" doc:"https; it may hold a token of yours"`
-	Events []string `json:"events,omitempty" maxItems:"20" doc:"Types to be told of; * stands for anything. None means all" example:"[\"signing.signed\",\"registration.*\"]"`
+	URL    string         `json:"url" minLength:"1" maxLength:"2000" doc:"https; it may hold a token of yours"`
+	Events []EventPattern `json:"events,omitempty" maxItems:"20" doc:"Types to be told of; * stands for anything. None means all" example:"[\"signing.signed\",\"registration.*\"]"`
+}
+
+// EventType is the type of a message.
+type EventType string
+
+// Schema implements huma.SchemaProvider.
+func (EventType) Schema(huma.Registry) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString, Examples: []any{"signing.signed"}}
+	for _, t := range webhook.Types() {
+		s.Enum = append(s.Enum, t)
+	}
+	return s
+}
+
+// EventPattern is a type, or a part of one with a star for anything. What matches no type is refused.
+type EventPattern string
+
+// Schema implements huma.SchemaProvider.
+func (EventPattern) Schema(r huma.Registry) *huma.Schema {
+	stars := &huma.Schema{Type: huma.TypeString, Pattern: `^[a-z.-]*\*[a-z.*-]*$`, PatternDescription: "a part of a type with * for anything"}
+	return &huma.Schema{AnyOf: []*huma.Schema{EventType("").Schema(r), stars}}
 }
 
 type createEndpointInput struct {
@@ -71,7 +93,7 @@ func (s *server) createEndpoint(ctx context.Context, in *createEndpointInput) (*
 		return nil, err
 	}
 	owner := ownerOf(ctx)
-	e := webhook.Endpoint{ID: madeID("ep-", in.Key), Owner: owner, URL: in.Body.URL, Events: in.Body.Events, Secret: webhookSecret(), CreatedAt: s.Now().UTC().Truncate(time.Microsecond)}
+	e := webhook.Endpoint{ID: madeID("ep-", in.Key), Owner: owner, URL: in.Body.URL, Events: patternTexts(in.Body.Events), Secret: webhookSecret(), CreatedAt: s.Now().UTC().Truncate(time.Microsecond)}
 	infoOf(ctx).object = e.ID
 	e, err := s.Endpoints.CreateEndpoint(ctx, e)
 	if err != nil {
@@ -80,6 +102,14 @@ func (s *server) createEndpoint(ctx context.Context, in *createEndpointInput) (*
 	body := endpointBody(e)
 	body.Secret = e.Secret
 	return &endpointOutput{body}, nil
+}
+
+func patternTexts(patterns []EventPattern) []string {
+	var out []string
+	for _, p := range patterns {
+		out = append(out, string(p))
+	}
+	return out
 }
 
 // checkEndpoint looks at what can be known without asking for the address; what it resolves to is held against the
@@ -93,8 +123,8 @@ func (s *server) checkEndpoint(in EndpointRequest, fields *fieldErrors) {
 		fields.add("body.url", "must be https")
 	}
 	for i, pattern := range in.Events {
-		if !webhook.ValidPattern(pattern) {
-			fields.add("body.events["+strconv.Itoa(i)+"]", "must be a type such as signing.signed or registration.*")
+		if !webhook.ValidPattern(string(pattern)) {
+			fields.add("body.events["+strconv.Itoa(i)+"]", "must be one of the types of messages, or match one with *: "+strings.Join(webhook.Types(), ", "))
 		}
 	}
 }
@@ -159,10 +189,10 @@ func (s *server) testEndpoint(ctx context.Context, in *Act) (*messageOutput, err
 
 // ReplayRequest says which messages are sent again.
 type ReplayRequest struct {
-	From   time.Time `json:"from" doc:"Messages made from then on"`
-	To     time.Time `json:"to,omitzero" required:"false" doc:"And before then; now when left out"`
-	Type   string    `json:"type,omitempty" maxLength:"64" doc:"Only these types; * stands for anything"`
-	Failed bool      `json:"failed,omitempty" doc:"Only those that nobody took"`
+	From   time.Time    `json:"from" doc:"Messages made from then on"`
+	To     time.Time    `json:"to,omitzero" required:"false" doc:"And before then; now when left out"`
+	Type   EventPattern `json:"type,omitempty" doc:"Only these types; * stands for anything"`
+	Failed bool         `json:"failed,omitempty" doc:"Only those that nobody took"`
 }
 
 type replayInput struct {
@@ -182,7 +212,7 @@ type replayOutput struct {
 func (s *server) replayMessages(ctx context.Context, in *replayInput) (*replayOutput, error) {
 	var fields fieldErrors
 	now := s.Now()
-	r := webhook.Range{From: in.Body.From, To: in.Body.To, Type: in.Body.Type, Failed: in.Body.Failed}
+	r := webhook.Range{From: in.Body.From, To: in.Body.To, Type: string(in.Body.Type), Failed: in.Body.Failed}
 	if r.To.IsZero() {
 		r.To = now
 	}
@@ -190,7 +220,7 @@ func (s *server) replayMessages(ctx context.Context, in *replayInput) (*replayOu
 		fields.add("body.from", "must be before to, and at most 30 days ago: older messages are not kept")
 	}
 	if r.Type != "" && !webhook.ValidPattern(r.Type) {
-		fields.add("body.type", "must be a type such as signing.signed or registration.*")
+		fields.add("body.type", "must be one of the types of messages, or match one with *: "+strings.Join(webhook.Types(), ", "))
 	}
 	if err := fields.err(); err != nil {
 		return nil, err
@@ -202,7 +232,7 @@ func (s *server) replayMessages(ctx context.Context, in *replayInput) (*replayOu
 // MessageBody is one message and what became of it.
 type MessageBody struct {
 	ID          string     `json:"id" doc:"webhook-id; the same for every try and replay"`
-	Type        string     `json:"type" example:"signing.signed"`
+	Type        EventType  `json:"type"`
 	State       string     `json:"state" enum:"waiting,delivered,failed"`
 	CreatedAt   time.Time  `json:"created_at"`
 	Attempts    int        `json:"attempts"`
@@ -212,7 +242,7 @@ type MessageBody struct {
 }
 
 func messageBody(m webhook.Message) MessageBody {
-	return MessageBody{ID: m.ID, Type: m.Type, State: m.State(), CreatedAt: m.CreatedAt.UTC(), Attempts: m.Attempts, LastAnswer: m.LastAnswer,
+	return MessageBody{ID: m.ID, Type: EventType(m.Type), State: m.State(), CreatedAt: m.CreatedAt.UTC(), Attempts: m.Attempts, LastAnswer: m.LastAnswer,
 		DeliveredAt: utc(m.DeliveredAt), FailedAt: utc(m.FailedAt)}
 }
 

@@ -25,12 +25,14 @@ func withEndpoints(o *api.Options) { o.Endpoints = o.Desk.(*store.Store).Webhook
 func TestEndpointRequests(t *testing.T) {
 	b := newBench(t, withEndpoints)
 	for body, location := range map[string]string{
-		`{"url":"http://a.example"}`:                             "body.url",
-		`{"url":"https://user:pw@a.example"}`:                    "body.url",
-		`{"url":"https://a.example/#x"}`:                         "body.url",
-		`{"url":"not an address"}`:                               "body.url",
-		`{"url":"https://a.example","events":["signing"]}`:       "body.events[0]",
-		`{"url":"https://a.example","events":["*","other.sig"]}`: "body.events[1]",
+		`{"url":"http://a.example"}`:                              "body.url",
+		`{"url":"https://user:pw@a.example"}`:                     "body.url",
+		`{"url":"https://a.example/#x"}`:                          "body.url",
+		`{"url":"not an address"}`:                                "body.url",
+		`{"url":"https://a.example","events":["signing"]}`:        "body.events[0]",
+		`{"url":"https://a.example","events":["*","other.sig"]}`:  "body.events[1]",
+		`{"url":"https://a.example","events":["signing.singed"]}`: "body.events[0]",
+		`{"url":"https://a.example","events":["*","signing.x*"]}`: "body.events[1]",
 	} {
 		p := b.wantProblem(b.post("/v1/webhook-endpoints", body), http.StatusUnprocessableEntity, problem.Invalid)
 		if len(p.Errors) != 1 || p.Errors[0].Location != location {

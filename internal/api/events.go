@@ -46,7 +46,7 @@ func (s *server) streamEvents(ctx context.Context, in *eventsInput) (*huma.Strea
 		}
 		m := moment{final: record.Status.Final(), countdown: countdownBody(record, s.Now().UTC())}
 		if record.Attention.Open() {
-			m.attention = attentionBody(record.Attention)
+			m.attention = shownTo(ctx, attentionBody(record.Attention), ownersCancel)
 		}
 		transitions, err := s.Desk.Transitions(ctx, in.ID, after)
 		for _, t := range transitions {

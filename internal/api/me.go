@@ -177,7 +177,7 @@ func (s *server) listMyRegistrations(ctx context.Context, in *myListInput) (*myR
 	}
 	out := MyRegistrationList{Items: []MyRegistration{}}
 	for _, r := range list {
-		out.Items = append(out.Items, MyRegistration{s.registrationSummary(r), nextOfRegistration(r)})
+		out.Items = append(out.Items, MyRegistration{s.registrationSummary(ctx, r), nextOfRegistration(r)})
 		out.Next = in.following("/v1/me/registrations", len(list), r.CreatedAt, r.ID)
 	}
 	return &myRegistrationsOutput{out}, nil
@@ -219,7 +219,7 @@ func (s *server) listMySignings(ctx context.Context, in *myListInput) (*mySignin
 	}
 	out := MySigningList{Items: []MySigning{}}
 	for _, record := range list {
-		body := s.summaryBody(record)
+		body := s.summaryBody(ctx, record)
 		for i, d := range record.Documents {
 			body.Documents[i].Name = d.Name // the person's own
 		}

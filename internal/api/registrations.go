@@ -212,7 +212,7 @@ func (s *server) listRegistrations(ctx context.Context, in *listRegistrationsInp
 	}
 	out := RegistrationList{Items: []RegistrationBody{}}
 	for _, record := range list {
-		out.Items = append(out.Items, s.registrationSummary(record))
+		out.Items = append(out.Items, s.registrationSummary(ctx, record))
 	}
 	if may(ctx, access.Officer) {
 		if err := s.addQueue(ctx, out.Items); err != nil {
@@ -261,7 +261,7 @@ func (s *server) getRegistration(ctx context.Context, in *registrationInput) (*r
 
 // registrationBody is a registration with its payments and transitions, and without the person.
 func (s *server) registrationBody(ctx context.Context, record registration.Registration) (RegistrationBody, error) {
-	records, body := s.Registration.Records, s.registrationSummary(record)
+	records, body := s.Registration.Records, s.registrationSummary(ctx, record)
 	if record.Status == registration.StatusAccountReady {
 		body.Packages = s.Registration.Packages
 	}
@@ -332,7 +332,7 @@ func (s *server) streamRegistrationEvents(ctx context.Context, in *eventsInput) 
 		if err != nil {
 			return moment{}, err
 		}
-		m := moment{final: record.Status.Final(), attention: registrationAttention(record.Attention)}
+		m := moment{final: record.Status.Final(), attention: registrationAttention(ctx, record)}
 		transitions, err := s.Registration.Records.Transitions(ctx, in.ID, after)
 		for _, t := range transitions {
 			m.transitions = append(m.transitions, recorded{t.Seq, registrationTransitionBody(t)})

@@ -31,11 +31,11 @@ type registrationStatusOutput struct {
 }
 
 // registrationMoved is the answer of an act.
-func registrationMoved(id string, status workflows.RegistrationStatus, err error) (*registrationStatusOutput, error) {
+func registrationMoved(ctx context.Context, id string, status workflows.RegistrationStatus, err error) (*registrationStatusOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &registrationStatusOutput{registrationStatusBody(id, status)}, nil
+	return &registrationStatusOutput{registrationStatusBody(ctx, id, status)}, nil
 }
 
 // CodeRequest asks for a one-time code.
@@ -173,7 +173,7 @@ func (s *server) openAccount(ctx context.Context, in *accountInput) (*registrati
 		return nil, err
 	}
 	status, err := s.Registration.Workflows.AccountReady(ctx, in.ID, id, ready)
-	return registrationMoved(in.ID, status, err)
+	return registrationMoved(ctx, in.ID, status, err)
 }
 
 // PackageRequest orders a package.
@@ -199,7 +199,7 @@ func (s *server) choosePackage(ctx context.Context, in *packageInput) (*registra
 		return nil, err
 	}
 	status, err := s.Registration.Workflows.ChoosePackage(ctx, in.ID, id, order)
-	return registrationMoved(in.ID, status, err)
+	return registrationMoved(ctx, in.ID, status, err)
 }
 
 type payInput struct {
@@ -270,7 +270,7 @@ func (s *server) consentToContract(ctx context.Context, in *otpInput) (*registra
 		return nil, err
 	}
 	status, err := s.Registration.Workflows.ConsentToContract(ctx, in.ID, id, used)
-	return registrationMoved(in.ID, status, err)
+	return registrationMoved(ctx, in.ID, status, err)
 }
 
 // activateKey takes the code that is bound to the key. The PIN comes first and never here.
@@ -292,7 +292,7 @@ func (s *server) activateKey(ctx context.Context, in *otpInput) (*registrationSt
 		return nil, err
 	}
 	status, err := s.Registration.Workflows.Activate(ctx, in.ID, id, used)
-	return registrationMoved(in.ID, status, err)
+	return registrationMoved(ctx, in.ID, status, err)
 }
 
 func (s *server) signAcceptance(ctx context.Context, in *Act) (*registrationStatusOutput, error) {
@@ -304,7 +304,7 @@ func (s *server) signAcceptance(ctx context.Context, in *Act) (*registrationStat
 		return nil, err
 	}
 	status, err := s.Registration.Workflows.SignAcceptance(ctx, in.ID, id)
-	return registrationMoved(in.ID, status, err)
+	return registrationMoved(ctx, in.ID, status, err)
 }
 
 // CorrectionRequest holds the corrected fields.
@@ -336,7 +336,7 @@ func (s *server) correctRegistration(ctx context.Context, in *correctionInput) (
 		return nil, err
 	}
 	status, err := s.Registration.Workflows.Correct(ctx, in.ID, id, corrected)
-	return registrationMoved(in.ID, status, err)
+	return registrationMoved(ctx, in.ID, status, err)
 }
 
 // correct checks fields against the ones that may be corrected now and against the rest of the person, and stores them
@@ -442,5 +442,5 @@ func (s *server) withdraw(ctx context.Context, in *withdrawInput) (*registration
 		return nil, err
 	}
 	status, err := s.Registration.Workflows.Withdraw(ctx, in.ID, id, withdrawal)
-	return registrationMoved(in.ID, status, err)
+	return registrationMoved(ctx, in.ID, status, err)
 }

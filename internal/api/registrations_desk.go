@@ -75,7 +75,7 @@ func (s *server) reviewRegistration(ctx context.Context, in *reviewInput) (*regi
 	if releaseErr := s.Registration.Records.Release(ctx, in.ID, review.Officer); releaseErr != nil {
 		s.Logger.WarnContext(ctx, "a claim is left to end by itself", "request_id", infoOf(ctx).id, "registration_id", in.ID, "error", releaseErr.Error())
 	}
-	return registrationMoved(in.ID, status, err)
+	return registrationMoved(ctx, in.ID, status, err)
 }
 
 // refusedForGood reports whether a process said no, so that nothing of what was asked will come to pass.
@@ -194,7 +194,7 @@ func (s *server) repairRegistration(ctx context.Context, in *registrationRepairI
 	if err != nil {
 		return nil, err
 	}
-	return &registrationRepairOutput{RegistrationRepairBody{result.Outcome, changes, registrationStatusBody(in.ID, result.Status)}}, nil
+	return &registrationRepairOutput{RegistrationRepairBody{result.Outcome, changes, registrationStatusBody(ctx, in.ID, result.Status)}}, nil
 }
 
 // repairParked repairs the process that an incident of a registration is of: its own, or the Refund of an attempt to pay.

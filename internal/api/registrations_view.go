@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"time"
 
 	"kyso/internal/account"
@@ -159,11 +160,11 @@ var statusTexts = map[registration.Status]problem.Text{
 func registrationPath(id string) string { return "/v1/registrations/" + id }
 
 // registrationSummary is a registration without anything about people, for lists.
-func (s *server) registrationSummary(r registration.Registration) RegistrationBody {
+func (s *server) registrationSummary(ctx context.Context, r registration.Registration) RegistrationBody {
 	text := statusTexts[r.Status]
 	body := RegistrationBody{ID: r.ID, Self: registrationPath(r.ID), RequestID: r.RequestID, Issuer: r.Issuer,
 		Status: r.Status, Title: text.VI, TitleEN: text.EN, Final: r.Status.Final(), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
-		Deadline: utc(r.Deadline), ServerTime: s.Now().UTC(), Attention: registrationAttention(r.Attention),
+		Deadline: utc(r.Deadline), ServerTime: s.Now().UTC(), Attention: registrationAttention(ctx, r),
 		HandedOffAt: utc(r.HandedOffAt), HasAccount: r.AccountID != "", Package: r.Package, PriceVND: r.PriceVND, Months: r.Months,
 		PaidRef: r.PaidRef, Reviews: r.Reviews, RevokedAt: utc(r.RevokedAt), Reported: r.Reported, Documents: papers(r)}
 	if r.Reason != "" {
@@ -247,7 +248,8 @@ func registrationTransitionBody(t registration.Transition) RegistrationTransitio
 }
 
 // registrationAttention is nil when nobody has to act. What a repair may do is told by the step, as the process does.
-func registrationAttention(a registration.Attention) *AttentionBody {
+func registrationAttention(ctx context.Context, r registration.Registration) *AttentionBody {
+	a := r.Attention
 	if !a.Open() {
 		return nil
 	}
@@ -256,7 +258,15 @@ func registrationAttention(a registration.Attention) *AttentionBody {
 	if !incident.Mismatch(a.Reason) {
 		body.Actions = workflows.RegistrationRepairs(a.Step)
 	}
-	return body
+	return shownTo(ctx, body, withdrawable(r.Status))
+}
+
+// withdrawable is what an owner may do at a status: what ends already cannot be taken back.
+func withdrawable(status registration.Status) string {
+	if status == registration.StatusClosing || status.Final() {
+		return ""
+	}
+	return ownersWithdraw
 }
 
 // RegistrationStatusBody is what an act returns: where the process stands after it.
@@ -273,8 +283,8 @@ type RegistrationStatusBody struct {
 	SigningID string              `json:"signing_id,omitempty" doc:"The signing of the acceptance record that runs now"`
 }
 
-func registrationStatusBody(id string, in workflows.RegistrationStatus) RegistrationStatusBody {
+func registrationStatusBody(ctx context.Context, id string, in workflows.RegistrationStatus) RegistrationStatusBody {
 	text := statusTexts[in.Status]
 	return RegistrationStatusBody{ID: id, Self: registrationPath(id), Status: in.Status, Title: text.VI, TitleEN: text.EN,
-		Step: in.Step, Seq: in.Seq, Deadline: utc(in.Deadline), Attention: processAttention(in.Attention), SigningID: in.SigningID}
+		Step: in.Step, Seq: in.Seq, Deadline: utc(in.Deadline), Attention: shownTo(ctx, processAttention(in.Attention), withdrawable(in.Status)), SigningID: in.SigningID}
 }

@@ -70,7 +70,7 @@ func (s *server) createSigning(ctx context.Context, in *createSigningInput) (*si
 		s.Logger.WarnContext(ctx, "signing accepted, not started yet", "request_id", infoOf(ctx).id, "signing_id", record.ID, "error", err.Error())
 	}
 	// Without the user and the names: this answer is kept for its Idempotency-Key.
-	body := s.summaryBody(record)
+	body := s.summaryBody(ctx, record)
 	return &signingOutput{Location: body.Self, Body: body}, nil
 }
 
@@ -207,7 +207,7 @@ func (s *server) getSigning(ctx context.Context, in *signingInput) (*getSigningO
 	if err != nil {
 		return nil, err
 	}
-	body := s.fullBody(record, transitions)
+	body := s.fullBody(ctx, record, transitions)
 	own, err := s.reaches(ctx, callerOf(ctx), access.Object{Kind: access.Signing, ID: in.ID})
 	if err != nil {
 		return nil, err
@@ -247,7 +247,7 @@ func (s *server) listSignings(ctx context.Context, in *listSigningsInput) (*list
 	}
 	out := SigningList{Items: []SigningBody{}}
 	for _, record := range list {
-		out.Items = append(out.Items, s.summaryBody(record))
+		out.Items = append(out.Items, s.summaryBody(ctx, record))
 	}
 	if len(list) == in.Limit {
 		last := list[len(list)-1]

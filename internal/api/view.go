@@ -1,8 +1,10 @@
 package api
 
 import (
+	"context"
 	"time"
 
+	"kyso/internal/access"
 	"kyso/internal/incident"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
@@ -90,18 +92,18 @@ type CountdownBody struct {
 	ShortCode        string    `json:"short_code,omitempty"`
 }
 
-// AttentionBody says why a signing is parked and what may be done.
+// AttentionBody says that a process is parked and what may be done. Why it is, operators and officers see.
 type AttentionBody struct {
 	IncidentID string       `json:"incident_id,omitempty"`
-	Step       string       `json:"step"`
-	Code       problem.Code `json:"code"`
-	Title      string       `json:"title" doc:"The code in Vietnamese"`
-	TitleEN    string       `json:"title_en" doc:"The code in English"`
-	Message    string       `json:"message" doc:"For operators, in English, without personal data"`
-	Provider   string       `json:"provider,omitempty"`
+	Step       string       `json:"step,omitempty" doc:"For operators"`
+	Code       problem.Code `json:"code,omitempty" doc:"For operators"`
+	Title      string       `json:"title" doc:"The code in Vietnamese; for owners, that somebody is at work on it"`
+	TitleEN    string       `json:"title_en" doc:"The same in English"`
+	Message    string       `json:"message,omitempty" doc:"For operators, in English, without personal data"`
+	Provider   string       `json:"provider,omitempty" doc:"For operators"`
 	Since      time.Time    `json:"since"`
-	Attempts   int          `json:"attempts"`
-	Actions    []string     `json:"actions" doc:"What a repair may do"`
+	Attempts   int          `json:"attempts,omitempty" doc:"For operators"`
+	Actions    []string     `json:"actions" doc:"What the caller may do: a repair of operators; cancel or withdraw of the owner"`
 }
 
 // OutcomeBody says why a signing ended without signed documents.
@@ -139,7 +141,7 @@ var signingTexts = map[signing.Status]problem.Text{
 }
 
 // summaryBody is a signing without anything about people, for lists.
-func (s *server) summaryBody(in signing.Signing) SigningBody {
+func (s *server) summaryBody(ctx context.Context, in signing.Signing) SigningBody {
 	now := s.Now().UTC()
 	body := SigningBody{ID: in.ID, Self: signingPath(in.ID), Status: in.Status, Title: signingTexts[in.Status].VI,
 		TitleEN: signingTexts[in.Status].EN, Final: in.Status.Final(), Level: in.Level,
@@ -151,7 +153,7 @@ func (s *server) summaryBody(in signing.Signing) SigningBody {
 		body.FinishedAt = &finished
 	}
 	if in.Attention.Open() {
-		body.Attention = attentionBody(in.Attention)
+		body.Attention = shownTo(ctx, attentionBody(in.Attention), ownersCancel)
 	}
 	for _, d := range in.Documents {
 		body.Documents = append(body.Documents, signedDocument(in.ID, d))
@@ -160,8 +162,8 @@ func (s *server) summaryBody(in signing.Signing) SigningBody {
 }
 
 // fullBody is a signing with everything that its caller may see.
-func (s *server) fullBody(in signing.Signing, transitions []signing.Transition) SigningBody {
-	body := s.summaryBody(in)
+func (s *server) fullBody(ctx context.Context, in signing.Signing, transitions []signing.Transition) SigningBody {
+	body := s.summaryBody(ctx, in)
 	body.User, body.Reason, body.Location = in.UserID, in.Reason, in.Location
 	for i, d := range in.Documents {
 		body.Documents[i].Name = d.Name
@@ -222,6 +224,25 @@ func attentionBody(a signing.Attention) *AttentionBody {
 		Actions: actions}
 }
 
+// What owners may do about what is parked.
+const (
+	ownersCancel   = workflows.UpdateCancel
+	ownersWithdraw = workflows.UpdateWithdraw
+)
+
+// shownTo is an attention as its caller may see it: operators and officers see what failed, an owner sees that the process
+// is parked and may give it up.
+func shownTo(ctx context.Context, a *AttentionBody, act string) *AttentionBody {
+	if a == nil || may(ctx, access.Operator, access.Officer) {
+		return a
+	}
+	shown := &AttentionBody{Title: parkedText.VI, TitleEN: parkedText.EN, Since: a.Since, Actions: []string{}}
+	if act != "" && !incident.Mismatch(string(a.Code)) { // else no process hears it
+		shown.Actions = append(shown.Actions, act)
+	}
+	return shown
+}
+
 // outcomeBody is nil when the last transition names no code: signed, or cancelled by its requester.
 func outcomeBody(last signing.Transition) *OutcomeBody {
 	code := problem.Code(last.Detail)
@@ -249,13 +270,13 @@ type StatusBody struct {
 	Attention        *AttentionBody `json:"attention,omitempty"`
 }
 
-func statusBody(id string, in workflows.SigningStatus) StatusBody {
+func statusBody(ctx context.Context, id string, in workflows.SigningStatus) StatusBody {
 	body := StatusBody{ID: id, Self: signingPath(id), Status: in.Status, Step: in.Step, Seq: in.Seq, RemainingSeconds: in.Remaining}
 	if !in.Deadline.IsZero() {
 		deadline := in.Deadline.UTC()
 		body.Deadline = &deadline
 	}
-	body.Attention = processAttention(in.Attention)
+	body.Attention = shownTo(ctx, processAttention(in.Attention), ownersCancel)
 	return body
 }
 

@@ -132,6 +132,9 @@ func (s *Store) OpenIncident(ctx context.Context, in signing.Incident) error {
 		if err := showIncident(ctx, tx, in.SigningID); err != nil {
 			return err
 		}
+		if err := announceAttention(ctx, tx, "signing", in.SigningID, in.ID, true, s.now()); err != nil {
+			return err
+		}
 		return note(ctx, tx, s.now(), "incident", in.SigningID, "", fmt.Sprintf("%s opened %s %s %d", in.ID, a.Step, a.Reason, a.Attempts))
 	})
 }
@@ -170,6 +173,9 @@ func (s *Store) CloseIncident(ctx context.Context, in signing.Incident) error {
 			return err
 		}
 		if err := showIncident(ctx, tx, in.SigningID); err != nil {
+			return err
+		}
+		if err := announceAttention(ctx, tx, "signing", in.SigningID, in.ID, false, in.ClosedAt); err != nil {
 			return err
 		}
 		return note(ctx, tx, in.ClosedAt, "incident", in.SigningID, "", in.ID+" closed "+in.Action)

@@ -46,6 +46,9 @@ func (r Registrations) OpenRegistrationIncident(ctx context.Context, in registra
 		if !fresh {
 			when = r.s.now()
 		}
+		if err := announceAttention(ctx, tx, "registration", in.RegistrationID, in.IncidentID, true, when); err != nil {
+			return err
+		}
 		return audit(ctx, tx, when, "incident", in.RegistrationID, "", fmt.Sprintf("%s opened %s %s %d", in.IncidentID, in.Step, in.Reason, in.Attempts))
 	})
 }
@@ -90,6 +93,9 @@ func (r Registrations) CloseRegistrationIncident(ctx context.Context, in registr
 			return err
 		}
 		if err := showRegistrationIncident(ctx, tx, in.RegistrationID); err != nil {
+			return err
+		}
+		if err := announceAttention(ctx, tx, "registration", in.RegistrationID, in.IncidentID, false, in.ClosedAt); err != nil {
 			return err
 		}
 		return audit(ctx, tx, in.ClosedAt, "incident", in.RegistrationID, in.Actor, in.IncidentID+" closed "+in.Action)

@@ -25,9 +25,15 @@ func (r Registrations) Change(ctx context.Context, id string, fn func(*registrat
 		if one.Issued != nil {
 			before = bytes.Clone(one.Issued.Certificate)
 		}
-		subjectID := one.SubjectID
+		subjectID, pinWasSet := one.SubjectID, pinSet(one)
 		if err := fn(&one); err != nil {
 			return err
+		}
+		if !pinWasSet && pinSet(one) {
+			if err := announce(ctx, tx, webhook.Event{Kind: "registration", ID: id, Status: string(one.Status), Seq: one.Seq, Name: webhook.PINSet,
+				Self: "/v1/registrations/" + id, At: one.Activation.PINSetAt}); err != nil {
+				return err
+			}
 		}
 		facts, err := json.Marshal(one.Facts)
 		if err != nil {
@@ -47,6 +53,10 @@ func (r Registrations) Change(ctx context.Context, id string, fn func(*registrat
 			subject.sealed("registrations", "certificate", id, one.Issued.Certificate), id)
 		return err
 	})
+}
+
+func pinSet(r registration.Registration) bool {
+	return r.Activation != nil && !r.Activation.PINSetAt.IsZero()
 }
 
 // Move implements registration.Records. A step that the transition table does not know, or a gap in the sequence, is

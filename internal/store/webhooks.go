@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -21,8 +22,22 @@ type Webhooks struct{ *Store }
 
 var _ webhook.Records = Webhooks{}
 
-// announce writes down, with a transition, whom it is told to. The id is made of what happened, so that a transition
-// that is recorded twice is told once.
+// announceAttention writes down that a process is parked, or goes on again. What failed is not said: it is for operators.
+func announceAttention(ctx context.Context, tx *sql.Tx, kind, id, incidentID string, open bool, when time.Time) error {
+	e := webhook.Event{Kind: kind, ID: id, Name: webhook.Attention, Open: &open, Self: "/v1/" + kind + "s/" + id, At: when}
+	query := `SELECT status, (SELECT COUNT(*) FROM transitions t WHERE t.signing_id = s.id) FROM signings s WHERE s.id = $1`
+	if kind == "registration" {
+		query = `SELECT status, seq FROM registrations WHERE id = $1`
+	}
+	if err := tx.QueryRowContext(ctx, query, id).Scan(&e.Status, &e.Seq); err != nil {
+		return err
+	}
+	sum := sha256.Sum256([]byte(incidentID))
+	e.Mark = fmt.Sprintf("%x-%t", sum[:6], open)
+	return announce(ctx, tx, e)
+}
+
+// announce writes down, with what happened, whom it is told to.
 func announce(ctx context.Context, tx *sql.Tx, e webhook.Event) error {
 	var wanted []webhook.Endpoint
 	rows, err := tx.QueryContext(ctx, `SELECT w.id, w.events FROM grants g JOIN webhook_endpoints w ON w.owner = g.owner
@@ -38,7 +53,7 @@ func announce(ctx context.Context, tx *sql.Tx, e webhook.Event) error {
 	if err != nil || len(wanted) == 0 {
 		return err
 	}
-	m, err := webhook.NewMessage(fmt.Sprintf("%s-%s-%d", e.Kind, e.ID, e.Seq), e)
+	m, err := webhook.NewMessage(e.MessageID(), e)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,9 @@ package store_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +12,7 @@ import (
 	"kyso/internal/access"
 	"kyso/internal/page"
 	"kyso/internal/problem"
+	"kyso/internal/registration"
 	"kyso/internal/signing"
 	"kyso/internal/store"
 	"kyso/internal/webhook"
@@ -103,6 +107,80 @@ func TestTransitionsAreAnnounced(t *testing.T) {
 		if body.Type != "signing.cancelled" || !body.Timestamp.Equal(minute(2)) || !body.Data.Final || body.Data.Seq != 2 || body.Data.Self != "/v1/signings/s-1" || body.Data.Detail != "denied" {
 			t.Errorf("body %s", list[len(list)-1].Body)
 		}
+	})
+}
+
+// TestTypesOfMessagesAreClosed holds the list of types against the statuses of both processes and against the documentation.
+func TestTypesOfMessagesAreClosed(t *testing.T) {
+	want := []string{webhook.TestEvent, "signing." + webhook.Attention, "registration." + webhook.Attention, "registration." + webhook.PINSet}
+	for _, status := range signing.Statuses() {
+		want = append(want, "signing."+string(status))
+	}
+	for _, status := range registration.Statuses() {
+		want = append(want, "registration."+string(status))
+	}
+	slices.Sort(want)
+	wantEqual(t, "types", webhook.Types(), want)
+	text, err := os.ReadFile("../../docs/api.md")
+	must(t, err)
+	for _, name := range want {
+		if !strings.Contains(string(text), "`"+name+"`") {
+			t.Errorf("docs/api.md does not name %s", name)
+		}
+		if !webhook.ValidPattern(name) {
+			t.Errorf("%s is refused", name)
+		}
+	}
+	for _, wrong := range []string{"", "signing", "signing.singed", "registration.x*", "other.*", "signing.[a-z]*", "signing.signe?", "**.", "SIGNING.*"} {
+		if webhook.ValidPattern(wrong) {
+			t.Errorf("%q is taken", wrong)
+		}
+	}
+}
+
+// TestParkedAndRecoveredIsAnnounced: a process that stands still is told of once for each incident, and once when it goes on,
+// without what failed; so is the PIN of a registration.
+func TestParkedAndRecoveredIsAnnounced(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		w, r := s.Webhooks(), s.Registrations()
+		created(t, s, "s-1")
+		enrolled(t, r, "r-1")
+		newEndpoint(t, w, "ep-1", "team-a")
+		must(t, s.Access().Grant(t.Context(), "team-a", minute(0), access.Object{Kind: access.Signing, ID: "s-1"}, access.Object{Kind: access.Registration, ID: "r-1"}))
+		parked := signing.Incident{ID: "s-1-1", SigningID: "s-1", Attention: signing.Attention{Step: "timestamp", Reason: "provider-unavailable", Message: "answered 503", Provider: "tsa", Since: minute(1), Attempts: 1}}
+		twice(t, func() error { return s.OpenIncident(t.Context(), parked) })
+		parked.Attention.Attempts = 2
+		must(t, s.OpenIncident(t.Context(), parked))
+		parked.ClosedAt, parked.Action = minute(3), "retry"
+		twice(t, func() error { return s.CloseIncident(t.Context(), parked) })
+		stopped := newParked("r-1-1", "r-1", 1)
+		twice(t, func() error { return r.OpenRegistrationIncident(t.Context(), stopped) })
+		stopped.ClosedAt, stopped.Action = minute(4), "retry"
+		twice(t, func() error { return r.CloseRegistrationIncident(t.Context(), stopped) })
+		for at := 5; at < 7; at++ {
+			must(t, r.Change(t.Context(), "r-1", func(one *registration.Registration) error {
+				one.Activation = &registration.Activation{PINSetAt: minute(at)}
+				return nil
+			}))
+		}
+		list, err := w.Relay().Unstarted(t.Context(), page.Cursor{}, 20)
+		must(t, err)
+		var told []string
+		for _, m := range list {
+			var body struct{ Data webhook.Event }
+			must(t, json.Unmarshal(m.Body, &body))
+			if body.Data.Open != nil {
+				m.Type += fmt.Sprint(" ", *body.Data.Open)
+			}
+			told = append(told, m.Type)
+			for _, inside := range []string{"503", "provider", "tsa", "issue"} {
+				if strings.Contains(string(m.Body), inside) {
+					t.Errorf("it tells %q: %s", inside, m.Body)
+				}
+			}
+		}
+		slices.Sort(told)
+		wantEqual(t, "told", told, []string{"registration.attention false", "registration.attention true", "registration.pin-set", "signing.attention false", "signing.attention true"})
 	})
 }
 

@@ -5,8 +5,10 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -42,16 +44,6 @@ func (e Endpoint) Wants(kind string) bool {
 		ok, err := path.Match(pattern, kind)
 		return err == nil && ok
 	})
-}
-
-// TestEvent is the type of a message that somebody asked for to try an endpoint.
-const TestEvent = "kyso.test"
-
-// ValidPattern reports whether a pattern can match anything.
-func ValidPattern(pattern string) bool {
-	_, err := path.Match(pattern, TestEvent)
-	known := pattern == "*" || pattern == TestEvent || strings.HasPrefix(pattern, "signing.") || strings.HasPrefix(pattern, "registration.")
-	return err == nil && known && len(pattern) <= 64
 }
 
 // Message is one thing that happened, for one endpoint.
@@ -90,14 +82,28 @@ type Event struct {
 	Status string    `json:"status"`
 	Seq    int       `json:"seq"` // counts the transitions of the thing, from 1: what comes out of order shows by it
 	Final  bool      `json:"final"`
+	Open   *bool     `json:"open,omitempty"`   // of attention: the process is parked, or goes on again
 	Detail string    `json:"detail,omitempty"` // a problem code
 	Self   string    `json:"self"`             // path in the API
 	At     time.Time `json:"-"`
+	Name   string    `json:"-"` // what happened beside a transition; the status when empty
+	Mark   string    `json:"-"` // with a name: tells this one from others of the process
+}
+
+// Type is the type of the event's messages.
+func (e Event) Type() string { return e.Kind + "." + cmp.Or(e.Name, e.Status) }
+
+// MessageID is made of what happened, so that what is recorded twice is told once.
+func (e Event) MessageID() string {
+	if e.Name == "" {
+		return fmt.Sprintf("%s-%s-%d", e.Kind, e.ID, e.Seq)
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%s-%s-%s-%s", e.Kind, e.ID, e.Name, e.Mark), "-")
 }
 
 // NewMessage writes an event down. Its body is that of Standard Webhooks: type, timestamp, data.
 func NewMessage(id string, e Event) (Message, error) {
-	m := Message{ID: id, Type: e.Kind + "." + e.Status, CreatedAt: e.At.UTC().Truncate(time.Microsecond)}
+	m := Message{ID: id, Type: e.Type(), CreatedAt: e.At.UTC().Truncate(time.Microsecond)}
 	var err error
 	m.Body, err = json.Marshal(struct {
 		Type      string    `json:"type"`

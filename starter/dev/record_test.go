@@ -161,7 +161,8 @@ var situations = map[string]func(t *testing.T, w *World, c *client) string{
 // minSituations guards against a list that shrinks.
 const minSituations = 21
 
-// TestHistoriesReplay walks into every situation on the real server and replays what is there with the code of today.
+// TestHistoriesReplay walks into every situation on the real server and replays what is there with the code of today. A
+// program that asked for everything has been told of every type of event then.
 // KYSO_RECORD=../../workflows/testdata/histories/NAME keeps the histories, for releases to come: do it when a release is
 // made, never later, so that they are those of the released code.
 func TestHistoriesReplay(t *testing.T) {
@@ -169,6 +170,7 @@ func TestHistoriesReplay(t *testing.T) {
 		t.Fatalf("%d situations, there were %d", len(situations), minSituations)
 	}
 	w, c := sharedWorld(t)
+	told := subscribe(t, c)
 	for name, walk := range situations {
 		t.Run(name, func(t *testing.T) {
 			h := &historypb.History{Events: history(t, w, walk(t, w, c))}
@@ -182,6 +184,7 @@ func TestHistoriesReplay(t *testing.T) {
 			}
 		})
 	}
+	told.everyType(t)
 }
 
 func keepHistory(path string, h *historypb.History) error {

@@ -5,11 +5,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"kyso/internal/webhook"
 )
 
 // hookReceiver is a program that is told of signings. It turns the first message away.
@@ -51,6 +54,64 @@ func (h *hookReceiver) count() (all, different int) {
 		all += n
 	}
 	return all, len(h.seen)
+}
+
+// untold are the types that no walk of situations brings, each with its reason.
+var untold = map[string]string{
+	"registration.requested":  "a registration belongs to nobody until the citizen is handed over",
+	"registration.ineligible": "VNeID refuses who has a certificate; the journeys of workflows walk there, and every transition is announced in one place",
+	"registration.expired":    "after days; the journeys of workflows walk there in virtual time",
+	"registration.cancelled":  "an operator gives a registration up; the journeys of workflows walk there",
+}
+
+// subscription is a program that is told of everything.
+type subscription struct {
+	*hookReceiver
+	c        *client
+	endpoint string
+}
+
+func subscribe(t *testing.T, c *client) *subscription {
+	t.Helper()
+	hook := &hookReceiver{seen: map[string]int{}, refused: true}
+	server := httptest.NewServer(hook)
+	t.Cleanup(server.Close)
+	var endpoint struct {
+		ID     string `json:"id"`
+		Secret string `json:"secret"`
+	}
+	do(t, c.post(t.Context(), c.api+"/v1/webhook-endpoints", map[string]any{"url": server.URL}, &endpoint))
+	hook.mu.Lock()
+	defer hook.mu.Unlock()
+	hook.secret = endpoint.Secret
+	return &subscription{hook, c, c.api + "/v1/webhook-endpoints/" + endpoint.ID}
+}
+
+// everyType waits until each type has come over the wire, and asks for no more.
+func (s *subscription) everyType(t *testing.T) {
+	t.Helper()
+	do(t, s.c.post(t.Context(), s.endpoint+"/test", map[string]any{}, nil))
+	var missing []string
+	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		s.mu.Lock()
+		missing = slices.DeleteFunc(webhook.Types(), func(kind string) bool { return untold[kind] != "" || slices.Contains(s.types, kind) })
+		s.mu.Unlock()
+		if len(missing) == 0 || time.Now().After(end) {
+			break
+		}
+	}
+	do(t, s.c.do(t.Context(), http.MethodDelete, s.endpoint, "", nil, nil))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(missing) > 0 || s.unsigned > 0 {
+		t.Errorf("not told of %v; %d messages whose signature does not verify", missing, s.unsigned)
+	}
+	for kind := range untold {
+		if slices.Contains(s.types, kind) {
+			t.Errorf("%s is told of after all", kind)
+		}
+	}
+	t.Logf("%d messages of %d types came", len(s.seen), len(webhook.Types())-len(untold))
 }
 
 // TestProgramsAreTold has a program told of a signing from its start to its end, over the wire, by processes: a refused
