@@ -2,13 +2,17 @@ package api_test
 
 import (
 	"net/http"
+	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"kyso/internal/access"
 	"kyso/internal/api"
 	"kyso/internal/problem"
+	"kyso/internal/provider"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
@@ -119,5 +123,36 @@ func TestUnclearPaymentOfAClosedRegistration(t *testing.T) {
 	}
 	if !slices.Equal(d.flows.refunds, []string{"P1"}) || !slices.Equal(d.flows.nudged, []string{"refund P1"}) {
 		t.Errorf("refunds %v, nudged %v", d.flows.refunds, d.flows.nudged)
+	}
+}
+
+// TestTheCitizensAddressReachesVNPay follows the address from what proxies write to the page that VNPay opens.
+func TestTheCitizensAddressReachesVNPay(t *testing.T) {
+	gateway := &provider.VNPay{PayBase: "https://pay.example/vpcpay.html", TmnCode: "KYSO0001", Secret: "secret", ReturnURL: "https://kyso.example/return"}
+	for _, c := range []struct {
+		trusted, forwarded, want string
+	}{
+		{"127.0.0.0/8", "203.0.113.9", "203.0.113.9"},
+		{"127.0.0.0/8", "198.51.100.1, 203.0.113.9", "203.0.113.9"}, // the left one is the citizen's own text
+		{"127.0.0.0/8", "2001:db8::7", "2001:db8::7"},
+		{"127.0.0.0/8", "[2001:db8::7]:4711", "2001:db8::7"},
+		{"127.0.0.0/8", "::ffff:203.0.113.9", "203.0.113.9"},
+		{"127.0.0.0/8", "", "127.0.0.1"},
+		{"192.0.2.1/32", "203.0.113.9", "127.0.0.1"}, // not from a proxy of ours
+	} {
+		d := newDesk(t, func(o *api.Options) { o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix(c.trusted)} })
+		d.options.PayURL = gateway.PayURL
+		s := &surface{desk: d, owner: "team-pay"}
+		s.as = bearer(d.key(s.owner, access.Scopes()...))("")
+		id, body := s.registrationFor("POST /v1/registrations/{id}/pay")
+		got := d.post("/v1/registrations/"+id+"/pay", body, append(s.as, "X-Forwarded-For", c.forwarded)...)
+		wantStatus(t, got, http.StatusOK)
+		var link api.PayBody
+		got.into(t, &link)
+		address, err := url.Parse(link.PayURL)
+		must(t, err)
+		if ip := address.Query().Get("vnp_IpAddr"); ip != c.want {
+			t.Errorf("from %q behind %s: VNPay is told %q, want %q", c.forwarded, c.trusted, ip, c.want)
+		}
 	}
 }
