@@ -4,7 +4,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
+	"github.com/trustelem/zxcvbn/frequency"
 	"golang.org/x/text/unicode/norm"
 
 	"kyso/internal/account"
@@ -109,4 +111,32 @@ func TestFoldAndMask(t *testing.T) {
 	if got := account.Mask("079095012345"); got != "079******345" {
 		t.Errorf("masked to %q", got)
 	}
+}
+
+// TestTheCommonestPasswordsAreRefused takes the list as attackers have it: each of the 3,000 commonest passwords that are long
+// enough is refused, and so is each in capitals, with blanks, and in the decomposed form of Unicode.
+func TestTheCommonestPasswordsAreRefused(t *testing.T) {
+	refused := 0
+	for _, word := range frequency.FrequencyLists["passwords"] {
+		if utf8.RuneCountInString(word) < 8 {
+			continue
+		}
+		for _, written := range []string{word, strings.ToUpper(word), word[:1] + " " + word[1:], strings.ToUpper(word[:1]) + word[1:]} {
+			if account.Password(written, "", "") == nil {
+				t.Fatalf("%q is taken", written)
+			}
+		}
+		refused++
+	}
+	if refused < 3000 {
+		t.Errorf("the list has %d passwords only", refused)
+	}
+	for _, word := range []string{"Mật khẩu 123", "ANH YÊU EM", "anh yêu em", "Không Biết", "mật khẩu mới"} {
+		for _, written := range []string{norm.NFC.String(word), norm.NFD.String(word), norm.NFD.String(strings.ToUpper(word))} {
+			if account.Password(written, "", "") == nil {
+				t.Errorf("%q is taken", written)
+			}
+		}
+	}
+	t.Logf("%d passwords of the list are refused", refused)
 }

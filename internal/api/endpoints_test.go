@@ -77,7 +77,7 @@ func TestEndpointsFromBirthToReplay(t *testing.T) {
 
 	var started []string
 	dispatcher := &relay.Deliveries{Messages: b.store.Relay(), Engine: carrier(func(m webhook.Message) error {
-		if m.Type == "signing.preparing" && len(started) == 0 {
+		if m.Type == "signing.created" && len(started) == 0 {
 			started = append(started, "refused")
 			return errors.New("the receiver's name is too long")
 		}
@@ -90,7 +90,7 @@ func TestEndpointsFromBirthToReplay(t *testing.T) {
 	for range 2 {
 		must(t, dispatcher.Once(t.Context()))
 	}
-	if got := strings.Join(started, " "); got != "refused signing.cancelled kyso.test signing.preparing" {
+	if got := strings.Join(started, " "); got != "refused signing.preparing signing.cancelled kyso.test signing.created" {
 		t.Errorf("started %s", got)
 	}
 	must(t, b.store.Webhooks().MarkFailed(t.Context(), endpoint.ID, "signing-"+created.ID+"-2", time.Now()))

@@ -8,6 +8,7 @@ import (
 
 	"kyso/internal/problem"
 	"kyso/internal/signing"
+	"kyso/internal/webhook"
 )
 
 // The bounds of a list.
@@ -66,6 +67,10 @@ func (s *Store) ask(ctx context.Context, in signing.Signing, counted func(tx *sq
 	return s.write(ctx, "creating a signing", func(tx *sql.Tx) error {
 		created, err := s.createSigning(ctx, tx, k, in, content)
 		if err != nil || !created {
+			return err
+		}
+		err = announce(ctx, tx, webhook.Event{Kind: "signing", ID: in.ID, Status: string(signing.StatusCreated), Self: "/v1/signings/" + in.ID, At: in.CreatedAt})
+		if err != nil {
 			return err
 		}
 		return counted(tx, k)

@@ -155,7 +155,7 @@ func TestProgramsAreTold(t *testing.T) {
 			}
 		}
 	}
-	told := len(s.Transitions)
+	told := len(s.Transitions) + 1 // and that it was created
 	wait(told, told)
 	var again struct {
 		Replayed int `json:"replayed"`
