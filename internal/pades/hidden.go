@@ -60,7 +60,7 @@ func (s *search) history(p *pdf.Page) error {
 	}
 	for _, old := range earlier {
 		was, ok := old.(*pdf.Dict)
-		if !ok || !equal(was.Get("Contents"), p.Dict.Get("Contents")) || !equal(was.Get("Resources"), p.Dict.Get("Resources")) {
+		if !ok || !pdf.Equal(was.Get("Contents"), p.Dict.Get("Contents")) || !pdf.Equal(was.Get("Resources"), p.Dict.Get("Resources")) {
 			s.add(Finding{Code: ReplacedContent, Page: p.Number})
 			return nil
 		}
@@ -139,7 +139,7 @@ func (s *search) differs(ref pdf.Ref, value pdf.Object) (bool, error) {
 		a, wasStream := old.(*pdf.Stream)
 		b, isStream := value.(*pdf.Stream)
 		if !wasStream || !isStream {
-			if !equal(old, value) {
+			if !pdf.Equal(old, value) {
 				return true, nil
 			}
 			continue

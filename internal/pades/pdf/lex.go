@@ -20,6 +20,8 @@ type parser struct {
 	base  int64 // file offset of buf[0]; negative when the bytes do not lie in the file as they are
 	eof   bool  // nothing follows buf
 	depth int   // levels of nesting that are still allowed
+
+	dangling *dangling // where references to numbers that the file does not announce are noted; may be nil
 }
 
 const (
@@ -156,6 +158,7 @@ func (p *parser) reference(num int64) (Object, error) {
 		if digits > 0 && p.pos > spaces && p.pos < len(p.buf) && p.buf[p.pos] == 'R' &&
 			(p.pos+1 == len(p.buf) || !isRegular(p.buf[p.pos+1])) {
 			p.pos++
+			p.note(int(num))
 			return Ref{Num: int(num), Gen: gen}, nil
 		}
 	}
@@ -186,25 +189,37 @@ func parseNumber(raw []byte) (Object, bool) {
 		}
 		return value, true
 	}
-	return parseReal(raw)
+	if !isReal(raw) {
+		return nil, false
+	}
+	return Real(raw), true
 }
 
-func parseReal(raw []byte) (Object, bool) {
+// isReal reports whether readers take a word for a number.
+func isReal(raw []byte) bool {
+	number, end := realDigits(raw)
+	return end == len(number) || number[end] == '-'
+}
+
+// realValue reads what isReal accepts; a number that cannot be counts as 0.
+func realValue(raw []byte) float64 {
+	raw, end := realDigits(raw)
+	value, err := strconv.ParseFloat(string(raw[:end]), 64)
+	if err != nil || math.IsInf(value, 0) {
+		return 0
+	}
+	return value
+}
+
+// realDigits leaves out all signs but the last, and finds the end of the digits.
+func realDigits(raw []byte) (number []byte, end int) {
 	for len(raw) > 1 && (raw[0] == '-' || raw[0] == '+') && (raw[1] == '-' || raw[1] == '+') {
 		raw = raw[1:]
 	}
-	end := 0
 	for end < len(raw) && (isDigit(raw[end]) || raw[end] == '.' || (end == 0 && (raw[0] == '-' || raw[0] == '+'))) {
 		end++
 	}
-	if end < len(raw) && raw[end] != '-' {
-		return nil, false
-	}
-	value, err := strconv.ParseFloat(string(raw[:end]), 64)
-	if err != nil || math.IsInf(value, 0) {
-		value = 0
-	}
-	return value, true
+	return raw, end
 }
 
 func (p *parser) name() (Object, error) {

@@ -6,9 +6,16 @@ import (
 	"slices"
 )
 
-// Object is one of: nil (null), bool, int64, float64, Name, String, Array, *Dict, Ref, *Stream; and, in updates
-// only, *Slot.
+// Object is one of: nil (null), bool, int64, Real, Name, String, Array, *Dict, Ref, *Stream; and, in updates only,
+// float64 and *Slot.
 type Object any
+
+// Real is a number with a fraction, or one too long for an int64, as it is spelled in the file: what is copied must read the
+// same to every reader, and 595.0 is not 595 to those that compare types, nor 0.1000000000000000001 what a float64 makes of it.
+type Real string
+
+// Value returns the number that readers take it for.
+func (r Real) Value() float64 { return realValue([]byte(r)) }
 
 // Name is a name without its slash, #xx sequences decoded.
 type Name string
@@ -147,11 +154,13 @@ func (d *Dict) Clone() *Dict {
 	return &Dict{entries: slices.Clone(d.entries), index: maps.Clone(d.index), duplicate: d.duplicate}
 }
 
-// Number returns the value of an int64 or float64.
+// Number returns the value of a number.
 func Number(o Object) (float64, bool) {
 	switch v := o.(type) {
 	case int64:
 		return float64(v), true
+	case Real:
+		return v.Value(), true
 	case float64:
 		return v, true
 	}
@@ -163,9 +172,9 @@ func Int(o Object) (int64, bool) {
 	switch v := o.(type) {
 	case int64:
 		return v, true
-	case float64:
-		if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
-			return int64(v), true
+	case Real, float64:
+		if n, _ := Number(v); n == math.Trunc(n) && math.Abs(n) < 1<<53 {
+			return int64(n), true
 		}
 	}
 	return 0, false

@@ -48,7 +48,7 @@ func (f *File) parseCompressed(s *objectStream, i int) (Object, error) {
 	if at < 0 || at > len(s.data) {
 		return nil, broken("an object lies outside its object stream")
 	}
-	p := &parser{buf: s.data[at:], base: -1, eof: true, depth: f.lim.Depth}
+	p := &parser{buf: s.data[at:], base: -1, eof: true, depth: f.lim.Depth, dangling: &f.dangling}
 	obj, err := p.object()
 	if err := f.spend(int64(p.pos)); err != nil {
 		return nil, err

@@ -64,6 +64,8 @@ type File struct {
 	rebuilt  *rebuiltIndex // set when the cross-reference data was unusable
 	crypt    *crypt        // set when the file is encrypted and opens without a password
 
+	dangling dangling
+
 	work    int64
 	scratch []byte
 	cache   map[int]Object
@@ -94,6 +96,7 @@ func Open(r io.ReaderAt, size int64, lim Limits) (*File, error) {
 	if f.Locked() {
 		return f, nil
 	}
+	f.noteTrailer()
 	if _, err := f.Catalog(); err != nil {
 		return nil, err
 	}

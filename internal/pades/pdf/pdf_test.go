@@ -44,7 +44,7 @@ func TestUpdateKeepsTheKind(t *testing.T) {
 					t.Errorf("revision %d: a stream: %v", revision, again.Sections()[0].Stream)
 				}
 				d, err := again.Dict(onlyPage(t, again).Dict.Get("Kyso"))
-				if err != nil || DecodeText(d.Get("Text").(String)) != "Lần ký" || d.Get("Number") != 1.5 {
+				if err != nil || DecodeText(d.Get("Text").(String)) != "Lần ký" || !Equal(d.Get("Number"), 1.5) {
 					t.Errorf("revision %d: read back %v, %v", revision, d, err)
 				}
 			}
@@ -264,19 +264,19 @@ func TestSignatureFieldsKnowTheirPlaces(t *testing.T) {
 
 func TestObjectSyntax(t *testing.T) {
 	for in, want := range map[string]string{
-		"[1 -2 +3 1.50 -.5 4. 0 R 12 0 R]": "[1 -2 3 1.5 -0.5 4 0 null 12 0 R]",
+		"[1 -2 +3 1.50 -.5 4. 0 R 12 0 R]": "[1 -2 3 1.50 -.5 4. 0 null 12 0 R]",
 		"<</A#20B(x)/C/D>>":                "<</A#20B (x)/C /D>>",
 		"(a\\(b\\)\\\\ \\101\\\n(nested))": "(a\\(b\\)\\\\ A\\(nested\\))",
 		"<48 65 6C6C 6F7>":                 "(Hellop)",
 		"(\\377\\0)":                       "<FF00>",
 		"[true false null/Name]":           "[true false null /Name]",
 		"<</K %comment\n 1>>":              "<</K 1>>",
-		"--5":                              "-5",
+		"--5":                              "--5",
 		"<</Twice 1/Twice 2>>":             "<</Twice 2>>",
 		"<</A<</B[<</C()>>]>>>>":           "<</A <</B [<</C ()>>]>>>>",
 		"[1 0 R 2 0 3 0 R 65536 70000 R]":  "[1 0 R 2 0 3 0 R 65536 70000 R]",
-		"123456789012345678901234567890":   "123456789012345680000000000000",
-		"[0.00001 -0.0 1e5]":               "[0.00001 0 null]",
+		"123456789012345678901234567890":   "123456789012345678901234567890",
+		"[0.00001 -0.0 1e5]":               "[0.00001 -0.0 null]",
 		"(\r\nline\rend)":                  "<0A6C696E650A656E64>",
 		"/":                                "/",
 		"<</Empty>>":                       "<</Empty null>>",

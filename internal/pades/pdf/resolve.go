@@ -27,7 +27,7 @@ func (f *File) parseAt(at int64, read func(*parser) (Object, error)) (Object, er
 		if err := f.readInto(buf, at); err != nil {
 			return nil, err
 		}
-		p := &parser{buf: buf, base: at, eof: length == f.size-at, depth: f.lim.Depth}
+		p := &parser{buf: buf, base: at, eof: length == f.size-at, depth: f.lim.Depth, dangling: &f.dangling}
 		obj, err := read(p)
 		if spent := f.spend(int64(p.pos) + 16); spent != nil {
 			return nil, spent
@@ -269,4 +269,23 @@ func (f *File) Earlier(num, limit int) ([]Object, error) {
 		}
 	}
 	return out, nil
+}
+
+// Peek is Get without repair: an object that cannot be read is problem.DocumentBroken, and the file stays as it was opened.
+func (f *File) Peek(num int) (Object, error) {
+	if obj, ok := f.cache[num]; ok {
+		return obj, nil
+	}
+	if err := f.spend(16); err != nil {
+		return nil, err
+	}
+	obj, err := f.find(num)
+	if err != nil {
+		return nil, err
+	}
+	if len(f.cache) >= cachedObjects {
+		clear(f.cache)
+	}
+	f.cache[num] = obj
+	return obj, nil
 }

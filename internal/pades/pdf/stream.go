@@ -51,6 +51,26 @@ func (f *File) decode(s *Stream, resolve bool) ([]byte, error) {
 	return f.collect(r)
 }
 
+// Raw returns the bytes of a stream as they lie in the file, in an encrypted file without the encryption. No filter is applied, so
+// that every stream can be compared.
+func (f *File) Raw(s *Stream) ([]byte, error) {
+	length, err := f.streamLength(s, true)
+	if err != nil {
+		return nil, err
+	}
+	var r io.Reader = io.NewSectionReader(f.r, s.Offset, length)
+	if f.crypt != nil {
+		names, _, err := f.filters(s.Dict, true)
+		if err != nil {
+			return nil, err
+		}
+		if r, err = f.plainStream(s, length, names); err != nil {
+			return nil, err
+		}
+	}
+	return f.collect(r)
+}
+
 // filters lists the filters of a stream and the parameters of each.
 func (f *File) filters(d *Dict, resolve bool) ([]Name, []*Dict, error) {
 	get := func(o Object) (Object, error) {

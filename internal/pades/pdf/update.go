@@ -29,8 +29,12 @@ func NewUpdate(f *File) *Update {
 	return &Update{file: f, rebuilt: f.Rebuilt(), next: f.NextNumber(), objects: map[int]updated{}}
 }
 
-// Reserve returns a fresh reference whose object is set later.
+// Reserve returns a fresh reference whose object is set later. Numbers that the file refers to without having them are left out:
+// what was nothing when it was signed would come to life.
 func (u *Update) Reserve() Ref {
+	for u.file.dangling.numbers[u.next] {
+		u.next++
+	}
 	u.next++
 	return Ref{Num: u.next - 1}
 }

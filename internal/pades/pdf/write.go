@@ -30,6 +30,8 @@ func Append(out []byte, o Object) ([]byte, error) {
 		return strconv.AppendInt(out, int64(v), 10), nil
 	case int64:
 		return strconv.AppendInt(out, v, 10), nil
+	case Real:
+		return append(out, v...), nil
 	case float64:
 		return appendReal(out, v)
 	case Name:
