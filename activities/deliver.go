@@ -61,13 +61,16 @@ func (a *Signing) deliver(ctx context.Context, pdf PDF, s signing.Signing, doc s
 	if err != nil {
 		return err
 	}
-	result, err := pdf.Verify(ctx, src, pades.VerifyOptions{
-		Roots: a.Trust().Roots, Intermediates: a.Trust().Intermediates, Now: a.Now(), Evidence: found,
-	})
+	trust := a.Trust()
+	opt := pades.VerifyOptions{Roots: trust.Roots, Intermediates: trust.Intermediates, Now: a.Now(), Evidence: found}
+	result, err := pdf.Verify(ctx, src, opt)
 	if err != nil {
 		return err
 	}
 	if err := accept(result, doc.Prepared.ByteRange); err != nil {
+		return err
+	}
+	if err := a.spared(ctx, pdf, doc, result, opt); err != nil {
 		return err
 	}
 	return a.Records.SaveSigned(ctx, s.ID, doc.Index, finished.ID, s.Level)

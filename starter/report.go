@@ -114,6 +114,12 @@ func (c *cli) coverage(s pades.SignatureReport) string {
 		return c.text("tài liệu lúc ký; sau đó chỉ thêm dữ liệu xác minh", "the document as signed; only validation data was added later")
 	case "signatures":
 		return c.text("tài liệu lúc ký; sau đó có thêm chữ ký khác", "the document as signed; other signatures were added later")
+	case "form-filling":
+		return c.text("tài liệu lúc ký; SAU ĐÓ BIỂU MẪU ĐÃ ĐƯỢC ĐIỀN THÊM, chữ ký cho phép", "the document as signed; FORM FIELDS WERE FILLED IN LATER, which it permits")
+	case "annotations":
+		return c.text("tài liệu lúc ký; SAU ĐÓ CÓ CHÚ THÍCH MỚI HOẶC BỊ SỬA, chữ ký cho phép", "the document as signed; ANNOTATIONS WERE ADDED OR CHANGED LATER, which it permits")
+	case "not-examined":
+		return c.text("tài liệu lúc ký; không so sánh được những thay đổi sau đó", "the document as signed; later changes could not be compared")
 	case "":
 		return c.text("một phần tài liệu", "a part of the document")
 	}

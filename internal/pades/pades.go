@@ -235,13 +235,15 @@ type SignatureReport struct {
 	TimestampTime time.Time `json:"timestamp_time,omitzero"` // genTime of a valid time-stamp
 	Intact        bool      `json:"intact"`                  // digest and value verify
 	CoversAll     bool      `json:"covers_all"`              // to the last byte of the file
-	LaterChanges  string    `json:"later_changes,omitempty"` // "", "validation-data", "signatures", "other"
+	LaterChanges  string    `json:"later_changes,omitempty"` // a changes.Kind, such as "signatures"; "" when nothing follows
 
 	ChainTrusted    bool              `json:"chain_trusted"`
 	CertificateThen CertificateStatus `json:"certificate_then"` // at the best known signing time
 	CertificateNow  CertificateStatus `json:"certificate_now"`
 	StatusMade      time.Time         `json:"status_made,omitzero"` // when the OCSP answer or CRL was made (thisUpdate) that CertificateNow rests on
 	Problems        []string          `json:"problems,omitempty"`   // English sentences for the report
+
+	why string // the key of meanings that says the reason in words
 }
 
 // CertificateStatus is what is known of a certificate at some time.

@@ -44,7 +44,11 @@ func Prepare(src Source, opt PrepareOptions) (*Prepared, error) {
 	if err := b.write(); err != nil {
 		return nil, err
 	}
-	return b.finish(src)
+	p, err := b.finish(src)
+	if err != nil {
+		return nil, err
+	}
+	return p, b.spare(src, p.Increment)
 }
 
 // complete fills in defaults and refuses what cannot be prepared.

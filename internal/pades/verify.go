@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -43,6 +44,7 @@ type signature struct {
 	cms    *cms.SignedData
 	token  *cms.Token // of a document time-stamp
 	pades  bool       // SubFilter ETSI.CAdES.detached
+	style  style
 	cert   *x509.Certificate
 }
 
@@ -133,13 +135,22 @@ func (v *verifier) collect(fields []pdf.SignatureField) ([]*signature, error) {
 		}
 		v.describe(s)
 		if err := v.checkFormat(s); err != nil {
-			s.report.fail(TotalFailed, subFormat, "The signature is malformed: "+err.Error()+".")
-			s.end = 0
+			s.malformed(err)
 			continue
 		}
 		v.pool.addSignedData(s.cms)
 	}
 	return list, nil
+}
+
+// malformed takes in that a signature cannot be read. What is only not known here says nothing against it.
+func (s *signature) malformed(err error) {
+	s.end = 0
+	if reason, ok := errors.AsType[cms.Unsupported](err); ok {
+		s.report.fail(Indeterminate, subGeneric, "The signature cannot be judged: "+reason.Error()+".")
+		return
+	}
+	s.report.fail(TotalFailed, subFormat, "The signature is malformed: "+err.Error()+".")
 }
 
 func (v *verifier) isEmpty(field pdf.SignatureField) bool {
@@ -201,62 +212,6 @@ func (v *verifier) checkAll(signatures []*signature) error {
 	return nil
 }
 
-// checkCoverage finds out what lies behind the signed bytes.
-func (v *verifier) checkCoverage(s *signature) error {
-	r := s.report
-	r.CoversAll = s.end == v.src.Size()
-	if r.CoversAll {
-		return nil
-	}
-	changes, why, err := v.laterChanges(s)
-	if err != nil {
-		return err
-	}
-	r.LaterChanges = changes
-	if changes == changesOther {
-		r.fail(TotalFailed, subFormat, "The file was changed after this signature: "+why+".")
-	}
-	return nil
-}
-
-// checkDigest hashes the signed bytes and verifies digest and value.
-func (v *verifier) checkDigest(s *signature) error {
-	r, signer := s.report, &s.cms.Signer
-	h := signer.DigestAlgorithm
-	if s.token != nil {
-		h = s.token.Hash
-	}
-	sum, err := hashAround(v.src, h, s.field.ContentsStart, s.field.ContentsEnd, s.end)
-	if err != nil {
-		return fmt.Errorf("hashing the signed bytes: %w", err)
-	}
-	r.Algorithm = signer.Algorithm.String()
-	if s.token != nil {
-		if s.cert, err = s.token.VerifyDigest(sum, v.pool.certs); err != nil {
-			r.fail(TotalFailed, subHash, "The document time-stamp does not verify: "+err.Error()+".")
-			return nil //nolint:nilerr // the finding is in the report
-		}
-		r.setCertificate(s.cert)
-		r.Intact = true
-		return nil
-	}
-	if !cms.SameDigest(signer.MessageDigest, sum) {
-		r.fail(TotalFailed, subHash, "The signed bytes were changed after signing.")
-		return nil
-	}
-	if s.cert = s.cms.Certificate(v.pool.certs); s.cert == nil {
-		r.fail(Indeterminate, subNoCertificate, "The signer's certificate is missing or not the one that was signed for.")
-		return nil
-	}
-	r.setCertificate(s.cert)
-	if err := signer.Verify(s.cert); err != nil {
-		r.fail(TotalFailed, subSignature, "The signature value does not verify.")
-		return nil //nolint:nilerr // the finding is in the report
-	}
-	r.Intact = true
-	return nil
-}
-
 // setCertificate names the signer in the report.
 func (r *SignatureReport) setCertificate(cert *x509.Certificate) {
 	sum := sha256.Sum256(cert.Raw)
@@ -267,8 +222,13 @@ func (r *SignatureReport) setCertificate(cert *x509.Certificate) {
 
 // fail lowers the verdict; the first reason of the worst verdict stays.
 func (r *SignatureReport) fail(verdict Verdict, sub, sentence string) {
+	r.failAs(verdict, sub, sub, sentence)
+}
+
+// failAs is fail with a reason that its sub-indication alone does not say; why is a key of meanings.
+func (r *SignatureReport) failAs(verdict Verdict, sub, why, sentence string) {
 	if worse(verdict, r.Verdict) {
-		r.Verdict, r.SubIndication = verdict, sub
+		r.Verdict, r.SubIndication, r.why = verdict, sub, why
 	}
 	r.note(sentence)
 }

@@ -25,6 +25,15 @@ const (
 	subRevoked       = "REVOKED_NO_POE"
 	subRevokedCA     = "REVOKED_CA_NO_POE"
 	subTryLater      = "TRY_LATER"
+	subGeneric       = "GENERIC"
+)
+
+// Reasons that share a sub-indication with others and have words of their own.
+const (
+	whyUnexamined = "unexamined"
+	whyFilled     = "filled"
+	whyAnnotated  = "annotated"
+	whyLost       = "lost"
 )
 
 // chainResult is what can be said of a certificate at a moment.

@@ -47,11 +47,20 @@ func (s *signature) checkKind() error {
 	case pdf.Name("ETSI.CAdES.detached"):
 		s.pades = true
 	case pdf.Name("adbe.pkcs7.detached"):
+	case pdf.Name("adbe.pkcs7.sha1"):
+		s.style = digestSigned
+	case pdf.Name("adbe.x509.rsa_sha1"):
+		s.style = rawValue
 	case pdf.Name("ETSI.RFC3161"):
 		wantType = "DocTimeStamp"
 		s.report.Kind = "document-timestamp"
+	case nil:
+		return errors.New("the entry SubFilter is missing")
 	default:
-		return errors.New("the entry SubFilter is not one that PAdES or ISO 32000-2 allows for new signatures")
+		if _, ok := value.Get("SubFilter").(pdf.Name); !ok {
+			return errors.New("the entry SubFilter is not a name")
+		}
+		return cms.Unsupported("signatures of this SubFilter are not supported")
 	}
 	// Filter names the handler; document time-stamps in use leave it out.
 	if filter := value.Get("Filter"); filter != nil || wantType == "Sig" {
@@ -123,16 +132,40 @@ func (s *signature) parseContents(der []byte) error {
 			return err
 		}
 		s.cms = s.token.SignedData
+	} else if s.style == rawValue {
+		if s.cms, rest, err = cms.FromRaw(der, s.certificates()); err != nil {
+			return err
+		}
 	} else if s.cms, rest, err = cms.Parse(der); err != nil {
 		return err
 	}
 	if len(bytes.Trim(rest, "\x00")) > 0 {
 		return errors.New("data follows the CMS")
 	}
-	if s.token == nil && (s.cms.Content != nil || !s.cms.IsData()) {
+	switch {
+	case s.token != nil:
+	case s.style == digestSigned && (!s.cms.IsData() || len(s.cms.Content) != crypto.SHA1.Size()):
+		return errors.New("the CMS does not hold a SHA-1 digest")
+	case s.style != digestSigned && (s.cms.Content != nil || !s.cms.IsData()):
 		return errors.New("the CMS is not detached")
 	}
 	return nil
+}
+
+// certificates returns /Cert of the signature dictionary (table 255): one, or a chain from the signer's on.
+func (s *signature) certificates() [][]byte {
+	var list [][]byte
+	entry := s.field.Value.Get("Cert")
+	chain, ok := entry.(pdf.Array)
+	if !ok {
+		chain = pdf.Array{entry}
+	}
+	for _, item := range chain {
+		if der, ok := item.(pdf.String); ok {
+			list = append(list, []byte(der))
+		}
+	}
+	return list
 }
 
 // hashAround hashes everything up to end except the gap.

@@ -49,7 +49,7 @@ func newPool() *pool {
 // add takes evidence in. What does not parse is of no use to anybody and left out.
 func (p *pool) add(ev Evidence, inFile bool) {
 	for _, der := range ev.Certificates {
-		if cert, err := x509.ParseCertificate(der); err == nil {
+		if cert, err := cms.ParseCertificate(der); err == nil {
 			p.addCertificate(cert, inFile)
 		}
 	}

@@ -39,10 +39,10 @@ func (v *verifier) checkSigner(s *signature) {
 // checkAttributes checks what the CMS promises beyond its cryptography.
 func (v *verifier) checkAttributes(s *signature) {
 	r, signer := s.report, &s.cms.Signer
-	if weakHash(signer.DigestAlgorithm) || weakHash(signer.Algorithm.Hash) {
+	if weakHash(signer.DigestAlgorithm) || weakHash(signer.Algorithm.Hash) || s.style == digestSigned {
 		r.fail(Indeterminate, subCrypto, "The signature uses SHA-1.")
 	}
-	if !signer.SignedContentType.Equal(s.cms.ContentType) {
+	if signer.SignedAttrs != nil && !signer.SignedContentType.Equal(s.cms.ContentType) {
 		r.fail(TotalFailed, subFormat, "The signed content type is not that of the CMS.")
 	}
 	if s.pades && !signer.HasSigningCertificate() {

@@ -14,11 +14,16 @@ var meanings = map[string]struct{ vi, en string }{
 	subNotYetValid:   {"chứng thư số chưa có hiệu lực lúc ký", "the certificate was not yet valid"},
 	subRevoked:       {"chứng thư số đã bị thu hồi hoặc tạm dừng và không có bằng chứng ký trước đó", "the certificate is revoked or suspended and nothing proves that it was used before"},
 	subRevokedCA:     {"chứng thư của đơn vị cấp đã bị thu hồi", "the issuer's certificate is revoked"},
+	subGeneric:       {"chữ ký thuộc loại mà phần mềm này không kiểm tra được", "the signature is of a kind that cannot be checked here"},
+	whyUnexamined:    {"tệp quá lớn để so sánh những thay đổi sau khi ký", "the file is too large to compare what was changed after signing"},
+	whyFilled:        {"biểu mẫu đã được điền thêm sau khi ký", "the form was filled in after signing"},
+	whyAnnotated:     {"chú thích đã được thêm hoặc sửa sau khi ký", "annotations were added or changed after signing"},
+	whyLost:          {"dữ liệu xác minh đã bị gỡ khỏi tệp sau khi ký", "validation data was taken out of the file after signing"},
 	subTryLater:      {"chưa biết trạng thái thu hồi; hãy kiểm tra lại khi có mạng", "the revocation status is not known; check again on the network"},
 }
 
 // explain puts the reason of the verdict into words.
 func (r *SignatureReport) explain() {
-	words := meanings[r.SubIndication]
+	words := meanings[r.why]
 	r.WhyVI, r.WhyEN = words.vi, words.en
 }

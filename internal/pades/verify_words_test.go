@@ -13,7 +13,7 @@ func TestEverySubIndicationHasWords(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no verifier: %v", err)
 	}
-	constant := regexp.MustCompile(`\bsub[A-Z]\w* += "([A-Z_]+)"`)
+	constant := regexp.MustCompile(`\b(?:sub|why)[A-Z]\w* += "([A-Za-z_]+)"`)
 	found := map[string]bool{}
 	for _, name := range files {
 		source, err := os.ReadFile(name)

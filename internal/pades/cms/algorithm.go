@@ -3,6 +3,7 @@ package cms
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"encoding/asn1"
 	"errors"
@@ -20,6 +21,7 @@ const (
 	PKCS1v15 Scheme = iota + 1 // RSASSA-PKCS1-v1_5
 	PSS                        // RSASSA-PSS
 	ECDSA                      // value as DER SEQUENCE of r and s
+	Ed25519                    // over the message itself (RFC 8419); Hash is that of the content
 )
 
 // Algorithm is a signature algorithm with everything needed to verify a value.
@@ -41,6 +43,15 @@ var (
 	oidECDSASHA2a = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}
 	oidECDSASHA2b = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 3}
 	oidECDSASHA2c = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 4}
+	oidEd25519    = asn1.ObjectIdentifier{1, 3, 101, 112}
+
+	// Those with SHA-3 stand in one row: ECDSA from 10, RSASSA-PKCS1-v1_5 from 14, each with 256, 384 and 512 bits.
+	oidECDSASHA3a = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 3, 10}
+	oidECDSASHA3b = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 3, 11}
+	oidECDSASHA3c = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 3, 12}
+	oidSHA3aRSA   = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 3, 14}
+	oidSHA3bRSA   = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 3, 15}
+	oidSHA3cRSA   = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 3, 16}
 )
 
 // fixedAlgorithms are the algorithm identifiers whose parameters are absent or NULL.
@@ -56,6 +67,12 @@ var fixedAlgorithms = []struct {
 	{oidECDSASHA2b, Algorithm{Scheme: ECDSA, Hash: crypto.SHA384}},
 	{oidECDSASHA2c, Algorithm{Scheme: ECDSA, Hash: crypto.SHA512}},
 	{oidECDSASHA1, Algorithm{Scheme: ECDSA, Hash: crypto.SHA1}},
+	{oidECDSASHA3a, Algorithm{Scheme: ECDSA, Hash: crypto.SHA3_256}},
+	{oidECDSASHA3b, Algorithm{Scheme: ECDSA, Hash: crypto.SHA3_384}},
+	{oidECDSASHA3c, Algorithm{Scheme: ECDSA, Hash: crypto.SHA3_512}},
+	{oidSHA3aRSA, Algorithm{Scheme: PKCS1v15, Hash: crypto.SHA3_256}},
+	{oidSHA3bRSA, Algorithm{Scheme: PKCS1v15, Hash: crypto.SHA3_384}},
+	{oidSHA3cRSA, Algorithm{Scheme: PKCS1v15, Hash: crypto.SHA3_512}},
 }
 
 // String names the algorithm as reports show it, such as "RSASSA-PKCS1-v1_5 with SHA-256".
@@ -68,13 +85,28 @@ func (a Algorithm) String() string {
 		name = "RSASSA-PSS"
 	case ECDSA:
 		name = "ECDSA"
+	case Ed25519:
+		return "Ed25519"
 	}
 	return name + " with " + a.Hash.String()
 }
 
 // Verify checks that signature is the algorithm's value over message under the public key.
 func (a Algorithm) Verify(key crypto.PublicKey, message, signature []byte) error {
-	sum := digest(a.Hash, message)
+	if a.Scheme != Ed25519 {
+		return a.VerifyDigest(key, digest(a.Hash, message), signature)
+	}
+	if key, ok := key.(ed25519.PublicKey); !ok || !ed25519.Verify(key, message, signature) {
+		return errors.New("Ed25519 verification error")
+	}
+	return nil
+}
+
+// VerifyDigest is Verify over a message of which the digest is given.
+func (a Algorithm) VerifyDigest(key crypto.PublicKey, sum, signature []byte) error {
+	if a.Scheme == Ed25519 {
+		return unsupported("an Ed25519 signature without signed attributes is not supported")
+	}
 	switch key := key.(type) {
 	case *rsa.PublicKey:
 		switch a.Scheme {
@@ -98,6 +130,10 @@ func (a Algorithm) Verify(key crypto.PublicKey, message, signature []byte) error
 func (a Algorithm) add(b *cryptobyte.Builder) {
 	if a.Scheme == PSS {
 		a.addPSS(b)
+		return
+	}
+	if a.Scheme == Ed25519 {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oidEd25519) })
 		return
 	}
 	for _, f := range fixedAlgorithms {
@@ -158,6 +194,11 @@ func readAlgorithm(s *cryptobyte.String, digestHash crypto.Hash) (Algorithm, err
 			err = errors.New("digest algorithm and RSASSA-PSS parameters differ")
 		}
 		return a, err
+	case oid.Equal(oidEd25519):
+		if !params.Empty() {
+			return Algorithm{}, errors.New("Ed25519 with parameters")
+		}
+		return Algorithm{Scheme: Ed25519, Hash: digestHash}, nil
 	}
 	for _, f := range fixedAlgorithms {
 		if !f.oid.Equal(oid) {
@@ -171,7 +212,7 @@ func readAlgorithm(s *cryptobyte.String, digestHash crypto.Hash) (Algorithm, err
 		}
 		return f.algorithm, nil
 	}
-	return Algorithm{}, fmt.Errorf("signature algorithm %v is not supported", oid)
+	return Algorithm{}, unsupported("signature algorithm %v is not supported", oid)
 }
 
 // readPSS reads RSASSA-PSS-params. Go verifies MGF1 with the hash of the message only, which is what RFC 4055
@@ -215,8 +256,11 @@ func readPSS(params cryptobyte.String) (Algorithm, error) {
 		!body.ReadOptionalASN1Integer(&trailer, explicit(3), 1) || !body.Empty() {
 		return a, malformed
 	}
-	if trailer != 1 || a.SaltLength < 0 || mgfHash != a.Hash {
-		return a, errors.New("unusual RSASSA-PSS parameters are not supported")
+	if a.SaltLength < 0 {
+		return a, malformed
+	}
+	if trailer != 1 || mgfHash != a.Hash {
+		return a, unsupported("unusual RSASSA-PSS parameters are not supported")
 	}
 	return a, nil
 }
@@ -228,8 +272,16 @@ func readHash(s *cryptobyte.String) (crypto.Hash, error) {
 		return 0, err
 	}
 	h := hashByOID(oid)
-	if h == 0 || !absentOrNull(params) {
-		return 0, fmt.Errorf("digest algorithm %v is not supported", oid)
+	for _, f := range fixedAlgorithms { // a known slip: the signature algorithm in the place of its digest algorithm
+		if h == 0 && f.oid.Equal(oid) {
+			h = f.algorithm.Hash
+		}
+	}
+	if h == 0 {
+		return 0, unsupported("digest algorithm %v is not supported", oid)
+	}
+	if !absentOrNull(params) {
+		return 0, fmt.Errorf("digest algorithm %v has parameters", oid)
 	}
 	return h, nil
 }

@@ -86,7 +86,7 @@ func (a *Attributes) read(attr attributeValues) error {
 		}
 		return a.readSigningCertificate(value, false)
 	default:
-		return a.readRevocationArchival(value)
+		a.readRevocationArchival(value) // luggage: what cannot be read is missing as evidence
 	}
 	return nil
 }
@@ -116,32 +116,25 @@ func (a *Attributes) readSigningCertificate(value cryptobyte.String, v2 bool) er
 	return nil
 }
 
-// readRevocationArchival reads RevocationInfoArchival of ISO 32000-2 §12.8.3.3.2.
-func (a *Attributes) readRevocationArchival(value cryptobyte.String) error {
+// readRevocationArchival reads RevocationInfoArchival of ISO 32000-2 §12.8.3.3.2 as far as it can be read.
+func (a *Attributes) readRevocationArchival(value cryptobyte.String) {
 	var body, wrapped, list cryptobyte.String
-	if !value.ReadASN1(&body, cbasn1.SEQUENCE) || !value.Empty() {
-		return errors.New("malformed")
+	if !value.ReadASN1(&body, cbasn1.SEQUENCE) {
+		return
 	}
 	for n, target := range []*[][]byte{&a.crls, &a.ocsps} {
 		var present bool
-		if !body.ReadOptionalASN1(&wrapped, &present, explicitTag(uint8(n))) {
-			return errors.New("malformed")
+		if !body.ReadOptionalASN1(&wrapped, &present, explicitTag(uint8(n))) || present && !wrapped.ReadASN1(&list, cbasn1.SEQUENCE) {
+			return
 		}
-		if !present {
-			continue
-		}
-		if !wrapped.ReadASN1(&list, cbasn1.SEQUENCE) {
-			return errors.New("malformed")
-		}
-		for !list.Empty() {
+		for present && !list.Empty() {
 			var element cryptobyte.String
 			if !list.ReadASN1Element(&element, cbasn1.SEQUENCE) {
-				return errors.New("malformed")
+				break
 			}
 			*target = append(*target, element)
 		}
 	}
-	return nil
 }
 
 // HasSigningCertificate reports whether a signing-certificate attribute of either version is there.

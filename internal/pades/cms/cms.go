@@ -11,6 +11,7 @@ import (
 	"crypto"
 	_ "crypto/sha1" // only to read old signatures; reported as weak
 	"crypto/sha256"
+	_ "crypto/sha3"   // of foreign signatures, as the next
 	_ "crypto/sha512" // SHA-384 and SHA-512 of foreign signatures
 	"crypto/x509"
 	"encoding/asn1"
@@ -36,7 +37,32 @@ var (
 	oidSHA256 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}
 	oidSHA384 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 2}
 	oidSHA512 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3}
+
+	oidSHA3x256 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 8}
+	oidSHA3x384 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 9}
+	oidSHA3x512 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 10}
 )
+
+// hashes are the digest algorithms that are known.
+var hashes = []struct {
+	oid  asn1.ObjectIdentifier
+	hash crypto.Hash
+}{
+	{oidSHA256, crypto.SHA256},
+	{oidSHA384, crypto.SHA384},
+	{oidSHA512, crypto.SHA512},
+	{oidSHA3x256, crypto.SHA3_256},
+	{oidSHA3x384, crypto.SHA3_384},
+	{oidSHA3x512, crypto.SHA3_512},
+	{oidSHA1, crypto.SHA1},
+}
+
+// Unsupported is the reason why a signature cannot be judged here, which says nothing against it.
+type Unsupported string
+
+func (u Unsupported) Error() string { return string(u) }
+
+func unsupported(format string, args ...any) error { return Unsupported(fmt.Sprintf(format, args...)) }
 
 // SignedAttrs returns the signed attributes of a PAdES signature (EN 319 142-1 §6.3) as the DER SET OF whose
 // SHA-256 is signed: content-type, message-digest and signing-certificate-v2. There is no signing-time: in PAdES
@@ -113,27 +139,19 @@ func setOf(elements [][]byte) ([]byte, error) {
 
 // hashByOID returns the digest algorithm that an OID names, zero when it is not one we know.
 func hashByOID(oid asn1.ObjectIdentifier) crypto.Hash {
-	switch {
-	case oid.Equal(oidSHA256):
-		return crypto.SHA256
-	case oid.Equal(oidSHA384):
-		return crypto.SHA384
-	case oid.Equal(oidSHA512):
-		return crypto.SHA512
-	case oid.Equal(oidSHA1):
-		return crypto.SHA1
+	for _, known := range hashes {
+		if oid.Equal(known.oid) {
+			return known.hash
+		}
 	}
 	return 0
 }
 
 func oidByHash(h crypto.Hash) asn1.ObjectIdentifier {
-	switch h {
-	case crypto.SHA256:
-		return oidSHA256
-	case crypto.SHA384:
-		return oidSHA384
-	case crypto.SHA512:
-		return oidSHA512
+	for _, known := range hashes {
+		if h == known.hash {
+			return known.oid
+		}
 	}
 	return oidSHA1
 }

@@ -113,7 +113,7 @@ func (o *OCSP) readBasic(basic cryptobyte.String) error {
 			if !certs.ReadASN1Element(&element, cbasn1.SEQUENCE) {
 				return errors.New("malformed certificates")
 			}
-			if cert, err := x509.ParseCertificate(element); err == nil {
+			if cert, err := ParseCertificate(element); err == nil {
 				o.Certificates = append(o.Certificates, cert)
 			}
 		}

@@ -36,8 +36,8 @@ type Signer struct {
 	Attributes
 }
 
-// Parse reads a ContentInfo that holds a SignedData (RFC 5652 §3, §5) with exactly one signer and signed
-// attributes. It returns the bytes that follow it.
+// Parse reads a ContentInfo that holds a SignedData (RFC 5652 §3, §5) with exactly one signer. What is well formed and not known
+// here is Unsupported. It returns the bytes that follow it.
 func Parse(b []byte) (sd *SignedData, rest []byte, err error) {
 	der, rest, err := firstElement(b)
 	if err != nil {
@@ -93,7 +93,7 @@ func parseSignedData(in cryptobyte.String) (*SignedData, error) {
 		return nil, errors.New("SignedData without a signer")
 	}
 	if !signers.Empty() {
-		return nil, errors.New("SignedData with several signers")
+		return nil, unsupported("a CMS with several signers is not supported")
 	}
 	if err := sd.Signer.read(signer); err != nil {
 		return nil, fmt.Errorf("reading signer: %w", err)
@@ -150,7 +150,7 @@ func (sd *SignedData) readCertificates(in cryptobyte.String) {
 		if tag != cbasn1.SEQUENCE {
 			continue
 		}
-		if cert, err := x509.ParseCertificate(element); err == nil {
+		if cert, err := ParseCertificate(element); err == nil {
 			sd.Certificates = append(sd.Certificates, cert)
 		}
 	}
@@ -253,7 +253,22 @@ func (s *Signer) Verify(cert *x509.Certificate) error {
 	if s.SignedAttrs == nil {
 		return errors.New("no signed attributes")
 	}
+	if err := s.fits(cert); err != nil {
+		return err
+	}
 	return s.Algorithm.Verify(cert.PublicKey, s.SignedAttrs, s.Signature)
+}
+
+// VerifyContent checks the signature value of a signer without signed attributes, as ISO 32000 allows it: over the content, of
+// which the digest is given.
+func (s *Signer) VerifyContent(cert *x509.Certificate, sum []byte) error {
+	if s.SignedAttrs != nil {
+		return errors.New("the signature is over signed attributes")
+	}
+	if err := s.fits(cert); err != nil {
+		return err
+	}
+	return s.Algorithm.VerifyDigest(cert.PublicKey, sum, s.Signature)
 }
 
 // Names reports whether the signer identifier names cert.

@@ -109,18 +109,17 @@ func (t *Token) VerifyMessage(message []byte, extra []*x509.Certificate) (*x509.
 func (t *Token) VerifyDigest(messageDigest []byte, extra []*x509.Certificate) (*x509.Certificate, error) {
 	s := &t.SignedData.Signer
 	if !SameDigest(t.Imprint, messageDigest) {
-		return nil, errors.New("time-stamp is over other data")
+		return nil, fmt.Errorf("%w: time-stamp is over other data", ErrDigest)
 	}
-	if !s.SignedContentType.Equal(oidTSTInfo) ||
-		!SameDigest(s.MessageDigest, digest(s.DigestAlgorithm, t.SignedData.Content)) {
-		return nil, errors.New("time-stamp token's content was changed")
+	if s.SignedAttrs != nil && !SameDigest(s.MessageDigest, digest(s.DigestAlgorithm, t.SignedData.Content)) {
+		return nil, fmt.Errorf("%w: time-stamp token's content was changed", ErrDigest)
 	}
-	if !s.HasSigningCertificate() {
-		return nil, errors.New("time-stamp token does not name its certificate")
+	if !s.SignedContentType.Equal(oidTSTInfo) || !s.HasSigningCertificate() {
+		return nil, fmt.Errorf("%w: time-stamp token does not name its certificate or its content", ErrAttributes)
 	}
 	cert := t.SignedData.Certificate(extra)
 	if cert == nil {
-		return nil, errors.New("certificate of the time-stamp authority is missing")
+		return nil, ErrNoAuthority
 	}
 	if err := s.Verify(cert); err != nil {
 		return nil, fmt.Errorf("verifying time-stamp token: %w", err)
@@ -139,8 +138,16 @@ func checkTimeStamping(cert *x509.Certificate) error {
 			return nil
 		}
 	}
-	return errors.New("certificate is not for time-stamping only")
+	return ErrNotForStamps
 }
+
+// What can be wrong with a token, besides its signature value.
+var (
+	ErrDigest       = errors.New("digests differ")
+	ErrAttributes   = errors.New("signed attributes are missing")
+	ErrNoAuthority  = errors.New("certificate of the time-stamp authority is missing")
+	ErrNotForStamps = errors.New("certificate is not for time-stamping only")
+)
 
 // readGeneralizedTime reads a GeneralizedTime in UTC, with or without a fraction of a second.
 func readGeneralizedTime(s *cryptobyte.String) (time.Time, error) {

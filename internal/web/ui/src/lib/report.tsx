@@ -68,6 +68,9 @@ function coverage(s: SignatureReport): string {
   switch (s.later_changes) {
     case 'validation-data': return t('về sau chỉ thêm dữ liệu kiểm tra', 'only validation data was added later')
     case 'signatures': return t('về sau chỉ thêm chữ ký khác', 'only signatures were added later')
+    case 'form-filling': return t('về sau có điền thêm biểu mẫu; chữ ký này cho phép nhưng không xác nhận phần đó', 'form fields were filled in later, which the signature permits and does not vouch for')
+    case 'annotations': return t('về sau có thêm hoặc sửa chú thích; chữ ký này cho phép nhưng không xác nhận phần đó', 'annotations were added or changed later, which the signature permits and does not vouch for')
+    case 'not-examined': return t('không so sánh được những thay đổi về sau', 'what was changed later could not be compared')
   }
   return t('không phải toàn bộ tài liệu; có thay đổi về sau', 'not the whole document; it was changed later')
 }

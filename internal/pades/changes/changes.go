@@ -1,0 +1,165 @@
+// Package changes says what later revisions did to a signed revision of a PDF file.
+//
+// It compares two documents, the signed one and the whole file, by the role that each object plays: page, annotation, field,
+// widget, form, catalog, store of validation data, metadata. How a writer spread the change over objects and sections does not
+// matter, what it changed does. Everything that no role allows to change must mean the same to every reader.
+//
+// The roles come from ISO 32000-2 (12.8.2.2: what DocMDP permits) and from what writers do: validation data, time-stamps and
+// signatures change nothing that was shown; filling in fields and annotating may be permitted, and still replaces what readers
+// see, so that both have kinds of their own.
+//
+// It imports the standard library, internal/problem and internal/pades/pdf only.
+package changes
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"kyso/internal/pades/pdf"
+	"kyso/internal/problem"
+)
+
+// Kind is what later revisions did, from the least to the most.
+type Kind string
+
+// The kinds.
+const (
+	ValidationData Kind = "validation-data" // or nothing that any reader shows
+	Signatures     Kind = "signatures"
+	FormFilling    Kind = "form-filling" // values of fields
+	Annotations    Kind = "annotations"
+	Unknown        Kind = "not-examined" // too much to compare
+	Other          Kind = "other"
+)
+
+// rank orders the kinds.
+var rank = map[Kind]int{ValidationData: 0, Signatures: 1, FormFilling: 2, Annotations: 3, Unknown: 4, Other: 5}
+
+// Worse reports whether a says more against a file than b; "" is a file that nothing was appended to.
+func Worse(a, b Kind) bool {
+	if a == "" || b == "" {
+		return a != "" && b == ""
+	}
+	return rank[a] > rank[b]
+}
+
+// Rules are what the signature forbids.
+type Rules struct {
+	DocMDP int                    // P of a certification or of the field's lock (12.8.2.2); 0 when there is none
+	Locked func(name string) bool // whether a field may not change (12.8.2.4); nil locks nothing
+}
+
+// Result is the finding.
+type Result struct {
+	Kind Kind
+	Why  string // of Other and Unknown, an English clause without names that the file gives
+	Lost bool   // validation data that was there is gone
+}
+
+// comparison is one run of Compare.
+type comparison struct {
+	old, new *pdf.File
+	rules    Rules
+	result   Result
+
+	touched  map[int]bool // numbers with another entry than the signed revision had
+	replaced map[int]bool // those of them that have another value
+	roles    map[int]role // of the signed revision
+	strict   *walk
+	annots   *walk
+
+	widgets map[int]bool // of fields that were signed later: they may come to a page
+	fields  map[int]bool // fields and widgets that were compared as such
+}
+
+// role is what an object is for, where its identity matters.
+type role uint8
+
+const (
+	rolePage role = iota + 1
+	roleNode
+	roleAnnotation
+	roleField
+	roleElement
+	roleRoot // the catalog and the form: what signatures say that they are about (/Data, table 256)
+)
+
+// notAllowed is the reason why a change is Other.
+type notAllowed string
+
+func (e notAllowed) Error() string { return string(e) }
+
+func refuse(format string, args ...any) error { return notAllowed(fmt.Sprintf(format, args...)) }
+
+// Compare finds out what was done to the first end bytes of a file. The error is for a failing reader only.
+func Compare(src io.ReaderAt, end int64, whole *pdf.File, rules Rules) (Result, error) {
+	c := &comparison{
+		new: whole, rules: rules, result: Result{Kind: ValidationData}, touched: map[int]bool{}, replaced: map[int]bool{}, roles: map[int]role{},
+		widgets: map[int]bool{}, fields: map[int]bool{},
+	}
+	c.strict, c.annots = newWalk(c), newWalk(c)
+	err := c.run(src, end)
+	if reason, ok := errors.AsType[notAllowed](err); ok {
+		return Result{Kind: Other, Why: string(reason), Lost: c.result.Lost}, nil
+	}
+	switch problem.CodeOf(err) {
+	case problem.DocumentBroken:
+		return Result{Kind: Other, Why: "a revision cannot be read"}, nil
+	case problem.DocumentTooComplex:
+		return Result{Kind: Unknown, Why: "there is too much to compare"}, nil
+	}
+	if err != nil {
+		return Result{}, fmt.Errorf("comparing revisions: %w", err)
+	}
+	return c.result, nil
+}
+
+func (c *comparison) run(src io.ReaderAt, end int64) error {
+	old, err := pdf.Open(io.NewSectionReader(src, 0, end), end, pdf.Limits{})
+	if err != nil {
+		return err
+	}
+	if old.Locked() || old.Rebuilt() || c.new.Rebuilt() {
+		return refuse("the signed revision is not a whole file")
+	}
+	c.old = old
+	for _, step := range []func() error{
+		func() error { return c.checkEnd(src) },
+		func() error { return c.readSections(end) },
+		c.readRoles,
+		c.compareForm,
+		c.comparePages,
+		c.compareCatalog,
+		c.compareTrailer,
+		c.checkOrphans,
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	if c.old.Rebuilt() || c.new.Rebuilt() {
+		return refuse("a revision is damaged")
+	}
+	return nil
+}
+
+// raise takes in a change of a kind, when the signature permits it (ISO 32000-2, table 257).
+func (c *comparison) raise(kind Kind) error {
+	p := c.rules.DocMDP
+	switch {
+	case kind == Signatures && p == 1:
+		return refuse("it was certified to be the last signature")
+	case kind == FormFilling && p == 1:
+		return refuse("a form field was changed, which the certification forbids")
+	case kind == Annotations && (p == 1 || p == 2):
+		return refuse("an annotation was changed, which the certification forbids")
+	}
+	if rank[kind] > rank[c.result.Kind] {
+		c.result.Kind = kind
+	}
+	return nil
+}
+
+// locked reports whether the signature forbids that a field changes.
+func (c *comparison) locked(name string) bool { return c.rules.Locked != nil && c.rules.Locked(name) }

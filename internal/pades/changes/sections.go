@@ -1,0 +1,130 @@
+package changes
+
+import (
+	"errors"
+	"io"
+	"regexp"
+	"strconv"
+
+	"kyso/internal/pades/pdf"
+)
+
+// theEnd is how a revision ends (7.5.5).
+var theEnd = regexp.MustCompile(`startxref\s+(\d{1,19})\s+%%EOF\s*$`)
+
+// checkEnd demands that the file ends with the revision that was read: nothing may hide behind the last %%EOF, nor behind an
+// end that only some readers take for one.
+func (c *comparison) checkEnd(src io.ReaderAt) error {
+	size := c.new.Size()
+	tail := make([]byte, min(96, size))
+	if _, err := src.ReadAt(tail, size-int64(len(tail))); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	found := theEnd.FindSubmatch(tail)
+	if found == nil {
+		return refuse("data follows the end of the file")
+	}
+	at, err := strconv.ParseInt(string(found[1]), 10, 64)
+	if sections := c.new.Sections(); err != nil || len(sections) == 0 || at != sections[0].Offset-c.new.Base() {
+		return refuse("the file ends with another revision than the one that is read")
+	}
+	return nil
+}
+
+// readSections finds the cross-reference sections behind the signed revision and what they touch. The chain must run through
+// the very section with which the signed revision ended.
+func (c *comparison) readSections(end int64) error {
+	signed := c.old.Sections()[0].Offset
+	for i, section := range c.new.Sections() {
+		switch {
+		case section.Offset == signed:
+			if i == 0 {
+				return refuse("data follows without being part of a revision")
+			}
+			return c.readLater(c.new.Sections()[:i])
+		case section.Offset < end:
+			return refuse("the chain of revisions leaves out the signed one")
+		}
+	}
+	return refuse("the chain of revisions leaves out the signed one")
+}
+
+// readLater notes what later sections touch. In none of them may a key or a number stand twice, because some readers take the
+// first and some the last.
+func (c *comparison) readLater(later []*pdf.Section) error {
+	for _, section := range later {
+		if section.Trailer.HasDuplicates() {
+			return refuse("a key of the trailer stands twice")
+		}
+		if twice, err := c.new.Ambiguous(section); err != nil {
+			return err
+		} else if twice {
+			return refuse("an object has two entries in one revision")
+		}
+		var failed error
+		err := c.new.Entries(section, func(num int, _ pdf.Entry) bool {
+			failed = c.touch(num)
+			return failed == nil
+		})
+		if err = errors.Join(failed, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// touch notes a number whose entry is another one now.
+func (c *comparison) touch(num int) error {
+	if num == 0 || c.touched[num] {
+		return nil // 0 is the head of the free list
+	}
+	was, err := c.old.Entry(num)
+	if err != nil {
+		return err
+	}
+	is, err := c.new.Entry(num)
+	if err != nil || was == is || was.Kind == pdf.Free && is.Kind == pdf.Free {
+		return err
+	}
+	c.touched[num] = true
+	if was.Kind == pdf.Free || is.Kind == pdf.Free {
+		return nil
+	}
+	return c.replace(num)
+}
+
+// replace notes an object that has another value now. Nothing may take the place of an object stream, which would change all
+// objects in it, or of a cross-reference stream, which is the trailer of a revision; writers write that under its number again.
+func (c *comparison) replace(num int) error {
+	before, _, err := peek(c.old, num)
+	if err != nil {
+		return err
+	}
+	after, _, err := peek(c.new, num)
+	if err != nil {
+		return err
+	}
+	switch typeOf(before) {
+	case "ObjStm":
+		return refuse("an object stream was replaced")
+	case "XRef":
+		if typeOf(after) != "XRef" {
+			return refuse("a cross-reference stream was replaced")
+		}
+		return nil
+	}
+	if !pdf.Equal(before, after) {
+		c.replaced[num] = true
+	}
+	return nil
+}
+
+// typeOf returns /Type of a stream; nil for everything else.
+func typeOf(o pdf.Object) pdf.Name {
+	stream, ok := o.(*pdf.Stream)
+	if !ok {
+		return ""
+	}
+	name, _ := stream.Dict.Get("Type").(pdf.Name)
+	return name
+}

@@ -1,0 +1,66 @@
+package pades_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"kyso/internal/pades"
+	"kyso/internal/problem"
+)
+
+// TestSigningAgainHarmsNobody signs every signed file of the corpus again, on each of its pages. No earlier verdict may get worse.
+func TestSigningAgainHarmsNobody(t *testing.T) {
+	w := newWorld(t)
+	signed := 0
+	again := func(name string, data []byte) {
+		before, err := pades.Verify(bytes.NewReader(data), w.options(pades.Evidence{}, w.Now))
+		if err != nil {
+			return
+		}
+		report, err := pades.Inspect(bytes.NewReader(data), pades.Policy{})
+		if err != nil || report.Signatures == 0 {
+			return
+		}
+		for page := 1; page <= min(report.Pages, 20); page++ {
+			file, err := w.signWith(data, func(o *pades.PrepareOptions) {
+				o.Box = pades.Box{Page: page, X: 1, Y: 1, Width: 150, Height: 40}
+			})
+			if problem.CodeOf(err) == problem.PlacementInvalid || problem.CodeOf(err) == problem.DocumentLocked {
+				continue
+			}
+			if err != nil {
+				t.Errorf("%s, page %d: %v", name, page, err)
+				continue
+			}
+			signed++
+			after := w.verify(file, pades.Evidence{})
+			if why := pades.Harmed(before, after); why != "" {
+				t.Errorf("%s, page %d: %s", name, page, why)
+			}
+		}
+	}
+	corpusFiles(t, again)
+	real := manyPagesOf(4, "/MediaBox[0.0 0.0 595.0 842.0]/CropBox[0 0 595.00 842]/UserUnit 1.0/Rotate 0.0")
+	for range 3 {
+		again("real boxes", w.mustSign(real, func(o *pades.PrepareOptions) { o.Box.Page = 2 }))
+		real = w.signB(real)
+	}
+	if signed < 10 {
+		t.Fatalf("only %d files were signed again", signed)
+	}
+	t.Logf("signed again %d times", signed)
+}
+
+// manyPagesOf is a file of pages with the same attributes.
+func manyPagesOf(count int, attributes string) []byte {
+	objects := []string{"<</Type/Catalog/Pages 2 0 R>>", ""}
+	var kids strings.Builder
+	for i := range count {
+		fmt.Fprintf(&kids, "%d 0 R ", 3+i)
+		objects = append(objects, "<</Type/Page/Parent 2 0 R"+attributes+">>")
+	}
+	objects[1] = fmt.Sprintf("<</Type/Pages/Kids[%s]/Count %d>>", kids.String(), count)
+	return makePDF(objects...)
+}
