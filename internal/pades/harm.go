@@ -38,6 +38,9 @@ func changedMore(is, was *SignatureReport) bool {
 	return kind != changes.ValidationData && kind != changes.Signatures && changes.Worse(kind, changes.Kind(was.LaterChanges))
 }
 
+// spareWork bounds what Prepare reads of a file that is signed already; it takes a second at most.
+const spareWork = 32 << 20
+
 // spare refuses a file whose earlier signatures would be judged worse with the increment, before anybody is asked to approve. What
 // is too much to compare is left to the verification of the finished file.
 func (b *builder) spare(src Source, increment []byte) error {
@@ -49,7 +52,7 @@ func (b *builder) spare(src Source, increment []byte) error {
 	if err != nil {
 		return fmt.Errorf("opening the prepared file: %w", err)
 	}
-	found, err := changes.Compare(whole, src.Size(), f, changes.Rules{})
+	found, err := changes.Compare(whole, src.Size(), f, changes.Rules{Work: spareWork})
 	if err != nil {
 		return err
 	}

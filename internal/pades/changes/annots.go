@@ -5,6 +5,12 @@ import "kyso/internal/pades/pdf"
 // compareAnnots compares the annotations of a page. Widgets of fields that were signed may come at no cost; other annotations may
 // come, go and change as a kind of its own.
 func (c *comparison) compareAnnots(a, b *pdf.Dict) error {
+	if list, ok := a.Get("Annots").(pdf.Ref); ok && pdf.Equal(list, b.Get("Annots")) {
+		if c.lists[list.Num] {
+			return nil // that many pages share
+		}
+		c.lists[list.Num] = true
+	}
 	before, err := arrayOf(c.old, a.Get("Annots"))
 	if err != nil {
 		return err
@@ -97,12 +103,10 @@ func (c *comparison) keptAnnot(item pdf.Object) error {
 	return c.annotResult(a, b)
 }
 
-// sameAnnot compares an annotation: its appearance is drawn, the rest names what it belongs to. What a failed walk has seen it
-// has not compared.
+// sameAnnot compares an annotation: its appearance is drawn, the rest names what it belongs to.
 func (c *comparison) sameAnnot(a, b *pdf.Dict) error {
 	for _, key := range keysOf(a, b) {
-		if err := c.annots.same(key, a.Get(key), b.Get(key), key == "AP"); err != nil {
-			c.annots = newWalk(c)
+		if err := c.try(key, a.Get(key), b.Get(key), key == "AP"); err != nil {
 			return err
 		}
 	}

@@ -48,6 +48,7 @@ func Worse(a, b Kind) bool {
 type Rules struct {
 	DocMDP int                    // P of a certification or of the field's lock (12.8.2.2); 0 when there is none
 	Locked func(name string) bool // whether a field may not change (12.8.2.4); nil locks nothing
+	Work   int64                  // bytes that may be parsed before the answer is Unknown; 0 means the default of package pdf
 }
 
 // Result is the finding.
@@ -67,7 +68,8 @@ type comparison struct {
 	replaced map[int]bool // those of them that have another value
 	roles    map[int]role // of the signed revision
 	strict   *walk
-	annots   *walk
+	trial    *walk        // of what may differ
+	lists    map[int]bool // of annotations, that were compared
 
 	widgets map[int]bool // of fields that were signed later: they may come to a page
 	fields  map[int]bool // fields and widgets that were compared as such
@@ -95,10 +97,10 @@ func refuse(format string, args ...any) error { return notAllowed(fmt.Sprintf(fo
 // Compare finds out what was done to the first end bytes of a file. The error is for a failing reader only.
 func Compare(src io.ReaderAt, end int64, whole *pdf.File, rules Rules) (Result, error) {
 	c := &comparison{
-		new: whole, rules: rules, result: Result{Kind: ValidationData}, touched: map[int]bool{}, replaced: map[int]bool{}, roles: map[int]role{},
+		new: whole, rules: rules, result: Result{Kind: ValidationData}, touched: map[int]bool{}, replaced: map[int]bool{}, lists: map[int]bool{}, roles: map[int]role{},
 		widgets: map[int]bool{}, fields: map[int]bool{},
 	}
-	c.strict, c.annots = newWalk(c), newWalk(c)
+	c.strict, c.trial = newWalk(c), newWalk(c)
 	err := c.run(src, end)
 	if reason, ok := errors.AsType[notAllowed](err); ok {
 		return Result{Kind: Other, Why: string(reason), Lost: c.result.Lost}, nil
@@ -116,7 +118,7 @@ func Compare(src io.ReaderAt, end int64, whole *pdf.File, rules Rules) (Result, 
 }
 
 func (c *comparison) run(src io.ReaderAt, end int64) error {
-	old, err := pdf.Open(io.NewSectionReader(src, 0, end), end, pdf.Limits{})
+	old, err := pdf.Open(io.NewSectionReader(src, 0, end), end, pdf.Limits{Work: c.rules.Work})
 	if err != nil {
 		return err
 	}

@@ -240,7 +240,7 @@ func (t *fieldTree) key(key pdf.Name, was, is pdf.Object, below place) error {
 	if !contains(free[plain], key) {
 		return t.c.strict.same(key, was, is, false)
 	}
-	err := newWalk(t.c).same(key, was, is, key == "AP")
+	err := t.c.try(key, was, is, key == "AP")
 	if _, differs := err.(notAllowed); !differs {
 		return err
 	}

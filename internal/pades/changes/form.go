@@ -50,8 +50,7 @@ func (c *comparison) compareFormKey(key pdf.Name, before, after pdf.Object) erro
 	case "NeedAppearances":
 		return c.compareNeed(before, after)
 	case "DA", "DR", "Q":
-		trial := newWalk(c)
-		err := trial.same(key, before, after, true)
+		err := c.try(key, before, after, true)
 		if _, differs := err.(notAllowed); !differs {
 			return err
 		}

@@ -189,7 +189,7 @@ func (s *structure) newElement(kid, parent pdf.Object) error {
 
 // parents compares the parent trees: what was there leads where it led, and what came leads to new elements.
 func (s *structure) parents(a, b *pdf.Dict) error {
-	same := newWalk(s.c).same("ParentTree", a.Get("ParentTree"), b.Get("ParentTree"), false)
+	same := s.c.try("ParentTree", a.Get("ParentTree"), b.Get("ParentTree"), false)
 	if _, differs := same.(notAllowed); !differs {
 		return same
 	}

@@ -39,6 +39,15 @@ func (w *walk) same(what pdf.Name, before, after pdf.Object, drawing bool) error
 	return nil
 }
 
+// try is same for what may differ. What a walk that failed has seen it has not compared, so that another one takes its place.
+func (c *comparison) try(what pdf.Name, before, after pdf.Object, drawing bool) error {
+	err := c.trial.same(what, before, after, drawing)
+	if err != nil {
+		c.trial = newWalk(c)
+	}
+	return err
+}
+
 // named says below which key something was found.
 func named(what pdf.Name, err error) error {
 	if reason, ok := err.(notAllowed); ok && known[what] {
