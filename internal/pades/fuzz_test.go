@@ -145,64 +145,6 @@ func FuzzIncrement(f *testing.F) {
 	})
 }
 
-// drawn writes out all that the pages of a file are made of, but for the widgets of signatures.
-func drawn(t testing.TB, file []byte) string {
-	t.Helper()
-	f, err := pdf.Open(bytes.NewReader(file), int64(len(file)), pdf.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	err = f.WalkPages(func(p *pdf.Page) (bool, error) {
-		fmt.Fprintf(&out, "page %d %v %v %d\n", p.Number, p.MediaBox, p.CropBox, p.Rotate)
-		for _, key := range p.Dict.Keys() {
-			if key != "Annots" && key != "Parent" {
-				writeOut(&out, f, p.Dict.Get(key), 12)
-			}
-		}
-		annots, err := f.Array(p.Dict.Get("Annots"))
-		for _, annot := range annots {
-			if d, _ := f.Dict(annot); d.Get("FT") != pdf.Name("Sig") {
-				writeOut(&out, f, d, 12)
-			}
-		}
-		return true, err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out.String()
-}
-
-// writeOut writes an object with all that it refers to.
-func writeOut(out *bytes.Buffer, f *pdf.File, o pdf.Object, depth int) {
-	o, err := f.Resolve(o)
-	if err != nil || depth == 0 {
-		fmt.Fprint(out, "(", err, ")")
-		return
-	}
-	switch v := o.(type) {
-	case pdf.Array:
-		for _, item := range v {
-			writeOut(out, f, item, depth-1)
-		}
-	case *pdf.Dict:
-		for _, key := range v.Keys() {
-			if key != "Parent" && key != "P" {
-				fmt.Fprintf(out, "/%s ", key)
-				writeOut(out, f, v.Get(key), depth-1)
-			}
-		}
-	case *pdf.Stream:
-		data, err := f.Data(v)
-		fmt.Fprintf(out, "stream %q %v", data, err)
-		writeOut(out, f, v.Dict, depth-1)
-	default:
-		fmt.Fprintf(out, "%v ", v)
-	}
-	out.WriteByte('\n')
-}
-
 // FuzzByteRange signs honestly over whatever four numbers say: a forger who has a key. Only the file but for its own
 // /Contents may count.
 func FuzzByteRange(f *testing.F) {

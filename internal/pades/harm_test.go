@@ -64,3 +64,28 @@ func manyPagesOf(count int, attributes string) []byte {
 	objects[1] = fmt.Sprintf("<</Type/Pages/Kids[%s]/Count %d>>", kids.String(), count)
 	return makePDF(objects...)
 }
+
+// TestHarmed: whatever gets worse for a signature is found, and what only adds to the file is not.
+func TestHarmed(t *testing.T) {
+	was := pades.SignatureReport{Field: "a person", Verdict: pades.TotalPassed, ByteRange: [4]int64{0, 10, 20, 30}, Intact: true, CoversAll: true}
+	for name, c := range map[string]struct {
+		change func(*pades.SignatureReport)
+		harmed bool
+	}{
+		"nothing":         {func(*pades.SignatureReport) {}, false},
+		"a signature":     {func(r *pades.SignatureReport) { r.CoversAll, r.LaterChanges = false, "signatures" }, false},
+		"validation data": {func(r *pades.SignatureReport) { r.CoversAll, r.LaterChanges = false, "validation-data" }, false},
+		"a form":          {func(r *pades.SignatureReport) { r.LaterChanges = "form-filling" }, true},
+		"a change":        {func(r *pades.SignatureReport) { r.LaterChanges = "other" }, true},
+		"a verdict":       {func(r *pades.SignatureReport) { r.Verdict = pades.Indeterminate }, true},
+		"its value":       {func(r *pades.SignatureReport) { r.Intact = false }, true},
+		"its place":       {func(r *pades.SignatureReport) { r.ByteRange[1]++ }, true},
+	} {
+		is := was
+		c.change(&is)
+		why := pades.Harmed(&pades.Verification{Signatures: []pades.SignatureReport{was}}, &pades.Verification{Signatures: []pades.SignatureReport{{}, is}})
+		if (why != "") != c.harmed || strings.Contains(why, "person") {
+			t.Errorf("%s: %q", name, why)
+		}
+	}
+}

@@ -48,6 +48,9 @@ func TestCopiedObjectsKeepTheirValue(t *testing.T) {
 			if err != nil || f.Rebuilt() {
 				return
 			}
+			if encrypt, ok := f.Trailer().Get("Encrypt").(pdf.Ref); ok && encrypt.Num == num {
+				continue // what the rest is encrypted with
+			}
 			if was[num] = stripped(object); was[num] != nil {
 				u.Set(pdf.Ref{Num: num}, was[num])
 			}
@@ -72,8 +75,7 @@ func TestCopiedObjectsKeepTheirValue(t *testing.T) {
 			}
 			before, err1 := pdf.Append(nil, object)
 			after, err2 := pdf.Append(nil, now)
-			dict, _ := object.(*pdf.Dict)
-			if err := errors.Join(err1, err2); err != nil || !bytes.Equal(before, after) || !pdf.Equal(object, now) && !dict.HasDuplicates() {
+			if err := errors.Join(err1, err2); err != nil || !bytes.Equal(before, after) || pdf.Equal(object, object) && !pdf.Equal(object, now) {
 				t.Errorf("%s: object %d was %.300s and is %.300s, %v", name, num, before, after, err)
 			}
 		}
