@@ -34,14 +34,14 @@ type line struct {
 // compose writes pages as a PDF file. The same pages, title and time give the same bytes, so pdfcpu builds the objects
 // but does not write the file: it would put in its own time, a random file id and random names of fonts.
 func compose(pages [][]line, title string, at time.Time) ([]byte, error) {
-	if err := loadFonts(); err != nil {
+	if _, err := loadFonts(); err != nil {
 		return nil, err
 	}
 	table, err := pdfcpu.CreateXRefTableWithRootDict()
 	if err != nil {
 		return nil, fmt.Errorf("beginning a document: %w", err)
 	}
-	used, contents := glyphs{}, make([]types.IndirectRef, len(pages))
+	used, contents := letters{}, make([]types.IndirectRef, len(pages))
 	for i, lines := range pages {
 		ref, err := table.StreamDictIndRef(content(lines, used))
 		if err != nil {
@@ -49,16 +49,9 @@ func compose(pages [][]line, title string, at time.Time) ([]byte, error) {
 		}
 		contents[i] = *ref
 	}
-	embedded, err := embedFonts(table, used)
+	resources, err := used.embed(table)
 	if err != nil {
 		return nil, err
-	}
-	resources := types.Dict{}
-	for face, ref := range embedded {
-		resources[face] = ref
-		if err := finishFont(table, ref, face, used); err != nil {
-			return nil, fmt.Errorf("completing font %s: %w", face, err)
-		}
 	}
 	tree, err := pageTree(table, contents, types.Dict{"Font": resources})
 	if err != nil {
@@ -72,7 +65,7 @@ func compose(pages [][]line, title string, at time.Time) ([]byte, error) {
 }
 
 // content is the content stream of a page.
-func content(lines []line, used glyphs) []byte {
+func content(lines []line, used letters) []byte {
 	var b bytes.Buffer
 	for _, l := range lines {
 		if l.align == ruled {
@@ -95,9 +88,7 @@ func content(lines []line, used glyphs) []byte {
 				fmt.Fprintf(&b, "%.0f", -stretch*1000/float64(l.size))
 			}
 			b.WriteByte('<')
-			for _, glyph := range used.add(l.face, word) {
-				fmt.Fprintf(&b, "%04X", glyph)
-			}
+			b.Write(used.codes(nil, l.face, word))
 			b.WriteByte('>')
 		}
 		b.WriteString("] TJ ET\n")

@@ -1,27 +1,26 @@
-// Package forms writes the PDF files that are kyso's own. It lays them out itself and has pdfcpu embed fonts that
-// cover every Vietnamese letter and tone. The same data gives the same bytes.
+// Package forms writes the PDF files that are kyso's own. It lays them out itself, in fonts that cover every letter and tone
+// of Vietnamese and of the languages that are written in its letters, and has pdfcpu keep the objects. The same data gives
+// the same bytes.
 //
-// It imports internal/problem, pdfcpu, golang.org/x/text and the font modules only.
+// It imports internal/problem, internal/pades/font, pdfcpu, golang.org/x/text and the font modules only.
 package forms
 
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
 	"sync"
 
 	"github.com/go-fonts/liberation/liberationserifbold"
 	"github.com/go-fonts/liberation/liberationserifitalic"
 	"github.com/go-fonts/liberation/liberationserifregular"
-	"github.com/pdfcpu/pdfcpu/pkg/font"
-	pdffont "github.com/pdfcpu/pdfcpu/pkg/pdfcpu/font"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
+	"golang.org/x/text/unicode/norm"
+
+	"kyso/internal/pades/font"
 )
 
-// The faces that pages are set in, by the names that pdfcpu gives them.
+// The faces that pages are set in, by their PostScript names.
 const (
 	regular = "LiberationSerif"
 	bold    = "LiberationSerif-Bold"
@@ -36,118 +35,127 @@ var faces = []struct {
 	{regular, liberationserifregular.TTF}, {bold, liberationserifbold.TTF}, {italic, liberationserifitalic.TTF},
 }
 
-// fonts are the faces as pdfcpu keeps them. Its font folder is global to the program, so one document at a time embeds
-// its fonts. The folder is there for that moment only: one that stayed would be left behind by every process, and
-// could be swept out of the temporary folder under a process that runs for weeks.
-var fonts struct {
-	sync.Mutex
-	files   map[string][]byte
-	metrics map[string]font.TTFLight // not changed once it is there
-}
-
-// loadFonts reads the faces once per process; after a failure, the next call tries again.
-func loadFonts() error {
-	fonts.Lock()
-	defer fonts.Unlock()
-	if fonts.files != nil {
-		return nil
-	}
+// loadFonts parses the faces, once per process.
+var loadFonts = sync.OnceValues(func() (map[string]*font.Font, error) {
 	model.ConfigPath = "disable" // pdfcpu's own folder in the user's home is never touched
-	files, metrics := map[string][]byte{}, map[string]font.TTFLight{}
-	err := inFontFolder(func(folder string) error {
-		for _, face := range faces {
-			if err := font.InstallFontFromBytesQuiet(folder, face.name, face.ttf); err != nil {
-				return err
-			}
+	loaded := map[string]*font.Font{}
+	for _, face := range faces {
+		parsed, err := font.Parse(face.ttf)
+		if err != nil {
+			return nil, fmt.Errorf("loading the font %s: %w", face.name, err)
 		}
-		if err := font.ReloadUserFonts(); err != nil {
-			return err
-		}
-		for _, face := range faces {
-			data, err := os.ReadFile(filepath.Join(folder, face.name+".gob"))
-			if err != nil {
-				return err
-			}
-			loaded, ok, err := font.UserFont(face.name)
-			if err != nil || !ok {
-				return errors.Join(err, font.ErrUnknownFont)
-			}
-			files[face.name], metrics[face.name] = data, loaded
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("loading the fonts: %w", err)
+		loaded[face.name] = parsed
 	}
-	fonts.files, fonts.metrics = files, metrics
-	return nil
+	return loaded, nil
+})
+
+// fontOf returns a face. The fonts are part of the program, so that they fail in no process or in every one.
+func fontOf(face string) *font.Font {
+	loaded, err := loadFonts()
+	if err != nil {
+		panic(err)
+	}
+	return loaded[face]
 }
 
-// embedFonts adds a subset of each face with the glyphs that are used, and returns the fonts by face.
-func embedFonts(table *model.XRefTable, used glyphs) (map[string]types.IndirectRef, error) {
-	fonts.Lock()
-	defer fonts.Unlock()
-	embedded := map[string]types.IndirectRef{}
-	err := inFontFolder(func(folder string) error {
+// Unprintable returns the first letter of a text that the papers cannot show; "" when they can show all.
+func Unprintable(text string) string {
+	for _, letter := range font.Letters(norm.NFC.String(text)) {
 		for _, face := range faces {
-			if len(used[face.name]) == 0 {
-				continue
+			if _, ok := fontOf(face.name).Shape(letter); !ok {
+				return letter
 			}
-			if err := os.WriteFile(filepath.Join(folder, face.name+".gob"), fonts.files[face.name], 0o600); err != nil {
-				return err
-			}
-			table.UsedGIDs[face.name] = map[uint16]bool{}
-			for glyph := range used[face.name] {
-				table.UsedGIDs[face.name][glyph] = true
-			}
-			ref, err := pdffont.EnsureFontDict(table, face.name, "", "", false, nil)
-			if err != nil {
-				return err
-			}
-			embedded[face.name] = *ref
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("embedding the fonts: %w", err)
 	}
-	return embedded, nil
+	return ""
 }
 
-// inFontFolder runs fn while pdfcpu reads fonts from a folder of their own.
-func inFontFolder(fn func(folder string) error) error {
-	folder, err := os.MkdirTemp("", "kyso-fonts-")
-	if err != nil {
-		return err
-	}
-	font.UserFontDir = folder
-	return errors.Join(fn(folder), os.RemoveAll(folder))
-}
+// letters are what a document uses of each face.
+type letters map[string]*font.Used
 
-// glyphs are the glyphs that a document uses: face → glyph → character.
-type glyphs map[string]map[uint16]rune
-
-// add notes the glyphs of a text and returns them. A character without a glyph is refused before a text gets here.
-func (g glyphs) add(face, text string) []uint16 {
-	if g[face] == nil {
-		g[face] = map[uint16]rune{}
+// codes appends the codes of a text. A letter without a shape is refused before a text gets here.
+func (l letters) codes(out []byte, face, text string) []byte {
+	if l[face] == nil {
+		l[face] = &font.Used{Font: fontOf(face)}
 	}
-	var out []uint16
-	for _, r := range text {
-		glyph := fonts.metrics[face].Chars[uint32(r)]
-		// Two characters can share a glyph, as Đ and the Icelandic Ð may; Vietnamese letters have the higher code.
-		g[face][glyph] = max(g[face][glyph], r)
-		out = append(out, glyph)
+	for _, letter := range font.Letters(text) {
+		if shape, ok := l[face].Font.Shape(letter); ok {
+			out = font.AppendCode(out, l[face].Code(shape))
+		}
 	}
 	return out
 }
 
-// sorted returns the glyphs of a face in their order.
-func (g glyphs) sorted(face string) []uint16 {
-	out := make([]uint16, 0, len(g[face]))
-	for glyph := range g[face] {
-		out = append(out, glyph)
+// embed adds a subset of each face with the letters that are used, and returns the fonts by face.
+func (l letters) embed(table *model.XRefTable) (types.Dict, error) {
+	resources := types.Dict{}
+	for _, face := range faces {
+		if l[face.name] == nil {
+			continue
+		}
+		ref, err := embedFace(table, face.name, l[face.name])
+		if err != nil {
+			return nil, fmt.Errorf("embedding the font %s: %w", face.name, err)
+		}
+		resources[face.name] = *ref
 	}
-	slices.Sort(out)
-	return out
+	return resources, nil
+}
+
+// embedFace writes one subset as a Type 0 font with glyph numbers as codes (ISO 32000-2, 9.7.4).
+func embedFace(table *model.XRefTable, face string, used *font.Used) (*types.IndirectRef, error) {
+	subset, err := used.Subset()
+	if err != nil {
+		return nil, err
+	}
+	f := used.Font
+	scale := func(v int) types.Integer { return types.Integer(f.Thousandths(v)) }
+	widths := types.Array{}
+	for _, width := range used.Widths() {
+		widths = append(widths, types.Integer(width))
+	}
+	name := types.Name(subset.Tag() + "+" + face)
+	objects := &adder{table: table}
+	file := objects.stream(subset.Data, types.Dict{"Length1": types.Integer(len(subset.Data))})
+	descriptor := objects.add(types.Dict{"Type": types.Name("FontDescriptor"), "FontName": name,
+		"Flags":       types.Integer(4), // symbolic: codes are glyph numbers
+		"FontBBox":    types.Array{scale(f.BBox[0]), scale(f.BBox[1]), scale(f.BBox[2]), scale(f.BBox[3])},
+		"ItalicAngle": types.Integer(f.ItalicAngle), "Ascent": scale(f.Ascent), "Descent": scale(f.Descent),
+		"CapHeight": scale(f.CapHeight), "StemV": types.Integer(80), "FontFile2": file, "CIDSet": objects.stream(subset.CIDSet(), nil)})
+	cid := objects.add(types.Dict{"Type": types.Name("Font"), "Subtype": types.Name("CIDFontType2"), "BaseFont": name,
+		"CIDSystemInfo":  types.Dict{"Registry": types.StringLiteral("Adobe"), "Ordering": types.StringLiteral("Identity"), "Supplement": types.Integer(0)},
+		"FontDescriptor": descriptor, "CIDToGIDMap": types.Name("Identity"), "W": types.Array{types.Integer(1), widths}})
+	ref := objects.add(types.Dict{"Type": types.Name("Font"), "Subtype": types.Name("Type0"), "BaseFont": name,
+		"Encoding": types.Name("Identity-H"), "DescendantFonts": types.Array{cid}, "ToUnicode": objects.stream(used.ToUnicode(), nil)})
+	return &ref, errors.Join(objects.errs...)
+}
+
+// adder adds objects to a document and keeps what went wrong.
+type adder struct {
+	table *model.XRefTable
+	errs  []error
+}
+
+func (a *adder) add(object types.Object) types.IndirectRef {
+	ref, err := a.table.IndRefForNewObject(object)
+	if err != nil {
+		a.errs = append(a.errs, err)
+		return types.IndirectRef{}
+	}
+	return *ref
+}
+
+func (a *adder) stream(data []byte, entries types.Dict) types.IndirectRef {
+	stream, err := a.table.NewStreamDictForBuf(data)
+	if err == nil {
+		for key, value := range entries {
+			stream.Dict[key] = value
+		}
+		err = stream.Encode()
+	}
+	if err != nil {
+		a.errs = append(a.errs, err)
+		return types.IndirectRef{}
+	}
+	return a.add(*stream)
 }

@@ -2,12 +2,8 @@ package forms
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/xml"
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 	"unicode/utf16"
 
@@ -67,80 +63,4 @@ func xmp(title string, at time.Time) types.StreamDict {
 <?xpacket end="w"?>`, "\ufeff", escaped.String(), when, producer)
 	dict := types.Dict{"Type": types.Name("Metadata"), "Subtype": types.Name("XML"), "Length": types.Integer(len(raw))}
 	return types.StreamDict{Dict: dict, Raw: raw}
-}
-
-// finishFont mends what pdfcpu leaves: a ToUnicode map that ends after the hundredth character, without which most
-// Vietnamese letters could neither be searched nor read aloud; and a name that is random.
-func finishFont(table *model.XRefTable, ref types.IndirectRef, face string, used glyphs) error {
-	dict, err := table.DereferenceDict(ref)
-	if err != nil {
-		return err
-	}
-	descendants := dict.ArrayEntry("DescendantFonts")
-	if len(descendants) != 1 {
-		return errors.New("no descendant")
-	}
-	descendant, err := table.DereferenceDict(descendants[0])
-	if err != nil {
-		return err
-	}
-	descriptor, err := table.DereferenceDict(descendant["FontDescriptor"])
-	if err != nil {
-		return err
-	}
-	unicodes, err := table.NewStreamDictForBuf(toUnicode(face, used))
-	if err != nil {
-		return err
-	}
-	if err := unicodes.Encode(); err != nil {
-		return err
-	}
-	old, ok := dict["ToUnicode"].(types.IndirectRef)
-	if !ok {
-		return errors.New("no map to Unicode")
-	}
-	table.Table[old.ObjectNumber.Value()].Object = *unicodes
-	name := types.Name(subsetTag(face, used) + "+" + face)
-	dict["BaseFont"], descendant["BaseFont"], descriptor["FontName"] = name, name, name
-	return nil
-}
-
-// subsetTag is six capital letters that differ when the glyphs do (ISO 32000-2, 9.9.2).
-func subsetTag(face string, used glyphs) string {
-	sum := sha256.Sum256(fmt.Append(nil, face, used.sorted(face)))
-	tag := sum[:6]
-	for i := range tag {
-		tag[i] = 'A' + tag[i]%26
-	}
-	return string(tag)
-}
-
-// maxMapped is how many characters one block of a ToUnicode map may hold (Adobe Technical Note 5014).
-const maxMapped = 100
-
-func toUnicode(face string, used glyphs) []byte {
-	var b bytes.Buffer
-	b.WriteString(`/CIDInit /ProcSet findresource begin
-12 dict begin
-begincmap
-/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def
-/CMapName /Adobe-Identity-UCS def
-/CMapType 2 def
-1 begincodespacerange
-<0000> <FFFF>
-endcodespacerange
-`)
-	for part := range slices.Chunk(used.sorted(face), maxMapped) {
-		fmt.Fprintf(&b, "%d beginbfchar\n", len(part))
-		for _, glyph := range part {
-			fmt.Fprintf(&b, "<%04X> <", glyph)
-			for _, u := range utf16.Encode([]rune{used[face][glyph]}) {
-				fmt.Fprintf(&b, "%04X", u)
-			}
-			b.WriteString(">\n")
-		}
-		b.WriteString("endbfchar\n")
-	}
-	b.WriteString(strings.Join([]string{"endcmap", "CMapName currentdict /CMap defineresource pop", "end", "end"}, "\n"))
-	return b.Bytes()
 }

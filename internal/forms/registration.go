@@ -228,7 +228,7 @@ func price(p Plan) string {
 
 // write sets a document, gives its pages their numbers, and says where its signatures belong.
 func write(template, title string, at time.Time, body func(*sheet) (provider, subscriber Box)) (Written, error) {
-	if err := loadFonts(); err != nil {
+	if _, err := loadFonts(); err != nil {
 		return Written{}, err
 	}
 	s, out := newSheet(), Written{Template: template}

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
-	"github.com/pdfcpu/pdfcpu/pkg/font"
 	"golang.org/x/text/unicode/norm"
+
+	"kyso/internal/pades/font"
 )
 
 // wrap breaks a text into lines that are no wider than width. A word that is wider by itself is cut.
@@ -32,11 +32,11 @@ func wrap(text, face string, size int, width float64) []string {
 	return append(lines, current)
 }
 
-// cut returns the longest beginning of a word that fits, at least one character.
+// cut returns the longest beginning of a word that fits, at least one letter.
 func cut(word, face string, size int, width float64) string {
 	end := 0
-	for i, r := range word {
-		next := i + len(string(r))
+	for _, letter := range font.Letters(word) {
+		next := end + len(letter)
 		if end > 0 && measure(word[:next], face, size) > width {
 			break
 		}
@@ -45,19 +45,20 @@ func cut(word, face string, size int, width float64) string {
 	return word[:end]
 }
 
+// measure returns how wide a text is. A letter without a shape is refused later.
 func measure(text, face string, size int) float64 {
-	width, err := font.TextWidth(text, face, size)
-	if err != nil {
-		return float64(len(text) * size) // wider than any text; a character without a glyph is refused later
+	f, width := fontOf(face), 0
+	for _, letter := range font.Letters(text) {
+		shape, _ := f.Shape(letter)
+		width += shape.Advance
 	}
-	return width
+	return float64(width) * float64(size) / float64(f.UnitsPerEm)
 }
 
-// printable reports whether a face shows every character of a text, which is in NFC. A combining mark that is left in
-// NFC has no place over its letter without a layout engine, and a control character has no look at all.
+// printable reports whether a face shows every letter of a text, which is in NFC.
 func printable(text, face string) bool {
-	for _, r := range text {
-		if unicode.In(r, unicode.M, unicode.Cc, unicode.Cf, unicode.Co) || fonts.metrics[face].Chars[uint32(r)] == 0 {
+	for _, letter := range font.Letters(text) {
+		if _, ok := fontOf(face).Shape(letter); !ok {
 			return false
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"kyso/internal/pades/font"
 	"kyso/internal/pades/pdf"
 )
 
@@ -115,7 +116,7 @@ func appendText(out []byte, t *typesetter, area rect, opt PrepareOptions) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	ellipsis, err := t.glyph('…')
+	ellipsis, err := t.glyph("…")
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +161,7 @@ func (t *typesetter) appendLine(out []byte, line []glyph, size float64, first bo
 		}
 		out = append(out, '<')
 		for _, g := range line[start:end] {
-			out = appendCode(out, int(t.used[g.face].number[g.id]))
+			out = font.AppendCode(out, t.used[g.face].Code(g.shape))
 		}
 		out = append(out, "> Tj\n"...)
 		start, first = end, false

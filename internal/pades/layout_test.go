@@ -9,7 +9,7 @@ func TestWordsAreNotTorn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ellipsis, err := set.glyph('…')
+	ellipsis, err := set.glyph("…")
 	if err != nil {
 		t.Fatal(err)
 	}

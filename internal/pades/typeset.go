@@ -1,14 +1,12 @@
 package pades
 
 import (
-	"bytes"
-	"crypto/sha256"
+	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"sync"
 	"unicode"
-	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/go-fonts/dejavu/dejavusans"
 	"github.com/go-fonts/liberation/liberationsansregular"
@@ -32,40 +30,21 @@ var faces = [...]face{
 }
 
 // tofu is shown for a character that no face has.
-const tofu = '□'
+const tofu = "□"
 
-// glyph is one character as it is set.
+// glyph is one letter as it is set, with its marks.
 type glyph struct {
-	char  rune
+	char  rune    // the first of its characters
 	width float64 // in em
 	face  uint8
-	id    uint16 // in the whole font
-	grey  bool   // part of a label
+	shape font.Shape
+	grey  bool // part of a label
 }
 
 // typesetter chooses glyphs and collects them, so that each face can be embedded as a small subset.
 type typesetter struct {
 	fonts [len(faces)]*font.Font
-	used  [len(faces)]usedGlyphs
-}
-
-// usedGlyphs numbers the glyphs of one face in order of first use, from 1.
-type usedGlyphs struct {
-	ids    []uint16
-	chars  []rune
-	number map[uint16]uint16
-}
-
-func (u *usedGlyphs) add(id uint16, char rune) {
-	if u.number == nil {
-		u.number = make(map[uint16]uint16, 64)
-	}
-	if _, ok := u.number[id]; ok || id == 0 {
-		return
-	}
-	u.ids = append(u.ids, id)
-	u.chars = append(u.chars, char)
-	u.number[id] = uint16(len(u.ids))
+	used  [len(faces)]font.Used
 }
 
 // font returns a parsed face, or an error that names it.
@@ -75,17 +54,17 @@ func (t *typesetter) font(i int) (*font.Font, error) {
 		if err != nil {
 			return nil, fmt.Errorf("parsing the font %s: %w", faces[i].name, err)
 		}
-		t.fonts[i] = f
+		t.fonts[i], t.used[i].Font = f, f
 	}
 	return t.fonts[i], nil
 }
 
-// glyphs sets a text: NFC first, because a letter with its tone is one glyph only in that form.
+// glyphs sets a text: NFC first, because most letters with a tone are one glyph only in that form.
 func (t *typesetter) glyphs(text string) ([]glyph, error) {
-	text = cleanText(text)
-	out := make([]glyph, 0, len(text))
-	for _, char := range text {
-		g, err := t.glyph(char)
+	letters := font.Letters(cleanText(text))
+	out := make([]glyph, 0, len(letters))
+	for _, letter := range letters {
+		g, err := t.glyph(letter)
 		if err != nil {
 			return nil, err
 		}
@@ -94,19 +73,41 @@ func (t *typesetter) glyphs(text string) ([]glyph, error) {
 	return out, nil
 }
 
-func (t *typesetter) glyph(char rune) (glyph, error) {
-	for _, c := range []rune{char, tofu} {
-		for i := range faces {
-			f, err := t.font(i)
-			if err != nil {
-				return glyph{}, err
-			}
-			if id := f.Glyph(c); id != 0 {
-				return glyph{char: c, face: uint8(i), id: id, width: float64(f.Advance(id)) / float64(f.UnitsPerEm)}, nil
-			}
+// glyph sets a letter in the first face that has it, and a place holder for one that none has.
+func (t *typesetter) glyph(letter string) (glyph, error) {
+	for _, text := range []string{letter, tofu} {
+		g, ok, err := t.find(text)
+		if ok || err != nil {
+			return g, err
 		}
 	}
-	return glyph{}, fmt.Errorf("no font has a glyph for a missing character")
+	return glyph{}, errors.New("no font has a glyph for a missing character")
+}
+
+// find looks a letter up in every face.
+func (t *typesetter) find(letter string) (glyph, bool, error) {
+	for i := range faces {
+		f, err := t.font(i)
+		if err != nil {
+			return glyph{}, false, err
+		}
+		if shape, ok := f.Shape(letter); ok {
+			char, _ := utf8.DecodeRuneInString(letter)
+			return glyph{char: char, face: uint8(i), shape: shape, width: float64(shape.Advance) / float64(f.UnitsPerEm)}, true, nil
+		}
+	}
+	return glyph{}, false, nil
+}
+
+// Unprintable returns the first letter of a text that a visible signature cannot show; "" when it can show all.
+func Unprintable(text string) (string, error) {
+	t := &typesetter{}
+	for _, letter := range font.Letters(cleanText(text)) {
+		if _, ok, err := t.find(letter); err != nil || !ok {
+			return letter, err
+		}
+	}
+	return "", nil
 }
 
 // cleanText normalises and drops what has no shape: controls, and marks that turn the direction of text and
@@ -128,7 +129,7 @@ func cleanText(s string) string {
 // use notes the glyphs that are really drawn.
 func (t *typesetter) use(line []glyph) {
 	for _, g := range line {
-		t.used[g.face].add(g.id, g.char)
+		t.used[g.face].Code(g.shape)
 	}
 }
 
@@ -136,7 +137,7 @@ func (t *typesetter) use(line []glyph) {
 func (t *typesetter) embed(u *pdf.Update) (*pdf.Dict, error) {
 	resources := pdf.NewDict()
 	for i := range faces {
-		if len(t.used[i].ids) == 0 {
+		if t.used[i].Len() == 0 {
 			continue
 		}
 		ref, err := t.embedFace(u, i)
@@ -154,76 +155,27 @@ func fontName(i uint8) pdf.Name { return pdf.Name([]byte{'F', '0' + i}) }
 // through ToUnicode, and no viewer has to find a font.
 func (t *typesetter) embedFace(u *pdf.Update, i int) (pdf.Ref, error) {
 	f, used := t.fonts[i], &t.used[i]
-	subset, err := f.Subset(used.ids)
+	subset, err := used.Subset()
 	if err != nil {
 		return pdf.Ref{}, err
 	}
-	scale := func(v int) pdf.Object { return int64(math.Round(float64(v) * 1000 / float64(f.UnitsPerEm))) }
-	widths := make(pdf.Array, len(used.ids))
-	for k, id := range used.ids {
-		widths[k] = scale(f.Advance(id))
+	scale := func(v int) pdf.Object { return int64(f.Thousandths(v)) }
+	var widths pdf.Array
+	for _, width := range used.Widths() {
+		widths = append(widths, int64(width))
 	}
-	name := pdf.Name(subsetTag(subset.Data) + "+" + faces[i].name)
+	name := pdf.Name(subset.Tag() + "+" + faces[i].name)
 	file := u.AddStream(pdf.NewDict("Length1", int64(len(subset.Data))), subset.Data)
 	descriptor := u.Add(pdf.NewDict("Type", pdf.Name("FontDescriptor"), "FontName", name,
 		"Flags", int64(4), // symbolic: codes are glyph numbers
 		"FontBBox", pdf.Array{scale(f.BBox[0]), scale(f.BBox[1]), scale(f.BBox[2]), scale(f.BBox[3])},
 		"ItalicAngle", int64(0), "Ascent", scale(f.Ascent), "Descent", scale(f.Descent),
 		"CapHeight", scale(f.CapHeight), "StemV", int64(80), "FontFile2", file,
-		"CIDSet", u.AddStream(nil, firstBits(len(subset.Glyphs)))))
+		"CIDSet", u.AddStream(nil, subset.CIDSet())))
 	cid := u.Add(pdf.NewDict("Type", pdf.Name("Font"), "Subtype", pdf.Name("CIDFontType2"), "BaseFont", name,
 		"CIDSystemInfo", pdf.NewDict("Registry", pdf.String("Adobe"), "Ordering", pdf.String("Identity"), "Supplement", int64(0)),
 		"FontDescriptor", descriptor, "CIDToGIDMap", pdf.Name("Identity"), "W", pdf.Array{int64(1), widths}))
 	return u.Add(pdf.NewDict("Type", pdf.Name("Font"), "Subtype", pdf.Name("Type0"), "BaseFont", name,
 		"Encoding", pdf.Name("Identity-H"), "DescendantFonts", pdf.Array{cid},
-		"ToUnicode", u.AddStream(nil, toUnicode(used.chars)))), nil
-}
-
-// firstBits is a CIDSet in which the first n bits stand (9.8.3.2). PDF/A-1 wants it with every subset, so that signing
-// does not take a file's conformance away.
-func firstBits(n int) []byte {
-	out := bytes.Repeat([]byte{0xff}, (n+7)/8)
-	if rest := n % 8; rest > 0 {
-		out[len(out)-1] <<= 8 - rest
-	}
-	return out
-}
-
-// subsetTag is the six-letter mark of a subset (9.9.2), derived from its bytes so that equal input gives equal
-// output.
-func subsetTag(data []byte) string {
-	sum := sha256.Sum256(data)
-	var tag [6]byte
-	for i := range tag {
-		tag[i] = 'A' + sum[i]%26
-	}
-	return string(tag[:])
-}
-
-// toUnicode writes the map from codes to characters (9.10.3), at most 100 to a block.
-func toUnicode(chars []rune) []byte {
-	out := []byte("/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n" +
-		"/CIDSystemInfo <</Registry (Adobe) /Ordering (UCS) /Supplement 0>> def\n" +
-		"/CMapName /Adobe-Identity-UCS def\n/CMapType 2 def\n" +
-		"1 begincodespacerange\n<0000> <FFFF>\nendcodespacerange\n")
-	for start := 0; start < len(chars); start += 100 {
-		block := chars[start:min(start+100, len(chars))]
-		out = fmt.Appendf(out, "%d beginbfchar\n", len(block))
-		for i, char := range block {
-			out = appendCode(append(out, '<'), start+i+1)
-			out = append(out, "> <"...)
-			for _, unit := range utf16.AppendRune(nil, char) {
-				out = appendCode(out, int(unit))
-			}
-			out = append(out, ">\n"...)
-		}
-		out = append(out, "endbfchar\n"...)
-	}
-	return append(out, "endcmap\nCMapName currentdict /CMap defineresource pop\nend\n"+"end\n"...)
-}
-
-// appendCode writes four hexadecimal digits.
-func appendCode(out []byte, v int) []byte {
-	const digits = "0123456789ABCDEF"
-	return append(out, digits[v>>12&15], digits[v>>8&15], digits[v>>4&15], digits[v&15])
+		"ToUnicode", u.AddStream(nil, used.ToUnicode()))), nil
 }

@@ -1,13 +1,15 @@
 // Package font reads TrueType fonts and makes small subsets of them for embedding in a signature appearance.
 //
-// It knows the tables that a CIDFontType2 needs (ISO 32000-2, 9.9) and nothing of shaping: Vietnamese in NFC has
-// one glyph for every letter with its tone. It imports the standard library only.
+// It knows the tables that a CIDFontType2 needs (ISO 32000-2, 9.9). Vietnamese in NFC has one glyph for every letter with
+// its tone; for other letters with marks a subset gets glyphs that are put together from the font's own. It imports the
+// standard library and golang.org/x/text only.
 package font
 
 import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // Font is a parsed TrueType font. It is safe for concurrent use.
@@ -20,7 +22,10 @@ type Font struct {
 	Descent    int // negative
 	CapHeight  int
 	BBox       [4]int
+	// ItalicAngle is in degrees, negative for a font that leans to the right.
+	ItalicAngle int
 
+	lean     float64 // of an italic, to the right for each unit up
 	glyphs   int
 	longLoca bool
 	metrics  int // entries of hmtx with an advance
@@ -52,6 +57,10 @@ func Parse(data []byte) (*Font, error) {
 	f.CapHeight = f.Ascent
 	if os2 := tables["OS/2"]; len(os2) >= 90 && u16(os2, 0) >= 2 {
 		f.CapHeight = i16(os2, 88)
+	}
+	if post := tables["post"]; len(post) >= 8 {
+		angle := float64(int32(binary.BigEndian.Uint32(post[4:]))) / 65536
+		f.ItalicAngle, f.lean = int(angle), -math.Tan(angle*math.Pi/180)
 	}
 	width := 2
 	if f.longLoca {

@@ -52,11 +52,15 @@ func TestSubsetKeepsOutlinesAndWidths(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var glyphs []uint16
-		for _, r := range vietnamese() {
-			glyphs = append(glyphs, f.Glyph(r))
+		var letters []Shape
+		for _, letter := range Letters(vietnamese()) {
+			shape, ok := f.Shape(letter)
+			if !ok {
+				t.Fatalf("%s: %q has no shape", name, letter)
+			}
+			letters = append(letters, shape)
 		}
-		subset, err := f.Subset(glyphs)
+		subset, err := f.Subset(letters)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,19 +81,20 @@ func TestSubsetKeepsOutlinesAndWidths(t *testing.T) {
 		}
 		var buf1, buf2 sfnt.Buffer
 		em := fixed.I(f.UnitsPerEm)
-		for _, old := range glyphs {
+		for i, letter := range letters {
+			old, number := letter.glyph, uint16(i+1)
 			want, err := whole.LoadGlyph(&buf1, sfnt.GlyphIndex(old), em, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := small.LoadGlyph(&buf2, sfnt.GlyphIndex(subset.Number[old]), em, nil)
+			got, err := small.LoadGlyph(&buf2, sfnt.GlyphIndex(number), em, nil)
 			if err != nil {
 				t.Fatalf("%s: glyph %d: %v", name, old, err)
 			}
 			if len(got) != len(want) || len(got) > 0 && got.Bounds() != want.Bounds() {
 				t.Errorf("%s: glyph %d has another outline in the subset", name, old)
 			}
-			if part.Advance(subset.Number[old]) != f.Advance(old) {
+			if part.Advance(number) != f.Advance(old) {
 				t.Errorf("%s: glyph %d has another width in the subset", name, old)
 			}
 			width, err := whole.GlyphAdvance(&buf1, sfnt.GlyphIndex(old), em, font.HintingNone)

@@ -3,12 +3,14 @@ package font
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 )
 
 // Flags of a component of a composite glyph.
 const (
 	argsAreWords    = 0x0001
+	argsAreOffsets  = 0x0002
 	haveScale       = 0x0008
 	moreComponents  = 0x0020
 	haveXYScale     = 0x0040
@@ -16,59 +18,91 @@ const (
 	haveInstruction = 0x0100
 )
 
-// Subset is a font that holds a few glyphs under new numbers.
+// Subset is a font that holds a few letters under new numbers.
 type Subset struct {
-	Data   []byte            // a TrueType file without character map, for FontFile2
-	Number map[uint16]uint16 // old glyph → new glyph, those of the request only
-	Glyphs []uint16          // new glyph → old glyph, components included
+	Data  []byte // a TrueType file without character map, for FontFile2
+	Count int    // glyphs, .notdef and components included
+
+	slots  []Shape           // new glyph → what it shows
+	number map[uint16]uint16 // old glyph → new glyph
 }
 
-// Subset keeps the given glyphs, numbered from 1 in the order given, .notdef as 0 and the components of composite
+// Subset keeps the given letters, numbered from 1 in the order given, .notdef as 0 and the components of composite
 // glyphs behind. Hinting is dropped: at the resolutions of today it costs more bytes than it gives.
-func (f *Font) Subset(glyphs []uint16) (*Subset, error) {
-	s := &Subset{Number: make(map[uint16]uint16, len(glyphs)+1), Glyphs: []uint16{0}}
-	s.Number[0] = 0
-	for _, g := range glyphs {
-		if int(g) >= f.glyphs {
-			return nil, fmt.Errorf("font: there is no glyph %d", g)
+func (f *Font) Subset(letters []Shape) (*Subset, error) {
+	s := &Subset{number: make(map[uint16]uint16, len(letters)+1)}
+	s.slots = append(append(s.slots, Shape{Advance: f.Advance(0)}), letters...)
+	for i, slot := range s.slots {
+		if int(slot.glyph) >= f.glyphs {
+			return nil, fmt.Errorf("font: there is no glyph %d", slot.glyph)
 		}
-		s.number(g)
+		if _, ok := s.number[slot.glyph]; !ok && len(slot.marks) == 0 {
+			s.number[slot.glyph] = uint16(i)
+		}
 	}
 	glyf := make([]byte, 0, 8<<10)
-	loca := make([]byte, 0, 4*len(glyphs))
-	for i := 0; i < len(s.Glyphs); i++ { //nolint:intrange // components are appended while we go
+	loca := make([]byte, 0, 4*len(s.slots))
+	for i := 0; i < len(s.slots); i++ { //nolint:intrange // components are appended while we go
 		loca = binary.BigEndian.AppendUint32(loca, uint32(len(glyf)))
-		outline, err := f.outline(s.Glyphs[i])
-		if err != nil {
-			return nil, err
-		}
-		if glyf, err = s.appendOutline(glyf, outline); err != nil {
-			return nil, fmt.Errorf("glyph %d: %w", s.Glyphs[i], err)
+		var err error
+		if glyf, err = s.appendSlot(glyf, f, s.slots[i]); err != nil {
+			return nil, fmt.Errorf("glyph %d: %w", s.slots[i].glyph, err)
 		}
 		for len(glyf)%4 != 0 {
 			glyf = append(glyf, 0)
 		}
 	}
 	loca = binary.BigEndian.AppendUint32(loca, uint32(len(glyf)))
+	s.Count = len(s.slots)
 	s.Data = assemble([]table{
-		{"glyf", glyf}, {"head", f.subsetHead()}, {"hhea", f.subsetHhea(len(s.Glyphs))},
-		{"hmtx", f.subsetMetrics(s.Glyphs)}, {"loca", loca}, {"maxp", f.subsetMaxp(len(s.Glyphs))},
+		{"glyf", glyf}, {"head", f.subsetHead()}, {"hhea", f.subsetHhea(s.Count)},
+		{"hmtx", f.subsetMetrics(s.slots)}, {"loca", loca}, {"maxp", f.subsetMaxp(s.Count)},
 	})
 	return s, nil
 }
 
-func (s *Subset) number(old uint16) uint16 {
-	if n, ok := s.Number[old]; ok {
+// component returns the new number of a glyph that others are made of.
+func (s *Subset) component(f *Font, old uint16) uint16 {
+	if n, ok := s.number[old]; ok {
 		return n
 	}
-	n := uint16(len(s.Glyphs))
-	s.Number[old] = n
-	s.Glyphs = append(s.Glyphs, old)
+	n := uint16(len(s.slots))
+	s.number[old] = n
+	s.slots = append(s.slots, Shape{glyph: old, Advance: f.Advance(old)})
 	return n
 }
 
+// appendSlot writes a glyph: a copy, or a composite of a base and its marks.
+func (s *Subset) appendSlot(out []byte, f *Font, slot Shape) ([]byte, error) {
+	if len(slot.marks) == 0 {
+		outline, err := f.outline(slot.glyph)
+		if err != nil {
+			return nil, err
+		}
+		return s.appendOutline(out, f, outline)
+	}
+	bounds, _ := f.bounds(slot)
+	word := func(v int) { out = binary.BigEndian.AppendUint16(out, uint16(int16(v))) }
+	word(-1)
+	for _, v := range bounds {
+		word(v)
+	}
+	parts := append([]mark{{glyph: slot.glyph}}, slot.marks...)
+	for i, m := range parts {
+		flags := argsAreWords | argsAreOffsets
+		if i < len(parts)-1 {
+			flags |= moreComponents
+		}
+		word(flags)
+		word(int(s.component(f, m.glyph)))
+		word(m.dx)
+		word(m.dy)
+	}
+	return out, nil
+}
+
 // appendOutline copies a glyph without its instructions and with its components renumbered.
-func (s *Subset) appendOutline(out, glyph []byte) ([]byte, error) {
+func (s *Subset) appendOutline(out []byte, f *Font, glyph []byte) ([]byte, error) {
 	if len(glyph) == 0 {
 		return out, nil
 	}
@@ -77,7 +111,7 @@ func (s *Subset) appendOutline(out, glyph []byte) ([]byte, error) {
 	}
 	contours := i16(glyph, 0)
 	if contours < 0 {
-		return s.appendComposite(out, glyph)
+		return s.appendComposite(out, f, glyph)
 	}
 	ends := 10 + 2*contours
 	if len(glyph) < ends+2 || len(glyph) < ends+2+u16(glyph, ends) {
@@ -88,7 +122,7 @@ func (s *Subset) appendOutline(out, glyph []byte) ([]byte, error) {
 	return append(out, glyph[ends+2+u16(glyph, ends):]...), nil
 }
 
-func (s *Subset) appendComposite(out, glyph []byte) ([]byte, error) {
+func (s *Subset) appendComposite(out []byte, f *Font, glyph []byte) ([]byte, error) {
 	out = append(out, glyph[:10]...)
 	for at := 10; ; {
 		if len(glyph) < at+4 {
@@ -111,7 +145,7 @@ func (s *Subset) appendComposite(out, glyph []byte) ([]byte, error) {
 			return nil, errShort
 		}
 		out = binary.BigEndian.AppendUint16(out, uint16(flags&^haveInstruction))
-		out = binary.BigEndian.AppendUint16(out, s.number(component))
+		out = binary.BigEndian.AppendUint16(out, s.component(f, component))
 		out = append(out, glyph[at+4:at+length]...)
 		if at += length; flags&moreComponents == 0 {
 			return out, nil
@@ -140,15 +174,23 @@ func (f *Font) subsetMaxp(count int) []byte {
 			binary.BigEndian.PutUint16(maxp[at:], 0)
 		}
 		binary.BigEndian.PutUint16(maxp[14:], 1)
+		for _, at := range []int{10, 12, 28, 30} { // points, contours and depth of composites: ours add marks to the font's own
+			binary.BigEndian.PutUint16(maxp[at:], uint16(min(4*max(u16(maxp, at), 1), math.MaxUint16)))
+		}
 	}
 	return maxp
 }
 
-func (f *Font) subsetMetrics(glyphs []uint16) []byte {
-	out := make([]byte, 0, 4*len(glyphs))
-	for _, g := range glyphs {
-		out = binary.BigEndian.AppendUint16(out, uint16(f.Advance(g)))
-		out = binary.BigEndian.AppendUint16(out, uint16(f.sideBearing(g)))
+func (f *Font) subsetMetrics(slots []Shape) []byte {
+	out := make([]byte, 0, 4*len(slots))
+	for _, s := range slots {
+		bearing := f.sideBearing(s.glyph)
+		if len(s.marks) > 0 {
+			box, _ := f.bounds(s)
+			bearing = box[0]
+		}
+		out = binary.BigEndian.AppendUint16(out, uint16(s.Advance))
+		out = binary.BigEndian.AppendUint16(out, uint16(int16(bearing)))
 	}
 	return out
 }
