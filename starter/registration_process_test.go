@@ -40,7 +40,7 @@ func newRegistrations(t *testing.T, records registration.Records) *api.Registrat
 		}
 	}
 	never := func() error { return problem.New(problem.Internal, "not in these tests") }
-	return &api.RegistrationOptions{Records: records, Workflows: p, Accounts: p, Phone: account.Phone, CheckRequest: account.Request,
+	return &api.RegistrationOptions{Records: records, Workflows: p, Accounts: p, Phone: account.Phone, CheckRequest: account.Input{}.Request,
 		Packages:  []registration.Package{{Code: "PS0", NameVI: "Gói miễn phí", NameEN: "Free", Months: 12}, {Code: "PS1", NameVI: "Gói năm", NameEN: "Year", PriceVND: 200_000, Months: 12}},
 		Issuers:   []string{"VNPT-CA"},
 		OpenVNeID: func(http.Header, []byte) (registration.Request, error) { return registration.Request{}, never() },

@@ -114,7 +114,7 @@ func newEnrolmentWith(j *journey, issuer, plan string) *enrolment {
 	e.token = token
 	request, err := (&provider.VNeID{Secret: sandbox.DefaultVNeIDSecret, Clock: j.env.Now}).Open(header, body)
 	j.must(err)
-	e.request, _, err = account.Request(request, j.env.Now())
+	e.request, _, err = account.Input{}.Request(request, j.env.Now())
 	j.must(err)
 	if e.request.RequestID != requestID {
 		j.Fatalf("the request is called %q and %q", e.request.RequestID, requestID)

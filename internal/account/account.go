@@ -30,6 +30,7 @@ type Options struct {
 	HashParallel int           // hashes at a time; the number of cores
 	HashQueue    time.Duration // 2 seconds of waiting for a place, then RateLimited
 	Cooling      time.Duration // 24 hours between a reset and the new password
+	Input        Input         // judges e-mail addresses
 }
 
 // Service makes and checks codes and accounts. Make one with New.
@@ -106,7 +107,7 @@ func drawDigits() (string, error) {
 // UseCode accepts a code once. What cannot be a code costs no try. Errors: Invalid, OTPWrong, OTPExpired, OTPLocked.
 func (s *Service) UseCode(ctx context.Context, registrationID string, purpose registration.Purpose, binding, digits string) (registration.Code, error) {
 	if !sixDigits(digits) {
-		return registration.Code{}, problem.New(problem.Invalid, "a code has six digits")
+		return registration.Code{}, invalid("code", "a code has six digits", "Mã có 6 chữ số")
 	}
 	return s.Records.UseCode(ctx, registrationID, purpose, binding, digits, s.Now())
 }
@@ -128,7 +129,7 @@ func (s *Service) Open(ctx context.Context, registrationID, email, password stri
 	if err != nil {
 		return registration.Account{}, false, err
 	}
-	if email, err = Email(email); err != nil {
+	if email, err = s.Input.Email(email); err != nil {
 		return registration.Account{}, false, err
 	}
 	acc, err := s.Records.AccountByPhone(ctx, phone)

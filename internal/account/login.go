@@ -48,7 +48,7 @@ func (s *Service) LogIn(ctx context.Context, owner, challengeID, digits, passwor
 // prove accepts the digits of a challenge of a purpose.
 func (s *Service) prove(ctx context.Context, purpose registration.Purpose, owner, id, digits string) (registration.Challenge, error) {
 	if digits != "" && !sixDigits(digits) {
-		return registration.Challenge{}, problem.New(problem.Invalid, "a code has six digits")
+		return registration.Challenge{}, invalid("code", "a code has six digits", "Mã có 6 chữ số")
 	}
 	now := s.Now()
 	return s.Logins.ProveChallenge(ctx, purpose, id, owner, digits, now, now.Add(-s.ProofLife))
@@ -83,7 +83,7 @@ func (s *Service) ChangePassword(ctx context.Context, accountID, before, after, 
 	if err := s.enter(ctx, acc, before); err != nil {
 		return err
 	}
-	if err := Password(after, acc.Phone, acc.Email); err != nil {
+	if err := passwordIn("after", after, acc.Phone, acc.Email); err != nil {
 		return err
 	}
 	hash, err := s.hash(ctx, after)

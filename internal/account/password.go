@@ -93,17 +93,22 @@ var common = sync.OnceValue(func() map[string]bool {
 
 // Password judges a new password. There are no rules of composition, and nothing is cut off.
 func Password(password, phone, email string) error {
+	return passwordIn("password", password, phone, email)
+}
+
+// passwordIn judges a new password that came in a field.
+func passwordIn(field, password, phone, email string) error {
 	password = norm.NFC.String(password)
 	plain := strings.ToLower(strings.Join(strings.Fields(Fold(password)), ""))
 	name, _, _ := strings.Cut(strings.ToLower(email), "@")
 	tail := strings.TrimPrefix(phone, "+84")
 	switch n := utf8.RuneCountInString(password); {
 	case !utf8.ValidString(password) || n < minPassword || n > maxPassword:
-		return problem.New(problem.Invalid, "a password has %d to %d characters", minPassword, maxPassword)
+		return invalid(field, fmt.Sprintf("a password has %d to %d characters", minPassword, maxPassword), fmt.Sprintf("Mật khẩu có từ %d đến %d ký tự", minPassword, maxPassword))
 	case common()[plain]:
-		return problem.New(problem.Invalid, "this password is among those that are tried first")
+		return invalid(field, "this password is among those that are tried first", "Mật khẩu này quá phổ biến, dễ bị đoán")
 	case plain == strings.ToLower(email), len(name) >= 4 && plain == name, tail != "" && strings.Contains(plain, tail):
-		return problem.New(problem.Invalid, "the password repeats phone or e-mail")
+		return invalid(field, "the password repeats phone or e-mail", "Mật khẩu không được lặp lại số điện thoại hoặc thư điện tử")
 	}
 	return nil
 }

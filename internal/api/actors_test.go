@@ -40,6 +40,7 @@ type schema struct {
 	Required   []string
 	Enum       []any
 	MinLength  int
+	MaxLength  int
 	MinItems   int
 	Pattern    string
 	Examples   []any

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -96,6 +97,8 @@ type Problem struct {
 type FieldError struct {
 	Location string `json:"location" doc:"Path of the field" example:"body.documents[0].id"`
 	Message  string `json:"message" doc:"What is wrong with it, in English"`
+	// MessageVI is there where a citizen types the field.
+	MessageVI string `json:"message_vi,omitempty" doc:"What is wrong with it, in Vietnamese"`
 }
 
 // Error implements error.
@@ -127,6 +130,11 @@ func (f fieldErrors) Error() string { return "invalid: " + strconv.Itoa(len(f)) 
 // add notes one wrong field.
 func (f *fieldErrors) add(location, message string) {
 	*f = append(*f, FieldError{Location: location, Message: message})
+}
+
+// say notes one wrong field in both languages.
+func (f *fieldErrors) say(location, message, vietnamese string) {
+	*f = append(*f, FieldError{Location: location, Message: message, MessageVI: vietnamese})
 }
 
 // err returns nil when no field is wrong.
@@ -174,6 +182,9 @@ func problemOf(err error) (*Problem, time.Duration) {
 	default:
 		if e, ok := errors.AsType[*problem.Error](err); ok {
 			detail = e.Message
+			if e.Field != "" {
+				fields = fieldErrors{{Location: inBody(e.Field), Message: e.Message, MessageVI: e.VI}}
+			}
 		}
 	}
 	p := newProblem(code, statuses[code], detail)
@@ -185,6 +196,28 @@ func problemOf(err error) (*Problem, time.Duration) {
 		pause = retryAfter
 	}
 	return p, pause
+}
+
+// inBody is the location of a field that the domain names.
+func inBody(field string) string {
+	for _, part := range []string{"body.", "query.", "path.", "header."} {
+		if strings.HasPrefix(field, part) {
+			return field
+		}
+	}
+	return "body." + field
+}
+
+// fieldOf makes the error of the domain one about a field of the request: it keeps the words and takes the location, and says
+// it is about that field when the domain named none.
+func fieldOf(err error, location string) error {
+	e, ok := errors.AsType[*problem.Error](err)
+	if !ok || e.Code.Kind() != problem.KindInvalid && e.Field == "" {
+		return err
+	}
+	moved := *e
+	moved.Field = location
+	return &moved
 }
 
 func newProblem(code problem.Code, status int, detail string) *Problem {

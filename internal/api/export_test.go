@@ -29,3 +29,6 @@ func ClientAddress(trusted []netip.Prefix, peer string, hops []string) netip.Add
 	s := &server{Options: Options{TrustedProxies: trusted}}
 	return s.clientAddress(&http.Request{RemoteAddr: peer, Header: http.Header{"X-Forwarded-For": hops}})
 }
+
+// Personal is what judges words that go into histories.
+var Personal = personal

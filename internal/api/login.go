@@ -97,11 +97,8 @@ func (s *server) sendResetCode(ctx context.Context, in *phoneInput) (*challengeO
 // challenge does the same for every phone: a record, and a process that finds out whether there is somebody to send to.
 func (s *server) challenge(ctx context.Context, purpose registration.Purpose, number string) (*challengeOutput, error) {
 	phone, err := s.People.Phone(number)
-	if problem.CodeOf(err) == problem.Invalid {
-		return nil, fieldErrors{{"body.phone", "must be a Vietnamese mobile number"}}
-	}
 	if err != nil {
-		return nil, err
+		return nil, fieldOf(err, "body.phone")
 	}
 	c, err := s.People.LogIns.Begin(ctx, purpose, browserOf(ctx), phone)
 	if err != nil {
@@ -192,21 +189,10 @@ type resetOutput struct {
 func (s *server) resetPassword(ctx context.Context, in *resetInput) (*resetOutput, error) {
 	reset, err := s.People.LogIns.ResetPassword(ctx, browserOf(ctx), in.Body.LoginID, in.Body.Code, in.Body.Password)
 	if err != nil {
-		return nil, atField(err, "body.password")
+		return nil, err
 	}
 	s.tell(ctx, reset.NoticeID(), reset.AccountID, registration.NoticeReset, reset.EffectiveAt)
 	return &resetOutput{ResetBody{EffectiveAt: reset.EffectiveAt.UTC()}}, nil
-}
-
-// atField puts what the rules of passwords refuse to the field of the password.
-func atField(err error, location string) error {
-	if problem.CodeOf(err) != problem.Invalid {
-		return err
-	}
-	if strings.Contains(err.Error(), "six digits") {
-		return fieldErrors{{"body.code", "must be six digits"}}
-	}
-	return fieldErrors{{location, "is too short, too long, among the commonest, or repeats phone or e-mail"}}
 }
 
 // tell has the owner of an account told. What was done is done, so a fault only shows in the log; the relay's loop begins the text

@@ -117,7 +117,7 @@ func (in *myListInput) after() (registration.Cursor, error) {
 	if in.Cursor == "" {
 		return registration.Cursor{}, nil
 	}
-	wrong := fieldErrors{{"query.cursor", "must be that of a page before"}}
+	wrong := fieldErrors{{Location: "query.cursor", Message: "must be that of a page before"}}
 	raw, err := base64.RawURLEncoding.DecodeString(in.Cursor)
 	if err != nil {
 		return registration.Cursor{}, wrong
@@ -295,7 +295,7 @@ type passwordInput struct {
 func (s *server) changePassword(ctx context.Context, in *passwordInput) (*sessionOutput, error) {
 	who := callerOf(ctx)
 	if err := s.People.LogIns.ChangePassword(ctx, who.account, in.Body.Before, in.Body.After, who.sessionID); err != nil {
-		return nil, atField(err, "body.after")
+		return nil, err
 	}
 	now := s.Now().UTC().Truncate(time.Microsecond)
 	s.tell(ctx, "changed-"+who.sessionID+"-"+now.Format("20060102150405.000000"), who.account, registration.NoticeChanged, now)

@@ -14,7 +14,6 @@ import (
 	"github.com/google/uuid"
 
 	"kyso/internal/access"
-	"kyso/internal/account"
 	"kyso/internal/page"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
@@ -52,7 +51,7 @@ func (s *server) receiveVNeIDRequest(ctx context.Context, in *vneidInput) (*acce
 		return nil, unsigned(err)
 	}
 	if !slices.Contains(s.Registration.Issuers, request.Issuer) {
-		return nil, fieldErrors{{"body.issuer", "must be one of " + strings.Join(s.Registration.Issuers, ", ")}}
+		return nil, fieldErrors{{Location: "body.issuer", Message: "must be one of " + strings.Join(s.Registration.Issuers, ", ")}}
 	}
 	request, warnings, err := s.Registration.CheckRequest(request, s.Now())
 	if err != nil {
@@ -309,7 +308,7 @@ func (s *server) addPerson(ctx context.Context, r registration.Registration, bod
 	}
 	body.Person = personBody(person)
 	if !r.Status.Final() {
-		_, warnings, err := account.Person(person, s.Now())
+		_, warnings, err := s.Registration.Input.Person(person, s.Now())
 		if err != nil { // it was right when it came
 			warnings = append(warnings, err.Error())
 		}

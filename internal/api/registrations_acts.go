@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"kyso/internal/account"
 	"kyso/internal/limit"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
@@ -93,15 +92,12 @@ func (s *server) sendCode(ctx context.Context, in *codeInput) (*codeOutput, erro
 // codeFor says where a code goes and what it is bound to, and refuses a code that would be good for nothing now.
 func (s *server) codeFor(ctx context.Context, r registration.Registration, in CodeRequest) (phone, binding string, err error) {
 	if in.Purpose != registration.PurposeAccount && in.Phone != "" {
-		return "", "", fieldErrors{{"body.phone", "must be left out: the code goes to the phone of the account"}}
+		return "", "", fieldErrors{{Location: "body.phone", Message: "must be left out: the code goes to the phone of the account"}}
 	}
 	switch {
 	case in.Purpose == registration.PurposeAccount && r.Status == registration.StatusHandedOff:
 		phone, err := s.Registration.Phone(in.Phone)
-		if problem.CodeOf(err) == problem.Invalid {
-			return "", "", fieldErrors{{"body.phone", "must be a Vietnamese mobile number"}}
-		}
-		return phone, "", err
+		return phone, "", fieldOf(err, "body.phone")
 	case in.Purpose == registration.PurposeContract && r.Status == registration.StatusAwaitingConsent && r.Contract != nil:
 		binding = r.Contract.SHA256
 	case in.Purpose == registration.PurposeActivation && r.Status == registration.StatusActivating && pinSet(r):
@@ -135,7 +131,7 @@ func (s *server) accepted(ctx context.Context, id string, purpose registration.P
 	case err == nil && last.Binding == binding && !last.UsedAt.IsZero() && s.Now().Sub(last.UsedAt) <= proofLife:
 		return last, nil
 	case digits == "":
-		return last, fieldErrors{{"body.code", "must be the code that was sent"}}
+		return last, fieldErrors{{Location: "body.code", Message: "must be the code that was sent", MessageVI: "Nhập mã đã gửi tới điện thoại"}}
 	}
 	return last, problem.New(problem.OTPExpired, "the code is no longer good for this")
 }
@@ -144,7 +140,7 @@ func (s *server) accepted(ctx context.Context, id string, purpose registration.P
 type AccountRequest struct {
 	Code     string `json:"code,omitempty" maxLength:"16" doc:"May be left out for 30 minutes after it was accepted"`
 	Email    string `json:"email" maxLength:"320"`
-	Password string `json:"password" maxLength:"1024" doc:"8 to 128 characters; that of the account when the phone has one"`
+	Password string `json:"password" minLength:"1" maxLength:"1024" doc:"8 to 128 characters; that of the account when the phone has one"`
 }
 
 type accountInput struct {
@@ -159,6 +155,9 @@ func (s *server) openAccount(ctx context.Context, in *accountInput) (*registrati
 	}
 	if record.Status != registration.StatusHandedOff && record.AccountID == "" { // one that has an account may repeat its act
 		return nil, problem.New(problem.Conflict, "the registration is %s", record.Status)
+	}
+	if _, err := s.Registration.Input.Email(in.Body.Email); err != nil { // before the code is used
+		return nil, err
 	}
 	if _, err := s.accepted(ctx, in.ID, registration.PurposeAccount, "", in.Body.Code); err != nil {
 		return nil, err
@@ -191,7 +190,7 @@ func (s *server) choosePackage(ctx context.Context, in *packageInput) (*registra
 		return nil, err
 	}
 	if !slices.ContainsFunc(s.Registration.Packages, func(p registration.Package) bool { return p.Code == in.Body.Code }) {
-		return nil, fieldErrors{{"body.code", "must be the code of a package; see /v1/packages"}}
+		return nil, fieldErrors{{Location: "body.code", Message: "must be the code of a package; see /v1/packages", MessageVI: "Không có gói này"}}
 	}
 	order := workflows.ChoosePackage{Code: in.Body.Code}
 	id, err := s.decide(ctx, in.Key, deed{aboutRegistration(in.ID), workflows.UpdatePackage, citizenOf(ctx), order})
@@ -380,20 +379,21 @@ func (s *server) checkCorrection(ctx context.Context, id string, allowed []strin
 	if err != nil {
 		return person, nil, err
 	}
-	fields, err = normal(person, fields, s.Now())
+	fields, err = s.normal(person, fields)
 	return person, fields, err
 }
 
 // normal returns corrected fields in the form in which they are stored.
-func normal(p registration.Person, fields map[string]string, now time.Time) (map[string]string, error) {
+func (s *server) normal(p registration.Person, fields map[string]string) (map[string]string, error) {
+	input := s.Registration.Input
 	for name, place := range places(&p) {
 		if value, ok := fields[name]; ok {
 			*place = value
 		}
 	}
-	p, _, err := account.Person(p, now)
+	p, _, err := input.Person(p, s.Now())
 	if err != nil {
-		return nil, err
+		return nil, problem.Within("fields", err)
 	}
 	out := maps.Clone(fields)
 	for name, place := range places(&p) {
@@ -402,9 +402,9 @@ func normal(p registration.Person, fields map[string]string, now time.Time) (map
 		}
 	}
 	if email, ok := fields["email"]; ok {
-		out["email"], err = account.Email(email)
+		out["email"], err = input.Email(email)
 	}
-	return out, err
+	return out, problem.Within("fields", err)
 }
 
 // places are where the correctable fields of a person stand; email stands in the account.

@@ -292,6 +292,8 @@ func (a *fakeAccounts) UseCode(_ context.Context, id string, purpose registratio
 	defer a.records.lock()()
 	code, ok := a.records.codes[id+string(purpose)]
 	switch {
+	case strings.Trim(digits, "0123456789") != "":
+		return code, problem.OfField(problem.Invalid, "code", "a code has six digits", "")
 	case !ok || code.Binding != binding || !code.UsedAt.IsZero():
 		return code, problem.New(problem.OTPExpired, "no longer good")
 	case digits != "123456":

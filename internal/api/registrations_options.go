@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"kyso/internal/account"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
@@ -46,6 +47,8 @@ type RegistrationOptions struct {
 	Accounts  Accounts
 	// CheckRequest judges and normalises what VNeID sent; its warnings are for the log.
 	CheckRequest func(r registration.Request, now time.Time) (registration.Request, []string, error)
+	// Input judges corrections.
+	Input account.Input
 	// Phone returns a number in E.164. Error: problem.Invalid.
 	Phone    func(string) (string, error)
 	Packages []registration.Package

@@ -17,8 +17,6 @@ var userPattern = regexp.MustCompile(`^(\d{9}|\d{12}|\d{10}(-?\d{3})?|[A-Z]{1,2}
 var (
 	serialPattern = regexp.MustCompile(`^[0-9a-f]{1,64}$`)
 	actorPattern  = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9:._-]{0,63}$`)
-	// personal matches what may be a citizen, phone or account number, or a mail address.
-	personal = regexp.MustCompile(`\d([ .-]?\d){7,}|\S@\S`)
 )
 
 const (
@@ -30,7 +28,7 @@ const (
 func checkUser(user string, fields *fieldErrors) string {
 	user = strings.TrimSpace(user)
 	if !userPattern.MatchString(user) {
-		fields.add("body.user", "must be a citizen number of 12 digits (or 9), a tax code, a passport number, or ICA. and the provider's id")
+		fields.say("body.user", "must be a citizen number of 12 digits (or 9), a tax code, a passport number, or ICA. and the provider's id", "Mã người dùng không đúng dạng")
 	}
 	return user
 }
@@ -57,7 +55,7 @@ func unseen(r rune) bool {
 func checkNote(text string, fields *fieldErrors) string {
 	const location = "body.reason"
 	text = checkText(location, text, maxNote, fields)
-	if personal.MatchString(text) {
+	if personal(text) {
 		fields.add(location, "must not hold personal data such as numbers of people, phones or mail addresses")
 	}
 	return text
@@ -65,7 +63,7 @@ func checkNote(text string, fields *fieldErrors) string {
 
 // checkOpaque holds the id of a team or a person against what may stand in histories and logs.
 func checkOpaque(location, id string, fields *fieldErrors) {
-	if !actorPattern.MatchString(id) || personal.MatchString(id) {
+	if !actorPattern.MatchString(id) || personal(id) {
 		fields.add(location, "must be an opaque id: letters, digits and : . _ -, no personal data")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"kyso/internal/account"
 	"kyso/internal/api"
 	"kyso/internal/blob"
+	"kyso/internal/forms"
 	"kyso/internal/provider"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
@@ -49,11 +50,13 @@ func (a *App) registration() (*activities.Registration, error) {
 // registrationDoor is what the API needs to serve registrations.
 func (a *App) registrationDoor() *api.RegistrationOptions {
 	cfg, gateway := a.Config.Registration, a.vnpay()
+	input := account.Input{Unprintable: forms.Unprintable}
 	return &api.RegistrationOptions{
 		Records:      a.Store.Registrations(),
 		Workflows:    a.Workflows(),
 		Accounts:     a.accounts(),
-		CheckRequest: account.Request,
+		CheckRequest: input.Request,
+		Input:        input,
 		Phone:        account.Phone,
 		Packages:     cfg.Packages,
 		Issuers:      cfg.issuerCodes(),
@@ -89,7 +92,7 @@ func userIDs(idNumber string) []string {
 
 // accounts makes and checks one-time codes and accounts.
 func (a *App) accounts() *account.Service {
-	return account.New(a.Store.Registrations(), a.Store.Limits(), time.Now, account.Options{})
+	return account.New(a.Store.Registrations(), a.Store.Limits(), time.Now, account.Options{Input: account.Input{Unprintable: forms.Unprintable}})
 }
 
 func (a *App) vneid() *provider.VNeID {

@@ -169,6 +169,8 @@ func (c Code) Kind() Kind {
 type Error struct {
 	Code       Code
 	Message    string
+	Field      string        // path of the field that is wrong, inside what was asked for; empty when it is none
+	VI         string        // what is wrong with the field, for citizens; it stands in no history
 	RetryAfter time.Duration // from the outside party (HTTP Retry-After); zero when it said nothing
 	Err        error         // the cause, if any
 }
@@ -187,6 +189,30 @@ func (e *Error) Unwrap() error { return e.Err }
 // New returns an Error with a formatted message.
 func New(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// OfField returns an Error about one field of what was asked for: what is wrong with it, in English and in Vietnamese.
+func OfField(code Code, field, en, vi string) *Error {
+	return &Error{Code: code, Message: en, Field: field, VI: vi}
+}
+
+// Within returns an error as it is said one level up: the path of its field begins with the name of what holds it.
+func Within(holder string, err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Field == "" {
+		return err
+	}
+	moved := *e
+	moved.Field = holder + "." + e.Field
+	return &moved
+}
+
+// FieldOf returns the path of the field that an error is about, empty when it is about none.
+func FieldOf(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Field
+	}
+	return ""
 }
 
 // Wrap returns an Error with a cause. The cause's text becomes part of Error(); it must not hold personal data.

@@ -24,7 +24,7 @@ func strictJSON(body []byte, value any) error {
 	d := json.NewDecoder(bytes.NewReader(body))
 	if err := d.Decode(value); err != nil {
 		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
-			return fmt.Errorf("%s has the wrong type", wrong.Field)
+			return wrongField(wrong.Field, "has the wrong type")
 		}
 		return errors.New("syntax, or a wrong value")
 	}

@@ -110,21 +110,27 @@ func (v *VNeID) Open(header http.Header, body []byte) (registration.Request, err
 	}
 	var r vneidRequest
 	if err := strictJSON(body, &r); err != nil {
-		return registration.Request{}, problem.Wrap(problem.Invalid, err, "the request is not JSON of the agreed form")
+		return registration.Request{}, notAsAgreed(err, "the request is not JSON of the agreed form")
 	}
 	for _, f := range []struct{ name, value string }{
 		{"request_id", r.RequestID}, {"issuer", r.Issuer}, {"handoff_token", r.HandoffToken},
 	} {
 		if !vneidWord(f.value, 1) {
-			return registration.Request{}, problem.New(problem.Invalid, "%s is missing, too long, or holds more than printable ASCII characters", f.name)
+			return registration.Request{}, wrongField(f.name, "is missing, too long, or holds more than printable ASCII characters")
 		}
 	}
 	if r.ExpiresAt.IsZero() || r.ExpiresAt.After(now.Add(maxVNeIDRequestLife)) {
-		return registration.Request{}, problem.New(problem.Invalid, "expires_at has to lie within %s", maxVNeIDRequestLife)
+		return registration.Request{}, wrongField("expires_at", fmt.Sprintf("has to lie within %s", maxVNeIDRequestLife))
 	}
-	for _, c := range r.Consents {
-		if !vneidWord(c.TextVersion, 1) || !vneidWord(c.Channel, 0) || c.ShownAt.Before(now.Add(-maxVNeIDConsentAge)) {
-			return registration.Request{}, problem.New(problem.Invalid, "a consent is older than %s, or names its text or channel in more than printable ASCII characters", maxVNeIDConsentAge)
+	for i, c := range r.Consents {
+		at := func(field string) string { return fmt.Sprintf("consents[%d].%s", i, field) }
+		switch {
+		case !vneidWord(c.TextVersion, 1):
+			return registration.Request{}, wrongField(at("text_version"), "is missing, too long, or holds more than printable ASCII characters")
+		case !vneidWord(c.Channel, 0):
+			return registration.Request{}, wrongField(at("channel"), "is too long, or holds more than printable ASCII characters")
+		case c.ShownAt.Before(now.Add(-maxVNeIDConsentAge)):
+			return registration.Request{}, wrongField(at("shown_at"), fmt.Sprintf("is older than %s", maxVNeIDConsentAge))
 		}
 	}
 	digest := sha256.Sum256(body)
@@ -166,17 +172,29 @@ func (v *VNeID) OpenToken(header http.Header, body []byte) (registration.Handoff
 	}
 	var t vneidToken
 	if err := strictJSON(body, &t); err != nil {
-		return registration.Handoff{}, problem.Wrap(problem.Invalid, err, "the token is not JSON of the agreed form")
+		return registration.Handoff{}, notAsAgreed(err, "the token is not JSON of the agreed form")
 	}
 	switch {
 	case !vneidWord(t.RequestID, 1):
-		return registration.Handoff{}, problem.New(problem.Invalid, "request_id is missing, too long, or holds more than printable ASCII characters")
+		return registration.Handoff{}, wrongField("request_id", "is missing, too long, or holds more than printable ASCII characters")
 	case !vneidWord(t.HandoffToken, minVNeIDToken):
-		return registration.Handoff{}, problem.New(problem.Invalid, "handoff_token is too short, too long, or holds more than printable ASCII characters")
+		return registration.Handoff{}, wrongField("handoff_token", "is too short, too long, or holds more than printable ASCII characters")
 	case !t.ExpiresAt.After(now) || t.ExpiresAt.After(now.Add(maxVNeIDTokenLife)):
-		return registration.Handoff{}, problem.New(problem.Invalid, "expires_at has to lie within %s", maxVNeIDTokenLife)
+		return registration.Handoff{}, wrongField("expires_at", fmt.Sprintf("has to lie within %s", maxVNeIDTokenLife))
 	}
 	return registration.Handoff{RequestID: t.RequestID, Token: t.HandoffToken, ExpiresAt: t.ExpiresAt.UTC(), At: now.UTC()}, nil
+}
+
+func wrongField(field, en string) error {
+	return problem.OfField(problem.Invalid, field, field+" "+en, "")
+}
+
+// notAsAgreed keeps the field that strictJSON named.
+func notAsAgreed(err error, text string) error {
+	if field := problem.FieldOf(err); field != "" {
+		return err
+	}
+	return problem.Wrap(problem.Invalid, err, "%s", text)
 }
 
 // verify tells a stranger nothing of what was wrong with the signature.

@@ -1,6 +1,13 @@
 // The one way to the API: fetch with a key that makes a repeated write act once, and problems as RFC 9457 says.
 import { lang, t } from './i18n'
 
+/** What is wrong with one field; in Vietnamese where people type it. */
+export interface FieldProblem {
+  location: string
+  message: string
+  message_vi?: string
+}
+
 /** A problem as the API answers it. */
 export class Problem extends Error {
   constructor(
@@ -10,7 +17,7 @@ export class Problem extends Error {
     readonly detail: string,
     readonly requestID: string,
     readonly retryAfter: number,
-    readonly fields: { location: string; message: string }[],
+    readonly fields: FieldProblem[],
   ) {
     super(title)
   }
@@ -22,7 +29,7 @@ interface ProblemBody {
   detail?: string
   code?: string
   request_id?: string
-  errors?: { location: string; message: string }[]
+  errors?: FieldProblem[]
 }
 
 async function problemOf(response: Response): Promise<Problem> {
@@ -30,6 +37,17 @@ async function problemOf(response: Response): Promise<Problem> {
   const title = (lang === 'vi' ? body.title : body.title_en) ?? t('Có lỗi xảy ra', 'Something went wrong')
   const retry = Number(response.headers.get('Retry-After') ?? 0)
   return new Problem(response.status, body.code ?? '', title, body.detail ?? '', body.request_id ?? '', retry, body.errors ?? [])
+}
+
+/** What is wrong with a field, in the language of the page; undefined when nothing is. */
+export function wrongAt(error: unknown, location: string): string | undefined {
+  const field = error instanceof Problem ? error.fields.find((f) => f.location === location) : undefined
+  return field && wordsOf(field)
+}
+
+/** What a field is told, in the language of the page. */
+export function wordsOf(field: FieldProblem): string {
+  return lang === 'vi' ? field.message_vi ?? 'Giá trị không hợp lệ' : field.message
 }
 
 /** The problem of a request that never got an answer. */

@@ -1,6 +1,6 @@
 // Asking for a one-time code and typing it.
 import { useEffect, useState } from 'preact/hooks'
-import { Problem, post } from './api'
+import { Problem, post, wrongAt } from './api'
 import { t } from './i18n'
 import { Button, Field, Notice, Trouble } from './ui'
 
@@ -16,6 +16,8 @@ interface Props {
   action: string // what handing in the code is called
   disabled?: boolean
   onCode: (code: string) => Promise<void>
+  onProblem?: (error: unknown) => void // to mark the fields beside it
+  marked?: string[] // which those are
 }
 
 /** Seconds until a moment, counted down; the clock of the server decides by its answers. */
@@ -31,10 +33,11 @@ function useSeconds(until?: string): number {
 }
 
 /** A code by text message, and the act that it confirms. */
-export function CodeForm({ path, purpose, phone, action, disabled, onCode }: Props) {
+export function CodeForm({ path, purpose, phone, action, disabled, onCode, onProblem, marked = [] }: Props) {
   const [sent, setSent] = useState<Sent | null>(null)
   const [code, setCode] = useState('')
-  const [error, setError] = useState<unknown>(null)
+  const [error, setOwn] = useState<unknown>(null)
+  const setError = (e: unknown) => { setOwn(e); onProblem?.(e) }
   const wait = useSeconds(sent?.resend_after)
   const send = async () => {
     setError(null)
@@ -54,6 +57,7 @@ export function CodeForm({ path, purpose, phone, action, disabled, onCode }: Pro
     }
   }
   const wrong = error instanceof Problem && error.code === 'otp-wrong'
+  const unfit = wrongAt(error, 'body.code')
   return (
     <div class="stack">
       <div class="row">
@@ -65,12 +69,12 @@ export function CodeForm({ path, purpose, phone, action, disabled, onCode }: Pro
         <>
           <Notice title={t('Mã gồm 6 chữ số đã được gửi tới điện thoại của bạn. Mã có hiệu lực trong 5 phút.', 'A code of 6 digits is on its way to your phone. It is good for 5 minutes.')} />
           <Field code label={t('Mã OTP', 'One-time code')} value={code} onValue={(v) => setCode(v.replace(/\D/g, '').slice(0, 6))} autocomplete="one-time-code" inputMode="numeric"
-            error={wrong ? t('Mã không đúng. Kiểm tra lại tin nhắn mới nhất.', 'That is not the code. Look at the latest message.') : undefined} />
-          {!wrong && <Trouble error={error} />}
+            error={wrong ? t('Mã không đúng. Kiểm tra lại tin nhắn mới nhất.', 'That is not the code. Look at the latest message.') : unfit} />
+          {!wrong && <Trouble error={error} marked={[...marked, 'body.code']} />}
           <div class="actions"><Button kind="primary" disabled={code.length !== 6 || disabled} onPress={hand}>{action}</Button></div>
         </>
       )}
-      {!sent && <Trouble error={error} />}
+      {!sent && <Trouble error={error} marked={marked} />}
     </div>
   )
 }

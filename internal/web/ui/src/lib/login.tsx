@@ -1,6 +1,6 @@
 // Logging in, and the way to it from wherever a browser is not known.
 import { useState } from 'preact/hooks'
-import { Problem, logIn, post } from './api'
+import { logIn, post, wrongAt } from './api'
 import { moment, t } from './i18n'
 import { Button, Field, Notice, Trouble } from './ui'
 
@@ -60,7 +60,7 @@ export function LogInForm({ reset, done }: { reset: boolean; done: () => void })
       done()
     }
   })
-  const at = (field: string) => error instanceof Problem && error.fields.some((f) => f.location === field)
+  const at = (field: string) => wrongAt(error, field)
   if (from) {
     return (
       <Notice kind="good" title={t('Đã nhận mật khẩu mới', 'The new password is stored')}>
@@ -71,19 +71,19 @@ export function LogInForm({ reset, done }: { reset: boolean; done: () => void })
   return (
     <div class="stack">
       <Field label={t('Số điện thoại', 'Phone')} type="tel" value={phone} onValue={setPhone} autocomplete="tel" inputMode="tel"
-        error={at('body.phone') ? t('Không phải số di động Việt Nam', 'Not a Vietnamese mobile number') : undefined} />
+        error={at('body.phone')} />
       <div class="row"><Button kind={sent ? undefined : 'primary'} disabled={phone.trim() === ''} onPress={send}>{sent ? t('Gửi lại mã', 'Send another code') : t('Gửi mã OTP', 'Send a code')}</Button></div>
       {sent && (
         <>
           <Notice title={t('Nếu số này có tài khoản, mã gồm 6 chữ số đã được gửi. Mã có hiệu lực trong 5 phút.', 'If there is an account with this number, a code of 6 digits is on its way. It is good for 5 minutes.')} />
-          <Field code label={t('Mã OTP', 'One-time code')} value={code} onValue={(v) => setCode(v.replace(/\D/g, '').slice(0, 6))} autocomplete="one-time-code" inputMode="numeric" />
+          <Field code label={t('Mã OTP', 'One-time code')} value={code} onValue={(v) => setCode(v.replace(/\D/g, '').slice(0, 6))} autocomplete="one-time-code" inputMode="numeric" error={at('body.code')} />
           <Field label={reset ? t('Mật khẩu mới', 'New password') : t('Mật khẩu', 'Password')} type="password" value={password} onValue={setPassword}
             autocomplete={reset ? 'new-password' : 'off'} hint={reset ? t('Ít nhất 8 ký tự; dấu và khoảng trắng đều được dùng', 'At least 8 characters; accents and spaces are welcome') : undefined}
-            error={at('body.password') ? t('Mật khẩu quá ngắn hoặc quá dễ đoán', 'Too short or too easy to guess') : undefined} />
+            error={at('body.password')} />
           <div class="actions"><Button kind="primary" disabled={code.length !== 6 || !password} onPress={hand}>{reset ? t('Đặt mật khẩu mới', 'Set the password') : t('Đăng nhập', 'Log in')}</Button></div>
         </>
       )}
-      <Trouble error={error} />
+      <Trouble error={error} marked={['body.phone', 'body.code', 'body.password']} />
     </div>
   )
 }

@@ -2,7 +2,7 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { render } from 'preact'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
-import { Problem } from './api'
+import { Problem, wordsOf } from './api'
 import { moment, t } from './i18n'
 
 /** Puts a page into its place. */
@@ -21,12 +21,16 @@ export function Notice(p: { kind?: 'good' | 'warn' | 'bad' | undefined; title: s
   )
 }
 
-/** What went wrong, in the words of the API, with what to quote when asking for help. */
-export function Trouble({ error }: { error: unknown }) {
+/** What went wrong, in the words of the API, with what to quote when asking for help. Fields that are marked beside their
+ *  inputs are not said again; a problem that is about them only says nothing here. */
+export function Trouble({ error, marked = [], about }: { error: unknown; marked?: string[]; about?: (location: string) => string | undefined }) {
   if (!error) return null
   if (!(error instanceof Problem)) return <Notice kind="bad" title={t('Có lỗi xảy ra. Hãy tải lại trang.', 'Something went wrong. Reload the page.')} />
+  const others = error.fields.filter((f) => !marked.includes(f.location))
+  if (error.fields.length > 0 && others.length === 0) return null
   return (
     <Notice kind="bad" title={error.title}>
+      {others.map((f) => <span key={f.location}>{[about?.(f.location), wordsOf(f)].filter(Boolean).join(': ')}</span>)}
       {error.retryAfter > 0 && <span>{t(`Thử lại sau ${error.retryAfter} giây.`, `Try again in ${error.retryAfter} seconds.`)}</span>}
       {error.requestID && <span class="small muted">{t('Mã tra cứu', 'Reference')}: <span class="code">{error.requestID}</span></span>}
     </Notice>

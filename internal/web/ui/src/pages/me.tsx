@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
-import { Problem, current, get, leave, post, remove } from '../lib/api'
+import { current, get, leave, post, remove, wrongAt } from '../lib/api'
 import { lang, moment, t } from '../lib/i18n'
 import { Button, Facts, Field, Notice, Trouble, Waiting, mount } from '../lib/ui'
 
@@ -101,14 +101,13 @@ function Password() {
       setError(e)
     }
   }
-  const weak = error instanceof Problem && error.fields.some((f) => f.location === 'body.after')
   return (
     <div class="stack">
       <h2>{t('Đổi mật khẩu', 'Change the password')}</h2>
       <Field label={t('Mật khẩu hiện tại', 'Current password')} type="password" value={before} onValue={setBefore} />
       <Field label={t('Mật khẩu mới', 'New password')} type="password" value={after} onValue={setAfter} autocomplete="new-password"
-        error={weak ? t('Mật khẩu quá ngắn hoặc quá dễ đoán', 'Too short or too easy to guess') : undefined} />
-      {!weak && <Trouble error={error} />}
+        error={wrongAt(error, 'body.after')} />
+      <Trouble error={error} marked={['body.after']} />
       {done && <Notice kind="good" title={t('Đã đổi mật khẩu; các thiết bị khác đã bị đăng xuất', 'Changed; other devices are logged out')} />}
       <div><Button disabled={!before || !after} onPress={change}>{t('Đổi mật khẩu', 'Change the password')}</Button></div>
     </div>

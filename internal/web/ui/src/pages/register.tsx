@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { Problem, follow, get, newKey, post } from '../lib/api'
+import { follow, get, newKey, post, wrongAt } from '../lib/api'
 import { Approval } from '../lib/approval'
 import { CodeForm } from '../lib/code'
 import { Lost, LogInOffer } from '../lib/login'
@@ -158,27 +158,23 @@ function Account({ r, path, look }: StageProps) {
   const [phone, setPhone] = useState('')
   const [email, setEmail] = useState('')
   const [password, setPassword] = useState('')
-  const [wrong, setWrong] = useState<Record<string, boolean>>({})
+  const [problem, setProblem] = useState<unknown>(null)
   const open = async (code: string) => {
-    try {
-      await post(`${path}/account`, { code, email, password })
-      await look()
-    } catch (e) {
-      if (e instanceof Problem) setWrong(Object.fromEntries(e.fields.map((f) => [f.location, true])))
-      throw e
-    }
+    await post(`${path}/account`, { code, email, password })
+    await look()
   }
   return (
     <>
       <Heading step="account">{t('Tài khoản của bạn', 'Your account')}</Heading>
       <p class="lead">{t('Đã có tài khoản? Nhập đúng số điện thoại, thư điện tử và mật khẩu đã đăng ký để đăng nhập.', 'You have an account? Give its phone, e-mail and password to log in.')}</p>
       <Facts rows={[[t('Họ và tên', 'Name'), r.person?.full_name ?? ''], [t('Số định danh', 'Citizen number'), r.person?.id_number ?? ''], [t('Tổ chức cấp', 'Issuer'), r.issuer]]} />
-      <Field label={t('Số điện thoại', 'Phone')} type="tel" value={phone} onValue={setPhone} autocomplete="tel" inputMode="tel" hint={t('Số di động đăng ký với VNeID', 'The mobile number that VNeID knows')} />
-      <Field label={t('Thư điện tử', 'E-mail')} type="email" value={email} onValue={setEmail} autocomplete="email" inputMode="email" error={wrong['body.email'] ? t('Địa chỉ không đúng', 'Not an address') : undefined} />
+      <Field label={t('Số điện thoại', 'Phone')} type="tel" value={phone} onValue={setPhone} autocomplete="tel" inputMode="tel" hint={t('Số di động đăng ký với VNeID', 'The mobile number that VNeID knows')} error={wrongAt(problem, 'body.phone')} />
+      <Field label={t('Thư điện tử', 'E-mail')} type="email" value={email} onValue={setEmail} autocomplete="email" inputMode="email" error={wrongAt(problem, 'body.email')} />
       <Field label={t('Mật khẩu', 'Password')} type="password" value={password} onValue={setPassword} autocomplete="new-password"
         hint={t('Ít nhất 8 ký tự; dấu và khoảng trắng đều được dùng', 'At least 8 characters; accents and spaces are welcome')}
-        error={wrong['body.password'] ? t('Mật khẩu quá ngắn hoặc quá dễ đoán', 'Too short or too easy to guess') : undefined} />
-      <CodeForm path={path} purpose="account" phone={phone.trim()} action={t('Xác nhận', 'Confirm')} disabled={!email || !password} onCode={open} />
+        error={wrongAt(problem, 'body.password')} />
+      <CodeForm path={path} purpose="account" phone={phone.trim()} action={t('Xác nhận', 'Confirm')} disabled={!email || !password} onCode={open}
+        onProblem={setProblem} marked={['body.phone', 'body.email', 'body.password']} />
     </>
   )
 }
@@ -292,16 +288,15 @@ function Correct({ r, path, look }: StageProps) {
       setError(e)
     }
   }
-  const wrong = (f: string) => error instanceof Problem && error.fields.some((x) => x.location === `body.fields.${f}`)
   return (
     <>
       <Heading step="correct">{t('Cần bổ sung thông tin', 'Please correct')}</Heading>
       <Notice kind="warn" title={r.review?.reason_text ?? ''}>{r.review?.public_note && <span>{r.review.public_note}</span>}</Notice>
       {asked.map((f) => (
         <Field key={f} label={t(...(fields[f] ?? [f, f]) as [string, string])} value={values[f] ?? ''} onValue={(v) => setValues({ ...values, [f]: v })}
-          error={wrong(f) ? t('Giá trị chưa đúng', 'This is not right yet') : undefined} />
+          error={wrongAt(error, `body.fields.${f}`)} />
       ))}
-      <Trouble error={error} />
+      <Trouble error={error} marked={asked.map((f) => `body.fields.${f}`)} />
       <div class="actions"><Button kind="primary" onPress={send}>{t('Gửi bổ sung', 'Send')}</Button></div>
     </>
   )

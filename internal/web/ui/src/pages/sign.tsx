@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { Problem, follow, get, newKey, post, upload } from '../lib/api'
+import { Problem, follow, get, newKey, post, upload, wrongAt } from '../lib/api'
 import { Approval } from '../lib/approval'
 import { Lost } from '../lib/login'
 import { Share } from '../lib/share'
@@ -90,7 +90,7 @@ function Begin({ go }: { go: (id: string) => void }) {
       setError(e)
     }
   }
-  const wrongUser = error instanceof Problem && error.fields.some((f) => f.location === 'body.user')
+  const nameOf = (location: string) => uploads[Number(/^body\.documents\[(\d+)\]/.exec(location)?.[1] ?? -1)]?.file.name
   return (
     <form class="page narrow" onSubmit={(e) => { e.preventDefault(); if (ready) void begin() }}>
       <Steps names={steps} at={0} />
@@ -99,8 +99,8 @@ function Begin({ go }: { go: (id: string) => void }) {
       {uploads.length > 0 && <ul class="files">{uploads.map((u) => <UploadRow key={u.key} upload={u} drop={() => { setUploads((l) => l.filter((o) => o.key !== u.key)); key.current = newKey() }} />)}</ul>}
       <Field label={t('Mã người dùng', 'User id')} value={user} onValue={(v) => { setUser(v); key.current = newKey() }} autocomplete="off" inputMode="text"
         hint={t('ICA. và số định danh, ví dụ ICA.079095012345; hoặc số định danh với nhà cung cấp khác', 'ICA. and the citizen number, such as ICA.079095012345; with another provider the number alone')}
-        error={wrongUser ? t('Mã người dùng không đúng dạng', 'This is not a user id') : undefined} />
-      {!wrongUser && <Trouble error={error} />}
+        error={wrongAt(error, 'body.user')} />
+      <Trouble error={error} marked={['body.user']} about={nameOf} />
       <div class="actions"><Button kind="primary" disabled={!ready} onPress={begin}>{t('Gửi yêu cầu', 'Send the request')}</Button></div>
     </form>
   )
@@ -344,7 +344,7 @@ function Placing({ signing, look, go }: StageProps) {
       <Ways found={found[document.id]} how={ways[at] ?? {}} choose={(how) => setWays((list) => list.map((w, i) => (i === at ? how : w)))} />
       {ways[at]?.field === undefined && <Place key={document.id} url={`/v1/documents/${document.id}/content`} box={boxes[at] ?? null} look={`/v1/signings/${signing.id}/appearance`}
         onBox={(box) => setBoxes((list) => list.map((b, i) => (i === at ? box : b)))} />}
-      <Trouble error={error} />
+      <Trouble error={error} about={(location) => signing.documents[Number(/^body\.placements\[(\d+)\]/.exec(location)?.[1] ?? -1)]?.name} />
       <div class="actions">
         <Button kind="primary" disabled={!boxes.some(Boolean) && !ways.some((w) => w.field !== undefined)} onPress={sign}>{t('Ký văn bản', 'Sign')}</Button>
         <Cancel signing={signing} look={look} go={go} />
