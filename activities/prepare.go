@@ -55,7 +55,7 @@ func (a *Signing) prepareDocument(ctx context.Context, pdf PDF, s signing.Signin
 	if err != nil {
 		return err
 	}
-	prepared, err := pdf.Prepare(ctx, src, placed(doc.Placement, pades.PrepareOptions{
+	prepared, err := pdf.Prepare(ctx, src, Placed(doc.Placement, pades.PrepareOptions{
 		Policy: a.Policy, Certificate: cert, SigningTime: at, Reason: s.Reason, Location: s.Location, HashState: upload.HashState,
 	}))
 	if err != nil {
@@ -77,8 +77,8 @@ func (a *Signing) prepareDocument(ctx context.Context, pdf PDF, s signing.Signin
 	})
 }
 
-// placed adds to the options how the signature stands in the document.
-func placed(p *signing.Placement, opt pades.PrepareOptions) pades.PrepareOptions {
+// Placed adds to the options how the signature stands in the document.
+func Placed(p *signing.Placement, opt pades.PrepareOptions) pades.PrepareOptions {
 	if p == nil {
 		return opt
 	}

@@ -124,7 +124,7 @@ func pick(list []signing.Certificate, wanted string) (string, error) {
 			return c.Fingerprint, nil
 		}
 	}
-	return "", problem.New(problem.CertificateMissing, "no such certificate among the %d of this signing", len(list))
+	return "", problem.OfField(problem.CertificateMissing, "serial", fmt.Sprintf("no such certificate among the %d of this signing", len(list)), "Không có chứng thư số này")
 }
 
 // PlaceRequest says where the visible signatures stand.
@@ -158,6 +158,14 @@ func (s *server) place(ctx context.Context, in *placeInput) (*statusOutput, erro
 		placements = append(placements, placement)
 	}
 	if err := fields.err(); err != nil {
+		return nil, err
+	}
+	checks := make([]placeCheck, len(placements))
+	for i := range placements {
+		at := fmt.Sprintf("body.placements[%d]", i)
+		checks[i] = placeCheck{at, at, record.Documents[i], &placements[i]}
+	}
+	if err := s.checkPlaces(ctx, checks, record.Reason); err != nil {
 		return nil, err
 	}
 	if err := s.ringAgain(ctx, record); err != nil {

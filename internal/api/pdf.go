@@ -24,6 +24,11 @@ type PDF struct {
 	Verify func(ctx context.Context, src Source) (json.RawMessage, error)
 	// Preview draws a visible signature as a PDF of one page.
 	Preview func(look Look) ([]byte, error)
+	// Place says whether a file can be signed so, as far as that is seen without the certificate; a nil placement is the default
+	// one. A refusal that is about the placement names its field.
+	Place func(ctx context.Context, src Source, placement *signing.Placement, reason string) error
+	// Unprintable returns the first letter of a text that a visible signature cannot show; "" when it can show all.
+	Unprintable func(text string) (string, error)
 }
 
 // Look is what a visible signature shows.

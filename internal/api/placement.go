@@ -1,16 +1,21 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"math"
 	"slices"
+	"time"
 
+	"kyso/internal/problem"
 	"kyso/internal/signing"
 )
 
-// checkPlacement checks what can be known without the file; whether the box is on the page is seen when the file
-// is prepared.
+// checkPlacement checks what can be known without the file; checkPlaces looks at the file.
 func checkPlacement(location string, in PlacementBody, fields *fieldErrors) signing.Placement {
 	p := signing.Placement{
 		Page: in.Page, X: in.X, Y: in.Y, Width: in.Width, Height: in.Height, Invisible: in.Invisible, Pages: in.Pages, AllPages: in.AllPages,
@@ -90,4 +95,66 @@ func (s *server) placementOf(ctx context.Context, location string, in PlacementB
 	var err error
 	p.FieldNumber, err = s.findField(ctx, location, in.Field, document, fields)
 	return p, err
+}
+
+// placeCheck is a document and where its signature is to stand, with the locations of both in the request.
+type placeCheck struct {
+	document, place string
+	signing.Document
+	placement *signing.Placement
+}
+
+// checkWait is how long a request waits for the check of its documents: what is not seen by then, the process sees.
+const checkWait = 15 * time.Second
+
+// checkPlaces refuses what would be refused when the signatures are prepared, before a phone rings: a page that is not there, a
+// box that is not on it, a file that cannot be signed. It says which document of how many, and keeps the code when one is wrong.
+func (s *server) checkPlaces(ctx context.Context, list []placeCheck, reason string) error {
+	if s.PDF == nil || s.PDF.Place == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkWait)
+	defer cancel()
+	var fields fieldErrors
+	var only *problem.Error
+	for _, c := range list {
+		wrong, ok := errors.AsType[*problem.Error](s.checkPlace(ctx, c, reason))
+		if !ok || wrong.Code.Kind() != problem.KindInvalid {
+			continue // the process tries again and says what it is
+		}
+		located := *wrong
+		switch {
+		case wrong.Code != problem.PlacementInvalid:
+			located.Field = c.document
+		case wrong.Field != "":
+			located.Field = c.place + "." + wrong.Field
+		default:
+			located.Field = c.place
+		}
+		if len(list) > 1 {
+			located.Message = fmt.Sprintf("document %d of %d: %s", c.Index+1, len(list), wrong.Message)
+		}
+		located.VI = cmp.Or(wrong.VI, wrong.Code.Text().VI)
+		only = &located
+		fields.say(located.Field, located.Message, located.VI)
+	}
+	if len(fields) == 1 {
+		return only
+	}
+	return fields.err()
+}
+
+func (s *server) checkPlace(ctx context.Context, c placeCheck, reason string) error {
+	upload, err := s.recorded(ctx, c.UploadID, c.SHA256)
+	if err != nil {
+		return err
+	}
+	source, err := s.Open(ctx, upload)
+	if err != nil {
+		return err
+	}
+	if closer, ok := source.(io.Closer); ok {
+		defer func() { _ = closer.Close() }() // read only: nothing is lost
+	}
+	return s.PDF.Place(ctx, source, c.placement, reason)
 }

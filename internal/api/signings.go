@@ -121,15 +121,27 @@ func (s *server) newSigning(ctx context.Context, key string, in SigningRequest) 
 	if !slices.Contains(s.Providers, out.Provider) {
 		fields.add("body.provider", "must be one of "+strings.Join(s.Providers, ", "))
 	}
+	s.checkShown("body.reason", out.Reason, &fields)
+	s.checkShown("body.location", out.Location, &fields)
 	var err error
-	out.Documents, err = s.documents(ctx, in.Documents, &fields)
+	out.Documents, err = s.documents(ctx, in.Documents, out.Reason, &fields)
 	if err != nil {
 		return out, err
 	}
 	return out, fields.err()
 }
 
-func (s *server) documents(ctx context.Context, asked []DocumentRequest, fields *fieldErrors) ([]signing.Document, error) {
+// checkShown refuses a text with a letter that a visible signature cannot show.
+func (s *server) checkShown(location, text string, fields *fieldErrors) {
+	if s.PDF == nil || s.PDF.Unprintable == nil {
+		return
+	}
+	if letter, err := s.PDF.Unprintable(text); err == nil && letter != "" {
+		fields.say(location, "the letter "+strconv.Quote(letter)+" cannot be printed", "Chữ “"+letter+"” không in được")
+	}
+}
+
+func (s *server) documents(ctx context.Context, asked []DocumentRequest, reason string, fields *fieldErrors) ([]signing.Document, error) {
 	seen := map[string]bool{}
 	var out []signing.Document
 	for i, d := range asked {
@@ -157,7 +169,15 @@ func (s *server) documents(ctx context.Context, asked []DocumentRequest, fields 
 		}
 		out = append(out, document)
 	}
-	return out, nil
+	if len(*fields) > 0 {
+		return out, nil
+	}
+	checks := make([]placeCheck, len(out))
+	for i, d := range out {
+		at := fmt.Sprintf("body.documents[%d]", d.Index)
+		checks[i] = placeCheck{at + ".id", at + ".placement", d, d.Placement}
+	}
+	return out, s.checkPlaces(ctx, checks, reason)
 }
 
 // ownUpload returns an upload of the caller.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"kyso/activities"
 	"kyso/internal/api"
 	"kyso/internal/pades"
 	"kyso/internal/pdfchild"
@@ -85,6 +86,10 @@ func (a *App) pdf() *api.PDF {
 			opts.SignerName, opts.Reason, opts.Location, opts.SigningTime = look.Name, look.Reason, look.Location, look.At
 			return pades.Preview(opts)
 		},
+		Place: func(ctx context.Context, src api.Source, placement *signing.Placement, reason string) error {
+			return child.CheckPlacement(ctx, src, activities.Placed(placement, pades.PrepareOptions{Policy: a.Config.Policy, Reason: reason}))
+		},
+		Unprintable: pades.Unprintable,
 	}
 }
 

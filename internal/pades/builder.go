@@ -81,7 +81,7 @@ func (b *builder) pages() ([]*pdf.Page, error) {
 		var all []*pdf.Page
 		err := b.file.WalkPages(func(p *pdf.Page) (bool, error) {
 			if all = append(all, p); len(all) > MaxWidgets {
-				return false, problem.New(problem.PlacementInvalid, "a signature is shown on at most %d pages", MaxWidgets)
+				return false, tooManyPages(b.opt.Box)
 			}
 			return true, nil
 		})
@@ -95,20 +95,20 @@ func (b *builder) pages() ([]*pdf.Page, error) {
 		numbers = []int{box.Page}
 	}
 	if len(numbers) > MaxWidgets {
-		return nil, problem.New(problem.PlacementInvalid, "a signature is shown on at most %d pages", MaxWidgets)
+		return nil, tooManyPages(b.opt.Box)
 	}
 	seen := make(map[pdf.Ref]bool, len(numbers))
 	var out []*pdf.Page
 	for _, number := range numbers {
 		if number < 0 {
-			return nil, problem.New(problem.PlacementInvalid, "there is no page %d", number)
+			return nil, b.noPage(number)
 		}
 		page, err := b.file.Page(number)
 		if err != nil {
 			return nil, fmt.Errorf("finding the page: %w", err)
 		}
 		if page == nil {
-			return nil, problem.New(problem.PlacementInvalid, "there is no page %d", number)
+			return nil, b.noPage(number)
 		}
 		if !seen[page.Ref] {
 			out = append(out, page)
@@ -116,6 +116,29 @@ func (b *builder) pages() ([]*pdf.Page, error) {
 		seen[page.Ref] = true
 	}
 	return out, nil
+}
+
+func tooManyPages(box Box) error {
+	field := "pages"
+	if box.AllPages {
+		field = "all_pages"
+	}
+	return problem.OfField(problem.PlacementInvalid, field, fmt.Sprintf("a signature is shown on at most %d pages", MaxWidgets),
+		fmt.Sprintf("Chữ ký hiển thị trên tối đa %d trang", MaxWidgets))
+}
+
+// noPage says how many pages there are.
+func (b *builder) noPage(number int) error {
+	count, err := b.file.PageCount()
+	if err != nil {
+		return fmt.Errorf("counting the pages: %w", err)
+	}
+	field := "page"
+	if len(b.opt.Box.Pages) > 0 {
+		field = "pages"
+	}
+	return problem.OfField(problem.PlacementInvalid, field, fmt.Sprintf("there is no page %d: the file has %d", number, count),
+		fmt.Sprintf("Không có trang %d: tệp có %d trang", number, count))
 }
 
 // choosePlace puts the box on a page.

@@ -57,7 +57,7 @@ func (fm *form) emptyField(f *pdf.File, name string, number int) (*pdf.Signature
 		i = slices.IndexFunc(fm.signatures, func(f pdf.SignatureField) bool { return f.Name == name })
 	}
 	if i < 0 || i >= len(fm.signatures) {
-		return nil, problem.New(problem.PlacementInvalid, "the file has no such signature field")
+		return nil, problem.OfField(problem.PlacementInvalid, "field_number", "the file has no such signature field", "Tệp không có ô ký này")
 	}
 	field := &fm.signatures[i]
 	value, err := f.Resolve(field.Field.Get("V"))
@@ -66,7 +66,7 @@ func (fm *form) emptyField(f *pdf.File, name string, number int) (*pdf.Signature
 	}
 	switch {
 	case value != nil:
-		return nil, problem.New(problem.PlacementInvalid, "the field is signed already")
+		return nil, problem.OfField(problem.PlacementInvalid, "field_number", "the field is signed already", "Ô ký này đã được ký")
 	case field.Ref.Num == 0:
 		return nil, problem.New(problem.DocumentBroken, "the field is not an indirect object")
 	case fm.locked(field.Name):
@@ -92,7 +92,7 @@ func (b *builder) readWidget(ref pdf.Ref) error {
 	if value, err := b.file.Resolve(d.Get("V")); err != nil {
 		return err
 	} else if value != nil {
-		return problem.New(problem.PlacementInvalid, "the field is signed already, in one of its widgets")
+		return problem.OfField(problem.PlacementInvalid, "field_number", "the field is signed already, in one of its widgets", "Ô ký này đã được ký")
 	}
 	s := spot{widget: ref, dict: d}
 	corners, err := b.file.Array(d.Get("Rect"))

@@ -1,6 +1,7 @@
 package pades
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -162,13 +163,33 @@ func (g geometry) place(b Box, taken []rect) (rect, error) {
 		}
 	}
 	if b.Width < leastWidth || b.Height < leastHeight {
-		return rect{}, problem.New(problem.PlacementInvalid, "the box is smaller than %d × %d points", leastWidth, leastHeight)
+		field := "width"
+		if b.Width >= leastWidth {
+			field = "height"
+		}
+		return rect{}, problem.OfField(problem.PlacementInvalid, field, fmt.Sprintf("the box is smaller than %d × %d points", leastWidth, leastHeight),
+			fmt.Sprintf("Khung chữ ký nhỏ hơn %d × %d điểm", leastWidth, leastHeight))
 	}
 	r := rect{b.X, b.Y, b.X + b.Width, b.Y + b.Height}
 	if r.x0 < -slack || r.y0 < -slack || r.x1 > width+slack || r.y1 > height+slack {
-		return rect{}, problem.New(problem.PlacementInvalid, "the box is not on the page of %.0f × %.0f points", width, height)
+		return rect{}, problem.OfField(problem.PlacementInvalid, offPage(r, width, height),
+			fmt.Sprintf("the box ends at %.0f, %.0f and is not on the page of %.0f × %.0f points", r.x1, r.y1, width, height),
+			fmt.Sprintf("Khung chữ ký nằm ngoài trang (%.0f × %.0f điểm)", width, height))
 	}
 	return rect{max(r.x0, 0), max(r.y0, 0), min(r.x1, width), min(r.y1, height)}, nil
+}
+
+// offPage names what puts a box off a page: where it begins, or how large it is.
+func offPage(r rect, width, height float64) string {
+	switch {
+	case r.x0 < -slack || r.x0 > width:
+		return "x"
+	case r.y0 < -slack || r.y0 > height:
+		return "y"
+	case r.x1 > width+slack:
+		return "width"
+	}
+	return "height"
 }
 
 // defaultPlace takes the lower right corner or, when something stands there, the next free place to the left,

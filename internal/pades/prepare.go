@@ -51,6 +51,19 @@ func Prepare(src Source, opt PrepareOptions) (*Prepared, error) {
 	return p, b.spare(src, p.Increment)
 }
 
+// CheckPlacement says whether a signature could be prepared so, as far as that can be seen without its certificate. It writes
+// nothing and reads little. Refusals are those of Prepare; those of a place name its field as the API does.
+func CheckPlacement(src Source, opt PrepareOptions) error {
+	if err := opt.checkRules(); err != nil {
+		return err
+	}
+	f, err := open(src, opt.Policy)
+	if err != nil {
+		return err
+	}
+	return settled(f, func() error { return (&builder{file: f, opt: opt}).read() })
+}
+
 // complete fills in defaults and refuses what cannot be prepared.
 func (opt *PrepareOptions) complete() error {
 	if opt.Certificate == nil {

@@ -13,6 +13,7 @@ const (
 	opExtend  = "extend"
 	opNeeds   = "needs"
 	opVerify  = "verify"
+	opPlace   = "place"
 	opArchive = "archive"
 )
 
@@ -52,7 +53,10 @@ var operations = map[string]operation{
 	}),
 	opArchive: with(func(src pades.Source, hashState []byte) (any, error) { return pades.PrepareArchive(src, hashState) }),
 	opNeeds:   with(needs),
-	opVerify:  with(verify),
+	opPlace: with(func(src pades.Source, opt pades.PrepareOptions) (any, error) {
+		return nil, pades.CheckPlacement(src, opt)
+	}),
+	opVerify: with(verify),
 }
 
 // with decodes the arguments.

@@ -75,6 +75,12 @@ func (r *Runner) Prepare(ctx context.Context, src pades.Source, opts pades.Prepa
 	return one(r, func(s *Session) (*pades.Prepared, error) { return s.Prepare(ctx, src, opts) })
 }
 
+// CheckPlacement is pades.CheckPlacement in a child.
+func (r *Runner) CheckPlacement(ctx context.Context, src pades.Source, opt pades.PrepareOptions) error {
+	_, err := one(r, func(s *Session) (any, error) { return run[any](ctx, s, opPlace, src, opt) })
+	return err
+}
+
 // Extend is pades.Extend in a child.
 func (r *Runner) Extend(ctx context.Context, src pades.Source, ev pades.Evidence, hashState []byte) (*pades.Extended, error) {
 	return one(r, func(s *Session) (*pades.Extended, error) { return s.Extend(ctx, src, ev, hashState) })

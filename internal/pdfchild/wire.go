@@ -41,13 +41,19 @@ type request struct {
 
 // failure is an error on its way to the parent.
 type failure struct {
-	Code problem.Code `json:"code"`
-	Text string       `json:"text"`
+	Code  problem.Code `json:"code"`
+	Text  string       `json:"text"`
+	Field string       `json:"field,omitempty"`
+	VI    string       `json:"vi,omitempty"`
 }
 
 func failureOf(err error) failure {
 	code := problem.CodeOf(err)
-	return failure{Code: code, Text: strings.Replace(err.Error(), string(code)+": ", "", 1)}
+	f := failure{Code: code, Text: strings.Replace(err.Error(), string(code)+": ", "", 1)}
+	if e, ok := errors.AsType[*problem.Error](err); ok && e.Field != "" {
+		f.Text, f.Field, f.VI = e.Message, e.Field, e.VI
+	}
+	return f
 }
 
 // err makes an error of it again. Only a known code is taken; anything else is an unknown error.
@@ -55,7 +61,7 @@ func (f failure) err() error {
 	if f.Code == problem.Internal || f.Code.Kind() == problem.KindInternal {
 		return errors.New(f.Text)
 	}
-	return problem.New(f.Code, "%s", f.Text)
+	return problem.OfField(f.Code, f.Field, f.Text, f.VI)
 }
 
 func writeFrame(w io.Writer, kind byte, payload []byte) error {
