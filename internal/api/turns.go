@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kyso/internal/limit"
+	"kyso/internal/signing"
 )
 
 // turns are the places for what lasts: rates bound how often something begins, and not how long it goes on.
@@ -69,10 +70,13 @@ func (s *server) takingTurns(pdf *PDF) *PDF {
 	if pdf == nil {
 		return nil
 	}
+	turn := func(ctx context.Context) (func(), error) {
+		each := s.turns.limits.InspectionsEach
+		return s.turns.inspections.Take(ctx, holders(ctx, each, each)...)
+	}
 	waiting := func(do func(context.Context, Source) (json.RawMessage, error)) func(context.Context, Source) (json.RawMessage, error) {
 		return func(ctx context.Context, src Source) (json.RawMessage, error) {
-			each := s.turns.limits.InspectionsEach
-			free, err := s.turns.inspections.Take(ctx, holders(ctx, each, each)...)
+			free, err := turn(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -80,5 +84,17 @@ func (s *server) takingTurns(pdf *PDF) *PDF {
 			return do(ctx, src)
 		}
 	}
-	return &PDF{Inspect: waiting(pdf.Inspect), Verify: waiting(pdf.Verify), Preview: pdf.Preview}
+	in := *pdf
+	in.Inspect, in.Verify = waiting(pdf.Inspect), waiting(pdf.Verify)
+	if pdf.Place != nil {
+		in.Place = func(ctx context.Context, src Source, placement *signing.Placement, reason string) error {
+			free, err := turn(ctx)
+			if err != nil {
+				return err
+			}
+			defer free()
+			return pdf.Place(ctx, src, placement, reason)
+		}
+	}
+	return &in
 }

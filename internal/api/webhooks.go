@@ -98,7 +98,7 @@ func transactionOf(body []byte) (string, error) {
 	}
 	for _, id := range []string{hook.TransactionID, hook.Data.TransactionID, hook.TranCode, hook.Data.TranCode} {
 		if message := clean(id); message != "" || len(id) > maxTransaction {
-			return "", fieldErrors{{"body.transaction_id", cmp.Or(message, "must be a provider's id")}}
+			return "", fieldErrors{{Location: "body.transaction_id", Message: cmp.Or(message, "must be a provider's id")}}
 		}
 		if id != "" {
 			return id, nil
