@@ -183,14 +183,14 @@ func problemOf(err error) (*Problem, time.Duration) {
 		if e, ok := errors.AsType[*problem.Error](err); ok {
 			detail = e.Message
 			if e.Field != "" {
-				fields = fieldErrors{{Location: inBody(e.Field), Message: e.Message, MessageVI: e.VI}}
+				fields = fieldErrors{{Location: locationOf(e.Field), Message: e.Message, MessageVI: e.VI}}
 			}
 		}
 	}
 	p := newProblem(code, statuses[code], detail)
 	p.Errors = fields
 	if f, ok := errors.AsType[*fieldError](err); ok && code.Kind() != problem.KindInternal {
-		p.Errors = []FieldError{{f.location, p.Detail}}
+		p.Errors = []FieldError{{Location: f.location, Message: p.Detail}}
 	}
 	if pause == 0 && code.Kind() == problem.KindUpstream {
 		pause = retryAfter
@@ -198,8 +198,8 @@ func problemOf(err error) (*Problem, time.Duration) {
 	return p, pause
 }
 
-// inBody is the location of a field that the domain names.
-func inBody(field string) string {
+// locationOf is the location of a field that the domain names.
+func locationOf(field string) string {
 	for _, part := range []string{"body.", "query.", "path.", "header."} {
 		if strings.HasPrefix(field, part) {
 			return field
