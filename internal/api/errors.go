@@ -183,7 +183,7 @@ func problemOf(err error) (*Problem, time.Duration) {
 		if e, ok := errors.AsType[*problem.Error](err); ok {
 			detail = e.Message
 			if e.Field != "" {
-				fields = fieldErrors{{Location: locationOf(e.Field), Message: e.Message, MessageVI: e.VI}}
+				fields = fieldErrors{{Location: fieldLocation(e.Field), Message: e.Message, MessageVI: e.VI}}
 			}
 		}
 	}
@@ -198,8 +198,8 @@ func problemOf(err error) (*Problem, time.Duration) {
 	return p, pause
 }
 
-// locationOf is the location of a field that the domain names.
-func locationOf(field string) string {
+// fieldLocation is the location of a field that the domain names.
+func fieldLocation(field string) string {
 	for _, part := range []string{"body.", "query.", "path.", "header."} {
 		if strings.HasPrefix(field, part) {
 			return field
