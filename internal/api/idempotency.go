@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -138,9 +139,24 @@ func (s *server) once(w http.ResponseWriter, r *http.Request, key, digest string
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 5*time.Second)
 	defer cancel()
 	answer := signing.Answer{SecretUntil: s.secretUntil(r.URL.Path), Status: capture.status, ContentType: w.Header().Get("Content-Type"), Body: capture.body.Bytes()}
+	answer.About = s.aboutOf(r, answer)
 	if err := s.Desk.Answered(ctx, key, answer); err != nil {
 		s.Logger.ErrorContext(ctx, "keeping an idempotent answer", "request_id", infoOf(ctx).id, "error", err.Error())
 	}
+}
+
+// aboutOf is the id of what an answer is about: of what the request made, else of what its path names.
+func (s *server) aboutOf(r *http.Request, a signing.Answer) string {
+	var made struct {
+		ID           string `json:"id"`
+		Registration string `json:"registration_id"`
+	}
+	_, pattern := s.mux.Handler(r)
+	if named := objectID(pattern, r.URL.Path); named != "" {
+		return named
+	}
+	_ = json.Unmarshal(a.Body, &made) // one that is no object is about none
+	return cmp.Or(made.ID, made.Registration, infoOf(r.Context()).object)
 }
 
 // remember waits a little while the first request with the key is still at work.
@@ -171,6 +187,10 @@ func (s *server) replay(w http.ResponseWriter, r *http.Request, stored *signing.
 	}
 	if !stored.SecretUntil.IsZero() && !s.Now().Before(stored.SecretUntil) {
 		writeProblem(w, r, problem.New(problem.Conflict, "this was done before under the same Idempotency-Key; its secret was shown then and is no longer kept"))
+		return
+	}
+	if stored.Erased {
+		writeProblem(w, r, problem.New(problem.Erased, "this was done before under the same Idempotency-Key; its answer was erased with a person's data"))
 		return
 	}
 	created := stored.Status < http.StatusMultipleChoices && json.Unmarshal(stored.Body, &resource) == nil

@@ -2,9 +2,11 @@ package api_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -169,5 +171,30 @@ func TestIDsWithoutAKeyDiffer(t *testing.T) {
 	b := newBench(t)
 	if one, two := b.signing().ID, b.signing().ID; one == two {
 		t.Errorf("both are %s", one)
+	}
+}
+
+// TestAnErasedAnswerIsNotRepeated: every kept answer says what it is about, and one that was erased is 410, never another run.
+func TestAnErasedAnswerIsNotRepeated(t *testing.T) {
+	dsn := filepath.Join(t.TempDir(), "kyso.db")
+	b := newBenchOn(t, openStore(t, "sqlite:"+dsn), func(*api.Options) {})
+	db, err := sql.Open("sqlite", "file:"+dsn)
+	must(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	upload := func() answer {
+		return b.do(http.MethodPost, "/v1/documents?name=x.pdf", pdf, "Content-Type", "application/pdf", "Idempotency-Key", "one")
+	}
+	var doc api.DocumentBody
+	upload().into(t, &doc)
+	var about string
+	must(t, db.QueryRowContext(t.Context(), `SELECT about FROM idempotency`).Scan(&about))
+	if about != doc.ID {
+		t.Errorf("the answer is about %q, want %q", about, doc.ID)
+	}
+	_, err = db.ExecContext(t.Context(), `UPDATE idempotency SET body = NULL`)
+	must(t, err)
+	b.wantProblem(upload(), http.StatusGone, problem.Erased)
+	if n := b.files.count(); n != 1 {
+		t.Errorf("%d files", n)
 	}
 }

@@ -76,4 +76,6 @@ type Answer struct {
 	ContentType string
 	Body        []byte
 	SecretUntil time.Time // until when a body with a secret is kept; zero for others
+	About       string    // id of the signing, registration or upload whose data the body may hold; empty for none
+	Erased      bool      // the body went with the data of a person; read only
 }

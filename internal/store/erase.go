@@ -190,7 +190,7 @@ func (e *erasing) act(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, step := range []func(context.Context) error{e.documents, e.persons, e.contacts, e.words, e.signings, e.papers} {
+	for _, step := range []func(context.Context) error{e.answers, e.documents, e.persons, e.contacts, e.words, e.signings, e.papers} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -201,6 +201,14 @@ func (e *erasing) act(ctx context.Context) error {
 		return err
 	}
 	return leave(ctx, e.tx, leftoverPages, "", e.now.Add(e.s.scrubPause()))
+}
+
+// answers empties the answers that are kept for repeated requests about what is the person's: they name files and people, under the
+// key of the store. Whoever repeats such a request is told that it was erased.
+func (e *erasing) answers(ctx context.Context) error {
+	return e.all(ctx, []any{e.subjectID}, `UPDATE idempotency SET body = NULL WHERE about IS NULL OR about IN `+registrationsOf+` OR about IN `+signingsOf+`
+		OR about IN (SELECT upload_id FROM documents WHERE signing_id IN `+signingsOf+`)
+		OR about IN (SELECT id FROM uploads WHERE key_id IN (SELECT id FROM document_keys WHERE subject_id = $1))`)
 }
 
 // documents takes the keys of documents away from the person. A document without any key left goes.

@@ -165,6 +165,12 @@ func TestErasureKeepsWhatTheLawKeeps(t *testing.T) {
 		ctx, r := t.Context(), s.Registrations()
 		l := lived(t, s)
 		bystander(t, s)
+		abouts := map[string]bool{"issued": true, "mine": true, "u-signed-by-me": true, "other": false, "": false}
+		for about := range abouts {
+			_, err := s.Remember(ctx, "key of "+about, "request")
+			must(t, err)
+			must(t, s.Answered(ctx, "key of "+about, signing.Answer{Status: 201, Body: []byte("hop dong Nhu.pdf"), About: about}))
+		}
 		var first registration.Erasure
 		for i := range 2 {
 			out, err := r.EraseSubject(ctx, l.subjectID, "dpo-1", minute(50+i), 5)
@@ -182,6 +188,13 @@ func TestErasureKeepsWhatTheLawKeeps(t *testing.T) {
 			}
 		}
 		wantEqual(t, "kept", kept, []string{"issued person", "issued request", "issued certificate", "issued contract", "issued acceptance", "issued records", "withdrawn records"})
+		for about, gone := range abouts {
+			a, err := s.Remember(ctx, "key of "+about, "request")
+			must(t, err)
+			if a.Erased != gone || (len(a.Body) == 0) != gone {
+				t.Errorf("the answer about %q: erased %v, %q", about, a.Erased, a.Body)
+			}
+		}
 		wantKeptReadable(t, s)
 		for _, id := range []string{"d-draft", "w-withdrawn", "v-withdrawn-draft", "u-signed-by-me", "mine-0-b-t"} {
 			_, err := s.Upload(ctx, id)

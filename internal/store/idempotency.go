@@ -104,7 +104,8 @@ func (k *keys) recall(ctx context.Context, tx *sql.Tx, id, request string) (*sig
 	if a.Status == 0 {
 		return nil, nil
 	}
-	if body == nil { // a secret whose time is over
+	if body == nil { // a secret whose time is over, or data of a person that was erased
+		a.Erased = a.SecretUntil.IsZero()
 		return &a, nil
 	}
 	a.Body, err = k.open("idempotency", "body", id, body)
@@ -123,8 +124,8 @@ func (s *Store) Answered(ctx context.Context, key string, a signing.Answer) erro
 	id := k.idempotencyID(key)
 	return s.write(ctx, "keeping an answer", func(tx *sql.Tx) error {
 		kept, err := affected(tx.ExecContext(ctx, `
-			UPDATE idempotency SET status = $1, content_type = $2, body = $3, secret_until = $4 WHERE id = $5 AND status = 0`,
-			a.Status, a.ContentType, k.sealed("idempotency", "body", id, a.Body), at(a.SecretUntil), id))
+			UPDATE idempotency SET status = $1, content_type = $2, body = $3, secret_until = $4, about = $5 WHERE id = $6 AND status = 0`,
+			a.Status, a.ContentType, k.sealed("idempotency", "body", id, a.Body), at(a.SecretUntil), a.About, id))
 		if err == nil && !a.SecretUntil.IsZero() {
 			err = clearAnswers(ctx, tx, s.now())
 		}

@@ -36,6 +36,9 @@ func openFolder(path string) (*folder, error) {
 	if err := os.MkdirAll(filepath.Join(path, "logs"), 0o700); err != nil {
 		return nil, fmt.Errorf("creating the data folder: %w", err)
 	}
+	if err := closeFolder(path); err != nil {
+		return nil, err
+	}
 	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the lock of the data folder: %w", err)
@@ -50,6 +53,31 @@ func openFolder(path string) (*folder, error) {
 		return nil, errors.Join(fmt.Errorf("writing the lock of the data folder: %w", err), lock.Close())
 	}
 	return &folder{path: path, lock: lock}, nil
+}
+
+// closeFolder shuts others out of a folder that was there before, such as one of an earlier release or one that a person made, and of
+// the files that are made in it from now on: the database of the embedded Temporal and the output of its programs choose no mode.
+// Of what lies in it, databases and logs are closed, too. A folder that all share, such as /tmp, stays as it is.
+func closeFolder(path string) error {
+	syscall.Umask(0o077)
+	names := []string{path, filepath.Join(path, "logs")}
+	for _, pattern := range []string{"*.db*", filepath.Join("logs", "*")} {
+		found, err := filepath.Glob(filepath.Join(path, pattern))
+		if err != nil {
+			return fmt.Errorf("looking through the data folder: %w", err)
+		}
+		names = append(names, found...)
+	}
+	for _, name := range names {
+		info, err := os.Lstat(name)
+		if err == nil && info.Mode().Perm()&0o077 != 0 && info.Mode()&(fs.ModeSymlink|fs.ModeSticky) == 0 {
+			err = os.Chmod(name, info.Mode().Perm()&0o700)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a journal of a database may go meanwhile
+			return fmt.Errorf("closing the data folder to others: %w", err)
+		}
+	}
+	return nil
 }
 
 // flock tries for two seconds: a world that was just killed needs a moment until the kernel has closed its files.
