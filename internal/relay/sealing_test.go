@@ -9,12 +9,17 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"kyso/internal/blob"
 	"kyso/internal/page"
@@ -32,19 +37,46 @@ const secret = "Nguyễn Thị Bí Mật"
 type past struct {
 	*storetest.Filled
 	t     *testing.T
-	dir   string
+	dir   string // of the blobs; empty on S3
 	blobs *blob.Blobs
 	bytes map[string][]byte // by upload
 }
 
+// onPast runs a test on both databases, with the blobs in a folder and on an S3 server.
 func onPast(t *testing.T, run func(t *testing.T, p *past)) {
-	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
-		dir := t.TempDir()
-		b, err := blob.Open(t.Context(), "file://"+dir)
-		must(t, err)
-		f.AsBefore = true
-		run(t, &past{Filled: f, t: t, dir: dir, blobs: b, bytes: map[string][]byte{}})
-	})
+	for place, open := range map[string]func(t *testing.T) (address, dir string){
+		"file": func(t *testing.T) (string, string) { dir := t.TempDir(); return "file://" + dir, dir },
+		"s3":   func(t *testing.T) (string, string) { return newS3(t), "" },
+	} {
+		t.Run(place, func(t *testing.T) {
+			storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
+				address, dir := open(t)
+				b, err := blob.Open(t.Context(), address)
+				must(t, err)
+				t.Cleanup(func() { _ = b.Close() })
+				f.AsBefore = true
+				run(t, &past{Filled: f, t: t, dir: dir, blobs: b, bytes: map[string][]byte{}})
+			})
+		})
+	}
+}
+
+func init() { // the client of S3 reads its credentials here; tests that run side by side cannot set them
+	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"} {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// newS3 starts an S3 server that lives in the test, and returns the address of its bucket.
+func newS3(t *testing.T) string {
+	t.Helper()
+	memory := s3mem.New()
+	must(t, memory.CreateBucket("documents"))
+	server := httptest.NewServer(gofakes3.New(memory).Server())
+	t.Cleanup(server.Close)
+	return "s3://documents?" + url.Values{"endpoint": {server.URL}, "region": {"ap-southeast-1"}, "s3ForcePathStyle": {"true"}}.Encode()
 }
 
 // upload stores a document that is older than what a process may still be recording.
@@ -133,6 +165,9 @@ func (p *past) wantOpen(what string, ids ...string) {
 // inClear returns the files of the folder that hold the secret.
 func (p *past) inClear() []string {
 	p.t.Helper()
+	if p.dir == "" {
+		return p.clearObjects()
+	}
 	var found []string
 	must(p.t, filepath.WalkDir(p.dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -144,6 +179,27 @@ func (p *past) inClear() []string {
 		}
 		return err
 	}))
+	slices.Sort(found)
+	return found
+}
+
+// clearObjects is inClear on S3.
+func (p *past) clearObjects() (found []string) {
+	p.t.Helper()
+	ctx := p.t.Context()
+	for _, folder := range []string{"uploads", "increments", "sealed"} {
+		must(p.t, p.blobs.List(ctx, folder, func(key string, _ time.Time) error {
+			r, err := p.blobs.ReadRange(ctx, key, 0, -1)
+			if err != nil {
+				return err
+			}
+			data, err := io.ReadAll(r)
+			if bytes.Contains(data, []byte(secret)) {
+				found = append(found, key)
+			}
+			return errors.Join(err, r.Close())
+		}))
+	}
 	slices.Sort(found)
 	return found
 }
