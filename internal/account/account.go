@@ -31,6 +31,7 @@ type Options struct {
 	HashQueue    time.Duration // 2 seconds of waiting for a place, then RateLimited
 	Cooling      time.Duration // 24 hours between a reset and the new password
 	Input        Input         // judges e-mail addresses
+	Budget       limit.Budget  // of all codes together; none
 }
 
 // Service makes and checks codes and accounts. Make one with New.

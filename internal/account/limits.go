@@ -35,6 +35,7 @@ func (s *Service) codeLimits(ctx context.Context, whose reserve, purpose registr
 		{Name: "codes-" + string(purpose) + "-" + string(whose), Key: phone, Most: s.PerQuarter, Per: 15 * time.Minute, Slides: true},
 		{Name: "codes-" + string(whose), Key: phone, Most: s.PerDay, Per: 24 * time.Hour, Slides: true},
 	}
+	limits = append(limits, s.Budget.Of(string(whose))...)
 	if whose == ofOwner {
 		return limits
 	}

@@ -96,6 +96,8 @@ type Options struct {
 	// twentieth of it. Guests and strangers of one network have ten times as much together, and no more log-ins than
 	// one. Zero means no limit.
 	Rate int
+	// PushBudget bounds the requests to phones that all guests and people make together.
+	PushBudget limit.Budget
 	// Counter counts for Rate, in one place for all processes.
 	Counter limit.Counter
 	// TrustedProxies are our own proxies: what they add to X-Forwarded-For is where a request comes from.

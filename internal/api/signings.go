@@ -75,17 +75,17 @@ func (s *server) createSigning(ctx context.Context, in *createSigningInput) (*si
 }
 
 // asker is the browser that asks; nil for a program with a key.
-func asker(ctx context.Context) *signing.Asker {
+func (s *server) asker(ctx context.Context) *signing.Asker {
 	who := callerOf(ctx)
 	if who == nil || isProgram(who) {
 		return nil
 	}
-	return &signing.Asker{Owner: who.owner, Network: limit.Network(limit.AddressOf(ctx))}
+	return &signing.Asker{Owner: who.owner, Network: limit.Network(limit.AddressOf(ctx)), Budget: s.PushBudget}
 }
 
 // ringAgain counts an act that may make a phone ring, when the signing has waited for it so long that it counts no more.
 func (s *server) ringAgain(ctx context.Context, record signing.Signing) error {
-	by := asker(ctx)
+	by := s.asker(ctx)
 	if by == nil || s.Now().Sub(record.CreatedAt) < signing.PendingFor {
 		return nil
 	}
@@ -196,7 +196,7 @@ func (s *server) ownUpload(ctx context.Context, id string) (signing.Upload, erro
 // its answer does not step back in time.
 func (s *server) saveSigning(ctx context.Context, record signing.Signing) (signing.Signing, error) {
 	var err error
-	if by := asker(ctx); by != nil {
+	if by := s.asker(ctx); by != nil {
 		err = s.Desk.AskSigning(ctx, record, *by)
 	} else {
 		err = s.Desk.CreateSigning(ctx, record)

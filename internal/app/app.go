@@ -77,7 +77,7 @@ func (a *App) open(ctx context.Context) error {
 	if err := told.instrument(&options); err != nil {
 		return err
 	}
-	if err := a.watchIncidents(); err != nil {
+	if err := errors.Join(a.watchIncidents(), a.watchLimits()); err != nil {
 		return err
 	}
 	if a.Temporal, err = client.DialContext(ctx, options); err != nil {

@@ -122,6 +122,10 @@ type Config struct {
 	// GuestStorageMB is KYSO_GUEST_STORAGE_MB: how many MiB of documents that no signing took yet a guest, or a person who logged in,
 	// may have. All of one network have ten times as much together, and four times that in a day. 0 means no quota.
 	GuestStorageMB int
+	// TextsPerHour and TextsPerDay are KYSO_BUDGET_TEXTS_HOUR and KYSO_BUDGET_TEXTS_DAY: how many codes all people together may ask
+	// for; PushesPerHour and PushesPerDay are KYSO_BUDGET_PUSHES_HOUR and KYSO_BUDGET_PUSHES_DAY: how many requests to phones guests
+	// and people may make together. Half of each is kept for people under way. 0 means no budget.
+	TextsPerHour, TextsPerDay, PushesPerHour, PushesPerDay int
 	// TrustedProxies is KYSO_TRUSTED_PROXIES: addresses and networks (10.0.0.0/8) of your own proxies, separated by
 	// commas. Of a request that one of them passes on, the client's address is the right-most one in X-Forwarded-For
 	// that is none of them: rates count it, and VNPay gets it. Empty means that the peer is the client.
@@ -204,6 +208,10 @@ func (r *reader) config() (Config, error) {
 		AdminKey:       r.secret("KYSO_ADMIN_KEY", ""),
 		WebhookPrivate: r.yes("KYSO_WEBHOOK_PRIVATE"),
 		APIRate:        r.number("KYSO_API_RATE", 1200, 0, 1_000_000),
+		TextsPerHour:   r.number("KYSO_BUDGET_TEXTS_HOUR", 2000, 0, 1_000_000),
+		TextsPerDay:    r.number("KYSO_BUDGET_TEXTS_DAY", 20_000, 0, 10_000_000),
+		PushesPerHour:  r.number("KYSO_BUDGET_PUSHES_HOUR", 4000, 0, 1_000_000),
+		PushesPerDay:   r.number("KYSO_BUDGET_PUSHES_DAY", 40_000, 0, 10_000_000),
 		GuestStorageMB: r.number("KYSO_GUEST_STORAGE_MB", 256, 0, 1_000_000),
 		TrustedProxies: r.networks("KYSO_TRUSTED_PROXIES"),
 		HealthListen:   r.text("KYSO_HEALTH_LISTEN", ""),

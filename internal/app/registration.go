@@ -12,6 +12,7 @@ import (
 	"kyso/internal/api"
 	"kyso/internal/blob"
 	"kyso/internal/forms"
+	"kyso/internal/limit"
 	"kyso/internal/provider"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
@@ -92,7 +93,9 @@ func userIDs(idNumber string) []string {
 
 // accounts makes and checks one-time codes and accounts.
 func (a *App) accounts() *account.Service {
-	return account.New(a.Store.Registrations(), a.Store.Limits(), time.Now, account.Options{Input: account.Input{Unprintable: forms.Unprintable}})
+	return account.New(a.Store.Registrations(), a.Store.Limits(), time.Now, account.Options{
+		Input:  account.Input{Unprintable: forms.Unprintable},
+		Budget: limit.Budget{Name: budgetTexts, PerHour: a.Config.TextsPerHour, PerDay: a.Config.TextsPerDay}})
 }
 
 func (a *App) vneid() *provider.VNeID {

@@ -13,6 +13,7 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/api"
+	"kyso/internal/limit"
 	"kyso/internal/pades"
 	"kyso/internal/pdfchild"
 	"kyso/internal/signing"
@@ -53,6 +54,7 @@ func (a *App) apiOptions() api.Options {
 		AdminKey:       a.Config.AdminKey,
 		PublicURL:      strings.TrimSuffix(a.Config.PublicURL, "/"),
 		Rate:           a.Config.APIRate,
+		PushBudget:     limit.Budget{Name: budgetPushes, PerHour: a.Config.PushesPerHour, PerDay: a.Config.PushesPerDay},
 		Counter:        a.Store.Limits(),
 		TrustedProxies: a.Config.TrustedProxies,
 		Hosts:          a.Config.APIHosts,

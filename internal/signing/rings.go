@@ -12,6 +12,7 @@ import (
 type Asker struct {
 	Owner   string // of what the browser makes; see internal/access
 	Network string // that it comes from
+	Budget  limit.Budget
 }
 
 // Reserve is what the requests for one signer count for. People approve what rings often enough (MFA fatigue), so
@@ -39,9 +40,28 @@ func (r Reserve) MaxPending() int {
 	return 8
 }
 
-// Rings bound how often one phone rings for a reserve. signer is what Signer returns.
-func (r Reserve) Rings(signer, network string) []limit.Limit {
-	limits := []limit.Limit{{Name: "rings-" + string(r), Key: signer, Most: 10, Per: time.Hour, Slides: true}}
+// DeniedFor is how long declined requests count.
+const DeniedFor = 24 * time.Hour
+
+// Cooling is how long a phone is left alone after its owner declined so many requests of a reserve within DeniedFor: a person
+// who says no twice is not asked until the answer is yes.
+func Cooling(declined int) time.Duration {
+	if declined < 2 {
+		return 0
+	}
+	wait := 5 * time.Minute
+	for range declined - 2 {
+		if wait *= 6; wait >= DeniedFor {
+			return DeniedFor
+		}
+	}
+	return wait
+}
+
+// Rings bound how often one phone rings for a reserve, and how often all do. signer is what Signer returns.
+func (r Reserve) Rings(signer string, by Asker) []limit.Limit {
+	network := by.Network
+	limits := append(by.Budget.Of(string(r)), limit.Limit{Name: "rings-" + string(r), Key: signer, Most: 10, Per: time.Hour, Slides: true})
 	if r == Strange {
 		limits = append(limits, limit.Limit{Name: "rings-of-network", Key: signer + "\n" + network, Most: 5, Per: time.Hour, Slides: true})
 	}

@@ -15,8 +15,9 @@ import (
 
 // keys seals columns and makes lookup digests.
 type keys struct {
-	box    *seal.Box
-	lookup *seal.Lookup
+	refusals *refusals // of limits
+	box      *seal.Box
+	lookup   *seal.Lookup
 }
 
 // openKeys unwraps the data keys on first use and makes them in a new database.
@@ -26,7 +27,7 @@ func (s *Store) openKeys(ctx context.Context) (*keys, error) {
 	if s.keys != nil {
 		return s.keys, nil
 	}
-	k := &keys{}
+	k := &keys{refusals: &s.refusals}
 	data, err := s.dataKey(ctx, "seal/1")
 	if err == nil {
 		k.box, err = seal.NewBox(data)

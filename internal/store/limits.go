@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"kyso/internal/limit"
@@ -64,7 +66,30 @@ func (k *keys) refused(ctx context.Context, tx queryer, l limit.Limit, now time.
 	if span < l.At(now).Span {
 		used, earlier = 0, used
 	}
+	k.refusals.add(l.Name)
 	return l.Refused(now, used, earlier)
+}
+
+// refusals counts, in this process, what each limit refused.
+type refusals struct {
+	mu     sync.Mutex
+	byName map[string]int64
+}
+
+func (r *refusals) add(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byName == nil {
+		r.byName = map[string]int64{}
+	}
+	r.byName[name]++
+}
+
+// Refusals returns how often each limit refused something since the process started.
+func (l Limits) Refusals() map[string]int64 {
+	l.refusals.mu.Lock()
+	defer l.refusals.mu.Unlock()
+	return maps.Clone(l.refusals.byName)
 }
 
 // take takes a place of every limit in the transaction of the act that it bounds. The order of the rows is the same for

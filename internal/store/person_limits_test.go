@@ -241,3 +241,29 @@ func TestGuessesAtACodeAreCountedAtOnce(t *testing.T) {
 		wantCode(t, err, problem.OTPLocked)
 	})
 }
+
+// An attacker with as many phones and networks as one likes uses up the strangers' half of the budget; the owner of a phone
+// still gets a code, and what was refused is counted for the alert.
+func TestAllTextsTogetherHaveABudget(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		p := newPeople(t, s)
+		p.Budget = limit.Budget{Name: "texts", PerHour: 20, PerDay: 30}
+		enrolled(t, p.r, "own")
+		begin := func(i int) error {
+			_, err := p.Begin(p.from(fmt.Sprint("198.51.100.", i)), registration.PurposeLogin, fmt.Sprint("guest:", i), fmt.Sprintf("+8491%07d", i))
+			return err
+		}
+		if n := race(t, 45, begin); n != 10 {
+			t.Errorf("%d codes of strangers in an hour, want half of 20", n)
+		}
+		if refused := s.Limits().Refusals()["budget-texts-hour-strangers"]; refused != 35 {
+			t.Errorf("%d refusals are told of, want 35", refused)
+		}
+		_, err := p.NewCode(p.from("203.0.113.7"), "own", registration.PurposeAccount, holder.Phone, "")
+		must(t, err)
+		p.now = minute(3 * 60)
+		if n := race(t, 45, func(i int) error { return begin(100 + i) }); n != 5 {
+			t.Errorf("%d more codes of strangers in a day, want 15 in total", n)
+		}
+	})
+}

@@ -70,6 +70,11 @@ func racedLimits(t *testing.T, s *store.Store) []raced {
 			_, err := rings.ask(signing.Asker{Owner: fmt.Sprint("guest:", i), Network: fmt.Sprint("192.0.2.", i)}, day0)
 			return err
 		}, `SELECT COUNT(*) FROM signings`},
+		{"the strangers' half of a budget", 4, func(ctx context.Context, i int) error {
+			n := 2000 + i // every phone and every network is another one
+			_, err := rings.ask(signing.Asker{Owner: fmt.Sprint("guest:", n), Network: fmt.Sprint("198.51.100.", n), Budget: limit.Budget{Name: "pushes", PerHour: 8}}, day0.Add(3*time.Hour), fmt.Sprintf("ICA.0790960%05d", n))
+			return err
+		}, ""},
 		{"reviews in a round", 1, func(ctx context.Context, i int) error {
 			return r.SaveReview(ctx, "r", round, newReview(fmt.Sprint("v-", i)), "", "")
 		}, `SELECT COUNT(*) FROM reviews`},

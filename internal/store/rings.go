@@ -26,7 +26,10 @@ func (s *Store) AskAgain(ctx context.Context, in signing.Signing, by signing.Ask
 		if err != nil {
 			return err
 		}
-		return k.take(ctx, tx, now, reserve.Rings(signing.Signer(in.UserID), by.Network))
+		if err := k.take(ctx, tx, now, reserve.Rings(signing.Signer(in.UserID), by)); err != nil {
+			return err
+		}
+		return k.cool(ctx, tx, in, reserve, now)
 	})
 }
 
@@ -37,7 +40,10 @@ func (k *keys) countRing(ctx context.Context, tx *sql.Tx, in signing.Signing, by
 	if err != nil {
 		return err
 	}
-	if err := k.take(ctx, tx, now, reserve.Rings(signing.Signer(in.UserID), by.Network)); err != nil {
+	if err := k.take(ctx, tx, now, reserve.Rings(signing.Signer(in.UserID), by)); err != nil {
+		return err
+	}
+	if err := k.cool(ctx, tx, in, reserve, now); err != nil {
 		return err
 	}
 	var pending int
@@ -52,6 +58,31 @@ func (k *keys) countRing(ctx context.Context, tx *sql.Tx, in signing.Signing, by
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE signings SET signer_lookup = $1, asked_by = $2 WHERE id = $3`, k.asked(in.UserID), string(reserve), in.ID)
 	return err
+}
+
+// cool refuses a request for a phone whose owner has declined some of the same reserve lately.
+func (k *keys) cool(ctx context.Context, tx *sql.Tx, in signing.Signing, reserve signing.Reserve, now time.Time) error {
+	var declined int
+	var last time.Time
+	rows, err := tx.QueryContext(ctx, `
+		SELECT finished_at FROM signings WHERE signer_lookup = $1 AND asked_by <> '' AND asked_by = $2 AND created_at > $3
+			AND status = $4 AND finished_at > $5`,
+		k.asked(in.UserID), string(reserve), at(now.Add(-signing.DeniedFor-signing.PendingFor)), string(signing.StatusDeclined), at(now.Add(-signing.DeniedFor)))
+	err = each(rows, err, func(rows *sql.Rows) error {
+		var when time.Time
+		err := rows.Scan(into(&when))
+		if declined++; when.After(last) {
+			last = when
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if wait := last.Add(signing.Cooling(declined)).Sub(now); declined > 0 && wait > 0 {
+		return &problem.Error{Code: problem.RateLimited, RetryAfter: wait, Message: "the signer declined on the phone; ask again later"}
+	}
+	return nil
 }
 
 // reserve finds out whether a browser has a signing that the signer approved.

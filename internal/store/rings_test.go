@@ -21,11 +21,14 @@ type ringer struct {
 
 var signerSpellings = [][2]string{{"intrustca", "ICA.079095012345"}, {"vnpt", "079095012345"}, {"intrustca", "ica.079095012345"}, {"vnpt", " ICA.0790.9501.2345"}}
 
-func (r *ringer) ask(by signing.Asker, at time.Time) (string, error) {
+func (r *ringer) ask(by signing.Asker, at time.Time, of ...string) (string, error) {
 	n := r.n.Add(1)
 	in := newSigning(fmt.Sprint("ring-", n))
 	spelling := signerSpellings[n%int64(len(signerSpellings))]
 	in.Provider, in.UserID, in.CreatedAt = spelling[0], spelling[1], at
+	if len(of) > 0 {
+		in.UserID = of[0]
+	}
 	for _, d := range in.Documents {
 		if err := r.s.SaveUpload(r.t.Context(), newUpload(d.UploadID)); err != nil {
 			return "", err
@@ -128,6 +131,41 @@ func TestARepeatedRequestCountsOnce(t *testing.T) {
 		by := signing.Asker{Owner: "guest:a", Network: "203.0.113.7"}
 		if n := race(t, 20, func(int) error { return s.AskSigning(t.Context(), in, by) }); n != 20 {
 			t.Errorf("%d of 20 equal requests passed", n)
+		}
+	})
+}
+
+// A signer who said no twice is left alone, longer each time; strangers' requests that were declined do not stop the
+// signer's own browser.
+func TestAPhoneIsLeftAloneAfterDenials(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		r := &ringer{t: t, s: s}
+		stranger := func(i int) signing.Asker {
+			return signing.Asker{Owner: fmt.Sprint("guest:", i), Network: fmt.Sprint("203.0.113.", i)}
+		}
+		own := signing.Asker{Owner: "guest:own", Network: "198.51.100.9"}
+		approved, err := r.ask(own, day0.Add(-time.Hour))
+		must(t, err)
+		must(t, s.Access().Grant(t.Context(), own.Owner, day0, access.Object{Kind: access.Signing, ID: approved}))
+		upTo := []signing.Status{signing.StatusPreparing, signing.StatusRequested, signing.StatusAwaitingApproval}
+		r.end(approved, day0.Add(-time.Hour), append(upTo[:3:3], signing.StatusCompleting, signing.StatusSigned)...)
+		at := day0
+		for i, wait := range []time.Duration{0, 5 * time.Minute, 30 * time.Minute, 3 * time.Hour, 18 * time.Hour} {
+			id, err := r.ask(stranger(i), at)
+			must(t, err)
+			r.end(id, at, append(upTo[:3:3], signing.StatusDeclined)...)
+			if wait == 0 {
+				continue
+			}
+			_, err = r.ask(stranger(50+i), at.Add(wait-time.Second))
+			wantCode(t, err, problem.RateLimited)
+			if got := problem.RetryAfterOf(err); got != time.Second {
+				t.Errorf("after %d denials: wait %s", i+1, got)
+			}
+			if _, err := r.ask(own, at.Add(time.Second)); err != nil {
+				t.Errorf("the signer's own browser: %v", err)
+			}
+			at = at.Add(wait)
 		}
 	})
 }

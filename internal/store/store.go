@@ -45,7 +45,8 @@ type Store struct {
 	// polling for the file lock. It is nil on PostgreSQL.
 	writer chan struct{}
 
-	full atomic.Bool // the last write found no room
+	full     atomic.Bool // the last write found no room
+	refusals refusals
 
 	keysMu sync.Mutex
 	keys   *keys // nil until first used
