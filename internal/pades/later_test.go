@@ -253,6 +253,21 @@ func TestLooksWithTwoRoles(t *testing.T) {
 	}
 }
 
+// TestAnnotationsListedTwice: a list that names one annotation twice is the same list when it comes again.
+func TestAnnotationsListedTwice(t *testing.T) {
+	w := newWorld(t)
+	fields := "<</FT/Tx/T(a)/V(1)/Type/Annot/Subtype/Widget/Rect[0 0 9 9]>>"
+	file := w.mustSign(onePage("/Annots[6 0 R<</Type/Annot/Subtype/Link/Rect[1 1 2 2]>>6 0 R]", "/AcroForm<</Fields[6 0 R]>>", fields), func(o *pades.PrepareOptions) {
+		o.Box = pades.Box{Page: 1, Invisible: true}
+	})
+	v := w.verify(w.signB(w.signB(file)), w.evidence(w.Now))
+	for i, s := range v.Signatures {
+		if s.Verdict != pades.TotalPassed || i < 2 && s.LaterChanges != "signatures" {
+			t.Errorf("signature %d: %s %q %q", i+1, s.Verdict, s.LaterChanges, s.Problems)
+		}
+	}
+}
+
 // TestPermittedChanges: a certification and a lock forbid what they say, and what they permit is still said.
 func TestPermittedChanges(t *testing.T) {
 	w := newWorld(t)

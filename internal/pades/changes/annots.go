@@ -40,17 +40,19 @@ func (c *comparison) compareAnnots(a, b *pdf.Dict) error {
 
 // keptAnnots compares those that were there, and reports which of the new list they are. Another order draws them in another way.
 func (c *comparison) keptAnnots(before, after pdf.Array) (map[int]bool, error) {
-	places := make(map[pdf.Ref]int, len(after))
+	places := make(map[pdf.Ref][]int, len(after)) // a list may name one twice
 	for i, item := range after {
 		if ref, ok := item.(pdf.Ref); ok {
-			places[ref] = i
+			places[ref] = append(places[ref], i)
 		}
 	}
 	kept, next := map[int]bool{}, 0
 	for _, item := range before {
 		at, ok := next, next < len(after) && pdf.Equal(item, after[next])
 		if ref, isRef := item.(pdf.Ref); isRef {
-			at, ok = places[ref]
+			if ok = len(places[ref]) > 0; ok {
+				at, places[ref] = places[ref][0], places[ref][1:]
+			}
 		}
 		if !ok || at < next {
 			if err := c.goneAnnot(item); err != nil {
