@@ -106,3 +106,61 @@ func writeOut(out *bytes.Buffer, f *pdf.File, o pdf.Object, depth int) {
 	}
 	out.WriteByte('\n')
 }
+
+// TestEveryObjectUnderCover replaces every object of a file with everything in it, alone and together with honest revisions that
+// others write. Whatever passes shows what was signed.
+func TestEveryObjectUnderCover(t *testing.T) {
+	w := newWorld(t)
+	ev := w.evidence(w.Now)
+	signed, field := w.signedRich(nil, nil)
+	shown := drawn(t, signed)
+	name := signatureNamed(t, signed, field)
+	honest := honestRevisions(w)
+	tried, passed := 0, 0
+	for cover, revision := range map[string]later{
+		"nothing": nil, "a field": honest["signatures"]["keys that describe"], "the empty field": honest["signatures"]["a look in its place"],
+		"the structure": honest["signatures"]["into the structure"], "defaults": honest["validation-data"]["defaults of the form"],
+	} {
+		file := signed
+		if revision != nil {
+			objects := map[int]string{}
+			for num, text := range revision {
+				objects[num] = strings.ReplaceAll(text, "S 0 R", fmt.Sprintf("%d 0 R", field))
+			}
+			file = reviseRaw(t, signed, objects)
+		}
+		f, err := pdf.Open(bytes.NewReader(file), int64(len(file)), pdf.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for num := 1; num < freshNum+6; num++ {
+			object, err := f.Get(num)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if object == nil {
+				continue
+			}
+			for _, replacement := range append(replacements(object), stripped(object)) {
+				tried++
+				bad := revise(t, file, func(_ *pdf.File, u *pdf.Update) { u.Set(pdf.Ref{Num: num}, replacement) })
+				v, err := pades.Verify(bytes.NewReader(bad), w.options(ev, w.Now))
+				if err != nil {
+					continue
+				}
+				i := slices.IndexFunc(v.Signatures, func(s pades.SignatureReport) bool { return s.Field == name })
+				if i < 0 || v.Signatures[i].Verdict != pades.TotalPassed {
+					continue
+				}
+				passed++
+				if now := drawn(t, bad); now != shown {
+					t.Errorf("%s, object %d replaced by %v: passes and shows\n%.2000s", cover, num, replacement, now)
+				}
+			}
+		}
+	}
+	t.Logf("%d of %d pass and show the same", passed, tried)
+	if tried < 500 || passed == 0 {
+		t.Errorf("%d of %d pass", passed, tried)
+	}
+}

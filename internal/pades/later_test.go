@@ -171,6 +171,10 @@ func TestAttacksOnRoles(t *testing.T) {
 		"an outline with another title":   {nil, later{outlineNum: "<</Title(two)/Parent 22 0 R/Dest[3 0 R/Fit]/SE 19 0 R>>"}},
 		// Structure: what readers that speak follow.
 		"an element that says something else": {nil, later{paragraphNum: "<</Type/StructElem/S/P/P 17 0 R/Pg 3 0 R/K 0/ActualText(evil)>>"}},
+		"the structure removed":               {nil, later{structureNum: "null"}},
+		"the structure taken off":             {nil, later{catalogNum: richCatalogWith("/StructTreeRoot 16 0 R", "")}},
+		"a structure of nothing":              {nil, later{structureNum: "[]"}},
+		"an action in the parents":            {nil, later{parentsNum: "<</Nums[0[19 0 R]1 20 0 R]/AA<</O" + js + ">>>>"}},
 		"an element removed":                  {nil, later{documentNum: "<</Type/StructElem/S/Document/P 16 0 R/K[20 0 R]>>"}},
 		"elements in another order":           {nil, later{documentNum: "<</Type/StructElem/S/Document/P 16 0 R/K[20 0 R 19 0 R]>>"}},
 		"an element for what was there":       {nil, later{documentNum: "<</Type/StructElem/S/Document/P 16 0 R/K[19 0 R 20 0 R 63 0 R]>>", 63: "<</Type/StructElem/S/P/P 17 0 R/Pg 3 0 R/K 0/Alt(evil)>>"}},

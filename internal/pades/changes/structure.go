@@ -63,8 +63,11 @@ func (c *comparison) compareStructure(before, after pdf.Object) error {
 	if err != nil {
 		return err
 	}
-	if a == nil || b == nil {
-		return c.strict.same("StructTreeRoot", before, after, false)
+	if (a == nil) != (b == nil) {
+		return refuse("the structure tree came or went")
+	}
+	if a == nil {
+		return c.strict.same("StructTreeRoot", before, after, true) // no tree, perhaps something else
 	}
 	s := &structure{c: c, seen: map[int]bool{}, added: map[int]bool{}}
 	for _, key := range keysOf(a, b) {
@@ -230,6 +233,9 @@ func numbers(f *pdf.File, o pdf.Object, into map[int64]pdf.Object, seen map[int]
 		return refuse("the structure's parent tree is a circle")
 	} else if ok {
 		seen[ref.Num] = true
+	}
+	if err := onlyKeys("structure's parent tree", node, "Type", "Nums", "Kids", "Limits"); err != nil {
+		return err
 	}
 	list, err := arrayOf(f, node.Get("Nums"))
 	if err != nil {
