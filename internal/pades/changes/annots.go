@@ -48,6 +48,7 @@ func (c *comparison) keptAnnots(before, after pdf.Array) (map[int]bool, error) {
 	}
 	kept, next := map[int]bool{}, 0
 	for _, item := range before {
+		c.done(item)
 		at, ok := next, next < len(after) && pdf.Equal(item, after[next])
 		if ref, isRef := item.(pdf.Ref); isRef {
 			if ok = len(places[ref]) > 0; ok {

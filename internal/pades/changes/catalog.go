@@ -69,6 +69,7 @@ func (c *comparison) compareCatalog() error {
 	if before != after && after.HasDuplicates() {
 		return refuse("a key of the catalog stands twice")
 	}
+	c.done(c.old.RootRef())
 	for _, key := range keysOf(before, after) {
 		if err := c.compareCatalogKey(key, before.Get(key), after.Get(key)); err != nil {
 			return err

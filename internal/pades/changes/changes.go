@@ -67,6 +67,7 @@ type comparison struct {
 	touched  map[int]bool // numbers with another entry than the signed revision had
 	replaced map[int]bool // those of them that have another value
 	roles    map[int]role // of the signed revision
+	compared map[int]bool // those of them that were compared in their role
 	strict   *walk
 	trial    *walk        // of what may differ
 	lists    map[int]bool // of annotations, that were compared
@@ -97,7 +98,7 @@ func refuse(format string, args ...any) error { return notAllowed(fmt.Sprintf(fo
 // Compare finds out what was done to the first end bytes of a file. The error is for a failing reader only.
 func Compare(src io.ReaderAt, end int64, whole *pdf.File, rules Rules) (Result, error) {
 	c := &comparison{
-		new: whole, rules: rules, result: Result{Kind: ValidationData}, touched: map[int]bool{}, replaced: map[int]bool{}, lists: map[int]bool{}, roles: map[int]role{},
+		new: whole, rules: rules, result: Result{Kind: ValidationData}, touched: map[int]bool{}, replaced: map[int]bool{}, lists: map[int]bool{}, roles: map[int]role{}, compared: map[int]bool{},
 		widgets: map[int]bool{}, fields: map[int]bool{},
 	}
 	c.strict, c.trial = newWalk(c), newWalk(c)
@@ -134,6 +135,7 @@ func (c *comparison) run(src io.ReaderAt, end int64) error {
 		c.comparePages,
 		c.compareCatalog,
 		c.compareTrailer,
+		c.checkRoles,
 		c.checkOrphans,
 	} {
 		if err := step(); err != nil {

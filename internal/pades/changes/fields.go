@@ -115,7 +115,7 @@ func (t *fieldTree) field(ref pdf.Ref, at place) error {
 	if t.seen[ref.Num] {
 		return nil
 	}
-	t.seen[ref.Num] = true
+	t.seen[ref.Num], t.c.compared[ref.Num] = true, true
 	a, b, err := t.c.both(ref)
 	if err != nil {
 		return err

@@ -37,6 +37,7 @@ func (c *comparison) compareForm() error {
 			return err
 		}
 	}
+	c.done(before.Get("AcroForm"))
 	top := fieldTree{c: c, seen: map[int]bool{}}
 	return top.kids(a.Get("Fields"), b.Get("Fields"), place{depth: maxDepth})
 }

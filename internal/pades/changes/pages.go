@@ -36,7 +36,7 @@ func (t *pageTree) node(before, after pdf.Object, above map[pdf.Name]pdf.Object,
 	if t.seen[ref.Num] {
 		return nil
 	}
-	t.seen[ref.Num] = true
+	t.seen[ref.Num], t.c.compared[ref.Num] = true, true
 	a, b, err := t.c.both(ref)
 	if err != nil {
 		return err

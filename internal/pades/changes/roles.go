@@ -37,6 +37,23 @@ func (c *comparison) note(o pdf.Object, r role) bool {
 	return true
 }
 
+// done notes that an object was compared in its role.
+func (c *comparison) done(o pdf.Object) {
+	if ref, ok := o.(pdf.Ref); ok {
+		c.compared[ref.Num] = true
+	}
+}
+
+// checkRoles refuses that an object changed which others only named, because it has a role, and which was not compared in it.
+func (c *comparison) checkRoles() error {
+	for num := range c.touched {
+		if c.roles[num] != 0 && !c.compared[num] {
+			return refuse("an object has a role in which it was not found again")
+		}
+	}
+	return nil
+}
+
 func (c *comparison) pageRoles(o pdf.Object, depth int) error {
 	node, err := dictOf(c.old, o)
 	if err != nil || node == nil || depth == 0 {

@@ -69,6 +69,7 @@ func (c *comparison) compareStructure(before, after pdf.Object) error {
 	if a == nil {
 		return c.strict.same("StructTreeRoot", before, after, true) // no tree, perhaps something else
 	}
+	c.done(before)
 	s := &structure{c: c, seen: map[int]bool{}, added: map[int]bool{}}
 	for _, key := range keysOf(a, b) {
 		switch key {
@@ -136,6 +137,7 @@ func (s *structure) kid(kid pdf.Object) error {
 }
 
 func (s *structure) element(ref pdf.Ref) error {
+	s.c.compared[ref.Num] = true
 	a, b, err := s.c.both(ref)
 	if err != nil {
 		return err
