@@ -5,7 +5,7 @@
 #   docker build --tag kyso --target kyso .
 #   docker run --env-file kyso.env kyso /worker
 #   docker run --env-file kyso.env --publish 8680:8680 kyso /starter serve
-FROM node:22-bookworm-slim AS pages
+FROM node:22.22.2-bookworm-slim AS pages
 WORKDIR /src/internal/web/ui
 COPY internal/web/ui/package.json internal/web/ui/package-lock.json ./
 RUN npm ci --no-audit --no-fund
@@ -28,14 +28,23 @@ FROM source AS build-dev
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     go build -trimpath -ldflags=-s -o /out/kyso-dev ./starter/dev && mkdir /out/world
 
-# Certificates and time zones, no shell; runs as uid 65532.
-FROM gcr.io/distroless/static-debian12:nonroot AS sandbox
+# What the programs find besides themselves: the certificates of public CAs, and /tmp. No shell, and no time zones: kyso
+# reckons in GMT+7 by itself.
+FROM source AS root
+RUN install -D -m 644 /etc/ssl/certs/ca-certificates.crt /root-of-image/etc/ssl/certs/ca-certificates.crt && \
+    install -d -m 1777 /root-of-image/tmp
+
+FROM scratch AS sandbox
+COPY --from=root /root-of-image /
 COPY --from=build /out/starter /
 COPY --from=build-dev /out/kyso-dev /
 COPY --from=build-dev --chown=65532:65532 /out/world /world
+USER 65532:65532
 CMD ["/kyso-dev", "sandbox", "--data", "/world"]
 
-FROM gcr.io/distroless/static-debian12:nonroot AS kyso
+FROM scratch AS kyso
+COPY --from=root /root-of-image /
 COPY --from=build /out/worker /out/starter /
 COPY --from=build --chown=65532:65532 /out/audit /audit
+USER 65532:65532
 CMD ["/worker"]

@@ -14,6 +14,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
+	"google.golang.org/grpc"
 
 	"kyso/activities"
 	"kyso/internal/pades"
@@ -249,12 +250,15 @@ func (r *reader) checkAddresses(cfg *Config) {
 }
 
 // temporal reads the connection as every Temporal tool does. The SDK fills in its defaults only while it dials; what
-// asks the server's own API (migrate, doctor, rollout) needs them, too.
+// asks the server's own API (migrate, doctor, rollout) needs them, too. Without the last option gRPC would ask DNS for a
+// configuration that Temporal does not publish, and a connection would fail where that question gets no answer (in
+// containers whose network leads nowhere).
 func (r *reader) temporal() client.Options {
 	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: r})
 	r.check("TEMPORAL_…", err)
 	options.HostPort = cmp.Or(options.HostPort, client.DefaultHostPort)
 	options.Namespace = cmp.Or(options.Namespace, client.DefaultNamespace)
+	options.ConnectionOptions.DialOptions = append(options.ConnectionOptions.DialOptions, grpc.WithDisableServiceConfig())
 	return options
 }
 
