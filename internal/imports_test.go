@@ -24,6 +24,7 @@ const module = "kyso"
 var rules = map[string]string{
 	"internal/problem":      "",
 	"internal/seal":         "",
+	"internal/doctest":      "",
 	"internal/page":         "",
 	"internal/access":       "internal/page",
 	"internal/webhook":      "internal/page",

@@ -165,6 +165,18 @@ func (b *browser) sees(words string) {
 	}
 }
 
+// has reports whether the page shows the words within a while.
+func (b *browser) has(words string, within time.Duration) bool {
+	quoted, _ := json.Marshal(words)
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		seen, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](fmt.Sprintf(`!!document.body && document.body.innerText.includes(%s)`, quoted)))
+		if err == nil && seen {
+			return true
+		}
+	}
+	return false
+}
+
 // press presses the first visible button or link that says the words.
 func (b *browser) press(words string) {
 	b.t.Helper()

@@ -21,7 +21,7 @@ export function LogInOffer({ to }: { to: string }) {
   return (
     <Notice title={t('Hồ sơ và văn bản của bạn vẫn còn', 'Nothing of yours is lost')}>
       <span>{t('Hãy đăng nhập bằng số điện thoại và mật khẩu đã đăng ký, hoặc mở lại yêu cầu trong VNeID.', 'Log in with your phone and password, or open the request in VNeID again.')}</span>
-      <div class="actions"><a class="button primary" href={`/login?to=${to}`}>{t('Đăng nhập', 'Log in')}</a></div>
+      <div class="row"><a class="button primary" href={`/login?to=${to}`}>{t('Đăng nhập', 'Log in')}</a></div>
     </Notice>
   )
 }
@@ -80,7 +80,7 @@ export function LogInForm({ reset, done }: { reset: boolean; done: () => void })
           <Field label={reset ? t('Mật khẩu mới', 'New password') : t('Mật khẩu', 'Password')} type="password" value={password} onValue={setPassword}
             autocomplete={reset ? 'new-password' : 'off'} hint={reset ? t('Ít nhất 8 ký tự; dấu và khoảng trắng đều được dùng', 'At least 8 characters; accents and spaces are welcome') : undefined}
             error={at('body.password')} />
-          <div class="actions"><Button kind="primary" disabled={code.length !== 6 || !password} onPress={hand}>{reset ? t('Đặt mật khẩu mới', 'Set the password') : t('Đăng nhập', 'Log in')}</Button></div>
+          <div class="row"><Button kind="primary" disabled={code.length !== 6 || !password} onPress={hand}>{reset ? t('Đặt mật khẩu mới', 'Set the password') : t('Đăng nhập', 'Log in')}</Button></div>
         </>
       )}
       <Trouble error={error} marked={['body.phone', 'body.code', 'body.password']} />

@@ -4,7 +4,7 @@ import { lang, moment, t } from '../lib/i18n'
 import { Button, Facts, Field, Notice, Trouble, Waiting, mount } from '../lib/ui'
 
 interface Next { text: string; text_en: string; yours: boolean; page: string }
-interface Item { id: string; title: string; title_en: string; created_at: string; request_id?: string; documents?: { name?: string }[]; next: Next }
+interface Item { id: string; issuer?: string; package?: string; title: string; title_en: string; created_at: string; documents?: { name?: string }[]; next: Next }
 interface List { items: Item[]; next?: string }
 interface Me { full_name: string; id_number: string; phone: string; email: string; proven: boolean; reset_at?: string }
 interface Place { id: string; device?: string; seen_at: string; current: boolean }
@@ -37,13 +37,21 @@ function Mine() {
       <Things title={t('Văn bản', 'Documents')} path="/v1/me/signings" none={t('Chưa có văn bản', 'None yet')} />
       <details class="card">
         <summary>{t('Tài khoản', 'Account')}</summary>
-        <Facts rows={[[t('Họ và tên', 'Name'), me.full_name], [t('Số định danh', 'Citizen number'), me.id_number], [t('Số điện thoại', 'Phone'), me.phone], [t('Thư điện tử', 'E-mail'), me.email]]} />
-        <Password />
-        <Sessions />
+        <div class="stack parts">
+          <Facts rows={[[t('Họ và tên', 'Name'), me.full_name], [t('Số định danh', 'Citizen number'), me.id_number], [t('Số điện thoại', 'Phone'), me.phone], [t('Thư điện tử', 'E-mail'), me.email]]} />
+          <Password />
+          <Sessions />
+        </div>
       </details>
       <div><Button onPress={out}>{t('Đăng xuất', 'Log out')}</Button></div>
     </div>
   )
+}
+
+/** A registration by who issues the certificate, a signing by its files. */
+function nameOf(i: Item): string {
+  if (i.issuer) return [t('Chứng thư của ', 'Certificate of ') + i.issuer, i.package].filter(Boolean).join(' · ')
+  return i.documents?.map((d) => d.name).filter(Boolean).join(', ') || (lang === 'vi' ? i.title : i.title_en)
 }
 
 /** A list that is newest first, a page at a time. */
@@ -72,7 +80,7 @@ function Things({ title, path, none }: { title: string; path: string; none: stri
         {items.map((i) => (
           <li key={i.id}>
             <div class="stack">
-              <span class="name">{i.documents?.map((d) => d.name).filter(Boolean).join(', ') || i.request_id || (lang === 'vi' ? i.title : i.title_en)}</span>
+              <span class="name">{nameOf(i)}</span>
               <span class="small muted">{lang === 'vi' ? i.title : i.title_en} · {moment(i.created_at)}</span>
             </div>
             <a class={`button ${i.next.yours ? 'primary' : ''}`} href={i.next.page}>{lang === 'vi' ? i.next.text : i.next.text_en}<span class="visually-hidden"> {i.id}</span></a>
