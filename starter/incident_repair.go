@@ -34,7 +34,8 @@ func (c *cli) incidentRepairCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "repair [ID…]", Short: "Repair incidents, by ID (- reads them from stdin) or by what they have in common",
 		Long: `Repair incidents: retry runs the parked step again, cancel gives the process up with its compensation; registrations offer
 fix and skip where they are safe. A process that was lost (process-missing, record-missing) offers begin-again, a new run from its
-record, and close, which compensates ("show" lists what an incident offers). Without IDs the flags choose: at least one of
+record, and close, which compensates; a certificate and its money that do not agree (certificate-unpaid, certificate-lost,
+certificate-left) offer close and accept, which says that it was settled elsewhere ("show" lists what an incident offers). Without IDs the flags choose: at least one of
 --code, --provider, --process, --step, --assignee or --older has to be given.
 
 It is a dry run until --apply is given. More than 20 want their number typed as --confirm N, so that nobody repairs a thousand
@@ -42,8 +43,8 @@ where ten were meant. Repairs are paced by --per-second, at most --max in one go
 result or --wait is over: recovered, skipped, given-up (exit code 0), failed-again, not-done (1), still-waiting (8).`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
-			case !slices.Contains([]string{"retry", "cancel", "skip", "fix", "begin-again", "close"}, b.action):
-				return usage("--action: retry, cancel, skip, fix, begin-again or close")
+			case !slices.Contains([]string{"retry", "cancel", "skip", "fix", "begin-again", "close", "accept"}, b.action):
+				return usage("--action: retry, cancel, skip, fix, begin-again, close or accept")
 			case b.reason == "":
 				return usage("--reason is required: why, in a few words without personal data")
 			case b.rate <= 0 || b.most <= 0:
@@ -53,7 +54,7 @@ result or --wait is over: recovered, skipped, given-up (exit code 0), failed-aga
 		}}
 	flags := cmd.Flags()
 	b.filter.register(cmd)
-	flags.StringVar(&b.action, "action", "retry", "retry, cancel, skip, fix, begin-again or close")
+	flags.StringVar(&b.action, "action", "retry", "retry, cancel, skip, fix, begin-again, close or accept")
 	flags.StringVar(&b.reason, "reason", "", "why, in a few words without personal data; they stay in the history (required)")
 	flags.BoolVar(&b.apply, "apply", false, "do it; without, only show what would be done")
 	flags.IntVar(&b.most, "max", 500, "repair no more than this, the oldest first")

@@ -11,10 +11,11 @@ import (
 
 func (c *cli) reconcileCommand() *cobra.Command {
 	return &cobra.Command{Use: "reconcile", Short: "Compare all records with Temporal and VNPay, and list what does not agree", Args: exactly(0, "no argument"),
-		Long: `Compare every record that has not ended with its process, every process with its record, and attempts to pay with VNPay.
+		Long: `Compare every record that has not ended with its process, every process with its record, attempts to pay with VNPay, and every
+registration that has ended with its money and with its certificate at the CA.
 
-Each mismatch is an incident, process-missing or record-missing; "incident repair --action begin-again" or "--action close"
-resolves it. Comparing repeats no effect: it may run at any time, also twice at once. The API does the same in its own loop.
+Each mismatch is an incident: process-missing, record-missing, certificate-unpaid, certificate-lost or certificate-left. "incident
+show" lists what it offers, "incident repair --action begin-again", "--action close" or "--action accept" resolves it. Comparing repeats no effect: it may run at any time, also twice at once. The API does the same in its own loop.
 Run it after a restore, see docs/restore.md. Exit code 0: the books agree. 1: they do not. 8: something could
 not be compared, or a process is behind its record and told again what it has; run it again.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

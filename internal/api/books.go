@@ -22,7 +22,7 @@ func (s *server) bookOperations(api huma.API) {
 
 // IncidentRepairRequest says what an operator does about a process and a record that do not agree, or about a refund that is parked.
 type IncidentRepairRequest struct {
-	Action string `json:"action" enum:"begin-again,close,retry" doc:"retry is for the refund of an attempt to pay, which has no record of its own"`
+	Action string `json:"action" enum:"begin-again,close,accept,retry" doc:"One of attention.actions; retry is for the refund of an attempt to pay, which has no record of its own"`
 	Reason string `json:"reason" minLength:"1" maxLength:"1000" doc:"Why, in a few words without personal data"`
 	Actor  string `json:"actor,omitempty" maxLength:"64" doc:"Left out: who authenticated acts; only the administrator may name another"`
 }

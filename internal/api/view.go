@@ -217,7 +217,7 @@ func attentionBody(a signing.Attention) *AttentionBody {
 	text := code.Text()
 	actions := []string{workflows.RepairRetry, workflows.RepairCancel}
 	if incident.Mismatch(a.Reason) {
-		actions = incident.Acts(a.Step)
+		actions = incident.Acts(a.Reason, a.Step)
 	}
 	return &AttentionBody{IncidentID: a.IncidentID, Step: a.Step, Code: code, Title: text.VI, TitleEN: text.EN, Message: a.Message,
 		Provider: a.Provider, Since: a.Since.UTC(), Attempts: a.Attempts,

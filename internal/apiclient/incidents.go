@@ -3,6 +3,7 @@ package apiclient
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -115,7 +116,7 @@ func (c *Client) AssignIncident(ctx context.Context, key, id, to string) (Incide
 // RepairIncident acts on the process of an incident and returns what became of it: recovered, failed-again, skipped,
 // given-up or still-waiting.
 func (c *Client) RepairIncident(ctx context.Context, key string, i Incident, in RegistrationRepair) (string, error) {
-	if in.Action == "begin-again" || in.Action == "close" || i.ofRefund() {
+	if slices.Contains([]string{"begin-again", "close", "accept"}, in.Action) || i.ofRefund() {
 		var out struct {
 			Outcome string `json:"outcome"`
 		}

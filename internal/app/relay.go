@@ -61,8 +61,8 @@ func (a *App) forget(ctx context.Context) error {
 func (a *App) books() *relay.Mender {
 	records, engine := a.Store.Relay(), a.Workflows()
 	return &relay.Mender{
-		Reconciler: &relay.Reconciler{Books: records, Records: records, Paid: records, Found: records, Told: records, Engine: engine, VNPay: a.vnpay()},
-		Incidents:  a.Store.Parked(), Processes: engine, Limits: a.Config.Registration.Limits, CAs: a.keys(),
+		Reconciler: &relay.Reconciler{Books: records, Records: records, Paid: records, Found: records, Told: records, Ended: records, Engine: engine, VNPay: a.vnpay(), CAs: a.keys()},
+		Incidents:  a.Store.Parked(), Processes: engine, Limits: a.Config.Registration.Limits,
 	}
 }
 

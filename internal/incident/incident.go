@@ -7,6 +7,7 @@ package incident
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"kyso/internal/page"
@@ -108,7 +109,7 @@ type Desk interface {
 type Finding struct {
 	Process   Process `json:"process" enum:"signing,registration"`
 	ProcessID string  `json:"process_id"`
-	Code      string  `json:"code" doc:"process-missing or record-missing"`
+	Code      string  `json:"code" doc:"process-missing, record-missing, certificate-unpaid, certificate-lost or certificate-left"`
 	Message   string  `json:"message"`
 	New       bool    `json:"new" doc:"Not known before"`
 }
@@ -145,26 +146,39 @@ type Report struct {
 const (
 	BeginAgain = "begin-again" // a new run from the record, which repeats no effect
 	Close      = "close"       // the process ends with its compensation
+	Accept     = "accept"      // nothing is done: it was settled elsewhere
 )
 
-// ProcessMissing and RecordMissing are the problem codes of mismatches.
+// The problem codes of mismatches.
 const (
-	ProcessMissing = "process-missing"
-	RecordMissing  = "record-missing"
+	ProcessMissing    = "process-missing"
+	RecordMissing     = "record-missing"
+	CertificateUnpaid = "certificate-unpaid"
+	CertificateLost   = "certificate-lost"
+	CertificateLeft   = "certificate-left"
 )
 
-// Mismatch reports whether a reason is one that comparing the books finds. No process hears a repair of it.
-func Mismatch(reason string) bool { return reason == ProcessMissing || reason == RecordMissing }
+// Mismatches are the reasons that comparing the books finds. No process hears a repair of them.
+func Mismatches() []string {
+	return []string{ProcessMissing, RecordMissing, CertificateUnpaid, CertificateLost, CertificateLeft}
+}
+
+// Mismatch reports whether a reason is one of them.
+func Mismatch(reason string) bool { return slices.Contains(Mismatches(), reason) }
 
 // ArchiveStep is the step of an incident whose missing process is the one that keeps documents archived.
 const ArchiveStep = "await-renewal"
 
 // Acts returns what may be done about a mismatch at a step. A process without a record has no step.
-func Acts(step string) []string {
-	switch step {
-	case "":
+func Acts(reason, step string) []string {
+	switch {
+	case reason == CertificateLost:
+		return []string{Accept}
+	case reason == CertificateUnpaid || reason == CertificateLeft:
+		return []string{Close, Accept}
+	case step == "":
 		return []string{Close}
-	case ArchiveStep:
+	case step == ArchiveStep:
 		return []string{BeginAgain}
 	}
 	return []string{BeginAgain, Close}

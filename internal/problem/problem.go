@@ -82,6 +82,9 @@ const (
 	RefundRefused       Code = "refund-refused"          // VNPay did not take a refund, for now
 	ProcessMissing      Code = "process-missing"         // a record that has not ended, without a process
 	RecordMissing       Code = "record-missing"          // a process whose record is not there, or is older than it
+	CertificateUnpaid   Code = "certificate-unpaid"      // a certificate is in use, or comes to be, and its price is not here
+	CertificateLost     Code = "certificate-lost"        // the record is active and its certificate is not in force
+	CertificateLeft     Code = "certificate-left"        // a certificate is in force that no record needs
 	Internal            Code = "internal"                // unknown; always loud
 )
 
@@ -144,6 +147,9 @@ var classes = map[Code]class{
 	RefundRefused:       {KindDenied, CauseParty},
 	ProcessMissing:      {KindConflict, CauseOperator},
 	RecordMissing:       {KindConflict, CauseOperator},
+	CertificateUnpaid:   {KindConflict, CauseOperator},
+	CertificateLost:     {KindConflict, CauseOperator},
+	CertificateLeft:     {KindConflict, CauseOperator},
 	Internal:            {KindInternal, CauseOperator},
 }
 

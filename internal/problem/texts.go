@@ -75,5 +75,8 @@ var texts = map[Code]Text{
 	ProviderUnavailable: {"Dịch vụ bên ngoài tạm thời không phản hồi", "An outside service does not answer for now"},
 	ProcessMissing:      {"Hồ sơ đang mở nhưng không còn tiến trình xử lý", "The record is open and no process works on it"},
 	RecordMissing:       {"Tiến trình thiếu hồ sơ tương ứng, hoặc hồ sơ cũ hơn", "The record of a process is missing or older"},
+	CertificateUnpaid:   {"Chứng thư số chưa được thanh toán, hoặc tiền đã được hoàn", "The certificate is not paid, or its price has gone back"},
+	CertificateLost:     {"Hồ sơ đang hoạt động nhưng chứng thư số không còn hiệu lực", "The record is active and its certificate is not in force"},
+	CertificateLeft:     {"Chứng thư số còn hiệu lực nhưng hồ sơ đã kết thúc", "The certificate is in force and no record needs it"},
 	Internal:            {"Lỗi hệ thống", "Internal error"},
 }

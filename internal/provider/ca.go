@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -236,7 +237,7 @@ func (c *CA) FindKey(ctx context.Context, requestID string) (registration.MadeKe
 		Serial string                         `json:"serial"`
 		Status registration.CertificateStatus `json:"status"`
 	}
-	if err := c.post(ctx, "/keys/search", map[string]string{"request_id": requestID}, &answer); err != nil {
+	if err := c.post(ctx, keySearch, map[string]string{"request_id": requestID}, &answer); err != nil {
 		return registration.MadeKey{}, fmt.Errorf("searching for a key: %w", err)
 	}
 	known := answer.Serial == "" && answer.Status == registration.CertificateNone ||
@@ -295,10 +296,23 @@ func (c *CA) ask(ctx context.Context, method, path string, body, answer any) err
 	if r.status == http.StatusConflict {
 		return problem.New(problem.Conflict, "%s: the state does not allow it, or the id was used before (HTTP 409)", caParty)
 	}
+	if path == keySearch && r.status == http.StatusNotFound && r.saysNotFound() {
+		return problem.New(problem.NotFound, "%s made no such key", caParty)
+	}
 	if err := r.failure(caParty); err != nil {
 		return err
 	}
 	return r.read(caParty, answer)
+}
+
+// keySearch is the one call for which not found is an answer. It has to say so: a 404 of a wrong address is none.
+const keySearch = "/keys/search"
+
+func (r reply) saysNotFound() bool {
+	var said struct {
+		Error string `json:"error"`
+	}
+	return json.Unmarshal(r.body, &said) == nil && said.Error == "not-found"
 }
 
 // senseless is the error for an answer of good form and wrong content.

@@ -99,6 +99,40 @@ func TestSandboxCA(t *testing.T) {
 	active(false)
 }
 
+// A key is found by the request that made it, with what became of its certificate; one that was not made is not found, which another
+// address of the CA does not say.
+func TestSandboxCAFindsKeys(t *testing.T) {
+	w, ctx := newWorld(t), context.Background()
+	ca := w.ca()
+	_, err := ca.FindKey(ctx, "R/key")
+	checkProblem(t, err, problem.NotFound)
+	elsewhere := *ca
+	elsewhere.BaseURL += "/elsewhere"
+	_, err = elsewhere.FindKey(ctx, "R/key")
+	checkProblem(t, err, problem.ProviderRefused)
+	found := func(key registration.Key, serial string, status registration.CertificateStatus) {
+		t.Helper()
+		got, err := ca.FindKey(ctx, "R/key")
+		w.must(err)
+		if got.ID != key.ID || got.Serial != serial || got.Certificate != status {
+			t.Errorf("found %+v, want %s %s %s", got, key.ID, serial, status)
+		}
+	}
+	key, err := ca.CreateKey(ctx, "R/key", sandboxCitizen)
+	w.must(err)
+	found(key, "", registration.CertificateNone)
+	csr, err := ca.CSR(ctx, key.ID, sandboxSubject)
+	w.must(err)
+	issued, err := ca.Issue(ctx, "R/issue", csr, 12)
+	w.must(err)
+	cert, err := x509.ParseCertificate(issued.Certificate)
+	w.must(err)
+	serial := strings.ToLower(cert.SerialNumber.Text(16))
+	found(key, serial, registration.CertificateInactive)
+	w.must(ca.Revoke(ctx, "R/revoke", serial, 5))
+	found(key, serial, registration.CertificateRevoked)
+}
+
 func TestSandboxCARefuses(t *testing.T) {
 	w, ctx := newWorld(t), context.Background()
 	ca := w.ca()
@@ -168,6 +202,7 @@ func TestSandboxCAFaults(t *testing.T) {
 		do func(*CA) error
 	}{
 		{"ca-search", func(c *CA) error { _, err := c.HasActive(ctx, sandboxCitizen); return err }},
+		{"ca-find", func(c *CA) error { _, err := c.FindKey(ctx, "R/key"); return err }},
 		{"ca-key", func(c *CA) error { _, err := c.CreateKey(ctx, "R/key", sandboxCitizen); return err }},
 		{"ca-csr", func(c *CA) error { _, err := c.CSR(ctx, key.ID, sandboxSubject); return err }},
 		{"ca-issue", func(c *CA) error { _, err := c.Issue(ctx, "R/issue-again", csr, 12); return err }},

@@ -36,8 +36,6 @@ type Mender struct {
 	Incidents Incidents
 	Processes Beginner
 	Limits    workflows.RegistrationLimits
-	// CAs are asked for the keys of registrations whose record is lost, by the code of the issuer.
-	CAs map[string]registration.Keys
 }
 
 // Act does it and closes the incidents of the process. Errors: problem.NotFound, problem.Conflict when the incident is
@@ -47,13 +45,15 @@ func (m *Mender) Act(ctx context.Context, id, action, actor, note string) error 
 	if err != nil {
 		return err
 	}
-	if code := problem.Code(i.Reason); !i.ClosedAt.IsZero() || code != problem.ProcessMissing && code != problem.RecordMissing {
+	if !i.ClosedAt.IsZero() || !incident.Mismatch(i.Reason) {
 		return problem.New(problem.Conflict, "the incident is closed, or its process can be repaired")
 	}
-	if action != incident.BeginAgain && action != incident.Close {
-		return problem.New(problem.Invalid, "the action is begin-again or close")
-	}
-	switch {
+	certificate := slices.Contains(certificateCodes, problem.Code(i.Reason))
+	switch offered := incident.Acts(i.Reason, i.Step); {
+	case !slices.Contains(offered, action) && (certificate || action != incident.BeginAgain && action != incident.Close):
+		return problem.New(problem.Invalid, "the action is one of %v", offered)
+	case certificate:
+		err = m.certificateAct(ctx, i, action)
 	case i.Step == incident.ArchiveStep && action == incident.BeginAgain:
 		err = m.Processes.ArchiveAgain(ctx, workflows.ArchiveInput{SigningID: i.ProcessID, Generation: 1})
 	case i.Process == incident.Signing:
@@ -64,7 +64,11 @@ func (m *Mender) Act(ctx context.Context, id, action, actor, note string) error 
 	if err != nil {
 		return err
 	}
-	_, err = m.Found.CloseIncidents(ctx, incident.Incident{Process: i.Process, ProcessID: i.ProcessID, ClosedAt: orNow(m.Now), Action: action, Actor: actor, Note: note})
+	closing := incident.Incident{Process: i.Process, ProcessID: i.ProcessID, ClosedAt: orNow(m.Now), Action: action, Actor: actor, Note: note}
+	if action == incident.Accept {
+		closing.ID = i.ID
+	}
+	_, err = m.Found.CloseIncidents(ctx, closing)
 	return err
 }
 

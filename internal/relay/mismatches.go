@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"slices"
 
 	"kyso/internal/incident"
 	"kyso/internal/page"
@@ -28,6 +29,14 @@ func (r *Reconciler) mismatch(ctx context.Context, i incident.Incident, report *
 
 // over says why the cause of a mismatch has gone; empty while it is there.
 func (r *Reconciler) over(ctx context.Context, i incident.Incident) (string, error) {
+	if slices.Contains(certificateCodes, problem.Code(i.Reason)) {
+		s, err := r.Records.Registration(ctx, i.ProcessID)
+		if err != nil {
+			return "", err
+		}
+		verdict, _, err := r.stands(ctx, s, &incident.Report{})
+		return only(err == nil && string(verdict) != i.Reason, "record, money and certificate agree again"), err
+	}
 	workflowID, record := workflows.SigningWorkflowID(i.ProcessID), r.signingStands
 	switch {
 	case i.Process == incident.Registration:

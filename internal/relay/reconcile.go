@@ -98,8 +98,11 @@ type Reconciler struct {
 	Found   Mismatches
 	Told    Toldness
 	Engine  Runs
-	VNPay   Gateway          // nil compares no payments
-	Now     func() time.Time // default time.Now
+	Ended   Ended
+	VNPay   Gateway // nil compares no payments
+	// CAs are asked for keys and certificates, by the code of the issuer.
+	CAs map[string]registration.Keys
+	Now func() time.Time // default time.Now
 
 	place string // where the loop goes on
 }
@@ -118,16 +121,20 @@ func (r *Reconciler) Once(ctx context.Context) error {
 				failures = append(failures, fmt.Errorf("comparing %s %s: %s", f.Process, f.ProcessID, f.Message))
 			}
 		}
-		if r.place = report.Next; r.place == "" {
+		if r.place = report.Next; r.place == "" || r.place == endedStage+":" {
+			r.place = ""
 			break
 		}
 		checked += report.Checked
 	}
-	return errors.Join(failures...)
+	return errors.Join(append(failures, r.due(ctx))...)
 }
 
+// endedStage compares everything that has ended, on demand only; see due.
+const endedStage = "ended"
+
 // stages are the parts of the comparison, in order.
-var stages = []string{"signings", "registrations", "archives", "messages", "runs", "broken", "incidents"}
+var stages = []string{"signings", "registrations", "archives", "messages", "runs", "broken", "incidents", endedStage}
 
 // Step compares up to a hundred records from a place on; an empty Next says that all of both books was compared.
 func (r *Reconciler) Step(ctx context.Context, place string) (incident.Report, error) {
@@ -155,9 +162,9 @@ func (r *Reconciler) Step(ctx context.Context, place string) (incident.Report, e
 		case "signings":
 			next, err = compare(ctx, r, &report, after, r.Books.OpenSignings, placeOfSigning, r.signing)
 		case "registrations":
-			next, err = compare(ctx, r, &report, after, r.Books.OpenRegistrations, func(s registration.Registration) row {
-				return row{page.After(s.CreatedAt, s.ID), incident.Registration, s.ID}
-			}, r.registration)
+			next, err = compare(ctx, r, &report, after, r.Books.OpenRegistrations, placeOfRegistration, r.registration)
+		case endedStage:
+			next, err = compare(ctx, r, &report, after, r.Ended.EndedRegistrations, placeOfRegistration, r.ended)
 		case "archives":
 			next, err = compare(ctx, r, &report, after, r.Books.ArchivedSignings, placeOfSigning, r.archive)
 		case "messages":
@@ -190,6 +197,10 @@ type row struct {
 	at      page.Cursor
 	process incident.Process
 	id      string
+}
+
+func placeOfRegistration(s registration.Registration) row {
+	return row{page.After(s.CreatedAt, s.ID), incident.Registration, s.ID}
 }
 
 func placeOfSigning(s signing.Signing) row {
@@ -250,10 +261,15 @@ func (r *Reconciler) found(ctx context.Context, report *incident.Report, process
 // gone closes the mismatches of a process whose books agree again. open is the incident that the record shows, of whatever reason:
 // a record that shows none has none, and one that shows another may have a mismatch beside it.
 func (r *Reconciler) gone(ctx context.Context, report *incident.Report, process incident.Process, id, open string) error {
+	return r.closes(ctx, report, process, id, open, problem.ProcessMissing, problem.RecordMissing)
+}
+
+// closes closes the open incidents of some reasons.
+func (r *Reconciler) closes(ctx context.Context, report *incident.Report, process incident.Process, id, open string, codes ...problem.Code) error {
 	if open == "" {
 		return nil
 	}
-	for _, code := range []problem.Code{problem.ProcessMissing, problem.RecordMissing} {
+	for _, code := range codes {
 		n, err := r.Found.CloseIncidents(ctx, incident.Incident{Process: process, ProcessID: id, Reason: string(code), ClosedAt: orNow(r.Now), Action: "auto", Actor: "kyso",
 			Note: "the books agree again"})
 		report.Closed += n

@@ -91,7 +91,7 @@ func everything(t *testing.T, r *relay.Reconciler) incident.Report {
 
 func reconciler(f *storetest.Filled, e *runs) *relay.Reconciler {
 	records := f.Relay()
-	return &relay.Reconciler{Books: records, Records: records, Paid: records, Found: records, Told: records, Engine: e, Now: later}
+	return &relay.Reconciler{Books: records, Records: records, Paid: records, Found: records, Told: records, Ended: records, Engine: e, Now: later}
 }
 
 // What cannot be compared is said, in each part of the books, and everything else is compared all the same: silence means

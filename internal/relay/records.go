@@ -105,7 +105,10 @@ func (r *Reconciler) registration(ctx context.Context, s registration.Registrati
 		}
 		pause(ctx, secondLook)
 	}
-	return r.gone(ctx, report, incident.Registration, s.ID, s.Attention.IncidentID)
+	if err := r.gone(ctx, report, incident.Registration, s.ID, s.Attention.IncidentID); err != nil {
+		return err
+	}
+	return r.ended(ctx, s, report)
 }
 
 // archive compares the process that keeps documents archived. One that an operator gave up ended by itself.

@@ -138,14 +138,18 @@ func (w *World) caOwner(r *http.Request, body []byte) string {
 		return record.User
 	}
 	var fields struct {
-		IDNumber string `json:"id_number"`
-		CSR      []byte `json:"csr"`
+		IDNumber  string `json:"id_number"`
+		CSR       []byte `json:"csr"`
+		RequestID string `json:"request_id"`
 	}
 	if json.Unmarshal(body, &fields) != nil {
 		return "" // the call itself says what is wrong
 	}
 	if csr, err := x509.ParseCertificateRequest(fields.CSR); err == nil {
 		return bareUID(csr)
+	}
+	if write := w.state.CAWrites[callCAKey+" "+fields.RequestID]; write != nil && fields.IDNumber == "" && w.state.Keys[write.Key] != nil {
+		return w.state.Keys[write.Key].User
 	}
 	return fields.IDNumber
 }

@@ -143,7 +143,7 @@ func (r Relay) OpenMismatch(ctx context.Context, in incident.Incident) (fresh bo
 func (r Relay) OpenMismatches(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]incident.Incident, error) {
 	var list []incident.Incident
 	for _, t := range parkedTables {
-		o := new(older).add(t.where).add(`closed_at IS NULL AND reason IN (?1, ?2)`, incident.ProcessMissing, incident.RecordMissing).add(`since <= ?1`, at(before))
+		o := new(older).add(t.where).add(`closed_at IS NULL AND reason IN (?1, ?2, ?3, ?4, ?5)`, mismatches()...).add(`since <= ?1`, at(before))
 		tail, args := o.tail(`since`, `id`, after, limit)
 		some, err := r.Parked().parked(ctx, t.process, t.table, t.column, tail, args)
 		if err != nil {
@@ -221,4 +221,57 @@ func (r Relay) closeOne(ctx context.Context, table, id string, in incident.Incid
 // ForgetTold implements relay.Toldness.
 func (r Relay) ForgetTold(ctx context.Context, id string) error {
 	return r.mark(ctx, "forgetting what a process knows", `UPDATE registrations SET told = -1 WHERE id = $1`, id)
+}
+
+func mismatches() []any {
+	var list []any
+	for _, reason := range incident.Mismatches() {
+		list = append(list, reason)
+	}
+	return list
+}
+
+// EndedRegistrations implements relay.Ended.
+func (r Relay) EndedRegistrations(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]registration.Registration, error) {
+	tail, args := new(older).add(theirEnd).add(`r.created_at <= ?1`, at(before)).tail(`r.created_at`, `r.id`, after, limit)
+	return r.registrations(ctx, "listing registrations that have ended", tail, args)
+}
+
+// DueRegistrations implements relay.Ended.
+func (r Relay) DueRegistrations(ctx context.Context, since time.Time, limit int) ([]registration.Registration, error) {
+	tail, args := new(older).add(theirEnd).add(`r.compared_at <= ?1`, at(since)).tail(`r.compared_at`, `r.id`, page.Cursor{}, limit)
+	return r.registrations(ctx, "listing registrations to compare", tail, args)
+}
+
+// MarkCompared implements relay.Ended.
+func (r Relay) MarkCompared(ctx context.Context, id string, when time.Time) error {
+	return r.mark(ctx, "noting that a registration was compared", `UPDATE registrations SET compared_at = $1 WHERE id = $2`, at(when), id)
+}
+
+// MarkRevoked implements relay.Ended.
+func (r Relay) MarkRevoked(ctx context.Context, id, serial string, when time.Time) error {
+	err := r.Registrations().Change(ctx, id, func(s *registration.Registration) error {
+		if s.Issued == nil {
+			s.Issued = &registration.Issued{}
+		}
+		if s.RevokedAt.IsZero() {
+			s.Issued.Serial, s.RevokedAt = serial, when.UTC().Truncate(time.Microsecond)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return r.mark(ctx, "having money looked at again", `UPDATE payments SET settled_at = NULL WHERE registration_id = $1`, id)
+}
+
+// Accepted implements relay.Ended.
+func (r Relay) Accepted(ctx context.Context, id, reason string) (bool, error) {
+	var accepted int
+	err := r.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM registration_incidents WHERE registration_id = $1 AND reason = $2 AND action = $3 AND closed_at IS NOT NULL`,
+		id, reason, incident.Accept).Scan(&accepted)
+	if err != nil {
+		return false, fmt.Errorf("looking for incidents: %w", err)
+	}
+	return accepted > 0, nil
 }

@@ -123,12 +123,21 @@ func (r Registrations) ApplyNotice(ctx context.Context, n registration.PaymentNo
 		if err != nil {
 			return err
 		}
+		if err := compareAgain(ctx, tx, p.RegistrationID); err != nil {
+			return err
+		}
 		return audit(ctx, tx, n.At, "payment", p.RegistrationID, "vnpay", fmt.Sprintf("%s %s %s/%s", p.TxnRef, to, n.ResponseCode, n.TransactionStatus))
 	})
 	if err != nil {
 		return registration.Payment{}, false, err
 	}
 	return p, fresh, nil
+}
+
+// compareAgain has a registration whose money has moved compared soon.
+func compareAgain(ctx context.Context, tx *sql.Tx, id string) error {
+	_, err := tx.ExecContext(ctx, `UPDATE registrations SET compared_at = $1 WHERE id = $2`, at(time.Unix(0, 0)), id)
+	return err
 }
 
 // claimTransaction gives a transaction of VNPay to an attempt, unless another has it. Without a number nobody can tell whose
@@ -190,6 +199,9 @@ func (r Registrations) MarkRefund(ctx context.Context, ref, refundID string, whe
 		_, err = tx.ExecContext(ctx, `UPDATE payments SET status = $1, refund_id = $2, refunded_at = $3 WHERE txn_ref = $4`,
 			string(p.Status), p.RefundID, at(when), ref)
 		if err != nil {
+			return err
+		}
+		if err := compareAgain(ctx, tx, p.RegistrationID); err != nil {
 			return err
 		}
 		if when.IsZero() {

@@ -123,7 +123,7 @@ var itsIndex = map[string]string{
 	"waiting": "inbox_unhandled", "unstarted signings": "signings_unstarted", "unstarted registrations": "registrations_unstarted", "arrived": "registrations_arrived",
 	"behind": "registrations_behind", "unsettled": "payments_unsettled", "undecided": "payments_undecided", "unstarted messages": "webhook_messages_waiting", "open signings": "signings_open",
 	"open registrations": "registrations_open", "archived signings": "signings_archived", "carried messages": "webhook_messages_carried",
-	"open mismatches": "incidents_parked",
+	"open mismatches": "incidents_parked", "due registrations": "registrations_compared",
 }
 
 // TestLoopsReadTheirPartialIndex holds for both databases, with tables full of what has ended, that each list of a loop is read from
@@ -136,6 +136,8 @@ func TestLoopsReadTheirPartialIndex(t *testing.T) {
 		f.Copy("registrations", "id", "p-1", storetest.Rows, "id", "request_id", "handoff")
 		f.Copy("signings", "id", "p-1", storetest.Rows, "id")
 		f.Exec(`UPDATE registrations SET status = 'active', seq = 5, told = 5`)
+		must(t, f.Relay().MarkCompared(t.Context(), "p-1", time.Now()))
+		f.Exec(`UPDATE registrations SET compared_at = (SELECT compared_at FROM registrations WHERE id = 'p-1')`)
 		f.Exec(`UPDATE signings SET status = 'signed', level = 'B-T'`)
 		f.Copy("payments", "txn_ref", "KS01", storetest.Rows, "txn_ref", "registration_id")
 		f.Exec(`UPDATE payments SET status = 'captured', settled_at = created_at`)
@@ -196,6 +198,9 @@ func loopsOf(ctx context.Context, r store.Relay) map[string]func(page.Cursor) er
 		"archived signings":       func(c page.Cursor) error { _, err := r.ArchivedSignings(ctx, now, c, 10); return err },
 		"carried messages":        func(c page.Cursor) error { _, err := r.Carried(ctx, now, c, 10); return err },
 		"open mismatches":         func(c page.Cursor) error { _, err := r.OpenMismatches(ctx, now, c, 10); return err },
+		"ended registrations":     func(c page.Cursor) error { _, err := r.EndedRegistrations(ctx, now, c, 10); return err },
+		"due registrations":       func(page.Cursor) error { _, err := r.DueRegistrations(ctx, now.AddDate(0, 0, -7), 10); return err },
+		"accepted":                func(page.Cursor) error { _, err := r.Accepted(ctx, "r", "x"); return err },
 		"last seq":                func(page.Cursor) error { _, err := r.LastSeq(ctx, "s"); return err },
 		"payments":                func(page.Cursor) error { _, err := r.Payments(ctx, "r"); return err },
 		"moves":                   func(page.Cursor) error { _, err := r.RegistrationMoves(ctx, "r"); return err },

@@ -28,6 +28,7 @@ const (
 	unstartedSignings = `NOT s.status <> 'created' AND s.started_at IS NULL AND s.incident_id IS NULL`
 	unstarted         = `NOT r.status <> 'requested' AND r.started_at IS NULL`
 	arrived           = `NOT r.status <> 'requested' AND r.handoff_used_at IS NOT NULL`
+	theirEnd          = `NOT r.status NOT IN ('active', 'refused', 'ineligible', 'withdrawn', 'expired', 'cancelled')`
 	archived          = `NOT s.status <> 'signed' AND s.level = 'B-LTA'`
 	behindItsRecord   = `told < seq AND status NOT IN ('requested', 'active', 'refused', 'ineligible', 'withdrawn', 'expired', 'cancelled')`
 )
