@@ -47,14 +47,15 @@ func (c *Client) State(ctx context.Context, workflowID string) (RunState, error)
 // Run is a process that Temporal lists.
 type Run struct {
 	Kind      string // the name of its function
-	RecordID  string // of the record that it belongs to
+	RecordID  string // of the record that it belongs to; of a Refund, that of the registration
+	TxnRef    string // of a Refund
 	StartedAt time.Time
 }
 
-// kindsOfRuns are the processes that have a record of their own, and the beginning of their workflow ids.
-var kindsOfRuns = map[string]string{"Signing": SigningWorkflowID(""), "Registration": RegistrationWorkflowID("")}
+// kindsOfRuns are the processes that must have a record, and the beginning of their workflow ids.
+var kindsOfRuns = map[string]string{"Signing": SigningWorkflowID(""), "Registration": RegistrationWorkflowID(""), "Refund": RefundWorkflowID("")}
 
-// Runs lists the signings and registrations that run, as Temporal's visibility store knows them, which may be a few
+// Runs lists the signings, registrations and refunds that run, as Temporal's visibility store knows them, which may be a few
 // seconds late. after is where a list before ended; next is empty at the end.
 func (c *Client) Runs(ctx context.Context, after string, limit int) (runs []Run, next string, err error) {
 	return c.list(ctx, "ExecutionStatus = 'Running'", after, limit)
@@ -72,15 +73,25 @@ func (c *Client) list(ctx context.Context, which, after string, limit int) (runs
 		return nil, "", problem.New(problem.Invalid, "not a place in the list of processes")
 	}
 	answer, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: int32(limit), NextPageToken: token,
-		Query: which + " AND WorkflowType IN ('Signing', 'Registration')"})
+		Query: which + " AND WorkflowType IN ('Signing', 'Registration', 'Refund')"})
 	if err != nil {
 		return nil, "", clientError("listing processes", err)
 	}
 	for _, e := range answer.GetExecutions() {
 		kind := e.GetType().GetName()
-		if id, ok := strings.CutPrefix(e.GetExecution().GetWorkflowId(), kindsOfRuns[kind]); ok {
-			runs = append(runs, Run{Kind: kind, RecordID: id, StartedAt: e.GetStartTime().AsTime()})
+		id, ok := strings.CutPrefix(e.GetExecution().GetWorkflowId(), kindsOfRuns[kind])
+		if !ok {
+			continue
 		}
+		run := Run{Kind: kind, RecordID: id, StartedAt: e.GetStartTime().AsTime()}
+		if kind == "Refund" {
+			var in RefundInput
+			if err := c.input(ctx, e.GetExecution().GetWorkflowId(), e.GetExecution().GetRunId(), &in); err != nil {
+				return nil, "", clientError("reading what a refund is for", err)
+			}
+			run.RecordID, run.TxnRef = in.RegistrationID, id
+		}
+		runs = append(runs, run)
 	}
 	return runs, base64.RawURLEncoding.EncodeToString(answer.GetNextPageToken()), nil
 }

@@ -169,6 +169,9 @@ func Mismatch(reason string) bool { return slices.Contains(Mismatches(), reason)
 // ArchiveStep is the step of an incident whose missing process is the one that keeps documents archived.
 const ArchiveStep = "await-renewal"
 
+// RefundStep is the step of an incident whose refund has lost the record of its registration.
+const RefundStep = "refund"
+
 // Acts returns what may be done about a mismatch at a step. A process without a record has no step.
 func Acts(reason, step string) []string {
 	switch {
@@ -176,7 +179,7 @@ func Acts(reason, step string) []string {
 		return []string{Accept}
 	case reason == CertificateUnpaid || reason == CertificateLeft:
 		return []string{Close, Accept}
-	case step == "":
+	case step == "" || step == RefundStep:
 		return []string{Close}
 	case step == ArchiveStep:
 		return []string{BeginAgain}

@@ -56,6 +56,8 @@ func (r *Reconciler) over(ctx context.Context, i incident.Incident) (string, err
 	switch {
 	case i.Step == incident.ArchiveStep:
 		return only(state == workflows.RunRunning || state == workflows.RunCompleted, "its process is there again"), nil
+	case i.Step == incident.RefundStep:
+		return only(!missing, "its record is there again"), nil
 	case missing:
 		return only(state == workflows.RunCompleted, "its process has completed"), nil
 	case i.Step == "" && !at.final: // opened while there was no record: what is wrong now is found from the record's side

@@ -100,7 +100,7 @@ func TestWhatCannotBeComparedIsSaid(t *testing.T) {
 	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
 		f.Registrations(registration.StatusInReview)
 		f.Signings(signing.StatusAwaitingApproval)
-		f.Exec(`UPDATE registrations SET status = 'active' WHERE id NOT IN (SELECT id FROM registrations ORDER BY id LIMIT 3)`)
+		f.Exec(`UPDATE registrations SET status = 'withdrawn' WHERE id NOT IN (SELECT id FROM registrations ORDER BY id LIMIT 3)`)
 		f.Exec(`UPDATE signings SET status = 'declined' WHERE id NOT IN (SELECT id FROM signings ORDER BY id LIMIT 4)`)
 		f.Exec(`UPDATE signings SET status = 'signed', level = 'B-LTA' WHERE id = (SELECT MIN(id) FROM signings)`)
 		const open = 3 + 4
@@ -138,6 +138,10 @@ func TestProcessOlderThanItsEnd(t *testing.T) {
 			id := fmt.Sprintf("r-%d", i)
 			_, err := f.Store.Registrations().CreateRegistration(t.Context(), id, storetest.Request(id, storetest.Start))
 			must(t, err)
+			must(t, f.Store.Registrations().Change(t.Context(), id, func(r *registration.Registration) error {
+				r.Issued = &registration.Issued{KeyID: "k", Serial: "0a"}
+				return nil
+			}))
 			f.Exec(`UPDATE registrations SET status = 'active', seq = 9 WHERE id = $1`, id)
 			e := &runs{engine: &engine{knows: map[string]workflows.RegistrationStatus{id: {Status: c.at, Seq: 3}}},
 				states: map[string]workflows.RunState{workflows.RegistrationWorkflowID(id): workflows.RunRunning},

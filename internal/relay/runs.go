@@ -23,10 +23,16 @@ func (r *Reconciler) runs(ctx context.Context, after string, list func(context.C
 			continue
 		}
 		process := incident.Signing
-		if run.Kind == "Registration" {
+		if run.Kind != "Signing" {
 			process = incident.Registration
 		}
-		if err := r.failed(ctx, report, process, run.RecordID, do(ctx, process, run.RecordID, report)); err != nil {
+		var err error
+		if run.Kind == "Refund" {
+			err = r.refundRun(ctx, run, report)
+		} else {
+			err = do(ctx, process, run.RecordID, report)
+		}
+		if err := r.failed(ctx, report, process, run.RecordID, err); err != nil {
 			return "", err
 		}
 	}
@@ -109,4 +115,20 @@ func (r *Reconciler) registrationEnded(ctx context.Context, id string) (*ending,
 		status, err := r.Engine.RegistrationStatus(ctx, id)
 		return string(status.Status), status.Status.Final(), err
 	}}, nil
+}
+
+// refundRun compares a refund with its registration: without a record it gives nothing back, and what it was to give back is known to
+// the runs of the registration only. A refund whose record is there is begun again by the loop of refunds.
+func (r *Reconciler) refundRun(ctx context.Context, run workflows.Run, report *incident.Report) error {
+	if _, err := r.Records.Registration(ctx, run.RecordID); problem.CodeOf(err) != problem.NotFound {
+		return err
+	}
+	if known, err := r.Found.GivenUp(ctx, incident.Registration, run.RecordID); err != nil || known {
+		return err
+	}
+	state, err := r.Engine.State(ctx, workflows.RefundWorkflowID(run.TxnRef))
+	if err != nil || state == workflows.RunCompleted {
+		return err
+	}
+	return r.found(ctx, report, incident.Registration, run.RecordID, incident.RefundStep, problem.RecordMissing, "refund %s is %s, and there is no record of its registration", run.TxnRef, state)
 }

@@ -47,20 +47,25 @@ func TestBrokenRunsWithoutARecordAreListed(t *testing.T) {
 			}
 		}
 		e.knows = map[string]workflows.RegistrationStatus{"lost": {Status: registration.StatusAccountReady}}
+		e.broken = append(e.broken, workflows.Run{Kind: "Refund", RecordID: "there", TxnRef: "KS01", StartedAt: storetest.Start},
+			workflows.Run{Kind: "Refund", RecordID: "paid", TxnRef: "KS02", StartedAt: storetest.Start}, workflows.Run{Kind: "Refund", RecordID: "back", TxnRef: "KS03", StartedAt: storetest.Start})
+		e.states[workflows.RefundWorkflowID("KS02")], e.states[workflows.RefundWorkflowID("KS03")] = workflows.RunBroken, workflows.RunCompleted
+		e.states[workflows.RegistrationWorkflowID("paid")] = workflows.RunCompleted
 		r := reconciler(f, e)
+		r.CAs = map[string]registration.Keys{"its": &authority{}}
 		for range 2 {
 			report := everything(t, r)
-			if len(report.Findings) != 2 || len(report.Failed) != 0 {
+			if len(report.Findings) != 3 || len(report.Failed) != 0 {
 				t.Fatalf("%+v", report)
 			}
 			for _, found := range report.Findings {
-				if found.ProcessID != "lost" && found.ProcessID != "s-lost" || found.Code != incident.RecordMissing {
+				if found.ProcessID != "lost" && found.ProcessID != "s-lost" && found.ProcessID != "paid" || found.Code != incident.RecordMissing {
 					t.Errorf("%+v", found)
 				}
 			}
 		}
 		m := &relay.Mender{Reconciler: r, Incidents: f.Store.Parked(), Processes: beginner{e}}
-		for _, i := range parked(t, f, 2) {
+		for _, i := range parked(t, f, 3) {
 			if err := m.Act(t.Context(), i.ID, incident.BeginAgain, "op", ""); problem.CodeOf(err) != problem.Invalid {
 				t.Errorf("begin-again: %v", err)
 			}

@@ -11,7 +11,8 @@ import (
 )
 
 // OpenRegistrationIncident implements registration.Records. The same incident may come again with more attempts and
-// another reason. One that was closed stays closed.
+// another reason. One that was closed stays closed, unless the step was parked after that: a Refund that began again calls its incidents
+// as the run before did.
 func (r Registrations) OpenRegistrationIncident(ctx context.Context, in registration.Incident) error {
 	if in.IncidentID == "" || !in.Open() || in.Since.IsZero() {
 		return problem.New(problem.Invalid, "an incident has an id, a reason and a time")
@@ -26,6 +27,8 @@ func (r Registrations) OpenRegistrationIncident(ctx context.Context, in registra
 		case fresh:
 			err = insertIncident(ctx, tx, k, in)
 		case err != nil:
+		case !stored.ClosedAt.IsZero() && in.Since.After(stored.ClosedAt):
+			err = reopenIncident(ctx, tx, k, in)
 		case !stored.ClosedAt.IsZero() || in.Attempts <= stored.Attempts:
 			return nil
 		default:
@@ -73,6 +76,14 @@ func insertIncident(ctx context.Context, tx *sql.Tx, k *keys, in registration.In
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', $9, $10)`,
 		in.IncidentID, in.RegistrationID, in.Step, in.Reason, in.Message, in.Provider, at(in.Since), in.Attempts,
 		k.sealed("registration_incidents", "actor", in.IncidentID, nil), k.sealed("registration_incidents", "note", in.IncidentID, nil))
+	return err
+}
+
+func reopenIncident(ctx context.Context, tx *sql.Tx, k *keys, in registration.Incident) error {
+	_, err := tx.ExecContext(ctx, `UPDATE registration_incidents SET step = $1, reason = $2, message = $3, provider = $4, since = $5, attempts = $6,
+		closed_at = NULL, action = '', actor = $7, note = $8 WHERE id = $9`,
+		in.Step, in.Reason, in.Message, in.Provider, at(in.Since), in.Attempts,
+		k.sealed("registration_incidents", "actor", in.IncidentID, nil), k.sealed("registration_incidents", "note", in.IncidentID, nil), in.IncidentID)
 	return err
 }
 

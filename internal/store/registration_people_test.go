@@ -245,6 +245,13 @@ func TestRegistrationIncidents(t *testing.T) {
 		wantEqual(t, "entries", len(entries), 3)
 		wantEqual(t, "who closed", entries[2].Actor, "ops-1")
 
+		anew := newParked("i", "r", 1) // of a Refund that began again, and parked after that
+		anew.Since = minute(4).UTC()
+		twice(t, func() error { return r.OpenRegistrationIncident(ctx, anew) })
+		wantParked(false, anew)
+		closed.ClosedAt = minute(5).UTC()
+		must(t, r.CloseRegistrationIncident(ctx, closed))
+
 		closed.RegistrationID = "r2"
 		wantCode(t, r.CloseRegistrationIncident(ctx, closed), problem.Conflict)
 		wantCode(t, r.OpenRegistrationIncident(ctx, newParked("i", "r2", 9)), problem.Conflict)
