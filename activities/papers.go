@@ -27,38 +27,11 @@ func (a *Registration) writePapers(ctx context.Context, id string) error {
 	if err != nil || r.Contract != nil {
 		return err
 	}
-	subscriber, err := a.subscriber(ctx, r)
+	papers, err := a.compose(ctx, r, a.Now().UTC().Truncate(time.Second))
 	if err != nil {
 		return err
 	}
-	issuer, err := a.issuer(r)
-	if err != nil {
-		return err
-	}
-	plan, now := a.orderedPlan(r), a.Now().UTC().Truncate(time.Second)
-	consents, err := a.Records.Consents(ctx, id)
-	if err != nil {
-		return err
-	}
-	data := forms.RequestData{Number: number("PYC", id, now), At: now, Subscriber: subscriber, Provider: issuer.Party, Plan: plan, VNeIDRequest: r.RequestID}
-	for _, c := range consents {
-		data.Consents = append(data.Consents, forms.ConsentLine{Purpose: c.Purpose, Version: c.TextVersion, AcceptedAt: c.AcceptedAt})
-	}
-	form, err := forms.RequestForm(data)
-	if err != nil {
-		return err
-	}
-	request, err := a.keepPaper(ctx, r.SubjectID, "phieu-yeu-cau.pdf", data.Number, now, form, form.Subscriber)
-	if err != nil {
-		return err
-	}
-	contractNumber := number("HD", id, now)
-	text, err := forms.Contract(forms.ContractData{Number: contractNumber, At: now, Subscriber: subscriber, Provider: issuer.Party, Plan: plan,
-		RequestNumber: data.Number, RequestSHA256: request.SHA256})
-	if err != nil {
-		return err
-	}
-	contract, err := a.keepPaper(ctx, r.SubjectID, "hop-dong.pdf", contractNumber, now, text, text.Provider)
+	request, contract, err := a.keepPapers(ctx, r, papers)
 	if err != nil {
 		return err
 	}
@@ -68,6 +41,94 @@ func (a *Registration) writePapers(ctx context.Context, id string) error {
 		}
 		return nil
 	})
+}
+
+// Rewritten says what became of the papers of a corrected dossier.
+type Rewritten struct {
+	Agreed bool `json:"agreed"` // the citizen has agreed to this very contract
+}
+
+// RewritePapers writes the papers of a corrected dossier again, unless they say the same as before. The consent to the earlier
+// contract then counts no more. Effect: two files. Key: what the papers say. Errors: as WritePapers.
+func (a *Registration) RewritePapers(ctx context.Context, id string) (Rewritten, error) {
+	defer alive(ctx)()
+	agreed, err := a.rewritePapers(ctx, id)
+	return Rewritten{Agreed: agreed}, fail(err)
+}
+
+func (a *Registration) rewritePapers(ctx context.Context, id string) (agreed bool, err error) {
+	r, err := a.Records.Registration(ctx, id)
+	if err != nil || r.Contract == nil {
+		return false, err
+	}
+	same, err := a.compose(ctx, r, r.Contract.At) // the same text at the same time has the same bytes
+	if err != nil {
+		return false, err
+	}
+	if same.contract.SHA256 == r.Contract.SHA256 {
+		return r.Consent != nil && r.Consent.SHA256 == r.Contract.SHA256, nil
+	}
+	now := a.Now().UTC().Truncate(time.Second)
+	papers, err := a.compose(ctx, r, now)
+	if err != nil {
+		return false, err
+	}
+	request, contract, err := a.keepPapers(ctx, r, papers)
+	if err != nil {
+		return false, err
+	}
+	before := r.Contract.SHA256
+	return false, a.Records.Change(ctx, id, func(r *registration.Registration) error {
+		if r.Contract.SHA256 == before {
+			r.Request, r.Contract, r.Consent = &request, &contract, nil
+		}
+		return nil
+	})
+}
+
+// papers are the request form and the contract of a registration.
+type papers struct {
+	requestNumber, contractNumber string
+	at                            time.Time
+	request, contract             forms.Written
+}
+
+// compose writes both papers as the store knows the dossier now.
+func (a *Registration) compose(ctx context.Context, r registration.Registration, at time.Time) (papers, error) {
+	p := papers{requestNumber: number("PYC", r.ID, at), contractNumber: number("HD", r.ID, at), at: at}
+	subscriber, err := a.subscriber(ctx, r)
+	if err != nil {
+		return p, err
+	}
+	issuer, err := a.issuer(r)
+	if err != nil {
+		return p, err
+	}
+	plan := a.orderedPlan(r)
+	consents, err := a.Records.Consents(ctx, r.ID)
+	if err != nil {
+		return p, err
+	}
+	data := forms.RequestData{Number: p.requestNumber, At: at, Subscriber: subscriber, Provider: issuer.Party, Plan: plan, VNeIDRequest: r.RequestID}
+	for _, c := range consents {
+		data.Consents = append(data.Consents, forms.ConsentLine{Purpose: c.Purpose, Version: c.TextVersion, AcceptedAt: c.AcceptedAt})
+	}
+	if p.request, err = forms.RequestForm(data); err != nil {
+		return p, err
+	}
+	p.contract, err = forms.Contract(forms.ContractData{Number: p.contractNumber, At: at, Subscriber: subscriber, Provider: issuer.Party, Plan: plan,
+		RequestNumber: p.requestNumber, RequestSHA256: p.request.SHA256})
+	return p, err
+}
+
+// keepPapers stores both.
+func (a *Registration) keepPapers(ctx context.Context, r registration.Registration, p papers) (request, contract registration.Paper, err error) {
+	request, err = a.keepPaper(ctx, r.SubjectID, "phieu-yeu-cau.pdf", p.requestNumber, p.at, p.request, p.request.Subscriber)
+	if err != nil {
+		return request, contract, err
+	}
+	contract, err = a.keepPaper(ctx, r.SubjectID, "hop-dong.pdf", p.contractNumber, p.at, p.contract, p.contract.Provider)
+	return request, contract, err
 }
 
 // keepPaper stores a written paper under the key of its person, with the box of whoever signs it.

@@ -13,7 +13,7 @@ import (
 
 // Registration takes a citizen's request in VNeID to an active certificate.
 //
-//	request → hand-off → account → package → [payment] → contract → review ⇄ correction
+//	request → hand-off → account → package → [payment] → contract → review ⇄ correction (→ contract)
 //	        → key, certificate → PIN, code → acceptance record → active → report to VNeID
 //
 //	refused     by an officer            ineligible  there is an active certificate already
@@ -162,10 +162,14 @@ func (r *registrationRun) sealContract(ctx workflow.Context) error {
 	})
 }
 
-// awaitReview waits for an officer, who may send the dossier back to the citizen for named fields.
+// awaitReview waits for an officer, who may send the dossier back to the citizen for named fields. The contract then says what
+// the corrected dossier says, and the citizen agrees to it anew.
 func (r *registrationRun) awaitReview(ctx workflow.Context) error {
 	if r.resumed == registration.StatusNeedsMore {
 		if err := r.awaitCorrection(ctx); err != nil {
+			return err
+		}
+		if err := r.agreeAnew(ctx); err != nil {
 			return err
 		}
 	}
@@ -186,7 +190,29 @@ func (r *registrationRun) awaitReview(ctx workflow.Context) error {
 		if err := r.awaitCorrection(ctx); err != nil {
 			return err
 		}
+		if err := r.agreeAnew(ctx); err != nil {
+			return err
+		}
 	}
+}
+
+// agreeAnew has the papers say what the corrected dossier says. The citizen agrees to a contract that is another one.
+func (r *registrationRun) agreeAnew(ctx workflow.Context) error {
+	if workflow.GetVersion(ctx, "corrected-contract", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return nil
+	}
+	var rewritten activities.Rewritten
+	err := r.step(ctx, StepPapers, "", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(paper(ctx, "Write the papers of the corrected dossier"), registrationActivities.RewritePapers, r.in.RegistrationID).Get(ctx, &rewritten)
+	})
+	if err != nil || rewritten.Agreed {
+		return err
+	}
+	r.consented = false
+	if err := r.awaitConsent(ctx); err != nil {
+		return err
+	}
+	return r.sealContract(ctx)
 }
 
 func (r *registrationRun) awaitCorrection(ctx workflow.Context) error {

@@ -279,6 +279,40 @@ func TestOfficerAsksForMore(t *testing.T) {
 	}
 }
 
+// A corrected dossier gets a contract that says the same, and only this one is agreed to and sealed. A correction that changes
+// nothing that the contract says leaves the contract and the consent as they are.
+func TestACorrectedDossierHasItsContract(t *testing.T) {
+	for name, address := range map[string]string{"another address": "Số 20 đường Trần Thái Tông", "as it was": ""} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnrolment(t, "PS0")
+			var before registration.Registration
+			e.acts[registration.StatusInReview] = func() {
+				if e.registration().Reviews == 0 {
+					e.once("ask", func() { before = e.registration(); e.decide(registration.DecisionAsk, "address") })
+					return
+				}
+				e.once("approve", func() { e.decide(registration.DecisionApprove) })
+			}
+			if address == "" {
+				e.acts[registration.StatusNeedsMore] = func() {
+					e.once("correct", func() {
+						person, err := e.records.Person(context.Background(), e.id)
+						e.must(err)
+						e.must(e.records.Correct(context.Background(), e.id, registration.Round{}, "correction-1", "citizen", map[string]string{"address": person.Address}))
+						e.update(workflows.UpdateCorrect, workflows.Corrected{CorrectionID: "correction-1"}, nil)()
+					})
+				}
+			}
+			r := e.enrol(registration.StatusActive)
+			changed := r.Contract.SHA256 != before.Contract.SHA256
+			if changed != (address != "") || r.Consent.SHA256 != r.Contract.SHA256 || r.Contract.SealedID == "" || changed == (r.Contract.SealedID == before.Contract.SealedID) ||
+				changed == (r.Request.SHA256 == before.Request.SHA256) {
+				t.Errorf("the contract of before %+v, the one now %+v, agreed to %s", before.Contract, r.Contract, r.Consent.SHA256)
+			}
+		})
+	}
+}
+
 func TestOfficerRefuses(t *testing.T) {
 	for _, plan := range []string{"PS0", "PS1"} {
 		t.Run(plan, func(t *testing.T) {

@@ -247,6 +247,10 @@ func (e *enrolment) digits(purpose registration.Purpose, binding string) string 
 	}
 	code, err := e.records.LastCode(context.Background(), e.id, purpose)
 	e.must(err)
+	if code.Binding != binding { // of the contract before
+		e.asked[purpose] = false
+		return ""
+	}
 	for _, m := range e.world.Messages(e.phone) {
 		if m.RequestID == code.ID {
 			return sixDigits.FindString(m.Text)
@@ -296,10 +300,11 @@ func (e *enrolment) useCode(purpose registration.Purpose, update string) {
 	if digits == "" {
 		return
 	}
-	e.once(update, func() {
+	act := update + "/" + binding
+	e.once(act, func() {
 		code, err := e.accounts.UseCode(context.Background(), e.id, purpose, binding, digits)
 		if problem.CodeOf(err) == problem.OTPExpired { // read too late
-			e.sent[update], e.asked[purpose] = false, false
+			e.sent[act], e.asked[purpose] = false, false
 			return
 		}
 		e.must(err)

@@ -38,7 +38,7 @@ var next = map[Status][]Status{
 	StatusAwaitingPayment: {StatusAwaitingConsent, StatusClosing},
 	StatusAwaitingConsent: {StatusInReview, StatusClosing},
 	StatusInReview:        {StatusNeedsMore, StatusIssuing, StatusClosing},
-	StatusNeedsMore:       {StatusInReview, StatusClosing},
+	StatusNeedsMore:       {StatusInReview, StatusAwaitingConsent, StatusClosing}, // a corrected dossier has another contract
 	StatusIssuing:         {StatusActivating, StatusClosing},
 	StatusActivating:      {StatusAccepting, StatusClosing},
 	StatusAccepting:       {StatusActive, StatusClosing},

@@ -115,6 +115,8 @@ var situations = map[string]func(t *testing.T, w *World, c *client) string{
 		do(t, e.act(t.Context(), "review", map[string]any{"decision": "ask", "officer": "officer-1", "reason": "address-unclear", "fields": []string{"address"}}))
 		awaitRegistration(t, e, "needs-more")
 		do(t, e.act(t.Context(), "correction", map[string]any{"fields": map[string]string{"address": "Số 9 ngõ 34"}}))
+		awaitRegistration(t, e, "awaiting-contract")
+		afterTheGap(t, func() error { return e.withCode(t.Context(), "contract", "contract") })
 		awaitRegistration(t, e, "in-review")
 		do(t, e.act(t.Context(), "review", map[string]any{"decision": "refuse", "officer": "officer-1", "reason": "not-eligible"}))
 		awaitRegistration(t, e, "refused") // and the money goes back
@@ -307,6 +309,17 @@ func until(t *testing.T, w *World, c *client, citizen, status string) *enrolment
 }
 
 // awaitRegistration waits for a status, also one that it had before.
+// afterTheGap asks for a second code of one purpose, which has to be a minute from the first.
+func afterTheGap(t *testing.T, ask func() error) {
+	t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Second) {
+		if err := ask(); err == nil || time.Now().After(deadline) {
+			do(t, err)
+			return
+		}
+	}
+}
+
 func awaitRegistration(t *testing.T, e *enrolment, status string) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {

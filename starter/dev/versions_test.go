@@ -216,6 +216,7 @@ func (c *deployment) waitingRegistration(ctx context.Context, citizen, status st
 		k.walkTo(ctx, status)
 		p.finish = func(ctx context.Context) {
 			k.act(ctx, "correction", map[string]any{"fields": map[string]string{"address": "Số 9 ngõ 34"}})
+			delete(k.asked, "contract") // the corrected dossier has a contract of its own, with a code of its own
 			k.run(ctx)
 		}
 	case "parked":
