@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -365,12 +366,14 @@ func (s *server) checkCorrection(ctx context.Context, id string, allowed []strin
 		switch {
 		case !slices.Contains(allowed, name):
 			wrong.add("body.fields."+name, "must not be corrected now")
+		case strings.TrimSpace(fields[name]) == "" && name != "id_expires_on": // a card may be without an end
+			wrong.say("body.fields."+name, "must not be empty", "Không được để trống")
 		case utf8.RuneCountInString(fields[name]) > maxWords:
 			wrong.add("body.fields."+name, fmt.Sprintf("must have at most %d characters", maxWords))
 		}
 	}
 	if len(fields) == 0 {
-		wrong.add("body.fields", "must name a field that was asked for")
+		wrong.say("body.fields", "must name a field that was asked for", "Chưa có thông tin nào được bổ sung")
 	}
 	if err := wrong.err(); err != nil {
 		return person, nil, err
@@ -379,8 +382,10 @@ func (s *server) checkCorrection(ctx context.Context, id string, allowed []strin
 	if err != nil {
 		return person, nil, err
 	}
-	fields, err = s.normal(person, fields)
-	return person, fields, err
+	if fields, err = s.normal(person, fields); err != nil {
+		return person, nil, err
+	}
+	return person, fields, s.changesSomething(ctx, id, person, fields)
 }
 
 // normal returns corrected fields in the form in which they are stored.

@@ -226,6 +226,18 @@ func (f *fakeRecords) Claims(context.Context, time.Time) (map[string]registratio
 	return maps.Clone(f.claims), nil
 }
 
+func (f *fakeRecords) Corrections(_ context.Context, id string) ([]registration.Correction, error) {
+	defer f.lock()()
+	if f.fixed[id] == nil {
+		return nil, nil
+	}
+	made := registration.Correction{ID: "corr", At: time.Now()}
+	for name, value := range f.fixed[id] {
+		made.Changes = append(made.Changes, registration.Change{Field: name, New: value})
+	}
+	return []registration.Correction{made}, nil
+}
+
 func (f *fakeRecords) Editors(_ context.Context, id string) ([]string, error) {
 	defer f.lock()()
 	return f.editors[id], nil

@@ -50,17 +50,18 @@ func (s *server) releaseRegistration(ctx context.Context, in *registrationInput)
 
 // DossierBody is all that an officer compares. Opening it is noted in the audit log.
 type DossierBody struct {
-	Registration RegistrationBody        `json:"registration"`
-	Person       *DossierPerson          `json:"person,omitempty" doc:"Absent once the person was erased"`
-	Consents     []registration.Consent  `json:"consents"`
-	Reviews      []DossierReview         `json:"reviews" doc:"Decisions so far, oldest first"`
-	Editors      []string                `json:"editors" doc:"Who corrected the person's data; nobody of them may approve"`
-	Others       []DossierOther          `json:"others" doc:"Other registrations of the same person"`
-	Claim        *ClaimBody              `json:"claim,omitempty"`
-	Checks       []registration.Check    `json:"checks" doc:"What has to be compared before an approval"`
-	Reasons      map[string]string       `json:"reasons" doc:"Codes of reasons with their Vietnamese text for the citizen"`
-	Correctable  []string                `json:"correctable" doc:"Fields that the citizen may be asked to correct"`
-	Evidence     *registration.Consented `json:"evidence,omitempty" doc:"Of the consent to the contract"`
+	Registration RegistrationBody          `json:"registration"`
+	Person       *DossierPerson            `json:"person,omitempty" doc:"Absent once the person was erased"`
+	Consents     []registration.Consent    `json:"consents"`
+	Reviews      []DossierReview           `json:"reviews" doc:"Decisions so far, oldest first"`
+	Corrections  []registration.Correction `json:"corrections" doc:"What was corrected so far, old and new, oldest first"`
+	Editors      []string                  `json:"editors" doc:"Who corrected the person's data; nobody of them may approve"`
+	Others       []DossierOther            `json:"others" doc:"Other registrations of the same person"`
+	Claim        *ClaimBody                `json:"claim,omitempty"`
+	Checks       []registration.Check      `json:"checks" doc:"What has to be compared before an approval"`
+	Reasons      map[string]string         `json:"reasons" doc:"Codes of reasons with their Vietnamese text for the citizen"`
+	Correctable  []string                  `json:"correctable" doc:"Fields that the citizen may be asked to correct"`
+	Evidence     *registration.Consented   `json:"evidence,omitempty" doc:"Of the consent to the contract"`
 }
 
 // DossierPerson is the person in full.
@@ -104,7 +105,7 @@ func (s *server) showDossier(ctx context.Context, in *registrationInput) (*dossi
 	}
 	s.addDue(&body)
 	out := DossierBody{Registration: body, Checks: registration.Checks(), Reasons: registration.Reasons(), Correctable: registration.CorrectableFields,
-		Evidence: record.Consent, Reviews: []DossierReview{}, Others: []DossierOther{}, Editors: []string{}}
+		Evidence: record.Consent, Reviews: []DossierReview{}, Others: []DossierOther{}, Editors: []string{}, Corrections: []registration.Correction{}}
 	if out.Consents, err = records.Consents(ctx, in.ID); err != nil {
 		return nil, err
 	}
@@ -113,6 +114,11 @@ func (s *server) showDossier(ctx context.Context, in *registrationInput) (*dossi
 		return nil, err
 	}
 	out.Editors = append(out.Editors, editors...)
+	corrections, err := records.Corrections(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out.Corrections = append(out.Corrections, corrections...)
 	claims, err := records.Claims(ctx, s.Now())
 	if err != nil {
 		return nil, err

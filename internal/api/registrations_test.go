@@ -179,7 +179,23 @@ func TestReviews(t *testing.T) {
 	for _, bad := range []string{`{}`, `{"commune":"x"}`, `{"full_name":"Ai Đó"}`, `{"address":"a\u200bb"}`} {
 		d.wantProblem(correct(bad), http.StatusUnprocessableEntity, problem.Invalid)
 	}
+	person := d.records.people["r"]
+	person.Address = "Số 1 đường Láng"
+	d.records.people["r"] = person
+	for bad, location := range map[string]string{`{"address":""}`: "body.fields.address", `{"address":" "}`: "body.fields.address",
+		`{"address":" Số 1  đường Láng"}`: "body.fields"} {
+		got := correct(bad)
+		if p := d.wantProblem(got, http.StatusUnprocessableEntity, problem.Invalid); len(p.Errors) != 1 || p.Errors[0].Location != location || p.Errors[0].MessageVI == "" {
+			t.Errorf("%s: %s", bad, got.body)
+		}
+	}
 	wantStatus(t, correct(`{"address":"  Số 18   đường Láng "}`), http.StatusOK)
+	wantStatus(t, correct(`{"address":"Số 18 đường Láng"}`), http.StatusOK) // once more, as after a lost answer
+	var dossier api.DossierBody
+	d.get("/v1/registrations/r/dossier").into(t, &dossier)
+	if len(dossier.Corrections) != 1 || dossier.Corrections[0].Changes[0].New != "Số 18 đường Láng" {
+		t.Errorf("the officer sees %+v", dossier.Corrections)
+	}
 	if got := d.records.fixed["r"]; !maps.Equal(got, map[string]string{"address": "Số 18 đường Láng"}) {
 		t.Errorf("corrected %v", got)
 	}

@@ -30,11 +30,18 @@ var CorrectableFields = []string{"province", "commune", "address", "id_issued_on
 // IdentityFields are the correctable fields that say who somebody is: operators change them in twos.
 var IdentityFields = []string{"id_issued_on", "id_issued_by", "id_expires_on"}
 
-// Change is a correction of one field as it may be shown: both values masked.
+// Change is a correction of one field. Whoever need not know the person gets both values masked.
 type Change struct {
 	Field string `json:"field"`
 	Old   string `json:"old"`
 	New   string `json:"new"`
+}
+
+// Correction is what one correction changed, in full; email is the account's.
+type Correction struct {
+	ID      string    `json:"id"`
+	At      time.Time `json:"at"`
+	Changes []Change  `json:"changes"` // both values in full
 }
 
 // Masked returns enough of a value to tell it from another one, and not enough to know it: the first letter of each word,

@@ -233,6 +233,9 @@ type Records interface {
 	Release(ctx context.Context, registrationID, officer string) error
 	// Claims returns those that have not ended, by registration.
 	Claims(ctx context.Context, now time.Time) (map[string]Claim, error)
+	// Corrections returns what was changed in a dossier, old and new, oldest first, for officers. Those whose person was erased
+	// and those of before changes were kept are left out.
+	Corrections(ctx context.Context, registrationID string) ([]Correction, error)
 	// Editors returns who corrected the person's data or sent one of the two requests of a correction, from the audit log.
 	Editors(ctx context.Context, registrationID string) ([]string, error)
 	// Reviews returns the decisions so far, oldest first.

@@ -298,6 +298,7 @@ func (e *erasing) contacts(ctx context.Context) error {
 func (e *erasing) words(ctx context.Context) error {
 	err := e.all(ctx, []any{e.subjectID, []byte{}},
 		`UPDATE reviews SET public_note = $2, internal_note = $2 WHERE registration_id IN `+registrationsOf,
+		`UPDATE corrections SET changes = $2 WHERE registration_id IN `+registrationsOf,
 		`UPDATE registration_incidents SET note = $2 WHERE registration_id IN `+registrationsOf,
 		`UPDATE incidents SET note = $2 WHERE signing_id IN `+signingsOf,
 		`UPDATE incident_entries SET words = $2 WHERE incident_id IN (SELECT id FROM registration_incidents WHERE registration_id IN `+registrationsOf+`)`,

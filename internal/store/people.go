@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -62,7 +63,15 @@ func (r Registrations) Correct(ctx context.Context, id string, round registratio
 		if err := newCorrection(ctx, tx, id, round, correctionID, r.s.now()); err != nil {
 			return err
 		}
-		if err := r.correctPerson(ctx, tx, s, id, fields); err != nil {
+		changes, err := r.correctPerson(ctx, tx, s, id, fields)
+		if err != nil {
+			return err
+		}
+		text, err := json.Marshal(changes)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE corrections SET changes = $1 WHERE id = $2`, s.sealed("corrections", "changes", correctionID, text), correctionID); err != nil {
 			return err
 		}
 		return audit(ctx, tx, r.s.now(), "correction", id, actor, correctionID+" "+strings.Join(names, " "))
@@ -114,35 +123,81 @@ func newCorrection(ctx context.Context, tx *sql.Tx, id string, round registratio
 	return err
 }
 
-func (r Registrations) correctPerson(ctx context.Context, tx *sql.Tx, s *subject, id string, fields map[string]string) error {
+// correctPerson writes the fields and returns what they were.
+func (r Registrations) correctPerson(ctx context.Context, tx *sql.Tx, s *subject, id string, fields map[string]string) ([]registration.Change, error) {
 	var person registration.Person
 	if err := readPerson(ctx, tx, s, id, &person); err != nil {
-		return err
+		return nil, err
 	}
 	personal := map[string]*string{"province": &person.Province, "commune": &person.Commune, "address": &person.Address,
 		"id_issued_on": &person.IDIssuedOn, "id_issued_by": &person.IDIssuedBy, "id_expires_on": &person.IDExpiresOn}
-	for name, value := range fields {
-		if field, ok := personal[name]; ok {
-			*field = value
+	var changes []registration.Change
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if field, ok := personal[name]; ok && *field != fields[name] {
+			changes = append(changes, registration.Change{Field: name, Old: *field, New: fields[name]})
+			*field = fields[name]
 		}
 	}
 	text, err := json.Marshal(person)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE registrations SET person = $1 WHERE id = $2`, s.sealed("registrations", "person", id, text), id)
 	email, ok := fields["email"]
 	if err != nil || !ok {
-		return err
+		return changes, err
 	}
+	old, err := r.correctEmail(ctx, tx, s, id, email)
+	if old != email {
+		changes = append(changes, registration.Change{Field: "email", Old: old, New: email})
+	}
+	return changes, err
+}
+
+// correctEmail writes the address of the account and returns the one before.
+func (r Registrations) correctEmail(ctx context.Context, tx *sql.Tx, s *subject, id, email string) (old string, err error) {
 	one, err := r.load(ctx, tx, id)
 	if err != nil {
-		return err
+		return "", err
 	}
-	changed, err := affected(tx.ExecContext(ctx, `UPDATE accounts SET email = $1 WHERE id = $2 AND subject_id = $3`,
-		s.sealed("accounts", "email", one.AccountID, []byte(email)), one.AccountID, s.id))
-	if err == nil && changed == 0 {
-		return conflict("the registration has no account whose e-mail could be corrected")
+	var before []byte
+	err = tx.QueryRowContext(ctx, `SELECT email FROM accounts WHERE id = $1 AND subject_id = $2`, one.AccountID, s.id).Scan(&before)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", conflict("the registration has no account whose e-mail could be corrected")
 	}
-	return err
+	if err = s.openText(err, &old, "accounts", "email", one.AccountID, before); err != nil {
+		return "", err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE accounts SET email = $1 WHERE id = $2 AND subject_id = $3`,
+		s.sealed("accounts", "email", one.AccountID, []byte(email)), one.AccountID, s.id)
+	return old, err
+}
+
+// Corrections implements registration.Records.
+func (r Registrations) Corrections(ctx context.Context, id string) ([]registration.Correction, error) {
+	var list []registration.Correction
+	err := r.read(ctx, "listing corrections", func(tx *sql.Tx, _ *keys) error {
+		s, err := r.ofRegistration(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.QueryContext(ctx, `SELECT id, made_at, changes FROM corrections WHERE registration_id = $1 AND changes IS NOT NULL ORDER BY made_at, id`, id)
+		return each(rows, err, func(rows *sql.Rows) error {
+			var c registration.Correction
+			var sealed []byte
+			if err := rows.Scan(&c.ID, into(&c.At), &sealed); err != nil {
+				return err
+			}
+			plain, err := s.open("corrections", "changes", c.ID, sealed)
+			if err != nil {
+				return err
+			}
+			list = append(list, c)
+			return json.Unmarshal(plain, &list[len(list)-1].Changes)
+		})
+	})
+	if problem.CodeOf(err) == problem.Erased {
+		return nil, nil
+	}
+	return list, err
 }

@@ -137,6 +137,17 @@ func TestCorrections(t *testing.T) {
 
 		entries := auditOf(t, r, "correction")
 		wantEqual(t, "corrections", len(entries), 2)
+		made, err := r.Corrections(ctx, "r")
+		must(t, err)
+		if len(made) != 2 || made[0].At.IsZero() {
+			t.Fatalf("changes %+v", made)
+		}
+		wantEqual(t, "first changes", made[0].Changes, []registration.Change{
+			{Field: "address", Old: holder.Address, New: fields["address"]}, {Field: "commune", Old: holder.Commune, New: fields["commune"]}})
+		wantEqual(t, "second changes", made[1].Changes, []registration.Change{{Field: "email", Old: newAccount("a", one.SubjectID, holder.Phone).Email, New: "moi@example.vn"}})
+		none, err := r.Corrections(ctx, "r2")
+		must(t, err)
+		wantEqual(t, "changes of another registration", len(none), 0)
 		wantEqual(t, "what was corrected, and by whom", entries[0].Detail+" "+entries[0].Actor, "c1 address commune citizen-1")
 	})
 }

@@ -19,6 +19,7 @@ type citizenWalk struct {
 	citizen string
 	phone   string
 	id      string
+	codeAt  time.Time // when the last code was asked for
 }
 
 // TestRegistrationGuideInTheBrowser follows the guide from VNeID to the active certificate: the sandbox's VNeID, VNPay
@@ -95,6 +96,7 @@ func (k *citizenWalk) code() string {
 	before := len(k.w.Sandbox.Messages(k.phone))
 	k.press("Gửi mã OTP")
 	k.sees("Mã gồm 6 chữ số đã được gửi")
+	k.codeAt = time.Now()
 	ctx, cancel := context.WithTimeout(k.t.Context(), 30*time.Second)
 	defer cancel()
 	for {
@@ -170,7 +172,9 @@ func (k *citizenWalk) review() {
 	k.sees("Thiếu số nhà.")
 	k.accessible("correction")
 	k.fill("Số nhà, đường", "Số 9 ngõ 34 phố Đặng Thùy Trâm")
+	time.Sleep(time.Until(k.codeAt.Add(61 * time.Second))) // before that there is no second code for a contract
 	k.submit("Gửi bổ sung")
+	k.contract() // which says the new address
 	k.sees("Hồ sơ đang được thẩm định")
 	o.approve()
 }
@@ -233,6 +237,7 @@ func (o *officerWalk) approve() {
 	o.t.Helper()
 	o.open(o.dossier)
 	o.take()
+	o.sees("Đã bổ sung, trước và sau")
 	o.sees("Số 9 ngõ 34 phố Đặng Thùy Trâm")
 	if !value[bool](o.browser, `[...document.querySelectorAll('button')].find(b => b.textContent === 'Phê duyệt').disabled`) {
 		o.t.Error("an approval is offered before anything was checked")

@@ -25,6 +25,7 @@ export interface Dossier {
   person?: Record<string, string>
   consents: { purpose: string; text_version: string; text_sha256: string; shown_at: string; accepted_at: string; channel: string }[]
   reviews: { id: string; decision: string; reason_text?: string; fields?: string[]; officer: string; at: string; public_note?: string; internal_note?: string }[]
+  corrections: { id: string; at: string; changes: { field: string; old: string; new: string }[] }[]
   editors: string[]
   others: { id: string; status: string; title: string; created_at: string }[]
   claim?: Claim

@@ -229,6 +229,18 @@ function Evidence({ d }: { d: Dossier }) {
         <h2 id="person">{t('Người đăng ký, theo VNeID', 'The person, as VNeID says')}</h2>
         {d.person ? <Facts rows={Object.entries(personFields).filter(([f]) => d.person?.[f]).map(([f, words]) => [t(...words), shown(f, d.person?.[f] ?? '')])} /> : <Notice title={t('Dữ liệu cá nhân đã được xóa', 'The personal data was erased')} />}
       </section>
+      {d.corrections.length > 0 && (
+        <section class="card" aria-labelledby="corrections">
+          <h2 id="corrections">{t('Đã bổ sung, trước và sau', 'Corrected, old and new')}</h2>
+          {d.corrections.map((c) => (
+            <div key={c.id}>
+              <p class="small muted">{moment(c.at)}</p>
+              <Facts rows={c.changes.map((x) => [t(...(personFields[x.field] ?? [x.field, x.field]) as [string, string]),
+                <><del>{shown(x.field, x.old) || t('(trống)', '(empty)')}</del> → <ins>{shown(x.field, x.new) || t('(trống)', '(empty)')}</ins></>])} />
+            </div>
+          ))}
+        </section>
+      )}
       <section class="card" aria-labelledby="consents">
         <h2 id="consents">{t('Sự đồng ý', 'Consents')}</h2>
         {d.consents.map((c) => (
