@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"kyso/internal/decision"
 	"kyso/internal/pades"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
@@ -14,14 +15,15 @@ import (
 
 // Registration holds what the activities of a registration need. Every exported method is an activity.
 type Registration struct {
-	Records  registration.Records
-	Logins   registration.Logins
-	Serials  registration.Serials
-	Signings signing.Desk // for papers, and for signing the acceptance record
-	VNeID    registration.VNeID
-	SMS      registration.SMS
-	VNPay    registration.PaymentGateway
-	Trust    func() signing.Trust // as configured now
+	Records   registration.Records
+	Decisions decision.Records
+	Logins    registration.Logins
+	Serials   registration.Serials
+	Signings  signing.Desk // for papers, and for signing the acceptance record
+	VNeID     registration.VNeID
+	SMS       registration.SMS
+	VNPay     registration.PaymentGateway
+	Trust     func() signing.Trust // as configured now
 
 	// Store keeps a file and returns its record, not yet saved.
 	Store func(ctx context.Context, name string, r io.Reader) (signing.Upload, error)
@@ -33,6 +35,7 @@ type Registration struct {
 	// NoticeText is the text message about what became of an account.
 	NoticeText func(kind registration.NoticeKind, at time.Time) string
 
+	Limits        registration.Limits // of registrations that begin
 	Packages      []registration.Package
 	Issuers       map[string]Issuer // by the code that VNeID sends
 	DefaultIssuer string            // that of registrations of before there were several

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"kyso/internal/decision"
 	"kyso/internal/pades"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
@@ -30,6 +31,7 @@ type PDF interface {
 // Signing holds what the activities of a signing need. Every exported method is an activity.
 type Signing struct {
 	Records    signing.Records
+	Decisions  decision.Records
 	Segments   signing.Segments
 	Signers    map[string]signing.RemoteSigner // by provider name
 	TSA        signing.TimestampAuthority

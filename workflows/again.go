@@ -9,14 +9,18 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
 
+	"kyso/internal/decision"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 )
 
 // Again is what a process resumes from when the run before it is lost: where its record stands. Business keys are made of
-// the record and never of a run, so a step that the lost run did already finds its effect and does not repeat it.
+// the record and never of a run, so a step that the lost run did already finds its effect and does not repeat it. A process reads it
+// from the store; in the input of a run only DecisionID counts, the rest is for workers of releases that believed it.
 type Again struct {
+	Recorded // the decision that lets the run begin
+
 	Status   string    `json:"status"`
 	Seq      int       `json:"seq"`
 	Deadline time.Time `json:"deadline,omitzero"` // of the wait that the record stands in
@@ -43,17 +47,17 @@ func againSeries(ctx workflow.Context) string {
 
 // SigningAgainOf is what a signing resumes from. An approval that was asked for is watched to its end by a signing that
 // is closed: providers have no cancel, and a value that still comes is recorded and never used.
-func SigningAgainOf(s signing.Signing, seq int, closing bool) SigningInput {
+func SigningAgainOf(s signing.Signing, seq int, decisionID string, closing bool) SigningInput {
 	in := SigningInputOf(s)
-	in.Again = &Again{Status: string(s.Status), Seq: seq, Deadline: s.Approval.ExpiresAt, Close: closing, Asked: s.Approval.OurID != ""}
+	in.Again = &Again{Recorded: Recorded{decisionID}, Status: string(s.Status), Seq: seq, Deadline: s.Approval.ExpiresAt, Close: closing, Asked: s.Approval.OurID != ""}
 	return in
 }
 
-// RegistrationAgainOf is what a registration resumes from; attempts are those that VNPay may know.
-func RegistrationAgainOf(r registration.Registration, limits RegistrationLimits, attempts int, reason string, closing bool) RegistrationInput {
+// RegistrationAgainOf is what a registration resumes from; known is what is known of the run before.
+func RegistrationAgainOf(r registration.Registration, limits RegistrationLimits, reason, decisionID string, known decision.Resumption) RegistrationInput {
 	in := RegistrationInputOf(r, limits)
-	in.Again = &Again{Status: string(r.Status), Seq: r.Seq, Deadline: r.Deadline, Close: closing, AccountID: r.AccountID, Ordered: r.Package != "",
-		PriceVND: r.PriceVND, Attempts: attempts, Issuing: r.Issued != nil, Reason: reason}
+	in.Again = &Again{Recorded: Recorded{decisionID}, Status: string(r.Status), Seq: r.Seq, Deadline: r.Deadline, Close: known.Close, AccountID: r.AccountID,
+		Ordered: r.Package != "", PriceVND: r.PriceVND, Attempts: known.Attempts, Issuing: known.Issuing, Reason: reason}
 	if r.Acceptance != nil {
 		in.Again.Signings = r.Acceptance.Attempt
 	}

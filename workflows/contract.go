@@ -40,14 +40,15 @@ var (
 	AttributeDeadline = temporal.NewSearchAttributeKeyTime("KysoDeadline")
 )
 
-// SigningInput starts a Signing. Everything about people and documents is in the store under SigningID.
+// SigningInput starts a Signing. The process takes SigningID and the decision of Again, and everything else from the store: the
+// other fields are for workers of releases that believed them.
 type SigningInput struct {
 	SigningID string        `json:"signing_id"`
 	Provider  string        `json:"provider"`
 	Level     signing.Level `json:"level"`
 	Documents int           `json:"documents"`
 	Placed    bool          `json:"placed"` // every document has its placement already
-	// Patience is how long the user may take to choose a certificate and to place the box; zero means 24 hours.
+	// Patience was how long the user may take to choose a certificate and to place the box. It is 24 hours now.
 	Patience time.Duration `json:"patience,omitempty"`
 	Again    *Again        `json:"again,omitempty"` // resume from the record
 }

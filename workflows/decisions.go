@@ -25,6 +25,11 @@ type message interface{ decisionID() string }
 // leaves nothing in the history, and once more on what was decided. act then acts on what was decided.
 func setUpdate[M message, Out any](ctx workflow.Context, i *incidents, name string, check func(M) error, act func(workflow.Context, M) (Out, error)) error {
 	handler := func(ctx workflow.Context, in M) (out Out, err error) {
+		if i.begun != nil {
+			if err := i.begun.await(ctx); err != nil {
+				return out, err
+			}
+		}
 		update := workflow.GetCurrentUpdateInfo(ctx).ID
 		if byDecision(ctx, update) {
 			taker := "update " + update
@@ -44,6 +49,9 @@ func setUpdate[M message, Out any](ctx workflow.Context, i *incidents, name stri
 		if in.decisionID() == "" {
 			return refuse(problem.Denied, "an update carries the id of a recorded decision")
 		}
+		if i.begun != nil && !i.begun.over {
+			return nil // the handler waits, and checks then
+		}
 		return check(in)
 	}
 	return workflow.SetUpdateHandlerWithOptions(ctx, name, handler, workflow.UpdateHandlerOptions{Validator: validator})
@@ -61,6 +69,15 @@ func byDecision(ctx workflow.Context, message string) bool {
 // inRun makes a taker's name one of this run: the decision to repair a run is no decision about the next. A reset keeps it.
 func inRun(ctx workflow.Context, taker string) string {
 	return workflow.GetInfo(ctx).OriginalRunID + " " + taker
+}
+
+// firstRun is the run that a run was reset from, or itself.
+func firstRun(ctx workflow.Context) string {
+	info := workflow.GetInfo(ctx)
+	if info.OriginalRunID == "" { // Temporal's test environment
+		return info.WorkflowExecution.RunID
+	}
+	return info.OriginalRunID
 }
 
 // decided takes the decision that a message carries and returns its content instead of the message's own.

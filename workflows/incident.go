@@ -36,6 +36,7 @@ type incidents struct {
 	repair   *Repair
 	settled  int    // counts retries that ended
 	outcome  string // of the last of them
+	begun    *began // nil for a process whose run takes nothing from the store before it begins
 	alone           // what the process tries by itself
 }
 

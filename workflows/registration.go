@@ -28,8 +28,14 @@ func Registration(ctx workflow.Context, in RegistrationInput) (RegistrationResul
 		return RegistrationResult{}, err
 	}
 	r, err := newRegistrationRun(ctx, in)
+	if err == nil {
+		err = r.begun.end(ctx, r.begin(ctx))
+	}
 	if err != nil {
 		return RegistrationResult{}, err
+	}
+	if r.status.Status.Final() { // a run that was reset, or begun again, after its end
+		return RegistrationResult{Status: r.status.Status, Reason: r.in.Again.Reason}, r.done(ctx)
 	}
 	return r.finish(ctx, r.run(r.ctx))
 }
@@ -66,14 +72,13 @@ type registrationRun struct {
 }
 
 func newRegistrationRun(ctx workflow.Context, in RegistrationInput) (*registrationRun, error) {
-	in.Deadlines.setDefaults()
-	r := &registrationRun{in: in, incidents: incidents{processID: in.RegistrationID, command: "registration"}}
+	setDefaults(&in.Deadlines)
+	r := &registrationRun{in: in, incidents: incidents{processID: in.RegistrationID, command: "registration", begun: &began{}}}
 	r.keep = r.keepIncident
 	r.status = RegistrationStatus{RegistrationID: in.RegistrationID, Status: registration.StatusRequested, Step: StepHandOff}
 	r.ctx, r.stop = workflow.WithCancel(ctx)
 	r.receiveSignals(ctx)
 	r.receiveNudges(ctx)
-	r.resume(ctx)
 	return r, r.setHandlers(ctx)
 }
 
@@ -82,7 +87,7 @@ const day = 24 * time.Hour
 // DefaultReviewSLA is how long a review may take where nothing else is configured.
 const DefaultReviewSLA = 3 * day
 
-func (l *RegistrationLimits) setDefaults() {
+func setDefaults(l *RegistrationLimits) {
 	for _, limit := range []struct {
 		value *time.Duration
 		stock time.Duration

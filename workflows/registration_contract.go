@@ -23,7 +23,8 @@ const (
 	UpdateWithdraw       = "withdraw"        // Withdraw
 )
 
-// RegistrationInput starts a Registration. Everything about the person is in the store under RegistrationID.
+// RegistrationInput starts a Registration. The process takes RegistrationID and the decision of Again, and everything else from
+// the store and the worker's configuration: the other fields are for workers of releases that believed them.
 type RegistrationInput struct {
 	RegistrationID string             `json:"registration_id"`
 	Issuer         string             `json:"issuer"` // a configured code; empty for another
@@ -31,19 +32,8 @@ type RegistrationInput struct {
 	Again          *Again             `json:"again,omitempty"` // resume from the record
 }
 
-// RegistrationLimits are how long each wait may take, and what is done about money. Zero values mean the defaults.
-type RegistrationLimits struct {
-	HandOff    time.Duration `json:"hand_off,omitempty"`   // 7 days
-	Account    time.Duration `json:"account,omitempty"`    // 7 days
-	Order      time.Duration `json:"order,omitempty"`      // 24 hours, package and payment
-	Contract   time.Duration `json:"contract,omitempty"`   // 7 days
-	Correction time.Duration `json:"correction,omitempty"` // 14 days
-	ReviewSLA  time.Duration `json:"review_sla,omitempty"` // 3 days; only reminds
-	Activation time.Duration `json:"activation,omitempty"` // 30 days
-	Acceptance time.Duration `json:"acceptance,omitempty"` // 30 days
-	// KeepMoney says that the price is kept when the citizen never accepts an issued certificate. Stock: refunded.
-	KeepMoney bool `json:"keep_money,omitempty"`
-}
+// RegistrationLimits are how long each wait may take, and what is done about money.
+type RegistrationLimits = registration.Limits
 
 // RegistrationResult is how a Registration ended.
 type RegistrationResult struct {

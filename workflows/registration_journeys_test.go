@@ -251,9 +251,9 @@ func TestDeadlines(t *testing.T) {
 func TestMoneyIsKeptByPolicy(t *testing.T) {
 	e := newEnrolment(t, "PS1")
 	e.acts[registration.StatusAccepting] = func() {}
+	e.reg.Limits.KeepMoney = true
 	e.at(time.Second, e.tick)
-	e.env.ExecuteWorkflow(workflows.Registration, workflows.RegistrationInput{RegistrationID: e.id, Issuer: "VNPT-CA",
-		Deadlines: workflows.RegistrationLimits{KeepMoney: true}})
+	e.env.ExecuteWorkflow(workflows.Registration, workflows.RegistrationInput{RegistrationID: e.id})
 	if r := e.registration(); r.Status != registration.StatusExpired || r.RevokedAt.IsZero() {
 		t.Errorf("ended %s, revoked %s", r.Status, r.RevokedAt)
 	}

@@ -263,7 +263,7 @@ func runAcceptance(ctx workflow.Context, in activities.AcceptanceInput, provider
 	var result SigningResult
 	err := workflow.ExecuteChildWorkflow(child, Signing, SigningInput{SigningID: in.SigningID, Provider: provider,
 		Level: signing.LevelT, Documents: 1, Placed: true}).Get(ctx, &result)
-	if !alreadyStarted(err) {
+	if !alreadyStarted(err) && !refusedToBegin(ctx, err) {
 		return result.Status, err
 	}
 	var status signing.Status
@@ -351,6 +351,12 @@ func refundAttributes() temporal.SearchAttributes {
 func alreadyStarted(err error) bool {
 	_, ok := errors.AsType[*temporal.ChildWorkflowExecutionAlreadyStartedError](err)
 	return ok
+}
+
+// refusedToBegin reports whether a child was refused because its record has moved under a run that is lost. The record is listed
+// as one without a process, and ends when an operator begins it again or closes it.
+func refusedToBegin(ctx workflow.Context, err error) bool {
+	return codeOf(err) == problem.Denied && workflow.GetVersion(ctx, "acceptance-begun-before", workflow.DefaultVersion, 1) != workflow.DefaultVersion
 }
 
 // registrationActivities names the activities of a registration for method references; it is never called.

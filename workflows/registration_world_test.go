@@ -40,7 +40,7 @@ var testPackages = []registration.Package{
 // registrationActivities are the activities of a registration over real adapters and the sandbox.
 func (j *journey) registrationActivities() *activities.Registration {
 	a := &activities.Registration{
-		Records: j.records, Logins: j.records, Serials: j.records, Signings: j.store, Trust: j.acts.Trust,
+		Records: j.records, Decisions: j.store.Decisions(), Logins: j.records, Serials: j.records, Signings: j.store, Trust: j.acts.Trust,
 		VNeID: &provider.VNeID{BaseURL: j.parties + "/vneid", Secret: sandbox.DefaultVNeIDSecret, Timeout: 2 * time.Second, Clock: j.env.Now},
 		SMS: &provider.ESMS{BaseURL: j.parties + "/esms", APIKey: sandbox.DefaultSMSAPIKey, SecretKey: sandbox.DefaultSMSSecretKey,
 			Brandname: "KYSO", Timeout: 2 * time.Second, Clock: j.env.Now},
@@ -379,8 +379,9 @@ func (e *enrolment) enrol(want registration.Status) registration.Registration {
 
 func (e *enrolment) enrolWith(want registration.Status, limits workflows.RegistrationLimits) {
 	e.Helper()
+	e.reg.Limits = limits
 	e.at(time.Second, e.tick)
-	e.env.ExecuteWorkflow(workflows.Registration, workflows.RegistrationInput{RegistrationID: e.id, Issuer: e.request.Issuer, Deadlines: limits})
+	e.env.ExecuteWorkflow(workflows.Registration, workflows.RegistrationInput{RegistrationID: e.id})
 	if !e.env.IsWorkflowCompleted() {
 		e.Fatal("the process did not end")
 	}

@@ -39,8 +39,14 @@ func Signing(ctx workflow.Context, in SigningInput) (SigningResult, error) {
 		return SigningResult{}, err
 	}
 	r, err := newSigningRun(ctx, in)
+	if err == nil {
+		err = r.begun.end(ctx, r.begin(ctx))
+	}
 	if err != nil {
 		return SigningResult{}, err
+	}
+	if r.status.Status.Final() { // a run that was reset, or begun again, after its end
+		return SigningResult{Status: r.status.Status}, nil
 	}
 	return r.close(ctx, r.run(r.ctx))
 }
@@ -66,13 +72,12 @@ func newSigningRun(ctx workflow.Context, in SigningInput) (*signingRun, error) {
 	if in.Patience <= 0 {
 		in.Patience = defaultPatience
 	}
-	r := &signingRun{in: in, incidents: incidents{processID: in.SigningID, command: "signing"}}
+	r := &signingRun{in: in, incidents: incidents{processID: in.SigningID, command: "signing", begun: &began{}}}
 	r.keep = r.keepIncident
 	r.status = SigningStatus{SigningID: in.SigningID, Status: signing.StatusCreated, Step: StepInspect}
 	r.ctx, r.stop = workflow.WithCancel(ctx)
 	r.nudges = nudgesOf(ctx)
 	r.receiveSignals(ctx)
-	r.resume(ctx)
 	return r, r.setHandlers(ctx)
 }
 

@@ -181,7 +181,7 @@ func (j *journey) openStore(dsn string) {
 }
 
 func (j *journey) wire() {
-	j.acts.Records, j.acts.Segments = j.store, j.blobs
+	j.acts.Records, j.acts.Segments, j.acts.Decisions = j.store, j.blobs, j.store.Decisions()
 	runner := &pdfchild.Runner{}
 	j.acts.PDF = func() activities.PDF { return runner.Session() }
 	j.acts.Open = func(ctx context.Context, u signing.Upload) (pades.Source, error) {

@@ -27,6 +27,8 @@ func (a *App) registration() (*activities.Registration, error) {
 	}
 	return &activities.Registration{
 		Records:       a.Store.Registrations(),
+		Decisions:     a.Store.Decisions(),
+		Limits:        cfg.Limits,
 		Logins:        a.Store.Registrations(),
 		NoticeText:    a.accounts().NoticeText,
 		Serials:       a.Store.Registrations(),

@@ -62,7 +62,7 @@ func (a *App) books() *relay.Mender {
 	records, engine := a.Store.Relay(), a.Workflows()
 	return &relay.Mender{
 		Reconciler: &relay.Reconciler{Books: records, Records: records, Paid: records, Found: records, Told: records, Ended: records, Engine: engine, VNPay: a.vnpay(), CAs: a.keys()},
-		Incidents:  a.Store.Parked(), Processes: engine, Limits: a.Config.Registration.Limits,
+		Incidents:  a.Store.Parked(), Processes: engine, Decisions: a.Store.Decisions(), Limits: a.Config.Registration.Limits,
 	}
 }
 

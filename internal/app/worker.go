@@ -79,6 +79,7 @@ func (a *App) signing() (*activities.Signing, error) {
 	runner := &pdfchild.Runner{MemoryMB: a.Config.PDFMemoryMB, MaxParallel: a.Config.PDFParallel}
 	return &activities.Signing{
 		Records:    a.Store,
+		Decisions:  a.Store.Decisions(),
 		Segments:   a.Blobs,
 		Signers:    signers,
 		TSA:        a.tsa(),

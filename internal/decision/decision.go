@@ -51,6 +51,22 @@ type Object struct {
 // Kyso is who acts when nobody does: what is told again comes from the record.
 const Kyso = "kyso"
 
+// The decisions that a run takes when it begins.
+const (
+	// Start is recorded when a run begins on a record that has not moved yet. A reset of that run finds it again.
+	Start = "start"
+	// Resume lets a run begin on a record that has moved. Its content is a Resumption.
+	Resume = "resume"
+)
+
+// Resumption is the content of a decision of the kind Resume.
+type Resumption struct {
+	Close bool `json:"close,omitempty"` // the process ends with its compensation instead of going on
+	// What was known of the run before, and the record does not say.
+	Attempts int  `json:"attempts,omitempty"` // to pay, that VNPay may know
+	Issuing  bool `json:"issuing,omitempty"`  // a key may exist at the CA
+}
+
 // Bulk reports whether the decision is about many processes.
 func (d Decision) Bulk() bool { return d.ID != "" && d.Object.ID == "" }
 

@@ -2,9 +2,15 @@ package relay
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
+	"time"
+
+	"github.com/google/uuid"
 
 	"kyso/activities"
+	"kyso/internal/decision"
 	"kyso/internal/incident"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
@@ -35,6 +41,7 @@ type Mender struct {
 	*Reconciler
 	Incidents Incidents
 	Processes Beginner
+	Decisions decision.Records
 	Limits    workflows.RegistrationLimits
 }
 
@@ -57,9 +64,9 @@ func (m *Mender) Act(ctx context.Context, id, action, actor, note string) error 
 	case i.Step == incident.ArchiveStep && action == incident.BeginAgain:
 		err = m.Processes.ArchiveAgain(ctx, workflows.ArchiveInput{SigningID: i.ProcessID, Generation: 1})
 	case i.Process == incident.Signing:
-		err = m.signingAgain(ctx, i, action)
+		err = m.signingAgain(ctx, i, action, actor)
 	default:
-		err = m.registrationAgain(ctx, i, action)
+		err = m.registrationAgain(ctx, i, action, actor)
 	}
 	if err != nil {
 		return err
@@ -88,7 +95,7 @@ func (m *Mender) outdated(ctx context.Context, workflowID string, i incident.Inc
 	return m.Processes.Stop(ctx, workflowID, "its record has ended")
 }
 
-func (m *Mender) signingAgain(ctx context.Context, i incident.Incident, action string) error {
+func (m *Mender) signingAgain(ctx context.Context, i incident.Incident, action, actor string) error {
 	record, err := m.Records.Signing(ctx, i.ProcessID)
 	if problem.CodeOf(err) == problem.NotFound {
 		return m.stray(ctx, workflows.SigningWorkflowID(i.ProcessID), action)
@@ -99,19 +106,36 @@ func (m *Mender) signingAgain(ctx context.Context, i incident.Incident, action s
 	if record.Status.Final() {
 		return m.outdated(ctx, workflows.SigningWorkflowID(i.ProcessID), i)
 	}
-	return m.resumeSigning(ctx, record, action)
+	return m.resumeSigning(ctx, record, action, actor)
 }
 
-func (m *Mender) resumeSigning(ctx context.Context, record signing.Signing, action string) error {
+func (m *Mender) resumeSigning(ctx context.Context, record signing.Signing, action, actor string) error {
 	seq, err := m.Records.LastSeq(ctx, record.ID)
 	if err != nil {
 		return err
 	}
-	return m.Processes.SigningAgain(ctx, workflows.SigningAgainOf(record, seq, action == incident.Close))
+	closing := action == incident.Close
+	id, err := m.resumption(ctx, decision.Object{Process: decision.Signing, ID: record.ID}, actor, decision.Resumption{Close: closing})
+	if err != nil {
+		return err
+	}
+	return m.Processes.SigningAgain(ctx, workflows.SigningAgainOf(record, seq, id, closing))
+}
+
+// resumption records the decision that lets one run begin on a record that has moved, with what is known of the run before it.
+func (m *Mender) resumption(ctx context.Context, about decision.Object, actor string, known decision.Resumption) (string, error) {
+	content, err := json.Marshal(known)
+	if err != nil {
+		return "", fmt.Errorf("recording a decision: %w", err)
+	}
+	now := orNow(m.Now).UTC().Truncate(time.Microsecond)
+	made, err := m.Decisions.Decide(ctx, decision.Decision{ID: "run-" + uuid.NewString(), Kind: decision.Resume, Object: about, Actor: actor, Principal: decision.Kyso,
+		Content: content, CreatedAt: now, ExpiresAt: now.Add(decision.Life)})
+	return made.ID, err
 }
 
 // registrationAgain resumes a registration. VNPay is asked first, so that money is not overlooked.
-func (m *Mender) registrationAgain(ctx context.Context, i incident.Incident, action string) error {
+func (m *Mender) registrationAgain(ctx context.Context, i incident.Incident, action, actor string) error {
 	record, err := m.Records.Registration(ctx, i.ProcessID)
 	status, statusErr := m.Engine.RegistrationStatus(ctx, i.ProcessID) // of the run that was; without one, nothing is known
 	if problem.CodeOf(err) == problem.NotFound {
@@ -143,25 +167,28 @@ func (m *Mender) registrationAgain(ctx context.Context, i incident.Incident, act
 	if len(moves) > 0 {
 		reason = moves[len(moves)-1].Detail
 	}
-	in := workflows.RegistrationAgainOf(record, m.Limits, attemptsOf(payments, status), reason, action == incident.Close)
 	var run *workflows.RegistrationStatus
 	if statusErr == nil {
 		run = &status
 	}
-	in.Again.Issuing = workflows.MayHaveKey(record, run)
+	known := decision.Resumption{Close: action == incident.Close, Attempts: attemptsOf(payments, status), Issuing: workflows.MayHaveKey(record, run)}
 	if action == incident.Close && record.Acceptance != nil && record.Acceptance.SigningID != "" {
-		if err := m.closeAcceptance(ctx, record.Acceptance.SigningID); err != nil {
+		if err := m.closeAcceptance(ctx, record.Acceptance.SigningID, actor); err != nil {
 			return err
 		}
 	}
-	if err := m.Processes.RegistrationAgain(ctx, in); err != nil {
+	id, err := m.resumption(ctx, decision.Object{Process: decision.Registration, ID: record.ID}, actor, known)
+	if err != nil {
+		return err
+	}
+	if err := m.Processes.RegistrationAgain(ctx, workflows.RegistrationAgainOf(record, m.Limits, reason, id, known)); err != nil {
 		return err
 	}
 	return m.Told.ForgetTold(ctx, record.ID)
 }
 
 // closeAcceptance closes the signing of an acceptance record, which outlives the registration that began it.
-func (m *Mender) closeAcceptance(ctx context.Context, id string) error {
+func (m *Mender) closeAcceptance(ctx context.Context, id, actor string) error {
 	record, err := m.Records.Signing(ctx, id)
 	switch {
 	case problem.CodeOf(err) == problem.NotFound:
@@ -169,7 +196,7 @@ func (m *Mender) closeAcceptance(ctx context.Context, id string) error {
 	case err != nil || record.Status.Final():
 		return err
 	}
-	return m.resumeSigning(ctx, record, incident.Close)
+	return m.resumeSigning(ctx, record, incident.Close, actor)
 }
 
 // attemptsOf is how many attempts to pay VNPay may know.

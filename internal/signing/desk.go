@@ -25,8 +25,6 @@ type Desk interface {
 	AskAgain(ctx context.Context, s Signing, by Asker, now time.Time) error
 	// Signings lists newest first.
 	Signings(ctx context.Context, f Filter) ([]Signing, error)
-	// Transitions returns the transitions with a Seq above after, oldest first.
-	Transitions(ctx context.Context, id string, after int) ([]Transition, error)
 
 	// FindApproval returns the signing that sent a request known to the provider under any of its three ids.
 	FindApproval(ctx context.Context, provider, transactionID string) (signingID string, err error)

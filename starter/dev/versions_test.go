@@ -89,12 +89,12 @@ func (c *deployment) oldWorker() string {
 	return filepath.Join(c.programs, "old-worker")
 }
 
-// oldReadsNew reports whether the old worker knows decisions, which today's workers write into histories.
+// oldReadsNew reports whether the old worker knows that a run reads its record first, which today's workers write into histories.
 func (c *deployment) oldReadsNew() bool {
 	if _, err := os.Stat(filepath.Join(c.programs, "old-worker")); err != nil { // it is today's
 		return true
 	}
-	_, err := os.Stat(filepath.Join(c.data, "old", "workflows", "decisions.go"))
+	_, err := os.Stat(filepath.Join(c.data, "old", "workflows", "begin.go"))
 	return err == nil
 }
 

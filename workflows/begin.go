@@ -1,0 +1,84 @@
+package workflows
+
+import (
+	"errors"
+
+	"go.temporal.io/sdk/workflow"
+
+	"kyso/activities"
+)
+
+// fromTheRecord reports whether a run reads from the store what it is about. Runs of earlier releases believed their input.
+func fromTheRecord(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, "from-the-record", workflow.DefaultVersion, 1) != workflow.DefaultVersion
+}
+
+// began is how far the beginning of a run is. Updates wait for it.
+type began struct {
+	over    bool
+	refusal error
+}
+
+// end ends the beginning, refused or not, and lets what came meanwhile be answered.
+func (b *began) end(ctx workflow.Context, refusal error) error {
+	b.over, b.refusal = true, refusal
+	if refusal == nil {
+		return nil
+	}
+	return errors.Join(refusal, workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }))
+}
+
+// await returns the refusal of the run when it has one.
+func (b *began) await(ctx workflow.Context) error {
+	if err := workflow.Await(ctx, func() bool { return b.over }); err != nil {
+		return err
+	}
+	return b.refusal
+}
+
+// beginning is what a run says of itself.
+func beginning(ctx workflow.Context, id string, again *Again) activities.Begin {
+	in := activities.Begin{ID: id, Run: firstRun(ctx)}
+	if again != nil {
+		in.DecisionID = again.DecisionID
+	}
+	return in
+}
+
+// begin takes the place of the input by what the store says.
+func (r *signingRun) begin(ctx workflow.Context) error {
+	if fromTheRecord(ctx) {
+		var stand activities.SigningStand
+		err := workflow.ExecuteLocalActivity(record(ctx), signingActivities.BeginSigning, beginning(ctx, r.in.SigningID, r.in.Again)).Get(ctx, &stand)
+		if err != nil {
+			return refuse(codeOf(err), "%s", messageOf(err))
+		}
+		r.in = SigningInput{SigningID: r.in.SigningID, Provider: stand.Provider, Level: stand.Level, Documents: stand.Documents, Placed: stand.Placed,
+			Patience: defaultPatience}
+		if stand.Moved {
+			r.in.Again = &Again{Status: stand.Status, Seq: stand.Seq, Deadline: stand.Deadline, Close: stand.Close, Asked: stand.Asked}
+		}
+	}
+	r.resume(ctx)
+	return nil
+}
+
+// begin takes the place of the input by what the store says.
+func (r *registrationRun) begin(ctx workflow.Context) error {
+	if fromTheRecord(ctx) {
+		var stand activities.RegistrationStand
+		err := workflow.ExecuteLocalActivity(record(ctx), registrationActivities.BeginRegistration,
+			beginning(ctx, r.in.RegistrationID, r.in.Again)).Get(ctx, &stand)
+		if err != nil {
+			return refuse(codeOf(err), "%s", messageOf(err))
+		}
+		r.in = RegistrationInput{RegistrationID: r.in.RegistrationID, Issuer: stand.Issuer, Deadlines: stand.Limits}
+		setDefaults(&r.in.Deadlines)
+		if stand.Moved {
+			r.in.Again = &Again{Status: stand.Status, Seq: stand.Seq, Deadline: stand.Deadline, Close: stand.Close, AccountID: stand.AccountID,
+				Ordered: stand.Ordered, PriceVND: stand.PriceVND, Attempts: stand.Attempts, Signings: stand.Signings, Issuing: stand.Issuing, Reason: stand.Reason}
+		}
+	}
+	r.resume(ctx)
+	return nil
+}
