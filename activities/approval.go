@@ -39,6 +39,9 @@ func (a *Signing) requestApproval(ctx context.Context, signingID string) (Reques
 	if !s.Approval.AcceptedAt.IsZero() {
 		return Requested{ExpiresAt: s.Approval.ExpiresAt}, nil
 	}
+	if _, err := a.due(ctx, s.ID, signing.StatusRequested); err != nil {
+		return Requested{}, err
+	}
 	signer, err := a.signer(s.Provider)
 	if err != nil {
 		return Requested{}, err
@@ -130,6 +133,9 @@ func (a *Signing) pollApproval(ctx context.Context, in PollInput) (Polled, error
 	if s.Approval.Outcome != "" {
 		return Polled{Outcome: s.Approval.Outcome}, nil
 	}
+	if _, err := a.due(ctx, s.ID, signing.StatusAwaitingApproval); err != nil {
+		return Polled{}, err
+	}
 	poll, err := a.poll(ctx, s)
 	if err != nil {
 		return Polled{}, err
@@ -212,6 +218,9 @@ func (a *Signing) collectLate(ctx context.Context, signingID string) error {
 	}
 	if s.Approval.OurID == "" {
 		return nil
+	}
+	if !s.Status.Final() || s.Status == signing.StatusSigned {
+		return problem.New(problem.Conflict, "the signing is %s: its value is not late", s.Status)
 	}
 	if err := a.retireValues(ctx, s); err != nil {
 		return err

@@ -19,7 +19,7 @@ func (a *Signing) ArchiveDocuments(ctx context.Context, signingID string) error 
 const archiveToken = "archive-timestamp"
 
 func (a *Signing) archiveDocuments(ctx context.Context, signingID string) error {
-	s, err := a.Records.Signing(ctx, signingID)
+	s, err := a.completing(ctx, signingID, signing.LevelLTA)
 	if err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func (a *Signing) begin(ctx context.Context, in Begin) (SigningStand, error) {
 		return SigningStand{}, err
 	}
 	moved := s.Status != signing.StatusCreated
-	resumed, err := begin(ctx, a.Decisions, decision.Object{Process: decision.Signing, ID: s.ID}, moved, in, a.Now())
+	resumed, err := begin(ctx, a.Decisions, aboutSigning(s.ID), moved, in, a.Now())
 	if err != nil {
 		return SigningStand{}, err
 	}
@@ -126,7 +126,7 @@ func (a *Registration) begin(ctx context.Context, in Begin) (RegistrationStand, 
 		return RegistrationStand{}, err
 	}
 	moved := r.Status != registration.StatusRequested
-	resumed, err := begin(ctx, a.Decisions, decision.Object{Process: decision.Registration, ID: r.ID}, moved, in, a.Now())
+	resumed, err := begin(ctx, a.Decisions, aboutRegistration(r.ID), moved, in, a.Now())
 	if err != nil {
 		return RegistrationStand{}, err
 	}
@@ -158,4 +158,62 @@ func (a *Registration) reason(ctx context.Context, r registration.Registration) 
 		return "", err
 	}
 	return moves[len(moves)-1].Detail, nil
+}
+
+// CancelDecided reports whether it was decided that a signing ends: by a cancellation of its own, or by the withdrawal of the
+// registration whose acceptance record it signs.
+func (a *Signing) CancelDecided(ctx context.Context, signingID string) (bool, error) {
+	decided, err := a.cancelled(ctx, signingID)
+	return decided, fail(err)
+}
+
+func (a *Signing) cancelled(ctx context.Context, id string) (bool, error) {
+	decided, err := took[struct{}](ctx, a.Decisions, aboutSigning(id), "cancel", nil)
+	if of, ok := registration.OfAcceptance(id); ok && err == nil && !decided {
+		decided, err = took[struct{}](ctx, a.Decisions, aboutRegistration(of), "withdraw", nil)
+	}
+	return decided, err
+}
+
+func aboutSigning(id string) decision.Object {
+	return decision.Object{Process: decision.Signing, ID: id}
+}
+
+func aboutRegistration(id string) decision.Object {
+	return decision.Object{Process: decision.Registration, ID: id}
+}
+
+// took reports whether a process took a decision of a kind whose content fits; nil for any.
+func took[Content any](ctx context.Context, records decision.Records, about decision.Object, kind string, fits func(Content) bool) (bool, error) {
+	list, err := records.Taken(ctx, about, kind)
+	for _, d := range list {
+		var content Content
+		if fits == nil {
+			return true, err
+		}
+		if err := json.Unmarshal(d.Content, &content); err != nil {
+			return false, fmt.Errorf("reading a decision: %w", err)
+		}
+		if fits(content) {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+// decided is took, and Denied when there is no such decision.
+func decided[Content any](ctx context.Context, records decision.Records, about decision.Object, kind string, fits func(Content) bool) error {
+	ok, err := took(ctx, records, about, kind, fits)
+	if err == nil && !ok {
+		err = problem.New(problem.Denied, "no decision is recorded that says so (%s)", kind)
+	}
+	return err
+}
+
+// repaired holds that whoever ended an incident decided it. An incident that ended by itself names nobody, or kyso.
+func repaired(ctx context.Context, records decision.Records, about decision.Object, action, actor string) error {
+	if actor == "" || actor == decision.Kyso {
+		return nil
+	}
+	return decided(ctx, records, about, "repair", func(in struct{ Action, Actor string }) bool { return in.Action == action && in.Actor == actor })
 }

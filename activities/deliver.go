@@ -19,7 +19,7 @@ func (a *Signing) DeliverDocuments(ctx context.Context, signingID string) error 
 }
 
 func (a *Signing) deliverDocuments(ctx context.Context, signingID string) error {
-	s, err := a.Records.Signing(ctx, signingID)
+	s, err := a.completing(ctx, signingID, signing.LevelB)
 	if err != nil {
 		return err
 	}

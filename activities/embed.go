@@ -20,7 +20,7 @@ func (a *Signing) EmbedSignatures(ctx context.Context, signingID string) error {
 }
 
 func (a *Signing) embedSignatures(ctx context.Context, signingID string) error {
-	s, err := a.Records.Signing(ctx, signingID)
+	s, err := a.completing(ctx, signingID, signing.LevelB)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (a *Signing) TimestampSignatures(ctx context.Context, signingID string) err
 }
 
 func (a *Signing) timestampSignatures(ctx context.Context, signingID string) error {
-	s, err := a.Records.Signing(ctx, signingID)
+	s, err := a.completing(ctx, signingID, signing.LevelT)
 	if err != nil {
 		return err
 	}

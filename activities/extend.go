@@ -17,7 +17,7 @@ func (a *Signing) ExtendSignatures(ctx context.Context, signingID string) error 
 }
 
 func (a *Signing) extendSignatures(ctx context.Context, signingID string) error {
-	s, err := a.Records.Signing(ctx, signingID)
+	s, err := a.completing(ctx, signingID, signing.LevelLT)
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,9 @@ package activities
 
 import (
 	"context"
-	"time"
+	"encoding/json"
 
+	"kyso/internal/decision"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 )
@@ -28,17 +29,20 @@ func (a *Registration) sendLoginCode(ctx context.Context, id string) error {
 	return a.Logins.MarkChallengeSent(ctx, id, a.Now())
 }
 
-// NoticeInput is what the owner of an account is to be told.
-type NoticeInput struct {
-	ID        string                  `json:"id"`
-	AccountID string                  `json:"account_id"`
-	Kind      registration.NoticeKind `json:"kind"`
-	At        time.Time               `json:"at"`
-}
+// NoticeInput is what the owner of an account is to be told. ID and AccountID count; the rest is for workers that believed it.
+type NoticeInput = registration.Notice
 
-// SendNotice tells the owner of an account what became of it. Effect: one text. Key: the notice's id. An erased person
-// needs none.
+// SendNotice tells the owner of an account what became of it, as it was recorded under the notice's id. Effect: one text. Key:
+// the notice's id. An erased person needs none. Error: Denied when nothing is recorded.
 func (a *Registration) SendNotice(ctx context.Context, in NoticeInput) error {
+	d, err := a.Decisions.Take(ctx, decision.Take{DecisionID: decision.NoticeID(in.ID), Kind: decision.Notice, Process: decision.Account, Object: in.AccountID,
+		Taker: "text " + in.ID}, a.Now())
+	if err == nil {
+		err = json.Unmarshal(d.Content, &in)
+	}
+	if err != nil {
+		return fail(err)
+	}
 	account, err := a.Records.Account(ctx, in.AccountID)
 	if problem.CodeOf(err) == problem.NotFound {
 		return nil

@@ -35,6 +35,9 @@ type PaymentOpened struct {
 // TxnRef.
 func (a *Registration) OpenPayment(ctx context.Context, in OpenPaymentInput) (PaymentOpened, error) {
 	r, err := a.Records.Registration(ctx, in.RegistrationID)
+	if err == nil {
+		err = decided[struct{}](ctx, a.Decisions, aboutRegistration(r.ID), "pay", nil)
+	}
 	if err != nil {
 		return PaymentOpened{}, fail(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"kyso/internal/pades"
@@ -23,6 +24,12 @@ func (a *Signing) PrepareDocuments(ctx context.Context, signingID string) error 
 
 func (a *Signing) prepareDocuments(ctx context.Context, signingID string) error {
 	s, err := a.Records.Signing(ctx, signingID)
+	if err == nil && s.Status != signing.StatusPreparing && !slices.ContainsFunc(s.Documents, func(d signing.Document) bool { return d.Prepared == nil }) {
+		return nil // the process was reset
+	}
+	if err == nil {
+		s, err = a.due(ctx, signingID, signing.StatusPreparing)
+	}
 	if err != nil {
 		return err
 	}

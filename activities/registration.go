@@ -4,7 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
+
+	"go.temporal.io/sdk/activity"
 
 	"kyso/internal/decision"
 	"kyso/internal/pades"
@@ -51,21 +55,51 @@ type MoveInput struct {
 	Transition     registration.Transition `json:"transition"`
 }
 
-// RecordRegistrationMove writes one transition. Key: registration and seq.
+// RecordRegistrationMove writes one transition. Key: registration and seq. Error: Conflict for one whose facts the store does
+// not hold.
 func (a *Registration) RecordRegistrationMove(ctx context.Context, in MoveInput) error {
+	if err := a.moves(ctx, in); err != nil {
+		return fail(err)
+	}
 	return fail(a.Records.Move(ctx, in.RegistrationID, in.Transition))
 }
 
-// RecordRegistrationIncident writes an incident, opened or closed. Key: the incident id.
+// RecordRegistrationIncident writes an incident, opened or closed. Key: the incident id. Error: Denied for an end that its actor
+// did not decide, and for a refund of another registration.
 func (a *Registration) RecordRegistrationIncident(ctx context.Context, in registration.Incident) (Parked, error) {
+	about := aboutRegistration(in.RegistrationID)
+	if ref, ok := refundOf(ctx); ok {
+		p, err := a.Records.Payment(ctx, ref)
+		if err == nil && p.RegistrationID != in.RegistrationID {
+			err = problem.New(problem.Denied, "the attempt to pay is of another registration")
+		}
+		if err != nil {
+			return Parked{}, fail(err)
+		}
+		about.ID = ref
+	}
 	if in.ClosedAt.IsZero() {
 		return parked(a.Retries), fail(a.Records.OpenRegistrationIncident(ctx, in))
+	}
+	if err := repaired(ctx, a.Decisions, about, in.Action, in.Actor); err != nil {
+		return Parked{}, fail(err)
 	}
 	return Parked{}, fail(a.Records.CloseRegistrationIncident(ctx, in))
 }
 
-// RecordHandOff notes when the citizen came. Key: the registration.
+// refundOf returns the attempt to pay whose refund asks.
+func refundOf(ctx context.Context) (ref string, ok bool) {
+	if !activity.IsActivity(ctx) {
+		return "", false
+	}
+	return strings.CutPrefix(activity.GetInfo(ctx).WorkflowExecution.ID, "refund-")
+}
+
+// RecordHandOff notes when the citizen came. Key: the registration. Error: Denied when it was not decided.
 func (a *Registration) RecordHandOff(ctx context.Context, id string) error {
+	if err := decided[struct{}](ctx, a.Decisions, aboutRegistration(id), "hand-off", nil); err != nil {
+		return fail(err)
+	}
 	return fail(a.Records.Change(ctx, id, func(r *registration.Registration) error {
 		if r.HandedOffAt.IsZero() {
 			r.HandedOffAt = a.Now().UTC()
@@ -111,6 +145,16 @@ type RemindInput struct {
 
 // Remind tells the citizen by SMS that a wait is about to end. Effect: one text. Key: registration, step and number.
 func (a *Registration) Remind(ctx context.Context, in RemindInput) error {
+	r, err := a.Records.Registration(ctx, in.RegistrationID)
+	if err == nil && (!slices.Contains(remindedAt[r.Status], in.Step) || in.Number < 1 || in.Number > 3) {
+		err = problem.New(problem.Conflict, "the registration is %s: there is nothing to remind of", r.Status)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	if !r.Deadline.IsZero() {
+		in.Deadline = r.Deadline
+	}
 	phone, err := a.phone(ctx, in.RegistrationID)
 	if err != nil {
 		return fail(err)
@@ -119,6 +163,13 @@ func (a *Registration) Remind(ctx context.Context, in RemindInput) error {
 		in.Deadline.In(vietnam).Format("15:04 02/01/2006"))
 	key := fmt.Sprintf("%s-%s-%d", in.RegistrationID, in.Step, in.Number)
 	return fail(a.SMS.Send(ctx, key, phone, text))
+}
+
+// remindedAt are the steps at which a citizen is waited for, by status.
+var remindedAt = map[registration.Status][]string{
+	registration.StatusRequested: {"hand-off"}, registration.StatusHandedOff: {"account"}, registration.StatusAccountReady: {"package"},
+	registration.StatusAwaitingPayment: {"payment"}, registration.StatusAwaitingConsent: {"contract"}, registration.StatusNeedsMore: {"correction"},
+	registration.StatusActivating: {"set-pin", "activation-code"}, registration.StatusAccepting: {"sign-acceptance"},
 }
 
 // vietnam is the time that citizens read.
@@ -147,6 +198,10 @@ type AccountInput struct {
 // RecordAccount binds the account to the registration. Key: the registration. Errors: Denied when the account is
 // somebody else's.
 func (a *Registration) RecordAccount(ctx context.Context, in AccountInput) error {
+	err := decided(ctx, a.Decisions, aboutRegistration(in.RegistrationID), "account", func(d AccountInput) bool { return d.AccountID == in.AccountID })
+	if err != nil {
+		return fail(err)
+	}
 	account, err := a.Records.Account(ctx, in.AccountID)
 	if err != nil {
 		return fail(err)
@@ -201,7 +256,11 @@ type Ordered struct {
 // an unknown code, Conflict when another package was ordered.
 func (a *Registration) RecordPackage(ctx context.Context, in PackageInput) (Ordered, error) {
 	var ordered Ordered
-	err := a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
+	err := decided(ctx, a.Decisions, aboutRegistration(in.RegistrationID), "package", func(d PackageInput) bool { return d.Code == in.Code })
+	if err != nil {
+		return ordered, fail(err)
+	}
+	err = a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
 		if r.Package != "" && r.Package != in.Code {
 			return problem.New(problem.Conflict, "another package was ordered")
 		}
@@ -263,8 +322,14 @@ type ReviewInput struct {
 	Review         registration.Review `json:"review"`
 }
 
-// RecordReview notes the decision that the process turned on. Key: the review's id.
+// RecordReview notes the decision that the process turned on. Key: the review's id. Error: Denied when no officer decided so.
 func (a *Registration) RecordReview(ctx context.Context, in ReviewInput) error {
+	err := decided(ctx, a.Decisions, aboutRegistration(in.RegistrationID), "review", func(d ReviewInput) bool {
+		return d.Review.ID == in.Review.ID && d.Review.Decision == in.Review.Decision && d.Review.Officer == in.Review.Officer
+	})
+	if err != nil {
+		return fail(err)
+	}
 	return fail(a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
 		if r.Review == nil || r.Review.ID != in.Review.ID {
 			r.Review = &in.Review
@@ -276,6 +341,13 @@ func (a *Registration) RecordReview(ctx context.Context, in ReviewInput) error {
 
 // KeepMoney notes that the price is kept by policy. Key: the registration.
 func (a *Registration) KeepMoney(ctx context.Context, id string) error {
+	r, err := a.Records.Registration(ctx, id)
+	if err == nil && (r.Status != registration.StatusClosing || r.Issued == nil) {
+		err = problem.New(problem.Conflict, "the registration is %s: its price is not to be kept", r.Status)
+	}
+	if err != nil {
+		return fail(err)
+	}
 	return fail(a.Records.Change(ctx, id, func(r *registration.Registration) error {
 		r.KeptMoney = true
 		return nil
@@ -297,6 +369,9 @@ func (a *Registration) ReportStatus(ctx context.Context, in ReportInput) error {
 	if r.Reported == in.Status {
 		return nil
 	}
+	if want := reportOf(r.Status); want != in.Status {
+		return fail(problem.New(problem.Conflict, "the registration is %s: VNeID is not told %s", r.Status, in.Status))
+	}
 	report := registration.Report{RequestID: r.RequestID, Status: in.Status, Issuer: r.Issuer}
 	if r.Issued != nil {
 		report.Serial, report.NotBefore, report.NotAfter = r.Issued.Serial, r.Issued.NotBefore, r.Issued.NotAfter
@@ -308,4 +383,17 @@ func (a *Registration) ReportStatus(ctx context.Context, in ReportInput) error {
 		r.Reported = in.Status
 		return nil
 	}))
+}
+
+// reportOf is what VNeID is told of a registration at its end; empty before.
+func reportOf(status registration.Status) string {
+	switch {
+	case !status.Final():
+		return ""
+	case status == registration.StatusActive:
+		return "ACTIVE"
+	case status == registration.StatusRefused || status == registration.StatusIneligible:
+		return "REJECTED"
+	}
+	return "CANCELLED"
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,6 +49,8 @@ type Renewal struct {
 	Due time.Time `json:"due"`
 	// Gone says that there is nothing to renew any more: the record was erased.
 	Gone bool `json:"gone,omitempty"`
+	// Generation is of the renewal that comes next; 1 is the first.
+	Generation int `json:"generation,omitempty"`
 }
 
 // ArchiveDue reads when the archive time-stamps of a signing end. Effect: none.
@@ -62,13 +65,16 @@ func (a *Signing) archiveDue(ctx context.Context, signingID string) (Renewal, er
 	if code := problem.CodeOf(err); code == problem.NotFound || code == problem.Erased {
 		return Renewal{Gone: true}, nil
 	}
-	if err != nil || !s.ErasedAt.IsZero() {
+	if err != nil || !s.ErasedAt.IsZero() || s.Status != signing.StatusSigned || s.Level != signing.LevelLTA {
 		return Renewal{Gone: err == nil}, err
 	}
 	pdf := a.PDF()
 	defer pdf.Close()
 	var renewal Renewal
 	for _, doc := range s.Documents {
+		if next := generationOf(doc.SignedID) + 1; renewal.Generation == 0 || next < renewal.Generation {
+			renewal.Generation = next // a round may have ended for some
+		}
 		current, err := a.recorded(ctx, doc.SignedID, doc.SignedSHA256)
 		if err != nil {
 			return renewal, err
@@ -180,6 +186,16 @@ func generationLevel(generation int) signing.Level {
 		return signing.LevelLTA
 	}
 	return signing.Level(fmt.Sprintf("%s-%d", signing.LevelLTA, generation))
+}
+
+// generationOf returns how often a document was renewed, by the id of its last stage.
+func generationOf(stage string) int {
+	_, number, _ := strings.Cut(stage, "-"+strings.ToLower(string(signing.LevelLTA))+"-")
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // prove adds what later verifiers need to judge the last time-stamp, while it can still be had. What was found is kept: answers

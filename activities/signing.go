@@ -8,6 +8,7 @@ package activities
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"time"
 
 	"kyso/internal/decision"
@@ -178,8 +179,11 @@ func (a *Signing) checkDates(c signing.Certificate) error {
 	return err
 }
 
-// RecordTransition writes one transition. Key: signing and seq.
+// RecordTransition writes one transition. Key: signing and seq. Error: Conflict for one whose facts the store does not hold.
 func (a *Signing) RecordTransition(ctx context.Context, in TransitionInput) error {
+	if err := a.moves(ctx, in); err != nil {
+		return fail(err)
+	}
 	return fail(a.Records.Move(ctx, in.SigningID, in.Transition))
 }
 
@@ -202,6 +206,13 @@ type ChoiceInput struct {
 }
 
 func (a *Signing) recordChoice(ctx context.Context, in ChoiceInput) error {
+	err := decided(ctx, a.Decisions, aboutSigning(in.SigningID), "choose-certificate", func(d ChoiceInput) bool { return d.Fingerprint == in.Fingerprint })
+	if err == nil {
+		_, err = a.due(ctx, in.SigningID, signing.StatusAwaitingCertificate)
+	}
+	if err != nil {
+		return err
+	}
 	chosen, err := a.certificate(ctx, in.SigningID, in.Fingerprint)
 	if err != nil {
 		return err
@@ -214,6 +225,13 @@ func (a *Signing) recordChoice(ctx context.Context, in ChoiceInput) error {
 
 // RecordPlacements writes where the boxes stand. Key: signing and document.
 func (a *Signing) RecordPlacements(ctx context.Context, in PlacementsInput) error {
+	err := decided(ctx, a.Decisions, aboutSigning(in.SigningID), "place", func(d PlacementsInput) bool { return reflect.DeepEqual(d.Placements, in.Placements) })
+	if err == nil {
+		_, err = a.due(ctx, in.SigningID, signing.StatusAwaitingPlacement)
+	}
+	if err != nil {
+		return fail(err)
+	}
 	for i, p := range in.Placements {
 		if err := a.Records.SavePlacement(ctx, in.SigningID, i, p); err != nil {
 			return fail(err)
@@ -228,10 +246,13 @@ type PlacementsInput struct {
 	Placements []signing.Placement `json:"placements"`
 }
 
-// RecordIncident writes an incident, opened or closed. Key: the incident id.
+// RecordIncident writes an incident, opened or closed. Key: the incident id. Error: Denied for an end that its actor did not decide.
 func (a *Signing) RecordIncident(ctx context.Context, in signing.Incident) (Parked, error) {
 	if in.ClosedAt.IsZero() {
 		return parked(a.Retries), fail(a.Records.OpenIncident(ctx, in))
+	}
+	if err := repaired(ctx, a.Decisions, aboutSigning(in.SigningID), in.Action, in.Actor); err != nil {
+		return Parked{}, fail(err)
 	}
 	return Parked{}, fail(a.Records.CloseIncident(ctx, in))
 }

@@ -113,6 +113,9 @@ func (r *archiveRun) read(ctx workflow.Context) (due time.Time, err error) {
 			return err
 		}
 		due, gone = renewal.Due, renewal.Gone
+		if renewal.Generation > 0 { // what the run was started with may be old, or invented
+			r.in.Generation = renewal.Generation
+		}
 		return nil
 	})
 	if err == nil && gone {

@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"kyso/activities"
@@ -47,10 +48,11 @@ func archived(generations int) func(workflow.Context, workflows.SigningInput) er
 func (j *journey) keep(generations int) signing.Signing {
 	j.Helper()
 	run := archived(generations)
-	j.env.SetWorkflowRunTimeout(100 * 365 * 24 * time.Hour) // the environment ends after ten years by default
+	j.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: patient.DeadlockDetectionTimeout}) // two processes in one run: no guard
+	j.env.SetWorkflowRunTimeout(100 * 365 * 24 * time.Hour)                                            // the environment ends after ten years by default
 	j.env.RegisterWorkflowWithOptions(run, workflow.RegisterOptions{Name: "Archived"})
 	j.env.OnWorkflow(workflows.Archive, mock.Anything, mock.Anything).Return(nil)
-	j.env.OnGetVersion("own-run", workflow.DefaultVersion, workflow.Version(1)).Return(workflow.DefaultVersion) // two processes in one run
+	j.env.OnGetVersion("own-run", workflow.DefaultVersion, workflow.Version(1)).Return(workflow.DefaultVersion)
 	j.env.ExecuteWorkflow("Archived", j.in)
 	if err := j.env.GetWorkflowError(); err != nil {
 		open, _ := j.store.Parked().List(context.Background(), incident.Filter{})

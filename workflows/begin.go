@@ -1,8 +1,6 @@
 package workflows
 
 import (
-	"errors"
-
 	"go.temporal.io/sdk/workflow"
 
 	"kyso/activities"
@@ -17,23 +15,33 @@ func fromTheRecord(ctx workflow.Context) bool {
 type began struct {
 	over    bool
 	refusal error
+	deaf    bool // to Temporal's own cancel
 }
 
 // end ends the beginning, refused or not, and lets what came meanwhile be answered.
 func (b *began) end(ctx workflow.Context, refusal error) error {
 	b.over, b.refusal = true, refusal
-	if refusal == nil {
-		return nil
+	if refusal != nil {
+		if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+			return err
+		}
 	}
-	return errors.Join(refusal, workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }))
+	return refusal
 }
 
-// await returns the refusal of the run when it has one.
-func (b *began) await(ctx workflow.Context) error {
-	if err := workflow.Await(ctx, func() bool { return b.over }); err != nil {
-		return err
+// await waits for the end of the beginning and returns the context for a handler. Error: the refusal of the run.
+func (b *began) await(ctx workflow.Context) (workflow.Context, error) {
+	if b == nil { // its runs take nothing from the store
+		return ctx, nil
 	}
-	return b.refusal
+	detached, _ := workflow.NewDisconnectedContext(ctx)
+	if err := workflow.Await(detached, func() bool { return b.over }); err != nil {
+		return ctx, err
+	}
+	if b.deaf {
+		return detached, b.refusal
+	}
+	return ctx, b.refusal
 }
 
 // beginning is what a run says of itself.
@@ -58,6 +66,7 @@ func (r *signingRun) begin(ctx workflow.Context) error {
 		if stand.Moved {
 			r.in.Again = &Again{Status: stand.Status, Seq: stand.Seq, Deadline: stand.Deadline, Close: stand.Close, Asked: stand.Asked}
 		}
+		r.ctx, r.stop = r.deafen(ctx, r.onTemporalCancel)
 	}
 	r.resume(ctx)
 	return nil
@@ -78,6 +87,7 @@ func (r *registrationRun) begin(ctx workflow.Context) error {
 			r.in.Again = &Again{Status: stand.Status, Seq: stand.Seq, Deadline: stand.Deadline, Close: stand.Close, AccountID: stand.AccountID,
 				Ordered: stand.Ordered, PriceVND: stand.PriceVND, Attempts: stand.Attempts, Signings: stand.Signings, Issuing: stand.Issuing, Reason: stand.Reason}
 		}
+		r.ctx, r.stop = r.deafen(ctx, r.onTemporalCancel)
 	}
 	r.resume(ctx)
 	return nil

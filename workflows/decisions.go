@@ -25,10 +25,8 @@ type message interface{ decisionID() string }
 // leaves nothing in the history, and once more on what was decided. act then acts on what was decided.
 func setUpdate[M message, Out any](ctx workflow.Context, i *incidents, name string, check func(M) error, act func(workflow.Context, M) (Out, error)) error {
 	handler := func(ctx workflow.Context, in M) (out Out, err error) {
-		if i.begun != nil {
-			if err := i.begun.await(ctx); err != nil {
-				return out, err
-			}
+		if ctx, err = i.begun.await(ctx); err != nil {
+			return out, err
 		}
 		update := workflow.GetCurrentUpdateInfo(ctx).ID
 		if byDecision(ctx, update) {
@@ -121,6 +119,9 @@ func (i *incidents) receiveSignals(ctx workflow.Context) {
 func (i *incidents) repairBySignal(ctx workflow.Context, in Repair, signal string) (err error) {
 	if !i.waiting {
 		return refuse(problem.Conflict, "the process is not waiting for a repair")
+	}
+	if i.begun != nil && i.begun.deaf {
+		ctx, _ = workflow.NewDisconnectedContext(ctx)
 	}
 	if byDecision(ctx, signal) {
 		if in, err = decided(ctx, i, UpdateRepair, in, inRun(ctx, signal)); err != nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 
@@ -69,7 +70,9 @@ func delivered(t *testing.T, r *receiver) (workflows.DeliveryResult, webhook.Mes
 	}
 	workflows.Register(env)
 	activities.Register(env, &activities.Signing{}, &activities.Registration{}, &activities.Webhook{Messages: records, Sender: r, Now: env.Now}, &activities.Decisions{})
-	env.ExecuteWorkflow(workflows.Delivery, activities.Delivery{EndpointID: "ep-1", MessageID: "m-1"})
+	in := activities.Delivery{EndpointID: "ep-1", MessageID: "m-1"}
+	env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: workflows.DeliveryWorkflowID(in)})
+	env.ExecuteWorkflow(workflows.Delivery, in)
 	var result workflows.DeliveryResult
 	if err := env.GetWorkflowResult(&result); err != nil {
 		t.Fatal(err)

@@ -37,6 +37,7 @@ type incidents struct {
 	settled  int    // counts retries that ended
 	outcome  string // of the last of them
 	begun    *began // nil for a process whose run takes nothing from the store before it begins
+	ignored  string // what is said of a cancel that did nothing
 	alone           // what the process tries by itself
 }
 
@@ -183,10 +184,10 @@ func (i *incidents) details() string {
 		"**Step** `%s` · **reason** `%s` · **party** %s · **since** %s · **runs of the step** %d\n\n%s\n\n"+
 		"Runbook: `docs/operations.md#%s`\n\n"+
 		"May be done: %s\n\n%s\n"+
-		"Many at once: `starter incident decide --process %s --step %s --code %s --action retry --reason \"…\"` records the decision and prints the command that sends it:\n\n    %s\n",
+		"Many at once: `starter incident decide --process %s --step %s --code %s --action retry --reason \"…\"` records the decision and prints the command that sends it:\n\n    %s\n%s",
 		i.open.Step, i.open.Reason, party(i.open.Provider), i.open.Since.UTC().Format(time.RFC3339), i.open.Attempts,
 		i.open.Message, i.open.Reason, strings.Join(i.open.Actions, ", "), commands, i.command, i.open.Step, i.open.Reason,
-		SignalCommand(i.open.Step, i.open.Reason, "…"))
+		SignalCommand(i.open.Step, i.open.Reason, "…"), i.ignored)
 }
 
 // repairCommand is what an operator types to repair the process.

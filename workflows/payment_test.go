@@ -176,12 +176,12 @@ func TestTransactionOfAnotherOrder(t *testing.T) {
 	e.at(time.Hour, func() { e.parkedAt(workflows.StepPayment, problem.TransactionClaimed) })
 	e.at(30*time.Hour, func() { // nothing tries by itself what only an operator can clear
 		e.parkedAt(workflows.StepPayment, problem.TransactionClaimed)
-		e.env.CancelWorkflow()
+		e.update(workflows.UpdateWithdraw, workflows.Withdraw{Actor: "citizen", Reason: "too long"}, nil)()
 	})
 	e.env.OnWorkflow(workflows.Refund, mock.Anything, mock.Anything).Return(nil)
 	e.at(time.Second, e.tick)
 	e.env.ExecuteWorkflow(workflows.Registration, workflows.RegistrationInput{RegistrationID: e.id, Issuer: "VNPT-CA"})
-	if r := e.registration(); r.Status != registration.StatusCancelled || r.PaidRef != "" {
+	if r := e.registration(); r.Status != registration.StatusWithdrawn || r.PaidRef != "" {
 		t.Errorf("ended %s, paid by %q", r.Status, r.PaidRef)
 	}
 }

@@ -325,7 +325,7 @@ func (r *registrationRun) describe(ctx workflow.Context) {
 	if !r.status.Deadline.IsZero() {
 		text += "\n\nThis wait ends, or is due, at " + r.status.Deadline.UTC().Format(time.RFC3339) + "."
 	}
-	workflow.SetCurrentDetails(ctx, text)
+	workflow.SetCurrentDetails(ctx, text+r.ignored)
 }
 
 func (r *registrationRun) keepIncident(ctx workflow.Context, open Attention, end incidentEnd) (activities.Parked, error) {

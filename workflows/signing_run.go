@@ -160,7 +160,7 @@ func (r *signingRun) describe(ctx workflow.Context) {
 	if !r.status.Deadline.IsZero() {
 		text += "\n\nThis wait ends by itself at " + r.status.Deadline.UTC().Format(time.RFC3339) + "."
 	}
-	workflow.SetCurrentDetails(ctx, text)
+	workflow.SetCurrentDetails(ctx, text+r.ignored)
 }
 
 func (r *signingRun) snapshot() SigningStatus {

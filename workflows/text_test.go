@@ -2,11 +2,13 @@ package workflows_test
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
 
 	"kyso/activities"
+	"kyso/internal/decision"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
@@ -22,6 +24,7 @@ func texted(t *testing.T, phone string, purpose registration.Purpose) []string {
 	}
 	c, err := e.accounts.Begin(context.Background(), purpose, "guest:1", phone)
 	e.must(err)
+	e.runAs("text-" + c.ID)
 	e.env.ExecuteWorkflow(workflows.Text, workflows.TextInput{Challenge: c.ID})
 	e.must(e.env.GetWorkflowError())
 	var out []string
@@ -47,11 +50,31 @@ func TestANoticeReachesThePhoneOfTheAccount(t *testing.T) {
 	e := newEnrolment(t, "PS0")
 	e.must(e.records.SaveAccount(context.Background(), registration.Account{ID: "acct-1", SubjectID: e.registration().SubjectID, Phone: e.phone, Email: "a@b.vn",
 		PasswordHash: "x", CreatedAt: e.env.Now()}))
-	e.env.ExecuteWorkflow(workflows.Text, workflows.TextInput{Notice: activities.NoticeInput{ID: "n-1", AccountID: "acct-1", Kind: registration.NoticeReset,
-		At: time.Date(2026, 12, 1, 2, 30, 0, 0, time.UTC)}})
+	e.runAs("text-n-1")
+	notice := activities.NoticeInput{ID: "n-1", AccountID: "acct-1", Kind: registration.NoticeReset, At: time.Date(2026, 12, 1, 2, 30, 0, 0, time.UTC)}
+	content, err := json.Marshal(notice)
+	e.must(err)
+	_, err = e.store.Decisions().Decide(context.Background(), decision.Decision{ID: decision.NoticeID("n-1"), Kind: decision.Notice,
+		Object: decision.Object{Process: decision.Account, ID: "acct-1"}, Actor: "acct-1", Principal: "guest", Content: content, CreatedAt: e.env.Now(),
+		ExpiresAt: e.env.Now().Add(decision.Life)})
+	e.must(err)
+	notice.At = notice.At.AddDate(1, 0, 0) // what a run is started with does not count
+	e.env.ExecuteWorkflow(workflows.Text, workflows.TextInput{Notice: notice})
 	e.must(e.env.GetWorkflowError())
 	got := e.world.Messages(e.phone)
 	if len(got) != 1 || !strings.Contains(got[0].Text, "09:30 01/12/2026") {
 		t.Errorf("the phone got %+v", got)
+	}
+}
+
+// TestAnInventedNoticeIsNotSent: whoever reaches Temporal texts nobody.
+func TestAnInventedNoticeIsNotSent(t *testing.T) {
+	e := newEnrolment(t, "PS0")
+	e.must(e.records.SaveAccount(context.Background(), registration.Account{ID: "acct-1", SubjectID: e.registration().SubjectID, Phone: e.phone, Email: "a@b.vn",
+		PasswordHash: "x", CreatedAt: e.env.Now()}))
+	e.runAs("text-n-1")
+	e.env.ExecuteWorkflow(workflows.Text, workflows.TextInput{Notice: activities.NoticeInput{ID: "n-1", AccountID: "acct-1", Kind: registration.NoticeReset, At: e.env.Now()}})
+	if err := e.env.GetWorkflowError(); err == nil || len(e.world.Messages(e.phone)) != 0 {
+		t.Errorf("ended with %v, the phone got %+v", err, e.world.Messages(e.phone))
 	}
 }

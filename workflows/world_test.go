@@ -19,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
@@ -79,7 +80,7 @@ func newJourney(t *testing.T) *journey {
 }
 
 // patient lets a workflow goroutine wait for a busy machine: a second without a step is no deadlock there.
-var patient = worker.Options{DeadlockDetectionTimeout: time.Minute}
+var patient = worker.Options{DeadlockDetectionTimeout: time.Minute, Interceptors: []interceptor.WorkerInterceptor{workflows.Guard()}}
 
 // newJourneyOn keeps the records in the database of a DSN.
 func newJourneyOn(t *testing.T, dsn string) *journey {

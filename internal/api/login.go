@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"kyso/internal/access"
+	"kyso/internal/decision"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
@@ -200,7 +201,12 @@ func (s *server) resetPassword(ctx context.Context, in *resetInput) (*resetOutpu
 func (s *server) tell(ctx context.Context, id, accountID string, kind registration.NoticeKind, at time.Time) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startWait)
 	defer cancel()
-	if err := s.People.Texts.SendNotice(ctx, id, accountID, kind, at); err != nil {
+	notice := registration.Notice{ID: id, AccountID: accountID, Kind: kind, At: at}
+	err := s.decideAs(ctx, decision.NoticeID(id), deed{decision.Object{Process: decision.Account, ID: accountID}, decision.Notice, accountID, notice})
+	if err == nil {
+		err = s.People.Texts.SendNotice(ctx, id, accountID, kind, at)
+	}
+	if err != nil {
 		s.Logger.ErrorContext(ctx, "a notice is not sent", "request_id", infoOf(ctx).id, "kind", string(kind), "error", err.Error())
 	}
 }

@@ -18,7 +18,7 @@ func (a *App) loops() []relay.Loop {
 	unstarted := &relay.Unstarted{Records: records, Engine: engine, Limits: limits}
 	behind := &relay.Behind{Records: records, Decisions: a.Store.Decisions(), Engine: engine}
 	refunds := &relay.Refunds{Records: records, Engine: engine}
-	texts := &relay.Texts{Records: records, Engine: engine}
+	texts := &relay.Texts{Records: records, Decisions: a.Store.Decisions(), Engine: engine}
 	deliveries := &relay.Deliveries{Messages: records, Engine: engine}
 	loops := []relay.Loop{
 		{Name: "inbox", Every: 20 * time.Second, Once: a.inbox().Once},

@@ -18,7 +18,7 @@ import (
 )
 
 // NewWorker assembles a worker with every process and activity. The interceptors are for tools that watch or
-// disturb it; the product has none.
+// disturb it; the product has its guard alone.
 func (a *App) NewWorker(interceptors ...interceptor.WorkerInterceptor) (worker.Worker, error) {
 	signings, err := a.signing()
 	if err != nil {
@@ -53,7 +53,7 @@ func (a *App) workerOptions(interceptors []interceptor.WorkerInterceptor) worker
 		// Code that does not fit a history blocks that process and is logged; the next correct release goes on
 		// where it stood. The other choice fails the process, and nobody can undo that.
 		WorkflowPanicPolicy: worker.BlockWorkflow,
-		Interceptors:        interceptors,
+		Interceptors:        append([]interceptor.WorkerInterceptor{workflows.Guard()}, interceptors...),
 	}
 }
 

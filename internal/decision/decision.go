@@ -17,7 +17,15 @@ type Process string
 const (
 	Signing      Process = "signing"
 	Registration Process = "registration"
+	// Account is no process of its own: a decision about one lets a notice be sent.
+	Account Process = "account"
 )
+
+// Notice is recorded when the owner of an account is to be told what became of it.
+const Notice = "notice"
+
+// NoticeID is the id of the decision that lets a notice be sent.
+func NoticeID(notice string) string { return "notice-" + notice }
 
 const (
 	// Life is how long a decision may be taken after it was made. One that was taken stays so for ever.
@@ -90,6 +98,8 @@ type Records interface {
 	// Take gives a decision to a process, once for each object. problem.Denied for an unknown one, for one of another
 	// kind or about another object, for one that was taken, and for one whose life is over.
 	Take(ctx context.Context, t Take, now time.Time) (Decision, error)
+	// Taken returns the decisions of a kind that a process took for an object, newest first.
+	Taken(ctx context.Context, about Object, kind string) ([]Decision, error)
 	// Again returns the id of the newest decision with this content that may still be taken, or was; where there is none, it
 	// records one in kyso's own name. It is for what the record of the object holds already, so that a process which did
 	// not hear of it is told again by the same decision.

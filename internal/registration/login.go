@@ -128,3 +128,11 @@ type Cursor struct {
 	At time.Time
 	ID string
 }
+
+// Notice is what the owner of an account is to be told.
+type Notice struct {
+	ID        string     `json:"id"`
+	AccountID string     `json:"account_id"`
+	Kind      NoticeKind `json:"kind"`
+	At        time.Time  `json:"at"`
+}

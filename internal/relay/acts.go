@@ -60,7 +60,7 @@ func (m *Mender) Act(ctx context.Context, id, action, actor, note string) error 
 	case !slices.Contains(offered, action) && (certificate || action != incident.BeginAgain && action != incident.Close):
 		return problem.New(problem.Invalid, "the action is one of %v", offered)
 	case certificate:
-		err = m.certificateAct(ctx, i, action)
+		err = m.certificateAct(ctx, i, action, actor)
 	case i.Step == incident.ArchiveStep && action == incident.BeginAgain:
 		err = m.Processes.ArchiveAgain(ctx, workflows.ArchiveInput{SigningID: i.ProcessID, Generation: 1})
 	case i.Process == incident.Signing:

@@ -247,7 +247,7 @@ var loops = []struct {
 }
 
 func textsLoop(f *storetest.Filled, e *engine) func(context.Context) error {
-	return (&relay.Texts{Records: f.Relay(), Engine: e, Now: func() time.Time { return storetest.Start.Add(time.Minute) }}).Once
+	return (&relay.Texts{Records: f.Relay(), Decisions: f.Decisions(), Engine: e, Now: func() time.Time { return storetest.Start.Add(time.Minute) }}).Once
 }
 
 // TestEveryLoopSeesEveryRow fills what each loop reads with three pages of rows, most of the same time, of which a

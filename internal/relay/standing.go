@@ -146,7 +146,7 @@ func (r *Reconciler) judged(ctx context.Context, s registration.Registration, ve
 
 // certificateAct does what an operator decides about a certificate and its money. Accepting changes nothing: what is wrong was settled
 // elsewhere, and is not found again. Closing undoes the certificate; money that is here goes back by itself when it is owed.
-func (m *Mender) certificateAct(ctx context.Context, i incident.Incident, action string) error {
+func (m *Mender) certificateAct(ctx context.Context, i incident.Incident, action, actor string) error {
 	if action == incident.Accept {
 		return nil
 	}
@@ -155,7 +155,7 @@ func (m *Mender) certificateAct(ctx context.Context, i incident.Incident, action
 	case err != nil:
 		return err
 	case !s.Status.Final():
-		return m.registrationAgain(ctx, i, incident.Close)
+		return m.registrationAgain(ctx, i, incident.Close, actor)
 	}
 	ca := m.CAs[s.Issuer]
 	if ca == nil {

@@ -2,10 +2,12 @@ package relay
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
+	"kyso/internal/decision"
 	"kyso/internal/page"
 	"kyso/internal/registration"
 	"kyso/workflows"
@@ -30,9 +32,10 @@ type Texter interface {
 // Texts begins the texts again whose process was lost or never began: the code that a citizen waits for, and the notice of a reset,
 // whose reader has the cooling time to act.
 type Texts struct {
-	Records TextRecords
-	Engine  Texter
-	Now     func() time.Time // default time.Now
+	Records   TextRecords
+	Decisions decision.Records
+	Engine    Texter
+	Now       func() time.Time // default time.Now
 }
 
 // Once begins what was lost.
@@ -48,10 +51,24 @@ func (s *Texts) Once(ctx context.Context) error {
 		return s.Records.OpenResets(ctx, now, before, after, pageSize)
 	}, func(r registration.Reset) page.Cursor { return page.After(r.EffectiveAt, r.AccountID) }, func(ctx context.Context, r registration.Reset) error {
 		return s.again(ctx, r.NoticeID(), func(ctx context.Context) error {
+			if err := s.decide(ctx, r, now); err != nil {
+				return err
+			}
 			return s.Engine.NoticeAgain(ctx, r.NoticeID(), r.AccountID, registration.NoticeReset, r.EffectiveAt)
 		})
 	})
 	return errors.Join(codes, notices)
+}
+
+// decide records what lets the notice of a reset be sent, in case that the API did not come to it.
+func (s *Texts) decide(ctx context.Context, r registration.Reset, now time.Time) error {
+	content, err := json.Marshal(registration.Notice{ID: r.NoticeID(), AccountID: r.AccountID, Kind: registration.NoticeReset, At: r.EffectiveAt})
+	if err == nil {
+		_, err = s.Decisions.Decide(ctx, decision.Decision{ID: decision.NoticeID(r.NoticeID()), Kind: decision.Notice,
+			Object: decision.Object{Process: decision.Account, ID: r.AccountID}, Actor: r.AccountID, Principal: decision.Kyso, Content: content,
+			CreatedAt: now, ExpiresAt: now.Add(decision.Life)})
+	}
+	return err
 }
 
 func (s *Texts) again(ctx context.Context, id string, begin func(context.Context) error) error {

@@ -122,6 +122,27 @@ func (r Decisions) Take(ctx context.Context, t decision.Take, now time.Time) (de
 	return d, nil
 }
 
+// Taken implements decision.Records.
+func (r Decisions) Taken(ctx context.Context, about decision.Object, kind string) ([]decision.Decision, error) {
+	k, err := r.s.openKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []decision.Decision
+	rows, err := r.s.db.QueryContext(ctx, decisionQuery+` WHERE process = $1 AND kind = $2 AND id IN
+		(SELECT decision_id FROM decision_takes WHERE object = $3) AND object IN ($3, '') ORDER BY created_at DESC, id DESC LIMIT 100`,
+		string(about.Process), kind, about.ID)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		d, err := scanDecision(k, rows)
+		list = append(list, d)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading decisions: %w", err)
+	}
+	return list, nil
+}
+
 // write runs fn in one transaction. It leaves the head of the audit log to others: entries are chained a moment later.
 func (r Decisions) write(ctx context.Context, doing string, fn func(tx *sql.Tx, k *keys) error) error {
 	k, err := r.s.openKeys(ctx)

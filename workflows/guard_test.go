@@ -1,0 +1,46 @@
+package workflows
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+
+	"kyso/activities"
+)
+
+// TestEveryActivityIsGuarded holds what may be asked for against what a worker runs: a new activity is refused to everybody until
+// it says whose it is.
+func TestEveryActivityIsGuarded(t *testing.T) {
+	var names []string
+	for _, room := range []any{&activities.Signing{}, &activities.Registration{}, &activities.Webhook{}, &activities.Decisions{}} {
+		for i := range reflect.TypeOf(room).NumMethod() {
+			names = append(names, reflect.TypeOf(room).Method(i).Name)
+		}
+	}
+	slices.Sort(names)
+	if known := slices.Sorted(maps.Keys(mayAsk)); !slices.Equal(names, known) {
+		t.Errorf("a worker runs %v, guarded are %v", names, known)
+	}
+}
+
+// TestAStrangerMayAskForNothing: no activity runs for a workflow of another kind, for one of another record, or for one whose id is
+// right and whose kind is not.
+func TestAStrangerMayAskForNothing(t *testing.T) {
+	strangers := []asker{{}, {"Stranger", "stranger-1"}, {"Stranger", SigningWorkflowID("")}, {"Stranger", RegistrationWorkflowID("")},
+		{"Signing", SigningWorkflowID("another")}, {"Archive", ArchiveWorkflowID("another")}, {"Refund", "another"}, {"Text", "another"}, {"Delivery", "another"}}
+	for _, room := range []any{&activities.Signing{}, &activities.Registration{}, &activities.Webhook{}, &activities.Decisions{}} {
+		for i := range reflect.TypeOf(room).NumMethod() {
+			method := reflect.TypeOf(room).Method(i)
+			arg := reflect.Zero(method.Type.In(2)).Interface()
+			for _, by := range strangers {
+				if mayAsk[method.Name](by, arg) && !(method.Name == "RecordRegistrationIncident" && by.kind == "Refund") {
+					t.Errorf("%s runs for %+v", method.Name, by)
+				}
+				if by.kind != "Stranger" && by.kind != "" && mayAsk[method.Name](by, "a wrong argument") && method.Name != "SendCode" {
+					t.Errorf("%s runs with a wrong argument", method.Name)
+				}
+			}
+		}
+	}
+}
