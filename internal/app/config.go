@@ -67,6 +67,9 @@ type Config struct {
 	// vnpt, neac), separated by commas. The first is the default. Each has the variables of Provider.
 	Providers []Provider
 
+	// SandboxURL is KYSO_SANDBOX_URL (default http://127.0.0.1:8769): where the stand-ins of the outside parties answer these
+	// programs. It is the default of every party's address but the pay page's, which browsers open on their own machine.
+	SandboxURL string
 	// TSAs is KYSO_TSA: addresses of time-stamp authorities (RFC 3161), separated by commas, asked in this order.
 	TSAs []string
 	// RevocationRewrite is KYSO_REVOCATION_REWRITE: pairs from=to separated by commas. An OCSP, CRL or issuer
@@ -164,7 +167,7 @@ type Provider struct {
 	WebhookToken string
 }
 
-// The account and the address of the sandbox, the defaults of every provider.
+// The account and the address of the sandbox on this machine, the defaults of every provider.
 const (
 	sandboxURL        = "http://127.0.0.1:8769"
 	sandboxSPID       = "5a4d-000000000000000001.apps.sandbox.invalid"
@@ -176,14 +179,17 @@ const (
 func FromEnvironment(environ []string) (Config, error) { return newReader(environ).config() }
 
 func (r *reader) config() (Config, error) {
+	r.sandbox = r.text("KYSO_SANDBOX_URL", sandboxURL)
+	r.url("KYSO_SANDBOX_URL", r.sandbox)
 	cfg := Config{
+		SandboxURL:        r.sandbox,
 		Database:          r.secret("KYSO_DATABASE", "postgres://kyso@127.0.0.1:5432/kyso?sslmode=disable"),
 		MasterKeyFile:     r.text("KYSO_MASTER_KEY_FILE", ".kyso/master.key"),
 		AuditFile:         r.text("KYSO_AUDIT_FILE", ""),
 		AuditKeyFile:      r.text("KYSO_AUDIT_KEY_FILE", ""),
 		Blobs:             r.text("KYSO_BLOBS", "file://"+absolute(".kyso/blobs")),
 		TrustFile:         r.text("KYSO_TRUST", ".kyso/trust.pem"),
-		TSAs:              r.list("KYSO_TSA", sandboxURL+"/tsa"),
+		TSAs:              r.list("KYSO_TSA", r.sandbox+"/tsa"),
 		RevocationRewrite: r.pairs("KYSO_REVOCATION_REWRITE"),
 		RevocationPrivate: r.yes("KYSO_REVOCATION_PRIVATE"),
 		Policy: pades.Policy{
@@ -279,7 +285,7 @@ func (r *reader) providers() []Provider {
 		prefix := "KYSO_" + strings.ToUpper(name) + "_"
 		p := Provider{
 			Name:         name,
-			URL:          r.text(prefix+"URL", sandboxURL+profile.sandboxPath),
+			URL:          r.text(prefix+"URL", r.sandbox+profile.sandboxPath),
 			SPID:         r.text(prefix+"SP_ID", sandboxSPID),
 			SPPassword:   r.secret(prefix+"SP_PASSWORD", sandboxSPPassword),
 			CAName:       r.text(prefix+"CA_NAME", ""),
@@ -289,7 +295,7 @@ func (r *reader) providers() []Provider {
 		if p.WebhookToken != "" && len(p.WebhookToken) < 16 {
 			r.fail(prefix+"WEBHOOK_TOKEN", "needs at least 16 characters; whoever guesses it can fill the inbox")
 		}
-		if p.URL != sandboxURL+profile.sandboxPath && !r.given(prefix+"SP_PASSWORD") {
+		if p.URL != r.sandbox+profile.sandboxPath && !r.given(prefix+"SP_PASSWORD") {
 			r.fail(prefix+"SP_PASSWORD", "has to be given for a provider that is not the sandbox")
 		}
 		list = append(list, p)

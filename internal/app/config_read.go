@@ -22,6 +22,7 @@ type reader struct {
 	environ []string
 	values  map[string]string
 	known   []string
+	sandbox string // where the stand-ins answer
 	shown   []Setting
 	errs    []error
 }

@@ -58,7 +58,7 @@ type Registration struct {
 	Packages []registration.Package
 	// Party is KYSO_PARTY: the path of a JSON file that says who sells, as it stands in contracts: {"name", "short_name",
 	// "tax_code", "licence", "representative", "title", "address", "hotline"}. Without it documents say that they have
-	// no legal value, and only a CA on this machine is accepted.
+	// no legal value, and only a CA on this machine, or the sandbox, is accepted.
 	Party forms.Provider
 	// Issuers is KYSO_ISSUERS: the codes of the CAs that citizens may choose in VNeID, separated by commas; VNPT-CA by
 	// default. A request with another one is refused. The first has the variables above, the others those of Issuer.
@@ -98,7 +98,7 @@ func (r *reader) registration(providers []Provider) Registration {
 		VNeIDURL:            r.party("KYSO_VNEID_URL", sandboxVNeIDPath),
 		SMSURL:              r.party("KYSO_SMS_URL", ""),
 		SMSBrandname:        r.text("KYSO_SMS_BRANDNAME", "KYSO"),
-		VNPayPayURL:         r.party("KYSO_VNPAY_PAY_URL", sandboxVNPayPath),
+		VNPayPayURL:         r.text("KYSO_VNPAY_PAY_URL", sandboxURL+sandboxVNPayPath),
 		VNPayAPIURL:         r.party("KYSO_VNPAY_API_URL", sandboxVNPayAPIPath),
 		VNPayTmnCode:        r.text("KYSO_VNPAY_TMN_CODE", "DEMO0001"),
 		VNPayReturnURL:      r.text("KYSO_VNPAY_RETURN_URL", "http://127.0.0.1:8680/register"),
@@ -119,13 +119,14 @@ func (r *reader) registration(providers []Provider) Registration {
 			KeepMoney:  r.yes("KYSO_REGISTRATION_KEEP_MONEY"),
 		},
 	}
-	g.VNeIDSecret = r.key("KYSO_VNEID_SECRET", sandboxVNeIDSecret, g.VNeIDURL == sandboxURL+sandboxVNeIDPath)
-	g.SMSAPIKey = r.key("KYSO_SMS_API_KEY", sandboxSMSAPIKey, g.SMSURL == sandboxURL)
-	g.SMSSecretKey = r.key("KYSO_SMS_SECRET_KEY", sandboxSMSSecretKey, g.SMSURL == sandboxURL)
+	g.VNeIDSecret = r.key("KYSO_VNEID_SECRET", sandboxVNeIDSecret, g.VNeIDURL == r.sandbox+sandboxVNeIDPath)
+	g.SMSAPIKey = r.key("KYSO_SMS_API_KEY", sandboxSMSAPIKey, g.SMSURL == r.sandbox)
+	g.SMSSecretKey = r.key("KYSO_SMS_SECRET_KEY", sandboxSMSSecretKey, g.SMSURL == r.sandbox)
 	g.VNPaySecret = r.key("KYSO_VNPAY_SECRET", sandboxVNPaySecret,
-		g.VNPayPayURL == sandboxURL+sandboxVNPayPath && g.VNPayAPIURL == sandboxURL+sandboxVNPayAPIPath)
-	g.CAKey = r.key("KYSO_CA_KEY", sandboxCAKey, g.CAURL == sandboxURL)
-	g.Party = r.sellerParty("KYSO_PARTY", onThisMachine(g.CAURL))
+		g.VNPayPayURL == sandboxURL+sandboxVNPayPath && g.VNPayAPIURL == r.sandbox+sandboxVNPayAPIPath)
+	g.CAKey = r.key("KYSO_CA_KEY", sandboxCAKey, g.CAURL == r.sandbox)
+	g.Party = r.sellerParty("KYSO_PARTY", onThisMachine(g.CAURL) || g.CAURL == r.sandbox)
+	r.url("KYSO_VNPAY_PAY_URL", g.VNPayPayURL)
 	r.url("KYSO_VNPAY_RETURN_URL", g.VNPayReturnURL)
 	if !slices.ContainsFunc(providers, func(p Provider) bool { return p.Name == g.AcceptanceProvider }) {
 		r.fail("KYSO_ACCEPTANCE_PROVIDER", "has to be one of KYSO_PROVIDERS")
@@ -143,7 +144,7 @@ func acceptanceProvider(providers []Provider) string {
 
 // party reads the address of an outside party; path is where the sandbox serves it.
 func (r *reader) party(name, path string) string {
-	address := r.text(name, sandboxURL+path)
+	address := r.text(name, r.sandbox+path)
 	r.url(name, address)
 	return address
 }

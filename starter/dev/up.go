@@ -81,7 +81,7 @@ func (a Addresses) print(out io.Writer) {
 const defaultAPI = "http://127.0.0.1:8680"
 
 func newSandboxCommand() *cobra.Command {
-	var data, listen string
+	var data, listen, kyso string
 	var published bool
 	cmd := &cobra.Command{
 		Use:   "sandbox",
@@ -91,16 +91,17 @@ func newSandboxCommand() *cobra.Command {
 			"bundle and seal are written into the data folder.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runSandbox(cmd.Context(), cmd.OutOrStdout(), data, listen, published)
+			return runSandbox(cmd.Context(), cmd.OutOrStdout(), data, listen, kyso, published)
 		},
 	}
 	cmd.Flags().StringVar(&data, "data", dataFolder(), "data folder (or KYSO_DATA)")
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8769", "loopback address of the parties; phone and control follow")
+	cmd.Flags().StringVar(&kyso, "kyso", defaultAPI, "where the parties call the API; browsers are sent to "+defaultAPI)
 	cmd.Flags().BoolVar(&published, "published", false, "allow --listen 0.0.0.0:…, in a container whose ports are published on loopback only")
 	return cmd
 }
 
-func runSandbox(ctx context.Context, out io.Writer, data, at string, published bool) error {
+func runSandbox(ctx context.Context, out io.Writer, data, at, kyso string, published bool) error {
 	address, err := net.ResolveTCPAddr("tcp", at)
 	if err != nil {
 		return fmt.Errorf("reading --listen: %w", err)
@@ -120,7 +121,7 @@ func runSandbox(ctx context.Context, out io.Writer, data, at string, published b
 		}
 		w.ports[name] = listener
 	}
-	if err := w.startSandbox(Options{}, defaultAPI, ""); err != nil {
+	if err := w.startSandbox(Options{KysoURL: kyso}, defaultAPI, ""); err != nil {
 		return errors.Join(err, w.Close())
 	}
 	tellf(out, "parties %s\nphone   %s\ncontrol %s\ntrust   %s\n", w.ports.url(portParties), w.ports.url(portPhone),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -33,6 +34,8 @@ type Options struct {
 	SandboxInMemory bool
 	// OnPush is called when a request reaches a phone.
 	OnPush func(sandbox.PhoneRequest)
+	// KysoURL is where the outside parties call kyso, when that is another address than browsers use.
+	KysoURL string
 	// Environment is what differs from the world's configuration, such as KYSO_RETRY_PAUSES=1h.
 	Environment []string
 }
@@ -142,7 +145,7 @@ func (w *World) openLog(name string) (*slog.Logger, error) {
 	return app.NewLog(file, slog.LevelInfo), nil
 }
 
-// startSandbox starts the outside parties. api is where they find kyso; webhook is where they tell about decisions, if
+// startSandbox starts the outside parties. api is where browsers find kyso, and the parties unless opts.KysoURL is; webhook is where they tell about decisions, if
 // anywhere.
 func (w *World) startSandbox(opts Options, api, webhook string) error {
 	log, err := w.openLog("sandbox.log") // apart from kyso's own: the outside world may name people
@@ -153,8 +156,9 @@ func (w *World) startSandbox(opts Options, api, webhook string) error {
 	if opts.SandboxInMemory {
 		dir = ""
 	}
+	called := cmp.Or(opts.KysoURL, api)
 	w.Sandbox, err = sandbox.New(sandbox.Options{Dir: dir, Logger: log, OnPush: opts.OnPush, WebhookURL: webhook,
-		KysoURL: api, HandoffURL: api + registerPage, IPNURL: api + "/v1/vnpay/ipn"})
+		KysoURL: called, HandoffURL: api + registerPage, IPNURL: called + "/v1/vnpay/ipn"})
 	if err != nil {
 		return fmt.Errorf("starting the sandbox: %w", err)
 	}
