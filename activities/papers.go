@@ -61,6 +61,9 @@ func (a *Registration) rewritePapers(ctx context.Context, id string) (agreed boo
 	if err != nil || r.Contract == nil {
 		return false, err
 	}
+	if r.Status != registration.StatusNeedsMore { // a process that was reset: nothing is corrected now
+		return r.Consent != nil && r.Consent.SHA256 == r.Contract.SHA256, nil
+	}
 	same, err := a.compose(ctx, r, r.Contract.At) // the same text at the same time has the same bytes
 	if err != nil {
 		return false, err

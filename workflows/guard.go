@@ -65,6 +65,7 @@ var mayAsk = map[string]func(by asker, arg any) bool{
 	"Remind":             ofRegistration(func(in activities.RemindInput) string { return in.RegistrationID }),
 	"CheckHolder":        ofRegistration(itself),
 	"WritePapers":        ofRegistration(itself),
+	"RewritePapers":      ofRegistration(itself),
 	"SealContract":       ofRegistration(itself),
 	"CreateKey":          ofRegistration(itself),
 	"IssueCertificate":   ofRegistration(itself),

@@ -33,6 +33,9 @@ func TestAStrangerMayAskForNothing(t *testing.T) {
 		for i := range reflect.TypeOf(room).NumMethod() {
 			method := reflect.TypeOf(room).Method(i)
 			arg := reflect.Zero(method.Type.In(2)).Interface()
+			if mayAsk[method.Name] == nil {
+				continue // see above
+			}
 			for _, by := range strangers {
 				if mayAsk[method.Name](by, arg) && !(method.Name == "RecordRegistrationIncident" && by.kind == "Refund") {
 					t.Errorf("%s runs for %+v", method.Name, by)
