@@ -25,7 +25,7 @@ func withBooks(lost *lostRuns) func(*api.Options) {
 		s := o.Desk.(*store.Store)
 		records := s.Relay()
 		o.Books = &relay.Mender{Reconciler: &relay.Reconciler{Books: calm{records}, Records: records, Paid: records, Found: records, Told: records, Ended: records, Engine: lost},
-			Incidents: s.Parked(), Processes: lost}
+			Incidents: s.Parked(), Processes: lost, Decisions: s.Decisions()}
 	}
 }
 
