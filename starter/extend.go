@@ -66,7 +66,13 @@ func (c *cli) extend(ctx context.Context, f *extendFlags, path string) error {
 	}
 	out := f.out
 	if out == "" {
-		out = strings.TrimSuffix(path, filepath.Ext(path)) + "-extended.pdf"
+		out = named(path, "-extended")
+	}
+	if _, err := os.Stat(out); err == nil && !f.force {
+		return usage("%s exists; --force writes over it", out)
+	}
+	if err := writable(out); err != nil {
+		return err
 	}
 	increment, err := app.Extend(ctx, source, level, trust, &provider.Revocation{AllowPrivate: f.private}, &provider.TSA{URLs: authorities})
 	if err != nil {

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -150,15 +152,71 @@ func (f *signFlags) targets() ([]string, error) {
 		}
 		out = append(out, target)
 	}
-	return out, nil
+	if !f.watch {
+		return out, nil
+	}
+	return out, writable(out...)
 }
 
+// signedName is the name of the signed file, within what a file system takes.
 func signedName(path string) string {
-	extension := filepath.Ext(path)
+	return named(path, "-signed")
+}
+
+// maxFileName is how many bytes a name may have in the usual file systems.
+const maxFileName = 255
+
+// named puts a word behind the name of a PDF file. A name that gets too long loses letters at its end, whole ones.
+func named(path, word string) string {
+	folder, name := filepath.Split(path)
+	extension := filepath.Ext(name)
 	if !strings.EqualFold(extension, ".pdf") {
-		return path + "-signed.pdf"
+		extension = ".pdf"
+	} else {
+		name = name[:len(name)-len(extension)]
 	}
-	return strings.TrimSuffix(path, extension) + "-signed" + extension
+	for len(name)+len(word)+len(extension) > maxFileName {
+		_, last := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-last]
+	}
+	return folder + name + word + extension
+}
+
+// writable refuses, before anything is asked or sent, a target that cannot be written. It leaves nothing behind: folders that
+// are not there yet are made when there is something to put into them.
+func writable(targets ...string) error {
+	tried := map[string]bool{}
+	for _, target := range targets {
+		if info, err := os.Stat(target); err == nil && info.IsDir() {
+			return usage("%s is a folder", target)
+		}
+		if len(filepath.Base(target)) > maxFileName {
+			return usage("%s: a file name has at most %d bytes", target, maxFileName)
+		}
+		folder := filepath.Dir(target)
+		for {
+			info, err := os.Stat(folder)
+			if err == nil && !info.IsDir() {
+				return usage("%s cannot be written: %s is no folder", target, folder)
+			}
+			if err == nil || !errors.Is(err, fs.ErrNotExist) || filepath.Dir(folder) == folder {
+				break
+			}
+			folder = filepath.Dir(folder)
+		}
+		if tried[folder] {
+			continue
+		}
+		tried[folder] = true
+		probe, err := os.CreateTemp(folder, ".kyso-*")
+		if err != nil {
+			return usage("%s cannot be written: %v", target, err)
+		}
+		if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
+			return usage("%s cannot be written: %v", target, err)
+		}
+	}
+	return nil
 }
 
 // watchAndSave waits for the end and fetches the signed files.

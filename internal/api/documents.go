@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -186,7 +187,28 @@ func cleanName(name string) string {
 	if runes := []rune(name); len(runes) > maxNameLength {
 		name = string(runes[:maxNameLength-4]) + ".pdf"
 	}
-	return name
+	return fileName(name, "")
+}
+
+// maxFileName is how many bytes a name may have in the usual file systems. People count letters, file systems bytes.
+const maxFileName = 255
+
+// fileName puts a word behind the name of a PDF file. A name that gets too long loses letters at its end, whole ones.
+func fileName(name, word string) string {
+	stem, extension := name, path.Ext(name)
+	switch {
+	case strings.EqualFold(extension, ".pdf"):
+		stem = strings.TrimSuffix(name, extension)
+	case word != "" || len(name) > maxFileName:
+		extension = ".pdf"
+	default:
+		return name
+	}
+	for len(stem)+len(word)+len(extension) > maxFileName {
+		_, last := utf8.DecodeLastRuneInString(stem)
+		stem = stem[:len(stem)-last]
+	}
+	return stem + word + extension
 }
 
 type documentInput struct {
@@ -345,9 +367,5 @@ func attachment(name string) string {
 
 // signedName is the name of the signed file made from the name of the original.
 func signedName(name string) string {
-	extension := path.Ext(name)
-	if !strings.EqualFold(extension, ".pdf") {
-		return name + "-signed.pdf"
-	}
-	return strings.TrimSuffix(name, extension) + "-signed" + extension
+	return fileName(name, "-signed")
 }

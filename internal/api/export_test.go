@@ -13,6 +13,7 @@ import (
 var (
 	NextOfRegistration = nextOfRegistration
 	NextOfSigning      = nextOfSigning
+	SignedName         = signedName
 )
 
 // ActorNames are the names that the audit log has for whoever acts without a key.

@@ -187,7 +187,7 @@ func (r *reader) config() (Config, error) {
 		MasterKeyFile:     r.text("KYSO_MASTER_KEY_FILE", ".kyso/master.key"),
 		AuditFile:         r.text("KYSO_AUDIT_FILE", ""),
 		AuditKeyFile:      r.text("KYSO_AUDIT_KEY_FILE", ""),
-		Blobs:             r.text("KYSO_BLOBS", "file://"+absolute(".kyso/blobs")),
+		Blobs:             r.text("KYSO_BLOBS", (&url.URL{Scheme: "file", Path: absolute(".kyso/blobs")}).String()),
 		TrustFile:         r.text("KYSO_TRUST", ".kyso/trust.pem"),
 		TSAs:              r.list("KYSO_TSA", r.sandbox+"/tsa"),
 		RevocationRewrite: r.pairs("KYSO_REVOCATION_REWRITE"),

@@ -29,6 +29,9 @@ func openDirectory(u *url.URL) (*directory, error) {
 	if u.Host != "" || !filepath.IsAbs(u.Path) {
 		return nil, problem.New(problem.Invalid, "a file URL names an absolute path, such as file:///var/lib/kyso/blobs")
 	}
+	if u.RawQuery != "" || u.Fragment != "" || u.ForceQuery {
+		return nil, problem.New(problem.Invalid, "in a file URL, a folder's name has %%3F for ? and %%23 for #")
+	}
 	d := &directory{root: filepath.Clean(u.Path)}
 	if err := makeDirs(filepath.Join(d.root, tempDir)); err != nil {
 		return nil, err

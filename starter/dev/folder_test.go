@@ -4,8 +4,50 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"kyso/internal/blob"
+	"kyso/internal/store"
 )
+
+// oddFolder is a name that a folder may have and that breaks whatever pastes paths into addresses.
+const oddFolder = `Dữ liệu #1 100% của "tôi"? a+b&c=d %41 'e'`
+
+// TestFoldersMayHaveAnyName: everything of a world lies in its folder, whatever that is called.
+func TestFoldersMayHaveAnyName(t *testing.T) {
+	parent := t.TempDir()
+	data := filepath.Join(parent, oddFolder)
+	do(t, os.MkdirAll(data, 0o700))
+	_, err := openTemporalDB(t.Context(), filepath.Join(data, "temporal.db"))
+	do(t, err)
+	for _, line := range environment(data, Addresses{}, secrets{}) {
+		name, value, _ := strings.Cut(line, "=")
+		switch name {
+		case "KYSO_BLOBS":
+			blobs, err := blob.Open(t.Context(), value)
+			do(t, err)
+			do(t, blobs.Close())
+		case "KYSO_DATABASE":
+			opened, err := store.Open(t.Context(), value, nil)
+			do(t, err)
+			do(t, opened.Close())
+		}
+	}
+	for folder, want := range map[string][]string{parent: {oddFolder}, data: {"blobs", "kyso.db", "temporal.db"}} {
+		entries, err := os.ReadDir(folder)
+		do(t, err)
+		var got []string
+		for _, e := range entries {
+			if !strings.HasSuffix(e.Name(), "-wal") && !strings.HasSuffix(e.Name(), "-shm") {
+				got = append(got, e.Name())
+			}
+		}
+		if strings.Join(got, "|") != strings.Join(want, "|") {
+			t.Errorf("%s holds %q, want %q", folder, got, want)
+		}
+	}
+}
 
 // TestADataFolderIsClosedToOthers: one of an earlier release, which was open, is closed at the next start, and what programs make in it
 // without choosing a mode is closed from the beginning.

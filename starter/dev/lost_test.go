@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -29,7 +30,7 @@ var lostAt = []struct{ status, act, end string }{
 // none of them stays open in silence, nothing outside is done twice, captured money pays for a certificate in use or goes back, and
 // a certificate that nobody uses is revoked.
 func TestLostProcesses(t *testing.T) {
-	w, err := Start(t.Context(), Options{Data: t.TempDir()})
+	w, err := Start(t.Context(), Options{Data: filepath.Join(t.TempDir(), oddFolder)})
 	do(t, err)
 	defer func() { do(t, w.Close()) }()
 	l := &lost{t: t, w: w, c: newClient(w.Addresses)}

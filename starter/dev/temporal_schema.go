@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"time"
 
@@ -28,6 +29,9 @@ const namespace = "default"
 // retention is how long a closed process stays readable in Temporal. The record in kyso's store stays for years.
 const retention = 30 * 24 * time.Hour
 
+// inURI is a path as it stands in the URI of a SQLite file.
+func inURI(path string) string { return (&url.URL{Path: path}).EscapedPath() }
+
 // temporalSQL names the database file. Every attribute that is not a parameter of SQLite's URI becomes a pragma of
 // each new connection. WAL lets readers go on while somebody writes. synchronous=FULL costs a quarter of the rate
 // that NORMAL reaches, but with NORMAL a power cut loses commits that were acknowledged: a signing that the API has
@@ -35,7 +39,7 @@ const retention = 30 * 24 * time.Hour
 func temporalSQL(path string) *config.SQL {
 	return &config.SQL{
 		PluginName:   sqlite.PluginName,
-		DatabaseName: path,
+		DatabaseName: inURI(path), // the plugin pastes it there
 		ConnectAttributes: map[string]string{
 			"mode":         "rwc",
 			"journal_mode": "wal",
@@ -75,7 +79,7 @@ func createTemporalDB(ctx context.Context, path string) error {
 		}
 	}
 	// The plugin of the server never closes its connections, so this one is our own.
-	db, err := sql.Open("sqlite", "file:"+building+"?_pragma=journal_mode=delete")
+	db, err := sql.Open("sqlite", "file:"+inURI(building)+"?_pragma=journal_mode=delete")
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime/pprof"
@@ -310,7 +311,7 @@ func environment(data string, a Addresses, s secrets) []string {
 		"KYSO_DATABASE=sqlite:" + filepath.Join(data, "kyso.db"),
 		"KYSO_MASTER_KEY_FILE=" + filepath.Join(data, "master.key"),
 		"KYSO_AUDIT_FILE=" + filepath.Join(data, "audit-checkpoints.jsonl"),
-		"KYSO_BLOBS=file://" + filepath.Join(data, "blobs"),
+		"KYSO_BLOBS=" + (&url.URL{Scheme: "file", Path: filepath.Join(data, "blobs")}).String(),
 		"KYSO_TRUST=" + a.Trust,
 		"KYSO_PROVIDERS=intrustca,vnpt",
 		"KYSO_INTRUSTCA_URL=" + a.Parties,
