@@ -167,3 +167,44 @@ func TestDecisionsAreTakenOnceInParallel(t *testing.T) {
 		}
 	})
 }
+
+// TestTakenDecisions: those that a process took, about it or about many, newest first, and no others.
+func TestTakenDecisions(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		d, ctx := s.Decisions(), t.Context()
+		for i, id := range []string{"not-taken", "first", "second", "of-another"} {
+			one := decided(id)
+			one.CreatedAt = minute(i).UTC()
+			if id == "of-another" {
+				one.Object.ID = "r-2"
+			}
+			_, err := d.Decide(ctx, one)
+			must(t, err)
+		}
+		many := decided("many")
+		many.Object.ID, many.Step, many.Reason, many.CreatedAt = "", "issue", "provider-refused", minute(9).UTC()
+		_, err := d.Decide(ctx, many)
+		must(t, err)
+		for _, id := range []string{"first", "second", "of-another", "many"} {
+			take := taken(id)
+			switch id {
+			case "of-another":
+				take.Object = "r-2"
+			case "many":
+				take.Step, take.Reason = many.Step, many.Reason
+			}
+			_, err := d.Take(ctx, take, minute(10))
+			must(t, err)
+		}
+		list, err := d.Taken(ctx, decision.Object{Process: decision.Registration, ID: "r-1"}, "repair")
+		must(t, err)
+		var ids []string
+		for _, one := range list {
+			ids = append(ids, one.ID)
+		}
+		wantEqual(t, "taken", ids, []string{"many", "second", "first"})
+		list, err = d.Taken(ctx, decision.Object{Process: decision.Registration, ID: "r-1"}, "cancel")
+		must(t, err)
+		wantEqual(t, "of another kind", len(list), 0)
+	})
+}
