@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -82,6 +84,7 @@ func TestSigningGuideInTheBrowser(t *testing.T) {
 			b.accessible("approval")
 			b.run(chromedp.Reload()) // the countdown goes on
 			b.sees(code)
+			b.countsDownOffline()
 			other := b.otherDevice() // shows the same countdown
 			other.sees(code)
 			other.shot("another-device")
@@ -102,6 +105,38 @@ func TestSigningGuideInTheBrowser(t *testing.T) {
 			b.accessible("signed")
 		})
 	}
+}
+
+// countsDownOffline cuts the browser from the network and looks at the clock of the page meanwhile: a second on the page
+// is a second, also while requests fail and the last answer is drawn again.
+func (b *browser) countsDownOffline() {
+	b.t.Helper()
+	// Requests fail, and the page is told, as in a lift.
+	type conditions struct {
+		Offline  bool    `json:"offline"`
+		Latency  float64 `json:"latency"`
+		Download float64 `json:"downloadThroughput"`
+		Upload   float64 `json:"uploadThroughput"`
+	}
+	cut := func(off bool) {
+		b.t.Helper()
+		_, err := chromedp.Call(b.ctx, cdp.Command[conditions, cdp.Empty]{Method: "Network.emulateNetworkConditions"}, conditions{off, 0, -1, -1})
+		b.must(err)
+	}
+	_, err := chromedp.Call(b.ctx, network.Enable, network.EnableParams{})
+	b.must(err)
+	// Both times are the page's, taken in one go: a busy machine does not look like a wrong clock.
+	const look = `(() => { const [m, s] = document.querySelector('.clock span').textContent.split(':'); return [performance.now() / 1000, 60 * m + 1 * s] })()`
+	cut(true)
+	first := value[[]float64](b, look)
+	for range 12 {
+		b.run(chromedp.Sleep(time.Second))
+		now := value[[]float64](b, look)
+		if late := now[1] - (first[1] - (now[0] - first[0])); late > 2.5 || late < -2.5 {
+			b.t.Errorf("cut off for %.1f s, the page shows %.0f s left; at first it showed %.0f", now[0]-first[0], now[1], first[1])
+		}
+	}
+	cut(false)
 }
 
 // otherDevice makes a link on the page and opens it in a browser of its own. It works there once.

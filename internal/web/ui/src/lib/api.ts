@@ -103,7 +103,7 @@ export async function post<T>(path: string, body: unknown, key: string | null = 
     await pause(1000)
     return once()
   })
-  return response.status === 204 ? (undefined as T) : response.json()
+  return response.status === 204 ? (undefined as T) : bodyOf(response)
 }
 
 /** Waits for a while in milliseconds. */
@@ -179,7 +179,22 @@ export async function leave(): Promise<void> {
 async function json<T>(method: string, path: string, body?: unknown): Promise<T> {
   const headers = { Accept: 'application/json', ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) }
   const response = await send(method, path, headers, body === undefined ? undefined : JSON.stringify(body))
-  return response.json()
+  return bodyOf(response)
+}
+
+let clockOffset = 0
+
+/** The server's time in milliseconds. It is measured when an answer arrives: an answer that is drawn later is older. */
+export function serverNow(): number {
+  return Date.now() + clockOffset
+}
+
+/** The body of an answer. One that says the server's time sets the clock of the page. */
+async function bodyOf<T>(response: Response): Promise<T> {
+  const body = await response.json()
+  const at = Date.parse(body?.server_time ?? '')
+  if (!Number.isNaN(at)) clockOffset = at - Date.now()
+  return body
 }
 
 /**

@@ -9,7 +9,7 @@ export function Approval({ signing }: { signing: Signing }) {
   if (!c) return null
   return (
     <div class="card count">
-      <Countdown from={c.accepted_at} until={c.expires_at} offset={Date.parse(signing.server_time) - Date.now()} label={t('Thời gian còn lại', 'Time left')} />
+      <Countdown from={c.accepted_at} until={c.expires_at} label={t('Thời gian còn lại', 'Time left')} />
       <p class="big">{t('Mở ứng dụng ký số trên điện thoại và xác nhận', 'Open the signing app on the phone and confirm')}</p>
       {signing.short_code && (
         <>

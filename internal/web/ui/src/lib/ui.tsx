@@ -2,7 +2,7 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { render } from 'preact'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
-import { Problem, wordsOf } from './api'
+import { Problem, serverNow, wordsOf } from './api'
 import { moment, t } from './i18n'
 
 /** Puts a page into its place. */
@@ -135,13 +135,13 @@ export function Waiting({ text }: { text: string }) {
 
 const circle = 2 * Math.PI * 46
 
-/** Shows the time that is left, by the server's clock: offset is the server's time minus ours, in milliseconds. */
-export function Countdown(p: { from: string; until: string; offset: number; label: string }) {
-  const [now, setNow] = useState(Date.now() + p.offset)
+/** Shows the time that is left, by the server's clock. */
+export function Countdown(p: { from: string; until: string; label: string }) {
+  const [now, setNow] = useState(serverNow)
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now() + p.offset), 250)
+    const timer = setInterval(() => setNow(serverNow()), 250)
     return () => clearInterval(timer)
-  }, [p.offset])
+  }, [])
   const end = Date.parse(p.until)
   const left = Math.max(0, Math.ceil((end - now) / 1000))
   const share = Math.min(1, Math.max(0, (end - now) / Math.max(1, end - Date.parse(p.from))))
