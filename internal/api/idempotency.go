@@ -58,12 +58,13 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 			writeProblem(w, r, err)
 			return
 		}
-		key, owner := r.Header.Get(keyHeader), ownerOf(r.Context())
-		if key == "" || owner == "" || use != keyActs {
+		keys, owner := r.Header.Values(keyHeader), ownerOf(r.Context())
+		if len(keys) == 0 || owner == "" || use != keyActs {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if len(r.Header.Values(keyHeader)) > 1 || !validKey(key) {
+		key := keys[0]
+		if len(keys) > 1 || !validKey(key) { // an empty one as well: its caller relies on it
 			writeProblem(w, r, fieldErrors{{Location: "header." + keyHeader, Message: "one key of 1 to 255 visible ASCII characters"}})
 			return
 		}
@@ -222,7 +223,7 @@ func final(status int) bool {
 }
 
 func validKey(key string) bool {
-	if len(key) > maxKeyLength {
+	if key == "" || len(key) > maxKeyLength {
 		return false
 	}
 	return !strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' })

@@ -66,6 +66,26 @@ func (s *surface) wantOnce(op operation, c call) {
 	}
 }
 
+// TestEveryWriteRefusesAWrongKey: a key that cannot be kept is refused, also an empty one (a blank is
+// none on the wire), because its sender relies on it.
+func TestEveryWriteRefusesAWrongKey(t *testing.T) {
+	s := newSurface(t)
+	for _, op := range s.operations() {
+		if !op.writes() || slices.Contains(refusing, op.id) {
+			continue
+		}
+		c := s.good(op.route)
+		if c.actor == "vneid" || strings.HasPrefix(c.path, "/v1/webhooks/") || strings.HasSuffix(op.route, "/ipn") {
+			continue // what a party sends beside its own key is its own
+		}
+		for _, key := range []string{" ", "a b", "khóa", strings.Repeat("k", 256)} {
+			if got := s.do(c, "Idempotency-Key", key); got.status != http.StatusUnprocessableEntity || !strings.Contains(string(got.body), "header.Idempotency-Key") {
+				t.Errorf("%s with the key %.10q: %d %s", op.route, key, got.status, got.body)
+			}
+		}
+	}
+}
+
 // mayRepeat are tables that a repetition may write to: who came is noted each time, and limits count.
 var mayRepeat = []string{"audit_log", "audit_waiting", "sessions"}
 
