@@ -56,8 +56,8 @@ var registrationFacts = map[registration.Status]struct {
 	}, "the acceptance record is not signed"},
 }
 
-// registrationEnds are the reasons with which a registration is closed that then ends so. One that an operator gives up may have
-// been closing for any.
+// registrationEnds are the reasons with which a registration is closed that then ends so. One that ends as cancelled may have been
+// closing for any: an operator gave it up.
 var registrationEnds = map[registration.Status]problem.Code{registration.StatusRefused: problem.RefusedByOfficer,
 	registration.StatusIneligible: problem.AlreadyHolder, registration.StatusWithdrawn: problem.Withdrawn, registration.StatusExpired: problem.DeadlinePassed}
 
@@ -77,9 +77,27 @@ func (a *Registration) moves(ctx context.Context, in MoveInput) error {
 	if to == registration.StatusClosing {
 		return a.closes(ctx, r, in.Transition)
 	}
+	return a.ends(ctx, r, to)
+}
+
+// ends returns an error unless the store holds why a registration that closes ends so, and its certificate is revoked.
+func (a *Registration) ends(ctx context.Context, r registration.Registration, to registration.Status) error {
+	ok, lacks := true, "it was closed for another reason"
 	reason, err := a.reason(ctx, r)
-	if want, known := registrationEnds[to]; err == nil && known && reason != string(want) {
-		err = notYet(to, "it was closed for another reason")
+	if err != nil {
+		return err
+	}
+	if want, known := registrationEnds[to]; known {
+		ok = reason == string(want)
+	} else {
+		ok, err = givenUp(ctx, a.Decisions, aboutRegistration(r.ID))
+		lacks = "no operator gave it up"
+	}
+	if _, unknown := a.issuer(r); ok && unknown == nil && r.Issued != nil && r.Issued.Serial != "" && r.RevokedAt.IsZero() {
+		ok, lacks = false, "its certificate is not revoked"
+	}
+	if err == nil && !ok {
+		err = notYet(to, lacks)
 	}
 	return err
 }
@@ -90,10 +108,13 @@ func (a *Registration) closes(ctx context.Context, r registration.Registration, 
 	switch problem.Code(t.Detail) {
 	case problem.RefusedByOfficer:
 		ok = r.Review != nil && r.Review.Decision == registration.DecisionRefuse
-	case problem.AlreadyHolder: // the CA says so before anything is ordered
-		ok = r.Status == registration.StatusHandedOff
+	case problem.AlreadyHolder: // before anything is ordered, and the CA is the one to say so
+		if ok = r.Status == registration.StatusHandedOff; ok && !r.Holds { // a worker of an earlier release asked and noted nothing
+			ok, err = a.holds(ctx, r)
+		}
 	case problem.DeadlinePassed:
-		ok = r.Deadline.IsZero() || !a.Now().Add(slack).Before(r.Deadline)
+		until := a.waitsUntil(r)
+		ok = !until.IsZero() && !a.Now().Add(slack).Before(until)
 	case problem.Withdrawn:
 		ok, err = took(ctx, a.Decisions, aboutRegistration(r.ID), "withdraw", func(in struct{ Actor string }) bool { return in.Actor == t.Actor })
 	default:
@@ -103,6 +124,22 @@ func (a *Registration) closes(ctx context.Context, r registration.Registration, 
 		err = notYet(t.Status, fmt.Sprintf("nothing is recorded that closes it (%q)", t.Detail))
 	}
 	return err
+}
+
+// handOffPatience is how long a citizen has to come, where nothing else is configured.
+const handOffPatience = 7 * 24 * time.Hour
+
+// waitsUntil is when the wait ends that a registration stands in; zero for one that nobody but an officer or the CA ends. That for
+// the citizen to come is not recorded: it may have begun under a longer or a shorter limit than that of now.
+func (a *Registration) waitsUntil(r registration.Registration) time.Time {
+	if !r.Deadline.IsZero() || r.Status != registration.StatusRequested {
+		return r.Deadline
+	}
+	patience := handOffPatience
+	if a.Limits.HandOff > 0 {
+		patience = min(patience, a.Limits.HandOff)
+	}
+	return r.CreatedAt.Add(patience)
 }
 
 // givenUp reports whether an operator gave a process up: by a repair, or when it was closed without a process. Temporal's cancel
@@ -130,7 +167,8 @@ var signingFacts = map[signing.Status]struct {
 	holds func(signing.Signing) bool
 	lacks string
 }{
-	signing.StatusPreparing: {func(s signing.Signing) bool { return s.Certificate != "" && placedAll(s) }, "no certificate is chosen, or a box is not placed"},
+	signing.StatusAwaitingPlacement: {func(s signing.Signing) bool { return s.Certificate != "" }, "no certificate is chosen"},
+	signing.StatusPreparing:         {func(s signing.Signing) bool { return s.Certificate != "" && placedAll(s) }, "no certificate is chosen, or a box is not placed"},
 	signing.StatusRequested: {func(s signing.Signing) bool {
 		return !slices.ContainsFunc(s.Documents, func(d signing.Document) bool { return d.Prepared == nil })
 	}, "a document is not prepared"},

@@ -220,25 +220,36 @@ type Holder struct {
 	Active bool `json:"active"`
 }
 
-// CheckHolder asks the CA whether the citizen has an active certificate. Effect: none.
+// CheckHolder asks the CA whether the citizen has an active certificate, and notes what it says. Effect: records. Key: the
+// registration.
 func (a *Registration) CheckHolder(ctx context.Context, id string) (Holder, error) {
 	r, err := a.Records.Registration(ctx, id)
 	if err != nil {
 		return Holder{}, fail(err)
 	}
-	if r.Issued != nil && r.Issued.Serial != "" {
-		return Holder{}, nil // the process was reset: the active certificate is its own
+	active, err := a.holds(ctx, r)
+	if err == nil && active != r.Holds {
+		err = a.Records.Change(ctx, id, func(r *registration.Registration) error {
+			r.Holds = active
+			return nil
+		})
 	}
-	person, err := a.Records.Person(ctx, id)
+	return Holder{Active: active}, fail(err)
+}
+
+func (a *Registration) holds(ctx context.Context, r registration.Registration) (bool, error) {
+	if r.Issued != nil && r.Issued.Serial != "" {
+		return false, nil // the process was reset: the active certificate is its own
+	}
+	person, err := a.Records.Person(ctx, r.ID)
 	if err != nil {
-		return Holder{}, fail(err)
+		return false, err
 	}
 	issuer, err := a.issuer(r)
 	if err != nil {
-		return Holder{}, fail(err)
+		return false, err
 	}
-	active, err := issuer.CA.HasActive(ctx, person.IDNumber)
-	return Holder{Active: active}, fail(err)
+	return issuer.CA.HasActive(ctx, person.IDNumber)
 }
 
 // PackageInput names a package.
@@ -339,13 +350,19 @@ func (a *Registration) RecordReview(ctx context.Context, in ReviewInput) error {
 	}))
 }
 
-// KeepMoney notes that the price is kept by policy. Key: the registration.
+// KeepMoney notes that the price is kept by policy. Key: the registration. Error: Conflict for one that did not expire with an
+// issued certificate. Where the policy is not in force any more nothing is noted, and the price goes back.
 func (a *Registration) KeepMoney(ctx context.Context, id string) error {
 	r, err := a.Records.Registration(ctx, id)
-	if err == nil && (r.Status != registration.StatusClosing || r.Issued == nil) {
+	if err != nil {
+		return fail(err)
+	}
+	reason, err := a.reason(ctx, r)
+	expired := r.Status == registration.StatusClosing && reason == string(problem.DeadlinePassed)
+	if err == nil && (!expired || r.Issued == nil || r.Issued.Serial == "") {
 		err = problem.New(problem.Conflict, "the registration is %s: its price is not to be kept", r.Status)
 	}
-	if err != nil {
+	if err != nil || !a.Limits.KeepMoney {
 		return fail(err)
 	}
 	return fail(a.Records.Change(ctx, id, func(r *registration.Registration) error {

@@ -32,6 +32,11 @@ func asked(act reflect.Value, name string, arg any) problem.Code {
 	env := suite.NewTestActivityEnvironment()
 	env.RegisterActivityWithOptions(act.Interface(), activity.RegisterOptions{Name: name})
 	_, err := env.ExecuteActivity(name, arg)
+	return failed(err)
+}
+
+// failed is the code with which an activity failed.
+func failed(err error) problem.Code {
 	if app, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return problem.Code(app.Type())
 	}
@@ -40,16 +45,9 @@ func asked(act reflect.Value, name string, arg any) problem.Code {
 
 func refused(code problem.Code) bool { return code == problem.Conflict || code == problem.Denied }
 
-// needNothing are the transitions of a registration that follow from another one, or from an answer that is not recorded.
-var needNothing = map[string]string{
-	"handed-off→closing already-holder": "the CA says so, before anything is ordered",
-	"closing→cancelled ":                "whatever it was closed for",
-}
-
 // TestARegistrationMovesByFactsAlone asks for every transition of a record in which nothing stands but its status.
 func TestARegistrationMovesByFactsAlone(t *testing.T) {
-	reasons := []problem.Code{"", problem.RefusedByOfficer, problem.AlreadyHolder, problem.Withdrawn}
-	allowed := map[string]bool{}
+	reasons := []problem.Code{"", problem.RefusedByOfficer, problem.AlreadyHolder, problem.Withdrawn, problem.DeadlinePassed}
 	for _, from := range registration.Statuses() {
 		var e *enrolment
 		for _, to := range registration.Statuses() {
@@ -66,20 +64,66 @@ func TestARegistrationMovesByFactsAlone(t *testing.T) {
 					e.reached(from)
 					e.begun()
 				}
-				code := problem.CodeOf(e.reg.RecordRegistrationMove(context.Background(), activities.MoveInput{RegistrationID: e.id, Transition: registration.Transition{
+				code := failed(e.reg.RecordRegistrationMove(context.Background(), activities.MoveInput{RegistrationID: e.id, Transition: registration.Transition{
 					Seq: e.registration().Seq + 1, Status: to, At: e.env.Now(), Detail: string(reason), Actor: "the-minister"}}))
 				name := fmt.Sprintf("%s→%s %s", from, to, reason)
-				if e.registration().Status != from {
-					allowed[name] = true
-				} else if code == "" {
-					t.Errorf("%s: no error", name)
+				if now := e.registration().Status; now != from || !refused(code) {
+					t.Errorf("%s: %q, and it is %s", name, code, now)
 				}
 			}
 		}
 	}
-	if got := slices.Sorted(maps.Keys(allowed)); !slices.Equal(got, slices.Sorted(maps.Keys(needNothing))) {
-		t.Errorf("these moved: %q", got)
+}
+
+// TestAPriceIsKeptByPolicyAlone asks to keep the price of a registration that closes.
+func TestAPriceIsKeptByPolicyAlone(t *testing.T) {
+	for _, c := range []struct {
+		policy  bool
+		reason  problem.Code
+		serial  string
+		kept    bool
+		refused bool
+	}{
+		{true, problem.DeadlinePassed, "01", true, false},
+		{false, problem.DeadlinePassed, "01", false, false},
+		{true, problem.DeadlinePassed, "", false, true},
+		{true, problem.Withdrawn, "01", false, true},
+	} {
+		e := newEnrolment(t, "PS1")
+		e.reg.Limits.KeepMoney = c.policy
+		e.reached(registration.StatusAccepting)
+		e.must(e.records.Move(context.Background(), e.id, registration.Transition{Seq: e.registration().Seq + 1, Status: registration.StatusClosing,
+			At: e.env.Now(), Detail: string(c.reason)}))
+		e.must(e.records.Change(context.Background(), e.id, func(r *registration.Registration) error {
+			r.Issued = &registration.Issued{KeyID: "k", Serial: c.serial}
+			return nil
+		}))
+		code := failed(e.reg.KeepMoney(context.Background(), e.id))
+		if kept := e.registration().KeptMoney; kept != c.kept || refused(code) != c.refused {
+			t.Errorf("%+v: kept %v, %q", c, kept, code)
+		}
 	}
+}
+
+// TestARegistrationEndsWithItsCertificate tries to end a registration whose certificate is still in force.
+func TestARegistrationEndsWithItsCertificate(t *testing.T) {
+	e := newEnrolment(t, "PS1")
+	e.reached(registration.StatusAccepting)
+	e.must(e.records.Move(context.Background(), e.id, registration.Transition{Seq: e.registration().Seq + 1, Status: registration.StatusClosing,
+		At: e.env.Now(), Detail: string(problem.DeadlinePassed)}))
+	set := func(revoked time.Time) {
+		e.must(e.records.Change(context.Background(), e.id, func(r *registration.Registration) error {
+			r.Issued, r.RevokedAt = &registration.Issued{KeyID: "k", Serial: "01"}, revoked
+			return nil
+		}))
+	}
+	end := activities.MoveInput{RegistrationID: e.id, Transition: registration.Transition{Seq: e.registration().Seq + 1, Status: registration.StatusExpired, At: e.env.Now()}}
+	set(time.Time{})
+	if code := failed(e.reg.RecordRegistrationMove(context.Background(), end)); code != problem.Conflict {
+		t.Errorf("with a certificate in force: %q", code)
+	}
+	set(e.env.Now())
+	e.must(e.reg.RecordRegistrationMove(context.Background(), end))
 }
 
 // begun records that a run began, as one of this release does.

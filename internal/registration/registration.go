@@ -46,6 +46,7 @@ type Facts struct {
 	RevokedAt   time.Time   `json:"revoked_at,omitzero"`
 	Reported    string      `json:"reported,omitempty"`   // last status that VNeID took
 	KeptMoney   bool        `json:"kept_money,omitempty"` // by policy, for a certificate that nobody accepted
+	Holds       bool        `json:"holds,omitempty"`      // an active certificate of the CA already, as the CA said
 }
 
 // Paper is a PDF that kyso wrote for a registration.
