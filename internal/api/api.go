@@ -69,6 +69,9 @@ type Options struct {
 	PDF *PDF
 	// Providers are the names of the remote signing providers that may be asked for; the first is the default.
 	Providers []string
+	// Held reports whether a user has a certificate with a serial number at a provider. id names the question. nil asks
+	// nobody: the process finds out.
+	Held func(ctx context.Context, provider, id, user, serial string) (bool, error)
 	// Webhooks maps a provider to the secret in the path of its webhooks. A provider that is not in it has none.
 	Webhooks map[string]string
 	// HandOver tells the process that a committed webhook speaks of to look now, and closes the row.

@@ -59,6 +59,9 @@ func (s *server) createSigning(ctx context.Context, in *createSigningInput) (*si
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkHeld(ctx, record); err != nil {
+		return nil, err
+	}
 	if err := s.grant(ctx, access.Signing, record.ID); err != nil {
 		return nil, err
 	}
@@ -72,6 +75,26 @@ func (s *server) createSigning(ctx context.Context, in *createSigningInput) (*si
 	// Without the user and the names: this answer is kept for its Idempotency-Key.
 	body := s.summaryBody(ctx, record)
 	return &signingOutput{Location: body.Self, Body: body}, nil
+}
+
+// heldWait is how long a request waits for the provider to say whether it has a certificate.
+const heldWait = 3 * time.Second
+
+// checkHeld refuses a serial number that the user has no certificate with. A provider that says nothing decides nothing: the
+// process asks it again.
+func (s *server) checkHeld(ctx context.Context, record signing.Signing) error {
+	if s.Held == nil || record.Serial == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, heldWait)
+	defer cancel()
+	held, err := s.Held(ctx, record.Provider, "kyso-"+record.ID+"-door", record.UserID, record.Serial)
+	if err != nil || held {
+		return nil
+	}
+	var fields fieldErrors
+	fields.say("body.serial", "the user has no certificate with this serial number at "+record.Provider, "Người ký không có chứng thư số với số sê-ri này")
+	return fields.err()
 }
 
 // asker is the browser that asks; nil for a program with a key.

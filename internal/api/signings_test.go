@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -261,4 +262,28 @@ func TestEverySigningStatusHasWords(t *testing.T) {
 		}
 		words[shown.Title] = true
 	}
+}
+
+// TestASerialIsAskedForAtTheDoor: a serial number that the user does not have is refused with its field; a provider that
+// does not answer stops nobody.
+func TestASerialIsAskedForAtTheDoor(t *testing.T) {
+	away := false
+	b := newBench(t, func(o *api.Options) {
+		o.Held = func(_ context.Context, provider, _, user, serial string) (bool, error) {
+			if away {
+				return false, problem.New(problem.ProviderUnavailable, "%s is away", provider)
+			}
+			return user == "079095012345" && serial == "54ab", nil
+		}
+	})
+	ask := func(serial string) answer {
+		return b.post("/v1/signings", `{"user":"079095012345","serial":"`+serial+`","documents":[{"id":"`+b.upload("a.pdf").ID+`"}]}`)
+	}
+	wantStatus(t, ask("54:AB"), http.StatusAccepted)
+	got := ask("77")
+	if b.wantProblem(got, http.StatusUnprocessableEntity, problem.Invalid); !strings.Contains(string(got.body), `"body.serial"`) {
+		t.Errorf("no field is named: %s", got.body)
+	}
+	away = true
+	wantStatus(t, ask("77"), http.StatusAccepted)
 }

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"context"
+
 	"kyso/internal/problem"
 	"kyso/internal/provider"
 	"kyso/internal/signing"
@@ -33,6 +35,20 @@ func (a *App) signers() (map[string]signing.RemoteSigner, error) {
 		}
 	}
 	return signers, nil
+}
+
+// held reports whether a user has a certificate with a serial number at a provider.
+func (a *App) held(ctx context.Context, name, id, user, serial string) (bool, error) {
+	signers, err := a.signers()
+	if err != nil {
+		return false, err
+	}
+	signer, ok := signers[name]
+	if !ok {
+		return false, problem.New(problem.Invalid, "no provider is called %q", name)
+	}
+	list, err := signer.Certificates(ctx, id, user, serial)
+	return len(list) > 0, err
 }
 
 // names returns the providers' names, the default first.

@@ -36,6 +36,7 @@ func (a *App) apiOptions() api.Options {
 			return errors.Join(errs...)
 		},
 		GuestBytes: int64(a.Config.GuestStorageMB) << 20,
+		Held:       a.held,
 		Open: func(ctx context.Context, u signing.Upload) (api.Source, error) {
 			return a.source(ctx, u)
 		},
