@@ -32,7 +32,7 @@ func stampedImprint(pdf []byte) (string, error) {
 
 // notOnThePath are activities that a signing with one certificate and a placement does not run. The journeys in
 // workflows reach them.
-var notOnThePath = []string{"RecordChoice", "RecordPlacements", "RecordIncident", "CollectLate", "ArchiveDue", "RenewArchive"}
+var notOnThePath = []string{"CancelDecided", "RecordChoice", "RecordPlacements", "RecordIncident", "CollectLate", "ArchiveDue", "RenewArchive"}
 
 // onThePath returns every other activity of a signing, so that a new one is killed too.
 func onThePath(t *testing.T) []string {
