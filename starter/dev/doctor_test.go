@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,7 +53,7 @@ func TestDoctor(t *testing.T) {
 	open := filepath.Join(t.TempDir(), "master.key")
 	key, err := os.ReadFile(w.folder.file("master.key"))
 	if err == nil {
-		err = os.WriteFile(open, key, 0o644)
+		err = errors.Join(os.WriteFile(open, key, 0o644), os.Chmod(open, 0o644)) // a world sets a umask that closes its files
 	}
 	if err != nil {
 		t.Fatal(err)
