@@ -300,7 +300,8 @@ type SigningStart struct {
 	Provider string `json:"provider"`
 }
 
-// RequestAcceptance stores the signing of the acceptance record with the new certificate. Key: the signing's id.
+// RequestAcceptance stores the signing of the acceptance record with the new certificate. Key: the signing's id. Error: Denied for
+// an attempt that the citizen did not ask for.
 func (a *Registration) RequestAcceptance(ctx context.Context, in AcceptanceInput) (SigningStart, error) {
 	start, err := a.requestAcceptance(ctx, in)
 	return start, fail(err)
@@ -313,6 +314,10 @@ func (a *Registration) requestAcceptance(ctx context.Context, in AcceptanceInput
 	}
 	if r.Acceptance == nil || in.SigningID != registration.AcceptanceSigningID(in.RegistrationID, in.Attempt) {
 		return SigningStart{}, problem.New(problem.Conflict, "there is no acceptance record that this signing is for")
+	}
+	asked, err := a.askedToSign(ctx, r, in.Attempt)
+	if err != nil {
+		return SigningStart{}, err
 	}
 	person, err := a.Records.Person(ctx, in.RegistrationID)
 	if err != nil {
@@ -341,9 +346,32 @@ func (a *Registration) requestAcceptance(ctx context.Context, in AcceptanceInput
 		return SigningStart{}, err
 	}
 	return SigningStart{Provider: issuer.SigningProvider}, a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
-		r.Acceptance.SigningID, r.Acceptance.Attempt = in.SigningID, in.Attempt
+		if in.Attempt >= r.Acceptance.Attempt { // a process that was reset asks for those before once more
+			r.Acceptance.SigningID, r.Acceptance.Attempt, r.Acceptance.DecisionID = in.SigningID, in.Attempt, asked
+		}
 		return nil
 	})
+}
+
+// askedToSign returns the decision of the citizen that an attempt to have the acceptance record signed is made for, empty for the
+// first. Each serves one attempt. Error: Denied for an attempt that the citizen did not ask for, or while the one before goes on.
+func (a *Registration) askedToSign(ctx context.Context, r registration.Registration, attempt int) (string, error) {
+	last := r.Acceptance
+	if attempt >= 1 && attempt <= max(last.Attempt, 1) {
+		return last.DecisionID, nil
+	}
+	list, err := a.Decisions.Taken(ctx, aboutRegistration(r.ID), "sign-acceptance")
+	if err != nil {
+		return "", err
+	}
+	if attempt != last.Attempt+1 || len(list) == 0 || list[0].ID == last.DecisionID {
+		return "", problem.New(problem.Denied, "the citizen did not ask for this attempt")
+	}
+	s, err := a.Signings.Signing(ctx, last.SigningID)
+	if err == nil && (!s.Status.Final() || s.Status == signing.StatusSigned) {
+		err = problem.New(problem.Denied, "the attempt before is %s", s.Status)
+	}
+	return list[0].ID, err
 }
 
 // AwaitAcceptance looks whether the signing of the acceptance record has ended, and returns how. Until then it fails with

@@ -271,3 +271,36 @@ func TestNothingIsRecordedThatNobodyDid(t *testing.T) {
 		t.Errorf("%d texts", n)
 	}
 }
+
+// TestThePhoneIsAskedAgainWhenTheCitizenAsks asks for attempts at the acceptance record that nobody asked for, while one goes on
+// and after the owner declined it.
+func TestThePhoneIsAskedAgainWhenTheCitizenAsks(t *testing.T) {
+	e := newEnrolment(t, "PS0")
+	invent := func() {
+		now := e.registration().Acceptance.Attempt
+		for _, attempt := range []int{-1, 0, now + 1, now + 2} {
+			_, err := e.reg.RequestAcceptance(context.Background(), activities.AcceptanceInput{RegistrationID: e.id, Attempt: attempt,
+				SigningID: registration.AcceptanceSigningID(e.id, attempt)})
+			if code := failed(err); !refused(code) {
+				t.Errorf("attempt %d: %q", attempt, code)
+			}
+		}
+	}
+	e.acts[registration.StatusAccepting] = func() {
+		switch r := e.registration(); {
+		case r.Acceptance == nil || r.Acceptance.Attempt == 0:
+		case r.Acceptance.Attempt == 1:
+			e.once("while it goes on", invent)
+			if n, _ := e.world.Decline(citizen); n > 0 {
+				e.at(4*time.Minute, invent)
+				e.at(5*time.Minute, e.update(workflows.UpdateSignAcceptance, workflows.SignAcceptance{}, nil))
+			}
+		default:
+			e.once("with a decision that served", invent)
+			_, _ = e.world.Approve(citizen)
+		}
+	}
+	if r := e.enrol(registration.StatusActive); r.Acceptance.Attempt != 2 {
+		t.Errorf("%d attempts", r.Acceptance.Attempt)
+	}
+}

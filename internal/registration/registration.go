@@ -157,10 +157,11 @@ type Activation struct {
 // Acceptance is the acceptance record and its signing.
 type Acceptance struct {
 	Paper
-	SigningID string `json:"signing_id,omitempty"` // the child Signing of the last attempt
-	Attempt   int    `json:"attempt,omitempty"`    // counts signings
-	SignedID  string `json:"signed_id,omitempty"`  // upload of the signed record
-	SignedSHA string `json:"signed_sha256,omitempty"`
+	SigningID  string `json:"signing_id,omitempty"` // the child Signing of the last attempt
+	Attempt    int    `json:"attempt,omitempty"`    // counts signings
+	SignedID   string `json:"signed_id,omitempty"`  // upload of the signed record
+	SignedSHA  string `json:"signed_sha256,omitempty"`
+	DecisionID string `json:"decision_id,omitempty"` // with which the citizen asked for the attempt; empty for the first
 }
 
 // Package is what can be bought. Packages are configuration.
