@@ -135,6 +135,9 @@ func (a *Registration) sendCode(ctx context.Context, codeID string) error {
 	return a.Records.MarkCodeSent(ctx, codeID, a.Now())
 }
 
+// Reminders are how long before a deadline the citizen is told, by number.
+var Reminders = []time.Duration{7 * 24 * time.Hour, 24 * time.Hour, 2 * time.Hour}
+
 // RemindInput names a reminder.
 type RemindInput struct {
 	RegistrationID string    `json:"registration_id"`
@@ -146,8 +149,11 @@ type RemindInput struct {
 // Remind tells the citizen by SMS that a wait is about to end. Effect: one text. Key: registration, step and number.
 func (a *Registration) Remind(ctx context.Context, in RemindInput) error {
 	r, err := a.Records.Registration(ctx, in.RegistrationID)
-	if err == nil && (!slices.Contains(remindedAt[r.Status], in.Step) || in.Number < 1 || in.Number > 3) {
+	if err == nil && (!slices.Contains(remindedAt[r.Status], in.Step) || in.Number < 1 || in.Number > len(Reminders)) {
 		err = problem.New(problem.Conflict, "the registration is %s: there is nothing to remind of", r.Status)
+	}
+	if until := a.waitsUntil(r); err == nil && a.Now().Add(slack).Before(until.Add(-Reminders[in.Number-1])) {
+		err = problem.New(problem.Conflict, "the wait goes on until %s: it is too early to remind of it", until.UTC().Format(time.RFC3339))
 	}
 	if err != nil {
 		return fail(err)

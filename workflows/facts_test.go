@@ -304,3 +304,17 @@ func TestThePhoneIsAskedAgainWhenTheCitizenAsks(t *testing.T) {
 		t.Errorf("%d attempts", r.Acceptance.Attempt)
 	}
 }
+
+// TestAReminderComesWhenItIsDue asks for reminders long before the deadline.
+func TestAReminderComesWhenItIsDue(t *testing.T) {
+	e := newEnrolment(t, "PS0")
+	e.reached(registration.StatusAccountReady)
+	e.must(e.records.Move(context.Background(), e.id, registration.Transition{Seq: e.registration().Seq + 1, Status: registration.StatusAwaitingConsent,
+		At: e.env.Now(), Deadline: e.env.Now().Add(30 * 24 * time.Hour)}))
+	for n := range activities.Reminders {
+		err := e.reg.Remind(context.Background(), activities.RemindInput{RegistrationID: e.id, Step: workflows.StepContract, Number: n + 1})
+		if code := failed(err); code != problem.Conflict {
+			t.Errorf("reminder %d: %q", n+1, code)
+		}
+	}
+}

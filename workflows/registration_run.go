@@ -120,9 +120,6 @@ func (r *registrationRun) await(ctx workflow.Context, step string, limit time.Du
 	return r.wait(ctx, step, until, done)
 }
 
-// reminders are how long before a deadline the citizen is told.
-var reminders = []time.Duration{7 * day, day, 2 * time.Hour}
-
 // wait waits until done or until the deadline, sends the one-time codes that are asked for meanwhile, and reminds
 // before the deadline.
 func (r *registrationRun) wait(ctx workflow.Context, step string, until time.Time, done func() bool) error {
@@ -159,8 +156,8 @@ func (r *registrationRun) wait(ctx workflow.Context, step string, until time.Tim
 
 // nextWake returns when to wake: for the next reminder that lies in the second half of the wait, or at its end.
 func nextWake(begin, now, until time.Time, sent *int) (at time.Time, reminds bool) {
-	for ; *sent < len(reminders); *sent++ {
-		at := until.Add(-reminders[*sent])
+	for ; *sent < len(activities.Reminders); *sent++ {
+		at := until.Add(-activities.Reminders[*sent])
 		if at.After(now) && at.After(begin.Add(until.Sub(begin)/2)) {
 			return at, true
 		}
