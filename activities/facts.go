@@ -82,7 +82,8 @@ func (a *Registration) moves(ctx context.Context, in MoveInput) error {
 
 // ends returns an error unless the store holds why a registration that closes ends so, and its certificate is revoked.
 func (a *Registration) ends(ctx context.Context, r registration.Registration, to registration.Status) error {
-	ok, lacks := true, "it was closed for another reason"
+	var ok bool
+	lacks := "it was closed for another reason"
 	reason, err := a.reason(ctx, r)
 	if err != nil {
 		return err
@@ -104,7 +105,8 @@ func (a *Registration) ends(ctx context.Context, r registration.Registration, to
 
 // closes returns an error unless the store holds why a registration is closed.
 func (a *Registration) closes(ctx context.Context, r registration.Registration, t registration.Transition) error {
-	ok, err := true, error(nil)
+	var ok bool
+	var err error
 	switch problem.Code(t.Detail) {
 	case problem.RefusedByOfficer:
 		ok = r.Review != nil && r.Review.Decision == registration.DecisionRefuse

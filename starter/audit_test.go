@@ -100,7 +100,7 @@ func (b *auditBench) cut(n int64) {
 // TestAuditVerifyCommand does to a log, and to what is kept of it outside of the database, what may become of them. The exit code and
 // the words say it each time.
 func TestAuditVerifyCommand(t *testing.T) {
-	keep := func(b *auditBench, content string) string {
+	keep := func(_ *auditBench, content string) string {
 		path := filepath.Join(t.TempDir(), "kept.jsonl")
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)

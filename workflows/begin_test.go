@@ -66,8 +66,8 @@ var lies = map[reflect.Type]map[string]any{
 // fieldsOf are the names of a struct's fields, those of Again apart.
 func fieldsOf(t reflect.Type, prefix string) []string {
 	var names []string
-	for i := range t.NumField() {
-		switch f := t.Field(i); {
+	for f := range t.Fields() {
+		switch {
 		case f.Anonymous:
 			names = append(names, fieldsOf(f.Type, prefix)...)
 		case f.Type == reflect.TypeFor[*workflows.Again]():

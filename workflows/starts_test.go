@@ -38,7 +38,7 @@ var inventedStarts = map[string]func(e *enrolment, ref string) (id string, proce
 // paidInReview makes a registration that waits for an officer and whose order is paid.
 func paidInReview(t *testing.T) (e *enrolment, ref string) {
 	t.Helper()
-	e, ref = newEnrolment(t, "PS1"), ""
+	e = newEnrolment(t, "PS1")
 	ctx, now := context.Background(), e.env.Now().Truncate(time.Second)
 	ref = activities.TxnRef(e.id, 1)
 	e.must(e.records.CreatePayment(ctx, registration.Payment{TxnRef: ref, RegistrationID: e.id, Attempt: 1, AmountVND: 300_000,

@@ -26,7 +26,7 @@ var formerPrefixes = map[string]string{
 // width, after tel:, with +84, 84, 0084 or 0 in front, or both.
 func Phone(s string) (string, error) {
 	digits, foreign, ok := phoneDigits(s)
-	national := ""
+	var national string
 	switch {
 	case !ok:
 		return "", wrongPhone("holds other signs than digits", "Số điện thoại chỉ gồm chữ số")

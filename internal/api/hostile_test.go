@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -95,9 +96,7 @@ func put(body any, at []string, value string) any {
 	}
 	object, _ := body.(map[string]any)
 	out := map[string]any{}
-	for name, one := range object {
-		out[name] = one
-	}
+	maps.Copy(out, object)
 	out[at[0]] = put(out[at[0]], at[1:], value)
 	return out
 }

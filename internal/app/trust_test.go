@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"io"
 	"log/slog"
 	"math/big"
 	"os"
@@ -54,7 +53,7 @@ func TestTrustIsReadNow(t *testing.T) {
 	}
 	put(one, first)
 	put(two, second)
-	b, err := openTrust(one+", "+two, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	b, err := openTrust(one+", "+two, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

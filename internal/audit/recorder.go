@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -132,7 +133,7 @@ func (r *Recorder) Flush(ctx context.Context) error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
 	r.mu.Lock()
-	notes := append(r.notes, r.summed()...)
+	notes := slices.Concat(r.notes, r.summed())
 	r.notes = nil
 	r.mu.Unlock()
 	for len(notes) > 0 {

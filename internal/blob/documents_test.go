@@ -107,10 +107,9 @@ func TestMovedSealedFilesDoNotOpen(t *testing.T) {
 		} {
 			var touched []signing.Segment
 			for i, s := range doc.Segments {
-				switch {
-				case files[i] == nil:
+				if files[i] == nil {
 					must(t, b.Delete(t.Context(), s.Key))
-				default:
+				} else {
 					must(t, b.Put(t.Context(), s.Key, bytes.NewReader(files[i])))
 				}
 				if !bytes.Equal(files[i], raw[i]) {

@@ -32,7 +32,7 @@ func Commands(root string) ([]Command, error) {
 	}
 	var list []Command
 	for _, file := range files {
-		text, err := os.ReadFile(file) //nolint:gosec // of this repository
+		text, err := os.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("reading the documentation: %w", err)
 		}

@@ -8,6 +8,7 @@ package forms
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/go-fonts/liberation/liberationserifbold"
@@ -148,9 +149,7 @@ func (a *adder) add(object types.Object) types.IndirectRef {
 func (a *adder) stream(data []byte, entries types.Dict) types.IndirectRef {
 	stream, err := a.table.NewStreamDictForBuf(data)
 	if err == nil {
-		for key, value := range entries {
-			stream.Dict[key] = value
-		}
+		maps.Copy(stream.Dict, entries)
 		err = stream.Encode()
 	}
 	if err != nil {

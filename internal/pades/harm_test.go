@@ -42,10 +42,10 @@ func TestSigningAgainHarmsNobody(t *testing.T) {
 		}
 	}
 	corpusFiles(t, again)
-	real := manyPagesOf(4, "/MediaBox[0.0 0.0 595.0 842.0]/CropBox[0 0 595.00 842]/UserUnit 1.0/Rotate 0.0")
+	boxes := manyPagesOf(4, "/MediaBox[0.0 0.0 595.0 842.0]/CropBox[0 0 595.00 842]/UserUnit 1.0/Rotate 0.0")
 	for range 3 {
-		again("real boxes", w.mustSign(real, func(o *pades.PrepareOptions) { o.Box.Page = 2 }))
-		real = w.signB(real)
+		again("real boxes", w.mustSign(boxes, func(o *pades.PrepareOptions) { o.Box.Page = 2 }))
+		boxes = w.signB(boxes)
 	}
 	if signed < 10 {
 		t.Fatalf("only %d files were signed again", signed)

@@ -129,7 +129,7 @@ func TestAttacksOnRoles(t *testing.T) {
 	}{
 		// Looks.
 		"the look of the empty field":         {nil, later{secondLookNum: evil}},
-		"a look that a stamp takes":           {nil, later{secondNum: strings.Replace(sign+">>", "61 0 R", "61 0 R", 1), 61: "<</Type/DocTimeStamp/SubFilter/ETSI.RFC3161>>", secondLookNum: evil}},
+		"a look that a stamp takes":           {nil, later{secondNum: sign + ">>", 61: "<</Type/DocTimeStamp/SubFilter/ETSI.RFC3161>>", secondLookNum: evil}},
 		"the signed field's own":              {nil, later{-1: "/AP<</N 60 0 R>>/Rect[0 0 595 842]", 60: evil}},
 		"a font of a look":                    {nil, later{fontNum: "<</Type/Font/Subtype/Type1/BaseFont/ZapfDingbats>>"}},
 		"a field moved":                       {nil, later{secondNum: strings.Replace(sign+">>", "[200 10 300 30]", "[0 0 595 842]", 1), 61: anySignature}},

@@ -6,7 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // what these kinds of signatures are made of
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
@@ -101,7 +101,7 @@ func TestKindsOfSignatures(t *testing.T) {
 		value := pdf.NewDict("Type", pdf.Name("Sig"), "Filter", pdf.Name("Adobe.PPKLite"), "SubFilter", pdf.Name(c.filter))
 		file := w.appendField(onePage("", ""), value, func(signed []byte) []byte {
 			if c.filter == "adbe.pkcs7.sha1" {
-				sum := sha1.Sum(signed) //nolint:gosec // see above
+				sum := sha1.Sum(signed)
 				signed = sum[:]
 			}
 			return foreign.cms(signed, c.options...)
@@ -151,7 +151,7 @@ func TestRawValues(t *testing.T) {
 			return der
 		}
 	}
-	sum1 := func(b []byte) []byte { s := sha1.Sum(b); return s[:] } //nolint:gosec // see above
+	sum1 := func(b []byte) []byte { s := sha1.Sum(b); return s[:] }
 	sum256 := func(b []byte) []byte { s := sha256.Sum256(b); return s[:] }
 	sum512 := func(b []byte) []byte { s := sha512.Sum512(b); return s[:] }
 	own := pdf.String(w.signer.Cert.Raw)

@@ -98,8 +98,7 @@ func namesOf(t reflect.Type) map[string]reflect.Type {
 		return nil
 	}
 	fields := map[string]reflect.Type{}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.IsExported() && name != "" && name != "-" {
 			fields[name] = f.Type

@@ -2,6 +2,7 @@ package registration
 
 import (
 	"fmt"
+	"slices"
 
 	"kyso/internal/problem"
 )
@@ -149,12 +150,7 @@ func (j judgement) fits(s Standing) bool {
 }
 
 func among[T comparable](one T, list []T) bool {
-	for _, each := range list {
-		if one == each {
-			return true
-		}
-	}
-	return len(list) == 0
+	return len(list) == 0 || slices.Contains(list, one)
 }
 
 func (s Standing) String() string {

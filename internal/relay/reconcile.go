@@ -267,7 +267,7 @@ func (r *Reconciler) gone(ctx context.Context, report *incident.Report, process 
 	return r.closes(ctx, report, process, id, open, problem.ProcessMissing, problem.RecordMissing)
 }
 
-// closes closes the open incidents of some reasons.
+// closes ends the open incidents of some reasons.
 func (r *Reconciler) closes(ctx context.Context, report *incident.Report, process incident.Process, id, open string, codes ...problem.Code) error {
 	if open == "" {
 		return nil

@@ -76,7 +76,7 @@ func TestMoneyAndCertificatesAreCompared(t *testing.T) {
 					return
 				}
 				id := name + "-" + c.want + "-1"
-				m := &relay.Mender{Reconciler: r, Incidents: f.Store.Parked(), Processes: beginner{e}}
+				m := &relay.Mender{Reconciler: r, Incidents: f.Parked(), Processes: beginner{e}}
 				if err := m.Act(t.Context(), id, incident.BeginAgain, "op", ""); problem.CodeOf(err) != problem.Invalid {
 					t.Errorf("begin-again: %v", err)
 				}

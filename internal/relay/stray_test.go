@@ -64,7 +64,7 @@ func TestBrokenRunsWithoutARecordAreListed(t *testing.T) {
 				}
 			}
 		}
-		m := &relay.Mender{Reconciler: r, Incidents: f.Store.Parked(), Processes: beginner{e}}
+		m := &relay.Mender{Reconciler: r, Incidents: f.Parked(), Processes: beginner{e}}
 		for _, i := range parked(t, f, 3) {
 			if err := m.Act(t.Context(), i.ID, incident.BeginAgain, "op", ""); problem.CodeOf(err) != problem.Invalid {
 				t.Errorf("begin-again: %v", err)
@@ -190,7 +190,7 @@ func loseIt(t *testing.T, f *storetest.Filled, name string, knows workflows.Regi
 		states: map[string]workflows.RunState{workflows.RegistrationWorkflowID(id): workflows.RunBroken},
 		broken: []workflows.Run{{Kind: "Registration", RecordID: id, StartedAt: storetest.Start}}}
 	r := reconciler(f, e)
-	l := &loss{t, id, e, gateway{"KS01": "00", "KS02": "05", "KS03": "00"}, &authority{}, &relay.Mender{Reconciler: r, Incidents: f.Store.Parked(), Processes: beginner{e}}}
+	l := &loss{t, id, e, gateway{"KS01": "00", "KS02": "05", "KS03": "00"}, &authority{}, &relay.Mender{Reconciler: r, Incidents: f.Parked(), Processes: beginner{e}}}
 	r.VNPay, l.m.CAs = l.vnpay, map[string]registration.Keys{"other": &authority{}, "its": l.ca}
 	everything(t, r)
 	return l

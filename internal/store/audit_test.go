@@ -291,7 +291,7 @@ func TestHeadsAreKeptSmall(t *testing.T) {
 }
 
 // TestStrangersFillNoLog: 5,000 different acts of strangers in one minute leave a bounded number of entries, and none is lost from the
-// sum. Whoever proved who he is is never summed up with others.
+// sum. A caller who is proven is never summed up with others.
 func TestStrangersFillNoLog(t *testing.T) {
 	onBothStores(t, func(t *testing.T, s *store.Store) {
 		ctx, l := t.Context(), newLogbook(t, s)

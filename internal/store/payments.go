@@ -95,21 +95,9 @@ func (r Registrations) ApplyNotice(ctx context.Context, n registration.PaymentNo
 		if p.AmountVND != n.AmountVND {
 			return problem.New(problem.Invalid, "the amount is not the order's")
 		}
-		to := registration.StatusOf(n.ResponseCode, n.TransactionStatus)
-		if !mayBecome(p.Status, to) {
-			return nil
-		}
-		if to == registration.PaymentCaptured {
-			ours, err := claimTransaction(ctx, tx, n.TransactionNo, p.TxnRef)
-			if err != nil {
-				return err
-			}
-			if !ours {
-				to = registration.PaymentReview
-			}
-			if to == p.Status {
-				return nil
-			}
+		to, err := becomes(ctx, tx, p, n)
+		if err != nil || to == p.Status {
+			return err
 		}
 		fresh, p.Status, p.ResponseCode, p.BankStatus = true, to, n.ResponseCode, n.TransactionStatus
 		if n.TransactionNo != "" {
@@ -132,6 +120,22 @@ func (r Registrations) ApplyNotice(ctx context.Context, n registration.PaymentNo
 		return registration.Payment{}, false, err
 	}
 	return p, fresh, nil
+}
+
+// becomes is what a payment is after a notice; what it was when the notice changes nothing.
+func becomes(ctx context.Context, tx *sql.Tx, p registration.Payment, n registration.PaymentNotice) (registration.PaymentStatus, error) {
+	to := registration.StatusOf(n.ResponseCode, n.TransactionStatus)
+	if !mayBecome(p.Status, to) {
+		return p.Status, nil
+	}
+	if to != registration.PaymentCaptured {
+		return to, nil
+	}
+	ours, err := claimTransaction(ctx, tx, n.TransactionNo, p.TxnRef)
+	if err == nil && !ours {
+		to = registration.PaymentReview
+	}
+	return to, err
 }
 
 // compareAgain has a registration whose money has moved compared soon.

@@ -70,7 +70,7 @@ func racedLimits(t *testing.T, s *store.Store) []raced {
 			_, err := rings.ask(signing.Asker{Owner: fmt.Sprint("guest:", i), Network: fmt.Sprint("192.0.2.", i)}, day0)
 			return err
 		}, `SELECT COUNT(*) FROM signings`},
-		{"the strangers' half of a budget", 4, func(ctx context.Context, i int) error {
+		{"the strangers' half of a budget", 4, func(_ context.Context, i int) error {
 			n := 2000 + i // every phone and every network is another one
 			_, err := rings.ask(signing.Asker{Owner: fmt.Sprint("guest:", n), Network: fmt.Sprint("198.51.100.", n), Budget: limit.Budget{Name: "pushes", PerHour: 8}}, day0.Add(3*time.Hour), fmt.Sprintf("ICA.0790960%05d", n))
 			return err

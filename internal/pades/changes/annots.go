@@ -120,7 +120,7 @@ func (c *comparison) sameAnnot(a, b *pdf.Dict) error {
 // starts must be what it was.
 func (c *comparison) annotResult(a, b *pdf.Dict) error {
 	found := c.sameAnnot(a, b)
-	if _, ok := found.(notAllowed); !ok {
+	if !differs(found) {
 		return found
 	}
 	if a.Get("Subtype") == pdf.Name("Widget") || !pdf.Equal(a.Get("Subtype"), b.Get("Subtype")) {

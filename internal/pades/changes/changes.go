@@ -93,6 +93,12 @@ type notAllowed string
 
 func (e notAllowed) Error() string { return string(e) }
 
+// differs reports whether a comparison found a change that is not allowed, and not a fault of the file.
+func differs(err error) bool {
+	_, ok := errors.AsType[notAllowed](err)
+	return ok
+}
+
 func refuse(format string, args ...any) error { return notAllowed(fmt.Sprintf(format, args...)) }
 
 // Compare finds out what was done to the first end bytes of a file. The error is for a failing reader only.

@@ -1,6 +1,9 @@
 package changes
 
-import "kyso/internal/pades/pdf"
+import (
+	"kyso/internal/pades/pdf"
+	"slices"
+)
 
 // fieldTree compares the trees of fields (12.7.4).
 type fieldTree struct {
@@ -138,7 +141,7 @@ func (t *fieldTree) field(ref pdf.Ref, at place) error {
 	if below.state == signing {
 		t.c.widgets[ref.Num] = true // it may stand on its page only now
 	}
-	if err := t.keys(a, b, below, at); err != nil {
+	if err := t.keys(a, b, below); err != nil {
 		return err
 	}
 	return t.kids(a.Get("Kids"), b.Get("Kids"), below)
@@ -199,7 +202,7 @@ func (c *comparison) judge(a, b *pdf.Dict, below *place, at place) error {
 }
 
 // keys compares what a field or a widget is made of.
-func (t *fieldTree) keys(a, b *pdf.Dict, below, at place) error {
+func (t *fieldTree) keys(a, b *pdf.Dict, below place) error {
 	for _, key := range keysOf(a, b) {
 		was, is := a.Get(key), b.Get(key)
 		switch {
@@ -229,7 +232,7 @@ func (t *fieldTree) keys(a, b *pdf.Dict, below, at place) error {
 // key compares one of them.
 func (t *fieldTree) key(key pdf.Name, was, is pdf.Object, below place) error {
 	if below.state != plain {
-		if contains(free[below.state], key) {
+		if slices.Contains(free[below.state], key) {
 			return nil
 		}
 		return t.c.strict.same(key, was, is, key == "AP")
@@ -237,11 +240,11 @@ func (t *fieldTree) key(key pdf.Name, was, is pdf.Object, below place) error {
 	if key == "Ff" && readOnly(was, is) {
 		return nil
 	}
-	if !contains(free[plain], key) {
+	if !slices.Contains(free[plain], key) {
 		return t.c.strict.same(key, was, is, false)
 	}
 	err := t.c.try(key, was, is, key == "AP")
-	if _, differs := err.(notAllowed); !differs {
+	if !differs(err) {
 		return err
 	}
 	if t.c.locked(below.name) {

@@ -52,7 +52,7 @@ func (c *comparison) compareFormKey(key pdf.Name, before, after pdf.Object) erro
 		return c.compareNeed(before, after)
 	case "DA", "DR", "Q":
 		err := c.try(key, before, after, true)
-		if _, differs := err.(notAllowed); !differs {
+		if !differs(err) {
 			return err
 		}
 		draws, checked := c.drawsFromDefaults()

@@ -1,6 +1,9 @@
 package changes
 
-import "kyso/internal/pades/pdf"
+import (
+	"kyso/internal/pades/pdf"
+	"slices"
+)
 
 // inheritable are the attributes that a page takes from its ancestors when it has none (table 31).
 var inheritable = []pdf.Name{"Resources", "MediaBox", "CropBox", "Rotate"}
@@ -115,7 +118,7 @@ func (c *comparison) comparePage(a, b *pdf.Dict, above map[pdf.Name]pdf.Object) 
 		if describing[key] {
 			continue
 		}
-		if contains(inheritable, key) {
+		if slices.Contains(inheritable, key) {
 			if was == nil {
 				was = above[key]
 			}

@@ -3,6 +3,7 @@ package changes
 import (
 	"crypto/sha256"
 	"encoding/asn1"
+	"slices"
 
 	"kyso/internal/pades/pdf"
 )
@@ -148,7 +149,7 @@ func onlyKeys(what string, d *pdf.Dict, allowed ...pdf.Name) error {
 		return refuse("the %s is not a proper dictionary", what)
 	}
 	for _, key := range d.Keys() {
-		if !contains(allowed, key) {
+		if !slices.Contains(allowed, key) {
 			return refuse("the %s holds more than it may", what)
 		}
 	}

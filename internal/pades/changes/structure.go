@@ -195,7 +195,7 @@ func (s *structure) newElement(kid, parent pdf.Object) error {
 // parents compares the parent trees: what was there leads where it led, and what came leads to new elements.
 func (s *structure) parents(a, b *pdf.Dict) error {
 	same := s.c.try("ParentTree", a.Get("ParentTree"), b.Get("ParentTree"), false)
-	if _, differs := same.(notAllowed); !differs {
+	if !differs(same) {
 		return same
 	}
 	was, is := map[int64]pdf.Object{}, map[int64]pdf.Object{}

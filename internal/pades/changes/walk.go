@@ -2,6 +2,8 @@ package changes
 
 import (
 	"bytes"
+	"errors"
+	"slices"
 
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
@@ -50,7 +52,7 @@ func (c *comparison) try(what pdf.Name, before, after pdf.Object, drawing bool) 
 
 // named says below which key something was found.
 func named(what pdf.Name, err error) error {
-	if reason, ok := err.(notAllowed); ok && known[what] {
+	if reason, ok := errors.AsType[notAllowed](err); ok && known[what] {
 		return notAllowed("/" + string(what) + ": " + string(reason))
 	}
 	return err
@@ -226,7 +228,7 @@ func (w *walk) dict(a, b *pdf.Dict, drawing bool, except ...pdf.Name) error {
 		return refuse("a key stands twice")
 	}
 	for _, key := range keysOf(a, b) {
-		if contains(except, key) {
+		if slices.Contains(except, key) {
 			continue
 		}
 		if err := w.value(a.Get(key), b.Get(key), drawing); err != nil {
@@ -248,15 +250,6 @@ func keysOf(a, b *pdf.Dict) []pdf.Name {
 		}
 	}
 	return keys
-}
-
-func contains(list []pdf.Name, key pdf.Name) bool {
-	for _, have := range list {
-		if have == key {
-			return true
-		}
-	}
-	return false
 }
 
 // peek reads an object without repairing the file; damaged says that it cannot be read.

@@ -138,11 +138,11 @@ func (f *Font) box(glyph uint16) ([4]int, bool) {
 }
 
 // bounds is the box of a shape.
-func (f *Font) bounds(s Shape) ([4]int, bool) {
-	all, ok := f.box(s.glyph)
+func (f *Font) bounds(s Shape) [4]int {
+	all, _ := f.box(s.glyph)
 	for _, m := range s.marks {
 		box, _ := f.box(m.glyph)
 		all = [4]int{min(all[0], box[0]+m.dx), min(all[1], box[1]+m.dy), max(all[2], box[2]+m.dx), max(all[3], box[3]+m.dy)}
 	}
-	return all, ok
+	return all
 }

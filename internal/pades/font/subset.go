@@ -81,7 +81,7 @@ func (s *Subset) appendSlot(out []byte, f *Font, slot Shape) ([]byte, error) {
 		}
 		return s.appendOutline(out, f, outline)
 	}
-	bounds, _ := f.bounds(slot)
+	bounds := f.bounds(slot)
 	word := func(v int) { out = binary.BigEndian.AppendUint16(out, uint16(int16(v))) }
 	word(-1)
 	for _, v := range bounds {
@@ -186,7 +186,7 @@ func (f *Font) subsetMetrics(slots []Shape) []byte {
 	for _, s := range slots {
 		bearing := f.sideBearing(s.glyph)
 		if len(s.marks) > 0 {
-			box, _ := f.bounds(s)
+			box := f.bounds(s)
 			bearing = box[0]
 		}
 		out = binary.BigEndian.AppendUint16(out, uint16(s.Advance))
