@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -41,6 +43,9 @@ func resolve(args []string) error {
 	}
 	if cmd == root || !cmd.Runnable() && !shortened && len(cmd.Commands()) > 0 {
 		return cobra.NoArgs(cmd, append(rest, "names no command"))
+	}
+	if cmd.HasSubCommands() && len(rest) > 0 && !shortened && !strings.HasPrefix(rest[0], "-") {
+		return fmt.Errorf("%s has no subcommand %s", cmd.Name(), rest[0])
 	}
 	return cmd.ParseFlags(rest)
 }

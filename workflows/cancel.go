@@ -47,7 +47,7 @@ func (r *signingRun) onTemporalCancel(ctx workflow.Context) {
 
 // onTemporalCancel never ends a registration: a withdrawal that was decided ends it by itself.
 func (r *registrationRun) onTemporalCancel(ctx workflow.Context) {
-	r.ignore(ctx, "starter registration withdraw "+r.in.RegistrationID)
+	r.ignore(ctx, "starter registration cancel "+r.in.RegistrationID)
 	if r.open == nil {
 		r.describe(ctx)
 	}
