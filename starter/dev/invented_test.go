@@ -40,7 +40,7 @@ func TestWhoReachesTemporalDecidesNothing(t *testing.T) {
 	const user = "ICA.079095099001"
 	signed := x.sign(user)
 
-	x.cancels(workflows.RegistrationWorkflowID(e.id), "registration withdraw "+e.id)
+	x.cancels(workflows.RegistrationWorkflowID(e.id), "registration cancel "+e.id)
 	x.cancels(workflows.SigningWorkflowID(signed), "signing cancel "+signed)
 	before := effects(w)
 	x.startsActivities(e.id, signed)
