@@ -22,7 +22,8 @@ func (a *App) loops() []relay.Loop {
 	deliveries := &relay.Deliveries{Messages: records, Engine: engine}
 	loops := []relay.Loop{
 		{Name: "inbox", Every: 20 * time.Second, Once: a.inbox().Once},
-		{Name: "unstarted", Every: 20 * time.Second, Once: unstarted.Once},
+		{Name: "unstarted signings", Every: 20 * time.Second, Once: unstarted.Signings},
+		{Name: "unstarted registrations", Every: 20 * time.Second, Once: unstarted.Registrations},
 		{Name: "behind", Every: 20 * time.Second, Once: behind.Once},
 		{Name: "refunds", Every: 10 * time.Minute, Once: refunds.Once},
 		{Name: "texts", Every: 20 * time.Second, Once: texts.Once},

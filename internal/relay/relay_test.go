@@ -170,12 +170,12 @@ var loops = []struct {
 	}},
 	{"unstarted signings", func(_ *testing.T, f *storetest.Filled) map[string]bool { return f.Signings(signing.StatusCreated) },
 		func(f *storetest.Filled, e *engine) func(context.Context) error {
-			return (&relay.Unstarted{Records: f.Relay(), Engine: e, Now: later}).Once
+			return (&relay.Unstarted{Records: f.Relay(), Engine: e, Now: later}).Signings
 		}},
 	{"unstarted registrations", func(_ *testing.T, f *storetest.Filled) map[string]bool {
 		return f.Registrations(registration.StatusRequested)
 	}, func(f *storetest.Filled, e *engine) func(context.Context) error {
-		return (&relay.Unstarted{Records: f.Relay(), Engine: e, Now: later}).Once
+		return (&relay.Unstarted{Records: f.Relay(), Engine: e, Now: later}).Registrations
 	}},
 	{"arrived", func(_ *testing.T, f *storetest.Filled) map[string]bool {
 		want := f.Registrations(registration.StatusRequested)

@@ -2,7 +2,6 @@ package relay
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -38,18 +37,25 @@ type Unstarted struct {
 	Now    func() time.Time // default time.Now
 }
 
-// Once begins what was left.
-func (u *Unstarted) Once(ctx context.Context) error {
+// Signings begins the signings that were left. Registrations have a loop of their own: the thousands that one side may have do
+// not keep the other waiting.
+func (u *Unstarted) Signings(ctx context.Context) error {
 	now := orNow(u.Now)
 	before := now.Add(-patience)
-	signings := drain(ctx, u.Engine, func(ctx context.Context, after page.Cursor) ([]signing.Signing, error) {
+	return drain(ctx, u.Engine, func(ctx context.Context, after page.Cursor) ([]signing.Signing, error) {
 		return u.Records.UnstartedSignings(ctx, before, after, pageSize)
 	}, func(s signing.Signing) page.Cursor { return page.After(s.CreatedAt, s.ID) }, func(ctx context.Context, s signing.Signing) error {
 		return u.start(ctx, "signing "+s.ID,
 			func(ctx context.Context) error { return u.Engine.StartSigning(ctx, workflows.SigningInputOf(s)) },
 			func() error { return u.Records.MarkSigningStarted(ctx, s.ID, now) })
 	})
-	registrations := drain(ctx, u.Engine, func(ctx context.Context, after page.Cursor) ([]registration.Registration, error) {
+}
+
+// Registrations begins the registrations that were left.
+func (u *Unstarted) Registrations(ctx context.Context) error {
+	now := orNow(u.Now)
+	before := now.Add(-patience)
+	return drain(ctx, u.Engine, func(ctx context.Context, after page.Cursor) ([]registration.Registration, error) {
 		return u.Records.UnstartedRegistrations(ctx, before, after, pageSize)
 	}, func(r registration.Registration) page.Cursor { return page.After(r.CreatedAt, r.ID) }, func(ctx context.Context, r registration.Registration) error {
 		return u.start(ctx, "registration "+r.ID,
@@ -58,7 +64,6 @@ func (u *Unstarted) Once(ctx context.Context) error {
 			},
 			func() error { return u.Records.MarkRegistrationStarted(ctx, r.ID, now) })
 	})
-	return errors.Join(signings, registrations)
 }
 
 // start begins one process and notes it, so that the row is not read again.

@@ -40,6 +40,10 @@ func (r Reserve) MaxPending() int {
 	return 8
 }
 
+// StrangersOfNetwork is how many requests one network makes in an hour from browsers that are not the signers' own, for all
+// signers together: one network neither uses up the budget of all strangers nor tries out the numbers of a province.
+const StrangersOfNetwork = 120
+
 // DeniedFor is how long declined requests count.
 const DeniedFor = 24 * time.Hour
 
@@ -63,7 +67,8 @@ func (r Reserve) Rings(signer string, by Asker) []limit.Limit {
 	network := by.Network
 	limits := append(by.Budget.Of(string(r)), limit.Limit{Name: "rings-" + string(r), Key: signer, Most: 10, Per: time.Hour, Slides: true})
 	if r == Strange {
-		limits = append(limits, limit.Limit{Name: "rings-of-network", Key: signer + "\n" + network, Most: 5, Per: time.Hour, Slides: true})
+		limits = append(limits, limit.Limit{Name: "rings-of-network", Key: signer + "\n" + network, Most: 5, Per: time.Hour, Slides: true},
+			limit.Limit{Name: "signers-of-network", Key: network, Most: StrangersOfNetwork, Per: time.Hour, Slides: true})
 	}
 	return limits
 }

@@ -169,3 +169,23 @@ func TestAPhoneIsLeftAloneAfterDenials(t *testing.T) {
 		}
 	})
 }
+
+// TestOneNetworkAsksForSoManySigners: each request is for another signer, from another browser; another network is not touched.
+func TestOneNetworkAsksForSoManySigners(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		rings, asked := &ringer{t: t, s: s}, 0
+		for i := range signing.StrangersOfNetwork + 5 {
+			_, err := rings.ask(signing.Asker{Owner: fmt.Sprint("guest:", i), Network: "203.0.113.99"}, day0, fmt.Sprintf("ICA.0790970%05d", i))
+			if err == nil {
+				asked++
+			} else if problem.CodeOf(err) != problem.RateLimited {
+				t.Fatal(err)
+			}
+		}
+		if asked != signing.StrangersOfNetwork {
+			t.Errorf("one network asked %d signers", asked)
+		}
+		_, err := rings.ask(signing.Asker{Owner: "guest:other", Network: "203.0.113.98"}, day0, "ICA.079097100000")
+		must(t, err)
+	})
+}

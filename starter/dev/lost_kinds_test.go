@@ -174,9 +174,9 @@ func (k *kinds) archive() {
 	k.resolve(id, "begin-again")
 	k.awaitState(archive, workflows.RunRunning)
 
-	// One without signed documents parks.
+	// One of a signing that is not signed at B-LTA has nothing to keep, and ends.
 	do(k.t, k.w.App.Workflows().ArchiveAgain(k.t.Context(), workflows.ArchiveInput{SigningID: k.waiting, Generation: 1}))
-	k.printed(workflows.ArchiveWorkflowID(k.waiting))
+	k.awaitState(workflows.ArchiveWorkflowID(k.waiting), workflows.RunCompleted)
 }
 
 // refund is begun again by the loop of refunds, when it watches and when it gives back.
