@@ -408,7 +408,7 @@ func (a *Registration) ReportStatus(ctx context.Context, in ReportInput) error {
 	}))
 }
 
-// reportOf is what VNeID is told of a registration at its end; empty before.
+// reportOf is the status that VNeID gets at the end of a registration; empty before.
 func reportOf(status registration.Status) string {
 	switch {
 	case !status.Final():

@@ -6,7 +6,7 @@ import (
 )
 
 // Names and beginnings of names by which the audit log says who acts when no key does. A key's owner with one of them
-// would sign as somebody else.
+// would appear there as another actor.
 var (
 	reservedNames    = []string{"admin", "citizen", "guest", "intrustca", "kyso", "neac", "vneid", "vnpay", "vnpt"}
 	reservedPrefixes = []string{"account:", "guest:"}

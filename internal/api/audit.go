@@ -115,7 +115,7 @@ func refusalOf(pattern string) string {
 	return noteRefused
 }
 
-// endedKey is a key that was good once: its id is known, and stands in the audit log when it comes again.
+// endedKey is an expired or revoked key: its id is known, and stands in the audit log when it comes again.
 type endedKey struct{ id, what string }
 
 // Error implements error.

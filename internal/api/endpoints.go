@@ -39,7 +39,7 @@ func (s *server) endpointOperations(api huma.API) {
 // EndpointRequest says where and of what.
 type EndpointRequest struct {
 	URL    string         `json:"url" minLength:"1" maxLength:"2000" doc:"https; it may hold a token of yours"`
-	Events []EventPattern `json:"events,omitempty" maxItems:"20" doc:"Types to be told of; * stands for anything. None means all" example:"[\"signing.signed\",\"registration.*\"]"`
+	Events []EventPattern `json:"events,omitempty" maxItems:"20" doc:"Event types to deliver; * stands for anything. None means all" example:"[\"signing.signed\",\"registration.*\"]"`
 }
 
 // EventType is the type of a message.

@@ -101,7 +101,7 @@ func put(body any, at []string, value string) any {
 	return out
 }
 
-// spell is json.Marshal, which would mend what is hostile in a RawMessage.
+// spell is json.Marshal, which would replace what is hostile in a RawMessage.
 func spell(body any) string {
 	switch b := body.(type) {
 	case json.RawMessage:

@@ -81,7 +81,7 @@ type wrongText struct{ location, message string }
 // Error implements error.
 func (w *wrongText) Error() string { return w.location + " " + w.message }
 
-// illegible says what is wrong with a string of a JSON body, which the decoder mends in silence: raw is how it is
+// illegible says what is wrong with a string of a JSON body, which the decoder replaces silently: raw is how it is
 // spelled, with what stands before it.
 func illegible(raw []byte, text string) string {
 	if !utf8.Valid(raw) {

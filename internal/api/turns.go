@@ -40,8 +40,8 @@ func holders(ctx context.Context, own, each int) []limit.Holder {
 	return list
 }
 
-// inTurn lets uploads and event streams in while there are places. It stands behind the authorisation, so that a place has
-// somebody whom it counts for.
+// inTurn lets uploads and event streams in while there are places. It runs after the authorisation, so that each place counts for
+// a known caller.
 func (s *server) inTurn(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, pattern := s.mux.Handler(r)

@@ -97,7 +97,7 @@ type AttentionBody struct {
 	IncidentID string       `json:"incident_id,omitempty"`
 	Step       string       `json:"step,omitempty" doc:"For operators"`
 	Code       problem.Code `json:"code,omitempty" doc:"For operators"`
-	Title      string       `json:"title" doc:"The code in Vietnamese; for owners, that somebody is at work on it"`
+	Title      string       `json:"title" doc:"The code in Vietnamese; for owners, that the case is being worked on"`
 	TitleEN    string       `json:"title_en" doc:"The same in English"`
 	Message    string       `json:"message,omitempty" doc:"For operators, in English, without personal data"`
 	Provider   string       `json:"provider,omitempty" doc:"For operators"`

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 
 	"kyso/internal/problem"
 	"kyso/internal/provider"
@@ -26,26 +27,33 @@ var profiles = map[string]profile{
 func (a *App) signers() (map[string]signing.RemoteSigner, error) {
 	signers := map[string]signing.RemoteSigner{}
 	for _, p := range a.Config.Providers {
-		known, ok := profiles[p.Name]
-		if !ok {
-			return nil, problem.New(problem.Invalid, "no provider is called %q", p.Name)
+		signer, err := p.signer()
+		if err != nil {
+			return nil, err
 		}
-		signers[p.Name] = &provider.RSSP769{
-			Name: p.Name, BaseURL: p.URL, SPID: p.SPID, SPPassword: p.SPPassword, Profile: known.make(p),
-		}
+		signers[p.Name] = signer
 	}
 	return signers, nil
 }
 
+// signer returns the client of a provider.
+func (p Provider) signer() (signing.RemoteSigner, error) {
+	known, ok := profiles[p.Name]
+	if !ok {
+		return nil, problem.New(problem.Invalid, "no provider is called %q", p.Name)
+	}
+	return &provider.RSSP769{Name: p.Name, BaseURL: p.URL, SPID: p.SPID, SPPassword: p.SPPassword, Profile: known.make(p)}, nil
+}
+
 // held reports whether a user has a certificate with a serial number at a provider.
 func (a *App) held(ctx context.Context, name, id, user, serial string) (bool, error) {
-	signers, err := a.signers()
+	i := slices.IndexFunc(a.Config.Providers, func(p Provider) bool { return p.Name == name })
+	if i < 0 {
+		return false, problem.New(problem.Invalid, "no provider is called %q", name)
+	}
+	signer, err := a.Config.Providers[i].signer()
 	if err != nil {
 		return false, err
-	}
-	signer, ok := signers[name]
-	if !ok {
-		return false, problem.New(problem.Invalid, "no provider is called %q", name)
 	}
 	list, err := signer.Certificates(ctx, id, user, serial)
 	return len(list) > 0, err
