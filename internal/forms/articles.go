@@ -11,13 +11,13 @@ func articles(s *sheet, d ContractData) {
 	if d.Plan.PriceVND == 0 {
 		s.text(regular, indent, "Gói dịch vụ được cung cấp miễn phí.")
 	} else {
-		s.text(regular, indent, fmt.Sprintf("2.1. Giá gói dịch vụ là %s; Bên A đã thanh toán trước khi ký hợp đồng.", price(d.Plan)))
-		s.text(regular, indent, "2.2. Bên B hoàn trả toàn bộ số tiền nếu chứng thư không được cấp, hoặc bị thu hồi trước khi nghiệm thu theo chính sách của Bên B.")
+		s.item(fmt.Sprintf("2.1. Giá gói dịch vụ là %s; Bên A đã thanh toán trước khi ký hợp đồng.", price(d.Plan)))
+		s.item("2.2. Bên B hoàn trả toàn bộ số tiền nếu chứng thư không được cấp, hoặc bị thu hồi trước khi nghiệm thu theo chính sách của Bên B.")
 	}
 	for _, article := range contractArticles {
 		s.heading(article.title)
 		for _, text := range article.text {
-			s.text(regular, indent, text)
+			s.item(text)
 		}
 	}
 	if d.RequestNumber == "" {

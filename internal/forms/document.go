@@ -12,6 +12,8 @@ import (
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
 	"golang.org/x/text/unicode/norm"
+
+	"kyso/internal/forms/tagged"
 )
 
 // A4, in points.
@@ -29,11 +31,16 @@ type line struct {
 	size  int
 	align string  // left, center, right, justified (from x, as wide as width) or ruled (without text)
 	width float64 // of justified and ruled lines
+
+	tag  *tagged.Element // whose text it is; a paragraph of its own when nil
+	more bool            // a space and another line of the same text follow
+	foot bool            // of the page and not of what it says
 }
 
-// compose writes pages as a PDF file. The same pages, title and time give the same bytes, so pdfcpu builds the objects
-// but does not write the file: it would put in its own time, a random file id and random names of fonts.
-func compose(pages [][]line, title string, at time.Time) ([]byte, error) {
+// compose writes pages as a PDF file: tagged PDF that keeps to PDF/UA-1 and PDF/A-2a. root is the structure that the lines
+// belong to. The same pages, title and time give the same bytes, so pdfcpu builds the objects but does not write the file: it
+// would put in its own time, a random file id and random names of fonts.
+func compose(root *tagged.Element, pages [][]line, title string, at time.Time) ([]byte, error) {
 	if _, err := loadFonts(); err != nil {
 		return nil, err
 	}
@@ -41,9 +48,10 @@ func compose(pages [][]line, title string, at time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("beginning a document: %w", err)
 	}
-	used, contents := letters{}, make([]types.IndirectRef, len(pages))
+	used, contents, marked := letters{}, make([]types.IndirectRef, len(pages)), make(tagged.Pages, len(pages))
 	for i, lines := range pages {
-		ref, err := table.StreamDictIndRef(content(lines, used))
+		w := &page{used: used, root: root, number: i, marked: marked}
+		ref, err := table.StreamDictIndRef(w.content(lines))
 		if err != nil {
 			return nil, fmt.Errorf("adding a page: %w", err)
 		}
@@ -53,9 +61,12 @@ func compose(pages [][]line, title string, at time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	tree, err := pageTree(table, contents, types.Dict{"Font": resources})
+	tree, kids, err := pageTree(table, contents, types.Dict{"Font": resources})
 	if err != nil {
 		return nil, fmt.Errorf("adding the pages: %w", err)
+	}
+	if err := errors.Join(tagged.Write(table, root, marked, kids), tagged.MeanColours(table)); err != nil {
+		return nil, fmt.Errorf("adding the structure: %w", err)
 	}
 	info, err := describe(table, tree, norm.NFC.String(title), at)
 	if err != nil {
@@ -64,36 +75,88 @@ func compose(pages [][]line, title string, at time.Time) ([]byte, error) {
 	return serialise(table, info)
 }
 
-// content is the content stream of a page.
-func content(lines []line, used letters) []byte {
-	var b bytes.Buffer
+// page writes the content stream of a page.
+type page struct {
+	bytes.Buffer
+	used   letters
+	root   *tagged.Element
+	number int // from 0
+	marked tagged.Pages
+
+	open string // the mark that lines are in
+	tag  *tagged.Element
+}
+
+// content marks every line as a part of the structure or as an artifact (ISO 32000-1, 14.8.2.2).
+func (p *page) content(lines []line) []byte {
 	for _, l := range lines {
+		p.mark(l)
 		if l.align == ruled {
-			fmt.Fprintf(&b, "0.7 w %.2f %.2f m %.2f %.2f l S\n", l.x, l.y, l.x+l.width, l.y)
+			fmt.Fprintf(p, "0.7 w %.2f %.2f m %.2f %.2f l S\n", l.x, l.y, l.x+l.width, l.y)
 			continue
 		}
-		text := norm.NFC.String(l.text)
-		x, stretch := l.x, 0.0
-		switch l.align {
-		case center:
-			x -= measure(text, l.face, l.size) / 2
-		case right:
-			x -= measure(text, l.face, l.size)
-		case justified:
-			stretch = stretchOf(text, l)
-		}
-		fmt.Fprintf(&b, "BT /%s %d Tf %.2f %.2f Td [", l.face, l.size, x, l.y)
-		for i, word := range strings.SplitAfter(text, " ") {
-			if i > 0 && stretch > 0 {
-				fmt.Fprintf(&b, "%.0f", -stretch*1000/float64(l.size))
-			}
-			b.WriteByte('<')
-			b.Write(used.codes(nil, l.face, word))
-			b.WriteByte('>')
-		}
-		b.WriteString("] TJ ET\n")
+		p.show(l)
 	}
-	return b.Bytes()
+	p.end()
+	return p.Bytes()
+}
+
+func (p *page) mark(l line) {
+	artifact := ""
+	switch {
+	case l.foot:
+		artifact = "/Artifact <</Type /Pagination /Subtype /Footer>> BDC\n"
+	case l.align == ruled:
+		artifact = "/Artifact <</Type /Layout>> BDC\n"
+	}
+	if p.open != "" && artifact == p.open || artifact == "" && l.tag != nil && l.tag == p.tag {
+		return
+	}
+	p.end()
+	if artifact != "" {
+		p.open = artifact
+		p.WriteString(artifact)
+		return
+	}
+	if p.tag = l.tag; p.tag == nil {
+		p.tag = p.root.Add(tagged.Paragraph)
+	}
+	fmt.Fprintf(p, "/%s <</MCID %d>> BDC\n", p.tag.Role, p.marked.Mark(p.number, p.tag))
+}
+
+func (p *page) end() {
+	if p.open != "" || p.tag != nil {
+		p.WriteString("EMC\n")
+	}
+	p.open, p.tag = "", nil
+}
+
+func (p *page) show(l line) {
+	text := norm.NFC.String(l.text)
+	x, stretch := l.x, 0.0
+	switch l.align {
+	case center:
+		x -= measure(text, l.face, l.size) / 2
+	case right:
+		x -= measure(text, l.face, l.size)
+	case justified:
+		stretch = stretchOf(text, l)
+	}
+	if l.more {
+		text += " " // words of two lines are two words to who reads the text alone
+	}
+	fmt.Fprintf(p, "BT /%s %d Tf %.2f %.2f Td [", l.face, l.size, x, l.y)
+	for i, word := range strings.SplitAfter(text, " ") {
+		if i > 0 && stretch > 0 && word != "" {
+			fmt.Fprintf(p, "%.0f", -stretch*1000/float64(l.size))
+		}
+		if word != "" {
+			p.WriteByte('<')
+			p.Write(p.used.codes(nil, l.face, word))
+			p.WriteByte('>')
+		}
+	}
+	p.WriteString("] TJ ET\n")
 }
 
 // stretchOf is what each space of a justified line gets more. A line that would be torn apart stays as it is.
@@ -109,23 +172,26 @@ func stretchOf(text string, l line) float64 {
 	return max(stretch, 0)
 }
 
-func pageTree(table *model.XRefTable, contents []types.IndirectRef, resources types.Dict) (*types.IndirectRef, error) {
+// pageTree adds the pages; each names its place in the structure, and has readers go through its fields in that order.
+func pageTree(table *model.XRefTable, contents []types.IndirectRef, resources types.Dict) (*types.IndirectRef, []types.IndirectRef, error) {
 	tree := types.Dict{"Type": types.Name("Pages"), "Count": types.Integer(len(contents)), "Resources": resources,
 		"MediaBox": types.NewNumberArray(0, 0, pageWidth, pageHeight)}
 	ref, err := table.IndRefForNewObject(tree)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	var pages []types.IndirectRef
 	kids := types.Array{}
-	for _, content := range contents {
-		page, err := table.IndRefForNewObject(types.Dict{"Type": types.Name("Page"), "Parent": *ref, "Contents": content})
+	for i, content := range contents {
+		page, err := table.IndRefForNewObject(types.Dict{"Type": types.Name("Page"), "Parent": *ref, "Contents": content,
+			"StructParents": types.Integer(i), "Tabs": types.Name("S")})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		kids = append(kids, *page)
+		pages, kids = append(pages, *page), append(kids, *page)
 	}
 	tree["Kids"] = kids
-	return ref, nil
+	return ref, pages, nil
 }
 
 // serialise writes the objects in their order. The file id is made from what stands in the file.

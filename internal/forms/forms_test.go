@@ -13,6 +13,8 @@ import (
 
 	"github.com/pdfcpu/pdfcpu/pkg/api"
 	"golang.org/x/text/unicode/norm"
+
+	"kyso/internal/forms/tagged"
 )
 
 var day = time.Date(2026, 1, 4, 18, 30, 0, 0, time.UTC) // the fifth of January in Vietnam
@@ -66,7 +68,7 @@ func TestEveryLetterWithEveryToneInEachFace(t *testing.T) {
 		for i, row := range rows {
 			page = append(page, line{x: 80, y: 780 - float64(i)*24, text: row, face: face.name, size: 14, align: left})
 		}
-		pdf, err := compose([][]line{page}, "Chữ", day)
+		pdf, err := compose(tagged.New(), [][]line{page}, "Chữ", day)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,7 +103,7 @@ func TestLettersOfTheHighlands(t *testing.T) {
 		for i, text := range highlands {
 			page = append(page, line{x: 80, y: 780 - float64(i)*30, text: norm.NFD.String(text), face: face.name, size: 18, align: left})
 		}
-		pdf, err := compose([][]line{page}, "Chữ", day)
+		pdf, err := compose(tagged.New(), [][]line{page}, "Chữ", day)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +120,7 @@ func TestLettersOfTheHighlands(t *testing.T) {
 // What pdfcpu's own layout would take for a place holder or a line break is text here.
 func TestTextIsTakenAsItIs(t *testing.T) {
 	for _, text := range []string{`100% %p %P %t %v %%`, `a\nb (c) \ <d>`, "Đường 3/2 & “ngõ 7”"} {
-		pdf, err := compose([][]line{{{x: 80, y: 700, text: text, face: regular, size: 12, align: left}}}, text, day)
+		pdf, err := compose(tagged.New(), [][]line{{{x: 80, y: 700, text: text, face: regular, size: 12, align: left}}}, text, day)
 		if err != nil {
 			t.Fatal(err)
 		}

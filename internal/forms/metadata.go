@@ -46,6 +46,24 @@ func utf16Text(s string) types.HexLiteral {
 	return types.NewHexLiteral(out)
 }
 
+// conformance says which standards a paper keeps to. PDF/A knows no PDF/UA, so that its one property is described, too
+// (ISO 19005-2, 6.6.2.3.3).
+const conformance = `<rdf:Description rdf:about="" xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/">
+<pdfaid:part>2</pdfaid:part><pdfaid:conformance>A</pdfaid:conformance><pdfuaid:part>1</pdfuaid:part>
+</rdf:Description>
+<rdf:Description rdf:about="" xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/" xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" xmlns:pdfaProperty="http://www.aiim.org/pdfa/ns/property#">
+<pdfaExtension:schemas><rdf:Bag><rdf:li rdf:parseType="Resource">
+<pdfaSchema:schema>PDF/UA identification schema</pdfaSchema:schema>
+<pdfaSchema:namespaceURI>http://www.aiim.org/pdfua/ns/id/</pdfaSchema:namespaceURI>
+<pdfaSchema:prefix>pdfuaid</pdfaSchema:prefix>
+<pdfaSchema:property><rdf:Seq><rdf:li rdf:parseType="Resource">
+<pdfaProperty:name>part</pdfaProperty:name><pdfaProperty:valueType>Integer</pdfaProperty:valueType>
+<pdfaProperty:category>internal</pdfaProperty:category><pdfaProperty:description>Part of ISO 14289 that the document keeps to</pdfaProperty:description>
+</rdf:li></rdf:Seq></pdfaSchema:property>
+</rdf:li></rdf:Bag></pdfaExtension:schemas>
+</rdf:Description>
+`
+
 // xmp is the metadata stream; it is not compressed, so that tools that know nothing of PDF find it.
 func xmp(title string, at time.Time) types.StreamDict {
 	var escaped bytes.Buffer
@@ -59,8 +77,9 @@ func xmp(title string, at time.Time) types.StreamDict {
 <dc:language><rdf:Bag><rdf:li>vi-VN</rdf:li></rdf:Bag></dc:language>
 <xmp:CreateDate>%[3]s</xmp:CreateDate><xmp:ModifyDate>%[3]s</xmp:ModifyDate><xmp:CreatorTool>kyso</xmp:CreatorTool>
 <pdf:Producer>%[4]s</pdf:Producer>
-</rdf:Description></rdf:RDF></x:xmpmeta>
-<?xpacket end="w"?>`, "\ufeff", escaped.String(), when, producer)
+</rdf:Description>
+%[5]s</rdf:RDF></x:xmpmeta>
+<?xpacket end="w"?>`, "\ufeff", escaped.String(), when, producer, conformance)
 	dict := types.Dict{"Type": types.Name("Metadata"), "Subtype": types.Name("XML"), "Length": types.Integer(len(raw))}
 	return types.StreamDict{Dict: dict, Raw: raw}
 }

@@ -86,7 +86,7 @@ func RequestForm(d RequestData) (Written, error) {
 	title := "Phiếu đề nghị cấp chứng thư chữ ký số " + d.Number
 	return write("request/1", title, d.At, func(s *sheet) (provider, subscriber Box) {
 		s.motto(d.Number, d.At)
-		s.center(bold, 15, "PHIẾU ĐỀ NGHỊ CẤP CHỨNG THƯ CHỮ KÝ SỐ")
+		s.title("PHIẾU ĐỀ NGHỊ CẤP CHỨNG THƯ CHỮ KÝ SỐ")
 		s.center(italic, 12, "Kính gửi: "+d.Provider.Name)
 		s.gap(4)
 		s.heading("1. Thông tin thuê bao")
@@ -126,7 +126,7 @@ func Contract(d ContractData) (Written, error) {
 	title := "Hợp đồng dịch vụ chứng thực chữ ký số " + d.Number
 	return write("contract/1", title, d.At, func(s *sheet) (provider, subscriber Box) {
 		s.motto(d.Number, d.At)
-		s.center(bold, 15, "HỢP ĐỒNG CUNG CẤP VÀ SỬ DỤNG", "DỊCH VỤ CHỨNG THỰC CHỮ KÝ SỐ")
+		s.title("HỢP ĐỒNG CUNG CẤP VÀ SỬ DỤNG", "DỊCH VỤ CHỨNG THỰC CHỮ KÝ SỐ")
 		s.gap(4)
 		s.text(italic, 0, "Căn cứ Luật Giao dịch điện tử số 20/2023/QH15;")
 		s.text(italic, 0, "Căn cứ Nghị định số 23/2025/NĐ-CP về chữ ký điện tử và dịch vụ tin cậy;")
@@ -155,7 +155,7 @@ func AcceptanceRecord(d AcceptanceData) (Written, error) {
 	title := "Biên bản nghiệm thu dịch vụ " + d.Number
 	return write("acceptance/1", title, d.At, func(s *sheet) (provider, subscriber Box) {
 		s.motto(d.Number, d.At)
-		s.center(bold, 15, "BIÊN BẢN NGHIỆM THU DỊCH VỤ", "CHỨNG THỰC CHỮ KÝ SỐ")
+		s.title("BIÊN BẢN NGHIỆM THU DỊCH VỤ", "CHỨNG THỰC CHỮ KÝ SỐ")
 		s.gap(4)
 		s.text(italic, 0, fmt.Sprintf("Căn cứ hợp đồng số %s %s.", d.ContractNumber, vietnameseDate(d.ContractAt)))
 		s.heading("1. Các bên")
@@ -237,7 +237,7 @@ func write(template, title string, at time.Time, body func(*sheet) (provider, su
 	if err := s.err(); err != nil {
 		return Written{}, err
 	}
-	pdf, err := compose(s.pages, title, at)
+	pdf, err := compose(s.root, s.pages, title, at)
 	if err != nil {
 		return Written{}, err
 	}

@@ -3,6 +3,8 @@ package forms
 import (
 	"fmt"
 	"time"
+
+	"kyso/internal/forms/tagged"
 )
 
 // vietnam is the time that stands in documents.
@@ -14,36 +16,39 @@ func Sample(on time.Time) ([]byte, error) {
 	on = on.In(vietnam)
 	date := fmt.Sprintf("Thành phố Hồ Chí Minh, ngày %02d tháng %02d năm %d", on.Day(), on.Month(), on.Year())
 	const from, middle, to = 72.0, 297.0, 523.0
-	page := []line{
-		{x: middle, y: 784, text: "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", face: bold, size: 13, align: center},
-		{x: middle, y: 766, text: "Độc lập - Tự do - Hạnh phúc", face: bold, size: 13, align: center},
-		{x: middle - 82, y: 760, align: ruled, width: 164},
-		{x: to, y: 731, text: date, face: italic, size: 12, align: right},
-		{x: middle, y: 696, text: "HỢP ĐỒNG THỬ NGHIỆM", face: bold, size: 16, align: center},
-		{x: middle, y: 677, text: "Số: 01/2026/HĐ-KYSO", face: regular, size: 12, align: center},
+	root := tagged.New()
+	var page []line
+	put := func(role tagged.Role, l line) {
+		l.tag = root.Add(role)
+		page = append(page, l)
 	}
+	put(tagged.Paragraph, line{x: middle, y: 784, text: "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", face: bold, size: 13, align: center})
+	put(tagged.Paragraph, line{x: middle, y: 766, text: "Độc lập - Tự do - Hạnh phúc", face: bold, size: 13, align: center})
+	page = append(page, line{x: middle - 82, y: 760, align: ruled, width: 164})
+	put(tagged.Paragraph, line{x: to, y: 731, text: date, face: italic, size: 12, align: right})
+	put(tagged.Title, line{x: middle, y: 696, text: "HỢP ĐỒNG THỬ NGHIỆM", face: bold, size: 16, align: center})
+	put(tagged.Paragraph, line{x: middle, y: 677, text: "Số: 01/2026/HĐ-KYSO", face: regular, size: 12, align: center})
 	y := 643.0
 	for _, l := range sampleText {
-		face, x := regular, from
+		face, x, role := regular, from, tagged.Paragraph
 		switch l.kind {
 		case heading:
-			face = bold
+			face, role = bold, tagged.Heading
 			y -= 6
 		case body:
 			x += 18
 		}
-		page = append(page, line{x: x, y: y, text: l.text, face: face, size: 12, align: left})
+		put(role, line{x: x, y: y, text: l.text, face: face, size: 12, align: left})
 		y -= 17
 	}
 	for i, role := range []string{"ĐẠI DIỆN BÊN A", "ĐẠI DIỆN BÊN B"} {
 		x := 160 + 275*float64(i)
-		page = append(page,
-			line{x: x, y: y - 18, text: role, face: bold, size: 12, align: center},
-			line{x: x, y: y - 34, text: "(Ký số, ghi rõ họ tên)", face: italic, size: 11, align: center})
+		put(tagged.Paragraph, line{x: x, y: y - 18, text: role, face: bold, size: 12, align: center})
+		put(tagged.Paragraph, line{x: x, y: y - 34, text: "(Ký số, ghi rõ họ tên)", face: italic, size: 11, align: center})
 	}
-	page = append(page, line{x: middle, y: 42, face: italic, size: 9, align: center,
+	put(tagged.Paragraph, line{x: middle, y: 42, face: italic, size: 9, align: center,
 		text: "Trang này do kyso viết ra để thử việc ký số; các bên trong hợp đồng không có thật."})
-	return compose([][]line{page}, "Hợp đồng thử nghiệm 01/2026/HĐ-KYSO", on)
+	return compose(root, [][]line{page}, "Hợp đồng thử nghiệm 01/2026/HĐ-KYSO", on)
 }
 
 type kind int

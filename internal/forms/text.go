@@ -32,6 +32,24 @@ func wrap(text, face string, size int, width float64) []string {
 	return append(lines, current)
 }
 
+// part is a line of a text; more says that a space and another line follow.
+type part struct {
+	text string
+	more bool
+}
+
+// broken breaks a text into lines as wrap does, and tells those that end between words from those that end in one.
+func broken(text, face string, size int, width float64) []part {
+	rest := strings.Join(strings.Fields(norm.NFC.String(text)), " ")
+	var parts []part
+	for _, l := range wrap(text, face, size, width) {
+		var more bool
+		rest, more = strings.CutPrefix(rest[len(l):], " ")
+		parts = append(parts, part{l, more})
+	}
+	return parts
+}
+
 // cut returns the longest beginning of a word that fits, at least one letter.
 func cut(word, face string, size int, width float64) string {
 	end := 0
