@@ -51,6 +51,9 @@ type Registration struct {
 	SealKeyFile string
 	// SealCertificateFile is KYSO_SEAL_CERT_FILE: PEM, the certificate of that key first, then its issuers.
 	SealCertificateFile string
+	// SealRSAScheme is KYSO_SEAL_RSA_SCHEME: how seals with an RSA key sign, "pss" (the default) or "pkcs1-v1_5". It holds for
+	// the seal of every issuer; ECDSA keys have one way.
+	SealRSAScheme RSAScheme
 
 	// Packages is KYSO_PACKAGES: the path of a JSON file, a list of {"code", "name_vi", "name_en", "price_vnd", "months",
 	// "sign_quota", "scope"}. A price of 0 skips payment; a certificate lives 36 months at most. Without it there are
@@ -105,6 +108,7 @@ func (r *reader) registration(providers []Provider) Registration {
 		CAURL:               r.party("KYSO_CA_URL", ""),
 		SealKeyFile:         r.text("KYSO_SEAL_KEY_FILE", ".kyso/seal.key"),
 		SealCertificateFile: r.text("KYSO_SEAL_CERT_FILE", ".kyso/seal.pem"),
+		SealRSAScheme:       RSAScheme(r.text("KYSO_SEAL_RSA_SCHEME", string(SchemePSS))),
 		Packages:            r.packages("KYSO_PACKAGES"),
 		AcceptanceProvider:  r.text("KYSO_ACCEPTANCE_PROVIDER", acceptanceProvider(providers)),
 		Limits: workflows.RegistrationLimits{
@@ -130,6 +134,9 @@ func (r *reader) registration(providers []Provider) Registration {
 	r.url("KYSO_VNPAY_RETURN_URL", g.VNPayReturnURL)
 	if !slices.ContainsFunc(providers, func(p Provider) bool { return p.Name == g.AcceptanceProvider }) {
 		r.fail("KYSO_ACCEPTANCE_PROVIDER", "has to be one of KYSO_PROVIDERS")
+	}
+	if g.SealRSAScheme != SchemePSS && g.SealRSAScheme != SchemePKCS1 {
+		r.fail("KYSO_SEAL_RSA_SCHEME", "has to be pss or pkcs1-v1_5")
 	}
 	g.Issuers = r.issuers(g, providers)
 	return g

@@ -121,8 +121,8 @@ func (a *App) issuers() (map[string]activities.Issuer, error) {
 		one := activities.Issuer{
 			CA:    &provider.CA{BaseURL: i.CAURL, Key: i.CAKey},
 			Party: i.Party,
-			Sealer: &Sealer{Key: key, Certificate: certificates[0], Chain: certificates[1:], TSA: a.tsa(), Revocation: a.revocation(),
-				Trust: a.Trust, Now: time.Now},
+			Sealer: &Sealer{Key: key, RSA: a.Config.Registration.SealRSAScheme, Certificate: certificates[0], Chain: certificates[1:], TSA: a.tsa(),
+				Revocation: a.revocation(), Trust: a.Trust, Now: time.Now},
 			SigningProvider: i.AcceptanceProvider, UserPrefix: profiles[i.AcceptanceProvider].userPrefix,
 		}
 		if i.AuthoritiesFile != "" {

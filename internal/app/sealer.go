@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding"
@@ -27,6 +28,7 @@ import (
 // What it reads is kyso's own, so it is parsed in this process.
 type Sealer struct {
 	Key         crypto.Signer       // RSA or ECDSA; today one from a file, a PKCS #11 token would be another and is not built
+	RSA         RSAScheme           // of an RSA key
 	Certificate *x509.Certificate   // of Key
 	Chain       []*x509.Certificate // its issuers
 
@@ -65,8 +67,7 @@ func (s *Sealer) seal(ctx context.Context, file []byte, reason string, box pades
 	}
 	in := pades.EmbedInput{Prepared: *prepared, SourceSize: int64(len(file)), HashState: state, Certificate: s.Certificate,
 		Chain: path[1:max(1, len(path)-1)]} // every verifier has the root from elsewhere
-	// RSASSA-PKCS1-v1_5 or ECDSA as DER, by the kind of key.
-	if in.Value, err = s.Key.Sign(rand.Reader, prepared.H3[:], crypto.SHA256); err != nil {
+	if in.Value, err = s.Key.Sign(rand.Reader, prepared.H3[:], s.options()); err != nil {
 		return nil, problem.Wrap(problem.ProviderUnavailable, err, "using the key of the seal")
 	}
 	value, _, err := pades.SignatureValue(prepared, s.Certificate, in.Value)
@@ -82,6 +83,23 @@ func (s *Sealer) seal(ctx context.Context, file []byte, reason string, box pades
 	}
 	sealed := slices.Concat(file, embedded.Increment)
 	return sealed, s.check(ctx, sealed, prepared.Field)
+}
+
+// RSAScheme is how an RSA key signs.
+type RSAScheme string
+
+// The schemes; the empty one is SchemePSS, which Circular 15/2025/TT-BKHCN, Annex I 1.2, asks for.
+const (
+	SchemePSS   RSAScheme = "pss"        // RSASSA-PSS, with a salt as long as the digest
+	SchemePKCS1 RSAScheme = "pkcs1-v1_5" // RSASSA-PKCS1-v1_5, for keys and relying parties that know no other
+)
+
+// options are what the key is asked for. An ECDSA key has one way, and signs as DER.
+func (s *Sealer) options() crypto.SignerOpts {
+	if _, isRSA := s.Key.Public().(*rsa.PublicKey); isRSA && s.RSA != SchemePKCS1 {
+		return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
+	}
+	return crypto.SHA256
 }
 
 // check judges the sealed file as a relying party on the network does.

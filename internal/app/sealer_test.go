@@ -127,17 +127,26 @@ func paper(t *testing.T) []byte {
 // sealBox is anywhere.
 var sealBox = [5]float64{1, 72, 200, 180, 60}
 
-// TestSealIsJudgedByOthers seals with both kinds of keys and asks poppler, and kyso's verifier as a relying party on
-// the network.
+// TestSealIsJudgedByOthers seals with both kinds of keys and every scheme, and asks poppler, MuPDF, OpenSSL, and kyso's
+// verifier as a relying party on the network.
 func TestSealIsJudgedByOthers(t *testing.T) {
 	w := newSealWorld(t)
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, key := range map[string]crypto.Signer{"RSA": rsaKey, "ECDSA": sealKey(t)} {
+	for name, c := range map[string]struct {
+		key       crypto.Signer
+		scheme    app.RSAScheme
+		algorithm string
+	}{
+		"RSA":        {rsaKey, "", "RSASSA-PSS with SHA-256"},
+		"RSA, older": {rsaKey, app.SchemePKCS1, "RSASSA-PKCS1-v1_5 with SHA-256"},
+		"ECDSA":      {sealKey(t), app.SchemePSS, "ECDSA with SHA-256"},
+	} {
 		t.Run(name, func(t *testing.T) {
-			s := w.sealer(t, key)
+			s := w.sealer(t, c.key)
+			s.RSA = c.scheme
 			file := paper(t)
 			sealed, err := s.Seal(t.Context(), file, "Bên cung cấp dịch vụ ký hợp đồng", sealBox)
 			if err != nil {
@@ -150,11 +159,53 @@ func TestSealIsJudgedByOthers(t *testing.T) {
 			if err != nil || len(missing) != 0 || len(found.Signatures) != 1 {
 				t.Fatalf("%+v, %v, %v", found, missing, err)
 			}
-			if r := found.Signatures[0]; r.Verdict != pades.TotalPassed || !r.CoversAll || r.Level != "B-T" || r.Signer != sealName || r.TimestampTime.IsZero() {
+			if r := found.Signatures[0]; r.Verdict != pades.TotalPassed || !r.CoversAll || r.Level != "B-T" || r.Signer != sealName || r.TimestampTime.IsZero() || r.Algorithm != c.algorithm {
 				t.Errorf("the seal is %+v", r)
 			}
 			asPopplerSeesIt(t, sealed)
+			asOthersSeeIt(t, sealed, c.algorithm, found.Signatures[0].ByteRange, s.Trust().Roots)
 		})
+	}
+}
+
+// asOthersSeeIt asks MuPDF about the file, and OpenSSL about the bytes that are signed and the CMS over them.
+func asOthersSeeIt(t *testing.T, sealed []byte, algorithm string, signed [4]int64, roots []*x509.Certificate) {
+	t.Helper()
+	dir := t.TempDir()
+	hole := sealed[signed[1]+1 : signed[2]-1]
+	der := make([]byte, len(hole)/2)
+	if _, err := hex.Decode(der, hole); err != nil {
+		t.Fatal(err)
+	}
+	var bundle []byte
+	for _, root := range roots {
+		bundle = append(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Raw})...)
+	}
+	for name, data := range map[string][]byte{"sealed.pdf": sealed, "cms.der": der, "roots.pem": bundle, "content": append(bytes.Clone(sealed[:signed[1]]), sealed[signed[2]:]...)} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		command []string
+		want    string
+	}{
+		{[]string{"openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", "cms.der", "-content", "content", "-CAfile", "roots.pem", "-purpose", "any", "-out", "out"}, "successful"},
+		{[]string{"mutool", "sign", "-v", "sealed.pdf"}, "The document is unchanged since signing"},
+		{[]string{"qpdf", "--check", "sealed.pdf"}, "No syntax or stream encoding errors"},
+	} {
+		if strings.Contains(algorithm, "PSS") && c.command[0] == "mutool" {
+			continue // 1.21 cannot read it
+		}
+		if _, err := exec.LookPath(c.command[0]); err != nil && os.Getenv("CI") != "true" {
+			t.Skipf("%s is missing", c.command[0])
+		}
+		cmd := exec.CommandContext(t.Context(), c.command[0], c.command[1:]...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if c.command[0] != "mutool" && err != nil || !strings.Contains(string(out), c.want) {
+			t.Errorf("%s: %v\n%s", strings.Join(c.command, " "), err, out)
+		}
 	}
 }
 
