@@ -2,8 +2,14 @@ package forms_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/binary"
 	"fmt"
+	"math/big"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,6 +21,7 @@ import (
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
 
 	"kyso/internal/forms"
+	"kyso/internal/pades"
 )
 
 // Every paper keeps to what a machine can check of PDF/UA-1 (the Matterhorn protocol) and of PDF/A-2a, read by another parser
@@ -36,8 +43,39 @@ func TestPapersAreTaggedAndKeepable(t *testing.T) {
 	}
 }
 
+// A paper that is signed where its box is keeps to the same: the widget is in the structure, has a name, and looks as PDF/A wants.
+func TestSignedPapersStayTagged(t *testing.T) {
+	paper := documents(t, subscriber)["contract"]
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "CÔNG TY KÝ SỐ"}, NotBefore: at, NotAfter: at.AddDate(1, 0, 0), KeyUsage: x509.KeyUsageDigitalSignature}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := paper.PDF
+	for _, box := range []forms.Box{paper.Provider, paper.Subscriber} {
+		prepared, err := pades.Prepare(bytes.NewReader(signed), pades.PrepareOptions{Certificate: certificate, SigningTime: at, Reason: "Ký hợp đồng",
+			Box: pades.Box{Page: box.Page, X: box.X, Y: box.Y, Width: box.Width, Height: box.Height}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed = slices.Concat(signed, prepared.Increment)
+	}
+	c := conforms(t, signed)
+	if c.widgets != 2 {
+		t.Errorf("%d widgets are in the structure", c.widgets)
+	}
+}
+
 // conforms checks one paper.
-func conforms(t *testing.T, paper []byte) {
+func conforms(t *testing.T, paper []byte) *checker {
 	t.Helper()
 	conf := model.NewDefaultConfiguration()
 	ctx, err := api.ReadContext(bytes.NewReader(paper), conf)
@@ -61,6 +99,7 @@ func conforms(t *testing.T, paper []byte) {
 	if text := forms.Tool(t, paper, "pdfinfo", "poppler-utils", "-struct-text", "FILE"); !strings.HasPrefix(text, "Document\n") || strings.Contains(text, "rror") {
 		t.Errorf("pdfinfo reads the structure as %s", text)
 	}
+	return c
 }
 
 type checker struct {
@@ -71,6 +110,8 @@ type checker struct {
 	pages    []types.IndirectRef
 	seen     map[string]int // content that the structure names, by page and number
 	headings []int
+	widgets  int
+	parents  map[int]types.Object // by key
 	last     map[types.IndirectRef]int
 }
 
@@ -243,14 +284,17 @@ func (c *checker) structure() {
 	if !ok || fmt.Sprint(c.dict(ref)["S"]) != "Document" {
 		c.Fatalf("the structure begins with %v", root["K"])
 	}
-	c.last = map[types.IndirectRef]int{}
-	c.element(ref, catalog["StructTreeRoot"].(types.IndirectRef))
+	c.last, c.parents = map[types.IndirectRef]int{}, map[int]types.Object{}
 	nums := c.array(c.dict(root["ParentTree"])["Nums"])
-	if len(nums) != 2*len(c.pages) || fmt.Sprint(root["ParentTreeNextKey"]) != strconv.Itoa(len(c.pages)) {
+	for i := 0; i < len(nums); i += 2 {
+		c.parents[int(nums[i].(types.Integer))] = nums[i+1]
+	}
+	c.element(ref, catalog["StructTreeRoot"].(types.IndirectRef))
+	if len(nums) != 2*(len(c.pages)+c.widgets) || fmt.Sprint(root["ParentTreeNextKey"]) != strconv.Itoa(len(c.pages)+c.widgets) {
 		c.Fatalf("the parent tree is %v, next %v", nums, root["ParentTreeNextKey"])
 	}
 	for i, page := range c.pages {
-		parents := c.array(nums[2*i+1])
+		parents := c.array(c.parents[i])
 		if len(parents) != len(c.content[page]) {
 			c.Errorf("page %d: %d parents of %d", i+1, len(parents), len(c.content[page]))
 			continue
@@ -273,8 +317,8 @@ func (c *checker) structure() {
 }
 
 // within says what may stand directly under what; "" is content.
-var within = map[string]string{"Document": "Div H1 H2 P L Table Figure", "Div": "P H2 L Table", "P": "", "H1": "", "H2": "", "L": "LI", "LI": "Lbl LBody",
-	"Lbl": "", "LBody": "", "Table": "TR", "TR": "TH TD", "TH": "", "TD": "", "Figure": ""}
+var within = map[string]string{"Document": "Div H1 H2 P L Table Figure Form", "Div": "P H2 L Table", "P": "", "H1": "", "H2": "", "L": "LI", "LI": "Lbl LBody",
+	"Lbl": "", "LBody": "", "Table": "TR", "TR": "TH TD", "TH": "", "TD": "", "Figure": "", "Form": ""}
 
 // element checks an element and what is under it; it returns the roles of its kids.
 func (c *checker) element(ref, parent types.IndirectRef) (role string) {
@@ -285,13 +329,21 @@ func (c *checker) element(ref, parent types.IndirectRef) (role string) {
 		c.Errorf("element %s under %v", role, e["P"])
 	}
 	var kids []string
-	for _, kid := range c.array(e["K"]) {
+	list, many := e["K"].(types.Array)
+	if !many {
+		list = types.Array{e["K"]}
+	}
+	for _, kid := range list {
 		switch kid := kid.(type) {
 		case types.IndirectRef:
 			kids = append(kids, c.element(kid, ref))
 		case types.Integer:
 			c.named(e["Pg"].(types.IndirectRef), int(kid))
 		case types.Dict:
+			if role == "Form" {
+				c.widget(kid, ref)
+				continue
+			}
 			c.named(kid["Pg"].(types.IndirectRef), int(kid["MCID"].(types.Integer)))
 		}
 	}
@@ -313,6 +365,20 @@ func (c *checker) element(ref, parent types.IndirectRef) (role string) {
 		c.Errorf("a row of %v", kids)
 	}
 	return role
+}
+
+// widget checks a signature in the structure: the way back from it, its name, and what PDF/A asks of an annotation (ISO
+// 19005-2, 6.3.2 and 6.3.3; ISO 14289-1, 7.18).
+func (c *checker) widget(object types.Dict, element types.IndirectRef) {
+	c.widgets++
+	w := c.dict(object["Obj"])
+	key, _ := w["StructParent"].(types.Integer)
+	if fmt.Sprint(object["Type"]) != "OBJR" || fmt.Sprint(w["Subtype"]) != "Widget" || c.parents[int(key)] != types.Object(element) || int(key) < len(c.pages) {
+		c.Errorf("the structure has %v with %v", object, w)
+	}
+	if flags, _ := w["F"].(types.Integer); flags&4 == 0 || flags&0x23 != 0 || w["TU"] == nil || len(c.dict(w["AP"])) != 1 {
+		c.Errorf("the widget is %v", w)
+	}
 }
 
 // named notes that an element names content; content is read in the order in which it is drawn.

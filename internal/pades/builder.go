@@ -1,7 +1,9 @@
 package pades
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
@@ -17,6 +19,7 @@ type builder struct {
 	field *pdf.SignatureField // that is there and empty; nil for a new one
 	name  string
 	spots []spot
+	tags  *tags // of a tagged file that shows a new field
 
 	update              *pdf.Update
 	byteRange, contents *pdf.Slot
@@ -71,7 +74,27 @@ func (b *builder) readPages() error {
 		}
 		b.spots = append(b.spots, s)
 	}
-	return nil
+	return b.readTags()
+}
+
+// readTags finds where the structure of a tagged file takes in what the signature shows. Inspect says when it does not.
+func (b *builder) readTags() error {
+	if !slices.ContainsFunc(b.spots, spot.visible) {
+		return nil
+	}
+	var err error
+	b.tags, err = readTags(b.file)
+	if _, outside := errors.AsType[untagged](err); outside {
+		b.tags, err = nil, nil
+	}
+	others := []pdf.Ref{b.file.RootRef(), b.form.ref}
+	for _, s := range b.spots {
+		others = append(others, s.page.Ref)
+	}
+	if b.tags != nil && b.tags.touches(others...) {
+		b.tags = nil
+	}
+	return err
 }
 
 // pages returns the pages of the box, each once, in the order asked for.
@@ -212,8 +235,16 @@ func (b *builder) write() error {
 	if lock := b.opt.Lock; lock != nil {
 		field.Set("Lock", b.update.Add(lock.dict("SigFieldLock")))
 	}
+	if b.tags != nil {
+		field.Set("TU", pdf.TextString("Chữ ký số (digital signature): "+b.opt.SignerName))
+	}
 	if err := b.addWidgets(ref, field); err != nil {
 		return err
+	}
+	if b.tags != nil {
+		if err := b.tags.write(b.update); err != nil {
+			return fmt.Errorf("adding the widget to the structure: %w", err)
+		}
 	}
 	if err := b.addToForm(ref); err != nil {
 		return fmt.Errorf("adding the field to the form: %w", err)
@@ -232,6 +263,7 @@ func (b *builder) addWidgets(ref pdf.Ref, field *pdf.Dict) error {
 		for _, key := range field.Keys() {
 			widget.Set(key, field.Get(key))
 		}
+		b.tag(widget, ref, b.spots[0])
 		b.update.Set(ref, widget)
 		return b.addToPage(b.spots[0].page, ref)
 	}
@@ -243,7 +275,9 @@ func (b *builder) addWidgets(ref pdf.Ref, field *pdf.Dict) error {
 		}
 		widget.Set("Parent", ref)
 		widget.Set("V", b.value) // poppler and MuPDF look for it here and nowhere else
-		kid := b.update.Add(widget)
+		kid := b.update.Reserve()
+		b.tag(widget, kid, s)
+		b.update.Set(kid, widget)
 		kids = append(kids, kid)
 		if err := b.addToPage(s.page, kid); err != nil {
 			return err
@@ -252,6 +286,12 @@ func (b *builder) addWidgets(ref pdf.Ref, field *pdf.Dict) error {
 	field.Set("Kids", kids)
 	b.update.Set(ref, field)
 	return nil
+}
+
+func (b *builder) tag(widget *pdf.Dict, ref pdf.Ref, s spot) {
+	if b.tags != nil && s.visible() {
+		b.tags.take(widget, ref, s.page.Ref)
+	}
 }
 
 // look is what makes two appearances the same.
@@ -299,6 +339,9 @@ func (b *builder) addToPage(p *pdf.Page, widget pdf.Ref) error {
 	}
 	page := p.Dict.Clone()
 	page.Set("Annots", append(annots, widget))
+	if b.tags != nil && page.Get("Tabs") == nil {
+		page.Set("Tabs", pdf.Name("S")) // the order of the structure (ISO 14289-1, 7.18.3)
+	}
 	b.update.Set(p.Ref, page)
 	return nil
 }

@@ -1,6 +1,7 @@
 package pades
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -208,5 +209,9 @@ func (r *Report) warn(f *pdf.File) error {
 	if root.Get("Collection") != nil {
 		r.Warnings = append(r.Warnings, "the file is a portfolio: a signature covers its attachments, a reader may not show them")
 	}
-	return nil
+	_, err = readTags(f)
+	if why, ok := errors.AsType[untagged](err); ok {
+		r.Warnings, err = append(r.Warnings, string(why)), nil
+	}
+	return err
 }

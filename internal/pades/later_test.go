@@ -179,6 +179,11 @@ func TestAttacksOnRoles(t *testing.T) {
 		"elements in another order":           {nil, later{documentNum: "<</Type/StructElem/S/Document/P 16 0 R/K[20 0 R 19 0 R]>>"}},
 		"an element for what was there":       {nil, later{documentNum: "<</Type/StructElem/S/Document/P 16 0 R/K[19 0 R 20 0 R 63 0 R]>>", 63: "<</Type/StructElem/S/P/P 17 0 R/Pg 3 0 R/K 0/Alt(evil)>>"}},
 		"a new element that speaks":           {nil, newField("", later{documentNum: "<</Type/StructElem/S/Document/P 16 0 R/K[19 0 R 20 0 R 63 0 R]>>", 63: "<</Type/StructElem/S/Form/P 17 0 R/ActualText(evil)/K<</Type/OBJR/Obj 60 0 R>>>>"})},
+		"a new element of nothing":            {nil, newField("", later{documentNum: "<</Type/StructElem/S/Document/P 16 0 R/K[19 0 R 20 0 R 63 0 R]>>", 63: "<</Type/StructElem/S/Form/P 17 0 R/Alt(evil)>>"})},
+		"a new figure":                        {nil, newField("", later{documentNum: "<</Type/StructElem/S/Document/P 16 0 R/K[63 0 R 19 0 R 20 0 R]>>", 63: "<</Type/StructElem/S/Figure/P 17 0 R/Alt(evil)/K<</Type/OBJR/Obj 60 0 R>>>>"})},
+		"a new element for another widget":    {nil, newField("", later{documentNum: "<</Type/StructElem/S/Document/P 16 0 R/K[19 0 R 20 0 R 63 0 R]>>", 63: "<</Type/StructElem/S/Form/P 17 0 R/Alt(evil)/K<</Type/OBJR/Obj 7 0 R>>>>"})},
+		"another description beside a field":  {nil, newField("", later{documentNum: "<</Type/StructElem/S/Document/P 16 0 R/K[19 0 R 20 0 R 63 0 R]/Alt(evil)>>", 63: "<</Type/StructElem/S/Form/P 17 0 R/K<</Type/OBJR/Obj 60 0 R>>>>"})},
+		"roles exchanged beside a field":      {nil, newField("", later{structureNum: "<</Type/StructTreeRoot/K 17 0 R/ParentTree 18 0 R/ParentTreeNextKey 2/RoleMap<</P/Artifact>>>>"})},
 		"a parent exchanged":                  {nil, later{parentsNum: "<</Nums[0[20 0 R]1 20 0 R]>>"}},
 		"a parent added":                      {nil, later{parentsNum: "<</Nums[0[19 0 R]1 20 0 R 2 19 0 R]>>"}},
 		// What describes.

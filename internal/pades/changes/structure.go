@@ -171,12 +171,15 @@ func (s *structure) newElement(kid, parent pdf.Object) error {
 	if err := onlyKeys("new element of the structure", element, elementKeys...); err != nil {
 		return err
 	}
-	if typ := element.Get("Type"); typ != nil && typ != pdf.Name("StructElem") || element.Get("P") != parent {
-		return refuse("something else than an element was added to the structure")
+	if typ := element.Get("Type"); typ != nil && typ != pdf.Name("StructElem") || element.Get("S") != pdf.Name("Form") || element.Get("P") != parent {
+		return refuse("something else than an element of a form was added to the structure")
 	}
 	kids, err := s.c.kidsOf(s.c.new, element.Get("K"))
 	if err != nil {
 		return err
+	}
+	if len(kids) == 0 {
+		return refuse("an element without content was added to the structure") // whose /Alt would be read aloud
 	}
 	for _, item := range kids {
 		object, err := dictOf(s.c.new, item)

@@ -289,3 +289,11 @@ func (f *File) Peek(num int) (Object, error) {
 	f.cache[num] = obj
 	return obj, nil
 }
+
+// PeekShort is Peek for an object of less than some bytes; a longer one is problem.DocumentTooComplex, and little of it is read.
+func (f *File) PeekShort(num int, most int64) (Object, error) {
+	longest := f.lim.ObjectBytes
+	f.lim.ObjectBytes = min(longest, most-1)
+	defer func() { f.lim.ObjectBytes = longest }()
+	return f.Peek(num)
+}
