@@ -24,6 +24,7 @@ const module = "kyso"
 var rules = map[string]string{
 	"internal/problem":      "",
 	"internal/seal":         "",
+	"internal/finding":      "",
 	"internal/doctest":      "",
 	"internal/page":         "",
 	"internal/access":       "internal/page",
@@ -35,12 +36,12 @@ var rules = map[string]string{
 	"internal/registration": "internal/limit internal/page internal/problem",
 	"internal/account":      "internal/limit internal/registration internal/problem",
 	"internal/audit":        "internal/registration internal/problem",
-	"internal/pades":        "internal/pades/font internal/problem",
+	"internal/pades":        "internal/finding internal/pades/font internal/problem",
 	"internal/pades/font":   "",
-	"internal/evidence":     "internal/pades internal/signing internal/problem",
+	"internal/evidence":     "internal/finding internal/pades internal/signing internal/problem",
 	"internal/forms":        "internal/pades/font internal/problem",
 	"internal/pdfchild":     "internal/pades internal/problem",
-	"internal/provider":     "internal/webhook internal/signing internal/registration internal/problem",
+	"internal/provider":     "internal/finding internal/webhook internal/signing internal/registration internal/problem",
 	"internal/store":        "internal/limit internal/page internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem internal/seal",
 	"internal/blob":         "internal/seal internal/signing internal/problem",
 	"activities":            "internal/decision internal/evidence internal/webhook internal/signing internal/registration internal/pades internal/forms internal/problem",
@@ -90,7 +91,7 @@ var owners = map[string]string{
 }
 
 // standardOnly import nothing but the standard library besides what rules gives them.
-var standardOnly = []string{"internal/problem", "internal/limit", "internal/access", "internal/audit", "internal/decision", "internal/incident", "internal/webhook", "internal/signing", "internal/registration", "internal/seal"}
+var standardOnly = []string{"internal/problem", "internal/finding", "internal/limit", "internal/access", "internal/audit", "internal/decision", "internal/incident", "internal/webhook", "internal/signing", "internal/registration", "internal/seal"}
 
 // links lists what a program must not contain, however deep.
 var links = map[string]string{

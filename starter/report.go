@@ -17,8 +17,8 @@ func (c *cli) report(name string, found *pades.Verification) []string {
 		lines = append(lines, "")
 		lines = append(lines, c.signatureReport(i+1, s)...)
 	}
-	for _, warning := range found.Warnings {
-		lines = append(lines, c.text("Lưu ý: ", "Note: ")+warning)
+	for _, f := range found.Findings {
+		lines = append(lines, c.text("Lưu ý: ", "Note: ")+c.text(f.VI, f.EN))
 	}
 	return lines
 }
@@ -63,11 +63,11 @@ func (c *cli) signatureReport(n int, s pades.SignatureReport) []string {
 	if !s.StatusMade.IsZero() {
 		pair("Trạng thái được công bố lúc", "Status published at", when(s.StatusMade))
 	}
-	if len(s.Problems) > 0 {
-		lines = append(lines, "  "+c.text("Chi tiết kỹ thuật (tiếng Anh):", "Findings:"))
+	if len(s.Findings) > 0 {
+		lines = append(lines, "  "+c.text("Chi tiết kỹ thuật:", "Findings:"))
 	}
-	for _, problem := range s.Problems {
-		lines = append(lines, "  ! "+problem)
+	for _, f := range s.Findings {
+		lines = append(lines, "  ! "+c.text(f.VI, f.EN))
 	}
 	return lines
 }

@@ -73,16 +73,13 @@ func (c *cli) verify(ctx context.Context, f *verifyFlags, path string) error {
 	if err != nil {
 		return &exitError{code: exitUsage, err: err}
 	}
-	judge := func() (*pades.Verification, []error, error) {
+	judge := func() (*pades.Verification, error) {
 		if f.offline {
 			return app.Verify(ctx, source, trust, nil, time.Now())
 		}
 		return app.Verify(ctx, source, trust, &provider.Revocation{AllowPrivate: f.private}, time.Now())
 	}
-	found, missing, err := judge()
-	for _, m := range missing {
-		c.say("Chưa biết: %v", "Not known: %v", m)
-	}
+	found, err := judge()
 	if err != nil {
 		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}

@@ -155,9 +155,9 @@ func TestSealIsJudgedByOthers(t *testing.T) {
 			if !bytes.HasPrefix(sealed, file) {
 				t.Error("the paper was rewritten")
 			}
-			found, missing, err := app.Verify(t.Context(), bytes.NewReader(sealed), s.Trust(), s.Revocation, time.Now())
-			if err != nil || len(missing) != 0 || len(found.Signatures) != 1 {
-				t.Fatalf("%+v, %v, %v", found, missing, err)
+			found, err := app.Verify(t.Context(), bytes.NewReader(sealed), s.Trust(), s.Revocation, time.Now())
+			if err != nil || len(found.Findings) != 0 || len(found.Signatures) != 1 {
+				t.Fatalf("%+v, %v", found, err)
 			}
 			if r := found.Signatures[0]; r.Verdict != pades.TotalPassed || !r.CoversAll || r.Level != "B-T" || r.Signer != sealName || r.TimestampTime.IsZero() || r.Algorithm != c.algorithm {
 				t.Errorf("the seal is %+v", r)

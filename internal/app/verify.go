@@ -19,23 +19,26 @@ func (a *App) revocation() *provider.Revocation {
 // Verify judges a file as a relying party does who is on the network: with the configured trust, and asking the
 // issuers for what the file does not say about its certificates.
 func (a *App) Verify(ctx context.Context, src pades.Source) (*pades.Verification, error) {
-	found, _, err := Verify(ctx, src, a.Trust(), a.revocation(), time.Now())
-	return found, err
+	return Verify(ctx, src, a.Trust(), a.revocation(), time.Now())
 }
 
 // Verify judges a file at the time now. The present status of its certificates is asked of revocation; nil asks
-// nobody. What could not be had is in missing: it stays unknown, and the verdict says so too. The file is parsed in a
+// nobody. What could not be had is a finding: it stays unknown, and the verdict says so too. The file is parsed in a
 // process of its own.
-func Verify(ctx context.Context, src pades.Source, trust signing.Trust, revocation signing.RevocationSource, now time.Time,
-) (found *pades.Verification, missing []error, err error) {
+func Verify(ctx context.Context, src pades.Source, trust signing.Trust, revocation signing.RevocationSource, now time.Time) (*pades.Verification, error) {
+	var missing []pades.Finding
 	runner := &pdfchild.Runner{}
 	opts := pades.VerifyOptions{Roots: trust.Roots, Intermediates: trust.Intermediates, Now: now}
 	if revocation != nil {
 		// A file that cannot be read needs nothing here; what is wrong with it is said below, and better.
 		opts.Evidence, missing, _ = evidence.Gather(ctx, src, runner.Needs, revocation.Status, evidence.Rule{Trust: trust, Fresh: true, Silence: evidence.OnlyMentions})
 	}
-	if found, err = runner.Verify(ctx, src, opts); err != nil {
-		return nil, missing, fmt.Errorf("verifying: %w", err)
+	found, err := runner.Verify(ctx, src, opts)
+	if err != nil {
+		return nil, fmt.Errorf("verifying: %w", err)
 	}
-	return found, missing, nil
+	for _, finding := range missing {
+		found.Note(finding)
+	}
+	return found, nil
 }

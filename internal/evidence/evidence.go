@@ -1,15 +1,17 @@
 // Package evidence finds out what verifiers of a signature will want to know and asks the issuers for it: OCSP answers and CRLs
 // about the certificates of signers and time-stamp authorities, up to the roots.
 //
-// It may import internal/pades, internal/signing and internal/problem.
+// It may import internal/finding, internal/pades, internal/signing and internal/problem.
 package evidence
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"time"
 
+	"kyso/internal/finding"
 	"kyso/internal/pades"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
@@ -67,12 +69,28 @@ func (r Rule) budget() Budget {
 	return ofOurs
 }
 
+// What a reader is told of an issuer that did not answer.
+var (
+	statusMissing = finding.Define("revocation-status-missing", "Chưa biết trạng thái thu hồi của chứng thư “{subject}” (số sê-ri {serial}): {why}.",
+		"The revocation status of the certificate “{subject}” (serial number {serial}) is not known: {why}.")
+	notAnchored = finding.Define("not-anchored", "chuỗi chứng thư không dẫn tới gốc tin cậy, nên không hỏi đơn vị cấp", "its chain ends at no trusted root, so its issuer is not asked")
+	timeSpent   = finding.Define("time-spent", "đã hết thời gian hỏi dành cho một tệp", "the time for questions about one file is used up")
+)
+
+// nameOf names a certificate for a reader.
+func nameOf(cert *x509.Certificate) string {
+	if cert.Subject.CommonName != "" {
+		return cert.Subject.CommonName
+	}
+	return cert.Subject.String()
+}
+
 // Gather asks until nothing is missing, or nothing new comes. missing is who did not answer, when the rule lets that pass. The
 // errors are those of needs, of status, and problem.RevocationUnknown when answers name new responders without end.
 //
 // Only chains that end at a root of the rule are asked about: the addresses in others are strangers'. All questions of
 // one call share one budget.
-func Gather(ctx context.Context, src pades.Source, needs Needs, status Status, rule Rule) (found pades.Evidence, missing []error, err error) {
+func Gather(ctx context.Context, src pades.Source, needs Needs, status Status, rule Rule) (found pades.Evidence, missing []pades.Finding, err error) {
 	budget := rule.budget()
 	asking, cancel := context.WithTimeout(signing.WithBudget(ctx, signing.NewBudget(budget.Requests, budget.Bytes)), budget.Time)
 	defer cancel()
@@ -113,18 +131,17 @@ func (r Rule) fatal(round int) bool {
 }
 
 // askAll adds the answers to found. missing is who did not answer; when silence is fatal, the first is the error.
-func askAll(ctx context.Context, status Status, list []pades.Need, found *pades.Evidence, fatal bool) (missing []error, err error) {
+func askAll(ctx context.Context, status Status, list []pades.Need, found *pades.Evidence, fatal bool) (missing []pades.Finding, err error) {
 	for _, need := range list {
 		answer, err := ask(ctx, status, need)
 		if err == nil {
 			add(found, need, answer)
 			continue
 		}
-		err = fmt.Errorf("the status of certificate %x: %w", need.Certificate.SerialNumber, err)
-		if fatal {
-			return missing, err
+		if fatal { // the error goes into histories and logs: no name
+			return missing, fmt.Errorf("the status of certificate %x: %w", need.Certificate.SerialNumber, err)
 		}
-		missing = append(missing, err)
+		missing = append(missing, statusMissing.Say("subject", nameOf(need.Certificate), "serial", need.Certificate.SerialNumber.Text(16), "why", err))
 	}
 	return missing, nil
 }
@@ -133,9 +150,9 @@ func askAll(ctx context.Context, status Status, list []pades.Need, found *pades.
 func ask(ctx context.Context, status Status, need pades.Need) (signing.Revocation, error) {
 	switch {
 	case !need.Anchored:
-		return signing.Revocation{}, problem.New(problem.RevocationUnknown, "its chain ends at no trusted root, so nobody is asked")
+		return signing.Revocation{}, problem.Wrap(problem.RevocationUnknown, notAnchored.Err(), "nobody is asked")
 	case ctx.Err() != nil:
-		return signing.Revocation{}, problem.New(problem.RevocationUnknown, "the time for questions about one file is used up")
+		return signing.Revocation{}, problem.Wrap(problem.RevocationUnknown, timeSpent.Err(), "nobody is asked any more")
 	}
 	return status(ctx, need.Certificate.Raw, need.Issuer.Raw)
 }

@@ -59,7 +59,7 @@ func (b *builder) spare(src Source, increment []byte) error {
 	if found.Kind == changes.ValidationData || found.Kind == changes.Signatures || found.Kind == changes.Unknown {
 		return nil
 	}
-	return problem.New(problem.DocumentBroken, "a further signature would harm an earlier one: %s", found.Why)
+	return problem.New(problem.DocumentBroken, "a further signature would harm an earlier one: %s", found.Why.EN)
 }
 
 // appended is a file with an increment behind it.

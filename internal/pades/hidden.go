@@ -26,7 +26,7 @@ func (s *search) add(f Finding) {
 		}
 	}
 	if len(s.found) < maxReported {
-		s.found = append(s.found, f.say())
+		s.found = append(s.found, f)
 	}
 }
 
@@ -61,7 +61,7 @@ func (s *search) history(p *pdf.Page) error {
 	for _, old := range earlier {
 		was, ok := old.(*pdf.Dict)
 		if !ok || !pdf.Equal(was.Get("Contents"), p.Dict.Get("Contents")) || !pdf.Equal(was.Get("Resources"), p.Dict.Get("Resources")) {
-			s.add(Finding{Code: ReplacedContent, Page: p.Number})
+			s.add(replacedContent.Say("page", p.Number))
 			return nil
 		}
 	}
@@ -72,7 +72,7 @@ func (s *search) history(p *pdf.Page) error {
 		}
 	}
 	if changed {
-		s.add(Finding{Code: ReplacedContent, Page: p.Number})
+		s.add(replacedContent.Say("page", p.Number))
 	}
 	return err
 }
@@ -91,7 +91,7 @@ func (s *search) changed(o pdf.Object, depth int) (bool, error) {
 			return false, nil
 		}
 		if len(s.seen) >= maxExamined {
-			s.add(Finding{Code: NotExamined})
+			s.add(notExamined.Say())
 			return false, nil
 		}
 		s.seen[ref] = true
@@ -182,7 +182,7 @@ func (s *search) annotation(p *pdf.Page, annot *pdf.Dict) error {
 	}
 	g, err := pageGeometry(s.file, p)
 	if err == nil && r.width()*r.height() > g.crop.width()*g.crop.height()/100 {
-		s.add(Finding{Code: Overlay, Page: p.Number, Name: string(kind)})
+		s.add(overlay.Say("page", p.Number, "name", string(kind)))
 	}
 	return err
 }
@@ -197,7 +197,7 @@ func (s *search) form(fm *form) error {
 		return err
 	}
 	if redrawn == true && len(fm.names) > len(fm.signatures) {
-		s.add(Finding{Code: RedrawnFields})
+		s.add(redrawnFields.Say())
 	}
 	values := map[string]pdf.Object{}
 	return s.file.WalkFields(func(name string, typ pdf.Name, _ pdf.Ref, field *pdf.Dict) error {
@@ -206,7 +206,7 @@ func (s *search) form(fm *form) error {
 		}
 		mismatch, err := s.mismatch(typ, values[name], field)
 		if mismatch {
-			s.add(Finding{Code: ValueMismatch, Name: norm.NFC.String(name)})
+			s.add(valueMismatch.Say("name", norm.NFC.String(name)))
 		}
 		return err
 	})
@@ -342,7 +342,7 @@ func (s *search) layers() error {
 		return err
 	}
 	if len(off) > 0 || config.Get("BaseState") == pdf.Name("OFF") {
-		s.add(Finding{Code: HiddenLayer})
+		s.add(hiddenLayer.Say())
 	}
 	return nil
 }
@@ -352,7 +352,7 @@ func (s *search) layers() error {
 func (s *search) objects() error {
 	last := s.file.NextNumber()
 	if s.file.Rebuilt() || last > maxExamined { // in what was rebuilt, old and new revisions cannot be told apart
-		s.add(Finding{Code: NotExamined})
+		s.add(notExamined.Say())
 		return nil
 	}
 	scan, err := pdf.Open(s.file.Reader(), s.file.Size(), pdf.Limits{})
@@ -362,7 +362,7 @@ func (s *search) objects() error {
 	for num := 1; num < last; num++ {
 		object, err := scan.Get(num)
 		if scan.Rebuilt() || problem.CodeOf(err) == problem.DocumentBroken {
-			s.add(Finding{Code: NotExamined}) // one damaged object must not end the search in silence
+			s.add(notExamined.Say()) // one damaged object must not end the search in silence
 			return nil
 		}
 		if err != nil {
@@ -374,7 +374,7 @@ func (s *search) objects() error {
 		}
 		switch typ := d.Get("Type"); {
 		case typ == pdf.Name("Page") && !s.shown[num], typ == pdf.Name("Catalog") && num != s.file.RootRef().Num:
-			s.add(Finding{Code: HiddenPage})
+			s.add(hiddenPage.Say())
 			return nil
 		}
 	}

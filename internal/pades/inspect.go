@@ -98,7 +98,7 @@ func inspect(f *pdf.File, policy Policy) (*Report, error) {
 		return nil, fmt.Errorf("looking for hidden content: %w", err)
 	}
 	report.Findings = hidden.found
-	if i := slices.IndexFunc(hidden.found, Finding.misleads); policy.RefuseHiddenContent && i >= 0 {
+	if i := slices.IndexFunc(hidden.found, misleads); policy.RefuseHiddenContent && i >= 0 {
 		return nil, problem.New(problem.DocumentMisleading, "the file may mislead: %s on page %d", hidden.found[i].Code, hidden.found[i].Page)
 	}
 	if policy.RefuseActiveContent && len(active.found) > 0 {

@@ -10,7 +10,7 @@
 // The original file is read by range and never loaded, copied or rewritten: the cost of a signature does not grow
 // with the file when the SHA-256 state of its bytes is given.
 //
-// It knows no network and no clock. It imports the standard library, internal/problem, its own subpackages, x/text
+// It knows no network and no clock. It imports the standard library, internal/finding, internal/problem, its own subpackages, x/text
 // for normal forms, and go-fonts for the fonts of appearances.
 package pades
 
@@ -208,7 +208,8 @@ const (
 type Verification struct {
 	Verdict    Verdict           `json:"verdict"` // the worst of all signatures; INDETERMINATE when there is none
 	Signatures []SignatureReport `json:"signatures"`
-	Warnings   []string          `json:"warnings,omitempty"`
+	Findings   []Finding         `json:"findings,omitempty" doc:"What is to be said of the file and of what could not be found out"`
+	Warnings   []string          `json:"warnings,omitempty" doc:"Deprecated: the English texts of findings"`
 }
 
 // SignatureReport is the finding on one signature or document time-stamp.
@@ -241,7 +242,8 @@ type SignatureReport struct {
 	CertificateThen CertificateStatus `json:"certificate_then"` // at the best known signing time
 	CertificateNow  CertificateStatus `json:"certificate_now"`
 	StatusMade      time.Time         `json:"status_made,omitzero"` // when the OCSP answer or CRL was made (thisUpdate) that CertificateNow rests on
-	Problems        []string          `json:"problems,omitempty"`   // English sentences for the report
+	Findings        []Finding         `json:"findings,omitempty" doc:"What is to be said of the signature"`
+	Problems        []string          `json:"problems,omitempty" doc:"Deprecated: the English texts of findings"`
 
 	why string // the key of meanings that says the reason in words
 }

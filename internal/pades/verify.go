@@ -26,6 +26,8 @@ type verifier struct {
 	pool  *pool
 	poes  []poe
 
+	trustless bool // no root is known
+
 	signatures []*signature
 }
 
@@ -76,7 +78,7 @@ func Verify(src Source, opt VerifyOptions) (*Verification, error) {
 	v.signatures = signatures
 	v.addKnown(opt) // after what the file carries, so that this stays known of it
 	if len(signatures) == 0 {
-		result.Warnings = append(result.Warnings, "The file holds no signature.")
+		result.Note(noSignature.Say())
 		return result, nil
 	}
 	if err := v.checkAll(signatures); err != nil {
@@ -97,7 +99,7 @@ func Verify(src Source, opt VerifyOptions) (*Verification, error) {
 func (v *verifier) addStore(result *Verification) {
 	store, err := readStore(v.file)
 	if err != nil {
-		result.Warnings = append(result.Warnings, "The document security store cannot be read.")
+		result.Note(storeUnreadable.Say())
 		return
 	}
 	v.pool.add(store, true)
@@ -105,6 +107,7 @@ func (v *verifier) addStore(result *Verification) {
 
 // addKnown takes in what the caller trusts and knows.
 func (v *verifier) addKnown(opt VerifyOptions) {
+	v.trustless = len(opt.Roots) == 0
 	for _, root := range opt.Roots {
 		v.roots.AddCert(root)
 	}
@@ -130,11 +133,15 @@ func (v *verifier) collect(fields []pdf.SignatureField) ([]*signature, error) {
 		}}
 		list = append(list, s)
 		if field.Value == nil {
-			s.report.fail(TotalFailed, subFormat, "The value of the field is not a signature dictionary.")
+			s.report.fail(TotalFailed, subFormat, noDictionary.Say())
 			continue
 		}
 		v.describe(s)
-		if err := v.checkFormat(s); err != nil {
+		err := v.checkFormat(s)
+		if reading, ok := errors.AsType[*readingError](err); ok {
+			return nil, reading // says nothing of the signature
+		}
+		if err != nil {
 			s.malformed(err)
 			continue
 		}
@@ -146,11 +153,11 @@ func (v *verifier) collect(fields []pdf.SignatureField) ([]*signature, error) {
 // malformed takes in that a signature cannot be read. What is only not known here says nothing against it.
 func (s *signature) malformed(err error) {
 	s.end = 0
-	if reason, ok := errors.AsType[cms.Unsupported](err); ok {
-		s.report.fail(Indeterminate, subGeneric, "The signature cannot be judged: "+reason.Error()+".")
+	if _, ok := errors.AsType[cms.Unsupported](err); ok {
+		s.report.fail(Indeterminate, subGeneric, notJudged.Say("why", err))
 		return
 	}
-	s.report.fail(TotalFailed, subFormat, "The signature is malformed: "+err.Error()+".")
+	s.report.fail(TotalFailed, subFormat, malformed.Say("why", err))
 }
 
 func (v *verifier) isEmpty(field pdf.SignatureField) bool {
@@ -206,7 +213,7 @@ func (v *verifier) checkAll(signatures []*signature) error {
 	}
 	if v.file.Rebuilt() { // perhaps only found while objects were read
 		for _, s := range signatures {
-			s.report.fail(TotalFailed, subFormat, "The cross-references of the file are damaged.")
+			s.report.fail(TotalFailed, subFormat, damaged.Say())
 		}
 	}
 	return nil
@@ -221,22 +228,31 @@ func (r *SignatureReport) setCertificate(cert *x509.Certificate) {
 }
 
 // fail lowers the verdict; the first reason of the worst verdict stays.
-func (r *SignatureReport) fail(verdict Verdict, sub, sentence string) {
-	r.failAs(verdict, sub, sub, sentence)
+func (r *SignatureReport) fail(verdict Verdict, sub string, found Finding) {
+	r.failAs(verdict, sub, sub, found)
 }
 
 // failAs is fail with a reason that its sub-indication alone does not say; why is a key of meanings.
-func (r *SignatureReport) failAs(verdict Verdict, sub, why, sentence string) {
+func (r *SignatureReport) failAs(verdict Verdict, sub, why string, found Finding) {
 	if worse(verdict, r.Verdict) {
 		r.Verdict, r.SubIndication, r.why = verdict, sub, why
 	}
-	r.note(sentence)
+	r.note(found)
 }
 
-// note adds a sentence to the report.
-func (r *SignatureReport) note(sentence string) {
-	if !slices.Contains(r.Problems, sentence) {
-		r.Problems = append(r.Problems, sentence)
+// note adds a finding to the report.
+func (r *SignatureReport) note(found Finding) {
+	if !slices.Contains(r.Findings, found) {
+		r.Findings = append(r.Findings, found)
+		r.Problems = append(r.Problems, found.EN)
+	}
+}
+
+// Note adds a finding about the file, such as what its caller could not find out.
+func (v *Verification) Note(found Finding) {
+	if !slices.Contains(v.Findings, found) {
+		v.Findings = append(v.Findings, found)
+		v.Warnings = append(v.Warnings, found.EN)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"kyso/internal/finding"
 )
 
 // Sub-indications of EN 319 102-1 §5.1.3 that this package uses.
@@ -40,20 +42,23 @@ const (
 type chainResult struct {
 	trusted bool   // a chain to a root was found
 	sub     string // why it may not be relied on; empty when it may
-	problem string
-	leaf    finding // revocation of the certificate itself
-	inFile  bool    // certificates and revocation data of the chain are all in the file
+	problem *finding.Kind
+	leaf    standing // revocation of the certificate itself
+	inFile  bool     // certificates and revocation data of the chain are all in the file
 	issuer  *x509.Certificate
 }
 
 // checkChain validates a certificate at a moment for which existence of the signature is proven (or now).
 func (v *verifier) checkChain(cert *x509.Certificate, at time.Time) chainResult {
-	r := chainResult{leaf: finding{status: CertificateUnknown}}
+	r := chainResult{leaf: standing{status: CertificateUnknown}}
 	chain, err := v.buildChain(cert, at)
 	if err != nil {
-		r.sub, r.problem = subNoChain, "No chain of certificates leads to a trusted root."
+		r.sub, r.problem = subNoChain, noChain
+		if v.trustless {
+			r.problem = noTrust
+		}
 		if _, unhandled := errors.AsType[x509.UnhandledCriticalExtension](err); unhandled {
-			r.sub, r.problem = subChain, "A certificate has a critical extension that is not known."
+			r.sub, r.problem = subChain, criticalExtension
 		}
 		return r
 	}
@@ -87,10 +92,10 @@ func (v *verifier) buildChain(cert *x509.Certificate, at time.Time) ([]*x509.Cer
 }
 
 // checkMembers checks keys, validity and revocation of a chain, the leaf first.
-func (v *verifier) checkMembers(chain []*x509.Certificate, at time.Time, r *chainResult) (sub, problem string) {
+func (v *verifier) checkMembers(chain []*x509.Certificate, at time.Time, r *chainResult) (sub string, problem *finding.Kind) {
 	leaf := chain[0]
 	if slices.ContainsFunc(chain, weakKey) {
-		return subCrypto, "A key in the chain of certificates is too weak."
+		return subCrypto, weakKeyInChain
 	}
 	r.inFile = true
 	var unknown bool
@@ -101,24 +106,24 @@ func (v *verifier) checkMembers(chain []*x509.Certificate, at time.Time, r *chai
 		if i == 0 {
 			r.leaf = found
 		} else if found.status == CertificateRevoked || found.status == CertificateOnHold {
-			return subRevokedCA, "An issuer's certificate was revoked."
+			return subRevokedCA, issuerRevoked
 		}
 	}
 	switch {
 	case r.leaf.status == CertificateRevoked:
-		return subRevoked, "The certificate was revoked, and nothing proves that the signature existed before."
+		return subRevoked, wasRevoked
 	case at.Before(leaf.NotBefore):
 		r.leaf.status = CertificateNotYetValid
-		return subNotYetValid, "The certificate was not valid yet at the proven time."
+		return subNotYetValid, wasNotValid
 	case at.After(leaf.NotAfter):
 		r.leaf.status = CertificateExpired
-		return subExpired, "The certificate has expired, and nothing proves that the signature existed before."
+		return subExpired, hasExpired
 	case r.leaf.status == CertificateOnHold:
-		return subTryLater, "The certificate was suspended; whether it will be revoked is not known yet."
+		return subTryLater, onHold
 	case unknown && len(chain) > 1:
-		return subTryLater, "The revocation status of a certificate in the chain is not known."
+		return subTryLater, noInfo
 	}
-	return "", ""
+	return "", nil
 }
 
 // weakKey reports keys below what ETSI TS 119 312 allows for signatures.

@@ -23,16 +23,16 @@ func (v *verifier) checkCoverage(s *signature) error {
 	r.LaterChanges = string(found.Kind)
 	switch found.Kind {
 	case changes.Other:
-		r.fail(TotalFailed, subFormat, "The file was changed after this signature: "+found.Why+".")
+		r.fail(TotalFailed, subFormat, changedLater.Say("why", found.Why))
 	case changes.Unknown:
-		r.failAs(Indeterminate, subGeneric, whyUnexamined, "What was changed after this signature cannot be told: "+found.Why+".")
+		r.failAs(Indeterminate, subGeneric, whyUnexamined, notCompared.Say("why", found.Why))
 	case changes.FormFilling:
-		r.failAs(Indeterminate, subConstraints, whyFilled, "Form fields were filled in after this signature, which it permits.")
+		r.failAs(Indeterminate, subConstraints, whyFilled, formFilled.Say())
 	case changes.Annotations:
-		r.failAs(Indeterminate, subConstraints, whyAnnotated, "Annotations were changed after this signature, which it permits.")
+		r.failAs(Indeterminate, subConstraints, whyAnnotated, annotated.Say())
 	}
 	if found.Lost {
-		r.failAs(Indeterminate, subTryLater, whyLost, "Validation data was taken out of the file after this signature.")
+		r.failAs(Indeterminate, subTryLater, whyLost, dataLost.Say())
 	}
 	return nil
 }

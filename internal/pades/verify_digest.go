@@ -31,21 +31,21 @@ func (v *verifier) checkDigest(s *signature) error {
 		return err
 	}
 	if !same || signer.SignedAttrs != nil && !cms.SameDigest(signer.MessageDigest, sum) {
-		r.fail(TotalFailed, subHash, "The signed bytes were changed after signing.")
+		r.fail(TotalFailed, subHash, bytesChanged.Say())
 		return nil
 	}
 	if s.cert = s.cms.Certificate(v.pool.certs); s.cert == nil {
-		r.fail(Indeterminate, subNoCertificate, "The signer's certificate is missing, cannot be read or is not the one that was signed for.")
+		r.fail(Indeterminate, subNoCertificate, noSignerFound.Say())
 		return nil
 	}
 	r.setCertificate(s.cert)
 	err = v.checkValue(s, sum)
-	if reason, ok := errors.AsType[cms.Unsupported](err); ok {
-		r.fail(Indeterminate, subGeneric, "The signature cannot be judged: "+reason.Error()+".")
+	if _, ok := errors.AsType[cms.Unsupported](err); ok {
+		r.fail(Indeterminate, subGeneric, notJudged.Say("why", err))
 		return nil
 	}
 	if err != nil {
-		r.fail(TotalFailed, subSignature, "The signature value does not verify.")
+		r.fail(TotalFailed, subSignature, valueFails.Say())
 		return nil //nolint:nilerr // the finding is in the report
 	}
 	r.Intact = true
@@ -115,7 +115,7 @@ func (v *verifier) checkTokenDigest(s *signature) error {
 		r.setCertificate(cert)
 		return nil
 	}
-	verdict, sub := TotalFailed, subSignature
+	verdict, sub, found := TotalFailed, subSignature, stampFails
 	switch {
 	case errors.Is(err, cms.ErrDigest):
 		sub = subHash
@@ -127,8 +127,8 @@ func (v *verifier) checkTokenDigest(s *signature) error {
 		verdict, sub = Indeterminate, subChain
 	}
 	if _, ok := errors.AsType[cms.Unsupported](err); ok {
-		verdict, sub = Indeterminate, subGeneric
+		verdict, sub, found = Indeterminate, subGeneric, stampNotJudged
 	}
-	r.fail(verdict, sub, "The document time-stamp does not verify: "+err.Error()+".")
+	r.fail(verdict, sub, found.Say("why", err))
 	return nil
 }

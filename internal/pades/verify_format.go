@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -21,13 +20,13 @@ const maxContents = 8 << 20
 func (v *verifier) checkFormat(s *signature) error {
 	value := s.field.Value
 	if value.HasDuplicates() || s.field.Field.HasDuplicates() {
-		return errors.New("a key stands twice")
+		return keyTwice.Err()
 	}
 	if err := s.checkKind(); err != nil {
 		return err
 	}
 	if s.field.ContentsStart < 0 {
-		return errors.New("the entry Contents is not a hexadecimal string in the file itself")
+		return contentsElsewhere.Err()
 	}
 	if err := s.checkByteRange(v.src.Size()); err != nil {
 		return err
@@ -55,22 +54,22 @@ func (s *signature) checkKind() error {
 		wantType = "DocTimeStamp"
 		s.report.Kind = "document-timestamp"
 	case nil:
-		return errors.New("the entry SubFilter is missing")
+		return noSubFilter.Err()
 	default:
 		if _, ok := value.Get("SubFilter").(pdf.Name); !ok {
-			return errors.New("the entry SubFilter is not a name")
+			return subFilterShape.Err()
 		}
-		return cms.Unsupported("signatures of this SubFilter are not supported")
+		return cms.NotSupported(subFilterUnknown)
 	}
 	// Filter names the handler; document time-stamps in use leave it out.
 	if filter := value.Get("Filter"); filter != nil || wantType == "Sig" {
 		if _, ok := filter.(pdf.Name); !ok {
-			return errors.New("the entry Filter is not a name")
+			return filterShape.Err()
 		}
 	}
 	// Type is optional for Sig (ISO 32000-2, table 255).
 	if typ := value.Get("Type"); typ != wantType && (typ != nil || wantType != "Sig") {
-		return errors.New("the entry Type does not fit SubFilter")
+		return typeMismatch.Err()
 	}
 	return nil
 }
@@ -79,46 +78,53 @@ func (s *signature) checkKind() error {
 func (s *signature) checkByteRange(size int64) error {
 	array, ok := s.field.Value.Get("ByteRange").(pdf.Array)
 	if !ok || len(array) != 4 {
-		return errors.New("the entry ByteRange is not an array of four integers")
+		return byteRangeShape.Err()
 	}
 	var br [4]int64
 	for i, item := range array {
 		if br[i], ok = item.(int64); !ok {
-			return errors.New("the entry ByteRange is not an array of four integers")
+			return byteRangeShape.Err()
 		}
 	}
 	switch {
 	case br[0] != 0:
-		return errors.New("the entry ByteRange does not begin at the first byte")
+		return byteRangeStart.Err()
 	case br[1] != s.field.ContentsStart || br[2] != s.field.ContentsEnd:
-		return errors.New("the entry ByteRange leaves out more or less than Contents")
+		return byteRangeGap.Err()
 	case br[3] <= 0 || br[3] > size-br[2]:
-		return errors.New("the entry ByteRange ends outside the file")
+		return byteRangeEnd.Err()
 	}
 	s.end, s.report.ByteRange = br[2]+br[3], br
 	return nil
 }
 
+// readingError says that the bytes of the file cannot be had.
+type readingError struct{ err error }
+
+func (e *readingError) Error() string { return fmt.Sprintf("reading Contents: %v", e.err) }
+
+func (e *readingError) Unwrap() error { return e.err }
+
 // readContents reads the hexadecimal string from the file itself. It lies outside the signed bytes, so there must
 // be one way only to write it: digits of one case, no white space.
 func (v *verifier) readContents(start, end int64) ([]byte, error) {
 	if end-start < 4 || end-start-2 > maxContents {
-		return nil, errors.New("the entry Contents is empty or too long")
+		return nil, contentsLength.Err()
 	}
 	token := make([]byte, end-start)
 	if n, err := v.src.ReadAt(token, start); n != len(token) {
-		return nil, fmt.Errorf("reading Contents: %w", err)
+		return nil, &readingError{err}
 	}
 	digits := token[1 : len(token)-1]
 	if token[0] != '<' || token[len(token)-1] != '>' || len(digits)%2 != 0 {
-		return nil, errors.New("the entry Contents is not a hexadecimal string")
+		return nil, contentsShape.Err()
 	}
 	if bytes.ContainsAny(digits, "abcdef") && bytes.ContainsAny(digits, "ABCDEF") {
-		return nil, errors.New("the entry Contents mixes digits of both cases")
+		return nil, contentsCase.Err()
 	}
 	der := make([]byte, len(digits)/2)
 	if _, err := hex.Decode(der, digits); err != nil {
-		return nil, errors.New("the entry Contents is not a hexadecimal string")
+		return nil, contentsShape.Err()
 	}
 	return der, nil
 }
@@ -140,14 +146,14 @@ func (s *signature) parseContents(der []byte) error {
 		return err
 	}
 	if len(bytes.Trim(rest, "\x00")) > 0 {
-		return errors.New("data follows the CMS")
+		return dataAfterCMS.Err()
 	}
 	switch {
 	case s.token != nil:
 	case s.style == digestSigned && (!s.cms.IsData() || len(s.cms.Content) != crypto.SHA1.Size()):
-		return errors.New("the CMS does not hold a SHA-1 digest")
+		return noSHA1.Err()
 	case s.style != digestSigned && (s.cms.Content != nil || !s.cms.IsData()):
-		return errors.New("the CMS is not detached")
+		return cmsNotDetached.Err()
 	}
 	return nil
 }

@@ -11,8 +11,8 @@ import (
 // be had (RFC 6960 §4.2.2.1), so it speaks for the moment only.
 const noNextUpdate = time.Hour
 
-// finding is what the evidence says of a certificate at one moment.
-type finding struct {
+// standing is what the evidence says of a certificate at one moment.
+type standing struct {
 	status CertificateStatus
 	reason int       // of a revocation
 	inFile bool      // the file itself carries the statement
@@ -25,8 +25,8 @@ type finding struct {
 //   - revoked before the moment is revoked for good, however old the statement;
 //   - revoked after the moment is good at the moment;
 //   - good from after the certificate's end is no statement, because issuers may drop expired certificates.
-func (p *pool) statusAt(cert, issuer *x509.Certificate, at, now time.Time) finding {
-	best := finding{status: CertificateUnknown}
+func (p *pool) statusAt(cert, issuer *x509.Certificate, at, now time.Time) standing {
+	best := standing{status: CertificateUnknown}
 	var bestTime time.Time
 	for _, st := range p.statuses(cert, issuer) {
 		if st.ThisUpdate.After(now.Add(clockSkew)) || p.responderRevoked(st.Responder, issuer, now) {
@@ -34,7 +34,7 @@ func (p *pool) statusAt(cert, issuer *x509.Certificate, at, now time.Time) findi
 		}
 		revoked := st.State == cms.StateRevoked && !st.RevokedAt.After(at)
 		if revoked && st.Reason != cms.ReasonHold {
-			return finding{CertificateRevoked, st.Reason, st.inFile, st.ThisUpdate}
+			return standing{CertificateRevoked, st.Reason, st.inFile, st.ThisUpdate}
 		}
 		tooLate := st.State == cms.StateGood && st.ThisUpdate.After(cert.NotAfter)
 		if st.State == cms.StateUnknown || tooLate || !countsAt(&st.Status, at) {
@@ -49,7 +49,7 @@ func (p *pool) statusAt(cert, issuer *x509.Certificate, at, now time.Time) findi
 			status = CertificateOnHold
 		}
 		inFile := st.inFile || status == CertificateGood && best.status == CertificateGood && best.inFile
-		best, bestTime = finding{status, st.Reason, inFile, st.ThisUpdate}, st.ThisUpdate
+		best, bestTime = standing{status, st.Reason, inFile, st.ThisUpdate}, st.ThisUpdate
 	}
 	return best
 }
@@ -97,7 +97,7 @@ func (p *pool) responderRevoked(responder, issuer *x509.Certificate, now time.Ti
 // statusNow is statusAt for now, with the validity period of the certificate. made is when the statement was made that says so:
 // one in the file may be older than the question, and readers have to see that.
 func (p *pool) statusNow(cert, issuer *x509.Certificate, now time.Time) (status CertificateStatus, made time.Time) {
-	found := finding{status: CertificateUnknown}
+	found := standing{status: CertificateUnknown}
 	if issuer != nil {
 		found = p.statusAt(cert, issuer, now, now)
 	}

@@ -18,7 +18,7 @@ func (v *verifier) checkSigner(s *signature) {
 	r.CertificateThen = chain.leaf.status
 	r.CertificateNow, r.StatusMade = v.pool.statusNow(s.cert, chain.issuer, v.now)
 	if chain.sub != "" {
-		r.fail(Indeterminate, chain.sub, chain.problem)
+		r.fail(Indeterminate, chain.sub, chain.problem.Say())
 	}
 	if !s.pades || !s.cms.Signer.HasSigningCertificateV2() {
 		return
@@ -40,16 +40,16 @@ func (v *verifier) checkSigner(s *signature) {
 func (v *verifier) checkAttributes(s *signature) {
 	r, signer := s.report, &s.cms.Signer
 	if weakHash(signer.DigestAlgorithm) || weakHash(signer.Algorithm.Hash) || s.style == digestSigned {
-		r.fail(Indeterminate, subCrypto, "The signature uses SHA-1.")
+		r.fail(Indeterminate, subCrypto, usesSHA1.Say())
 	}
 	if signer.SignedAttrs != nil && !signer.SignedContentType.Equal(s.cms.ContentType) {
-		r.fail(TotalFailed, subFormat, "The signed content type is not that of the CMS.")
+		r.fail(TotalFailed, subFormat, otherContentType.Say())
 	}
 	if s.pades && !signer.HasSigningCertificate() {
-		r.fail(Indeterminate, subConstraints, "The signed attributes do not name the certificate.")
+		r.fail(Indeterminate, subConstraints, certificateOpen.Say())
 	}
 	if use := s.cert.KeyUsage; use != 0 && use&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) == 0 {
-		r.fail(Indeterminate, subChain, "The certificate is not meant for signatures.")
+		r.fail(Indeterminate, subChain, notForSigning.Say())
 	}
 }
 
@@ -67,21 +67,21 @@ func (v *verifier) provenTime(s *signature) (at time.Time, stamped, inFile bool)
 	for _, der := range s.cms.Signer.Timestamps {
 		token, rest, err := cms.ParseToken(der)
 		if err != nil || len(rest) > 0 {
-			r.fail(Indeterminate, subConstraints, "A time-stamp cannot be read.")
+			r.fail(Indeterminate, subConstraints, stampUnreadable.Say())
 			continue
 		}
 		v.pool.addSignedData(token.SignedData)
 		cert, err := token.VerifyMessage(s.cms.Signer.Signature, v.pool.certs)
 		if err != nil {
-			r.fail(Indeterminate, subConstraints, "A time-stamp does not verify: "+err.Error()+".")
+			r.fail(Indeterminate, subConstraints, stampBroken.Say("why", err))
 			continue
 		}
 		chain := v.checkAuthority(token, cert, v.controlTime(s.end))
 		if chain.sub != "" {
-			r.note("The time-stamp proves nothing: " + chain.problem)
+			r.note(stampProves.Say("why", chain.problem))
 			if chain.sub == subTryLater {
 				stamped, inFile, own = true, false, true // the level says what the file carries, not what it proves
-				r.fail(Indeterminate, subTryLater, "The revocation status of the time-stamp authority is not known.")
+				r.fail(Indeterminate, subTryLater, stampStatus.Say())
 			}
 			continue
 		}
@@ -121,18 +121,18 @@ func (v *verifier) controlTime(end int64) time.Time {
 // provably existed: until then the authority's key must have been sound.
 func (v *verifier) checkAuthority(token *cms.Token, cert *x509.Certificate, control time.Time) chainResult {
 	if token.Time.After(v.now.Add(clockSkew)) {
-		return chainResult{sub: subConstraints, problem: "Its time lies in the future."}
+		return chainResult{sub: subConstraints, problem: stampFuture}
 	}
 	signer := &token.SignedData.Signer
 	if weakHash(token.Hash) || weakHash(signer.DigestAlgorithm) || weakHash(signer.Algorithm.Hash) {
-		return chainResult{sub: subCrypto, problem: "It uses SHA-1."}
+		return chainResult{sub: subCrypto, problem: stampSHA1}
 	}
 	r := v.checkChain(cert, token.Time)
 	if r.sub != "" {
 		return r
 	}
 	if control.After(cert.NotAfter) {
-		r.sub, r.problem = subExpired, "The certificate of its authority has expired."
+		r.sub, r.problem = subExpired, authorityExpired
 		return r
 	}
 	// A retired authority is revoked with a reason; with none, or with a lost key, anybody may have made the token
@@ -142,7 +142,7 @@ func (v *verifier) checkAuthority(token *cms.Token, cert *x509.Certificate, cont
 	if later.status == CertificateRevoked {
 		switch later.reason {
 		case unspecified, keyCompromise, caCompromise:
-			r.sub, r.problem = subRevoked, "The certificate of its authority was revoked."
+			r.sub, r.problem = subRevoked, authorityRevoked
 		}
 	}
 	return r
@@ -156,7 +156,7 @@ func (v *verifier) checkDocumentTimestamp(s *signature) {
 	r.CertificateThen = chain.leaf.status
 	r.CertificateNow, r.StatusMade = v.pool.statusNow(s.cert, chain.issuer, v.now)
 	if chain.sub != "" {
-		r.fail(Indeterminate, chain.sub, chain.problem)
+		r.fail(Indeterminate, chain.sub, chain.problem.Say())
 	}
 	if r.Verdict != TotalPassed {
 		return

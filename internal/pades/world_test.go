@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,7 +133,25 @@ func (w *world) verifyAt(file []byte, ev pades.Evidence, now time.Time) *pades.V
 	if err != nil {
 		w.T.Fatal(err)
 	}
+	checkFindings(w.T, result)
 	return result
+}
+
+// checkFindings holds every finding of a verification against what readers need: both languages, and nothing left open.
+func checkFindings(t testing.TB, v *pades.Verification) {
+	t.Helper()
+	all := slices.Clone(v.Findings)
+	for _, s := range v.Signatures {
+		all = append(all, s.Findings...)
+		if s.Verdict != pades.TotalPassed && len(s.Findings) == 0 {
+			t.Errorf("%s %s says nothing more", s.Verdict, s.SubIndication)
+		}
+	}
+	for _, f := range all {
+		if f.Code == "" || f.VI == "" || f.VI == f.EN || strings.ContainsAny(f.VI+f.EN, "{}") || f.Cause == "unreadable" {
+			t.Errorf("%+v", f)
+		}
+	}
 }
 
 func (w *world) options(ev pades.Evidence, now time.Time) pades.VerifyOptions {

@@ -6,12 +6,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
 
+	"kyso/internal/finding"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
 )
@@ -65,27 +67,32 @@ func (s *Revocation) Status(ctx context.Context, cert, issuer []byte) (signing.R
 		return signing.Revocation{}, problem.New(problem.CertificateInvalid, "the issuer's certificate cannot be read")
 	}
 	if err := issued(subject, ca); err != nil {
-		return signing.Revocation{}, problem.New(problem.CertificateInvalid, "%v", err)
+		return signing.Revocation{}, problem.Wrap(problem.CertificateInvalid, err, "the issuer is another one")
 	}
 	var failures []error
+	var words []finding.Finding
+	failed := func(at *finding.Kind, format, address string, err error) {
+		words = append(words, at.Say("host", host(address), "why", err))
+		failures = append(failures, fmt.Errorf(format, host(address), err))
+	}
 	for _, address := range first(subject.OCSPServer) {
 		found, err := s.ocsp(ctx, address, subject, ca)
 		if err == nil {
 			return found, nil
 		}
-		failures = append(failures, fmt.Errorf("OCSP at %s: %w", host(address), err))
+		failed(atOCSP, "OCSP at %s: %w", address, err)
 	}
 	for _, address := range first(subject.CRLDistributionPoints) {
 		found, err := s.crl(ctx, address, subject, ca)
 		if err == nil {
 			return found, nil
 		}
-		failures = append(failures, fmt.Errorf("CRL at %s: %w", host(address), err))
+		failed(atCRL, "CRL at %s: %w", address, err)
 	}
 	if len(failures) == 0 {
-		return signing.Revocation{}, problem.New(problem.RevocationUnknown, "the certificate names no address of OCSP or CRL")
+		return signing.Revocation{}, problem.Wrap(problem.RevocationUnknown, noAddress.Err(), "no status of the certificate could be had")
 	}
-	e := problem.Wrap(problem.RevocationUnknown, errors.Join(failures...), "no status of the certificate could be had")
+	e := problem.Wrap(problem.RevocationUnknown, finding.Wrap(errors.Join(failures...), finding.Join(words)), "no status of the certificate could be had")
 	for _, failure := range failures {
 		e.RetryAfter = max(e.RetryAfter, problem.RetryAfterOf(failure))
 	}
@@ -95,10 +102,10 @@ func (s *Revocation) Status(ctx context.Context, cert, issuer []byte) (signing.R
 // issued reports whether ca signed cert. Asking somebody else about it could only mislead.
 func issued(cert, ca *x509.Certificate) error {
 	if !bytes.Equal(cert.RawIssuer, ca.RawSubject) {
-		return errors.New("the issuer's certificate has another name than the certificate says")
+		return issuerName.Err()
 	}
 	if err := ca.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature); err != nil {
-		return errors.New("the issuer's key did not sign the certificate")
+		return issuerKey.Err()
 	}
 	return nil
 }
@@ -112,19 +119,30 @@ func (s *Revocation) fetch(ctx context.Context, address string, c call) (reply, 
 	c.party, c.client, c.now, c.url = "the address", s.client(), s.Clock, target
 	budget := signing.BudgetOf(ctx)
 	if c.limit, err = budget.Request(orDefault(c.limit, maxAnswer)); err != nil {
-		return reply{}, err
+		return reply{}, finding.Wrap(err, budgetSpent.Say())
 	}
 	r, err := c.do(ctx)
 	if err != nil {
 		budget.Read(c.limit) // it may have sent as much before it broke off
-		return reply{}, err
+		return reply{}, unanswered(err)
 	}
 	budget.Read(int64(len(r.body)))
 	unchanged := r.status == http.StatusNotModified && (c.header.Get("If-None-Match") != "" || c.header.Get("If-Modified-Since") != "")
 	if !r.ok() && !unchanged {
-		return reply{}, r.unavailable("HTTP %d", r.status)
+		return reply{}, finding.Wrap(r.unavailable("HTTP %d", r.status), httpStatus.Say("status", r.status))
 	}
 	return r, nil
+}
+
+// unanswered gives an exchange that failed the words for readers.
+func unanswered(err error) error {
+	if errors.Is(err, errGuarded) {
+		return finding.Wrap(err, privateAddress.Say())
+	}
+	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() || errors.Is(err, context.DeadlineExceeded) {
+		return finding.Wrap(err, tooLate.Say())
+	}
+	return finding.Wrap(err, noAnswer.Say())
 }
 
 // target applies Rewrite and refuses what is not an ordinary web address.
@@ -140,13 +158,13 @@ func (s *Revocation) target(address string) (string, error) {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return "", errors.New("not an http address")
+		return "", notHTTP.Err()
 	}
 	if u.User != nil {
-		return "", errors.New("an address with a user name")
+		return "", addressUser.Err()
 	}
 	if port := u.Port(); !s.AllowPrivate && port != "" && port != "80" && port != "443" {
-		return "", errors.New("an address with an unusual port")
+		return "", addressPort.Err()
 	}
 	return address, nil
 }
@@ -163,13 +181,13 @@ func (s *Revocation) client() *http.Client {
 func (s *Revocation) fresh(thisUpdate, nextUpdate time.Time) error {
 	now := clock(s.Clock)
 	if thisUpdate.After(now.Add(clockSkew)) {
-		return errors.New("it is of the future")
+		return ofFuture.Err()
 	}
 	if nextUpdate.IsZero() {
 		nextUpdate = thisUpdate.Add(maxAge)
 	}
 	if nextUpdate.Add(clockSkew).Before(now) {
-		return errors.New("it is out of date")
+		return outOfDate.Err()
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/asn1"
 	"encoding/hex"
 	"encoding/pem"
-	"errors"
 	"net/http"
 	"slices"
 
@@ -29,7 +28,7 @@ func (s *Revocation) crl(ctx context.Context, address string, cert, ca *x509.Cer
 		return signing.Revocation{}, err
 	}
 	if err := covers(list, address, cert); err != nil {
-		return signing.Revocation{}, problem.New(problem.ProviderUnavailable, "%v", err)
+		return signing.Revocation{}, problem.Wrap(problem.ProviderUnavailable, err, "the list cannot be used")
 	}
 	found := signing.Revocation{State: signing.RevocationGood}
 	for i := range list.RevokedCertificateEntries {
@@ -69,7 +68,7 @@ func (s *Revocation) list(ctx context.Context, address string, ca *x509.Certific
 	}
 	fetched, err := s.newest(r, kept, ca)
 	if err != nil {
-		return nil, problem.New(problem.ProviderUnavailable, "%v", err)
+		return nil, problem.Wrap(problem.ProviderUnavailable, err, "the list cannot be used")
 	}
 	s.keep(key, keptCRL{fetched, r.etag, r.lastModified})
 	return fetched, nil
@@ -95,7 +94,7 @@ func (k keptCRL) conditions() http.Header {
 func (s *Revocation) newest(r reply, kept keptCRL, ca *x509.Certificate) (*x509.RevocationList, error) {
 	if r.status == http.StatusNotModified || kept.list != nil && bytes.Equal(r.body, kept.list.Raw) {
 		if kept.list == nil {
-			return nil, errors.New("it says that a list has not changed which was never had")
+			return nil, neverHad.Err()
 		}
 		return kept.list, s.fresh(kept.list.ThisUpdate, kept.list.NextUpdate)
 	}
@@ -105,7 +104,7 @@ func (s *Revocation) newest(r reply, kept keptCRL, ca *x509.Certificate) (*x509.
 	}
 	// RFC 5280 §5.2.3: numbers only grow, so a lower one is an old list played again.
 	if kept.list != nil && older(fetched, kept.list) {
-		return nil, errors.New("it is older than the one we had")
+		return nil, olderList.Err()
 	}
 	return fetched, nil
 }
@@ -141,13 +140,13 @@ func (s *Revocation) readCRL(data []byte, ca *x509.Certificate) (*x509.Revocatio
 	}
 	list, err := x509.ParseRevocationList(data)
 	if err != nil {
-		return nil, errors.New("it is not a CRL")
+		return nil, notCRL.Err()
 	}
 	if !bytes.Equal(list.RawIssuer, ca.RawSubject) {
-		return nil, errors.New("it is of another issuer")
+		return nil, crlIssuer.Err()
 	}
 	if err := list.CheckSignatureFrom(ca); err != nil {
-		return nil, errors.New("it is not signed by the issuer")
+		return nil, crlSignature.Err()
 	}
 	return list, s.fresh(list.ThisUpdate, list.NextUpdate)
 }
@@ -175,13 +174,13 @@ func covers(list *x509.RevocationList, address string, cert *x509.Certificate) e
 				return err
 			}
 		case extension.Critical && !extension.Id.Equal(oidNumber) && !extension.Id.Equal(oidAuthorityKey):
-			return errors.New("it has a critical extension that is not supported")
+			return crlExtension.Err()
 		}
 	}
 	for i := range list.RevokedCertificateEntries {
 		for _, extension := range list.RevokedCertificateEntries[i].Extensions {
 			if extension.Critical && !extension.Id.Equal(oidReason) {
-				return errors.New("it has an entry with a critical extension that is not supported")
+				return crlEntryExtension.Err()
 			}
 		}
 	}
@@ -193,14 +192,14 @@ var oidReason = asn1.ObjectIdentifier{2, 5, 29, 21}
 func inScope(value []byte, address string, cert *x509.Certificate) error {
 	var point issuingPoint
 	if err := unmarshal(value, &point); err != nil {
-		return errors.New("its scope cannot be read")
+		return crlScopeUnreadable.Err()
 	}
 	if point.Indirect || point.OnlyAttributes || point.OnlyReasons.BitLength > 0 ||
 		point.OnlyUsers && cert.IsCA || point.OnlyCAs && !cert.IsCA {
-		return errors.New("it does not cover this certificate")
+		return crlScope.Err()
 	}
 	if len(point.Point.Relative.FullBytes) > 0 {
-		return errors.New("its scope is given in a form that is not supported")
+		return crlScopeForm.Err()
 	}
 	if len(point.Point.Full) == 0 {
 		return nil
@@ -212,5 +211,5 @@ func inScope(value []byte, address string, cert *x509.Certificate) error {
 			return nil
 		}
 	}
-	return errors.New("it is of another distribution point")
+	return crlPoint.Err()
 }

@@ -7,12 +7,12 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"errors"
 	"math/big"
 	"slices"
 
 	"golang.org/x/crypto/ocsp"
 
+	"kyso/internal/finding"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
 )
@@ -32,10 +32,10 @@ func (s *Revocation) ocsp(ctx context.Context, address string, cert, ca *x509.Ce
 	}
 	answer, err := ocsp.ParseResponseForCert(r.body, cert, nil)
 	if err != nil {
-		return signing.Revocation{}, problem.New(problem.ProviderUnavailable, "%v", err)
+		return signing.Revocation{}, finding.Wrap(problem.New(problem.ProviderUnavailable, "%v", err), ocspUnreadable.Say())
 	}
 	if err := s.checkOCSP(answer, cert, ca); err != nil {
-		return signing.Revocation{}, problem.New(problem.ProviderUnavailable, "%v", err)
+		return signing.Revocation{}, problem.Wrap(problem.ProviderUnavailable, err, "the answer cannot be used")
 	}
 	found := signing.Revocation{State: signing.RevocationGood}
 	if answer.Status == ocsp.Revoked {
@@ -51,13 +51,13 @@ func (s *Revocation) ocsp(ctx context.Context, address string, cert, ca *x509.Ce
 // checkOCSP makes the checks of RFC 6960 §3.2 that the parser leaves to its caller.
 func (s *Revocation) checkOCSP(answer *ocsp.Response, cert, ca *x509.Certificate) error {
 	if answer.Status == ocsp.Unknown {
-		return errors.New("the responder does not know the certificate")
+		return ocspUnknown.Err()
 	}
 	if err := s.checkResponder(answer, ca); err != nil {
 		return err
 	}
 	if !speaksOf(answer.TBSResponseData, cert, ca) {
-		return errors.New("the answer is about a certificate of another issuer")
+		return ocspIssuer.Err()
 	}
 	return s.fresh(answer.ThisUpdate, answer.NextUpdate)
 }
@@ -68,18 +68,18 @@ func (s *Revocation) checkResponder(answer *ocsp.Response, ca *x509.Certificate)
 	responder := answer.Certificate
 	if responder == nil || bytes.Equal(responder.Raw, ca.Raw) {
 		if err := answer.CheckSignatureFrom(ca); err != nil {
-			return errors.New("the answer is not signed by the issuer")
+			return ocspSignature.Err()
 		}
 		return nil
 	}
 	if err := issued(responder, ca); err != nil {
-		return errors.New("the responder is not appointed by the issuer")
+		return responderAppointed.Err()
 	}
 	if !slices.Contains(responder.ExtKeyUsage, x509.ExtKeyUsageOCSPSigning) {
-		return errors.New("the responder's certificate is not one for OCSP")
+		return responderUse.Err()
 	}
 	if now := clock(s.Clock); now.Before(responder.NotBefore.Add(-clockSkew)) || now.After(responder.NotAfter) {
-		return errors.New("the responder's certificate is not valid now")
+		return responderValid.Err()
 	}
 	return nil
 }

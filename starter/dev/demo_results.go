@@ -92,8 +92,8 @@ func (d *demonstration) printVerification(v *pades.Verification) {
 				tellf(d.out, "    %-38s %s\n", row[0], row[1])
 			}
 		}
-		for _, p := range s.Problems {
-			tellf(d.out, "    ! %s\n", p)
+		for _, p := range s.Findings {
+			tellf(d.out, "    ! %s · %s\n", p.VI, p.EN)
 		}
 	}
 }

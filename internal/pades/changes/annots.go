@@ -21,7 +21,7 @@ func (c *comparison) compareAnnots(a, b *pdf.Dict) error {
 	}
 	after, ok := value.(pdf.Array)
 	if damaged || !ok && value != nil {
-		return refuse("the annotations of a page became something else")
+		return refuse(annotationsReplaced)
 	}
 	kept, err := c.keptAnnots(before, after)
 	if err != nil {
@@ -76,7 +76,7 @@ func (c *comparison) goneAnnot(item pdf.Object) error {
 		return err
 	}
 	if ref, ok := item.(pdf.Ref); ok && c.roles[ref.Num] == roleField || was.Get("Subtype") == pdf.Name("Widget") {
-		return refuse("a form field was taken from its page")
+		return refuse(fieldOffPage)
 	}
 	return c.raise(Annotations)
 }
@@ -144,10 +144,10 @@ func (c *comparison) addedAnnot(item pdf.Object) error {
 		return err
 	}
 	if annot == nil {
-		return refuse("something else than an annotation was added to a page")
+		return refuse(notAnnotation)
 	}
 	if annot.Get("Subtype") == pdf.Name("Widget") || annot.Get("FT") != nil {
-		return refuse("a widget was added to a page without a field that was signed")
+		return refuse(strayWidget)
 	}
 	if err := c.harmless(annot); err != nil {
 		return err
@@ -158,7 +158,7 @@ func (c *comparison) addedAnnot(item pdf.Object) error {
 // harmless refuses annotations that start something other than a jump or a page of the web.
 func (c *comparison) harmless(annot *pdf.Dict) error {
 	if annot.HasDuplicates() || annot.Get("AA") != nil {
-		return refuse("an annotation with a script was added")
+		return refuse(annotationScript)
 	}
 	action, err := dictOf(c.new, annot.Get("A"))
 	if err != nil {
@@ -168,7 +168,7 @@ func (c *comparison) harmless(annot *pdf.Dict) error {
 		return nil
 	}
 	if kind := action.Get("S"); kind != pdf.Name("URI") && kind != pdf.Name("GoTo") || action.Get("Next") != nil {
-		return refuse("an annotation with an action was added")
+		return refuse(annotationAction)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ var describing = map[pdf.Name]bool{"Metadata": true, "PieceInfo": true, "LastMod
 func (c *comparison) compareTrailer() error {
 	before, after := c.old.Trailer(), c.new.Trailer()
 	if c.old.RootRef() != c.new.RootRef() {
-		return refuse("the trailer leads to another catalog")
+		return refuse(catalogExchanged)
 	}
 	if err := c.strict.same("Encrypt", before.Get("Encrypt"), after.Get("Encrypt"), false); err != nil {
 		return err
@@ -40,7 +40,7 @@ func (c *comparison) compareInfo(before, after pdf.Object) error {
 	}
 	info, ok := value.(*pdf.Dict)
 	if !ok || info.HasDuplicates() {
-		return refuse("the information dictionary became something else")
+		return refuse(infoReplaced)
 	}
 	for _, key := range info.Keys() {
 		item, _, err := follow(c.new, info.Get(key))
@@ -50,7 +50,7 @@ func (c *comparison) compareInfo(before, after pdf.Object) error {
 		switch item.(type) {
 		case nil, pdf.String, pdf.Name, int64, bool:
 		default:
-			return refuse("the information dictionary holds more than strings")
+			return refuse(infoForeign)
 		}
 	}
 	return nil
@@ -67,7 +67,7 @@ func (c *comparison) compareCatalog() error {
 		return err
 	}
 	if before != after && after.HasDuplicates() {
-		return refuse("a key of the catalog stands twice")
+		return refuse(catalogKeyTwice)
 	}
 	c.done(c.old.RootRef())
 	for _, key := range keysOf(before, after) {
@@ -110,7 +110,7 @@ func (c *comparison) compareVersion(before, after pdf.Object) error {
 	}
 	a, _ := was.(pdf.Name)
 	if b, ok := is.(pdf.Name); !ok && is != nil || b < a {
-		return refuse("the version of the catalog was taken back")
+		return refuse(versionLowered)
 	}
 	return nil
 }
@@ -123,7 +123,7 @@ func (c *comparison) compareMetadata(after pdf.Object) error {
 	}
 	packet, ok := value.(*pdf.Stream)
 	if damaged || value != nil && (!ok || packet.Dict.Get("Type") != pdf.Name("Metadata") || packet.Dict.Get("Subtype") != pdf.Name("XML")) {
-		return refuse("the metadata became something else")
+		return refuse(metadataReplaced)
 	}
 	return nil
 }
@@ -140,11 +140,11 @@ func (c *comparison) compareExtensions(before, after pdf.Object) error {
 	}
 	is, ok := value.(*pdf.Dict)
 	if damaged || !ok && value != nil {
-		return refuse("the extensions of the catalog became something else")
+		return refuse(extensionsReplaced)
 	}
 	for _, key := range was.Keys() {
 		if is.Get(key) == nil && was.Get(key) != nil {
-			return refuse("an extension was taken out of the catalog")
+			return refuse(extensionRemoved)
 		}
 	}
 	return c.plain(is, 4)
@@ -157,19 +157,19 @@ func (c *comparison) plain(o pdf.Object, depth int) error {
 		return err
 	}
 	if depth == 0 || damaged {
-		return refuse("the extensions of the catalog cannot be read")
+		return refuse(extensionsUnreadable)
 	}
 	switch v := value.(type) {
 	case *pdf.Stream:
-		return refuse("the extensions of the catalog hold more than names and numbers")
+		return refuse(extensionsForeign)
 	case pdf.Array:
 		if len(v) == 0 {
-			return refuse("the extensions of the catalog hold more than names and numbers")
+			return refuse(extensionsForeign)
 		}
 		for _, item := range v {
 			if _, ok := item.(*pdf.Dict); !ok {
 				if _, ok := item.(pdf.Ref); !ok {
-					return refuse("the extensions of the catalog hold more than names and numbers")
+					return refuse(extensionsForeign)
 				}
 			}
 			if err := c.plain(item, depth-1); err != nil {

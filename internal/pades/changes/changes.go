@@ -8,7 +8,7 @@
 // signatures change nothing that was shown; filling in fields and annotating may be permitted, and still replaces what readers
 // see, so that both have kinds of their own.
 //
-// It imports the standard library, internal/problem and internal/pades/pdf only.
+// It imports the standard library, internal/finding, internal/problem and internal/pades/pdf only.
 package changes
 
 import (
@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 
+	"kyso/internal/finding"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
 )
@@ -54,8 +55,8 @@ type Rules struct {
 // Result is the finding.
 type Result struct {
 	Kind Kind
-	Why  string // of Other and Unknown, an English clause without names that the file gives
-	Lost bool   // validation data that was there is gone
+	Why  finding.Finding // of Other and Unknown: a clause without names that the file gives
+	Lost bool            // validation data that was there is gone
 }
 
 // comparison is one run of Compare.
@@ -89,9 +90,9 @@ const (
 )
 
 // notAllowed is the reason why a change is Other.
-type notAllowed string
+type notAllowed struct{ why finding.Finding }
 
-func (e notAllowed) Error() string { return string(e) }
+func (e notAllowed) Error() string { return e.why.EN }
 
 // differs reports whether a comparison found a change that is not allowed, and not a fault of the file.
 func differs(err error) bool {
@@ -99,7 +100,7 @@ func differs(err error) bool {
 	return ok
 }
 
-func refuse(format string, args ...any) error { return notAllowed(fmt.Sprintf(format, args...)) }
+func refuse(why *finding.Kind) error { return notAllowed{why.Say()} }
 
 // Compare finds out what was done to the first end bytes of a file. The error is for a failing reader only.
 func Compare(src io.ReaderAt, end int64, whole *pdf.File, rules Rules) (Result, error) {
@@ -110,13 +111,13 @@ func Compare(src io.ReaderAt, end int64, whole *pdf.File, rules Rules) (Result, 
 	c.strict, c.trial = newWalk(c), newWalk(c)
 	err := c.run(src, end)
 	if reason, ok := errors.AsType[notAllowed](err); ok {
-		return Result{Kind: Other, Why: string(reason), Lost: c.result.Lost}, nil
+		return Result{Kind: Other, Why: reason.why, Lost: c.result.Lost}, nil
 	}
 	switch problem.CodeOf(err) {
 	case problem.DocumentBroken:
-		return Result{Kind: Other, Why: "a revision cannot be read"}, nil
+		return Result{Kind: Other, Why: revisionUnreadable.Say()}, nil
 	case problem.DocumentTooComplex:
-		return Result{Kind: Unknown, Why: "there is too much to compare"}, nil
+		return Result{Kind: Unknown, Why: tooMuch.Say()}, nil
 	}
 	if err != nil {
 		return Result{}, fmt.Errorf("comparing revisions: %w", err)
@@ -130,7 +131,7 @@ func (c *comparison) run(src io.ReaderAt, end int64) error {
 		return err
 	}
 	if old.Locked() || old.Rebuilt() || c.new.Rebuilt() {
-		return refuse("the signed revision is not a whole file")
+		return refuse(signedNotWhole)
 	}
 	c.old = old
 	for _, step := range []func() error{
@@ -149,7 +150,7 @@ func (c *comparison) run(src io.ReaderAt, end int64) error {
 		}
 	}
 	if c.old.Rebuilt() || c.new.Rebuilt() {
-		return refuse("a revision is damaged")
+		return refuse(revisionDamaged)
 	}
 	return nil
 }
@@ -159,11 +160,11 @@ func (c *comparison) raise(kind Kind) error {
 	p := c.rules.DocMDP
 	switch {
 	case kind == Signatures && p == 1:
-		return refuse("it was certified to be the last signature")
+		return refuse(lastSignature)
 	case kind == FormFilling && p == 1:
-		return refuse("a form field was changed, which the certification forbids")
+		return refuse(fieldForbidden)
 	case kind == Annotations && (p == 1 || p == 2):
-		return refuse("an annotation was changed, which the certification forbids")
+		return refuse(annotationForbidden)
 	}
 	if rank[kind] > rank[c.result.Kind] {
 		c.result.Kind = kind

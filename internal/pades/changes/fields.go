@@ -53,10 +53,10 @@ func (t *fieldTree) kids(before, after pdf.Object, at place) error {
 	}
 	is, ok := value.(pdf.Array)
 	if damaged || value != nil && !ok {
-		return refuse("a list of fields became something else")
+		return refuse(fieldsReplaced)
 	}
 	if len(was)+len(is) > 0 && at.depth == 0 {
-		return refuse("form fields are nested too deeply")
+		return refuse(fieldsTooDeep)
 	}
 	there := map[pdf.Object]bool{}
 	for _, item := range is {
@@ -73,7 +73,7 @@ func (t *fieldTree) kids(before, after pdf.Object, at place) error {
 			continue
 		}
 		if !there[ref] {
-			return refuse("a form field was removed")
+			return refuse(fieldRemoved)
 		}
 		old[ref] = true
 		if err := t.field(ref, at); err != nil {
@@ -101,14 +101,14 @@ func (t *fieldTree) added(was, is pdf.Array, old map[pdf.Object]bool, direct int
 			continue
 		}
 		if at.state != plain || at.typ != "" && at.typ != "Sig" {
-			return refuse("a field has another widget")
+			return refuse(widgetExchanged)
 		}
 		if err := t.newField(ref, at); err != nil {
 			return err
 		}
 	}
 	if len(second) > direct {
-		return refuse("a field was added that is no object of its own")
+		return refuse(fieldInline)
 	}
 	return t.c.strict.same("Fields", first, second, true)
 }
@@ -127,7 +127,7 @@ func (t *fieldTree) field(ref pdf.Ref, at place) error {
 		return t.c.strict.same("Fields", ref, ref, true) // no field, perhaps something else
 	}
 	if b == nil {
-		return refuse("a field became something else")
+		return refuse(fieldReplaced)
 	}
 	t.c.fields[ref.Num] = true
 	below, err := t.c.below(a, at)
@@ -188,7 +188,7 @@ func (c *comparison) judge(a, b *pdf.Dict, below *place, at place) error {
 		return err
 	}
 	if c.locked(below.name) {
-		return refuse("a field that was locked was signed")
+		return refuse(lockedSigned)
 	}
 	stamp, err := c.checkValue(b.Get("V"))
 	if err != nil {
@@ -209,7 +209,7 @@ func (t *fieldTree) keys(a, b *pdf.Dict, below place) error {
 		case key == "Kids" || quiet[key]:
 			continue
 		case key == "Parent" && !pdf.Equal(was, is):
-			return refuse("a field was moved in the tree of fields")
+			return refuse(fieldMoved)
 		case key == "P" && was == nil && t.c.isPage(is):
 			continue
 		case below.state == stamped && (key == "AP" || key == "F") && invisible(a) && invisible(b):
@@ -224,7 +224,7 @@ func (t *fieldTree) keys(a, b *pdf.Dict, below place) error {
 		return nil
 	}
 	if v := b.Get("V"); v != nil && !pdf.Equal(v, below.value) {
-		return refuse("a widget has another value than its field")
+		return refuse(widgetValue)
 	}
 	return nil
 }
@@ -248,7 +248,7 @@ func (t *fieldTree) key(key pdf.Name, was, is pdf.Object, below place) error {
 		return err
 	}
 	if t.c.locked(below.name) {
-		return refuse("a field that was locked was changed")
+		return refuse(lockedChanged)
 	}
 	return t.c.raise(FormFilling)
 }

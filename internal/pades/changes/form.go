@@ -24,13 +24,13 @@ func (c *comparison) compareForm() error {
 	b, ok := value.(*pdf.Dict)
 	switch {
 	case damaged || value != nil && !ok:
-		return refuse("the form became something else")
+		return refuse(formReplaced)
 	case a != nil && b == nil:
-		return refuse("the form was removed")
+		return refuse(formRemoved)
 	case b == nil:
 		return nil
 	case b.HasDuplicates() && !pdf.Equal(before.Get("AcroForm"), after.Get("AcroForm")):
-		return refuse("a key of the form stands twice")
+		return refuse(formKeyTwice)
 	}
 	for _, key := range keysOf(a, b) {
 		if err := c.compareFormKey(key, a.Get(key), b.Get(key)); err != nil {
@@ -79,10 +79,10 @@ func (c *comparison) compareFlags(before, after pdf.Object) error {
 	}
 	now, ok := pdf.Int(value)
 	if value != nil && !ok {
-		return refuse("the flags of the form are not a number")
+		return refuse(formFlagsShape)
 	}
 	if now&was != was {
-		return refuse("the flags of the form were taken back")
+		return refuse(formFlagsLowered)
 	}
 	return nil
 }
@@ -102,7 +102,7 @@ func (c *comparison) compareNeed(before, after pdf.Object) error {
 	case (was == true) == (is == true):
 		return nil
 	case is == true:
-		return refuse("fields are to be drawn anew")
+		return refuse(fieldsRedrawn)
 	}
 	shown := false
 	err = c.old.WalkFields(func(_ string, typ pdf.Name, _ pdf.Ref, _ *pdf.Dict) error {

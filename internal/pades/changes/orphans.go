@@ -20,7 +20,7 @@ func (c *comparison) checkOrphans() error {
 		}
 	}
 	if len(left) > 0 {
-		return refuse("an object that nothing refers to was replaced")
+		return refuse(orphanReplaced)
 	}
 	return nil
 }

@@ -31,10 +31,10 @@ type pageTree struct {
 func (t *pageTree) node(before, after pdf.Object, above map[pdf.Name]pdf.Object, depth int) error {
 	ref, ok := before.(pdf.Ref)
 	if !ok || before != after {
-		return refuse("a page was exchanged")
+		return refuse(pageExchanged)
 	}
 	if depth == 0 {
-		return refuse("the page tree is nested too deeply")
+		return refuse(pagesTooDeep)
 	}
 	if t.seen[ref.Num] {
 		return nil
@@ -48,7 +48,7 @@ func (t *pageTree) node(before, after pdf.Object, above map[pdf.Name]pdf.Object,
 		return t.c.strict.same("Kids", ref, ref, true) // no page, perhaps something else
 	}
 	if a == nil || b == nil {
-		return refuse("a page became something else")
+		return refuse(pageReplaced)
 	}
 	kids, err := arrayOf(t.c.old, a.Get("Kids"))
 	if err != nil {
@@ -74,7 +74,7 @@ func (t *pageTree) branch(a, b *pdf.Dict, kids pdf.Array, above map[pdf.Name]pdf
 		return err
 	}
 	if len(list) != len(kids) {
-		return refuse("pages came or went")
+		return refuse(pagesCame)
 	}
 	below := map[pdf.Name]pdf.Object{}
 	for _, key := range inheritable {
@@ -98,7 +98,7 @@ func (c *comparison) both(ref pdf.Ref) (a, b *pdf.Dict, err error) {
 	}
 	b, err = dictOf(c.new, ref)
 	if b.HasDuplicates() {
-		return nil, nil, refuse("a key stands twice")
+		return nil, nil, refuse(keyTwice)
 	}
 	return a, b, err
 }

@@ -48,7 +48,7 @@ func (c *comparison) done(o pdf.Object) {
 func (c *comparison) checkRoles() error {
 	for num := range c.touched {
 		if c.roles[num] != 0 && !c.compared[num] {
-			return refuse("an object has a role in which it was not found again")
+			return refuse(roleLost)
 		}
 	}
 	return nil

@@ -22,11 +22,11 @@ func (c *comparison) checkEnd(src io.ReaderAt) error {
 	}
 	found := theEnd.FindSubmatch(tail)
 	if found == nil {
-		return refuse("data follows the end of the file")
+		return refuse(dataAfterEnd)
 	}
 	at, err := strconv.ParseInt(string(found[1]), 10, 64)
 	if sections := c.new.Sections(); err != nil || len(sections) == 0 || at != sections[0].Offset-c.new.Base() {
-		return refuse("the file ends with another revision than the one that is read")
+		return refuse(otherEnd)
 	}
 	return nil
 }
@@ -39,14 +39,14 @@ func (c *comparison) readSections(end int64) error {
 		switch {
 		case section.Offset == signed:
 			if i == 0 {
-				return refuse("data follows without being part of a revision")
+				return refuse(looseData)
 			}
 			return c.readLater(c.new.Sections()[:i])
 		case section.Offset < end:
-			return refuse("the chain of revisions leaves out the signed one")
+			return refuse(signedLeftOut)
 		}
 	}
-	return refuse("the chain of revisions leaves out the signed one")
+	return refuse(signedLeftOut)
 }
 
 // readLater notes what later sections touch. In none of them may a key or a number stand twice, because some readers take the
@@ -54,12 +54,12 @@ func (c *comparison) readSections(end int64) error {
 func (c *comparison) readLater(later []*pdf.Section) error {
 	for _, section := range later {
 		if section.Trailer.HasDuplicates() {
-			return refuse("a key of the trailer stands twice")
+			return refuse(trailerKeyTwice)
 		}
 		if twice, err := c.new.Ambiguous(section); err != nil {
 			return err
 		} else if twice {
-			return refuse("an object has two entries in one revision")
+			return refuse(entryTwice)
 		}
 		var failed error
 		err := c.new.Entries(section, func(num int, _ pdf.Entry) bool {
@@ -106,10 +106,10 @@ func (c *comparison) replace(num int) error {
 	}
 	switch typeOf(before) {
 	case "ObjStm":
-		return refuse("an object stream was replaced")
+		return refuse(objectStreamReplaced)
 	case "XRef":
 		if typeOf(after) != "XRef" {
-			return refuse("a cross-reference stream was replaced")
+			return refuse(xrefReplaced)
 		}
 		return nil
 	}

@@ -19,11 +19,11 @@ func (t *fieldTree) newField(ref pdf.Ref, at place) error {
 	if err != nil {
 		return err
 	}
-	if err := onlyKeys("new field", field, newKeys...); err != nil {
+	if err := onlyKeys(newFieldShape, newFieldExtra, field, newKeys...); err != nil {
 		return err
 	}
 	if parent := field.Get("Parent"); parent != nil && parent != at.parent {
-		return refuse("a new field belongs to another one")
+		return refuse(newFieldChild)
 	}
 	typ, _, err := follow(t.c.new, field.Get("FT"))
 	if err != nil {
@@ -41,7 +41,7 @@ func (t *fieldTree) newField(ref pdf.Ref, at place) error {
 		return t.kids(nil, field.Get("Kids"), below)
 	}
 	if typ != pdf.Name("Sig") {
-		return refuse("a field was added that is no signature field")
+		return refuse(newFieldNoSignature)
 	}
 	return t.c.newSignature(ref, field, kids)
 }
@@ -63,7 +63,7 @@ func (c *comparison) newSignature(ref pdf.Ref, field *pdf.Dict, kids pdf.Array) 
 		return err
 	}
 	if stamp && (!invisible(field) || len(kids) > 0) {
-		return refuse("a document time-stamp shows something")
+		return refuse(stampVisible)
 	}
 	c.widgets[ref.Num] = true
 	for _, kid := range kids {
@@ -77,7 +77,7 @@ func (c *comparison) newSignature(ref pdf.Ref, field *pdf.Dict, kids pdf.Array) 
 // newEmptyField takes in a field for a signature that is still to come. It is more than filling in, and draws nothing by itself.
 func (c *comparison) newEmptyField(ref pdf.Ref, field *pdf.Dict, kids pdf.Array) error {
 	if c.rules.DocMDP != 0 {
-		return refuse("a field was added, which the certification forbids")
+		return refuse(newFieldForbidden)
 	}
 	c.widgets[ref.Num] = true
 	for _, kid := range kids {
@@ -92,23 +92,23 @@ func (c *comparison) newEmptyField(ref pdf.Ref, field *pdf.Dict, kids pdf.Array)
 func (c *comparison) newWidget(kid pdf.Object, parent pdf.Ref, field *pdf.Dict) error {
 	ref, ok := kid.(pdf.Ref)
 	if !ok {
-		return refuse("a new field has a widget that is no object of its own")
+		return refuse(newWidgetInline)
 	}
 	widget, err := c.fresh(ref)
 	if err != nil {
 		return err
 	}
-	if err := onlyKeys("new widget", widget, newKeys...); err != nil {
+	if err := onlyKeys(newWidgetShape, newWidgetExtra, widget, newKeys...); err != nil {
 		return err
 	}
 	if err := checkWidget(widget, true); err != nil {
 		return err
 	}
 	if widget.Get("Parent") != pdf.Object(parent) || widget.Get("T") != nil || widget.Get("Kids") != nil {
-		return refuse("a new field has something else than widgets")
+		return refuse(newFieldKids)
 	}
 	if v := widget.Get("V"); v != nil && !pdf.Equal(v, field.Get("V")) {
-		return refuse("a widget has another value than its field")
+		return refuse(widgetValue)
 	}
 	c.widgets[ref.Num] = true
 	return nil
@@ -118,7 +118,7 @@ func (c *comparison) newWidget(kid pdf.Object, parent pdf.Ref, field *pdf.Dict) 
 func checkWidget(d *pdf.Dict, must bool) error {
 	typ, subtype := d.Get("Type"), d.Get("Subtype")
 	if typ != nil && typ != pdf.Name("Annot") || subtype != pdf.Name("Widget") && (subtype != nil || must) {
-		return refuse("a new field is something else, too")
+		return refuse(newFieldDouble)
 	}
 	return nil
 }
@@ -130,11 +130,11 @@ func (c *comparison) fresh(ref pdf.Ref) (*pdf.Dict, error) {
 		return nil, err
 	}
 	if was != nil || damaged {
-		return nil, refuse("an object that was there became a field")
+		return nil, refuse(objectBecameField)
 	}
 	d, err := dictOf(c.new, ref)
 	if err == nil && d == nil {
-		err = refuse("a new field is not a dictionary")
+		err = refuse(newFieldNoDictionary)
 	}
 	return d, err
 }
@@ -146,7 +146,7 @@ func (c *comparison) checkValue(o pdf.Object) (stamp bool, err error) {
 		if was, damaged, err := peek(c.old, ref.Num); err != nil {
 			return false, err
 		} else if was != nil || damaged {
-			return false, refuse("a field takes an old signature")
+			return false, refuse(oldSignatureTaken)
 		}
 	}
 	value, err := dictOf(c.new, o)
@@ -154,7 +154,7 @@ func (c *comparison) checkValue(o pdf.Object) (stamp bool, err error) {
 		return false, err
 	}
 	if value == nil {
-		return false, refuse("the value of a signature field is no signature")
+		return false, refuse(valueNoSignature)
 	}
 	if value.Get("SubFilter") == pdf.Name("ETSI.RFC3161") {
 		return true, nil

@@ -5,6 +5,7 @@ import (
 	"encoding/asn1"
 	"slices"
 
+	"kyso/internal/finding"
 	"kyso/internal/pades/pdf"
 )
 
@@ -25,15 +26,15 @@ func (c *comparison) compareStore(before, after pdf.Object) error {
 	}
 	store, ok := value.(*pdf.Dict)
 	if damaged || value != nil && !ok {
-		return refuse("the document security store became something else")
+		return refuse(storeReplaced)
 	}
 	if store != nil {
-		if err := onlyKeys("document security store", store, "Type", "Certs", "OCSPs", "CRLs", "VRI"); err != nil {
+		if err := onlyKeys(storeShape, storeExtra, store, "Type", "Certs", "OCSPs", "CRLs", "VRI"); err != nil {
 			return err
 		}
 	}
 	if typ, old := store.Get("Type"), was.Get("Type"); store != nil && old != nil && !pdf.Equal(typ, old) || old == nil && typ != nil && typ != pdf.Name("DSS") {
-		return refuse("the document security store became something else")
+		return refuse(storeReplaced)
 	}
 	if err := c.compareLists(was, store, "Certs", "OCSPs", "CRLs"); err != nil {
 		return err
@@ -53,7 +54,7 @@ func (c *comparison) compareVRI(before, after pdf.Object) error {
 	}
 	vri, ok := value.(*pdf.Dict)
 	if damaged || value != nil && !ok || vri.HasDuplicates() || vri.Len() > maxItems {
-		return refuse("the validation data of single signatures became something else")
+		return refuse(vriReplaced)
 	}
 	for _, key := range keysOf(was, vri) {
 		oldEntry, err := dictOf(c.old, was.Get(key))
@@ -65,10 +66,10 @@ func (c *comparison) compareVRI(before, after pdf.Object) error {
 			return err
 		}
 		if entry == nil && vri.Get(key) != nil {
-			return refuse("the validation data of a signature became something else")
+			return refuse(vriEntryReplaced)
 		}
 		if entry != nil {
-			if err := onlyKeys("validation data of a signature", entry, "Type", "Cert", "OCSP", "CRL", "TU", "TS"); err != nil {
+			if err := onlyKeys(vriEntryShape, vriEntryExtra, entry, "Type", "Cert", "OCSP", "CRL", "TU", "TS"); err != nil {
 				return err
 			}
 		}
@@ -97,7 +98,7 @@ func (c *comparison) compareList(before, after pdf.Object) error {
 	}
 	list, ok := value.(pdf.Array)
 	if damaged || value != nil && !ok || len(list) > maxItems {
-		return refuse("a list of the document security store became something else")
+		return refuse(storeListReplaced)
 	}
 	there := make(map[[32]byte]bool, len(list))
 	for _, item := range list {
@@ -106,7 +107,7 @@ func (c *comparison) compareList(before, after pdf.Object) error {
 			return err
 		}
 		if !isDER(data) {
-			return refuse("the document security store holds something else than validation data")
+			return refuse(storeForeign)
 		}
 		there[sha256.Sum256(data)] = true
 	}
@@ -144,13 +145,14 @@ func isDER(data []byte) bool {
 	return err == nil && len(rest) == 0 && whole.Class == asn1.ClassUniversal && whole.Tag == asn1.TagSequence && whole.IsCompound && len(whole.Bytes) > 0
 }
 
-func onlyKeys(what string, d *pdf.Dict, allowed ...pdf.Name) error {
+// onlyKeys refuses, with shape or extra, what is no dictionary or has other keys.
+func onlyKeys(shape, extra *finding.Kind, d *pdf.Dict, allowed ...pdf.Name) error {
 	if d == nil || d.HasDuplicates() {
-		return refuse("the %s is not a proper dictionary", what)
+		return refuse(shape)
 	}
 	for _, key := range d.Keys() {
 		if !slices.Contains(allowed, key) {
-			return refuse("the %s holds more than it may", what)
+			return refuse(extra)
 		}
 	}
 	return nil

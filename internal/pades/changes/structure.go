@@ -64,7 +64,7 @@ func (c *comparison) compareStructure(before, after pdf.Object) error {
 		return err
 	}
 	if (a == nil) != (b == nil) {
-		return refuse("the structure tree came or went")
+		return refuse(structureCame)
 	}
 	if a == nil {
 		return c.strict.same("StructTreeRoot", before, after, true) // no tree, perhaps something else
@@ -118,7 +118,7 @@ func (s *structure) kids(before, after, parent pdf.Object) error {
 		}
 	}
 	if next < len(was) {
-		return refuse("an element of the structure was removed")
+		return refuse(elementRemoved)
 	}
 	return nil
 }
@@ -143,7 +143,7 @@ func (s *structure) element(ref pdf.Ref) error {
 		return err
 	}
 	if b == nil {
-		return refuse("an element of the structure became something else")
+		return refuse(elementReplaced)
 	}
 	for _, key := range keysOf(a, b) {
 		if key == "K" {
@@ -162,24 +162,24 @@ func (s *structure) element(ref pdf.Ref) error {
 func (s *structure) newElement(kid, parent pdf.Object) error {
 	ref, ok := kid.(pdf.Ref)
 	if !ok {
-		return refuse("content was added to the structure")
+		return refuse(structureContent)
 	}
 	element, err := s.c.fresh(ref)
 	if err != nil {
 		return err
 	}
-	if err := onlyKeys("new element of the structure", element, elementKeys...); err != nil {
+	if err := onlyKeys(newElementShape, newElementExtra, element, elementKeys...); err != nil {
 		return err
 	}
 	if typ := element.Get("Type"); typ != nil && typ != pdf.Name("StructElem") || element.Get("S") != pdf.Name("Form") || element.Get("P") != parent {
-		return refuse("something else than an element of a form was added to the structure")
+		return refuse(notElement)
 	}
 	kids, err := s.c.kidsOf(s.c.new, element.Get("K"))
 	if err != nil {
 		return err
 	}
 	if len(kids) == 0 {
-		return refuse("an element without content was added to the structure") // whose /Alt would be read aloud
+		return refuse(elementEmpty) // whose /Alt would be read aloud
 	}
 	for _, item := range kids {
 		object, err := dictOf(s.c.new, item)
@@ -188,7 +188,7 @@ func (s *structure) newElement(kid, parent pdf.Object) error {
 		}
 		widget, ok := object.Get("Obj").(pdf.Ref)
 		if !ok || object.Get("Type") != pdf.Name("OBJR") || !s.c.widgets[widget.Num] {
-			return refuse("content was added to the structure")
+			return refuse(structureContent)
 		}
 	}
 	s.added[ref.Num] = true
@@ -211,7 +211,7 @@ func (s *structure) parents(a, b *pdf.Dict) error {
 	for key, value := range was {
 		now, ok := is[key]
 		if !ok {
-			return refuse("an entry of the structure's parent tree was removed")
+			return refuse(parentRemoved)
 		}
 		if err := s.c.strict.same("StructTreeRoot", value, now, false); err != nil {
 			return err
@@ -222,7 +222,7 @@ func (s *structure) parents(a, b *pdf.Dict) error {
 			continue
 		}
 		if ref, ok := value.(pdf.Ref); !ok || !s.added[ref.Num] {
-			return refuse("an entry of the structure's parent tree was added for something that was there")
+			return refuse(parentAdded)
 		}
 	}
 	return nil
@@ -235,11 +235,11 @@ func numbers(f *pdf.File, o pdf.Object, into map[int64]pdf.Object, seen map[int]
 		return err
 	}
 	if ref, ok := o.(pdf.Ref); ok && seen[ref.Num] || len(seen) > 1<<20 {
-		return refuse("the structure's parent tree is a circle")
+		return refuse(parentCircle)
 	} else if ok {
 		seen[ref.Num] = true
 	}
-	if err := onlyKeys("structure's parent tree", node, "Type", "Nums", "Kids", "Limits"); err != nil {
+	if err := onlyKeys(parentTreeShape, parentTreeExtra, node, "Type", "Nums", "Kids", "Limits"); err != nil {
 		return err
 	}
 	list, err := arrayOf(f, node.Get("Nums"))
@@ -249,7 +249,7 @@ func numbers(f *pdf.File, o pdf.Object, into map[int64]pdf.Object, seen map[int]
 	for i := 0; i+1 < len(list); i += 2 {
 		key, ok := pdf.Int(list[i])
 		if _, twice := into[key]; twice || !ok {
-			return refuse("the structure's parent tree has a number twice")
+			return refuse(parentTwice)
 		}
 		into[key] = list[i+1]
 	}

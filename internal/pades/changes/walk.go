@@ -53,7 +53,9 @@ func (c *comparison) try(what pdf.Name, before, after pdf.Object, drawing bool) 
 // named says below which key something was found.
 func named(what pdf.Name, err error) error {
 	if reason, ok := errors.AsType[notAllowed](err); ok && known[what] {
-		return notAllowed("/" + string(what) + ": " + string(reason))
+		why, key := reason.why, "/"+string(what)+": "
+		why.VI, why.EN = key+why.VI, key+why.EN
+		return notAllowed{why}
 	}
 	return err
 }
@@ -78,7 +80,7 @@ func (w *walk) object(at step) error {
 		return err
 	}
 	if damaged || damagedNow {
-		return refuse("an object that cannot be read was replaced")
+		return refuse(unreadableReplaced)
 	}
 	return w.contents(before, after, at.drawing)
 }
@@ -100,7 +102,7 @@ func (w *walk) contents(before, after pdf.Object, drawing bool) error {
 		return w.value(before, after, drawing)
 	}
 	if !ok1 || !ok2 {
-		return refuse("a stream came or went")
+		return refuse(streamCame)
 	}
 	if a == b {
 		return w.dict(a.Dict, b.Dict, drawing)
@@ -117,7 +119,7 @@ func (w *walk) contents(before, after pdf.Object, drawing bool) error {
 		return err
 	}
 	if !bytes.Equal(was, is) {
-		return refuse("the data of a stream was changed")
+		return refuse(streamChanged)
 	}
 	return nil
 }
@@ -136,7 +138,7 @@ func (w *walk) value(before, after pdf.Object, drawing bool) error {
 	case pdf.Array:
 		y, ok := after.(pdf.Array)
 		if !ok || len(x) != len(y) {
-			return refuse("an array was changed")
+			return refuse(arrayChanged)
 		}
 		for i := range x {
 			if err := w.value(x[i], y[i], drawing); err != nil {
@@ -147,12 +149,12 @@ func (w *walk) value(before, after pdf.Object, drawing bool) error {
 	case *pdf.Dict:
 		y, ok := after.(*pdf.Dict)
 		if !ok {
-			return refuse("a dictionary became something else")
+			return refuse(dictionaryReplaced)
 		}
 		return w.dict(x, y, drawing)
 	}
 	if !pdf.Equal(before, after) {
-		return refuse("a value was changed")
+		return refuse(valueChanged)
 	}
 	return nil
 }
@@ -184,7 +186,7 @@ func (w *walk) renumbered(a, b pdf.Ref, drawing bool) error {
 	for _, o := range []pdf.Object{was, is} {
 		switch o.(type) {
 		case *pdf.Dict, *pdf.Stream:
-			return refuse("a reference leads to another object")
+			return refuse(referenceMoved)
 		}
 	}
 	return w.deeper(was, is, drawing)
@@ -193,7 +195,7 @@ func (w *walk) renumbered(a, b pdf.Ref, drawing bool) error {
 // deeper compares what references led to, which may be a circle.
 func (w *walk) deeper(was, is pdf.Object, drawing bool) error {
 	if w.depth++; w.depth > maxDepth {
-		return refuse("arrays are nested too deeply to compare")
+		return refuse(arraysTooDeep)
 	}
 	defer func() { w.depth-- }()
 	return w.value(was, is, drawing)
@@ -211,13 +213,13 @@ func (w *walk) mixed(before, after pdf.Object, drawing bool) error {
 		return err
 	}
 	if _, stream := was.(*pdf.Stream); stream {
-		return refuse("a stream was taken away")
+		return refuse(streamRemoved)
 	}
 	if _, stream := is.(*pdf.Stream); stream {
-		return refuse("a stream was added")
+		return refuse(streamAdded)
 	}
 	if d, ok := was.(*pdf.Dict); ok && d.Get("Type") == pdf.Name("OCG") {
-		return refuse("a layer was replaced")
+		return refuse(layerReplaced)
 	}
 	return w.deeper(was, is, drawing)
 }
@@ -225,7 +227,7 @@ func (w *walk) mixed(before, after pdf.Object, drawing bool) error {
 // dict compares dictionaries but for some keys. A key that is null is as good as absent.
 func (w *walk) dict(a, b *pdf.Dict, drawing bool, except ...pdf.Name) error {
 	if a != b && (a.HasDuplicates() || b.HasDuplicates()) {
-		return refuse("a key stands twice")
+		return refuse(keyTwice)
 	}
 	for _, key := range keysOf(a, b) {
 		if slices.Contains(except, key) {

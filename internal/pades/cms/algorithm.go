@@ -6,7 +6,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"encoding/asn1"
-	"errors"
 	"fmt"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -97,7 +96,7 @@ func (a Algorithm) Verify(key crypto.PublicKey, message, signature []byte) error
 		return a.VerifyDigest(key, digest(a.Hash, message), signature)
 	}
 	if key, ok := key.(ed25519.PublicKey); !ok || !ed25519.Verify(key, message, signature) {
-		return errors.New("Ed25519 verification error")
+		return valueWrong.Err()
 	}
 	return nil
 }
@@ -105,25 +104,25 @@ func (a Algorithm) Verify(key crypto.PublicKey, message, signature []byte) error
 // VerifyDigest is Verify over a message of which the digest is given.
 func (a Algorithm) VerifyDigest(key crypto.PublicKey, sum, signature []byte) error {
 	if a.Scheme == Ed25519 {
-		return unsupported("an Ed25519 signature without signed attributes is not supported")
+		return unsupported(ed25519Bare)
 	}
 	switch key := key.(type) {
 	case *rsa.PublicKey:
 		switch a.Scheme {
 		case PKCS1v15:
-			return rsa.VerifyPKCS1v15(key, a.Hash, sum, signature)
+			return wrong(rsa.VerifyPKCS1v15(key, a.Hash, sum, signature))
 		case PSS:
-			return rsa.VerifyPSS(key, a.Hash, sum, signature, &rsa.PSSOptions{SaltLength: a.SaltLength, Hash: a.Hash})
+			return wrong(rsa.VerifyPSS(key, a.Hash, sum, signature, &rsa.PSSOptions{SaltLength: a.SaltLength, Hash: a.Hash}))
 		}
 	case *ecdsa.PublicKey:
 		if a.Scheme == ECDSA {
 			if !ecdsa.VerifyASN1(key, sum, signature) {
-				return errors.New("ECDSA verification error")
+				return valueWrong.Err()
 			}
 			return nil
 		}
 	}
-	return fmt.Errorf("a %T does not fit %s", key, a)
+	return keyWrong.Err("algorithm", a)
 }
 
 // add writes the AlgorithmIdentifier.
@@ -185,18 +184,18 @@ func readAlgorithm(s *cryptobyte.String, digestHash crypto.Hash) (Algorithm, err
 	switch {
 	case oid.Equal(oidRSA):
 		if digestHash == 0 || !absentOrNull(params) {
-			return Algorithm{}, errors.New("rsaEncryption without a digest algorithm or with parameters")
+			return Algorithm{}, algorithmParameters.Err()
 		}
 		return Algorithm{Scheme: PKCS1v15, Hash: digestHash}, nil
 	case oid.Equal(oidPSS):
 		a, err := readPSS(params)
 		if err == nil && digestHash != 0 && a.Hash != digestHash {
-			err = errors.New("digest algorithm and RSASSA-PSS parameters differ")
+			err = algorithmsDiffer.Err()
 		}
 		return a, err
 	case oid.Equal(oidEd25519):
 		if !params.Empty() {
-			return Algorithm{}, errors.New("Ed25519 with parameters")
+			return Algorithm{}, algorithmParameters.Err()
 		}
 		return Algorithm{Scheme: Ed25519, Hash: digestHash}, nil
 	}
@@ -205,20 +204,20 @@ func readAlgorithm(s *cryptobyte.String, digestHash crypto.Hash) (Algorithm, err
 			continue
 		}
 		if !absentOrNull(params) {
-			return Algorithm{}, errors.New("signature algorithm with unexpected parameters")
+			return Algorithm{}, algorithmParameters.Err()
 		}
 		if digestHash != 0 && digestHash != f.algorithm.Hash {
-			return Algorithm{}, errors.New("digest and signature algorithm differ")
+			return Algorithm{}, algorithmsDiffer.Err()
 		}
 		return f.algorithm, nil
 	}
-	return Algorithm{}, unsupported("signature algorithm %v is not supported", oid)
+	return Algorithm{}, unsupported(algorithmUnsupported, "oid", oid)
 }
 
 // readPSS reads RSASSA-PSS-params. Go verifies MGF1 with the hash of the message only, which is what RFC 4055
 // recommends and everybody does.
 func readPSS(params cryptobyte.String) (Algorithm, error) {
-	malformed := errors.New("malformed RSASSA-PSS parameters")
+	malformed := pssMalformed.Err()
 	a := Algorithm{Scheme: PSS, Hash: crypto.SHA1, SaltLength: 20}
 	mgfHash := crypto.SHA1
 	if params.Empty() {
@@ -260,7 +259,7 @@ func readPSS(params cryptobyte.String) (Algorithm, error) {
 		return a, malformed
 	}
 	if trailer != 1 || mgfHash != a.Hash {
-		return a, unsupported("unusual RSASSA-PSS parameters are not supported")
+		return a, unsupported(pssUnsupported)
 	}
 	return a, nil
 }
@@ -278,10 +277,10 @@ func readHash(s *cryptobyte.String) (crypto.Hash, error) {
 		}
 	}
 	if h == 0 {
-		return 0, unsupported("digest algorithm %v is not supported", oid)
+		return 0, unsupported(digestUnsupported, "oid", oid)
 	}
 	if !absentOrNull(params) {
-		return 0, fmt.Errorf("digest algorithm %v has parameters", oid)
+		return 0, digestParameters.Err("oid", oid)
 	}
 	return h, nil
 }
@@ -291,7 +290,7 @@ func readAlgorithmIdentifier(s *cryptobyte.String) (asn1.ObjectIdentifier, crypt
 	var body cryptobyte.String
 	var oid asn1.ObjectIdentifier
 	if !s.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1ObjectIdentifier(&oid) {
-		return nil, nil, errors.New("malformed algorithm identifier")
+		return nil, nil, algorithmMalformed.Err()
 	}
 	return oid, body, nil
 }

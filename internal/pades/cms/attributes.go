@@ -4,8 +4,6 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/asn1"
-	"errors"
-	"fmt"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -34,24 +32,24 @@ func ParseSignedAttrs(der []byte) (Attributes, error) {
 	in := cryptobyte.String(der)
 	var body cryptobyte.String
 	if !in.ReadASN1(&body, cbasn1.SET) || !in.Empty() {
-		return a, errors.New("signed attributes are not a SET")
+		return a, attributesMalformed.Err()
 	}
 	list, err := readAttributes(body)
 	if err != nil {
-		return a, fmt.Errorf("signed attributes: %w", err)
+		return a, attributesMalformed.Err()
 	}
 	seen := make(map[string]bool, len(list))
 	for _, attr := range list {
 		if seen[attr.oid.String()] {
-			return a, fmt.Errorf("signed attribute %v comes twice", attr.oid)
+			return a, attributeTwice.Err("oid", attr.oid)
 		}
 		seen[attr.oid.String()] = true
 		if err := a.read(attr); err != nil {
-			return a, fmt.Errorf("signed attribute %v: %w", attr.oid, err)
+			return a, inAttribute(attr, err)
 		}
 	}
 	if a.SignedContentType == nil || a.MessageDigest == nil {
-		return a, errors.New("signed attributes lack content-type or message-digest")
+		return a, attributesLack.Err()
 	}
 	return a, nil
 }
@@ -66,17 +64,17 @@ func (a *Attributes) read(attr attributeValues) error {
 		return nil
 	}
 	if len(attr.values) != 1 {
-		return errors.New("must have one value")
+		return errMalformed
 	}
 	value := cryptobyte.String(attr.values[0])
 	switch {
 	case attr.oid.Equal(oidContentType):
 		if !value.ReadASN1ObjectIdentifier(&a.SignedContentType) || !value.Empty() {
-			return errors.New("not an object identifier")
+			return errMalformed
 		}
 	case attr.oid.Equal(oidMessageDigest):
 		if !value.ReadASN1Bytes(&a.MessageDigest, cbasn1.OCTET_STRING) || !value.Empty() {
-			return errors.New("not an octet string")
+			return errMalformed
 		}
 	case attr.oid.Equal(oidSigningCertV2):
 		return a.readSigningCertificate(value, true)
@@ -97,7 +95,7 @@ func (a *Attributes) readSigningCertificate(value cryptobyte.String, v2 bool) er
 	var outer, list, id cryptobyte.String
 	if !value.ReadASN1(&outer, cbasn1.SEQUENCE) || !value.Empty() ||
 		!outer.ReadASN1(&list, cbasn1.SEQUENCE) || !list.ReadASN1(&id, cbasn1.SEQUENCE) {
-		return errors.New("malformed")
+		return errMalformed
 	}
 	a.certHash, a.essV2 = crypto.SHA1, v2
 	if v2 {
@@ -111,7 +109,7 @@ func (a *Attributes) readSigningCertificate(value cryptobyte.String, v2 bool) er
 		}
 	}
 	if !id.ReadASN1Bytes(&a.certDigest, cbasn1.OCTET_STRING) || len(a.certDigest) != a.certHash.Size() {
-		return errors.New("malformed certificate digest")
+		return errMalformed
 	}
 	return nil
 }
@@ -156,13 +154,13 @@ func readAttributes(in cryptobyte.String) ([]attributeValues, error) {
 		var attr attributeValues
 		if !in.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1ObjectIdentifier(&attr.oid) ||
 			!body.ReadASN1(&set, cbasn1.SET) || !body.Empty() {
-			return nil, errors.New("malformed attribute")
+			return nil, errMalformed
 		}
 		for !set.Empty() {
 			var element cryptobyte.String
 			var tag cbasn1.Tag
 			if !set.ReadAnyASN1Element(&element, &tag) {
-				return nil, errors.New("malformed attribute value")
+				return nil, errMalformed
 			}
 			attr.values = append(attr.values, element)
 		}

@@ -1,10 +1,5 @@
 package cms
 
-import (
-	"errors"
-	"fmt"
-)
-
 // Limits of the BER reader: far above any signature, far below what could hurt.
 const (
 	maxBERDepth = 32
@@ -16,10 +11,10 @@ const (
 // that bytes under a signature stay the same bytes.
 func firstElement(b []byte) (element, rest []byte, err error) {
 	if len(b) > maxBERSize {
-		return nil, nil, fmt.Errorf("CMS of %d bytes is too large", len(b))
+		return nil, nil, cmsTooLarge.Err()
 	}
 	if len(b) < 2 {
-		return nil, nil, errors.New("CMS is empty")
+		return nil, nil, cmsEmpty.Err()
 	}
 	if b[1] == 0x80 {
 		return berToDER(b, 0)
@@ -29,7 +24,7 @@ func firstElement(b []byte) (element, rest []byte, err error) {
 		return nil, nil, err
 	}
 	if length > len(b)-header {
-		return nil, nil, errors.New("CMS is cut off")
+		return nil, nil, cmsCutOff.Err()
 	}
 	return b[:header+length], b[header+length:], nil
 }
@@ -37,7 +32,7 @@ func firstElement(b []byte) (element, rest []byte, err error) {
 // berToDER converts the first element of b and returns what follows it.
 func berToDER(b []byte, depth int) (der, rest []byte, err error) {
 	if depth > maxBERDepth {
-		return nil, nil, errors.New("BER is nested too deeply")
+		return nil, nil, berTooDeep.Err()
 	}
 	header, length, err := berLength(b)
 	if err != nil {
@@ -47,10 +42,10 @@ func berToDER(b []byte, depth int) (der, rest []byte, err error) {
 	var content []byte
 	switch {
 	case length >= 0 && length > len(b)-header:
-		return nil, nil, errors.New("BER element is cut off")
+		return nil, nil, berMalformed.Err()
 	case !constructed:
 		if length < 0 {
-			return nil, nil, errors.New("primitive BER element of indefinite length")
+			return nil, nil, berMalformed.Err()
 		}
 		content, rest = b[header:header+length], b[header+length:]
 	default:
@@ -85,7 +80,7 @@ func berChildren(b []byte, length int, tag byte, depth int) (content, rest []byt
 		if tag == 0x24 {
 			header, _, err := berLength(child)
 			if err != nil || child[0] != 0x04 {
-				return nil, nil, errors.New("OCTET STRING made of something else")
+				return nil, nil, berMalformed.Err()
 			}
 			child = child[header:]
 		}
@@ -97,9 +92,9 @@ func berChildren(b []byte, length int, tag byte, depth int) (content, rest []byt
 func berLength(b []byte) (header, length int, err error) {
 	switch {
 	case len(b) < 2:
-		return 0, 0, errors.New("BER element is cut off")
+		return 0, 0, berMalformed.Err()
 	case b[0]&0x1f == 0x1f:
-		return 0, 0, errors.New("BER tags above 30 are not supported")
+		return 0, 0, berTag.Err()
 	case b[1] < 0x80:
 		return 2, int(b[1]), nil
 	case b[1] == 0x80:
@@ -107,16 +102,16 @@ func berLength(b []byte) (header, length int, err error) {
 	}
 	n := int(b[1] & 0x7f)
 	if n > 8 || len(b) < 2+n {
-		return 0, 0, errors.New("malformed BER length")
+		return 0, 0, berMalformed.Err()
 	}
 	for _, c := range b[2 : 2+n] {
 		if length > maxBERSize {
-			return 0, 0, errors.New("BER element is too large")
+			return 0, 0, berMalformed.Err()
 		}
 		length = length<<8 | int(c)
 	}
 	if length > maxBERSize {
-		return 0, 0, errors.New("BER element is too large")
+		return 0, 0, berMalformed.Err()
 	}
 	return 2 + n, length, nil
 }

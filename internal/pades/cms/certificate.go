@@ -4,8 +4,6 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"math/big"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -48,7 +46,7 @@ func pssKey(cert *x509.Certificate) *rsa.PublicKey {
 // fits refuses a signature in another scheme than the key is for.
 func (s *Signer) fits(cert *x509.Certificate) error {
 	if s.Algorithm.Scheme != PSS && pssKey(cert) != nil {
-		return errors.New("the key of the certificate is for RSASSA-PSS only")
+		return keyForPSS.Err()
 	}
 	return nil
 }
@@ -59,20 +57,20 @@ func FromRaw(value []byte, certificates [][]byte) (sd *SignedData, rest []byte, 
 	in := cryptobyte.String(value)
 	var signature cryptobyte.String
 	if !in.ReadASN1(&signature, cbasn1.OCTET_STRING) {
-		return nil, nil, errors.New("not an octet string")
+		return nil, nil, valueMalformed.Err()
 	}
 	sd = &SignedData{ContentType: oidData}
 	for _, der := range certificates {
 		cert, err := ParseCertificate(der)
 		if err != nil && len(sd.Certificates) == 0 {
-			return nil, nil, unsupported("the signer's certificate cannot be read")
+			return nil, nil, unsupported(certificateUnreadable)
 		}
 		if err == nil {
 			sd.Certificates = append(sd.Certificates, cert)
 		}
 	}
 	if len(sd.Certificates) == 0 {
-		return nil, nil, errors.New("there is no certificate")
+		return nil, nil, noCertificate.Err()
 	}
 	first := sd.Certificates[0]
 	sd.Signer = Signer{issuer: first.RawIssuer, serial: first.SerialNumber, Signature: signature}
@@ -82,7 +80,7 @@ func FromRaw(value []byte, certificates [][]byte) (sd *SignedData, rest []byte, 
 // SetHash says with which digest algorithm a bare value is to be read.
 func (s *Signer) SetHash(h crypto.Hash) error {
 	if !h.Available() {
-		return fmt.Errorf("%v is not available", h)
+		return digestUnsupported.Err("oid", h)
 	}
 	s.DigestAlgorithm, s.Algorithm = h, Algorithm{Scheme: PKCS1v15, Hash: h}
 	return nil

@@ -20,6 +20,8 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"kyso/internal/finding"
 )
 
 var (
@@ -58,11 +60,20 @@ var hashes = []struct {
 }
 
 // Unsupported is the reason why a signature cannot be judged here, which says nothing against it.
-type Unsupported string
+type Unsupported struct{ Cause error }
 
-func (u Unsupported) Error() string { return string(u) }
+// NotSupported makes an Unsupported of a clause.
+func NotSupported(clause *finding.Kind, params ...any) error {
+	return Unsupported{clause.Err(params...)}
+}
 
-func unsupported(format string, args ...any) error { return Unsupported(fmt.Sprintf(format, args...)) }
+// Error implements error.
+func (u Unsupported) Error() string { return u.Cause.Error() }
+
+// Unwrap returns the finding.
+func (u Unsupported) Unwrap() error { return u.Cause }
+
+func unsupported(clause *finding.Kind, params ...any) error { return NotSupported(clause, params...) }
 
 // SignedAttrs returns the signed attributes of a PAdES signature (EN 319 142-1 §6.3) as the DER SET OF whose
 // SHA-256 is signed: content-type, message-digest and signing-certificate-v2. There is no signing-time: in PAdES

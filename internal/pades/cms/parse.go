@@ -6,8 +6,6 @@ import (
 	"crypto/subtle"
 	"crypto/x509"
 	"encoding/asn1"
-	"errors"
-	"fmt"
 	"math/big"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -60,10 +58,10 @@ func parseContentInfo(der []byte) (*SignedData, error) {
 	in := cryptobyte.String(der)
 	if !in.ReadASN1(&body, cbasn1.SEQUENCE) || !in.Empty() || !body.ReadASN1ObjectIdentifier(&oid) ||
 		!body.ReadASN1(&content, explicitTag(0)) || !body.Empty() {
-		return nil, errors.New("not a CMS ContentInfo")
+		return nil, notCMS.Err()
 	}
 	if !oid.Equal(oidSignedData) {
-		return nil, fmt.Errorf("CMS content type %v is not SignedData", oid)
+		return nil, notSignedData.Err("oid", oid)
 	}
 	return parseSignedData(content)
 }
@@ -77,10 +75,10 @@ func parseSignedData(in cryptobyte.String) (*SignedData, error) {
 		!body.ReadOptionalASN1(&certs, &hasCerts, explicitTag(0)) ||
 		!body.ReadOptionalASN1(&crls, &hasCRLs, explicitTag(1)) ||
 		!body.ReadASN1(&signers, cbasn1.SET) || !body.Empty() {
-		return nil, errors.New("malformed SignedData")
+		return nil, signedDataMalformed.Err()
 	}
 	if version < 1 || version > 5 {
-		return nil, fmt.Errorf("SignedData of unknown version %d", version)
+		return nil, signedDataVersion.Err("version", version)
 	}
 	sd := &SignedData{}
 	if err := sd.readContent(encap); err != nil {
@@ -90,16 +88,16 @@ func parseSignedData(in cryptobyte.String) (*SignedData, error) {
 	sd.readRevocation(crls)
 	var signer cryptobyte.String
 	if !signers.ReadASN1(&signer, cbasn1.SEQUENCE) {
-		return nil, errors.New("SignedData without a signer")
+		return nil, noSigner.Err()
 	}
 	if !signers.Empty() {
-		return nil, unsupported("a CMS with several signers is not supported")
+		return nil, unsupported(severalSigners)
 	}
 	if err := sd.Signer.read(signer); err != nil {
-		return nil, fmt.Errorf("reading signer: %w", err)
+		return nil, err
 	}
 	if !lists(digests, sd.Signer.DigestAlgorithm) {
-		return nil, errors.New("digestAlgorithms lack that of the signer")
+		return nil, digestNotListed.Err()
 	}
 	sd.OCSPs = append(sd.OCSPs, sd.Signer.ocsps...)
 	sd.CRLs = append(sd.CRLs, sd.Signer.crls...)
@@ -127,11 +125,11 @@ func (sd *SignedData) readContent(encap cryptobyte.String) error {
 	var present bool
 	if !encap.ReadASN1ObjectIdentifier(&sd.ContentType) ||
 		!encap.ReadOptionalASN1(&wrapped, &present, explicitTag(0)) || !encap.Empty() {
-		return errors.New("malformed encapsulated content")
+		return contentMalformed.Err()
 	}
 	if present {
 		if !wrapped.ReadASN1(&content, cbasn1.OCTET_STRING) || !wrapped.Empty() {
-			return errors.New("malformed encapsulated content")
+			return contentMalformed.Err()
 		}
 		sd.Content = append([]byte{}, content...)
 	}
@@ -181,13 +179,13 @@ func (sd *SignedData) readRevocation(in cryptobyte.String) {
 func (s *Signer) read(in cryptobyte.String) error {
 	var version int
 	if !in.ReadASN1Integer(&version) {
-		return errors.New("malformed version")
+		return signerMalformed.Err()
 	}
 	if err := s.readID(&in); err != nil {
 		return err
 	}
 	if version != 1 && version != 3 {
-		return fmt.Errorf("unknown version %d", version)
+		return signerVersion.Err("version", version)
 	}
 	var err error
 	if s.DigestAlgorithm, err = readHash(&in); err != nil {
@@ -196,7 +194,7 @@ func (s *Signer) read(in cryptobyte.String) error {
 	var attrs, signature, unsigned cryptobyte.String
 	var present bool
 	if !in.ReadOptionalASN1(&attrs, &present, explicitTag(0)) {
-		return errors.New("malformed signed attributes")
+		return attributesMalformed.Err()
 	}
 	signed := present
 	if s.Algorithm, err = readAlgorithm(&in, s.DigestAlgorithm); err != nil {
@@ -204,7 +202,7 @@ func (s *Signer) read(in cryptobyte.String) error {
 	}
 	if !in.ReadASN1(&signature, cbasn1.OCTET_STRING) ||
 		!in.ReadOptionalASN1(&unsigned, &present, explicitTag(1)) || !in.Empty() {
-		return errors.New("malformed signature value")
+		return valueMalformed.Err()
 	}
 	s.Signature = signature
 	if err := s.readUnsigned(unsigned); err != nil || !signed {
@@ -222,13 +220,13 @@ func (s *Signer) readID(in *cryptobyte.String) error {
 		s.serial = new(big.Int)
 		if !in.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1Element(&issuer, cbasn1.SEQUENCE) ||
 			!body.ReadASN1Integer(s.serial) || !body.Empty() {
-			return errors.New("malformed signer identifier")
+			return signerIDMalformed.Err()
 		}
 		s.issuer = issuer
 		return nil
 	}
 	if !in.ReadASN1(&body, cbasn1.Tag(0).ContextSpecific()) || body.Empty() {
-		return errors.New("malformed signer identifier")
+		return signerIDMalformed.Err()
 	}
 	s.keyID = body
 	return nil
@@ -237,7 +235,7 @@ func (s *Signer) readID(in *cryptobyte.String) error {
 func (s *Signer) readUnsigned(in cryptobyte.String) error {
 	attrs, err := readAttributes(in)
 	if err != nil {
-		return fmt.Errorf("unsigned attributes: %w", err)
+		return unsignedMalformed.Err()
 	}
 	for _, a := range attrs {
 		if a.oid.Equal(oidTimeStamp) {
@@ -251,7 +249,7 @@ func (s *Signer) readUnsigned(in cryptobyte.String) error {
 // attributes does not verify: CAdES demands them (EN 319 122-1 §5.1).
 func (s *Signer) Verify(cert *x509.Certificate) error {
 	if s.SignedAttrs == nil {
-		return errors.New("no signed attributes")
+		return noAttributes.Err()
 	}
 	if err := s.fits(cert); err != nil {
 		return err
@@ -263,7 +261,7 @@ func (s *Signer) Verify(cert *x509.Certificate) error {
 // which the digest is given.
 func (s *Signer) VerifyContent(cert *x509.Certificate, sum []byte) error {
 	if s.SignedAttrs != nil {
-		return errors.New("the signature is over signed attributes")
+		return overAttributes.Err()
 	}
 	if err := s.fits(cert); err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
-	"fmt"
 	"math/big"
 	"time"
 
@@ -33,11 +32,11 @@ func ParseToken(b []byte) (token *Token, rest []byte, err error) {
 		return nil, nil, err
 	}
 	if !sd.ContentType.Equal(oidTSTInfo) || sd.Content == nil {
-		return nil, nil, errors.New("CMS is not a time-stamp token")
+		return nil, nil, notToken.Err()
 	}
 	token = &Token{SignedData: sd}
 	if err := token.readInfo(sd.Content); err != nil {
-		return nil, nil, fmt.Errorf("reading TSTInfo: %w", err)
+		return nil, nil, err
 	}
 	return token, rest, nil
 }
@@ -50,17 +49,17 @@ func (t *Token) readInfo(content cryptobyte.String) error {
 	if !content.ReadASN1(&body, cbasn1.SEQUENCE) || !content.Empty() || !body.ReadASN1Integer(&version) ||
 		!body.ReadASN1ObjectIdentifier(&t.Policy) || !body.ReadASN1(&imprint, cbasn1.SEQUENCE) ||
 		!body.ReadASN1Integer(t.Serial) {
-		return errors.New("malformed")
+		return tokenMalformed.Err()
 	}
 	if version != 1 {
-		return fmt.Errorf("version %d is not known", version)
+		return tokenVersion.Err("version", version)
 	}
 	var err error
 	if t.Hash, err = readHash(&imprint); err != nil {
 		return err
 	}
 	if !imprint.ReadASN1Bytes(&t.Imprint, cbasn1.OCTET_STRING) || len(t.Imprint) != t.Hash.Size() || !imprint.Empty() {
-		return errors.New("malformed message imprint")
+		return tokenMalformed.Err()
 	}
 	if t.Time, err = readGeneralizedTime(&body); err != nil {
 		return err
@@ -83,7 +82,7 @@ func (t *Token) readInfoOptions(body cryptobyte.String) error {
 	}
 	if !ok || !body.ReadOptionalASN1(&skipped, &present, explicitTag(0)) ||
 		!body.ReadOptionalASN1(&extensions, &present, explicitTag(1)) || !body.Empty() {
-		return errors.New("malformed")
+		return tokenMalformed.Err()
 	}
 	for !extensions.Empty() {
 		ext, err := readExtension(&extensions)
@@ -91,7 +90,7 @@ func (t *Token) readInfoOptions(body cryptobyte.String) error {
 			return err
 		}
 		if ext.Critical {
-			return fmt.Errorf("critical extension %v is not known", ext.Id)
+			return tokenExtension.Err("oid", ext.Id)
 		}
 	}
 	return nil
@@ -109,20 +108,20 @@ func (t *Token) VerifyMessage(message []byte, extra []*x509.Certificate) (*x509.
 func (t *Token) VerifyDigest(messageDigest []byte, extra []*x509.Certificate) (*x509.Certificate, error) {
 	s := &t.SignedData.Signer
 	if !SameDigest(t.Imprint, messageDigest) {
-		return nil, fmt.Errorf("%w: time-stamp is over other data", ErrDigest)
+		return nil, because(ErrDigest, imprintDiffers)
 	}
 	if s.SignedAttrs != nil && !SameDigest(s.MessageDigest, digest(s.DigestAlgorithm, t.SignedData.Content)) {
-		return nil, fmt.Errorf("%w: time-stamp token's content was changed", ErrDigest)
+		return nil, because(ErrDigest, tokenChanged)
 	}
 	if !s.SignedContentType.Equal(oidTSTInfo) || !s.HasSigningCertificate() {
-		return nil, fmt.Errorf("%w: time-stamp token does not name its certificate or its content", ErrAttributes)
+		return nil, because(ErrAttributes, tokenUnnamed)
 	}
 	cert := t.SignedData.Certificate(extra)
 	if cert == nil {
 		return nil, ErrNoAuthority
 	}
 	if err := s.Verify(cert); err != nil {
-		return nil, fmt.Errorf("verifying time-stamp token: %w", err)
+		return nil, err
 	}
 	if err := checkTimeStamping(cert); err != nil {
 		return nil, err
@@ -145,19 +144,19 @@ func checkTimeStamping(cert *x509.Certificate) error {
 var (
 	ErrDigest       = errors.New("digests differ")
 	ErrAttributes   = errors.New("signed attributes are missing")
-	ErrNoAuthority  = errors.New("certificate of the time-stamp authority is missing")
-	ErrNotForStamps = errors.New("certificate is not for time-stamping only")
+	ErrNoAuthority  = authorityMissing.Err()
+	ErrNotForStamps = notForStamps.Err()
 )
 
 // readGeneralizedTime reads a GeneralizedTime in UTC, with or without a fraction of a second.
 func readGeneralizedTime(s *cryptobyte.String) (time.Time, error) {
 	var text cryptobyte.String
 	if !s.ReadASN1(&text, cbasn1.GeneralizedTime) {
-		return time.Time{}, errors.New("malformed time")
+		return time.Time{}, tokenMalformed.Err()
 	}
 	at, err := time.Parse("20060102150405Z", string(text)) // accepts a fraction after the seconds
 	if err != nil {
-		return time.Time{}, errors.New("malformed time")
+		return time.Time{}, tokenMalformed.Err()
 	}
 	return at.UTC(), nil
 }

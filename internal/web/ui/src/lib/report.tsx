@@ -6,7 +6,13 @@ import { moment, t } from './i18n'
 export interface Verification {
   verdict: string
   signatures: SignatureReport[]
-  warnings?: string[]
+  findings?: Finding[]
+}
+
+interface Finding {
+  code: string
+  vi: string
+  en: string
 }
 
 interface SignatureReport {
@@ -33,7 +39,7 @@ interface SignatureReport {
   certificate_then?: string
   certificate_now?: string
   status_made?: string
-  problems?: string[]
+  findings?: Finding[]
 }
 
 const kinds: Record<string, 'good' | 'warn' | 'bad'> = { TOTAL_PASSED: 'good', INDETERMINATE: 'warn', TOTAL_FAILED: 'bad' }
@@ -112,10 +118,10 @@ function one(s: SignatureReport) {
         [t('Trạng thái được công bố lúc', 'Status published at'), s.status_made && moment(s.status_made)],
         ['ETSI EN 319 102-1', <span class="code small">{s.verdict}{s.sub_indication ? ` / ${s.sub_indication}` : ''}</span>],
       ]} />
-      {s.problems && s.problems.length > 0 && (
+      {s.findings && s.findings.length > 0 && (
         <details>
-          <summary>{t('Chi tiết kỹ thuật (tiếng Anh)', 'Findings')}</summary>
-          <ul>{s.problems.map((p) => <li key={p} lang="en">{p}</li>)}</ul>
+          <summary>{t('Chi tiết kỹ thuật', 'Findings')}</summary>
+          <ul>{s.findings.map((f) => <li key={f.en}>{t(f.vi, f.en)}</li>)}</ul>
         </details>
       )}
     </section>
@@ -131,7 +137,7 @@ export function Report({ found }: { found: Verification }) {
         {!none && <span>{meaning(found.verdict)}</span>}
       </Notice>
       {found.signatures.map(one)}
-      {found.warnings?.map((w) => <p class="small muted" key={w} lang="en">{w}</p>)}
+      {found.findings?.map((f) => <p class="small muted" key={f.en}>{t(f.vi, f.en)}</p>)}
     </div>
   )
 }
