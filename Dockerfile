@@ -1,10 +1,10 @@
-# The programs of kyso. Target kyso (the default of "docker build") is for production: /worker and /starter (serve, migrate and
+# The programs of kyso. Target kyso (the default of "docker build") is for production: /kyso-worker and /kyso (serve, migrate and
 # the command line), without the development world. Target sandbox is the stand-in of the outside parties, for docker-compose.yml.
 # Configuration comes from the environment, secrets from files (internal/app.Config).
 #
 #   docker build --tag kyso --target kyso .
-#   docker run --env-file kyso.env kyso /worker
-#   docker run --env-file kyso.env --publish 8680:8680 kyso /starter serve
+#   docker run --env-file kyso.env kyso /kyso-worker
+#   docker run --env-file kyso.env --publish 8680:8680 kyso /kyso serve
 FROM node:22.22.2-bookworm-slim AS pages
 WORKDIR /src/internal/web/ui
 COPY internal/web/ui/package.json internal/web/ui/package-lock.json ./
@@ -22,7 +22,8 @@ ENV CGO_ENABLED=0
 
 FROM source AS build
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    go build -trimpath -ldflags=-s -o /out/ ./worker ./starter && mkdir /out/audit
+    go build -trimpath -ldflags=-s -o /out/kyso-worker ./worker && \
+    go build -trimpath -ldflags=-s -o /out/kyso ./starter && mkdir /out/audit
 
 FROM source AS build-dev
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
@@ -36,7 +37,7 @@ RUN install -D -m 644 /etc/ssl/certs/ca-certificates.crt /root-of-image/etc/ssl/
 
 FROM scratch AS sandbox
 COPY --from=root /root-of-image /
-COPY --from=build /out/starter /
+COPY --from=build /out/kyso /
 COPY --from=build-dev /out/kyso-dev /
 COPY --from=build-dev --chown=65532:65532 /out/world /world
 USER 65532:65532
@@ -44,7 +45,7 @@ CMD ["/kyso-dev", "sandbox", "--data", "/world"]
 
 FROM scratch AS kyso
 COPY --from=root /root-of-image /
-COPY --from=build /out/worker /out/starter /
+COPY --from=build /out/kyso-worker /out/kyso /
 COPY --from=build --chown=65532:65532 /out/audit /audit
 USER 65532:65532
-CMD ["/worker"]
+CMD ["/kyso-worker"]

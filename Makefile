@@ -1,6 +1,6 @@
 # "make" alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: demo dev web build-dev test bench fuzz lint help
+.PHONY: demo dev build web build-dev test bench fuzz lint help
 
 GO ?= go
 
@@ -16,6 +16,10 @@ demo: build-dev ## Sign a PDF in a world of its own, killed in the middle once: 
 
 dev: build-dev ## Run the whole world in one process, with its data in .kyso/
 	@exec bin/kyso-dev up
+
+build: build-dev ## Build bin/kyso (command line and API), bin/kyso-worker and bin/kyso-dev (the whole world)
+	@$(GO) build -o bin/kyso ./starter
+	@$(GO) build -o bin/kyso-worker ./worker
 
 # The pages are built when Node.js is there; without, the rest works and the pages say what is missing.
 web: ## Build the pages (Node.js 20 or newer)

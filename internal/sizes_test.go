@@ -23,10 +23,20 @@ type size struct{ files, lines int }
 
 // larger are the packages beyond the limits, each with what it may not pass. A package that becomes smaller gets a smaller
 // line, or none.
-var larger = map[string]size{}
+var larger = map[string]size{
+	"activities":         {29, 4100}, // one file for each step; rooms come when later steps become one activity
+	"internal/api":       {44, 8900}, // a route is to become one value; then a room for each subject
+	"internal/app":       {22, 3100}, // probes are to move to a room of their own
+	"internal/pades":     {32, 6000}, // five verbs as a face; rooms by phase are to come
+	"internal/pades/pdf": {23, 4400}, // reading and writing of one format
+	"internal/sandbox":   {34, 7100}, // a room for each party is to come
+	"internal/store":     {50, 8400}, // one package for one database; rooms by kind of record are to come
+	"starter":            {28, 4300}, // one command tree
+	"workflows":          {27, 4400}, // all processes share one contract package; Temporal names them by it
+}
 
 // longer are the files beyond the limit, in the same manner.
-var longer = map[string]int{}
+var longer = map[string]int{"internal/api/registrations_acts.go": 455}
 
 // TestSizes counts functions, files and packages.
 func TestSizes(t *testing.T) {

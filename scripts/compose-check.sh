@@ -78,7 +78,7 @@ step up up
 control --output "$trust" "$CONTROL/trust.pem"
 services
 
-say "starter doctor, with the environment of the API"
+say "kyso doctor, with the environment of the API"
 doctor
 
 say "A registration and a signing"

@@ -33,8 +33,8 @@ with every signed checkpoint, and that the checkpoints of the database agree wit
 KYSO_AUDIT_FILE. A log whose end was cut off, that was emptied, put in another order, changed, written anew or put back
 from an older copy is exit code 1, with one line for each thing that is wrong.
 
-The server says which key signed. Who does not trust it gives the key that "starter audit key" printed (--key), and
-checkpoints that were kept elsewhere (--checkpoints): a file of "starter audit export", or the JSON log of the server.
+The server says which key signed. Who does not trust it gives the key that "kyso audit key" printed (--key), and
+checkpoints that were kept elsewhere (--checkpoints): a file of "kyso audit export", or the JSON log of the server.
 Entries that came after the last checkpoint have only the chain, and the output counts them: those of a second when the server
 has a KYSO_AUDIT_FILE, beside which it keeps a signed head, else those of a minute.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.verifyAudit(cmd.Context(), opt) }}

@@ -81,7 +81,7 @@ func (b *auditBench) execute(statements ...string) {
 	}
 }
 
-// verify runs "starter audit verify" and returns its exit code and what it wrote.
+// verify runs "kyso audit verify" and returns its exit code and what it wrote.
 func (b *auditBench) verify(args ...string) (code int, out, words string) {
 	b.t.Helper()
 	var stdout, stderr bytes.Buffer

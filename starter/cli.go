@@ -63,7 +63,7 @@ func (c *cli) root() *cobra.Command {
 
 The API is found by --url, KYSO_URL, or addresses.json of a running development world (in KYSO_DATA, else .kyso). The
 key to it is read from KYSO_API_KEY, the file of KYSO_API_KEY_FILE, or that addresses.json.
-Data goes to stdout, words to stderr. See "starter help exit-codes" for what a script may rely on.`,
+Data goes to stdout, words to stderr. See "kyso help exit-codes" for what a script may rely on.`,
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if !slices.Contains([]string{asTable, asJSON, asLines, asIDs}, c.output) {
@@ -86,6 +86,7 @@ Data goes to stdout, words to stderr. See "starter help exit-codes" for what a s
 	flags.StringVar(&c.as, "as", "", "repair, cancel and decide in this name, an opaque id; the API takes another than the key's owner from the administrator only")
 	root.AddCommand(c.signCommand(), c.signingCommand(), c.incidentCommand(), c.reconcileCommand(), c.registerCommand(), c.registrationCommand(),
 		c.auditCommand(), c.keyCommand(), c.inspectCommand(), c.verifyCommand(), c.extendCommand(), c.serveCommand(), c.migrateCommand(), c.rolloutCommand(), c.probeCommand(), c.doctorCommand(), c.configCommand(), c.versionCommand(), exitCodesTopic())
+	root.AddCommand(c.worldCommands()...)
 	return root
 }
 
@@ -95,7 +96,7 @@ func programName() string {
 	if filepath.Base(os.Args[0]) == "temporal-kyso" {
 		return "temporal kyso"
 	}
-	return "starter"
+	return "kyso"
 }
 
 // client finds the API.
@@ -107,7 +108,7 @@ func (c *cli) client() (*apiclient.Client, error) {
 	if address == "" {
 		known, err := c.addresses()
 		if err != nil || known.API == "" {
-			return nil, usage("no address of the API: give --url or KYSO_URL, or start a world with \"make dev\" in this folder")
+			return nil, usage("no address of the API: give --url or KYSO_URL, or start a world with \"kyso dev\" in this folder")
 		}
 		address = known.API
 	}

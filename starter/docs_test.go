@@ -21,7 +21,7 @@ func TestDocumentedCommandsExist(t *testing.T) {
 	}
 	for _, command := range commands {
 		if err := resolve(command.Args); err != nil {
-			t.Errorf("%s: starter %s: %v", command.File, command, err)
+			t.Errorf("%s: kyso %s: %v", command.File, command, err)
 		}
 	}
 	seen := len(commands)

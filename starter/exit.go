@@ -85,7 +85,7 @@ func (c *cli) exit(err error) int {
 		}
 		return with.code
 	case !c.started: // cobra's own: an unknown command or flag, a missing argument
-		c.say("Lỗi: %v. Xem \"starter --help\".", "Error: %v. See \"starter --help\".", err)
+		c.say("Lỗi: %v. Xem \"kyso --help\".", "Error: %v. See \"kyso --help\".", err)
 		return exitUsage
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted

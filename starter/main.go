@@ -1,5 +1,5 @@
-// Command starter is the hand on kyso: it starts, answers, watches and repairs signings as a client of the HTTP API,
-// verifies signed files on this machine, and runs the API itself (serve, migrate).
+// Command starter is built as kyso: it starts, answers, watches and repairs processes as a client of the HTTP API, verifies
+// signed files on this machine, and runs the API itself (serve, migrate).
 //
 // Commands that work on signings know nothing but the API. It may import internal/app,
 // internal/apiclient, internal/pdfchild and internal/problem, and for verify internal/pades and

@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) {
 	pdfchild.Main()
-	testscript.Main(m, map[string]func(){"starter": main})
+	testscript.Main(m, map[string]func(){"kyso": main})
 }
 
 // TestScripts runs the command line of testdata/script against the real API on a real store; process_test.go stands
@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// wantCode runs a command and compares its exit code. In a script: code 8 starter sign a.pdf.
+// wantCode runs a command and compares its exit code. In a script: code 8 kyso sign a.pdf.
 func wantCode(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: code N command…")

@@ -127,7 +127,7 @@ var withArguments = map[string]string{
 // elsewhere are commands that make nothing at the API: they read, or work on this machine.
 var elsewhere = []string{"signing list", "signing show", "signing watch", "signing certificates", "registration list", "registration show", "registration watch",
 	"incident list", "incident group", "incident show", "key list", "audit verify", "audit export", "audit key", "inspect", "verify", "extend", "serve", "migrate", "rollout",
-	"probe", "doctor", "config", "version", "exit-codes", "sign"}
+	"probe", "doctor", "config", "version", "exit-codes", "sign", "dev", "demo"}
 
 // TestEveryFormPrintsTheOnlyCopyOfASecret runs every command of the tree that writes, in every form of output: when the API's
 // answer holds a secret, what is printed does.

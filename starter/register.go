@@ -156,7 +156,7 @@ func (c *cli) codeCommand(name, short string, do func(*apiclient.Client, context
 	cmd := &cobra.Command{Use: name + " ID", Short: short, Args: exactly(1, registrationID),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if code == "" {
-				return usage("--code is required: ask for one with \"starter register otp\"")
+				return usage("--code is required: ask for one with \"kyso register otp\"")
 			}
 			return c.act(func(client *apiclient.Client) (apiclient.Status, apiclient.Raw, error) {
 				return do(client, cmd.Context(), orNewKey(key), args[0], code)

@@ -83,7 +83,7 @@ func (c *cli) versionCommand() *cobra.Command {
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "starter (unknown build)"
+		return "kyso (unknown build)"
 	}
 	revision := "no-revision"
 	for _, setting := range info.Settings {
@@ -91,5 +91,5 @@ func version() string {
 			revision = setting.Value
 		}
 	}
-	return strings.Join([]string{"starter", info.Main.Version, revision, info.GoVersion}, " ")
+	return strings.Join([]string{"kyso", info.Main.Version, revision, info.GoVersion}, " ")
 }

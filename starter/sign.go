@@ -42,9 +42,9 @@ file without --force. With --watch=false it prints the id of the signing and ret
 digest with those on the phone before approving. Ctrl-C detaches; the signing goes on.
 
 One approval covers up to 50 files. More are signed in groups, with a progress bar and an approval for each group.`,
-		Example: `  starter sign contract.pdf --user ICA.079095012345
-  starter sign a.pdf b.pdf --user ICA.079095012345 --level B-LT --out signed/
-  starter sign a.pdf --user 079095012345 --page 1 --box 350,60,200,64 --reason "Phê duyệt" -o json`,
+		Example: `  kyso sign contract.pdf --user ICA.079095012345
+  kyso sign a.pdf b.pdf --user ICA.079095012345 --level B-LT --out signed/
+  kyso sign a.pdf --user 079095012345 --page 1 --box 350,60,200,64 --reason "Phê duyệt" -o json`,
 		Args: atLeast("one FILE or more"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.documents = args

@@ -127,8 +127,8 @@ func (m *many) follow(ctx context.Context, g approvalGroup, id string) (approval
 	})
 	switch {
 	case errors.Is(err, errWaiting):
-		return g, exitPending, fmt.Errorf(m.text("có nhiều chứng thư số: chọn bằng --serial, hoặc starter signing choose %s",
-			"there are several certificates: choose with --serial, or starter signing choose %s"), id)
+		return g, exitPending, fmt.Errorf(m.text("có nhiều chứng thư số: chọn bằng --serial, hoặc kyso signing choose %s",
+			"there are several certificates: choose with --serial, or kyso signing choose %s"), id)
 	case ctx.Err() != nil:
 		return g, exitInterrupted, nil //nolint:nilerr // the person knows
 	case err != nil:

@@ -105,9 +105,9 @@ func (c *cli) parkedWords(kind, id string, a apiclient.Attention) string {
 	title := c.text(a.Title, a.TitleEN)
 	switch {
 	case a.Step != "":
-		return c.text("Cần người vận hành xử lý: ", "An operator has to act: ") + title + " (" + a.Step + ")\n  starter " + kind + " repair " + id + " --action retry --reason …"
+		return c.text("Cần người vận hành xử lý: ", "An operator has to act: ") + title + " (" + a.Step + ")\n  kyso " + kind + " repair " + id + " --action retry --reason …"
 	case len(a.Actions) > 0:
-		return title + "\n  starter " + kind + " cancel " + id + " --reason …"
+		return title + "\n  kyso " + kind + " cancel " + id + " --reason …"
 	}
 	return title
 }
@@ -175,7 +175,7 @@ func (c *cli) watchCommand() *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{Use: "watch ID", Short: "Follow a signing until its end", Args: exactly(1, "the ID of a signing"),
 		Long: `Follow a signing until its end. With --out the signed files are written when there are any. The exit code is that
-of the outcome; see "starter help exit-codes". With -o jsonl every transition is a line of JSON.`,
+of the outcome; see "kyso help exit-codes". With -o jsonl every transition is a line of JSON.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := c.client()
 			if err != nil {

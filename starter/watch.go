@@ -69,7 +69,7 @@ func (w *watcher) watch(ctx context.Context, timeout time.Duration) (int, error)
 }
 
 func (w *watcher) sayHowToReturn() {
-	w.say("Theo dõi tiếp: starter %s watch %s", "Watch again with: starter %s watch %s", w.kind, w.id)
+	w.say("Theo dõi tiếp: kyso %s watch %s", "Watch again with: kyso %s watch %s", w.kind, w.id)
 }
 
 // follow returns nil at the end, and errWaiting when a person has to answer and none sits here.
@@ -125,8 +125,8 @@ func (w *watcher) maybeWait(ctx context.Context) error {
 	}
 	if w.status == "awaiting-placement" {
 		w.progress.done()
-		w.say("Chưa chọn vị trí chữ ký. Chạy: starter signing place %s --page 1 --box x,y,w,h",
-			"The signature box is not placed yet. Run: starter signing place %s --page 1 --box x,y,w,h", w.id)
+		w.say("Chưa chọn vị trí chữ ký. Chạy: kyso signing place %s --page 1 --box x,y,w,h",
+			"The signature box is not placed yet. Run: kyso signing place %s --page 1 --box x,y,w,h", w.id)
 	}
 	return errWaiting
 }
@@ -156,7 +156,7 @@ func (w *watcher) chooseHere(ctx context.Context) error {
 			shown(cert.ValidFrom), shown(cert.ValidTo), w.stateWords(cert.State))
 	}
 	if !w.asks {
-		w.say("Chọn một: starter signing choose %s SERIAL", "Choose one: starter signing choose %s SERIAL", w.id)
+		w.say("Chọn một: kyso signing choose %s SERIAL", "Choose one: kyso signing choose %s SERIAL", w.id)
 		return errWaiting
 	}
 	lines := bufio.NewScanner(w.in)

@@ -39,7 +39,7 @@ func (r *signingRun) onTemporalCancel(ctx workflow.Context) {
 		r.stop()
 		return
 	}
-	r.ignore(ctx, "starter signing cancel "+r.in.SigningID)
+	r.ignore(ctx, "kyso signing cancel "+r.in.SigningID)
 	if r.open == nil {
 		r.describe(ctx)
 	}
@@ -47,7 +47,7 @@ func (r *signingRun) onTemporalCancel(ctx workflow.Context) {
 
 // onTemporalCancel never ends a registration: a withdrawal that was decided ends it by itself.
 func (r *registrationRun) onTemporalCancel(ctx workflow.Context) {
-	r.ignore(ctx, "starter registration cancel "+r.in.RegistrationID)
+	r.ignore(ctx, "kyso registration cancel "+r.in.RegistrationID)
 	if r.open == nil {
 		r.describe(ctx)
 	}

@@ -184,7 +184,7 @@ func (i *incidents) details() string {
 		"**Step** `%s` · **reason** `%s` · **party** %s · **since** %s · **runs of the step** %d\n\n%s\n\n"+
 		"Runbook: `docs/operations.md#%s`\n\n"+
 		"May be done: %s\n\n%s\n"+
-		"Many at once: `starter incident decide --process %s --step %s --code %s --action retry --reason \"…\"` records the decision and prints the command that sends it:\n\n    %s\n%s",
+		"Many at once: `kyso incident decide --process %s --step %s --code %s --action retry --reason \"…\"` records the decision and prints the command that sends it:\n\n    %s\n%s",
 		i.open.Step, i.open.Reason, party(i.open.Provider), i.open.Since.UTC().Format(time.RFC3339), i.open.Attempts,
 		i.open.Message, i.open.Reason, strings.Join(i.open.Actions, ", "), commands, i.command, i.open.Step, i.open.Reason,
 		SignalCommand(i.open.Step, i.open.Reason, "…"), i.ignored)
@@ -193,9 +193,9 @@ func (i *incidents) details() string {
 // repairCommand is what an operator types to repair the process.
 func (i *incidents) repairCommand(action string) string {
 	if i.byIncident {
-		return fmt.Sprintf("starter incident repair %s --action %s --reason \"…\" --apply", i.open.IncidentID, action)
+		return fmt.Sprintf("kyso incident repair %s --action %s --reason \"…\" --apply", i.open.IncidentID, action)
 	}
-	return fmt.Sprintf("starter %s repair %s --action %s --reason \"…\"", i.command, i.processID, action)
+	return fmt.Sprintf("kyso %s repair %s --action %s --reason \"…\"", i.command, i.processID, action)
 }
 
 func party(provider string) string {

@@ -22,7 +22,7 @@ var wholeLists = map[string]string{
 	"/v1/webhook-endpoints":          "an owner has at most 20",
 	"/v1/packages":                   "configuration",
 	"/v1/incident-groups":            "one for each cause",
-	"/v1/audit/exported":             "lines of a file, paged by their place; starter tests it",
+	"/v1/audit/exported":             "lines of a file, paged by their place; the command line tests it",
 	"/v1/signings/{id}/certificates": "of one signing",
 }
 

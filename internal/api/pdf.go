@@ -20,7 +20,7 @@ import (
 type PDF struct {
 	// Inspect says what is in a file and whether it may be signed. The answer is JSON.
 	Inspect func(ctx context.Context, src Source) (json.RawMessage, error)
-	// Verify judges the signatures of a file. The answer is JSON, that of "starter verify -o json".
+	// Verify judges the signatures of a file. The answer is JSON, that of "kyso verify -o json".
 	Verify func(ctx context.Context, src Source) (json.RawMessage, error)
 	// Preview draws a visible signature as a PDF of one page.
 	Preview func(look Look) ([]byte, error)

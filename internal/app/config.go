@@ -108,7 +108,7 @@ type Config struct {
 	// Registration is what registering certificates needs besides.
 	Registration Registration
 
-	// APIListen is KYSO_API_LISTEN: where "starter serve" listens. It speaks plain HTTP: beyond loopback a proxy with
+	// APIListen is KYSO_API_LISTEN: where "kyso serve" listens. It speaks plain HTTP: beyond loopback a proxy with
 	// TLS belongs in front of it.
 	APIListen string
 	// APIHosts is KYSO_API_HOSTS: the names under which the API may be called, separated by commas. Empty means
@@ -118,7 +118,7 @@ type Config struct {
 	// session's cookie is bound to it; links to other devices begin with it.
 	PublicURL string
 	// AdminKey is KYSO_ADMIN_KEY (secret, at least 32 characters): a key that may do everything. It makes the first
-	// keys ("starter key create") and can be left out afterwards.
+	// keys ("kyso key create") and can be left out afterwards.
 	AdminKey string
 	// APIRate is KYSO_API_RATE: how many reads one caller may make in a minute; writes, whole files and log-ins are a
 	// fifth, a tenth and a twentieth of it. All guests of one network have ten times as much together. 0 means no limit.
@@ -141,7 +141,7 @@ type Config struct {
 	// nowhere. Keep it inside: metrics are for those who run kyso.
 	HealthListen string
 	// BuildID is KYSO_BUILD_ID: the version of a worker, such as v1.4.0. With it the worker takes part in Temporal's worker
-	// versioning: a process stays with the version that began it, and "starter rollout" says which version gets the next
+	// versioning: a process stays with the version that began it, and "kyso rollout" says which version gets the next
 	// ones. Empty means that any worker takes any process.
 	BuildID string
 	// StopTimeout is KYSO_STOP_TIMEOUT: how long a stopping program lets running work finish. Keep it below the

@@ -117,7 +117,7 @@ func (d *doctor) database(ctx context.Context) {
 		d.say("database", Fault, err.Error(), "is KYSO_DATABASE right, and may the role read its schema?")
 		return
 	case pending > 0:
-		d.say("database", Fault, fmt.Sprintf("%d migrations are missing", pending), "starter migrate")
+		d.say("database", Fault, fmt.Sprintf("%d migrations are missing", pending), "kyso migrate")
 		return
 	}
 	if !d.judge("database", s.Ping(ctx), "reached, schema up to date, master key fits", "is the master key the one that this store was made with?") {
@@ -181,9 +181,9 @@ func (d *doctor) namespace(ctx context.Context, c client.Client, name string) bo
 	missing, err := (&workflows.Client{Temporal: c}).MissingSearchAttributes(ctx, name)
 	switch {
 	case err != nil:
-		d.say("search attributes", Fault, err.Error(), "remove it with: temporal operator search-attribute remove --name …, then starter migrate")
+		d.say("search attributes", Fault, err.Error(), "remove it with: temporal operator search-attribute remove --name …, then kyso migrate")
 	case len(missing) > 0:
-		d.say("search attributes", Fault, "missing: "+strings.Join(missing, ", "), "starter migrate")
+		d.say("search attributes", Fault, "missing: "+strings.Join(missing, ", "), "kyso migrate")
 	default:
 		d.say("search attributes", Healthy, "all there", "")
 	}
@@ -229,7 +229,7 @@ func (d *doctor) release(ctx context.Context, c client.Client, namespace string)
 	what := strings.Join(said, "; ")
 	switch {
 	case current == "":
-		d.say("worker versions", Warning, "none is current, so only workers without KYSO_BUILD_ID get new processes: "+what, "starter rollout BUILD")
+		d.say("worker versions", Warning, "none is current, so only workers without KYSO_BUILD_ID get new processes: "+what, "kyso rollout BUILD")
 	case drained > 0:
 		d.say("worker versions", Healthy, what, "workers of drained versions can be stopped")
 	default:
@@ -363,7 +363,7 @@ func appendable(path string) error {
 func (d *doctor) api(context.Context) {
 	switch {
 	case d.cfg.AdminKey != "":
-		d.say("admin key", Warning, "KYSO_ADMIN_KEY is set: one secret may do everything", "make keys with starter key create, then take it out")
+		d.say("admin key", Warning, "KYSO_ADMIN_KEY is set: one secret may do everything", "make keys with kyso key create, then take it out")
 	default:
 		d.say("admin key", Healthy, "none", "")
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -23,12 +24,16 @@ func (c Command) String() string { return strings.Join(c.Args, " ") }
 // folder of the repository.
 func Commands(root string) ([]Command, error) {
 	var files []string
-	for _, pattern := range []string{"README.md", "docker-compose.yml", "Dockerfile", "docs/*.md", "docs/systemd/*", "scripts/*.sh"} {
+	for _, pattern := range []string{"README.md", "README.vi.md", "CONTRIBUTING.md", "SECURITY.md", "docs/sandbox.md", "docker-compose.yml", "Dockerfile", "docs/*.md", "docs/decisions/*.md", "docs/systemd/*", "scripts/*.sh"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil || len(found) == 0 {
 			return nil, fmt.Errorf("no file %s: %w", pattern, err)
 		}
-		files = append(files, found...)
+		for _, file := range found {
+			if !slices.Contains(files, file) {
+				files = append(files, file)
+			}
+		}
 	}
 	var list []Command
 	for _, file := range files {
@@ -36,7 +41,7 @@ func Commands(root string) ([]Command, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the documentation: %w", err)
 		}
-		for _, args := range documented(string(text)) {
+		for _, args := range documented(shown(file, string(text))) {
 			list = append(list, Command{filepath.Base(file), args})
 		}
 	}
@@ -44,19 +49,39 @@ func Commands(root string) ([]Command, error) {
 }
 
 // commandLine finds the program's name where a command begins: at the start of a line, of a code span or after one of && | ( and ;.
-var commandLine = regexp.MustCompile("(?m)(?:^|[`(;|]|&& ?|\\$ |ExecStart=|/)\\s*(?:[A-Z_]+=\\S+ +)*(?:go run \\./starter|(?:/[a-z./]*)?starter) +([a-z][^`\n]*)")
+var commandLine = regexp.MustCompile("(?m)(?:^|[`(;|]|&& ?|\\$ |ExecStart=|/)\\s*(?:[A-Z_]+=\\S+ +)*(?:(?:/[a-z./]*)?kyso) +([a-z][^`\n]*)")
+
+// shown leaves of a page what is code: blocks, and spans in sentences. In other files everything is.
+func shown(file, text string) string {
+	if filepath.Ext(file) != ".md" {
+		return text
+	}
+	var code strings.Builder
+	for i, block := range strings.Split(text, "```") {
+		if i%2 == 1 {
+			code.WriteString(block)
+			continue
+		}
+		prose := block
+		for _, line := range regexp.MustCompile(`(?m)^ {4}.*$`).FindAllString(block, -1) {
+			code.WriteString(line + "\n")
+			prose = strings.Replace(prose, line, "", 1)
+		}
+		for _, span := range regexp.MustCompile("`[^`]+`").FindAllString(prose, -1) {
+			code.WriteString(strings.ReplaceAll(span, "\n", " ") + "\n")
+		}
+	}
+	return code.String()
+}
 
 // documented returns the arguments of each command of this program in a text.
 func documented(text string) [][]string {
 	var commands [][]string
-	// The form of docker-compose.yml: command: [/starter, serve].
-	list := regexp.MustCompile(`\[(?:CMD, )?/starter, ([a-z][^]]*)\]`)
+	// The form of docker-compose.yml: command: [/kyso, serve].
+	list := regexp.MustCompile(`\[(?:CMD, )?/kyso, ([a-z][^]]*)\]`)
 	for _, m := range list.FindAllStringSubmatch(text, -1) {
 		commands = append(commands, strings.Split(strings.ReplaceAll(m[1], `"`, ""), ", "))
 	}
-	// A code span may be broken over two lines.
-	span := regexp.MustCompile("(?:^|[^`])`([^`]+)`(?:[^`]|$)")
-	text = span.ReplaceAllStringFunc(text, func(s string) string { return strings.ReplaceAll(s, "\n", " ") })
 	for _, m := range commandLine.FindAllStringSubmatch(text, -1) {
 		for _, part := range regexp.MustCompile(`&&|;|\|`).Split(m[0], -1) {
 			if args := commandLine.FindStringSubmatch(part); args != nil {

@@ -17,15 +17,15 @@ build() {
 	done
 	local container
 	container=$("${docker[@]}" create kyso)
-	"${docker[@]}" cp "$container:/starter" "$work/starter"
+	"${docker[@]}" cp "$container:/kyso" "$work/kyso"
 	"${docker[@]}" rm "$container"
 }
-starter=$work/starter
+kyso=$work/kyso
 
 composed() { "${compose[@]}" --project-name "$project" "$@"; }
 up() { composed up --detach --wait --wait-timeout 300 --no-build; }
 services() { composed ps --all --format '  {{.Service}}: {{.Status}}'; }
-doctor() { composed exec --no-TTY api /starter doctor --lang en; }
+doctor() { composed exec --no-TTY api /kyso doctor --lang en; }
 logs() { composed ps --all && composed logs --no-color; }
 
 restart_all() { composed restart && healthy; }

@@ -2,17 +2,16 @@
 # shellcheck shell=bash disable=SC2154,SC2034
 way="the services of docker-compose.yml as processes, without containers"
 run=$work/run
-starter=$work/bin/starter
+kyso=$work/bin/kyso
 
 build() {
 	docker=()
 	find_compose
 	scripts/compose/programs.sh "$work"
 	scripts/web.sh
-	local name
-	for name in starter worker starter/dev; do
-		nice -n 10 go build -trimpath -o "$work/bin/$([ "$name" = starter/dev ] && echo kyso-dev || basename "$name")" "./$name"
-	done
+	nice -n 10 go build -trimpath -o "$work/bin/kyso" ./starter
+	nice -n 10 go build -trimpath -o "$work/bin/kyso-worker" ./worker
+	nice -n 10 go build -trimpath -o "$work/bin/kyso-dev" ./starter/dev
 }
 
 # places says what stands where on this machine, for processes.mjs.
@@ -26,7 +25,7 @@ places() {
 		{"path": "$work/bin:$(echo /usr/lib/postgresql/*/bin | tr ' ' :):$PATH",
 		 "paths": {"/run/secrets": "$run/secrets", "/world": "$run/world", "/audit": "$run/audit",
 		  "/data": "$run/data", "/etc/temporal/schema": "$server/schema", "/etc/temporal/entrypoint.sh": "bash $server/docker/scripts/sh/entrypoint.sh",
-		  "/starter": "$work/bin/starter", "/worker": "$work/bin/worker", "/kyso-dev": "$work/bin/kyso-dev"},
+		  "/kyso": "$work/bin/kyso", "/kyso-worker": "$work/bin/kyso-worker", "/kyso-dev": "$work/bin/kyso-dev"},
 		 "entrypoints": {
 		  "postgres:": {"entrypoint": ["$repository/scripts/compose/images/postgres-entrypoint.sh"], "command": ["postgres"]},
 		  "temporalio/ui:": {"entrypoint": ["ui-server", "--root", "$run", "--config", "ui", "--env", "docker", "start"]}},
@@ -54,7 +53,7 @@ services() { json 'Object.entries(j).map(([n, s]) => `  ${n}: ${s.status}, start
 doctor() {
 	local pid
 	pid=$(json j.api.pid <"$run/state.json")
-	env -i $(tr '\0' '\n' <"/proc/$pid/environ" | grep -v ' ' | tr '\n' ' ') "$starter" doctor --lang en
+	env -i $(tr '\0' '\n' <"/proc/$pid/environ" | grep -v ' ' | tr '\n' ' ') "$kyso" doctor --lang en
 }
 logs() { tail -n 60 "$run/logs"/*.log; }
 restart_all() { kill -HUP "$supervisor" && sleep 2 && within 300 is_up; }

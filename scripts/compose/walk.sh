@@ -1,5 +1,5 @@
 # The documented commands, as people use them: a citizen, a bank, a phone and an officer. Sourced, with
-#   starter                       the program
+#   kyso                          the program
 #   KYSO_URL, KYSO_API_KEY_FILE   the API, and a key to it
 #   CONTROL                       the sandbox's control port
 # shellcheck shell=bash disable=SC2154
@@ -20,12 +20,12 @@ within() {
 }
 
 # has_come KIND ID STATUS; KIND is registration or signing.
-has_come() { [ "$("$starter" "$1" show "$2" --output json | json j.status)" = "$3" ]; }
+has_come() { [ "$("$kyso" "$1" show "$2" --output json | json j.status)" = "$3" ]; }
 
 # comes KIND ID STATUS: waits for it, and says so.
 comes() {
 	within 180 has_come "$@" || {
-		"$starter" "$1" show "$2" >&2
+		"$kyso" "$1" show "$2" >&2
 		echo "$1 $2 did not come to $3" >&2
 		return 1
 	}
@@ -37,9 +37,9 @@ code() {
 	local before
 	before=$(texts)
 	if [ "$1" = account ]; then
-		"$starter" register otp "$registration" --phone "$phone" >/dev/null
+		"$kyso" register otp "$registration" --phone "$phone" >/dev/null
 	else
-		"$starter" register otp "$registration" --purpose "$1" >/dev/null
+		"$kyso" register otp "$registration" --purpose "$1" >/dev/null
 	fi
 	within 60 more_texts "$before"
 	control "$CONTROL/sms?phone=$phone" | json 'j.messages.at(-1).text.match(/\b\d{6}\b/)[0]'
@@ -52,56 +52,56 @@ begin_registration() {
 	local token password
 	token=$(control -X POST "$CONTROL/vneid/$1/request" | json j.token)
 	phone=$(control "$CONTROL/vneid/$1" | json j.person.phone)
-	registration=$("$starter" register start --token "$token" --output ids)
+	registration=$("$kyso" register start --token "$token" --output ids)
 	comes registration "$registration" handed-off
 	password=$(mktemp)
 	echo 'mật khẩu của buổi thử' >"$password"
-	"$starter" register account "$registration" --code "$(code account)" --email "c$1@example.vn" --password-file "$password" >/dev/null
+	"$kyso" register account "$registration" --code "$(code account)" --email "c$1@example.vn" --password-file "$password" >/dev/null
 	rm "$password"
 	comes registration "$registration" account-ready
-	"$starter" register package "$registration" PS1 >/dev/null
+	"$kyso" register package "$registration" PS1 >/dev/null
 	comes registration "$registration" awaiting-payment
 }
 
 # pay_and_agree: opens the bank's page as a browser does and pays there; then the contract.
 pay_and_agree() {
 	local page
-	page=$("$starter" register pay "$registration" 2>/dev/null)
+	page=$("$kyso" register pay "$registration" 2>/dev/null)
 	control --output /dev/null "$page"
 	control --output /dev/null -X POST "$CONTROL/payments/$(sed 's/.*vnp_TxnRef=\([^&]*\).*/\1/' <<<"$page")/pay"
 	comes registration "$registration" awaiting-contract
-	"$starter" register contract "$registration" --code "$(code contract)" >/dev/null
+	"$kyso" register contract "$registration" --code "$(code contract)" >/dev/null
 	comes registration "$registration" in-review
 }
 
 # finish_registration CITIZEN: officer, CA, PIN, activation code and acceptance record.
 finish_registration() {
-	"$starter" registration approve "$registration" --checked all >/dev/null
+	"$kyso" registration approve "$registration" --checked all >/dev/null
 	comes registration "$registration" activating
 	within 60 control --output /dev/null -X POST "$CONTROL/users/$1/pin?pin=280594"
 	within 60 pin_is_set
-	"$starter" register activate "$registration" --code "$(code activation)" >/dev/null
+	"$kyso" register activate "$registration" --code "$(code activation)" >/dev/null
 	comes registration "$registration" accepting
 	within 60 approved_on_phone "$1"
 	comes registration "$registration" active
 }
-pin_is_set() { [ -n "$("$starter" registration show "$registration" --output json | json j.activation?.pin_set_at)" ]; }
+pin_is_set() { [ -n "$("$kyso" registration show "$registration" --output json | json j.activation?.pin_set_at)" ]; }
 
 # approved_on_phone USER: presses the button of a request that waits.
 approved_on_phone() { [ "$(control -X POST "$CONTROL/users/$1/approve" | json j.requests)" -gt 0 ]; }
 
 # begin_signing FILE USER: the phone shows the request. Sets signing.
 begin_signing() {
-	signing=$("$starter" sign "$1" --user "$2" --watch=false --output ids 2>/dev/null)
+	signing=$("$kyso" sign "$1" --user "$2" --watch=false --output ids 2>/dev/null)
 	comes signing "$signing" awaiting-approval
 }
 
 # finish_signing USER FILE: approves, fetches the file, and has kyso and Poppler judge it.
 finish_signing() {
 	within 60 approved_on_phone "$1"
-	"$starter" signing watch "$signing" --out "$2" --force --timeout 3m >/dev/null 2>&1
+	"$kyso" signing watch "$signing" --out "$2" --force --timeout 3m >/dev/null 2>&1
 	comes signing "$signing" signed
-	"$starter" verify "$2" --trust "$trust" --allow-private >/dev/null
+	"$kyso" verify "$2" --trust "$trust" --allow-private >/dev/null
 	pdfsig "$2" | grep -E 'Signature is Valid|Total document signed' | sort -u | tee "$2.pdfsig" | sed 's/^[ -]*/  pdfsig: /'
 	[ "$(wc -l <"$2.pdfsig")" = 2 ]
 }

@@ -153,7 +153,7 @@ func (m *manual) run(command doctest.Command) {
 		}
 	}
 	if !slices.Contains(want, code) {
-		m.t.Errorf("%s: starter %s: exit code %d, want %v\n%.600s%.600s", command.File, strings.Join(args, " "), code, want, words.String(), out.String())
+		m.t.Errorf("%s: kyso %s: exit code %d, want %v\n%.600s%.600s", command.File, strings.Join(args, " "), code, want, words.String(), out.String())
 		return
 	}
 	m.after(ctx, text, out.Bytes())

@@ -210,7 +210,7 @@ func (c *deployment) database(name string) string {
 func (c *deployment) build() {
 	c.t.Helper()
 	c.programs = filepath.Join(c.data, "bin")
-	for name, from := range map[string]string{"starter": "..", "worker": "../../worker"} {
+	for name, from := range map[string]string{"kyso": "..", "kyso-worker": "../../worker"} {
 		out, err := exec.CommandContext(c.t.Context(), "go", "build", "-o", filepath.Join(c.programs, name), from).CombinedOutput()
 		if err != nil {
 			c.t.Fatalf("building %s: %v: %s", name, err, out)
@@ -224,9 +224,9 @@ func (c *deployment) assemble() {
 	do(c.t, err)
 	c.engine = c.part("engine", c.env, reachable(c.world.Addresses.Temporal), self, "engine", "--postgres", c.postgres.DSN(),
 		"--listen", c.world.Addresses.Temporal)
-	c.api = c.part("api", slices.Concat(c.env, c.today), answering(c.world.Addresses.API+"/readyz"), filepath.Join(c.programs, "starter"), "serve")
+	c.api = c.part("api", slices.Concat(c.env, c.today), answering(c.world.Addresses.API+"/readyz"), filepath.Join(c.programs, "kyso"), "serve")
 	for i := range 2 {
-		c.workers = append(c.workers, c.worker(fmt.Sprintf("worker-%d", i+1), filepath.Join(c.programs, "worker"), c.today...))
+		c.workers = append(c.workers, c.worker(fmt.Sprintf("worker-%d", i+1), filepath.Join(c.programs, "kyso-worker"), c.today...))
 	}
 }
 
@@ -278,10 +278,10 @@ func reachable(address string) func(context.Context) error {
 	}
 }
 
-// migrate runs "starter migrate" until the namespace is there.
+// migrate runs "kyso migrate" until the namespace is there.
 func (c *deployment) migrate() {
 	c.t.Helper()
-	do(c.t, waitFor(c.t.Context(), "starter migrate", func() error {
+	do(c.t, waitFor(c.t.Context(), "kyso migrate", func() error {
 		out, err := c.run("migrate")
 		if err != nil {
 			return fmt.Errorf("%w: %s", err, out)
@@ -292,7 +292,7 @@ func (c *deployment) migrate() {
 
 // run runs a command of starter with the configuration of the deployment.
 func (c *deployment) run(args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(c.t.Context(), filepath.Join(c.programs, "starter"), args...)
+	cmd := exec.CommandContext(c.t.Context(), filepath.Join(c.programs, "kyso"), args...)
 	cmd.Env = slices.Concat(c.env, c.today)
 	return cmd.CombinedOutput()
 }

@@ -119,9 +119,9 @@ func atOnce[T any](places, n int, do func(i int) T) []T {
 
 func buildStarter(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "starter")
+	path := filepath.Join(t.TempDir(), "kyso")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, "..").CombinedOutput(); err != nil {
-		t.Fatalf("building starter: %v: %s", err, out)
+		t.Fatalf("building kyso: %v: %s", err, out)
 	}
 	return path
 }

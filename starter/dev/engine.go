@@ -49,8 +49,8 @@ func newEngineCommand() *cobra.Command {
 		Short: "Run a Temporal server on PostgreSQL, for a machine without containers",
 		Long: "Runs a whole Temporal server over PostgreSQL, without Web UI. It makes its two databases (temporal and\n" +
 			"temporal_visibility) and the namespace \"default\" when they are missing. It listens on the port of --listen and on the\n" +
-			"three after it, on loopback. kyso's own programs are started beside it as in production: starter migrate, worker,\n" +
-			"starter serve.",
+			"three after it, on loopback. kyso's own programs are started beside it as in production: kyso migrate, worker,\n" +
+			"kyso serve.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runEngine(cmd.Context(), cmd.OutOrStdout(), postgres, listen)

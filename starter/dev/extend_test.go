@@ -31,7 +31,7 @@ func TestExtend(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), starter, "extend", file, "--level", "B-LTA", "--allow-private", "--force", "--out", file)
 		cmd.Env = append(os.Environ(), "KYSO_TRUST="+w.Addresses.Trust, "KYSO_TSA="+w.Addresses.Parties+"/tsa", "KYSO_LANG=en")
 		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("starter extend: %v: %s", err, out)
+			t.Fatalf("kyso extend: %v: %s", err, out)
 		}
 		extended, err := os.ReadFile(file)
 		do(t, err)

@@ -320,11 +320,11 @@ func (k *kinds) runs(command string) {
 		text := string(out)
 		busy := strings.Contains(text, "not waiting for a repair")
 		if !busy && slices.Contains([]int{0, 1, 8}, code) && !strings.Contains(text, "not-done") {
-			k.t.Logf("starter %s: %d", command, code)
+			k.t.Logf("kyso %s: %d", command, code)
 			return
 		}
 		if !busy || time.Now().After(end) {
-			k.t.Errorf("starter %s ended with %d: %s", command, code, text)
+			k.t.Errorf("kyso %s ended with %d: %s", command, code, text)
 			return
 		}
 	}

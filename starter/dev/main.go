@@ -50,7 +50,7 @@ func tellf(to io.Writer, format string, args ...any) {
 func newCommand() *cobra.Command {
 	up := newUpCommand()
 	root := &cobra.Command{
-		Use:           "dev",
+		Use:           "kyso-dev",
 		Short:         "The whole world of kyso on one machine",
 		Args:          cobra.NoArgs,
 		RunE:          up.RunE, // up is what it does when not told otherwise

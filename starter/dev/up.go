@@ -77,7 +77,7 @@ func (a Addresses) print(out io.Writer) {
 	_ = table.Flush() // a terminal that is gone is noticed elsewhere
 }
 
-// defaultAPI is where "starter serve" answers when not told otherwise.
+// defaultAPI is where "kyso serve" answers when not told otherwise.
 const defaultAPI = "http://127.0.0.1:8680"
 
 func newSandboxCommand() *cobra.Command {

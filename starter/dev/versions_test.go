@@ -78,7 +78,7 @@ func (c *deployment) oldWorker() string {
 	unpack := exec.CommandContext(c.t.Context(), "sh", "-c", `git -C ../.. archive "$1" | tar -x -C "$2"`, "sh", commit, source)
 	if out, err := unpack.CombinedOutput(); err != nil || len(out) > 0 {
 		c.t.Logf("commit %s is not in this checkout (%s): the old worker is today's", commit, strings.TrimSpace(string(out)))
-		return filepath.Join(c.programs, "worker")
+		return filepath.Join(c.programs, "kyso-worker")
 	}
 	build := exec.CommandContext(c.t.Context(), "go", "build", "-o", filepath.Join(c.programs, "old-worker"), "./worker")
 	build.Dir = source
@@ -121,8 +121,8 @@ func TestPinnedReleases(t *testing.T) {
 		approveOnPhone(t, client, user)
 		awaitStatus(t, client, id, "signed", time.Minute)
 	}
-	one := c.worker("worker-v1", filepath.Join(c.programs, "worker"), "KYSO_BUILD_ID=v1")
-	two := c.worker("worker-v2", filepath.Join(c.programs, "worker"), "KYSO_BUILD_ID=v2")
+	one := c.worker("worker-v1", filepath.Join(c.programs, "kyso-worker"), "KYSO_BUILD_ID=v1")
+	two := c.worker("worker-v2", filepath.Join(c.programs, "kyso-worker"), "KYSO_BUILD_ID=v2")
 	for _, w := range []*part{one, two} {
 		t.Cleanup(w.kill)
 		do(t, w.run(t.Context()))
@@ -147,18 +147,18 @@ func TestPinnedReleases(t *testing.T) {
 	}
 	out, err := c.run("rollout")
 	do(t, err)
-	t.Logf("starter rollout:\n%s", out)
+	t.Logf("kyso rollout:\n%s", out)
 }
 
 // rollout makes a version current, once its workers are known.
 func (c *deployment) rollout(args ...string) {
 	c.t.Helper()
-	do(c.t, waitFor(c.t.Context(), "starter rollout", func() error {
+	do(c.t, waitFor(c.t.Context(), "kyso rollout", func() error {
 		out, err := c.run(append([]string{"rollout"}, args...)...)
 		if err != nil {
 			return fmt.Errorf("%w: %s", err, out)
 		}
-		c.t.Logf("starter rollout %v: %s", args, out)
+		c.t.Logf("kyso rollout %v: %s", args, out)
 		return nil
 	}))
 }

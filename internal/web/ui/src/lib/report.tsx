@@ -2,7 +2,7 @@
 import { Facts, Notice } from './ui'
 import { moment, t } from './i18n'
 
-/** The JSON of "starter verify -o json". */
+/** The JSON of "kyso verify -o json". */
 export interface Verification {
   verdict: string
   signatures: SignatureReport[]
