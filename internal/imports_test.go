@@ -66,6 +66,9 @@ var rules = map[string]string{
 	"starter/dev": "internal/app internal/apiclient internal/forms internal/pades internal/pdfchild " +
 		"internal/problem internal/registration internal/sandbox internal/seal workflows",
 
+	// Programs to copy from: they know the wire and nothing of kyso.
+	"examples": "",
+
 	// For tests: nothing may import them.
 	"internal/pgtest":            "",
 	"internal/storetest":         "internal/pgtest internal/registration internal/seal internal/signing internal/store",

@@ -1,4 +1,4 @@
-// Signs a PDF over kyso's API, with nothing but Node.js 20: node docs/sign.mjs contract.pdf ICA.079095012345 >signed.pdf
+// Signs a PDF over kyso's API, with nothing but Node.js 20: node examples/node/sign.mjs contract.pdf ICA.079095012345 >signed.pdf
 // KYSO_URL and KYSO_API_KEY say where and as whom; "make dev" writes both into .kyso/addresses.json (api, api_key).
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
