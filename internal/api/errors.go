@@ -32,6 +32,9 @@ var statuses = map[problem.Code]int{
 
 	problem.DocumentBroken:     http.StatusUnprocessableEntity,
 	problem.DocumentEncrypted:  http.StatusUnprocessableEntity,
+	problem.DocumentRecipients: http.StatusUnprocessableEntity,
+	problem.DocumentCipher:     http.StatusUnprocessableEntity,
+	problem.DocumentAttached:   http.StatusUnprocessableEntity,
 	problem.DocumentXFA:        http.StatusUnprocessableEntity,
 	problem.DocumentLocked:     http.StatusUnprocessableEntity,
 	problem.DocumentActive:     http.StatusUnprocessableEntity,

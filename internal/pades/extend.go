@@ -43,8 +43,8 @@ func openStrict(src Source) (*pdf.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the signed file: %w", err)
 	}
-	if f.Locked() {
-		return nil, problem.New(problem.DocumentEncrypted, "the file is encrypted and does not open without a password")
+	if err := readable(f); err != nil {
+		return nil, err
 	}
 	if f.Rebuilt() {
 		return nil, problem.New(problem.DocumentBroken, "the cross-references of the file are damaged")

@@ -30,11 +30,14 @@ func open(src Source, policy Policy) (*pdf.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the file: %w", err)
 	}
-	if f.Locked() {
-		return nil, problem.New(problem.DocumentEncrypted, "the file is encrypted and does not open without a password")
+	if err := readable(f); err != nil {
+		return nil, err
 	}
-	if f.Permissions()&(pdf.MayModify|pdf.MayAnnotate) == 0 {
-		return nil, problem.New(problem.DocumentLocked, "the owner of the encrypted file allows no changes")
+	if f.AttachmentsLocked() {
+		return nil, problem.New(problem.DocumentAttached, "the attachments of the file are encrypted, so that the signer cannot see all that is signed")
+	}
+	if existing, _ := f.MaySign(); !existing {
+		return nil, problem.New(problem.DocumentLocked, "the owner of the encrypted file allows neither to fill in fields nor to sign (ISO 32000-2, table 22, bits 6 and 9)")
 	}
 	count, err := f.PageCount()
 	if err != nil {
@@ -44,6 +47,19 @@ func open(src Source, policy Policy) (*pdf.File, error) {
 		return nil, problem.New(problem.TooLarge, "the file has more than %d pages", policy.MaxPages)
 	}
 	return f, nil
+}
+
+// readable says why a file cannot be read, when it is encrypted.
+func readable(f *pdf.File) error {
+	switch f.LockedBy() {
+	case pdf.NoBarrier:
+		return nil
+	case pdf.NeedsPassword:
+		return problem.New(problem.DocumentEncrypted, "the file is encrypted and does not open without a password")
+	case pdf.NeedsCertificate:
+		return problem.New(problem.DocumentRecipients, "the file is encrypted to the certificates of its recipients")
+	}
+	return problem.New(problem.DocumentCipher, "the file is encrypted by a security handler or with an algorithm that is not known here")
 }
 
 // Inspect decides whether the file may be signed and reports what is on it. A refusal is a problem: one of

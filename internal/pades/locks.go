@@ -18,6 +18,7 @@ type form struct {
 	widgets    map[pdf.Ref]int // of signature fields, and the fields themselves: index into signatures
 	docMDP     int             // the strictest P of a certification or lock; 0 when there is none
 	locks      fieldLocks
+	ownerLocks bool // the owner of an encrypted file allows no new fields (table 22)
 }
 
 // fieldLocks is what all FieldMDP transforms and signature field locks say together: which fields may not change
@@ -33,6 +34,8 @@ type fieldLocks struct {
 // script from other data than the pages that are signed.
 func readForm(f *pdf.File) (*form, error) {
 	out := &form{names: map[string]bool{}}
+	_, added := f.MaySign()
+	out.ownerLocks = !added
 	var err error
 	if out.dict, out.ref, err = f.AcroForm(); err != nil {
 		return nil, err
@@ -242,6 +245,9 @@ func (l *fieldLocks) cover(name string) bool {
 // freeName returns a name for a new signature field. It refuses when the file forbids every change (P = 1), or
 // when a lock covers whatever name we might take.
 func (fm *form) freeName() (string, error) {
+	if fm.ownerLocks {
+		return "", problem.New(problem.DocumentLocked, "the owner of the encrypted file allows no new signature field (ISO 32000-2, table 22, bits 4 and 6)")
+	}
 	if fm.docMDP == 1 {
 		return "", problem.New(problem.DocumentLocked, "a certification signature forbids every change")
 	}

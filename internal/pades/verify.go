@@ -61,8 +61,8 @@ func Verify(src Source, opt VerifyOptions) (*Verification, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the file: %w", err)
 	}
-	if f.Locked() {
-		return nil, problem.New(problem.DocumentEncrypted, "the file is encrypted and does not open without a password")
+	if err := readable(f); err != nil {
+		return nil, err
 	}
 	fields, err := f.SignatureFields()
 	if err != nil {

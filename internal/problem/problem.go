@@ -43,6 +43,9 @@ const (
 
 	DocumentBroken      Code = "document-broken"         // not a PDF, or damaged beyond repair
 	DocumentEncrypted   Code = "document-encrypted"      // needs a password
+	DocumentRecipients  Code = "document-for-recipients" // encrypted to certificates
+	DocumentCipher      Code = "document-unknown-cipher" // another security handler or algorithm
+	DocumentAttached    Code = "document-attachments"    // in clear itself
 	DocumentXFA         Code = "document-xfa"            // XFA forms are drawn by script and cannot be signed safely
 	DocumentLocked      Code = "document-locked"         // DocMDP or a field lock forbids another signature
 	DocumentActive      Code = "document-active-content" // JavaScript or launch actions, refused by configuration
@@ -108,6 +111,9 @@ var classes = map[Code]class{
 	StorageFull:         {KindUpstream, CauseParty},
 	DocumentBroken:      {KindInvalid, CauseSigner},
 	DocumentEncrypted:   {KindInvalid, CauseSigner},
+	DocumentRecipients:  {KindInvalid, CauseSigner},
+	DocumentCipher:      {KindInvalid, CauseSigner},
+	DocumentAttached:    {KindInvalid, CauseSigner},
 	DocumentXFA:         {KindInvalid, CauseSigner},
 	DocumentLocked:      {KindInvalid, CauseSigner},
 	DocumentActive:      {KindInvalid, CauseSigner},

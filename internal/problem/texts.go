@@ -29,6 +29,9 @@ var texts = map[Code]Text{
 
 	DocumentBroken:     {"Tệp không phải PDF hoặc đã hỏng", "The file is not a PDF or is damaged"},
 	DocumentEncrypted:  {"Tệp PDF có mật khẩu nên không ký được", "The PDF is protected by a password and cannot be signed"},
+	DocumentRecipients: {"Tệp PDF được mã hóa cho chứng thư số của người nhận nên không đọc được", "The PDF is encrypted to the certificates of its recipients and cannot be read"},
+	DocumentCipher:     {"Tệp PDF được mã hóa bằng phương thức không được hỗ trợ", "The PDF is encrypted in a way that is not supported"},
+	DocumentAttached:   {"Tệp PDF có tệp đính kèm bị mã hóa nên không ký được", "The PDF has encrypted attachments and cannot be signed"},
 	DocumentXFA:        {"Tệp PDF dùng biểu mẫu XFA nên không ký an toàn được", "The PDF uses an XFA form and cannot be signed safely"},
 	DocumentLocked:     {"Tệp PDF đã khóa, không cho phép thêm chữ ký", "The PDF is locked and allows no further signature"},
 	DocumentMisleading: {"Tệp PDF có nội dung ẩn hoặc bị che, có thể hiển thị khác đi về sau", "The PDF hides or covers content and may look different later"},

@@ -89,8 +89,11 @@ func (c *crypt) seal(ref Ref, m method, data []byte) []byte {
 	return out
 }
 
-// openStrings decrypts the strings of an object that was just parsed.
+// openStrings decrypts the strings of an object that was just parsed. Those of a cross-reference stream are in clear (7.5.8.2).
 func (c *crypt) openStrings(ref Ref, o Object) (Object, error) {
+	if s, ok := o.(*Stream); ok && s.Dict.Get("Type") == Name("XRef") {
+		return o, nil
+	}
 	return mapStrings(o, func(s String) (String, error) {
 		data, err := c.open(ref, c.strings, []byte(s))
 		if err != nil {
@@ -153,7 +156,7 @@ func mapDict(d *Dict, change func(String) (String, error)) (*Dict, error) {
 }
 
 // plainStream returns the data of a stream of an encrypted file before its filters.
-func (f *File) plainStream(s *Stream, length int64, filters []Name) (io.Reader, error) {
+func (f *File) plainStream(s *Stream, length int64, filters []Name, params []*Dict) (io.Reader, error) {
 	if length > f.lim.DecodedBytes {
 		return nil, tooComplex("a stream has more than %d bytes", f.lim.DecodedBytes)
 	}
@@ -164,21 +167,33 @@ func (f *File) plainStream(s *Stream, length int64, filters []Name) (io.Reader, 
 	if err != nil {
 		return nil, err
 	}
-	if !f.crypt.encrypts(s, filters) {
-		return bytes.NewReader(data), nil
+	m := f.crypt.methodFor(s, filters, params)
+	if m != identity && (f.crypt.key == nil || !f.crypt.fits(m)) {
+		return nil, broken("stream %d is encrypted, and there is no key to it", s.ref.Num)
 	}
-	plain, err := f.crypt.open(s.ref, f.crypt.streams, data)
+	plain, err := f.crypt.open(s.ref, m, data)
 	if err != nil {
 		return nil, broken("stream %d: %v", s.ref.Num, err)
 	}
 	return bytes.NewReader(plain), nil
 }
 
-// encrypts tells whether the data of a stream is encrypted (7.5.8.2, 7.6.6): a filter Crypt says Identity in every file that
-// is in use.
-func (c *crypt) encrypts(s *Stream, filters []Name) bool {
+// methodFor tells how the data of a stream is encrypted (7.5.8.2, 7.6.6): a cross-reference stream never is, metadata may be in
+// clear, embedded files may have a method of their own, and so has every stream with a filter Crypt.
+func (c *crypt) methodFor(s *Stream, filters []Name, params []*Dict) method {
 	kind := s.Dict.Get("Type")
-	return s.ref.Num > 0 && kind != Name("XRef") && (kind != Name("Metadata") || !c.plainMetadata) && !slices.Contains(filters, "Crypt")
+	switch i := slices.Index(filters, "Crypt"); {
+	case s.ref.Num <= 0 || kind == Name("XRef"):
+		return identity
+	case i >= 0:
+		name, _ := params[i].Get("Name").(Name)
+		return c.methodOf(name, identity)
+	case kind == Name("Metadata") && c.plainMetadata:
+		return identity
+	case kind == Name("EmbeddedFile"):
+		return c.attachments
+	}
+	return c.streams
 }
 
 // withoutCrypt leaves out the filter that is none.

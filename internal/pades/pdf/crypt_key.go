@@ -29,6 +29,35 @@ func (h *handler) ownersKey() []byte {
 	return h.fileKey256(h.o, h.oe, h.u[:48])
 }
 
+// unlock finds the key with the empty password, as that of the users and else as the owner's. A file that opens with the empty user
+// password is open to its users, as readers take it (7.6.4.1), also when the owner has an empty one, too.
+func (h *handler) unlock(c *crypt) {
+	if c.key = h.anyKey(); c.key == nil {
+		if c.key = h.ownersKey(); c.key != nil {
+			c.permissions = -1 // who opens it as its owner may do everything
+		}
+		return
+	}
+	if h.r >= 5 {
+		c.permissions &= h.sealedPermissions(c.key)
+	}
+}
+
+// sealedPermissions are those that /Perms repeats under the key of the file, so that they cannot be changed without it (algorithm
+// 13); all when it cannot be read.
+func (h *handler) sealedPermissions(key []byte) int32 {
+	block, err := aes.NewCipher(key)
+	if err != nil || len(h.perms) < aes.BlockSize {
+		return -1
+	}
+	plain := make([]byte, aes.BlockSize)
+	block.Decrypt(plain, h.perms[:aes.BlockSize])
+	if string(plain[9:12]) != "adb" {
+		return -1
+	}
+	return int32(binary.LittleEndian.Uint32(plain))
+}
+
 func turned(key []byte, with byte) []byte {
 	out := bytes.Clone(key)
 	for i := range out {

@@ -63,6 +63,7 @@ type File struct {
 	trailer  *Dict
 	rebuilt  *rebuiltIndex // set when the cross-reference data was unusable
 	crypt    *crypt        // set when the file is encrypted and opens without a password
+	barrier  Barrier       // why it does not
 
 	dangling dangling
 

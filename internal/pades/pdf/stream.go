@@ -27,7 +27,7 @@ func (f *File) decode(s *Stream, resolve bool) ([]byte, error) {
 	}
 	var r io.Reader = bufio.NewReader(io.NewSectionReader(f.r, s.Offset, length))
 	if f.crypt != nil {
-		if r, err = f.plainStream(s, length, names); err != nil {
+		if r, err = f.plainStream(s, length, names, params); err != nil {
 			return nil, err
 		}
 		names, params = withoutCrypt(names, params)
@@ -60,11 +60,11 @@ func (f *File) Raw(s *Stream) ([]byte, error) {
 	}
 	var r io.Reader = io.NewSectionReader(f.r, s.Offset, length)
 	if f.crypt != nil {
-		names, _, err := f.filters(s.Dict, true)
+		names, params, err := f.filters(s.Dict, true)
 		if err != nil {
 			return nil, err
 		}
-		if r, err = f.plainStream(s, length, names); err != nil {
+		if r, err = f.plainStream(s, length, names, params); err != nil {
 			return nil, err
 		}
 	}
