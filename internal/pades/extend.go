@@ -49,6 +49,7 @@ func openStrict(src Source) (*pdf.File, error) {
 	if f.Rebuilt() {
 		return nil, problem.New(problem.DocumentBroken, "the cross-references of the file are damaged")
 	}
+	f.KeepAsIs()
 	return f, nil
 }
 
@@ -130,7 +131,8 @@ func addToStore(f *pdf.File, update *pdf.Update, store *pdf.Dict, key pdf.Name, 
 // maxStoreItems bounds how many entries of a store are read. Real ones hold a handful.
 const maxStoreItems = 512
 
-// streamsOf returns the data of the streams that an array of a store refers to.
+// streamsOf returns the data of the streams that an array of a store refers to. One that cannot be read is evidence to nobody, and no
+// reason to do without the others.
 func streamsOf(f *pdf.File, array pdf.Array) ([][]byte, error) {
 	if len(array) > maxStoreItems {
 		return nil, problem.New(problem.DocumentTooComplex, "the document security store has more than %d entries", maxStoreItems)
@@ -143,19 +145,16 @@ func streamsOf(f *pdf.File, array pdf.Array) ([][]byte, error) {
 			continue
 		}
 		seen[ref] = true
-		object, err := f.Resolve(item)
-		if err != nil {
+		object, err := f.Peek(ref.Num)
+		if stream, ok := object.(*pdf.Stream); ok && err == nil {
+			var data []byte
+			if data, err = f.Data(stream); err == nil {
+				list = append(list, data)
+			}
+		}
+		if err != nil && problem.CodeOf(err) != problem.DocumentBroken {
 			return nil, err
 		}
-		stream, ok := object.(*pdf.Stream)
-		if !ok {
-			continue
-		}
-		data, err := f.Data(stream)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, data)
 	}
 	return list, nil
 }
@@ -183,10 +182,10 @@ func readStore(f *pdf.File) (Evidence, error) {
 			break
 		}
 		entry, err := f.Dict(vri.Get(key))
-		if err != nil {
-			return ev, err
+		if err == nil {
+			err = readStoreLists(f, entry, &ev, "Cert", "OCSP", "CRL")
 		}
-		if err := readStoreLists(f, entry, &ev, "Cert", "OCSP", "CRL"); err != nil {
+		if err != nil && problem.CodeOf(err) != problem.DocumentBroken {
 			return ev, err
 		}
 	}
@@ -199,6 +198,9 @@ func readStoreLists(f *pdf.File, d *pdf.Dict, ev *Evidence, certs, ocsps, crls p
 		target *[][]byte
 	}{{certs, &ev.Certificates}, {ocsps, &ev.OCSPs}, {crls, &ev.CRLs}} {
 		array, err := f.Array(d.Get(list.key))
+		if problem.CodeOf(err) == problem.DocumentBroken {
+			continue
+		}
 		if err != nil {
 			return err
 		}

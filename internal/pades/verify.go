@@ -64,6 +64,7 @@ func Verify(src Source, opt VerifyOptions) (*Verification, error) {
 	if err := readable(f); err != nil {
 		return nil, err
 	}
+	f.KeepAsIs()
 	fields, err := f.SignatureFields()
 	if err != nil {
 		return nil, fmt.Errorf("reading the signature fields: %w", err)
@@ -132,6 +133,10 @@ func (v *verifier) collect(fields []pdf.SignatureField) ([]*signature, error) {
 			CertificateThen: CertificateUnknown, CertificateNow: CertificateUnknown,
 		}}
 		list = append(list, s)
+		if field.Field == nil {
+			s.report.fail(TotalFailed, subFormat, "A field of the form cannot be read.")
+			continue
+		}
 		if field.Value == nil {
 			s.report.fail(TotalFailed, subFormat, noDictionary.Say())
 			continue
@@ -161,7 +166,7 @@ func (s *signature) malformed(err error) {
 }
 
 func (v *verifier) isEmpty(field pdf.SignatureField) bool {
-	if field.Value != nil {
+	if field.Value != nil || field.Field == nil {
 		return false
 	}
 	value, err := v.file.Resolve(field.Field.Get("V"))
@@ -196,10 +201,10 @@ func (v *verifier) checkAll(signatures []*signature) error {
 		if s.end == 0 {
 			continue
 		}
-		if err := v.checkCoverage(s); err != nil {
+		if err := v.own(s, v.checkCoverage); err != nil {
 			return err
 		}
-		if err := v.checkDigest(s); err != nil {
+		if err := v.own(s, v.checkDigest); err != nil {
 			return err
 		}
 		if !s.report.Intact {
@@ -211,12 +216,26 @@ func (v *verifier) checkAll(signatures []*signature) error {
 			v.checkSigner(s)
 		}
 	}
-	if v.file.Rebuilt() { // perhaps only found while objects were read
+	if v.file.Rebuilt() {
 		for _, s := range signatures {
 			s.report.fail(TotalFailed, subFormat, damaged.Say())
 		}
 	}
 	return nil
+}
+
+// own runs a check of one signature. What it cannot read fails this signature and no other.
+func (v *verifier) own(s *signature, check func(*signature) error) error {
+	err := check(s)
+	switch problem.CodeOf(err) {
+	case problem.DocumentBroken:
+		s.report.fail(TotalFailed, subFormat, "What belongs to the signature cannot be read: "+err.Error()+".")
+		return nil
+	case problem.DocumentTooComplex:
+		s.report.fail(Indeterminate, subGeneric, "The signature cannot be judged: "+err.Error()+".")
+		return nil
+	}
+	return err
 }
 
 // setCertificate names the signer in the report.

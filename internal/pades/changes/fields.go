@@ -183,8 +183,8 @@ func (c *comparison) judge(a, b *pdf.Dict, below *place, at place) error {
 	if err != nil || was != nil {
 		return err
 	}
-	is, _, err := follow(c.new, b.Get("V"))
-	if err != nil || is == nil {
+	is, damaged, err := follow(c.new, b.Get("V"))
+	if err != nil || is == nil && !damaged {
 		return err
 	}
 	if c.locked(below.name) {

@@ -87,10 +87,26 @@ func (c *comparison) touch(num int) error {
 		return err
 	}
 	c.touched[num] = true
+	if is.Kind != pdf.Free {
+		if err := c.checkReadable(num); err != nil {
+			return err
+		}
+	}
 	if was.Kind == pdf.Free || is.Kind == pdf.Free {
 		return nil
 	}
 	return c.replace(num)
+}
+
+// checkReadable takes in an object that came. When it cannot be read, some readers look for objects by themselves then, and find what
+// no section leads to.
+func (c *comparison) checkReadable(num int) error {
+	_, damaged, err := peek(c.new, num)
+	if err != nil || !damaged {
+		return err
+	}
+	c.result.Why = "an object cannot be read, so that readers may show different things"
+	return c.raise(Unknown)
 }
 
 // replace notes an object that has another value now. Nothing may take the place of an object stream, which would change all

@@ -51,11 +51,11 @@ func (c *comparison) newSignature(ref pdf.Ref, field *pdf.Dict, kids pdf.Array) 
 	if err := checkWidget(field, false); err != nil {
 		return err
 	}
-	value, _, err := follow(c.new, field.Get("V"))
+	value, damaged, err := follow(c.new, field.Get("V"))
 	if err != nil {
 		return err
 	}
-	if value == nil {
+	if value == nil && !damaged {
 		return c.newEmptyField(ref, field, kids)
 	}
 	stamp, err := c.checkValue(field.Get("V"))
@@ -149,14 +149,15 @@ func (c *comparison) checkValue(o pdf.Object) (stamp bool, err error) {
 			return false, refuse(oldSignatureTaken)
 		}
 	}
-	value, err := dictOf(c.new, o)
+	value, damaged, err := follow(c.new, o)
 	if err != nil {
 		return false, err
 	}
-	if value == nil {
+	d, ok := value.(*pdf.Dict)
+	if !ok && !damaged { // one that cannot be read fails by itself, and was noted among the objects that came
 		return false, refuse(valueNoSignature)
 	}
-	if value.Get("SubFilter") == pdf.Name("ETSI.RFC3161") {
+	if d.Get("SubFilter") == pdf.Name("ETSI.RFC3161") {
 		return true, nil
 	}
 	return false, c.raise(Signatures)

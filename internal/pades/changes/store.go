@@ -7,6 +7,7 @@ import (
 
 	"kyso/internal/finding"
 	"kyso/internal/pades/pdf"
+	"kyso/internal/problem"
 )
 
 // maxItems bounds the entries of one list of the store. Real ones hold a handful.
@@ -102,9 +103,12 @@ func (c *comparison) compareList(before, after pdf.Object) error {
 	}
 	there := make(map[[32]byte]bool, len(list))
 	for _, item := range list {
-		data, err := evidence(c.new, item)
+		data, damaged, err := evidence(c.new, item)
 		if err != nil {
 			return err
+		}
+		if damaged {
+			continue // no evidence to anybody, and drawn by nobody
 		}
 		if !isDER(data) {
 			return refuse(storeForeign)
@@ -116,7 +120,7 @@ func (c *comparison) compareList(before, after pdf.Object) error {
 		return err
 	}
 	for _, item := range old[:min(len(old), maxItems)] {
-		data, err := evidence(c.old, item)
+		data, _, err := evidence(c.old, item)
 		if err != nil {
 			return err
 		}
@@ -125,17 +129,21 @@ func (c *comparison) compareList(before, after pdf.Object) error {
 	return nil
 }
 
-// evidence returns the data of a stream; nil when there is no stream or nobody can read it.
-func evidence(f *pdf.File, item pdf.Object) ([]byte, error) {
-	value, _, err := follow(f, item)
-	if err != nil {
-		return nil, err
+// evidence returns the data of a stream, nil when there is no stream; damaged says that it is there and cannot be read.
+func evidence(f *pdf.File, item pdf.Object) (data []byte, damaged bool, err error) {
+	value, damaged, err := follow(f, item)
+	if err != nil || damaged {
+		return nil, damaged, err
 	}
 	stream, ok := value.(*pdf.Stream)
 	if _, isRef := item.(pdf.Ref); !ok || !isRef {
-		return nil, nil
+		return nil, false, nil
 	}
-	return f.Data(stream)
+	data, err = f.Data(stream)
+	if problem.CodeOf(err) == problem.DocumentBroken {
+		return nil, true, nil
+	}
+	return data, false, err
 }
 
 // isDER reports whether data is one ASN.1 SEQUENCE, as certificates, OCSP answers and CRLs are.

@@ -1,10 +1,16 @@
 package pdf
 
+import (
+	"errors"
+
+	"kyso/internal/problem"
+)
+
 // SignatureField is a field of type Sig in the form tree (12.7.5.5), signed or not.
 type SignatureField struct {
 	Name  string // fully qualified, in UTF-8
 	Ref   Ref    // of the field; zero when it is a direct object
-	Field *Dict
+	Field *Dict  // nil when it cannot be read
 
 	// What follows is set when the field is signed.
 	Value         *Dict // the signature dictionary; nil when the field is empty
@@ -38,15 +44,26 @@ func (f *File) WalkFields(visit FieldFunc) error {
 }
 
 type fieldWalk struct {
-	f     *File
-	visit FieldFunc
-	seen  map[int]bool
+	f       *File
+	visit   FieldFunc
+	damaged func(name string, ref Ref) // takes in what cannot be read; nil ends the walk with the error
+	seen    map[int]bool
+}
+
+// broken takes in that something cannot be read below a name.
+func (w *fieldWalk) broken(name string, o Object, err error) error {
+	if w.damaged == nil || problem.CodeOf(err) != problem.DocumentBroken {
+		return err
+	}
+	ref, _ := o.(Ref)
+	w.damaged(name, ref)
+	return nil
 }
 
 func (w *fieldWalk) kids(list Object, prefix string, typ Name, depth int) error {
 	kids, err := w.f.Array(list)
 	if err != nil {
-		return err
+		return w.broken(prefix, list, err)
 	}
 	if len(kids) > 0 && depth == 0 {
 		return tooComplex("form fields are nested too deeply")
@@ -68,22 +85,22 @@ func (w *fieldWalk) field(o Object, name string, typ Name, depth int) error {
 		w.seen[ref.Num] = true
 	}
 	d, err := w.f.Dict(o)
-	if err != nil || d == nil {
-		return err
+	if err != nil {
+		return w.broken(name, o, err)
 	}
-	if part := d.Get("T"); part != nil {
-		text, err := w.f.TextOf(part)
-		if err != nil {
-			return err
-		}
+	if d == nil {
+		return nil
+	}
+	part, err := w.f.TextOf(d.Get("T"))
+	if err == nil && d.Get("T") != nil {
 		if name != "" {
 			name += "."
 		}
-		name += text
+		name += part
 	}
-	own, err := w.f.NameOf(d.Get("FT"))
-	if err != nil {
-		return err
+	own, err2 := w.f.NameOf(d.Get("FT"))
+	if err = errors.Join(err, err2); err != nil {
+		return w.broken(name, o, err)
 	}
 	if own != "" {
 		typ = own
@@ -94,11 +111,22 @@ func (w *fieldWalk) field(o Object, name string, typ Name, depth int) error {
 	return w.kids(d.Get("Kids"), name, typ, depth-1)
 }
 
-// SignatureFields returns the signature fields of the form, in the order of the form.
+// SignatureFields returns the signature fields of the form, in the order of the form. In a file that is kept as it is, a field that
+// cannot be read is among them, because it may be one.
 func (f *File) SignatureFields() ([]SignatureField, error) {
+	form, _, err := f.AcroForm()
+	if err != nil || form == nil {
+		return nil, err
+	}
 	var fields []SignatureField
 	values := map[string]Object{}
-	err := f.WalkFields(func(name string, typ Name, ref Ref, d *Dict) error {
+	w := &fieldWalk{f: f, seen: map[int]bool{}}
+	if f.asItIs {
+		w.damaged = func(name string, ref Ref) {
+			fields = append(fields, SignatureField{Name: name, Ref: ref, ContentsStart: -1, ContentsEnd: -1})
+		}
+	}
+	w.visit = func(name string, typ Name, ref Ref, d *Dict) error {
 		if typ != "Sig" {
 			return nil
 		}
@@ -121,8 +149,8 @@ func (f *File) SignatureFields() ([]SignatureField, error) {
 		field.Name, field.Ref = name, ref
 		fields = append(fields, field)
 		return nil
-	})
-	return fields, err
+	}
+	return fields, w.kids(form.Get("Fields"), "", "", f.lim.Depth)
 }
 
 func isRef(o Object) bool {
@@ -134,7 +162,10 @@ func (f *File) signatureField(d *Dict) (SignatureField, error) {
 	field := SignatureField{Field: d, ContentsStart: -1, ContentsEnd: -1}
 	field.ValueRef, _ = d.Get("V").(Ref)
 	var err error
-	if field.Value, err = f.Dict(d.Get("V")); err != nil || field.Value == nil {
+	if field.Value, err = f.Dict(d.Get("V")); f.asItIs && problem.CodeOf(err) == problem.DocumentBroken {
+		return field, nil // whoever looks at V sees the same
+	}
+	if err != nil || field.Value == nil {
 		return field, err
 	}
 	start, end, ok := field.Value.Span("Contents")

@@ -69,7 +69,8 @@ func (p *parser) escape(out []byte) ([]byte, error) {
 	return append(out, byte(value)), nil
 }
 
-// hex reads a string in angle brackets (7.3.4.3).
+// hex reads a string in angle brackets (7.3.4.3). What is no digit is skipped, as readers do: one wrong letter must not make the
+// object unreadable that it stands in. Who depends on the digits reads them in the file.
 func (p *parser) hex() (Object, error) {
 	p.pos++
 	out := make([]byte, 0, 32)
@@ -85,10 +86,7 @@ func (p *parser) hex() (Object, error) {
 		}
 		v := hexValue(c)
 		if v < 0 {
-			if isSpace(c) {
-				continue
-			}
-			return nil, broken("a hexadecimal string holds %q", c)
+			continue
 		}
 		if high < 0 {
 			high = v

@@ -62,6 +62,7 @@ type File struct {
 	sections []*Section // newest first
 	trailer  *Dict
 	rebuilt  *rebuiltIndex // set when the cross-reference data was unusable
+	asItIs   bool          // nothing more is repaired
 	crypt    *crypt        // set when the file is encrypted and opens without a password
 	barrier  Barrier       // why it does not
 
@@ -190,6 +191,10 @@ func (f *File) Sections() []*Section { return f.sections }
 
 // Rebuilt reports whether the cross-reference data was unusable, so that objects were found by a scan.
 func (f *File) Rebuilt() bool { return f.rebuilt != nil }
+
+// KeepAsIs says that an object which cannot be read is problem.DocumentBroken from now on and no reason to scan the file: whoever
+// judges a file judges it as it is, and one damaged object says nothing about the others.
+func (f *File) KeepAsIs() { f.asItIs = true }
 
 // Version returns the version of the header or, when it is later, of the catalog.
 func (f *File) Version() string {

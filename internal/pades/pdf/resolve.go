@@ -129,7 +129,7 @@ func (f *File) Resolve(o Object) (Object, error) {
 }
 
 // Get returns the indirect object with a number, nil when there is none. Damage makes it scan the file once and
-// look again. The result is shared: clone before changing it.
+// look again, unless the file is to be kept as it is. The result is shared: clone before changing it.
 func (f *File) Get(num int) (Object, error) {
 	if obj, ok := f.cache[num]; ok {
 		return obj, nil
@@ -138,7 +138,7 @@ func (f *File) Get(num int) (Object, error) {
 		return nil, err
 	}
 	obj, err := f.find(num)
-	if err != nil && f.rebuilt == nil && !final(err) {
+	if err != nil && f.rebuilt == nil && !f.asItIs && !final(err) {
 		if err := f.rebuild(); err != nil {
 			return nil, err
 		}
