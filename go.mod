@@ -2,6 +2,9 @@ module kyso
 
 go 1.26.8
 
+// Certificates with a negative serial number are in use. RFC 5280 (4.1.2.2) asks to handle them gracefully.
+godebug x509negativeserial=1
+
 require (
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.22.1

@@ -205,7 +205,7 @@ func readCertificates(path string) ([]*x509.Certificate, error) {
 		if block.Type != "CERTIFICATE" {
 			return nil, problem.New(problem.Invalid, "%s holds a PEM block of type %s; only certificates belong there", path, block.Type)
 		}
-		cert, err := x509.ParseCertificate(block.Bytes)
+		cert, err := pades.ParseCertificate(block.Bytes)
 		if err != nil {
 			return nil, fmt.Errorf("parsing a certificate of %s: %w", path, err)
 		}

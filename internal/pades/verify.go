@@ -134,7 +134,7 @@ func (v *verifier) collect(fields []pdf.SignatureField) ([]*signature, error) {
 		}}
 		list = append(list, s)
 		if field.Field == nil {
-			s.report.fail(TotalFailed, subFormat, "A field of the form cannot be read.")
+			s.report.fail(TotalFailed, subFormat, fieldUnreadable.Say())
 			continue
 		}
 		if field.Value == nil {
@@ -229,10 +229,10 @@ func (v *verifier) own(s *signature, check func(*signature) error) error {
 	err := check(s)
 	switch problem.CodeOf(err) {
 	case problem.DocumentBroken:
-		s.report.fail(TotalFailed, subFormat, "What belongs to the signature cannot be read: "+err.Error()+".")
+		s.report.fail(TotalFailed, subFormat, ownUnreadable.Say())
 		return nil
 	case problem.DocumentTooComplex:
-		s.report.fail(Indeterminate, subGeneric, "The signature cannot be judged: "+err.Error()+".")
+		s.report.fail(Indeterminate, subGeneric, tooMuchToJudge.Say())
 		return nil
 	}
 	return err

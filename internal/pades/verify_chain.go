@@ -36,6 +36,7 @@ const (
 	whyFilled     = "filled"
 	whyAnnotated  = "annotated"
 	whyLost       = "lost"
+	whyUnreadable = "unreadable"
 )
 
 // chainResult is what can be said of a certificate at a moment.

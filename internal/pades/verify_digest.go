@@ -35,7 +35,7 @@ func (v *verifier) checkDigest(s *signature) error {
 		return nil
 	}
 	if s.cert = s.cms.Certificate(v.pool.certs); s.cert == nil {
-		r.fail(Indeterminate, subNoCertificate, noSignerFound.Say())
+		v.noCertificate(s)
 		return nil
 	}
 	r.setCertificate(s.cert)
@@ -50,6 +50,15 @@ func (v *verifier) checkDigest(s *signature) error {
 	}
 	r.Intact = true
 	return nil
+}
+
+// noCertificate says why nothing can be said of the signer: the certificate is of a kind that is not known here, or not there.
+func (v *verifier) noCertificate(s *signature) {
+	if why := s.cms.WhyUnreadable(v.pool.unreadable); why != nil {
+		s.report.failAs(Indeterminate, subNoCertificate, whyUnreadable, signerUnreadable.Say("why", why))
+		return
+	}
+	s.report.fail(Indeterminate, subNoCertificate, noSignerFound.Say())
 }
 
 // contentDigest returns the digest of what the signer signed, with the signer's algorithm. same is false when the signed bytes
@@ -122,7 +131,8 @@ func (v *verifier) checkTokenDigest(s *signature) error {
 	case errors.Is(err, cms.ErrAttributes):
 		sub = subFormat
 	case errors.Is(err, cms.ErrNoAuthority):
-		verdict, sub = Indeterminate, subNoCertificate
+		v.noCertificate(s)
+		return nil
 	case errors.Is(err, cms.ErrNotForStamps):
 		verdict, sub = Indeterminate, subChain
 	}

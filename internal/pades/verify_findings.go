@@ -10,13 +10,17 @@ var (
 
 // What Verify says of a signature as a whole.
 var (
-	malformed     = finding.Define("malformed", "Chữ ký sai cấu trúc: {why}.", "The signature is malformed: {why}.")
-	notJudged     = finding.Define("not-judged", "Không đánh giá được chữ ký: {why}.", "The signature cannot be judged: {why}.")
-	noDictionary  = finding.Define("no-dictionary", "Giá trị của ô chữ ký không phải là một chữ ký.", "The value of the field is not a signature dictionary.")
-	damaged       = finding.Define("damaged", "Bảng tham chiếu chéo của tệp bị hỏng.", "The cross-references of the file are damaged.")
-	bytesChanged  = finding.Define("bytes-changed", "Các byte đã ký bị thay đổi sau khi ký.", "The signed bytes were changed after signing.")
-	noSignerFound = finding.Define("no-signer-certificate", "Chứng thư số của người ký bị thiếu, không đọc được hoặc không phải là chứng thư đã dùng để ký.",
-		"The signer's certificate is missing, cannot be read or is not the one that was signed for.")
+	malformed        = finding.Define("malformed", "Chữ ký sai cấu trúc: {why}.", "The signature is malformed: {why}.")
+	notJudged        = finding.Define("not-judged", "Không đánh giá được chữ ký: {why}.", "The signature cannot be judged: {why}.")
+	noDictionary     = finding.Define("no-dictionary", "Giá trị của ô chữ ký không phải là một chữ ký.", "The value of the field is not a signature dictionary.")
+	damaged          = finding.Define("damaged", "Bảng tham chiếu chéo của tệp bị hỏng.", "The cross-references of the file are damaged.")
+	bytesChanged     = finding.Define("bytes-changed", "Các byte đã ký bị thay đổi sau khi ký.", "The signed bytes were changed after signing.")
+	fieldUnreadable  = finding.Define("field-unreadable", "Không đọc được một ô của biểu mẫu.", "A field of the form cannot be read.")
+	ownUnreadable    = finding.Define("signature-unreadable", "Không đọc được một phần của chữ ký này.", "A part of this signature cannot be read.")
+	tooMuchToJudge   = finding.Define("signature-too-complex", "Chữ ký này quá phức tạp để đánh giá.", "This signature is too complex to be judged.")
+	signerUnreadable = finding.Define("signer-certificate-unreadable", "Không đọc được chứng thư số của người ký: {why}.", "The signer's certificate cannot be read: {why}.")
+	noSignerFound    = finding.Define("no-signer-certificate", "Chứng thư số của người ký bị thiếu hoặc không phải là chứng thư đã dùng để ký.",
+		"The signer's certificate is missing or is not the one that was signed for.")
 	valueFails       = finding.Define("value-fails", "Giá trị chữ ký không khớp với chứng thư số.", "The signature value does not verify.")
 	stampFails       = finding.Define("document-time-stamp-fails", "Dấu thời gian tài liệu không hợp lệ: {why}.", "The document time-stamp does not verify: {why}.")
 	stampNotJudged   = finding.Define("document-time-stamp-not-judged", "Không đánh giá được dấu thời gian tài liệu: {why}.", "The document time-stamp cannot be judged: {why}.")

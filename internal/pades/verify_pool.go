@@ -17,6 +17,8 @@ type pool struct {
 	held   map[[32]byte]bool
 	inFile map[[32]byte]bool // certificates that the file itself carries
 
+	unreadable [][]byte // certificates; kept to say why, when one of them is a signer's
+
 	issuers map[[32]byte]*x509.Certificate
 }
 
@@ -42,6 +44,9 @@ const clockSkew = 5 * time.Minute
 // maxPoolItems bounds certificates and revocation data each; a chain search tries them against each other.
 const maxPoolItems = 1024
 
+// ParseCertificate is x509.ParseCertificate for keys that are for RSASSA-PSS only, too.
+func ParseCertificate(der []byte) (*x509.Certificate, error) { return cms.ParseCertificate(der) }
+
 func newPool() *pool {
 	return &pool{held: map[[32]byte]bool{}, inFile: map[[32]byte]bool{}, issuers: map[[32]byte]*x509.Certificate{}}
 }
@@ -51,6 +56,8 @@ func (p *pool) add(ev Evidence, inFile bool) {
 	for _, der := range ev.Certificates {
 		if cert, err := cms.ParseCertificate(der); err == nil {
 			p.addCertificate(cert, inFile)
+		} else if len(p.unreadable) < maxPoolItems {
+			p.unreadable = append(p.unreadable, der)
 		}
 	}
 	for _, der := range ev.OCSPs {

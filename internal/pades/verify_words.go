@@ -19,6 +19,7 @@ var meanings = map[string]struct{ vi, en string }{
 	whyFilled:        {"biểu mẫu đã được điền thêm sau khi ký", "the form was filled in after signing"},
 	whyAnnotated:     {"chú thích đã được thêm hoặc sửa sau khi ký", "annotations were added or changed after signing"},
 	whyLost:          {"dữ liệu xác minh đã bị gỡ khỏi tệp sau khi ký", "validation data was taken out of the file after signing"},
+	whyUnreadable:    {"chứng thư số của người ký có cấu trúc mà phần mềm này không đọc được", "the signer's certificate is of a make that cannot be read here"},
 	subTryLater:      {"chưa biết trạng thái thu hồi; hãy kiểm tra lại khi có mạng", "the revocation status is not known; check again on the network"},
 }
 

@@ -176,7 +176,7 @@ func rawAll(certificates []*x509.Certificate) [][]byte {
 func parseAll(list [][]byte) ([]*x509.Certificate, error) {
 	var certificates []*x509.Certificate
 	for _, der := range list {
-		c, err := x509.ParseCertificate(der)
+		c, err := pades.ParseCertificate(der)
 		if err != nil {
 			return nil, err
 		}

@@ -129,6 +129,22 @@ func checkStamper(cert *x509.Certificate, at time.Time) error {
 	return errors.New("the authority's certificate does not mark its purpose as critical")
 }
 
+// readableCertificates parses the certificates of a SignedData one by one: one that cannot be read does not hide the others.
+func readableCertificates(der []byte) (list []*x509.Certificate) {
+	for len(der) > 0 {
+		var one asn1.RawValue
+		rest, err := asn1.Unmarshal(der, &one)
+		if err != nil {
+			break
+		}
+		if cert, err := x509.ParseCertificate(one.FullBytes); err == nil {
+			list = append(list, cert)
+		}
+		der = rest
+	}
+	return list
+}
+
 // checkSignedData verifies the one signature of a SignedData with the certificate that it names (RFC 5652 §5.4)
 // and returns that certificate.
 func checkSignedData(data cmsSignedData) (*x509.Certificate, error) {
@@ -136,11 +152,7 @@ func checkSignedData(data cmsSignedData) (*x509.Certificate, error) {
 		return nil, fmt.Errorf("it has %d signatures", len(data.Signers))
 	}
 	info := data.Signers[0]
-	certificates, err := x509.ParseCertificates(data.Certificates.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("reading its certificates: %w", err)
-	}
-	signer := findSigner(info.SID, certificates)
+	signer := findSigner(info.SID, readableCertificates(data.Certificates.Bytes))
 	if signer == nil {
 		return nil, errors.New("the authority's certificate is not in it")
 	}

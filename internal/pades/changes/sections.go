@@ -105,7 +105,7 @@ func (c *comparison) checkReadable(num int) error {
 	if err != nil || !damaged {
 		return err
 	}
-	c.result.Why = "an object cannot be read, so that readers may show different things"
+	c.result.Why = newUnreadable.Say()
 	return c.raise(Unknown)
 }
 

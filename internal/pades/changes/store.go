@@ -110,7 +110,7 @@ func (c *comparison) compareList(before, after pdf.Object) error {
 		if damaged {
 			continue // no evidence to anybody, and drawn by nobody
 		}
-		if !isDER(data) {
+		if !resemblesDER(data) {
 			return refuse(storeForeign)
 		}
 		there[sha256.Sum256(data)] = true
@@ -146,8 +146,13 @@ func evidence(f *pdf.File, item pdf.Object) (data []byte, damaged bool, err erro
 	return data, false, err
 }
 
-// isDER reports whether data is one ASN.1 SEQUENCE, as certificates, OCSP answers and CRLs are.
-func isDER(data []byte) bool {
+// resemblesDER reports whether data begins as certificates, OCSP answers and CRLs do: with an ASN.1 SEQUENCE, written out or with a
+// length of several bytes. What is cut off, or followed by more, is evidence to nobody and harms nobody; content that a page could
+// show does not begin so.
+func resemblesDER(data []byte) bool {
+	if len(data) > 2 && data[0] == 0x30 && data[1] >= 0x81 && data[1] <= 0x84 {
+		return true
+	}
 	var whole asn1.RawValue
 	rest, err := asn1.Unmarshal(data, &whole)
 	return err == nil && len(rest) == 0 && whole.Class == asn1.ClassUniversal && whole.Tag == asn1.TagSequence && whole.IsCompound && len(whole.Bytes) > 0

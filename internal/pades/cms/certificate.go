@@ -2,6 +2,8 @@ package cms
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
 	"math/big"
@@ -43,8 +45,13 @@ func pssKey(cert *x509.Certificate) *rsa.PublicKey {
 	return &rsa.PublicKey{N: n, E: e}
 }
 
-// fits refuses a signature in another scheme than the key is for.
+// fits refuses a signature in another scheme than the key is for, and says of a key of a kind that is not known here that it is.
 func (s *Signer) fits(cert *x509.Certificate) error {
+	switch cert.PublicKey.(type) {
+	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
+	default:
+		return unsupported(keyUnsupported)
+	}
 	if s.Algorithm.Scheme != PSS && pssKey(cert) != nil {
 		return keyForPSS.Err()
 	}

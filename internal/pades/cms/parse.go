@@ -17,6 +17,7 @@ type SignedData struct {
 	ContentType  asn1.ObjectIdentifier
 	Content      []byte // nil when detached
 	Certificates []*x509.Certificate
+	Unreadable   [][]byte // certificates that crypto/x509 cannot read
 	OCSPs, CRLs  [][]byte // from the crls field (RFC 5940) and adbe-revocationInfoArchival
 	Signer       Signer
 }
@@ -148,10 +149,42 @@ func (sd *SignedData) readCertificates(in cryptobyte.String) {
 		if tag != cbasn1.SEQUENCE {
 			continue
 		}
-		if cert, err := ParseCertificate(element); err == nil {
-			sd.Certificates = append(sd.Certificates, cert)
+		cert, err := ParseCertificate(element)
+		if err != nil {
+			sd.Unreadable = append(sd.Unreadable, element)
+			continue
+		}
+		sd.Certificates = append(sd.Certificates, cert)
+	}
+}
+
+// WhyUnreadable says why the signer's certificate cannot be read, when it is there: in the SignedData or in extra. It is nil when
+// none of the unreadable ones is the signer's.
+func (sd *SignedData) WhyUnreadable(extra [][]byte) error {
+	for _, list := range [][][]byte{sd.Unreadable, extra} {
+		for _, der := range list {
+			issuer, serial := issuerAndSerial(der)
+			if sd.Signer.serial == nil || serial == nil || !bytes.Equal(issuer, sd.Signer.issuer) || serial.Cmp(sd.Signer.serial) != 0 {
+				continue
+			}
+			if _, err := ParseCertificate(der); err != nil {
+				return whyUnreadable(err)
+			}
 		}
 	}
+	return nil
+}
+
+// issuerAndSerial reads the beginning of a certificate (RFC 5280, 4.1); serial is nil when it has none.
+func issuerAndSerial(der []byte) (issuer []byte, serial *big.Int) {
+	in := cryptobyte.String(der)
+	var cert, tbs, algorithm, name cryptobyte.String
+	number := new(big.Int)
+	if !in.ReadASN1(&cert, cbasn1.SEQUENCE) || !cert.ReadASN1(&tbs, cbasn1.SEQUENCE) || !tbs.SkipOptionalASN1(explicitTag(0)) ||
+		!tbs.ReadASN1Integer(number) || !tbs.ReadASN1(&algorithm, cbasn1.SEQUENCE) || !tbs.ReadASN1Element(&name, cbasn1.SEQUENCE) {
+		return nil, nil
+	}
+	return name, number
 }
 
 // readRevocation reads RevocationInfoChoices: CRLs, and OCSP answers as in RFC 5940 §2.1.

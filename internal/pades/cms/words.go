@@ -1,8 +1,10 @@
 package cms
 
 import (
+	"crypto/rsa"
 	"errors"
 	"fmt"
+	"strings"
 
 	"kyso/internal/finding"
 )
@@ -56,6 +58,15 @@ var (
 	tokenChanged          = finding.Define("token-changed", "nội dung dấu thời gian bị sửa", "the content of the time-stamp was changed")
 	tokenUnnamed          = finding.Define("token-unnamed", "dấu thời gian không nêu chứng thư hoặc kiểu nội dung của nó", "the time-stamp does not name its certificate or its content")
 	authorityMissing      = finding.Define("authority-missing", "thiếu chứng thư của tổ chức cấp dấu thời gian", "the certificate of the time-stamp authority is missing")
+	rsaKeyUnsupported     = finding.Define("rsa-key-unsupported", "phần mềm này chưa hỗ trợ khóa RSA có độ dài hoặc số mũ này", "an RSA key of this size or with this exponent is not supported")
+	keyUnsupported        = finding.Define("key-unsupported", "phần mềm này chưa hỗ trợ loại khóa này", "keys of this kind are not supported")
+	certificateRSA        = finding.Define("certificate-rsa", "khóa RSA có số mũ hoặc mô-đun không dùng được", "its RSA key has an exponent or a modulus that cannot be used")
+	certificateCurve      = finding.Define("certificate-curve", "khóa dùng đường cong không chuẩn hoặc tự khai báo tham số", "its key is on an unknown curve or declares parameters of its own")
+	certificateVersion    = finding.Define("certificate-version", "phiên bản của chứng thư không có trong chuẩn X.509", "its version is none of X.509")
+	certificateSerial     = finding.Define("certificate-serial", "số sê-ri của chứng thư không hợp lệ", "its serial number is not valid")
+	certificateExtension  = finding.Define("certificate-extension", "chứng thư có phần mở rộng sai cấu trúc hoặc lặp lại", "an extension of it is malformed or stands twice")
+	certificateDates      = finding.Define("certificate-dates", "thời hạn của chứng thư sai cấu trúc", "its dates are malformed")
+	certificateMalformed  = finding.Define("certificate-malformed", "chứng thư sai cấu trúc", "it is malformed")
 	notForStamps          = finding.Define("not-for-stamps", "chứng thư không phải chỉ dùng để cấp dấu thời gian", "the certificate is not for time-stamping only")
 )
 
@@ -70,12 +81,36 @@ func inAttribute(attr attributeValues, err error) error {
 	return attributeMalformed.Err("oid", attr.oid)
 }
 
-// wrong gives the errors of crypto/rsa the clause of all values that do not verify.
+// wrong gives the errors of crypto/rsa the clause of all values that do not verify, and tells from them a key that it does not use,
+// such as one of 512 bits.
 func wrong(err error) error {
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
+	case errors.Is(err, rsa.ErrVerification):
+		return valueWrong.Err()
 	}
-	return valueWrong.Err()
+	return unsupported(rsaKeyUnsupported)
+}
+
+// certificateReasons are why crypto/x509 does not read a certificate, by words of its messages.
+var certificateReasons = []struct {
+	word string
+	kind *finding.Kind
+}{
+	{"RSA", certificateRSA}, {"ECDSA", certificateCurve}, {"elliptic", certificateCurve}, {"version", certificateVersion}, {"serial", certificateSerial},
+	{"extension", certificateExtension}, {"key usage", certificateExtension}, {"constraint", certificateExtension},
+	{"UTCTime", certificateDates}, {"Time", certificateDates}, {"validity", certificateDates},
+}
+
+// whyUnreadable says in words why a certificate cannot be read.
+func whyUnreadable(err error) error {
+	for _, reason := range certificateReasons {
+		if strings.Contains(err.Error(), reason.word) {
+			return finding.Wrap(err, reason.kind.Say())
+		}
+	}
+	return finding.Wrap(err, certificateMalformed.Say())
 }
 
 // because says what is wrong in the sense of a sentinel.
