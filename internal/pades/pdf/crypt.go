@@ -270,6 +270,8 @@ func (f *File) handlerBarrier(d *Dict) (Barrier, error) {
 		return UnknownEncryption, err
 	case name == "Standard":
 		return NoBarrier, nil
+	case name == "" && sub == "":
+		return NeedsPassword, nil // nothing more is said
 	case name == "Adobe.PubSec" || name == "Adobe.PPKLite" || name == "Entrust.PPKEF" || strings.HasPrefix(string(sub), "adbe.pkcs7.s"):
 		return NeedsCertificate, nil
 	}
