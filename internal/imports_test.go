@@ -49,8 +49,20 @@ var rules = map[string]string{
 	"internal/relay":        "activities workflows internal/page internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem",
 	"internal/api":          "workflows internal/limit internal/page internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/account internal/problem",
 
-	// The stand-ins of outside parties share nothing with the clients that they test, nor with the domain.
-	"internal/sandbox": "",
+	// The stand-ins of outside parties share nothing with the clients that they test, nor with the domain. The folder
+	// itself makes them all; no party knows another, see TestNoPartyOfTheSandboxKnowsAnother.
+	"internal/sandbox": "internal/sandbox/ca internal/sandbox/esms internal/sandbox/kernel internal/sandbox/people internal/sandbox/pki " +
+		"internal/sandbox/revocation internal/sandbox/rssp769 internal/sandbox/tsa internal/sandbox/vneid internal/sandbox/vnpay",
+	"internal/sandbox/kernel":     "",
+	"internal/sandbox/people":     "internal/sandbox/kernel",
+	"internal/sandbox/pki":        "internal/sandbox/kernel",
+	"internal/sandbox/ca":         "internal/sandbox/kernel internal/sandbox/people internal/sandbox/pki",
+	"internal/sandbox/esms":       "internal/sandbox/kernel",
+	"internal/sandbox/revocation": "internal/sandbox/kernel internal/sandbox/pki",
+	"internal/sandbox/rssp769":    "internal/sandbox/kernel internal/sandbox/people internal/sandbox/pki",
+	"internal/sandbox/tsa":        "internal/sandbox/kernel internal/sandbox/pki",
+	"internal/sandbox/vneid":      "internal/sandbox/kernel internal/sandbox/people",
+	"internal/sandbox/vnpay":      "internal/sandbox/kernel",
 	// Clients of the API know the API and no part behind it.
 	"internal/apiclient": "internal/problem",
 	// The pages are clients of the API that run in a browser.
@@ -210,6 +222,34 @@ func imports(t *testing.T, file string) []string {
 	return paths
 }
 
+// sandboxGround is what a party of the sandbox may stand on.
+var sandboxGround = []string{"internal/sandbox/kernel", "internal/sandbox/people", "internal/sandbox/pki"}
+
+// TestNoPartyOfTheSandboxKnowsAnother: each folder of the sandbox has a line of its own in the table, which names the ground
+// alone. What one party needs of another goes over the wire, or through an interface that internal/sandbox fills in.
+func TestNoPartyOfTheSandboxKnowsAnother(t *testing.T) {
+	const whole = "internal/sandbox"
+	parties := 0
+	for _, file := range sources(t) {
+		dir := filepath.ToSlash(filepath.Dir(file))
+		if dir == whole || !under(dir, whole) {
+			continue
+		}
+		parties++
+		if ruleOf(dir) != dir {
+			t.Errorf("%s: the folder has no line of its own in the table of rules", file)
+		}
+		for allowed := range strings.FieldsSeq(rules[ruleOf(dir)]) {
+			if !slices.Contains(sandboxGround, allowed) {
+				t.Errorf("%s may import %s, which is no ground of the sandbox", dir, allowed)
+			}
+		}
+	}
+	if parties < 10 {
+		t.Errorf("only %d files of parties were found", parties)
+	}
+}
+
 // TestLinks asks the go command what the production programs contain.
 func TestLinks(t *testing.T) {
 	for program, banned := range links {
@@ -254,6 +294,11 @@ func TestTheRulesBite(t *testing.T) {
 	}{
 		{"internal/sandbox", "kyso/internal/signing", true},
 		{"internal/sandbox", "kyso/internal/provider", true},
+		{"internal/sandbox", "kyso/internal/sandbox/vnpay", false},
+		{"internal/sandbox/vnpay", "kyso/internal/sandbox/kernel", false},
+		{"internal/sandbox/vnpay", "kyso/internal/sandbox/rssp769", true},
+		{"internal/sandbox/kernel", "kyso/internal/sandbox/vnpay", true},
+		{"internal/sandbox/rssp769", "kyso/internal/sandbox", true},
 		{"internal/signing", "kyso/internal/problem", false},
 		{"internal/signing", "golang.org/x/text/unicode/norm", true},
 		{"internal/signing", "crypto/sha256", false},

@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"kyso/internal/sandbox"
+	"kyso/internal/sandbox/kernel"
 )
 
 func TestControl(t *testing.T) {
@@ -117,5 +119,64 @@ func TestPeople(t *testing.T) {
 	}
 	if org := b.leaf("0312345678-001").Subject; len(org.Organization) != 1 || org.Organization[0] != org.CommonName {
 		t.Errorf("organisation %s", org)
+	}
+}
+
+// TestEverySwitchHasOneParty holds the flat shape of knobs and settings against the parties: each field is read by one of
+// them, and keeps what is set.
+func TestEverySwitchHasOneParty(t *testing.T) {
+	t.Parallel()
+	b := start(t, sandbox.Options{})
+	owner := map[bool]map[string]string{true: {}, false: {}} // of knobs, of settings
+	for _, party := range b.Kernel.Parties() {
+		for knobs, switches := range map[bool]*kernel.Switches{true: party.Knobs, false: party.Settings} {
+			if switches == nil {
+				continue
+			}
+			for _, name := range switches.Fields() {
+				if other := owner[knobs][name]; other != "" {
+					t.Errorf("%s is read by %s and by %s", name, other, party.Name)
+				}
+				owner[knobs][name] = party.Name
+			}
+		}
+	}
+	for knobs, whole := range map[bool]reflect.Type{true: reflect.TypeFor[sandbox.Knobs](), false: reflect.TypeFor[sandbox.Settings]()} {
+		names := []string{}
+		for _, f := range reflect.VisibleFields(whole) {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			names = append(names, name)
+			if owner[knobs][name] == "" {
+				t.Errorf("%s: %s is read by no party", whole, name)
+			}
+		}
+		for name, party := range owner[knobs] {
+			if !slices.Contains(names, name) {
+				t.Errorf("%s has no field for %s of %s", whole, name, party)
+			}
+		}
+	}
+	k := sandbox.Knobs{Certificates: []string{"valid"}, CertificatesOf: minh, NoCertificateAs401: true, CRLFInCert: true, SignAnyway: true,
+		Decision: "approve", DecisionAfterSeconds: 1.5, WindowSeconds: 2, HideWindow: true, DifferentResponseID: true, StatusBy: "tran_code",
+		DuplicateAs400: true, UppercaseHexRejected: true, CMSAnswer: true, RawRS: true, ValueForm: "hex", NameBy: "hash", SwapBatch: true,
+		WrongKey: true, EmptyValue: true, IssueAfterSeconds: 3, IssueFails: "refused", IssueBent: "ca", KeyLocked: true, Webhook: "late",
+		Faults: []sandbox.Fault{{Do: "500", Times: 1}}}
+	must(t, b.SetKnobs(minh, k))
+	if got := b.Knobs(minh); !reflect.DeepEqual(got, k) {
+		t.Errorf("knobs are %+v, set was %+v", got, k)
+	}
+	s := sandbox.Settings{FaultRate: 0.5, Faults: k.Faults, BodyStatusOnly: true, DeclinedText: "a", ExpiredText: "b", WebhookURL: "c",
+		Webhook: "late", WebhookDelaySeconds: 1, OCSP: "down", CRL: "stale", AIA: "down", TSA: "reject", CA: "down", VNeID: "down",
+		KysoURL: "d", HandoffURL: "e", IPNURL: "f", IPN: "lost", IPNDelaySeconds: 2}
+	must(t, b.SetSettings(s))
+	if got := b.Settings(); !reflect.DeepEqual(got, s) {
+		t.Errorf("settings are %+v, set was %+v", got, s)
+	}
+	for _, v := range []reflect.Value{reflect.ValueOf(k), reflect.ValueOf(s)} {
+		for i := range v.NumField() {
+			if v.Field(i).IsZero() {
+				t.Errorf("%s.%s is not tried here", v.Type(), v.Type().Field(i).Name)
+			}
+		}
 	}
 }

@@ -24,7 +24,7 @@ func TestDocsNameEverything(t *testing.T) {
 			}
 		}
 	}
-	source, err := os.ReadFile("knobs.go")
+	source, err := os.ReadFile("rssp769/knobs.go")
 	must(t, err)
 	special := regexp.MustCompile(`"(0010950000\d\d)":`).FindAllSubmatch(source, -1)
 	if len(special) == 0 {

@@ -122,7 +122,7 @@ func TestPhoneRefusesOtherSites(t *testing.T) {
 
 func TestPhoneAPI(t *testing.T) {
 	t.Parallel()
-	b := start(t, sandbox.Options{})
+	b := start(t, sandbox.Options{Clock: newClock().now})
 	phone := open(t, b.Phone())
 	b.sign(minh, "T-1", "a", "b")
 	b.sign(icaFree, "T-2", "c")
@@ -141,7 +141,7 @@ func TestPhoneAPI(t *testing.T) {
 		t.Fatalf("%d requests wait, want 2: the dark phone shows none", len(all))
 	}
 	mine := list(minh)
-	if len(mine) != 1 || len(mine[0].Documents) != 2 || mine[0].TransactionID != "T-1" || mine[0].SecondsLeft < 298 ||
+	if len(mine) != 1 || len(mine[0].Documents) != 2 || mine[0].TransactionID != "T-1" || mine[0].SecondsLeft != 300 ||
 		mine[0].ExpiresAt.Sub(mine[0].CreatedAt) != 300*time.Second {
 		t.Fatalf("requests %+v", mine)
 	}

@@ -1,34 +1,32 @@
-// Package sandbox is the outside world of kyso in one value: a remote signing provider with its phone app, a
-// certification authority with OCSP and CRLs, and a time-stamp authority. They speak the real wire over HTTP with
-// real keys, certificates and signatures, and misbehave only when told to.
+// Package sandbox is the outside world of kyso in one value. Each party has a folder of its own, named as its client's,
+// with its state, its lock, its wire, its pages and its switches; what they share is the kernel (clock, ledger, faults,
+// control, the file), the PKI, and the people. No party imports another: this package makes all of them and hands each
+// what it needs of another. They speak the real wire over HTTP with real keys, certificates and signatures, and
+// misbehave only when told to.
 //
-// NOT FOR PRODUCTION. Its certificates have no legal value, its phone asks nobody for a PIN, and its control
-// handler lets anybody do anything. Serving it on loopback addresses only is the caller's duty.
+// NOT FOR PRODUCTION. Its certificates have no legal value, its phone asks for no PIN, and its control
+// handler obeys every caller. Serving it on loopback addresses only is the caller's duty.
 //
 // It is a second implementation of those wires, with types of its own: it imports the standard library only, and
 // never kyso's providers, domain or PDF code. A mistake made there is not made again here.
 package sandbox
 
 import (
-	"errors"
-	"fmt"
+	"cmp"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
-	"path/filepath"
-	"runtime/debug"
-	"sync"
 	"time"
-)
 
-// The account that the signing provider knows, unless Options says otherwise.
-const (
-	DefaultSPID       = "5a4d-000000000000000001.apps.sandbox.invalid"
-	DefaultSPPassword = "sandbox-only"
+	"kyso/internal/sandbox/ca"
+	"kyso/internal/sandbox/esms"
+	"kyso/internal/sandbox/kernel"
+	"kyso/internal/sandbox/pki"
+	"kyso/internal/sandbox/revocation"
+	"kyso/internal/sandbox/rssp769"
+	"kyso/internal/sandbox/tsa"
+	"kyso/internal/sandbox/vneid"
+	"kyso/internal/sandbox/vnpay"
 )
-
-// DefaultWindow is how long the owner of a key has to answer.
-const DefaultWindow = 300 * time.Second
 
 // Options configures a World. The zero value is a well-behaved world in memory with fresh keys.
 type Options struct {
@@ -61,114 +59,67 @@ type Options struct {
 	OnPush func(PhoneRequest)
 }
 
-// World is all outside parties with their state. Make one with New.
+// World is all outside parties. What each can do beyond its wire is a method of its own; all of them are the World's, too.
+// Make one with New.
 type World struct {
-	opts   Options
-	log    *slog.Logger
-	client *http.Client
+	*kernel.Kernel
+	*pki.PKI
+	*ca.CA
+	*rssp769.Provider
+	*tsa.TSA
+	*revocation.Responder
+	*vneid.App
+	*vnpay.Gateway
+	*esms.Inbox
 
-	pkiMu       sync.Mutex // taken before mu, never after it
-	authorities map[string]*authority
-
-	mu           sync.Mutex
-	state        *state
-	open         map[string]*transaction // with something still to happen, by tran_code
-	byID         map[string]*transaction // by the portal's and by the provider's transaction_id
-	openPayments map[string]*payment     // with an IPN still to send, by vnp_TxnRef
-	requests     []RequestRecord
-	random       *rand.Rand
-	dirty        uint64 // counts changes
-	saveTimer    *time.Timer
-	closed       bool
-
-	saveMu sync.Mutex
-	saved  uint64 // the change count that is on disk
-	posts  sync.WaitGroup
+	start Settings // of a new world: everything works, and the parties know where kyso is
 }
 
 // New makes a world, or wakes the one kept in Options.Dir.
 func New(opts Options) (*World, error) {
-	w := &World{
-		opts: opts, log: opts.Logger, client: opts.Client,
-		state: newState(), open: map[string]*transaction{}, byID: map[string]*transaction{}, openPayments: map[string]*payment{},
-		random:      rand.New(rand.NewPCG(opts.Seed, 769)), //nolint:gosec // faults that can be repeated, no secret
-		authorities: map[string]*authority{},
+	k, err := kernel.New(kernel.Options{Clock: opts.Clock, Dir: opts.Dir, Logger: opts.Logger, Client: opts.Client, Seed: opts.Seed})
+	if err != nil {
+		return nil, err
 	}
-	if w.log == nil {
-		w.log = slog.New(slog.DiscardHandler)
+	w := &World{Kernel: k, start: Settings{WebhookURL: opts.WebhookURL, IPNURL: opts.IPNURL, KysoURL: opts.KysoURL, HandoffURL: opts.HandoffURL}}
+	w.PKI = pki.New(k)
+	w.Provider = rssp769.New(k, w.PKI, rssp769.Options{SPID: opts.SPID, SPPassword: opts.SPPassword, OnPush: opts.OnPush})
+	w.CA = ca.New(k, w.PKI, rssp769.KeyService{Provider: w.Provider})
+	w.TSA = tsa.New(k, w.PKI)
+	w.Responder = revocation.New(k, w.PKI)
+	w.App = vneid.New(k, pki.Codes())
+	w.Gateway = vnpay.New(k, vnpay.Options{TmnCode: opts.TmnCode, Secret: opts.VNPaySecret})
+	w.Inbox = esms.New(k)
+
+	// The order of the locks: a party may call those after it while it holds its own. The CA calls the provider, and all
+	// call the PKI.
+	if err := k.Join(w.CA.Party(), w.Provider.Party(), w.TSA.Party(), w.Responder.Party(), w.App.Party(), w.Gateway.Party(),
+		w.Inbox.Party(), w.PKI.Party()); err != nil {
+		return nil, err
 	}
-	if w.client == nil {
-		w.client = &http.Client{Timeout: 5 * time.Second}
-	}
-	if w.opts.SPID == "" {
-		w.opts.SPID, w.opts.SPPassword = DefaultSPID, DefaultSPPassword
-	}
-	if w.opts.TmnCode == "" {
-		w.opts.TmnCode, w.opts.VNPaySecret = DefaultTmnCode, DefaultVNPaySecret
-	}
-	if opts.Dir != "" {
-		if err := w.load(filepath.Join(opts.Dir, stateFile)); err != nil {
-			return nil, fmt.Errorf("loading the sandbox: %w", err)
-		}
-	}
-	for _, start := range []struct{ value, setting *string }{
-		{&opts.WebhookURL, &w.state.Settings.WebhookURL}, {&opts.IPNURL, &w.state.Settings.IPNURL},
-		{&opts.KysoURL, &w.state.Settings.KysoURL}, {&opts.HandoffURL, &w.state.Settings.HandoffURL},
-	} {
-		if *start.value != "" {
-			*start.setting = *start.value
-		}
-	}
-	w.locked(func() {
-		for _, tx := range w.state.Transactions {
-			w.index(tx)
-		}
-		for _, p := range w.state.Payments {
-			w.indexPayment(p)
-		}
+	err = w.UpdateSettings(func(s *Settings) {
+		s.WebhookURL, s.IPNURL = cmp.Or(opts.WebhookURL, s.WebhookURL), cmp.Or(opts.IPNURL, s.IPNURL)
+		s.KysoURL, s.HandoffURL = cmp.Or(opts.KysoURL, s.KysoURL), cmp.Or(opts.HandoffURL, s.HandoffURL)
 	})
-	return w, w.flush()
-}
-
-// startSettings are the settings of a new world: everything works, and the parties know where kyso is.
-func (w *World) startSettings() Settings {
-	return Settings{WebhookURL: w.opts.WebhookURL, IPNURL: w.opts.IPNURL, KysoURL: w.opts.KysoURL, HandoffURL: w.opts.HandoffURL}
-}
-
-// Close saves the state and waits for webhooks and IPNs that are being sent.
-func (w *World) Close() error {
-	w.locked(func() { w.closed = true })
-	w.posts.Wait()
-	return w.flush()
-}
-
-// locked runs do with w.mu held. The lock is free afterwards whatever do does: a panic in it must not stop the world.
-func (w *World) locked(do func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	do()
-}
-
-// background runs what nobody waits for. A panic in it is logged: it must not end the program that the world is part of.
-func (w *World) background(do func()) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			w.log.Error("the sandbox panicked", "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
-		}
-	}()
-	do()
-}
-
-func (w *World) now() time.Time {
-	if w.opts.Clock != nil {
-		return w.opts.Clock().UTC()
+	if err != nil {
+		return nil, err
 	}
-	return time.Now().UTC()
+	return w, k.Start()
 }
 
-// Errors of the phone and control methods.
-var (
-	ErrNotFound = errors.New("no such thing in the sandbox")
-	ErrDecided  = errors.New("the request was decided before, or its time is over")
-	ErrInvalid  = errors.New("the sandbox does not understand")
-)
+// Parties serves what kyso calls: the signing provider, the time-stamp authority, the certification authority with its
+// key service, OCSP and CRLs, VNPay, the SMS gateway, and what VNeID takes.
+func (w *World) Parties() http.Handler { return w.ServeParties() }
+
+// Phone serves what lies on a person's phone: the app of the signing provider, under /api the same acts as JSON, the
+// inbox, and VNeID. A page of another site cannot post to it.
+func (w *World) Phone() http.Handler { return w.ServePhone() }
+
+// PhoneOf returns the mobile number of a citizen, or nothing when there is no such citizen.
+func (w *World) PhoneOf(idNumber string) string {
+	c, err := w.Citizen(idNumber)
+	if err != nil {
+		return ""
+	}
+	return c.Phone
+}

@@ -208,11 +208,11 @@ func (a answer) values(t *testing.T) map[string][]byte {
 
 func TestSignByHand(t *testing.T) {
 	t.Parallel()
-	b := start(t, sandbox.Options{})
+	b := start(t, sandbox.Options{Clock: newClock().now})
 	leaf := b.leaf(minh)
 
 	a := b.sign(minh, "T-1", "a", "b")
-	if a.httpStatus != 200 || a.Message != "sig_wait_for_user_confirm" || a.Data.TransactionID != "T-1" || *a.Data.ExpiredIn < 298 {
+	if a.httpStatus != 200 || a.Message != "sig_wait_for_user_confirm" || a.Data.TransactionID != "T-1" || *a.Data.ExpiredIn != 300 {
 		t.Fatalf("sign answered %s", a.raw)
 	}
 	if a := b.status("T-1"); a.Message != "sig_wait_for_user_confirm" || !bytes.Contains(a.raw, []byte(`"signatures":null`)) {

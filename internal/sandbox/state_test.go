@@ -2,6 +2,9 @@ package sandbox_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -95,4 +98,74 @@ func TestDamagedStateIsNotReplaced(t *testing.T) {
 	if _, err := sandbox.New(sandbox.Options{Dir: dir}); err == nil {
 		t.Error("a state of another version was taken")
 	}
+}
+
+// TestAStateOfTheReleaseBefore wakes a world that the release before left: one flat object for all parties. It goes on with
+// the same keys, and what it writes has a state for each party.
+func TestAStateOfTheReleaseBefore(t *testing.T) {
+	t.Parallel()
+	old, err := os.ReadFile("testdata/sandbox-v1.json")
+	must(t, err)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "sandbox.json")
+	must(t, os.WriteFile(path, old, 0o600))
+	clock := vectorClock()
+	wake := func() *bench {
+		w, err := sandbox.New(sandbox.Options{Dir: dir, Clock: clock.now})
+		must(t, err)
+		server := httptest.NewServer(w.Parties())
+		t.Cleanup(server.Close)
+		return &bench{w, t, server.URL}
+	}
+	for _, release := range []string{"read", "read again"} { // the second time from the new file
+		b := wake()
+		if s := b.Settings(); s.OCSP != "stale" || s.TSA != "reject" || s.IPN != "late" || s.WebhookURL == "" || len(s.Faults) != 1 {
+			t.Errorf("%s: settings %+v", release, s)
+		}
+		if k := b.Knobs(anh); !k.KeyLocked || len(k.Faults) != 1 || b.Knobs("001095000031").Decision != "" {
+			t.Errorf("%s: knobs %+v, and %+v of a special user", release, k, b.Knobs("001095000031"))
+		}
+		if keys := b.World.Keys(anh); len(keys) != 1 || keys[0].State != "pin-set" || !b.CheckPIN(keys[0].ID, "280594") {
+			t.Errorf("%s: keys %+v", release, keys)
+		}
+		if a := b.status("T-1"); a.Message != "SUCCESS" || len(b.Pending(minh)) != 1 {
+			t.Errorf("%s: status %s, %d requests wait", release, a.raw, len(b.Pending(minh)))
+		}
+		serial := fmt.Sprintf("%x", b.leaf(icaFree).SerialNumber)
+		if err := b.Restore(serial); !errors.Is(err, sandbox.ErrInvalid) {
+			t.Errorf("%s: a revocation was forgotten: %v", release, err)
+		}
+		if p := b.Payments(); len(p) != 2 || p[0].ResponseCode != "00" || len(b.Messages("0901234567")) != 1 || len(b.RegisteredCertificates(anh)) != 1 {
+			t.Errorf("%s: payments %+v", release, p)
+		}
+		for kind, want := range map[sandbox.EffectKind]int{sandbox.EffectCharge: 1, sandbox.EffectIssue: 1, sandbox.EffectSign: 1, sandbox.EffectPush: 2} {
+			if n := b.CountEffects(kind, ""); n != want {
+				t.Errorf("%s: %d %s effects, want %d", release, n, kind, want)
+			}
+		}
+		must(t, b.Flush())
+	}
+	var file map[string]json.RawMessage
+	data, err := os.ReadFile(path)
+	must(t, err)
+	must(t, json.Unmarshal(data, &file))
+	for _, party := range wake().Kernel.Parties() {
+		if len(file[party.Name]) == 0 {
+			t.Errorf("the file has no state of %s", party.Name)
+		}
+	}
+}
+
+// TestTheStateOfAnotherPartyStays: a file of a release with a party that this one does not have keeps its state.
+func TestTheStateOfAnotherPartyStays(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "sandbox.json")
+	must(t, os.WriteFile(path, []byte(`{"version":2,"stranger":{"kept":true}}`), 0o600))
+	w, err := sandbox.New(sandbox.Options{Dir: dir})
+	must(t, err)
+	must(t, w.Close())
+	data, err := os.ReadFile(path)
+	must(t, err)
+	mustContain(t, string(data), `"stranger":{"kept":true}`, `"vnpay":`)
 }
