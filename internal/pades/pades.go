@@ -206,7 +206,8 @@ const (
 
 // Verification is what Verify found.
 type Verification struct {
-	Verdict    Verdict           `json:"verdict"` // the worst of all signatures; INDETERMINATE when there is none
+	Verdict    Verdict           `json:"verdict" enum:"TOTAL_PASSED,INDETERMINATE,TOTAL_FAILED" doc:"The worst of all signatures; INDETERMINATE when there is none"`
+	Signed     bool              `json:"signed" doc:"false: the file holds no signature, and there is nothing to judge"`
 	Signatures []SignatureReport `json:"signatures"`
 	Findings   []Finding         `json:"findings,omitempty" doc:"What is to be said of the file and of what could not be found out"`
 	Warnings   []string          `json:"warnings,omitempty" doc:"Deprecated: the English texts of findings"`
@@ -231,6 +232,9 @@ type SignatureReport struct {
 	Location       string    `json:"location,omitempty"`
 	ByteRange      [4]int64  `json:"byte_range,omitzero"` // of a signature that is well formed
 	Certifies      int       `json:"certifies,omitempty"` // P of a certification signature (ISO 32000-2, 12.8.2.2); 0 when it is none
+
+	Certificate *CertificateReport `json:"certificate,omitempty"`
+	Time        TimeReport         `json:"time"`
 
 	ClaimedTime   time.Time `json:"claimed_time,omitzero"`   // /M
 	TimestampTime time.Time `json:"timestamp_time,omitzero"` // genTime of a valid time-stamp

@@ -36,6 +36,8 @@ type poe struct {
 	end    int64
 	at     time.Time
 	inFile bool // the file carries what is needed to judge the authority
+
+	authority string
 }
 
 // signature is one signed field under examination.
@@ -78,7 +80,7 @@ func Verify(src Source, opt VerifyOptions) (*Verification, error) {
 	}
 	v.signatures = signatures
 	v.addKnown(opt) // after what the file carries, so that this stays known of it
-	if len(signatures) == 0 {
+	if result.Signed = len(signatures) > 0; !result.Signed {
 		result.Note(noSignature.Say())
 		return result, nil
 	}
@@ -195,6 +197,9 @@ func (v *verifier) describe(s *signature) {
 // checkAll examines the signatures from the last to the first, so that a document time-stamp proves what it covers
 // before that is judged.
 func (v *verifier) checkAll(signatures []*signature) error {
+	for _, s := range signatures {
+		v.readTime(s)
+	}
 	order := slices.Clone(signatures)
 	slices.SortStableFunc(order, func(a, b *signature) int { return int(min(1, max(-1, b.end-a.end))) })
 	for _, s := range order {
@@ -243,7 +248,7 @@ func (r *SignatureReport) setCertificate(cert *x509.Certificate) {
 	sum := sha256.Sum256(cert.Raw)
 	r.Signer, r.Issuer = cert.Subject.CommonName, cert.Issuer.CommonName
 	r.Serial, r.Fingerprint = cert.SerialNumber.Text(16), hex.EncodeToString(sum[:])
-	r.CertificateEnd = cert.NotAfter
+	r.CertificateEnd, r.Certificate = cert.NotAfter, certificateReport(cert)
 }
 
 // fail lowers the verdict; the first reason of the worst verdict stays.

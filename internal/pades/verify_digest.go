@@ -140,5 +140,8 @@ func (v *verifier) checkTokenDigest(s *signature) error {
 		verdict, sub, found = Indeterminate, subGeneric, stampNotJudged
 	}
 	r.fail(verdict, sub, found.Say("why", err))
+	if verdict == TotalFailed {
+		r.Time.Stamp = StampInvalid
+	}
 	return nil
 }

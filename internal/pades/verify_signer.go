@@ -3,6 +3,7 @@ package pades
 import (
 	"crypto"
 	"crypto/x509"
+	"errors"
 	"time"
 
 	"kyso/internal/pades/cms"
@@ -59,26 +60,36 @@ func (v *verifier) checkAttributes(s *signature) {
 func (v *verifier) provenTime(s *signature) (at time.Time, stamped, inFile bool) {
 	r := s.report
 	at, inFile = v.now, true
+	r.claimed()
+	v.coveredBy(s)
 	if proof := v.provenBy(s.end); proof != nil { // a document time-stamp makes B-T too (EN 319 142-1 §6.3)
 		at, stamped, inFile = proof.at, true, proof.inFile
 		r.TimestampTime = proof.at
+		r.stamped(TimeReport{At: proof.at, By: ByDocumentTimestamp, Authority: proof.authority, Stamp: StampValid})
 	}
 	own := false
 	for _, der := range s.cms.Signer.Timestamps {
 		token, rest, err := cms.ParseToken(der)
 		if err != nil || len(rest) > 0 {
 			r.fail(Indeterminate, subConstraints, stampUnreadable.Say())
+			r.stamped(TimeReport{Stamp: StampInvalid})
 			continue
 		}
 		v.pool.addSignedData(token.SignedData)
 		cert, err := token.VerifyMessage(s.cms.Signer.Signature, v.pool.certs)
+		stamp := TimeReport{At: token.Time, By: ByTimestamp, Authority: v.authorityOf(token), Stamp: StampNotJudged}
 		if err != nil {
 			r.fail(Indeterminate, subConstraints, stampBroken.Say("why", err))
+			if !unjudged(err) {
+				stamp.Stamp = StampInvalid
+			}
+			r.stamped(stamp)
 			continue
 		}
 		chain := v.checkAuthority(token, cert, v.controlTime(s.end))
 		if chain.sub != "" {
 			r.note(stampProves.Say("why", chain.problem))
+			r.stamped(stamp)
 			if chain.sub == subTryLater {
 				stamped, inFile, own = true, false, true // the level says what the file carries, not what it proves
 				r.fail(Indeterminate, subTryLater, stampStatus.Say())
@@ -86,6 +97,8 @@ func (v *verifier) provenTime(s *signature) (at time.Time, stamped, inFile bool)
 			continue
 		}
 		stamped, inFile, own = true, chain.inFile && (inFile || !own), true
+		stamp.Stamp = StampValid
+		r.stamped(stamp)
 		if token.Time.Before(at) {
 			at = token.Time
 		}
@@ -94,6 +107,12 @@ func (v *verifier) provenTime(s *signature) (at time.Time, stamped, inFile bool)
 		}
 	}
 	return at, stamped, inFile
+}
+
+// unjudged reports whether an error says that a token could not be judged, and nothing against it.
+func unjudged(err error) bool {
+	_, ok := errors.AsType[cms.Unsupported](err)
+	return ok || errors.Is(err, cms.ErrNoAuthority)
 }
 
 // provenBy returns the earliest proof of existence by a document time-stamp for everything before end, nil when there
@@ -161,8 +180,8 @@ func (v *verifier) checkDocumentTimestamp(s *signature) {
 	if r.Verdict != TotalPassed {
 		return
 	}
-	r.TimestampTime = s.token.Time
-	v.poes = append(v.poes, poe{end: s.end, at: s.token.Time, inFile: chain.inFile})
+	r.TimestampTime, r.Time.Stamp = s.token.Time, StampValid
+	v.poes = append(v.poes, poe{end: s.end, at: s.token.Time, inFile: chain.inFile, authority: r.Time.Authority})
 }
 
 func weakHash(h crypto.Hash) bool { return h == crypto.SHA1 }
