@@ -72,7 +72,7 @@ var rules = map[string]string{
 		"internal/pdfchild internal/problem internal/provider internal/registration internal/relay internal/seal internal/signing internal/store internal/web",
 
 	"worker":  "internal/app internal/pdfchild internal/problem",
-	"starter": "internal/app internal/apiclient internal/audit internal/registration internal/pades internal/pdfchild internal/problem internal/provider",
+	"starter": "internal/app internal/apiclient internal/audit internal/registration internal/pades internal/pdfchild internal/problem internal/provider internal/signing",
 	// The whole world in one process: it also registers the search attributes that workflows names, draws a master
 	// key, and judges what its demo signed.
 	"starter/dev": "internal/app internal/apiclient internal/forms internal/pades internal/pdfchild " +

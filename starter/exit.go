@@ -14,15 +14,20 @@ import (
 
 // Exit codes. They are part of the interface; scripts rely on them.
 const (
-	exitOK          = 0
-	exitFailed      = 1
-	exitUsage       = 2
-	exitAuth        = 3
-	exitNotFound    = 4
-	exitState       = 5
-	exitDeclined    = 6
-	exitExpired     = 7
-	exitPending     = 8
+	exitOK       = 0
+	exitFailed   = 1
+	exitUsage    = 2
+	exitAuth     = 3
+	exitNotFound = 4
+	exitState    = 5
+	exitDeclined = 6
+	exitExpired  = 7
+	exitPending  = 8
+
+	exitIndeterminate = 9
+	exitUnsigned      = 10
+	exitUnreadable    = 11
+
 	exitInterrupted = 130
 )
 
@@ -32,9 +37,11 @@ func exitCodesTopic() *cobra.Command {
 		Short: "What the exit codes mean",
 		Long: `Exit codes:
 
-    0  done; for watch and sign: signed, or the certificate is active; for verify: TOTAL_PASSED, or the log is whole
+    0  done; for watch and sign: signed, or the certificate is active; for verify: every file is TOTAL_PASSED;
+       for audit verify: the log is whole
     1  failed, or the documents or the certificate cannot be signed with, or the signing or registration was
-       cancelled, or the citizen holds a certificate already; for verify: anything but TOTAL_PASSED, or a broken log
+       cancelled, or the citizen holds a certificate already; for verify: a file is TOTAL_FAILED; for audit
+       verify: a broken log
     2  wrong usage: an unknown flag, a missing argument, a field that the API refuses
     3  not allowed
     4  no such signing, registration, document or certificate
@@ -43,6 +50,9 @@ func exitCodesTopic() *cobra.Command {
     7  the time to approve or to act ran out, or that of a one-time code
     8  still pending: somebody has to choose a certificate or place a box, --timeout ran out,
        or a repair has no result yet
+    9  verify: a file is INDETERMINATE
+   10  verify: a file has no signature
+   11  verify: a file could not be read; the worst file counts, in the order 1, 11, 10, 9
   130  interrupted; what was started goes on`,
 	}
 }

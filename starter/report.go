@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"kyso/internal/pades"
@@ -10,8 +11,8 @@ import (
 // report is the verification in words.
 func (c *cli) report(name string, found *pades.Verification) []string {
 	lines := []string{name, c.verdict(found.Verdict)}
-	if len(found.Signatures) == 0 {
-		lines = append(lines, c.text("Tài liệu không có chữ ký số.", "The document holds no signature."))
+	if !found.Signed {
+		lines[1] = c.text("KẾT LUẬN: KHÔNG CÓ CHỮ KÝ SỐ", "VERDICT: NOT SIGNED") + " (" + unsigned + ")"
 	}
 	for i, s := range found.Signatures {
 		lines = append(lines, "")
@@ -46,10 +47,8 @@ func (c *cli) signatureReport(n int, s pades.SignatureReport) []string {
 	}
 	pair("Kết quả", "Result", c.result(s))
 	pair("Vì sao", "Why", c.text(s.WhyVI, s.WhyEN))
-	pair("Người ký", "Signer", s.Signer)
-	pair("Đơn vị cấp chứng thư số", "Issuer", s.Issuer)
-	pair("Số sê-ri", "Serial number", s.Serial)
-	pair("Thời gian ký", "Time", c.signingTime(s))
+	c.owner(s, pair)
+	pair("Thời gian ký", "Time", c.signingTime(s.Time))
 	pair("Lý do", "Reason", s.Reason)
 	pair("Nơi ký", "Location", s.Location)
 	pair("Mức chữ ký", "Level", s.Level)
@@ -87,15 +86,47 @@ func (c *cli) result(s pades.SignatureReport) string {
 	return words + " (" + string(s.Verdict) + " · " + s.SubIndication + ")"
 }
 
-// signingTime says which time is proven: a time-stamp is, the signer's own word is not.
-func (c *cli) signingTime(s pades.SignatureReport) string {
-	switch {
-	case !s.TimestampTime.IsZero():
-		return when(s.TimestampTime) + " " + c.text("(theo dấu thời gian)", "(by time-stamp)")
-	case !s.ClaimedTime.IsZero():
-		return when(s.ClaimedTime) + " " + c.text("(theo lời người ký, không có dấu thời gian)", "(the signer's word, no time-stamp)")
+// owner is what the certificate says of its owner and its issuer (Circular 15/2025/TT-BKHCN, 6.4.b).
+func (c *cli) owner(s pades.SignatureReport, pair func(vi, en, value string)) {
+	who := s.Certificate
+	if who == nil {
+		return
 	}
-	return c.text("không rõ", "unknown")
+	subject, issuer := who.Subject, who.Issuer
+	pair("Người ký", "Signer", subject.CommonName)
+	pair("Mã định danh", "Identifier", strings.Join(subject.Identifiers, ", "))
+	pair("Tổ chức", "Organization", strings.Join(subject.Organizations, ", "))
+	pair("Đơn vị quản lý", "Managing unit", strings.Join(subject.Units, ", "))
+	pair("Chức danh", "Title", strings.Join(subject.Titles, ", "))
+	pair("Đơn vị cấp chứng thư số", "Issuer", strings.Join(append([]string{issuer.CommonName}, issuer.Organizations...), ", "))
+	pair("Số sê-ri", "Serial number", who.Serial)
+	pair("Thời hạn chứng thư số", "Validity", fmt.Sprintf(c.text("từ %s đến %s", "from %s to %s"), when(who.NotBefore), when(who.NotAfter)))
+}
+
+// signingTime says who says so: a time-stamp that is valid proves its time, the signer's own word does not. A time-stamp that is
+// there is never left out.
+func (c *cli) signingTime(t pades.TimeReport) string {
+	authority := t.Authority
+	if authority == "" {
+		authority = c.text("tổ chức không rõ tên", "an unnamed authority")
+	}
+	at := c.text("không rõ", "unknown")
+	if !t.At.IsZero() {
+		at = when(t.At)
+	}
+	switch {
+	case t.Stamp == pades.StampInvalid:
+		return at + " " + fmt.Sprintf(c.text("(theo lời người ký; dấu thời gian của %s không hợp lệ)", "(the signer's word; the time-stamp of %s is not valid)"), authority)
+	case t.By == pades.ByClaim:
+		return at + " " + c.text("(theo lời người ký, không có dấu thời gian)", "(the signer's word, no time-stamp)")
+	case t.By == pades.ByNone:
+		return at
+	case t.Stamp == pades.StampNotJudged:
+		return at + " " + fmt.Sprintf(c.text("(dấu thời gian của %s, chưa kiểm tra được)", "(time-stamp of %s, not judged)"), authority)
+	case t.By == pades.ByDocumentTimestamp:
+		return at + " " + fmt.Sprintf(c.text("(theo dấu thời gian tài liệu của %s)", "(by document time-stamp of %s)"), authority)
+	}
+	return at + " " + fmt.Sprintf(c.text("(theo dấu thời gian của %s)", "(by time-stamp of %s)"), authority)
 }
 
 func when(t time.Time) string { return t.In(vietnam).Format("02/01/2006 15:04:05 -07:00") }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"kyso/internal/app"
 	"kyso/internal/pades"
 	"kyso/internal/provider"
+	"kyso/internal/signing"
 )
 
 type verifyFlags struct {
@@ -23,13 +23,26 @@ type verifyFlags struct {
 
 func (c *cli) verifyCommand() *cobra.Command {
 	f := &verifyFlags{}
-	cmd := &cobra.Command{Use: "verify FILE", Short: "Verify the signatures of a PDF on this machine", Args: exactly(1, "one FILE"),
-		Long: `Verify the signatures of a PDF on this machine, by ETSI EN 319 102-1. The file is not uploaded, and it is parsed in a
-child process of its own. Whom to trust comes from --trust, KYSO_TRUST, or the trust file of a running development
-world. What the file does not say of its certificates is asked of their issuers, unless --offline.
+	cmd := &cobra.Command{Use: "verify FILE…", Short: "Verify the signatures of PDF files on this machine; - is a PDF from a pipe", Args: atLeast("at least one FILE, or -"),
+		Long: `Verify the signatures of PDF files on this machine, by ETSI EN 319 102-1. No file is uploaded, and each is parsed in a
+child process of its own. A file that cannot be read does not keep the others from being verified; - is a PDF that comes
+through a pipe, at most 1 GiB.
 
-The exit code is 0 for TOTAL_PASSED only.`,
-		RunE: func(cmd *cobra.Command, args []string) error { return c.verify(cmd.Context(), f, args[0]) }}
+Whom to trust comes from --trust, KYSO_TRUST, or the trust file of a running development world. Without any of them the
+integrity is judged, and the chain of certificates is not: the verdict is INDETERMINATE, NO_CERTIFICATE_CHAIN_FOUND. What
+the file does not say of its certificates is asked of their issuers, unless --offline.
+
+For one file -o json is the report of the API, for several an array, each with its file; -o jsonl is one line for each
+file, and -o ids the verdict, a tab and the file. A file without signatures is "signed": false, and UNSIGNED in ids.
+
+The exit code is that of the worst file, in this order:
+
+    1  TOTAL_FAILED
+   11  a file could not be read: missing, a folder, too large, or no PDF
+   10  a file has no signature
+    9  INDETERMINATE
+    0  every file is TOTAL_PASSED`,
+		RunE: func(cmd *cobra.Command, args []string) error { return c.verify(cmd.Context(), f, args) }}
 	cmd.Flags().StringVar(&f.trust, "trust", "", "PEM bundle; self-signed certificates in it are trusted roots")
 	cmd.Flags().BoolVar(&f.offline, "offline", false, "ask nobody; what the file does not carry is not known")
 	cmd.Flags().BoolVar(&f.private, "allow-private", false, "let addresses in certificates lead into private networks (on for a development world)")
@@ -58,38 +71,57 @@ func openFile(path string) (fileSource, error) {
 	return fileSource{file, info.Size()}, nil
 }
 
-func (c *cli) verify(ctx context.Context, f *verifyFlags, path string) error {
-	path = filepath.Clean(path)
-	source, err := openFile(path)
+// verify judges each file. What cannot be read is an outcome as well.
+func (c *cli) verify(ctx context.Context, f *verifyFlags, paths []string) error {
+	if count(paths, stdinPDF) > 1 {
+		return usage("- can be given once: there is one stdin")
+	}
+	judge, err := c.judge(f)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = source.Close() }() // read only
-	trustFile := c.trustFile(f)
-	if trustFile == "" {
-		return usage("nobody to trust: give --trust or KYSO_TRUST, a PEM bundle with root certificates")
-	}
-	trust, err := app.ReadTrust(trustFile)
-	if err != nil {
-		return &exitError{code: exitUsage, err: err}
-	}
-	judge := func() (*pades.Verification, error) {
-		if f.offline {
-			return app.Verify(ctx, source, trust, nil, time.Now())
+	tally := &verdicts{several: len(paths) > 1}
+	for _, path := range paths {
+		file := verifiedFile{File: path}
+		if path != stdinPDF {
+			file.File = filepath.Clean(path)
 		}
-		return app.Verify(ctx, source, trust, &provider.Revocation{AllowPrivate: f.private}, time.Now())
+		source, err := c.openPDF(path)
+		if err == nil {
+			file.Verification, err = judge(ctx, source)
+			_ = source.Close() // read only
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("verifying: %w", ctx.Err())
+		}
+		file.fail(err)
+		tally.add(file)
+		if err := c.printVerified(file, tally.several); err != nil {
+			return err
+		}
 	}
-	found, err := judge()
-	if err != nil {
-		return fmt.Errorf("%s: %w", filepath.Base(path), err)
-	}
-	if err := c.printVerification(filepath.Base(path), found); err != nil {
+	if err := c.printTally(tally); err != nil {
 		return err
 	}
-	if found.Verdict != pades.TotalPassed {
-		return ended(exitFailed)
+	return ended(tally.exit())
+}
+
+// judge makes what verifies one file, with whom to trust and whom to ask.
+func (c *cli) judge(f *verifyFlags) (func(context.Context, pades.Source) (*pades.Verification, error), error) {
+	var trust signing.Trust
+	if bundle := c.trustFile(f); bundle != "" {
+		var err error
+		if trust, err = app.ReadTrust(bundle); err != nil {
+			return nil, &exitError{code: exitUsage, err: err}
+		}
 	}
-	return nil
+	var issuers signing.RevocationSource
+	if !f.offline {
+		issuers = &provider.Revocation{AllowPrivate: f.private}
+	}
+	return func(ctx context.Context, source pades.Source) (*pades.Verification, error) {
+		return app.Verify(ctx, source, trust, issuers, time.Now())
+	}, nil
 }
 
 // trustFile finds whom to trust. The trust of a development world comes with its private addresses.
@@ -106,16 +138,4 @@ func (c *cli) trustFile(f *verifyFlags) string {
 	}
 	f.private = true
 	return known.Trust
-}
-
-// printVerification writes the report; the JSON is that of internal/pades.
-func (c *cli) printVerification(name string, found *pades.Verification) error {
-	if c.output == asTable {
-		return c.printLines(c.report(name, found))
-	}
-	raw, err := json.Marshal(found)
-	if err != nil {
-		return fmt.Errorf("writing the report: %w", err)
-	}
-	return c.print(raw, []string{string(found.Verdict)}, nil)
 }

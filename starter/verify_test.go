@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
 	"math/big"
@@ -52,7 +53,7 @@ type authority struct {
 func newAuthority(fatal func(error), serve func(http.Handler) string) *authority {
 	a := &authority{}
 	a.key = key(fatal)
-	a.cert = a.issue(fatal, &x509.Certificate{Subject: pkix.Name{CommonName: "Gốc thử nghiệm"}, IsCA: true, BasicConstraintsValid: true,
+	a.cert = a.issue(fatal, &x509.Certificate{Subject: pkix.Name{CommonName: "Gốc thử nghiệm", Organization: []string{"TỔ CHỨC THỬ NGHIỆM"}}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, SubjectKeyId: []byte{1}}, nil, &a.key.PublicKey)
 	a.address = serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		list, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Now().Add(-time.Minute),
@@ -102,6 +103,14 @@ func (a *authority) sign(fatal func(error), signer *x509.Certificate, private *r
 	return append(page, embedded.Increment...)
 }
 
+// person is a subject as Vietnamese issuers write it for a person of an organisation.
+func person() pkix.Name {
+	return pkix.Name{Country: []string{"VN"}, CommonName: "NGUYỄN THỊ ÁNH", Organization: []string{"CÔNG TY TNHH ÁNH DƯƠNG"},
+		OrganizationalUnit: []string{"PHÒNG KẾ TOÁN"}, ExtraNames: []pkix.AttributeTypeAndValue{
+			{Type: asn1.ObjectIdentifier{0, 9, 2342, 19200300, 100, 1, 1}, Value: "CCCD:079095012345"},
+			{Type: asn1.ObjectIdentifier{2, 5, 4, 12}, Value: "KẾ TOÁN TRƯỞNG"}}}
+}
+
 // writeSigned makes the files of a verification: signed good.pdf writes good.pdf and good.pdf.pem, its trust; signed
 // revoked.pdf makes one whose certificate is revoked.
 func writeSigned(ts *testscript.TestScript, args []string) {
@@ -116,7 +125,7 @@ func writeSigned(ts *testscript.TestScript, args []string) {
 		return server.URL + "/crl"
 	})
 	private := key(fatal)
-	signer := a.issue(fatal, &x509.Certificate{Subject: pkix.Name{Country: []string{"VN"}, CommonName: "NGUYỄN THỊ ÁNH"},
+	signer := a.issue(fatal, &x509.Certificate{Subject: person(),
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment, CRLDistributionPoints: []string{a.address}}, a.cert, &private.PublicKey)
 	if args[0] == "revoked.pdf" {
 		a.revoked = []x509.RevocationListEntry{{SerialNumber: signer.SerialNumber, RevocationTime: time.Now().Add(-30 * time.Minute), ReasonCode: 1}}
@@ -126,6 +135,7 @@ func writeSigned(ts *testscript.TestScript, args []string) {
 	fatal(os.WriteFile(ts.MkAbs(args[0]+".pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw}), 0o600))
 	changed := bytes.Replace(file, []byte("595 842"), []byte("595 841"), 1)
 	fatal(os.WriteFile(ts.MkAbs("changed-"+args[0]), changed, 0o600))
+	fatal(os.WriteFile(ts.MkAbs("plain.pdf"), onePage(), 0o600))
 }
 
 func TestOnePageCanBeInspected(t *testing.T) {

@@ -23,13 +23,13 @@ func (a *App) Verify(ctx context.Context, src pades.Source) (*pades.Verification
 }
 
 // Verify judges a file at the time now. The present status of its certificates is asked of revocation; nil asks
-// nobody. What could not be had is a finding: it stays unknown, and the verdict says so too. The file is parsed in a
+// nobody, and without a trusted root nobody is asked either. What could not be had is a finding: it stays unknown, and the verdict says so too. The file is parsed in a
 // process of its own.
 func Verify(ctx context.Context, src pades.Source, trust signing.Trust, revocation signing.RevocationSource, now time.Time) (*pades.Verification, error) {
 	var missing []pades.Finding
 	runner := &pdfchild.Runner{}
 	opts := pades.VerifyOptions{Roots: trust.Roots, Intermediates: trust.Intermediates, Now: now}
-	if revocation != nil {
+	if revocation != nil && len(trust.Roots) > 0 {
 		// A file that cannot be read needs nothing here; what is wrong with it is said below, and better.
 		opts.Evidence, missing, _ = evidence.Gather(ctx, src, runner.Needs, revocation.Status, evidence.Rule{Trust: trust, Fresh: true, Silence: evidence.OnlyMentions})
 	}

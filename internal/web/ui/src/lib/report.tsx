@@ -1,10 +1,12 @@
 // The verification of a file in the words of people; the words of ETSI EN 319 102-1 stand beside.
+import type { ComponentChildren } from 'preact'
 import { Facts, Notice } from './ui'
 import { moment, t } from './i18n'
 
 /** The JSON of "kyso verify -o json". */
 export interface Verification {
   verdict: string
+  signed: boolean
   signatures: SignatureReport[]
   findings?: Finding[]
 }
@@ -13,6 +15,29 @@ interface Finding {
   code: string
   vi: string
   en: string
+}
+
+interface Name {
+  common_name?: string
+  identifiers?: string[]
+  organizations?: string[]
+  units?: string[]
+  titles?: string[]
+}
+
+interface Certificate {
+  subject: Name
+  issuer: Name
+  serial: string
+  not_before: string
+  not_after: string
+}
+
+interface SigningTime {
+  at?: string
+  by: 'timestamp' | 'document-timestamp' | 'claim' | 'none'
+  authority?: string
+  stamp?: 'valid' | 'not-judged' | 'invalid'
 }
 
 interface SignatureReport {
@@ -25,16 +50,14 @@ interface SignatureReport {
   certifies?: number
   level?: string
   signer?: string
-  issuer?: string
-  serial?: string
   algorithm?: string
   reason?: string
   location?: string
   intact?: boolean
   covers_all?: boolean
   chain_trusted?: boolean
-  timestamp_time?: string
-  claimed_time?: string
+  certificate?: Certificate
+  time: SigningTime
   later_changes?: string
   certificate_then?: string
   certificate_now?: string
@@ -94,6 +117,33 @@ function certification(p?: number): string | undefined {
   return undefined
 }
 
+/** What the certificate says of its owner and its issuer (Circular 15/2025/TT-BKHCN, 6.4.b). */
+function owner(c?: Certificate): [string, ComponentChildren][] {
+  if (!c) return []
+  const list = (values?: string[]) => values?.join(', ')
+  return [
+    [t('Người ký', 'Signer'), c.subject.common_name],
+    [t('Mã định danh', 'Identifier'), list(c.subject.identifiers)],
+    [t('Tổ chức', 'Organization'), list(c.subject.organizations)],
+    [t('Đơn vị quản lý', 'Managing unit'), list(c.subject.units)],
+    [t('Chức danh', 'Title'), list(c.subject.titles)],
+    [t('Tổ chức cấp', 'Issuer'), [c.issuer.common_name, ...(c.issuer.organizations ?? [])].filter(Boolean).join(', ')],
+    [t('Số sê-ri', 'Serial number'), <span class="code small">{c.serial}</span>],
+    [t('Thời hạn chứng thư', 'Validity'), `${moment(c.not_before)} – ${moment(c.not_after)}`],
+  ]
+}
+
+/** Whose time it is: a time-stamp that is there is never left out. */
+function signedAt(time: SigningTime): string {
+  const at = time.at ? moment(time.at) : t('không rõ', 'unknown')
+  const authority = time.authority ?? t('tổ chức không rõ tên', 'an unnamed authority')
+  if (time.stamp === 'invalid') return `${at} (${t('theo lời người ký; dấu thời gian không hợp lệ', 'the signer’s word; the time-stamp is not valid')}: ${authority})`
+  if (time.by === 'claim') return `${at} (${t('theo lời người ký, không có dấu thời gian', 'the signer’s word, no time-stamp')})`
+  if (time.by === 'none') return at
+  if (time.stamp === 'not-judged') return `${at} (${t('dấu thời gian chưa kiểm tra được', 'time-stamp, not judged')}: ${authority})`
+  return `${at} (${time.by === 'document-timestamp' ? t('theo dấu thời gian tài liệu', 'by document time-stamp') : t('theo dấu thời gian', 'by time-stamp')}: ${authority})`
+}
+
 function one(s: SignatureReport) {
   return (
     <section class="card" key={s.field} aria-label={s.field}>
@@ -103,9 +153,8 @@ function one(s: SignatureReport) {
       </div>
       {s.why_vi && s.why_en && <p>{sentence(t(s.why_vi, s.why_en))}</p>}
       <Facts rows={[
-        [t('Tổ chức cấp', 'Issuer'), s.issuer],
-        [t('Số sê-ri', 'Serial number'), s.serial && <span class="code small">{s.serial}</span>],
-        [t('Thời gian ký', 'Signed at'), moment(s.timestamp_time ?? s.claimed_time)],
+        ...owner(s.certificate),
+        [t('Thời gian ký', 'Signed at'), signedAt(s.time)],
         [t('Lý do', 'Reason'), s.reason],
         [t('Nơi ký', 'Place'), s.location],
         [t('Mức chữ ký', 'Level'), s.level],
@@ -130,7 +179,7 @@ function one(s: SignatureReport) {
 
 /** A whole report. */
 export function Report({ found }: { found: Verification }) {
-  const none = found.signatures.length === 0
+  const none = !found.signed
   return (
     <div class="stack">
       <Notice kind={none ? 'warn' : kinds[found.verdict] ?? 'warn'} title={none ? t('Tài liệu không có chữ ký số', 'The document holds no signature') : words(found.verdict)}>
