@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -22,6 +24,8 @@ type PDF struct {
 	Inspect func(ctx context.Context, src Source) (json.RawMessage, error)
 	// Verify judges the signatures of a file. The answer is JSON, that of "kyso verify -o json".
 	Verify func(ctx context.Context, src Source) (json.RawMessage, error)
+	// Inspection and Verification are what those answers were made of. OpenAPI describes them by it; nil describes nothing.
+	Inspection, Verification reflect.Type
 	// Preview draws a visible signature as a PDF of one page.
 	Preview func(look Look) ([]byte, error)
 	// Place says whether a file can be signed so, as far as that is seen without the certificate; a nil placement is the default
@@ -41,17 +45,44 @@ type Look struct {
 }
 
 func (s *server) pdfOperations(api huma.API) {
+	inspection, verification := withAnswer(api, s.PDF.Inspection), withAnswer(api, s.PDF.Verification)
 	huma.Register(api, get("inspectDocument", "/v1/documents/{id}/inspection", tagDocuments, "Say whether a document can be signed",
-		errorsOf(http.StatusNotFound)), s.inspectDocument)
+		inspection, errorsOf(http.StatusNotFound)), s.inspectDocument)
 	huma.Register(api, get("verifyDocument", "/v1/documents/{id}/verification", tagDocuments, "Verify the signatures of a stored document",
-		errorsOf(http.StatusNotFound)), s.verifyDocument)
+		verification, errorsOf(http.StatusNotFound)), s.verifyDocument)
 	huma.Register(api, post("verify", verificationPath, tagDocuments, "Verify the signatures of a PDF that is not kept",
-		http.StatusOK, withBody(pdfType, "The file; it is forgotten after the answer"),
+		http.StatusOK, verification, withBody(pdfType, "The file; it is forgotten after the answer"),
 		errorsOf(http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusRequestTimeout)), s.verify)
 	huma.Register(api, get("verifySigned", "/v1/signings/{id}/documents/{n}/verification", tagSignings, "Verify the signatures of a signed document",
-		errorsOf(http.StatusNotFound, http.StatusConflict)), s.verifySigned)
+		verification, errorsOf(http.StatusNotFound, http.StatusConflict)), s.verifySigned)
 	huma.Register(api, get("previewAppearance", "/v1/signings/{id}/appearance", tagSignings, "Draw how the visible signature will look",
 		withFile(), errorsOf(http.StatusNotFound, http.StatusConflict)), s.previewAppearance)
+}
+
+// withAnswer describes an answer that is JSON written elsewhere, by the type that it was made of.
+func withAnswer(api huma.API, of reflect.Type) operationOption {
+	return func(op *huma.Operation) {
+		if of == nil {
+			return
+		}
+		schema := api.OpenAPI().Components.Schemas.Schema(of, true, "")
+		op.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}}
+	}
+}
+
+// schemaName names the schemas of types whose own names are taken, or say too little without their package.
+func schemaName(of reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(of, hint)
+	for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
+		of = of.Elem()
+	}
+	switch _, folder, _ := strings.Cut(of.PkgPath(), "/internal/"); {
+	case folder == "finding":
+		return "Document" + name
+	case folder == "pades" && name == "Report":
+		return "Inspection"
+	}
+	return name
 }
 
 const verificationPath = "/v1/verifications"

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"kyso/internal/api"
+	"kyso/internal/pades"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
 )
@@ -24,7 +26,7 @@ func stubPDF() *api.PDF {
 		size, _ := json.Marshal(map[string]int{"size": len(text)})
 		return size, err
 	}
-	return &api.PDF{Inspect: look, Verify: look, Preview: func(l api.Look) ([]byte, error) { return []byte("%PDF " + l.Name), nil }}
+	return &api.PDF{Inspect: look, Verify: look, Inspection: reflect.TypeFor[pades.Report](), Verification: reflect.TypeFor[pades.Verification](), Preview: func(l api.Look) ([]byte, error) { return []byte("%PDF " + l.Name), nil }}
 }
 
 func TestLookingIntoFiles(t *testing.T) {
@@ -47,6 +49,50 @@ func TestLookingIntoFiles(t *testing.T) {
 	b.wantProblem(verify(strings.Repeat("x", 1<<20+1)), http.StatusRequestEntityTooLarge, problem.TooLarge)
 	if b.files.count() != 2 {
 		t.Errorf("%d files are kept, want the 2 uploads", b.files.count())
+	}
+}
+
+// TestReportsAreDescribed: every operation that answers with a report says in OpenAPI what that holds.
+func TestReportsAreDescribed(t *testing.T) {
+	var spec struct {
+		Paths map[string]map[string]struct {
+			Responses map[string]struct {
+				Content map[string]struct {
+					Schema struct {
+						Ref string `json:"$ref"`
+					}
+				}
+			}
+		}
+		Components struct {
+			Schemas map[string]struct{ Properties map[string]any }
+		}
+	}
+	newBench(t, pdfStub).get("/openapi.json").into(t, &spec)
+	described := 0
+	for path, operations := range spec.Paths {
+		name := map[string]string{"inspection": "Inspection", "verification": "Verification", "verifications": "Verification"}[path[strings.LastIndex(path, "/")+1:]]
+		for method, operation := range operations {
+			if name == "" {
+				continue
+			}
+			described++
+			if got := operation.Responses["200"].Content["application/json"].Schema.Ref; got != "#/components/schemas/"+name {
+				t.Errorf("%s %s answers %q", method, path, got)
+			}
+		}
+	}
+	if described != 4 {
+		t.Errorf("%d operations answer with a report", described)
+	}
+	for name, of := range map[string]reflect.Type{"Verification": reflect.TypeFor[pades.Verification](), "SignatureReport": reflect.TypeFor[pades.SignatureReport](),
+		"Inspection": reflect.TypeFor[pades.Report](), "TimeReport": reflect.TypeFor[pades.TimeReport](), "DocumentFinding": reflect.TypeFor[pades.Finding]()} {
+		for i := range of.NumField() {
+			key, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+			if _, ok := spec.Components.Schemas[name].Properties[key]; key != "" && key != "-" && !ok {
+				t.Errorf("%s does not describe %s", name, key)
+			}
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -76,6 +77,7 @@ const inspections = 4
 func (a *App) pdf() *api.PDF {
 	child := &pdfchild.Runner{MaxParallel: inspections}
 	return &api.PDF{
+		Inspection: reflect.TypeFor[pades.Report](), Verification: reflect.TypeFor[pades.Verification](),
 		Inspect: func(ctx context.Context, src api.Source) (json.RawMessage, error) {
 			report, err := child.Inspect(ctx, src, a.Config.Policy)
 			return encoded(report, err)
