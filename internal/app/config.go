@@ -193,7 +193,8 @@ func (r *reader) config() (Config, error) {
 		RevocationRewrite: r.pairs("KYSO_REVOCATION_REWRITE"),
 		RevocationPrivate: r.yes("KYSO_REVOCATION_PRIVATE"),
 		Policy: pades.Policy{
-			MaxSize:             int64(r.number("KYSO_MAX_DOCUMENT_BYTES", 256<<20, 1<<10, 4<<30)),
+			// What signatures append must fit below the limit of verifying, too.
+			MaxSize:             int64(r.number("KYSO_MAX_DOCUMENT_BYTES", 256<<20, 1<<10, pades.MaxFileBytes-64<<20)),
 			MaxPages:            r.number("KYSO_MAX_PAGES", 20_000, 1, 1_000_000),
 			RefuseActiveContent: r.yes("KYSO_REFUSE_ACTIVE_CONTENT"),
 			RefuseHiddenContent: r.yes("KYSO_REFUSE_HIDDEN_CONTENT"),

@@ -26,6 +26,9 @@ func (a *App) Verify(ctx context.Context, src pades.Source) (*pades.Verification
 // nobody, and without a trusted root nobody is asked either. What could not be had is a finding: it stays unknown, and the verdict says so too. The file is parsed in a
 // process of its own.
 func Verify(ctx context.Context, src pades.Source, trust signing.Trust, revocation signing.RevocationSource, now time.Time) (*pades.Verification, error) {
+	if err := pades.CheckSize(src); err != nil {
+		return nil, fmt.Errorf("verifying: %w", err) // before a process is started for it
+	}
 	var missing []pades.Finding
 	runner := &pdfchild.Runner{}
 	opts := pades.VerifyOptions{Roots: trust.Roots, Intermediates: trust.Intermediates, Now: now}

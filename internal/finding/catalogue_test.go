@@ -29,7 +29,7 @@ var syllable = regexp.MustCompile(`^(b|c|ch|d|g|gh|gi|h|k|kh|l|m|n|ng|ngh|nh|ph|
 var english = []string{"the", "an", "it", "not", "to", "on", "no", "can", "that", "than", "then", "at", "a", "be", "he", "her", "him", "but", "hash", "page", "note"}
 
 // terms are names that both languages use.
-var terms = []string{"byte", "http", "https", "trust"}
+var terms = []string{"acrobat", "adobe", "reader", "byte", "http", "https", "trust"}
 
 // vietnameseWord reports whether a word can stand in a Vietnamese text: it has a letter that English lacks, is a syllable, or a name.
 func vietnameseWord(word string) bool {

@@ -39,6 +39,9 @@ func Extend(src Source, ev Evidence, hashState []byte) (*Extended, error) {
 // openStrict opens a file that must be whole: validation data is appended to signed files, and a signed file with
 // damaged cross-references is not one that we wrote.
 func openStrict(src Source) (*pdf.File, error) {
+	if err := CheckSize(src); err != nil {
+		return nil, err
+	}
 	f, err := pdf.Open(src, src.Size(), pdf.Limits{})
 	if err != nil {
 		return nil, fmt.Errorf("opening the signed file: %w", err)

@@ -19,6 +19,11 @@ const (
 	ValueMismatch   FindingCode = "value-mismatch"   // a form field shows another text than its value
 	RedrawnFields   FindingCode = "redrawn-fields"   // readers draw the fields anew from their values (NeedAppearances)
 	NotExamined     FindingCode = "not-examined"     // too many objects to look for hidden ones, or damaged ones
+
+	BytesBeforeHeader FindingCode = "bytes-before-header" // the file does not begin with %PDF-
+	BytesAfterEnd     FindingCode = "bytes-after-end"     // more than white space follows the last %%EOF
+	UsageRights       FindingCode = "usage-rights"        // a signature of Adobe's that opens functions of Acrobat Reader (UR3)
+	XFACopy           FindingCode = "xfa-copy"            // the form is there a second time, as XFA
 )
 
 var (
@@ -32,6 +37,22 @@ var (
 	notExamined   = finding.Define(NotExamined, "Không tìm hết được nội dung ẩn trong tệp.", "Not all of the file could be searched for hidden content.")
 )
 
+// What does not stand where it should.
+var (
+	bytesBeforeHeader = finding.Define(BytesBeforeHeader,
+		"Có {count} byte đứng trước phần đầu tệp (%PDF-); {why}. Chữ ký tính từ byte đầu tiên của tệp, nên phần mềm tính từ %PDF- (như MuPDF) không xác minh được.",
+		"{count} bytes stand before the header (%PDF-); {why}. A signature counts from the first byte of the file, so that readers which count from %PDF- (such as MuPDF) cannot verify it.")
+	offsetsFromHeader = finding.Define("offsets-from-header", "các vị trí trong tệp tính từ %PDF-", "offsets in the file count from %PDF-")
+	offsetsFromFile   = finding.Define("offsets-from-file", "các vị trí trong tệp tính từ byte đầu tiên", "offsets in the file count from its first byte")
+	bytesAfterEnd     = finding.Define(BytesAfterEnd, "Có {count} byte nằm sau dấu kết thúc tệp (%%EOF).", "{count} bytes follow the end of the file (%%EOF).")
+	usageRights       = finding.Define(UsageRights,
+		"Tệp có quyền sử dụng mở rộng của Adobe (UR3). Acrobat Reader có thể đóng các chức năng đó sau khi ký; chữ ký vẫn hợp lệ.",
+		"The file carries Adobe's usage rights (UR3). Acrobat Reader may close the functions that they opened once the file is signed; the signature stays valid.")
+	xfaCopy = finding.Define(XFACopy,
+		"Biểu mẫu có thêm một bản XFA. Acrobat có thể hiển thị giá trị của bản đó; các phần mềm khác hiển thị trang.",
+		"The form is there a second time, as XFA. Acrobat may show the values of that copy; other readers show the pages.")
+)
+
 // Bounds of the search.
 const (
 	maxReported = 20     // findings; more of a file that bad say nothing new
@@ -41,5 +62,9 @@ const (
 
 // misleads reports whether a finding is a reason to refuse, when files that may mislead are refused.
 func misleads(f Finding) bool {
-	return f.Code != RedrawnFields && f.Code != NotExamined
+	switch f.Code {
+	case RedrawnFields, NotExamined, BytesBeforeHeader, BytesAfterEnd, UsageRights:
+		return false
+	}
+	return true
 }

@@ -26,7 +26,8 @@ func fuzzWorld(f *testing.F) *world {
 
 // refusals are what Inspect and Prepare may say of a file and a placement that strangers made.
 var refusals = map[problem.Code]bool{"": true, problem.DocumentBroken: true, problem.DocumentEncrypted: true, problem.DocumentXFA: true,
-	problem.DocumentLocked: true, problem.DocumentTooComplex: true, problem.TooLarge: true, problem.PlacementInvalid: true}
+	problem.DocumentLocked: true, problem.DocumentTooComplex: true, problem.TooLarge: true, problem.PlacementInvalid: true,
+	problem.DocumentRecipients: true, problem.DocumentCipher: true, problem.DocumentAttached: true}
 
 // FuzzPrepare changes small files: what is not refused must come out with digests that hold.
 func FuzzPrepare(f *testing.F) {

@@ -317,10 +317,43 @@ func (s *search) document(fm *form) error {
 	if err := s.form(fm); err != nil {
 		return err
 	}
+	if fm.xfa {
+		s.add(xfaCopy.Say())
+	}
 	if err := s.layers(); err != nil {
 		return err
 	}
+	if err := s.edges(); err != nil {
+		return err
+	}
 	return s.objects()
+}
+
+// edges looks at what stands outside the file proper, and at what Adobe signed for its own reader.
+func (s *search) edges() error {
+	if before := s.file.Header(); before > 0 {
+		from := offsetsFromFile
+		if s.file.Base() > 0 {
+			from = offsetsFromHeader
+		}
+		s.add(bytesBeforeHeader.Say("count", before, "why", from))
+	}
+	behind, err := s.file.BehindEnd()
+	if err != nil {
+		return err
+	}
+	if behind > 0 {
+		s.add(bytesAfterEnd.Say("count", behind))
+	}
+	root, err := s.file.Catalog()
+	if err != nil {
+		return err
+	}
+	perms, err := s.file.Dict(root.Get("Perms"))
+	if err == nil && (perms.Get("UR3") != nil || perms.Get("UR") != nil) {
+		s.add(usageRights.Say())
+	}
+	return err
 }
 
 // layers looks for optional content that is not shown.

@@ -3,6 +3,7 @@ package pades_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +37,10 @@ func TestFindings(t *testing.T) {
 		want []pades.FindingCode
 	}{
 		"plain":                    {plain, nil},
+		"bytes before the header":  {append([]byte("<html>\n"), plain...), []pades.FindingCode{pades.BytesBeforeHeader}},
+		"bytes behind the end":     {append(bytes.Clone(plain), "attached"...), []pades.FindingCode{pades.BytesAfterEnd}},
+		"lines behind the end":     {append(bytes.Clone(plain), "\r\n\n \x00"...), nil},
+		"usage rights":             {onePage("", "/Perms<</UR3 6 0 R>>", "<</Type/Sig/Filter/Adobe.PPKLite>>"), []pades.FindingCode{pades.UsageRights}},
 		"signed":                   {w.signB(w.signB(plain)), nil},
 		"to B-LTA":                 {w.archiveLTA(w.signLT(plain, w.Now), w.Now), nil},
 		"object streams":           {encrypt(t, plain, "--object-streams=generate"), nil},
@@ -76,7 +81,8 @@ func TestFindings(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 		_, err = pades.Inspect(bytes.NewReader(c.data), pades.Policy{RefuseHiddenContent: true})
-		refuse := len(c.want) > 0 && c.want[0] != pades.RedrawnFields && c.want[0] != pades.NotExamined
+		honest := []pades.FindingCode{pades.RedrawnFields, pades.NotExamined, pades.BytesBeforeHeader, pades.BytesAfterEnd, pades.UsageRights}
+		refuse := len(c.want) > 0 && !slices.Contains(honest, c.want[0])
 		if refuse != (problem.CodeOf(err) == problem.DocumentMisleading) {
 			t.Errorf("%s: refused when asked to: %v", name, err)
 		}

@@ -20,9 +20,25 @@ func (p Policy) withDefaults() Policy {
 	return p
 }
 
+// MaxFileBytes is the longest file that is signed, extended or verified: 2 GiB. Offsets of longer ones do not fit into the 31 bits
+// that many readers and validators keep them in, so that others could not verify what we sign; and verifying reads the file once
+// for each signature.
+const MaxFileBytes = 2 << 30
+
+// CheckSize refuses a file that is longer, without reading it.
+func CheckSize(src Source) error {
+	if src.Size() > MaxFileBytes {
+		return problem.New(problem.TooLarge, "the file has %d bytes, and at most %d can be handled", src.Size(), int64(MaxFileBytes))
+	}
+	return nil
+}
+
 // open applies the checks that every phase repeats: size, structure, encryption.
 func open(src Source, policy Policy) (*pdf.File, error) {
 	policy = policy.withDefaults()
+	if err := CheckSize(src); err != nil {
+		return nil, err
+	}
 	if src.Size() > policy.MaxSize {
 		return nil, problem.New(problem.TooLarge, "the file has more than %d bytes", policy.MaxSize)
 	}
@@ -214,13 +230,6 @@ func (r *Report) warn(f *pdf.File) error {
 		return err
 	} else if count != r.Pages {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("the page tree says %d pages and has %d", count, r.Pages))
-	}
-	perms, err := f.Dict(root.Get("Perms"))
-	if err != nil {
-		return err
-	}
-	if perms.Get("UR3") != nil || perms.Get("UR") != nil {
-		r.Warnings = append(r.Warnings, "the file carries usage rights, which a further signature may void")
 	}
 	if root.Get("Collection") != nil {
 		r.Warnings = append(r.Warnings, "the file is a portfolio: a signature covers its attachments, a reader may not show them")

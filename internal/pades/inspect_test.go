@@ -98,8 +98,11 @@ func TestReport(t *testing.T) {
 	want := &pades.Report{Version: "2.0", Pages: 1, Signatures: 1, DocMDP: 2, FirstPage: size, LastPage: size,
 		ActiveContent: []string{"JavaScript in the document's names", "JavaScript in a form field", "JavaScript in page 1",
 			"Launch in an annotation of page 1", "SubmitForm in an annotation of page 1"},
-		Warnings: []string{"the file carries usage rights, which a further signature may void"},
-		Fields:   []pades.FieldReport{{Number: 1, Name: "b", Signed: true}}}
+		Fields: []pades.FieldReport{{Number: 1, Name: "b", Signed: true}}}
+	if len(report.Findings) != 1 || report.Findings[0].Code != pades.UsageRights {
+		t.Errorf("findings %+v", report.Findings)
+	}
+	report.Findings = nil
 	if !reflect.DeepEqual(report, want) {
 		t.Errorf("got  %+v\nwant %+v", report, want)
 	}

@@ -18,6 +18,7 @@ type form struct {
 	widgets    map[pdf.Ref]int // of signature fields, and the fields themselves: index into signatures
 	docMDP     int             // the strictest P of a certification or lock; 0 when there is none
 	locks      fieldLocks
+	xfa        bool // the form is there a second time, as XFA
 	ownerLocks bool // the owner of an encrypted file allows no new fields (table 22)
 }
 
@@ -30,8 +31,8 @@ type fieldLocks struct {
 	exempt  map[string]bool // named by every Exclude
 }
 
-// readForm walks the form once: names in use, signatures, locks. XFA is a refusal: such a form is drawn by a
-// script from other data than the pages that are signed.
+// readForm walks the form once: names in use, signatures, locks. XFA that is more than a copy is a refusal: such a form is drawn by
+// a script from other data than the pages that are signed.
 func readForm(f *pdf.File) (*form, error) {
 	out := &form{names: map[string]bool{}}
 	_, added := f.MaySign()
@@ -40,10 +41,8 @@ func readForm(f *pdf.File) (*form, error) {
 	if out.dict, out.ref, err = f.AcroForm(); err != nil {
 		return nil, err
 	}
-	if xfa, err := f.Resolve(out.dict.Get("XFA")); err != nil {
+	if err := out.readXFA(f); err != nil {
 		return nil, err
-	} else if xfa != nil {
-		return nil, problem.New(problem.DocumentXFA, "the form is made with XFA")
 	}
 	if out.dict != nil {
 		err = f.WalkFields(func(name string, _ pdf.Name, _ pdf.Ref, _ *pdf.Dict) error {

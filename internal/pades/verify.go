@@ -59,6 +59,9 @@ type signature struct {
 //
 // The error is for files that cannot be examined at all; everything else is a verdict.
 func Verify(src Source, opt VerifyOptions) (*Verification, error) {
+	if err := CheckSize(src); err != nil {
+		return nil, err
+	}
 	f, err := pdf.Open(src, src.Size(), pdf.Limits{})
 	if err != nil {
 		return nil, fmt.Errorf("opening the file: %w", err)

@@ -50,6 +50,8 @@ func (c *comparison) compareFormKey(key pdf.Name, before, after pdf.Object) erro
 		return c.compareFlags(before, after)
 	case "NeedAppearances":
 		return c.compareNeed(before, after)
+	case "XFA":
+		return c.compareXFA(before, after)
 	case "DA", "DR", "Q":
 		err := c.try(key, before, after, true)
 		if !differs(err) {

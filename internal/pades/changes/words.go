@@ -58,6 +58,7 @@ var (
 	revisionUnreadable   = finding.Define("revision-unreadable", "không đọc được một phiên bản của tệp", "a revision cannot be read")
 	tooMuch              = finding.Define("too-much-to-compare", "có quá nhiều nội dung để so sánh", "there is too much to compare")
 	newUnreadable        = finding.Define("new-object-unreadable", "một đối tượng mới không đọc được, nên các phần mềm có thể hiển thị khác nhau", "an object cannot be read, so that readers may show different things")
+	xfaLocked            = finding.Define("xfa-data-locked", "dữ liệu XFA của biểu mẫu có ô bị khóa đã thay đổi", "the XFA data of a form with locked fields was changed")
 	lastSignature        = finding.Define("certified-last", "tệp được chứng thực là không ký thêm nữa", "it was certified to be the last signature")
 	fieldForbidden       = finding.Define("form-change-forbidden", "một ô của biểu mẫu bị sửa, điều mà chữ ký chứng thực không cho phép", "a form field was changed, which the certification forbids")
 	annotationForbidden  = finding.Define("annotation-change-forbidden", "một chú thích bị sửa, điều mà chữ ký chứng thực không cho phép", "an annotation was changed, which the certification forbids")

@@ -58,6 +58,7 @@ type File struct {
 	lim  Limits
 
 	version  string
+	header   int64      // where %PDF- stands
 	base     int64      // what file offsets in the PDF count from: where %PDF- stands when junk precedes it
 	sections []*Section // newest first
 	trailer  *Dict
@@ -86,6 +87,7 @@ func Open(r io.ReaderAt, size int64, lim Limits) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.header = header
 	err = f.openChain(header)
 	if err != nil {
 		if final(err) {
@@ -179,6 +181,23 @@ func (f *File) Size() int64 { return f.size }
 
 // Base returns what the offsets written in the file count from: 0, or the place of the header when junk precedes it.
 func (f *File) Base() int64 { return f.base }
+
+// Header returns where %PDF- stands: 0 in a file as it should be.
+func (f *File) Header() int64 { return f.header }
+
+// BehindEnd returns how many bytes follow the last %%EOF of the file, white space at its end not counted.
+func (f *File) BehindEnd() (int64, error) {
+	length := min(64<<10, f.size) // further back no startxref is looked for
+	tail, err := f.read(f.size-length, length)
+	if err != nil {
+		return 0, err
+	}
+	at := bytes.LastIndex(tail, []byte("%%EOF"))
+	if at < 0 {
+		return 0, nil
+	}
+	return int64(len(bytes.TrimRight(tail[at+len("%%EOF"):], "\x00\t\n\f\r "))), nil
+}
 
 // Reader returns the bytes that the file was opened on.
 func (f *File) Reader() io.ReaderAt { return f.r }
