@@ -108,6 +108,12 @@ func (c *cli) exit(err error) int {
 func (c *cli) explain(err error) {
 	var answered *apiclient.Error
 	if !errors.As(err, &answered) {
+		if code := problem.CodeOf(err); code.Kind() != problem.KindInternal { // what this machine found, in a file for instance
+			text := code.Text()
+			c.say("Lỗi: %s", "Error: %s", c.text(text.VI, text.EN))
+			c.say("  %v", "  %v", err)
+			return
+		}
 		c.say("Lỗi: %v", "Error: %v", err)
 		return
 	}

@@ -52,6 +52,9 @@ func (f *verifiedFile) fail(err error) {
 	}
 	code := problem.CodeOf(err)
 	text := code.Text()
+	if e, ok := errors.AsType[*problem.Error](err); ok && e.VI != "" { // it names the limit
+		text.VI, text.EN = e.VI, e.Message
+	}
 	f.Error = &fileError{Code: string(code), VI: text.VI, EN: text.EN}
 }
 

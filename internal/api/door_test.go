@@ -84,6 +84,9 @@ func TestPlacesAreRefusedAtTheDoor(t *testing.T) {
 		"not a PDF":           {"%PDF-1.7\nhello", `{}`, "id", problem.DocumentBroken},
 		"not a PDF, no place": {"%PDF-1.7\nhello", `null`, "id", problem.DocumentBroken},
 		"encrypted":           {strings.Replace(pagesOf(""), "/Root 1 0 R", "/Root 1 0 R/Encrypt<</Filter/Standard/V 1/R 2/P -4/O(01234567890123456789012345678901)/U(01234567890123456789012345678901)>>/ID[(1)(1)]", 1), `{}`, "id", problem.DocumentEncrypted},
+		"for recipients":      {encryptedBy("/Filter/Adobe.PubSec/SubFilter/adbe.pkcs7.s4/V 1/Recipients[<00>]"), `{}`, "id", problem.DocumentRecipients},
+		"unknown cipher":      {encryptedBy("/Filter/Other/V 1"), `{}`, "id", problem.DocumentCipher},
+		"attachments":         {encryptedBy("/Filter/Standard/V 4/R 4/P -4/CF<</StdCF<</CFM/AESV2>>>>/EFF/StdCF"), `{}`, "id", problem.DocumentAttached},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := sign(part(upload(c.file), c.placement))
@@ -120,6 +123,11 @@ func TestPlacesAreRefusedAtTheDoor(t *testing.T) {
 	if p := b.wantProblem(got, http.StatusUnprocessableEntity, problem.PlacementInvalid); len(p.Errors) != 1 || p.Errors[0].Location != "body.placements[0].page" {
 		t.Errorf("%s", got.body)
 	}
+}
+
+// encryptedBy is a page of a file that says to be encrypted so.
+func encryptedBy(dictionary string) string {
+	return strings.Replace(pagesOf(""), "/Root 1 0 R", "/Root 1 0 R/Encrypt<<"+dictionary+">>", 1)
 }
 
 // A reason that a signature cannot show is refused with its letter.

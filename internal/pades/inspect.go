@@ -28,7 +28,8 @@ const MaxFileBytes = 2 << 30
 // CheckSize refuses a file that is longer, without reading it.
 func CheckSize(src Source) error {
 	if src.Size() > MaxFileBytes {
-		return problem.New(problem.TooLarge, "the file has %d bytes, and at most %d can be handled", src.Size(), int64(MaxFileBytes))
+		return problem.OfField(problem.TooLarge, "", fmt.Sprintf("the file has %d bytes, and at most %d can be handled", src.Size(), int64(MaxFileBytes)),
+			fmt.Sprintf("Tệp có %d byte; tối đa %d byte (2 GiB)", src.Size(), int64(MaxFileBytes)))
 	}
 	return nil
 }
