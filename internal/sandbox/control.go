@@ -61,7 +61,7 @@ func (w *World) controlUser(id string) (controlUser, error) {
 	if err != nil {
 		return controlUser{}, err
 	}
-	return controlUser{ID: id, Name: p.Name, Knobs: w.Knobs(id), Waiting: w.Pending(id), Keys: w.Provider.Keys(id), Certificates: held}, nil
+	return controlUser{ID: id, Name: p.Name, Knobs: w.Knobs(id), Waiting: w.Pending(id), Keys: w.Keys(id), Certificates: held}, nil
 }
 
 func (w *World) putKnobs(rw http.ResponseWriter, r *http.Request) {

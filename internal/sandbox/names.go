@@ -11,7 +11,7 @@ import (
 	"kyso/internal/sandbox/vnpay"
 )
 
-// What a program with a World says most often, so that it has to import no party.
+// Effect and the types below are what a program with a World uses most; it has to import no party.
 type (
 	Effect        = kernel.Effect
 	EffectKind    = kernel.EffectKind

@@ -125,7 +125,7 @@ func TestAStateOfTheReleaseBefore(t *testing.T) {
 		if k := b.Knobs(anh); !k.KeyLocked || len(k.Faults) != 1 || b.Knobs("001095000031").Decision != "" {
 			t.Errorf("%s: knobs %+v, and %+v of a special user", release, k, b.Knobs("001095000031"))
 		}
-		if keys := b.World.Keys(anh); len(keys) != 1 || keys[0].State != "pin-set" || !b.CheckPIN(keys[0].ID, "280594") {
+		if keys := b.Keys(anh); len(keys) != 1 || keys[0].State != "pin-set" || !b.CheckPIN(keys[0].ID, "280594") {
 			t.Errorf("%s: keys %+v", release, keys)
 		}
 		if a := b.status("T-1"); a.Message != "SUCCESS" || len(b.Pending(minh)) != 1 {

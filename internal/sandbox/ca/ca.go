@@ -236,8 +236,7 @@ func (r refusal) Error() string { return fmt.Sprint(r.Body) }
 
 // refused is why there is nothing else to answer.
 func refused(err error) kernel.Answer {
-	var r refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[refusal](err); ok {
 		return r.Answer
 	}
 	return kernel.Failed(http.StatusInternalServerError, "internal", err.Error())

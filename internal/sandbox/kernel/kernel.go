@@ -117,7 +117,8 @@ func New(opts Options) (*Kernel, error) {
 // Join takes the parties of the world, each with its state from the file. A party may call those after it while it
 // holds its own lock, and never those before it. The kernel's own state comes last.
 func (k *Kernel) Join(parties ...Party) error {
-	k.parties = append(parties, Party{Name: "kernel", Lock: &k.mu, State: &k.state, Settings: k.faultSettings(),
+	k.parties = append(k.parties, parties...)
+	k.parties = append(k.parties, Party{Name: "kernel", Lock: &k.mu, State: &k.state, Settings: k.faultSettings(),
 		Knobs: k.faultKnobs(), Control: k.verbs()})
 	for _, p := range k.parties {
 		if err := k.loaded.into(p); err != nil {

@@ -27,7 +27,7 @@ var (
 
 // DistinguishedName encodes a name in the order of Vietnamese CAs: C, ST, L, O, CN, UID. All but the country are
 // UTF8String (TCVN 6909). Empty parts are left out.
-func DistinguishedName(country, province, locality, organisation, commonName, uid string) []byte { //nolint:unparam // the wire has a country
+func DistinguishedName(country, province, locality, organisation, commonName, uid string) []byte {
 	var name pkix.RDNSequence
 	for _, part := range []struct {
 		oid   asn1.ObjectIdentifier
