@@ -11,21 +11,33 @@ import (
 	"kyso/internal/sandbox/vnpay"
 )
 
-// Effect and the types below are what a program with a World uses most; it has to import no party.
+// A program with a World imports no party: these are the names that it uses.
 type (
-	Effect        = kernel.Effect
-	EffectKind    = kernel.EffectKind
-	Fault         = kernel.Fault
+	// Effect is one line of the ledger.
+	Effect = kernel.Effect
+	// EffectKind names what an outside party did.
+	EffectKind = kernel.EffectKind
+	// Fault is one misbehaviour of a wire.
+	Fault = kernel.Fault
+	// RequestRecord is one line of the request log.
 	RequestRecord = kernel.RequestRecord
 
-	PhoneRequest          = rssp769.PhoneRequest
-	PhoneDocument         = rssp769.PhoneDocument
-	PhoneKey              = rssp769.PhoneKey
-	Decision              = rssp769.Decision
-	Message               = esms.Message
-	Citizen               = people.Citizen
+	// PhoneRequest is a request for approval as the phone shows it.
+	PhoneRequest = rssp769.PhoneRequest
+	// PhoneDocument is one document of a PhoneRequest.
+	PhoneDocument = rssp769.PhoneDocument
+	// PhoneKey is a key of the key service as the phone shows it.
+	PhoneKey = rssp769.PhoneKey
+	// Decision is the end of a PhoneRequest.
+	Decision = rssp769.Decision
+	// Message is a text message in the inbox of a phone.
+	Message = esms.Message
+	// Citizen is a person as VNeID knows them.
+	Citizen = people.Citizen
+	// RegisteredCertificate is a line of VNeID's list.
 	RegisteredCertificate = vneid.RegisteredCertificate
-	Payment               = vnpay.Payment
+	// Payment is a payment at VNPay.
+	Payment = vnpay.Payment
 )
 
 // The accounts that the parties know, and the names of the CAs.
