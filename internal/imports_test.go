@@ -83,12 +83,13 @@ var rules = map[string]string{
 
 	// For tests: nothing may import them.
 	"internal/pgtest":            "",
+	"internal/keytest":           "",
 	"internal/storetest":         "internal/pgtest internal/registration internal/seal internal/signing internal/store",
 	"internal/pades/cms/cmstest": "internal/pades",
 }
 
 // testOnly may be imported by tests only, even from the folder that it lies in.
-var testOnly = []string{"internal/pgtest", "internal/storetest", "internal/pades/cms/cmstest"}
+var testOnly = []string{"internal/pgtest", "internal/keytest", "internal/storetest", "internal/pades/cms/cmstest"}
 
 // owners lists modules that only these folders may import: each part has one place that knows it.
 var owners = map[string]string{

@@ -15,6 +15,7 @@ import (
 	"kyso/internal/problem"
 	"kyso/internal/seal"
 	"kyso/internal/store"
+	"kyso/internal/storetest"
 	"kyso/internal/webhook"
 	"kyso/workflows"
 )
@@ -45,7 +46,7 @@ func delivered(t *testing.T, r *receiver) (workflows.DeliveryResult, webhook.Mes
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "kyso.db"), key)
+	s, err := store.Open(t.Context(), storetest.SQLite(t), key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,10 +59,7 @@ func delivered(t *testing.T, r *receiver) (workflows.DeliveryResult, webhook.Mes
 	r.now = env.Now
 	records := s.Webhooks()
 	m := webhook.Message{EndpointID: "ep-1", ID: "m-1", Type: "signing.signed", Body: []byte(`{}`), CreatedAt: time.Now()}
-	err = s.Migrate(t.Context())
-	if err == nil {
-		_, err = records.CreateEndpoint(t.Context(), webhook.Endpoint{ID: "ep-1", Owner: "a", URL: "https://a.example", Secret: "whsec_x", CreatedAt: time.Now()})
-	}
+	_, err = records.CreateEndpoint(t.Context(), webhook.Endpoint{ID: "ep-1", Owner: "a", URL: "https://a.example", Secret: "whsec_x", CreatedAt: time.Now()})
 	if err == nil {
 		err = records.SaveMessage(t.Context(), m)
 	}

@@ -12,10 +12,10 @@ import (
 
 	"kyso/internal/incident"
 	"kyso/internal/pades"
-	"kyso/internal/pgtest"
 	"kyso/internal/problem"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
+	"kyso/internal/storetest"
 	"kyso/workflows"
 )
 
@@ -52,7 +52,7 @@ func TestSignedAtEveryLevel(t *testing.T) {
 
 // The same process on the database of production: signed, and parked and repaired in between.
 func TestSignedOnPostgreSQL(t *testing.T) {
-	j := newJourneyOn(t, pgtest.New(t))
+	j := newJourneyOn(t, storetest.Postgres(t))
 	j.must(j.world.UpdateSettings(func(s *sandbox.Settings) { s.TSA = "down" }))
 	j.request(signing.Signing{Level: signing.LevelLT, Reason: "Đồng ý", Location: "Huế"}, page("one"), page("two"))
 	j.at(10*time.Second, j.approve(user))
@@ -71,7 +71,7 @@ func TestSignedOnPostgreSQL(t *testing.T) {
 // A file was signed by somebody whose CA is not trusted here and answers no more. That is their signature's trouble,
 // not ours; and theirs stays intact.
 func TestSignedBeforeByAStranger(t *testing.T) {
-	before := newJourney(t)
+	before := newStranger(t)
 	before.request(signing.Signing{Level: signing.LevelT}, page("x"))
 	before.at(10*time.Second, before.approve(user))
 	file := before.bytes(before.run(signing.StatusSigned).Documents[0].SignedID)

@@ -6,12 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"kyso/internal/pgtest"
 	"kyso/internal/problem"
 	"kyso/internal/provider"
 	"kyso/internal/registration"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
+	"kyso/internal/storetest"
 	"kyso/workflows"
 )
 
@@ -35,7 +35,7 @@ func TestRegisteredAndPaid(t *testing.T) {
 }
 
 func TestRegisteredOnPostgreSQL(t *testing.T) {
-	e := newEnrolmentOn(newJourneyOn(t, pgtest.New(t)), "PS1")
+	e := newEnrolmentOn(newJourneyOn(t, storetest.Postgres(t)), "PS1")
 	e.checkActive(e.enrol(registration.StatusActive))
 }
 

@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"bytes"
 	"context"
+	"crypto/rsa"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
@@ -29,6 +30,7 @@ import (
 	"kyso/internal/blob"
 	"kyso/internal/decision"
 	"kyso/internal/incident"
+	"kyso/internal/keytest"
 	"kyso/internal/pades"
 	"kyso/internal/pdfchild"
 	"kyso/internal/pgtest"
@@ -37,6 +39,7 @@ import (
 	"kyso/internal/seal"
 	"kyso/internal/signing"
 	"kyso/internal/store"
+	"kyso/internal/storetest"
 	"kyso/workflows"
 )
 
@@ -76,14 +79,25 @@ type journey struct {
 // newJourney makes a world in which everybody behaves, apart from the faults that every client must live with.
 func newJourney(t *testing.T) *journey {
 	t.Helper()
-	return newJourneyOn(t, "sqlite:"+filepath.Join(t.TempDir(), "kyso.db"))
+	return newJourneyOn(t, storetest.SQLite(t))
+}
+
+// newStranger is newJourney in a world whose authorities are not those of the other journeys.
+func newStranger(t *testing.T) *journey {
+	t.Helper()
+	return newJourneyIn(t, storetest.SQLite(t), nil)
 }
 
 // patient lets a workflow goroutine wait for a busy machine: a second without a step is no deadlock there.
 var patient = worker.Options{DeadlockDetectionTimeout: time.Minute, Interceptors: []interceptor.WorkerInterceptor{workflows.Guard()}}
 
-// newJourneyOn keeps the records in the database of a DSN.
+// newJourneyOn keeps the records in the database of a DSN, which has its schema.
 func newJourneyOn(t *testing.T, dsn string) *journey {
+	t.Helper()
+	return newJourneyIn(t, dsn, keytest.Keys())
+}
+
+func newJourneyIn(t *testing.T, dsn string, keys func() (*rsa.PrivateKey, error)) *journey {
 	t.Helper()
 	j := &journey{T: t, dsn: dsn, id: "018f5c00-0000-7000-8000-000000000001"}
 	var suite testsuite.WorkflowTestSuite
@@ -94,7 +108,7 @@ func newJourneyOn(t *testing.T, dsn string) *journey {
 	j.env.SetWorkerOptions(patient)
 	// Activities get real deadlines made from virtual time, so virtual time must never be behind.
 	j.env.SetStartTime(time.Now().Truncate(time.Second).Add(time.Hour))
-	j.openWorld()
+	j.openWorld(keys)
 	j.openStore(dsn)
 	j.wire()
 	workflows.Register(j.env)
@@ -135,9 +149,9 @@ func seedOf(t *testing.T) uint64 {
 	return name.Sum64() ^ base
 }
 
-func (j *journey) openWorld() {
+func (j *journey) openWorld(keys func() (*rsa.PrivateKey, error)) {
 	var err error
-	j.world, err = sandbox.New(sandbox.Options{Clock: j.env.Now, Seed: seedOf(j.T)})
+	j.world, err = sandbox.New(sandbox.Options{Clock: j.env.Now, Seed: seedOf(j.T), Keys: keys})
 	j.must(err)
 	j.Cleanup(func() { j.world.Close() })
 	parties := httptest.NewServer(j.world.Parties())
@@ -174,7 +188,6 @@ func (j *journey) openStore(dsn string) {
 	j.store, err = store.Open(ctx, dsn, key)
 	j.must(err)
 	j.Cleanup(func() { j.store.Close() })
-	j.must(j.store.Migrate(ctx))
 	j.records = j.store.Registrations()
 	j.blobs, err = blob.Open(ctx, "file://"+filepath.Join(dir, "blobs"))
 	j.must(err)

@@ -26,6 +26,7 @@ import (
 	"kyso/internal/seal"
 	"kyso/internal/signing"
 	"kyso/internal/store"
+	"kyso/internal/storetest"
 	"kyso/workflows"
 )
 
@@ -71,10 +72,10 @@ func newBenchOn(t *testing.T, on *store.Store, change ...func(*api.Options)) *te
 
 func newStore(t *testing.T) *store.Store {
 	t.Helper()
-	return openStore(t, "sqlite:"+filepath.Join(t.TempDir(), "kyso.db"))
+	return openStore(t, storetest.SQLite(t))
 }
 
-// openStore opens a new database and makes its tables.
+// openStore opens a database and makes its tables, if it does not have them.
 func openStore(t *testing.T, dsn string) *store.Store {
 	t.Helper()
 	key, err := seal.ReadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.key"))

@@ -6,21 +6,21 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"kyso/internal/api"
 	"kyso/internal/pgtest"
+	"kyso/internal/storetest"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
-// onBothDatabases runs a test with the DSN of an empty database of each kind.
+// onBothDatabases runs a test with the DSN of a database of each kind.
 func onBothDatabases(t *testing.T, test func(t *testing.T, dsn string)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, "sqlite:"+filepath.Join(t.TempDir(), "kyso.db")) })
-	t.Run("postgres", func(t *testing.T) { test(t, pgtest.New(t)) })
+	t.Run("sqlite", func(t *testing.T) { test(t, storetest.SQLite(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, storetest.Postgres(t)) })
 }
 
 // rows counts the rows of every table.

@@ -13,6 +13,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"strings"
@@ -39,6 +40,11 @@ func Main(m *testing.M) int {
 	code := m.Run()
 	if running.server != nil {
 		running.server.Stop()
+	} else if filled.name != "" {
+		if err := try(`DROP DATABASE ` + filled.name + ` WITH (FORCE)`); err != nil {
+			fmt.Fprintln(os.Stderr, "dropping the database that tests copied:", err)
+			code = 1
+		}
 	}
 	return code
 }
@@ -47,6 +53,57 @@ func Main(m *testing.M) int {
 // the test is skipped, and fails when CI=true.
 func New(t testing.TB) string {
 	t.Helper()
+	ready(t)
+	return create(t, "")
+}
+
+// Copy is New with what fill has put into the database. fill runs once for each process, every test gets a copy of its own; it
+// leaves no connection open.
+func Copy(t testing.TB, fill func(ctx context.Context, dsn string) error) string {
+	t.Helper()
+	ready(t)
+	filled.once.Do(func() {
+		filled.name = "kyso_test_" + strings.ToLower(rand.Text()[:12])
+		execute(t, `CREATE DATABASE `+filled.name)
+		if filled.err = fill(context.WithoutCancel(t.Context()), address(t, filled.name)); filled.err == nil {
+			filled.err = left(filled.name)
+		}
+	})
+	if filled.err != nil {
+		t.Fatal(filled.err)
+	}
+	return create(t, ` TEMPLATE `+filled.name)
+}
+
+// left waits until the last connection to a database has ended, which is a moment after it was closed: only then it can be copied.
+func left(name string) error {
+	db, err := sql.Open("pgx", running.admin)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		var n int
+		err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM pg_stat_activity WHERE datname = $1`, name).Scan(&n)
+		if err != nil || n == 0 {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// filled is the database that others are copies of. A server that is not ours keeps it: see Main.
+var filled struct {
+	once sync.Once
+	name string
+	err  error
+}
+
+// ready starts the server.
+func ready(t testing.TB) {
+	t.Helper()
 	running.once.Do(start)
 	if errors.Is(running.err, errNotInstalled) && os.Getenv("CI") != "true" {
 		t.Skip(running.err)
@@ -54,9 +111,20 @@ func New(t testing.TB) string {
 	if running.err != nil {
 		t.Fatal(running.err)
 	}
+}
+
+// create makes a database for one test.
+func create(t testing.TB, like string) string {
+	t.Helper()
 	name := "kyso_test_" + strings.ToLower(rand.Text()[:12])
-	execute(t, `CREATE DATABASE `+name)
+	execute(t, `CREATE DATABASE `+name+like)
 	t.Cleanup(func() { execute(t, `DROP DATABASE `+name+` WITH (FORCE)`) })
+	return address(t, name)
+}
+
+// address is the DSN of a database.
+func address(t testing.TB, name string) string {
+	t.Helper()
 	dsn, err := url.Parse(running.admin)
 	if err != nil {
 		t.Fatal("the DSN of the test server cannot be parsed")
@@ -78,14 +146,22 @@ func start() {
 
 func execute(t testing.TB, statement string) {
 	t.Helper()
-	db, err := sql.Open("pgx", running.admin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	if _, err := db.ExecContext(ctx, statement); err != nil {
+	if err := try(statement); err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
 }
+
+func try(statement string) error {
+	db, err := sql.Open("pgx", running.admin)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_, err = db.ExecContext(ctx, statement)
+	return err
+}
+
+// patience is for what takes a moment: a busy machine may need long.
+const patience = 5 * time.Minute

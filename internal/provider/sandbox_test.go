@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"kyso/internal/keytest"
 	"kyso/internal/problem"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
@@ -29,7 +30,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t}
 	var err error
-	w.World, err = sandbox.New(sandbox.Options{Clock: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }})
+	w.World, err = sandbox.New(sandbox.Options{Clock: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }, Keys: keytest.Keys()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ package sandbox
 
 import (
 	"cmp"
+	"crypto/rsa"
 	"log/slog"
 	"net/http"
 	"time"
@@ -54,6 +55,9 @@ type Options struct {
 	Client *http.Client
 	// Seed makes the random faults of Settings.FaultRate repeatable.
 	Seed uint64
+	// Keys draws the RSA keys of authorities and people, each time another one; nil draws fresh ones. It is for tests that make
+	// many worlds.
+	Keys func() (*rsa.PrivateKey, error)
 	// OnPush is called after a request was put on a phone and saved, before the provider answers. It may call
 	// any method of the World.
 	OnPush func(PhoneRequest)
@@ -82,7 +86,7 @@ func New(opts Options) (*World, error) {
 		return nil, err
 	}
 	w := &World{Kernel: k, start: Settings{WebhookURL: opts.WebhookURL, IPNURL: opts.IPNURL, KysoURL: opts.KysoURL, HandoffURL: opts.HandoffURL}}
-	w.PKI = pki.New(k)
+	w.PKI = pki.New(k, opts.Keys)
 	w.Provider = rssp769.New(k, w.PKI, rssp769.Options{SPID: opts.SPID, SPPassword: opts.SPPassword, OnPush: opts.OnPush})
 	w.CA = ca.New(k, w.PKI, rssp769.KeyService{Provider: w.Provider})
 	w.TSA = tsa.New(k, w.PKI)

@@ -14,6 +14,7 @@ import (
 	"kyso/internal/problem"
 	"kyso/internal/seal"
 	"kyso/internal/store"
+	"kyso/internal/storetest"
 )
 
 func TestMain(m *testing.M) {
@@ -37,12 +38,13 @@ func onBothEngines(t *testing.T, run func(t *testing.T, dsn string)) {
 
 // onBothStores is onBothEngines with the schema in place.
 func onBothStores(t *testing.T, run func(t *testing.T, s *store.Store)) {
-	onBothEngines(t, func(t *testing.T, dsn string) {
-		s := open(t, dsn, masterKey(t))
-		if err := s.Migrate(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		run(t, s)
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		run(t, open(t, storetest.SQLite(t), masterKey(t)))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		run(t, open(t, storetest.Postgres(t), masterKey(t)))
 	})
 }
 

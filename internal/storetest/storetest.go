@@ -5,9 +5,12 @@ package storetest
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,14 +33,54 @@ var Start = time.Date(2026, 11, 1, 2, 0, 0, 123_456_000, time.UTC)
 func Both(t *testing.T, run func(t *testing.T, f *Filled)) {
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		path := filepath.Join(t.TempDir(), "kyso.db")
-		run(t, open(t, "sqlite:"+path, "sqlite", "file:"+path+"?_pragma=busy_timeout(20000)"))
+		dsn := SQLite(t)
+		run(t, open(t, dsn, "sqlite", "file:"+strings.TrimPrefix(dsn, "sqlite:")+"?_pragma=busy_timeout(20000)"))
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		dsn := pgtest.New(t)
+		dsn := Postgres(t)
 		run(t, open(t, dsn, "pgx", dsn))
 	})
+}
+
+// Postgres returns the DSN of a PostgreSQL database of the test's own, with the schema in place and nothing in it.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	return pgtest.Copy(t, migrated)
+}
+
+// SQLite is Postgres on SQLite.
+func SQLite(t testing.TB) string {
+	t.Helper()
+	file, err := schema()
+	check(t, err)
+	path := filepath.Join(t.TempDir(), "kyso.db")
+	check(t, os.WriteFile(path, file, 0o600))
+	return "sqlite:" + path
+}
+
+// schema is a SQLite file as the migrations leave it. They run once for each process: a test that wants to see them at work opens
+// an empty database.
+var schema = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "kyso-schema-")
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "kyso.db")
+	if err := migrated(context.Background(), "sqlite:"+path); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	file, err := os.ReadFile(path) // closed, so its log is in it
+	return file, errors.Join(err, os.RemoveAll(dir))
+})
+
+// migrated makes the schema in a database and closes it.
+func migrated(ctx context.Context, dsn string) error {
+	s, err := store.Open(ctx, dsn, nil)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.Migrate(ctx), s.Close())
 }
 
 // Half is the time of a row: Start for the first half, an hour later for the second.
@@ -64,14 +107,13 @@ func open(t *testing.T, dsn, driver, source string) *Filled {
 	s, err := store.Open(t.Context(), dsn, key)
 	check(t, err)
 	t.Cleanup(func() { _ = s.Close() })
-	check(t, s.Migrate(t.Context()))
 	db, err := sql.Open(driver, source)
 	check(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	return &Filled{s, db, map[string]string{"sqlite": "sqlite", "pgx": "postgres"}[driver], source, t}
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

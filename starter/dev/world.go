@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,6 +34,8 @@ type Options struct {
 	// SandboxInMemory lets the outside parties forget everything at the end, for measurements: they write all that they
 	// know at every change.
 	SandboxInMemory bool
+	// SandboxKeys gives the outside parties their RSA keys; nil draws fresh ones.
+	SandboxKeys func() (*rsa.PrivateKey, error)
 	// OnPush is called when a request reaches a phone.
 	OnPush func(sandbox.PhoneRequest)
 	// KysoURL is where the outside parties call kyso, when that is another address than browsers use.
@@ -158,7 +161,7 @@ func (w *World) startSandbox(opts Options, api, webhook string) error {
 		dir = ""
 	}
 	called := cmp.Or(opts.KysoURL, api)
-	w.Sandbox, err = sandbox.New(sandbox.Options{Dir: dir, Logger: log, OnPush: opts.OnPush, WebhookURL: webhook,
+	w.Sandbox, err = sandbox.New(sandbox.Options{Dir: dir, Logger: log, OnPush: opts.OnPush, Keys: opts.SandboxKeys, WebhookURL: webhook,
 		KysoURL: called, HandoffURL: api + registerPage, IPNURL: called + "/v1/vnpay/ipn"})
 	if err != nil {
 		return fmt.Errorf("starting the sandbox: %w", err)

@@ -36,8 +36,8 @@ var bends = map[string]func(w *CA, t *x509.Certificate, public crypto.PublicKey)
 		t.ExtraExtensions = append(t.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 32473, 769, 9}, Critical: true, Value: asn1.NullBytes})
 	}),
 	"serial-again": certified((*CA).serialAgain),
-	"another-key": func(*CA, *x509.Certificate, crypto.PublicKey) (crypto.PublicKey, error) {
-		key, err := pki.NewKey("rsa")
+	"another-key": func(c *CA, _ *x509.Certificate, _ crypto.PublicKey) (crypto.PublicKey, error) {
+		key, err := c.pki.NewKey("rsa")
 		if err != nil {
 			return nil, err
 		}

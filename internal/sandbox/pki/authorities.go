@@ -3,7 +3,6 @@ package pki
 import (
 	"crypto"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -106,7 +105,7 @@ func (p *PKI) lockedAuthority(role string) (*Authority, error) {
 		}
 	}
 	if pair == nil {
-		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		key, err := p.draw()
 		if err != nil {
 			return nil, fmt.Errorf("making the %s key: %w", role, err)
 		}

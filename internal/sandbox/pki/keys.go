@@ -67,9 +67,12 @@ func (c *Credential) Certificate() *x509.Certificate { return c.cert }
 func (c *Credential) Signer() crypto.Signer { return c.signer }
 
 // NewKey makes a key of a scheme.
-func NewKey(scheme string) (crypto.Signer, error) {
+func (p *PKI) NewKey(scheme string) (crypto.Signer, error) {
 	if scheme == "p256" {
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	}
-	return rsa.GenerateKey(rand.Reader, 2048)
+	return p.draw()
 }
+
+// fresh draws an RSA key.
+func fresh() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }

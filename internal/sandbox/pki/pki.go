@@ -4,6 +4,7 @@
 package pki
 
 import (
+	"crypto/rsa"
 	"slices"
 	"sync"
 
@@ -12,7 +13,8 @@ import (
 
 // PKI keeps what all authorities of the world have in common. Make one with New.
 type PKI struct {
-	k *kernel.Kernel
+	k    *kernel.Kernel
+	draw func() (*rsa.PrivateKey, error)
 
 	making      sync.Mutex // taken before mu, never after it
 	authorities map[string]*Authority
@@ -28,9 +30,12 @@ type state struct {
 	Issued  map[string]*Issued  `json:"issued"` // by serial number
 }
 
-// New makes the ground.
-func New(k *kernel.Kernel) *PKI {
-	return &PKI{k: k, authorities: map[string]*Authority{}, state: state{CA: map[string]*keyPair{}, Issued: map[string]*Issued{}}}
+// New makes the ground. draw draws RSA keys, each time another one; nil draws fresh ones.
+func New(k *kernel.Kernel, draw func() (*rsa.PrivateKey, error)) *PKI {
+	if draw == nil {
+		draw = fresh
+	}
+	return &PKI{k: k, draw: draw, authorities: map[string]*Authority{}, state: state{CA: map[string]*keyPair{}, Issued: map[string]*Issued{}}}
 }
 
 // Party is what the kernel knows of it.

@@ -34,7 +34,7 @@ type KeyService struct{ *Provider }
 
 // NewKey makes a key for a citizen, which keep keeps. RSA takes its time, so a caller makes it outside its lock.
 func (p KeyService) NewKey(user, issuer string) (keep func() pki.Key, err error) {
-	private, err := pki.NewKey("rsa")
+	private, err := p.pki.NewKey("rsa")
 	if err != nil {
 		return nil, err
 	}

@@ -106,7 +106,7 @@ func (p *Provider) lockedOpenUser(u *user) error {
 
 // issue makes a key and has it certified.
 func (p *Provider) issue(userID string, owner people.Person, spec certSpec) (*pki.Credential, pki.Issued, error) {
-	key, err := pki.NewKey(spec.scheme)
+	key, err := p.pki.NewKey(spec.scheme)
 	if err != nil {
 		return nil, pki.Issued{}, fmt.Errorf("making a key: %w", err)
 	}

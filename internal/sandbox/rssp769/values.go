@@ -24,7 +24,7 @@ func (p *Provider) makeValues(tx *transaction, at time.Time) error {
 	}
 	key := c.Signer()
 	if k.WrongKey {
-		if key, err = pki.NewKey(c.Scheme); err != nil {
+		if key, err = p.pki.NewKey(c.Scheme); err != nil {
 			return err
 		}
 	}
