@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -63,14 +62,8 @@ func (c *cli) inspection(name string, r *pades.Report) []string {
 		}
 		lines = append(lines, fmt.Sprintf(c.text("  Ô chữ ký %d: %s (%s)", "  Signature field %d: %s (%s)"), f.Number, f.Name, state))
 	}
-	if len(r.ActiveContent) > 0 {
-		lines = append(lines, "  ! "+c.text("Nội dung động", "Active content")+": "+strings.Join(r.ActiveContent, ", "))
-	}
 	for _, f := range r.Findings {
 		lines = append(lines, "  ! "+c.text(f.VI, f.EN))
-	}
-	for _, warning := range r.Warnings {
-		lines = append(lines, "  ! "+warning)
 	}
 	return lines
 }

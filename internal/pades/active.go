@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"kyso/internal/finding"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
 )
@@ -19,6 +20,7 @@ const (
 type activity struct {
 	file        *pdf.File
 	found       []string
+	findings    []Finding
 	annotations int
 }
 
@@ -27,12 +29,33 @@ var activeActions = map[pdf.Name]bool{
 	"JavaScript": true, "Launch": true, "ImportData": true, "SubmitForm": true, "RichMediaExecute": true,
 }
 
-func (a *activity) add(what pdf.Name, where string) {
-	text := fmt.Sprintf("%s in %s", what, where)
-	if len(a.found) < maxFindings && !slices.Contains(a.found, text) {
-		a.found = append(a.found, text)
+// place is where an action hangs.
+type place struct {
+	name string // in ActiveContent
+	kind *finding.Kind
+	page int
+}
+
+func (a *activity) add(what pdf.Name, where place) {
+	text := fmt.Sprintf("%s in %s", what, where.name)
+	if len(a.found) == maxFindings || slices.Contains(a.found, text) {
+		return
+	}
+	a.found = append(a.found, text)
+	if where.page > 0 {
+		a.findings = append(a.findings, where.kind.Say("name", string(what), "page", where.page))
+	} else {
+		a.findings = append(a.findings, where.kind.Say("name", string(what)))
 	}
 }
+
+// What an action belongs to.
+var (
+	onOpening  = place{"OpenAction", activeOnOpening, 0}
+	ofDocument = place{"the document", activeDocument, 0}
+	ofNames    = place{"the document's names", activeScripts, 0}
+	ofField    = place{"a form field", activeField, 0}
+)
 
 // document looks at what hangs on the catalog and on the fields of the form.
 func (a *activity) document(fm *form) error {
@@ -40,10 +63,10 @@ func (a *activity) document(fm *form) error {
 	if err != nil {
 		return err
 	}
-	if err := a.action(root.Get("OpenAction"), "OpenAction"); err != nil {
+	if err := a.action(root.Get("OpenAction"), onOpening); err != nil {
 		return err
 	}
-	if err := a.additional(root.Get("AA"), "the document"); err != nil {
+	if err := a.additional(root.Get("AA"), ofDocument); err != nil {
 		return err
 	}
 	names, err := a.file.Dict(root.Get("Names"))
@@ -55,23 +78,23 @@ func (a *activity) document(fm *form) error {
 		return err
 	}
 	if scripts.Get("Names") != nil || scripts.Get("Kids") != nil {
-		a.add("JavaScript", "the document's names")
+		a.add("JavaScript", ofNames)
 	}
 	if fm.dict == nil {
 		return nil
 	}
 	return a.file.WalkFields(func(_ string, _ pdf.Name, _ pdf.Ref, field *pdf.Dict) error {
-		if err := a.action(field.Get("A"), "a form field"); err != nil {
+		if err := a.action(field.Get("A"), ofField); err != nil {
 			return err
 		}
-		return a.additional(field.Get("AA"), "a form field")
+		return a.additional(field.Get("AA"), ofField)
 	})
 }
 
 // page looks at a page and its annotations.
 func (a *activity) page(p *pdf.Page, annots pdf.Array) error {
 	if p.Dict.Get("AA") != nil {
-		if err := a.additional(p.Dict.Get("AA"), fmt.Sprintf("page %d", p.Number)); err != nil {
+		if err := a.additional(p.Dict.Get("AA"), place{fmt.Sprintf("page %d", p.Number), activePage, p.Number}); err != nil {
 			return err
 		}
 	}
@@ -86,7 +109,7 @@ func (a *activity) page(p *pdf.Page, annots pdf.Array) error {
 		if annot.Get("A") == nil && annot.Get("AA") == nil {
 			continue
 		}
-		where := fmt.Sprintf("an annotation of page %d", p.Number)
+		where := place{fmt.Sprintf("an annotation of page %d", p.Number), activeAnnotation, p.Number}
 		if err := a.action(annot.Get("A"), where); err != nil {
 			return err
 		}
@@ -98,7 +121,7 @@ func (a *activity) page(p *pdf.Page, annots pdf.Array) error {
 }
 
 // additional looks at every trigger of an additional-actions dictionary (12.6.3).
-func (a *activity) additional(o pdf.Object, where string) error {
+func (a *activity) additional(o pdf.Object, where place) error {
 	triggers, err := a.file.Dict(o)
 	if err != nil || triggers == nil {
 		return err
@@ -113,7 +136,7 @@ func (a *activity) additional(o pdf.Object, where string) error {
 
 // action follows an action and what comes after it. /Next is one action or an array of them, and nothing in a
 // file keeps it from being a circle.
-func (a *activity) action(o pdf.Object, where string) error {
+func (a *activity) action(o pdf.Object, where place) error {
 	queue := []pdf.Object{o}
 	seen := map[pdf.Ref]bool{}
 	for steps := 0; len(queue) > 0; steps++ {

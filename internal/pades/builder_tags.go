@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"kyso/internal/finding"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
 )
@@ -40,14 +41,11 @@ const (
 )
 
 // untagged is why a signature stays out of a structure tree.
-type untagged string
+type untagged struct{ why *finding.Kind }
 
-func (u untagged) Error() string { return string(u) }
+func (u untagged) Error() string { return u.why.Say().EN }
 
-const (
-	oddStructure  untagged = "the structure tree is not as the standard has it: a signature is not added to it"
-	hugeStructure untagged = "the structure tree is too large in one piece: a signature is not added to it"
-)
+var oddStructure, hugeStructure = untagged{structureOdd}, untagged{structureHuge}
 
 // readTags returns nil for a file that is not tagged. An error of type untagged says why a tagged one is signed outside its
 // structure; nothing of it stops a signature.

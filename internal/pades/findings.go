@@ -53,6 +53,28 @@ var (
 		"The form is there a second time, as XFA. Acrobat may show the values of that copy; other readers show the pages.")
 )
 
+// What Inspect says besides: no reason to refuse a file.
+var (
+	crossReferencesRebuilt = finding.Define("rebuilt", "Bảng tham chiếu chéo của tệp bị hỏng và đã được dựng lại.", "The cross-reference data is damaged and was rebuilt.")
+	pageCountWrong         = finding.Define("page-count", "Tệp ghi có {said} trang nhưng thực tế có {counted} trang.", "The page tree says {said} pages and has {counted}.")
+	portfolio              = finding.Define("portfolio", "Tệp là một tập hồ sơ: chữ ký bao gồm các tệp đính kèm, nhưng phần mềm đọc có thể không hiển thị chúng.",
+		"The file is a portfolio: a signature covers its attachments, a reader may not show them.")
+	structureOdd = finding.Define("structure-odd", "Cây cấu trúc của tệp không đúng chuẩn: chữ ký không được thêm vào cây này.",
+		"The structure tree is not as the standard has it: a signature is not added to it.")
+	structureHuge = finding.Define("structure-huge", "Cây cấu trúc của tệp có một phần quá lớn: chữ ký không được thêm vào cây này.",
+		"The structure tree is too large in one piece: a signature is not added to it.")
+)
+
+// What runs or sends something.
+var (
+	activeOnOpening  = finding.Define("active-on-opening", "Tệp có nội dung động ({name}) chạy khi mở tệp.", "The file has active content ({name}) that runs when it is opened.")
+	activeDocument   = finding.Define("active-document", "Tệp có nội dung động ({name}) gắn với cả tài liệu.", "The file has active content ({name}) that belongs to the document.")
+	activeScripts    = finding.Define("active-scripts", "Tệp mang theo mã lệnh ({name}) cho cả tài liệu.", "The file brings scripts ({name}) for the whole document.")
+	activeField      = finding.Define("active-field", "Một ô của biểu mẫu có nội dung động ({name}).", "A form field has active content ({name}).")
+	activePage       = finding.Define("active-page", "Trang {page} có nội dung động ({name}).", "Page {page} has active content ({name}).")
+	activeAnnotation = finding.Define("active-annotation", "Trang {page} có chú thích mang nội dung động ({name}).", "Page {page} has an annotation with active content ({name}).")
+)
+
 // Bounds of the search.
 const (
 	maxReported = 20     // findings; more of a file that bad say nothing new

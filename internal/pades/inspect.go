@@ -137,7 +137,7 @@ func inspect(f *pdf.File, policy Policy) (*Report, error) {
 	if policy.RefuseActiveContent && len(active.found) > 0 {
 		return nil, problem.New(problem.DocumentActive, "the file has active content: %s", active.found[0])
 	}
-	report.ActiveContent = active.found
+	report.ActiveContent, report.Findings = active.found, append(report.Findings, active.findings...)
 	return report, report.warn(f)
 }
 
@@ -225,19 +225,25 @@ func (r *Report) warn(f *pdf.File) error {
 		return err
 	}
 	if f.Rebuilt() {
-		r.Warnings = append(r.Warnings, "the cross-reference data is damaged and was rebuilt")
+		r.note(crossReferencesRebuilt.Say())
 	}
 	if count, err := f.PageCount(); err != nil {
 		return err
 	} else if count != r.Pages {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("the page tree says %d pages and has %d", count, r.Pages))
+		r.note(pageCountWrong.Say("said", count, "counted", r.Pages))
 	}
 	if root.Get("Collection") != nil {
-		r.Warnings = append(r.Warnings, "the file is a portfolio: a signature covers its attachments, a reader may not show them")
+		r.note(portfolio.Say())
 	}
 	_, err = readTags(f)
-	if why, ok := errors.AsType[untagged](err); ok {
-		r.Warnings, err = append(r.Warnings, string(why)), nil
+	if outside, ok := errors.AsType[untagged](err); ok {
+		r.note(outside.why.Say())
+		return nil
 	}
 	return err
+}
+
+// note adds a finding that is no reason to refuse the file.
+func (r *Report) note(found Finding) {
+	r.Findings, r.Warnings = append(r.Findings, found), append(r.Warnings, found.EN)
 }

@@ -38,14 +38,14 @@ type Policy struct {
 type Report struct {
 	Version       string   `json:"version"` // such as 1.7
 	Pages         int      `json:"pages"`
-	Signatures    int      `json:"signatures"`               // signed signature fields already in the file
-	DocMDP        int      `json:"doc_mdp,omitempty"`        // P of a certification signature; 0 when there is none
-	ActiveContent []string `json:"active_content,omitempty"` // such as "JavaScript in OpenAction"
-	Warnings      []string `json:"warnings,omitempty"`
+	Signatures    int      `json:"signatures"`        // signed signature fields already in the file
+	DocMDP        int      `json:"doc_mdp,omitempty"` // P of a certification signature; 0 when there is none
+	ActiveContent []string `json:"active_content,omitempty" doc:"Deprecated: in English, what the findings active-… say"`
+	Warnings      []string `json:"warnings,omitempty" doc:"Deprecated: the English texts of findings that mislead nobody"`
 	FirstPage     PageSize `json:"first_page"`
 	LastPage      PageSize `json:"last_page"`
 
-	Findings []Finding `json:"findings,omitempty"` // what may mislead the signer
+	Findings []Finding `json:"findings,omitempty" doc:"What may mislead the signer, what runs, and what else is odd"`
 
 	// Fields are the signature fields of the file in the order of its form.
 	Fields []FieldReport `json:"fields,omitempty"`

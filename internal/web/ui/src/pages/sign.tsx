@@ -42,8 +42,6 @@ function Sign() {
 interface Inspection {
   pages: number
   signatures: number
-  warnings?: string[]
-  active_content?: string[]
   findings?: Finding[]
   fields?: { number: number; name: string; page?: number; signed: boolean; locked?: boolean }[]
 }
@@ -127,7 +125,6 @@ function UploadRow({ upload: u, drop }: { upload: Upload; drop: () => void }) {
             {u.found.signatures > 0 && ` · ${t(`đã có ${u.found.signatures} chữ ký`, `${u.found.signatures} signed already`)}`}
           </span>
         )}
-        {u.found?.active_content && <span class="small">{t('Lưu ý: tệp có nội dung động, nó có thể trông khác đi về sau.', 'Mind: the file has active content; it may look different later.')}</span>}
         <Findings list={u.found?.findings} />
         {!u.found && !u.error && <progress max="1" value={u.share} aria-label={t('Đang tải lên', 'Uploading')} />}
         <Trouble error={u.error} />
