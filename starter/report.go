@@ -117,6 +117,8 @@ func (c *cli) signingTime(t pades.TimeReport) string {
 	switch {
 	case t.Stamp == pades.StampInvalid:
 		return at + " " + fmt.Sprintf(c.text("(theo lời người ký; dấu thời gian của %s không hợp lệ)", "(the signer's word; the time-stamp of %s is not valid)"), authority)
+	case t.By == pades.ByClaim && t.Stamp == pades.StampUnknown:
+		return at + " " + c.text("(theo lời người ký; không đọc được chữ ký nên không rõ có dấu thời gian hay không)", "(the signer's word; the signature cannot be read, and whether it has a time-stamp is not known)")
 	case t.By == pades.ByClaim:
 		return at + " " + c.text("(theo lời người ký, không có dấu thời gian)", "(the signer's word, no time-stamp)")
 	case t.By == pades.ByNone:

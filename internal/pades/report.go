@@ -34,7 +34,7 @@ type TimeReport struct {
 	At        time.Time  `json:"at,omitzero"`
 	By        TimeSource `json:"by" enum:"timestamp,document-timestamp,claim,none"`
 	Authority string     `json:"authority,omitempty" doc:"Of the time-stamp"`
-	Stamp     StampState `json:"stamp,omitempty" enum:"valid,not-judged,invalid" doc:"Of the time-stamp that is there, whether or not at comes from it"`
+	Stamp     StampState `json:"stamp,omitempty" enum:"valid,not-judged,invalid,unknown" doc:"Of the time-stamp that is there, whether or not at comes from it"`
 }
 
 // TimeSource is who says when a signature was made.
@@ -51,11 +51,13 @@ const (
 // StampState is what became of a time-stamp.
 type StampState string
 
-// The states. One that is not judged is there and unbroken, and its authority could not be checked.
+// The states. One that is not judged is there and unbroken, and its authority could not be checked. Of a signature that cannot be
+// read it is not known whether there is one.
 const (
 	StampValid     StampState = "valid"
 	StampNotJudged StampState = "not-judged"
 	StampInvalid   StampState = "invalid"
+	StampUnknown   StampState = "unknown"
 )
 
 // Attributes of names (RFC 4519; X.520 for organizationIdentifier). Vietnamese certificates name people and organisations by UID.
@@ -118,6 +120,7 @@ func (v *verifier) readTime(s *signature) {
 		return
 	}
 	if s.cms == nil {
+		s.report.Time.Stamp = StampUnknown
 		return
 	}
 	for _, der := range s.cms.Signer.Timestamps {
@@ -156,10 +159,10 @@ func (r *SignatureReport) claimed() {
 	}
 }
 
-// coveredBy takes in the document time-stamps over a signature that are not judged.
+// coveredBy takes in the document time-stamps over a signature, as far as they are judged.
 func (v *verifier) coveredBy(s *signature) {
 	for _, over := range v.signatures {
-		if over.token != nil && over.end > s.end && over.report.Intact && over.report.Verdict == Indeterminate {
+		if over.token != nil && over.end > s.end && over.report.Intact {
 			s.report.stamped(over.report.Time)
 		}
 	}

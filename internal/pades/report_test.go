@@ -66,10 +66,13 @@ func TestReportSaysWhoseTimeItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	wrong := bytes.Replace(w.embed(onePage("", ""), foreign), fmt.Appendf(nil, "%x", value), fmt.Appendf(nil, "%x", append([]byte{value[0] ^ 1}, value[1:]...)), 1)
 	foreign.Timestamp = stranger.Stamp(value, at)
 	unknown, imprint := w.embed(onePage("", ""), foreign), sha256.Sum256(value)
 	broken := bytes.Replace(unknown, fmt.Appendf(nil, "%x", imprint), fmt.Appendf(nil, "%x", sha256.Sum256(imprint[:])), 1)
-	nothing := pades.Evidence{}
+	unread, nothing := bytes.Clone(stamped), pades.Evidence{}
+	start, _ := gap(t, unread)
+	unread[start+1] = '9'
 	for name, c := range map[string]struct {
 		file      []byte
 		evidence  pades.Evidence
@@ -77,14 +80,16 @@ func TestReportSaysWhoseTimeItIs(t *testing.T) {
 		stamp     pades.StampState
 		authority string
 	}{
-		"only a claim":                         {plain, w.evidence(w.Now), pades.ByClaim, "", ""},
-		"a time-stamp":                         {stamped, w.evidence(w.Now), pades.ByTimestamp, pades.StampValid, "Kyso Test TSA"},
-		"a time-stamp, off line":               {stamped, nothing, pades.ByTimestamp, pades.StampNotJudged, "Kyso Test TSA"},
-		"a time-stamp of an unknown authority": {unknown, w.evidence(w.Now), pades.ByTimestamp, pades.StampNotJudged, "Stranger TSA"},
-		"a document time-stamp":                {archived, w.evidence(w.Now), pades.ByDocumentTimestamp, pades.StampValid, "Kyso Test TSA"},
-		"a document time-stamp, off line":      {archived, nothing, pades.ByDocumentTimestamp, pades.StampNotJudged, "Kyso Test TSA"},
-		"a time-stamp over something else":     {broken, w.evidence(w.Now), pades.ByClaim, pades.StampInvalid, "Stranger TSA"},
-		"a changed file":                       {bytes.Replace(stamped, []byte("Noi dung"), []byte("Noi dunh"), 1), nothing, pades.ByTimestamp, pades.StampNotJudged, "Kyso Test TSA"},
+		"only a claim":                                {plain, w.evidence(w.Now), pades.ByClaim, "", ""},
+		"a time-stamp":                                {stamped, w.evidence(w.Now), pades.ByTimestamp, pades.StampValid, "Kyso Test TSA"},
+		"a time-stamp, off line":                      {stamped, nothing, pades.ByTimestamp, pades.StampNotJudged, "Kyso Test TSA"},
+		"a time-stamp of an unknown authority":        {unknown, w.evidence(w.Now), pades.ByTimestamp, pades.StampNotJudged, "Stranger TSA"},
+		"a document time-stamp":                       {archived, w.evidence(w.Now), pades.ByDocumentTimestamp, pades.StampValid, "Kyso Test TSA"},
+		"a document time-stamp, off line":             {archived, nothing, pades.ByDocumentTimestamp, pades.StampNotJudged, "Kyso Test TSA"},
+		"a time-stamp over something else":            {broken, w.evidence(w.Now), pades.ByClaim, pades.StampInvalid, "Stranger TSA"},
+		"a signature that cannot be read":             {unread, nothing, pades.ByClaim, pades.StampUnknown, ""},
+		"a changed value under a document time-stamp": {w.archive(wrong, at), w.evidence(w.Now), pades.ByDocumentTimestamp, pades.StampValid, "Kyso Test TSA"},
+		"a changed file":                              {bytes.Replace(stamped, []byte("Noi dung"), []byte("Noi dunh"), 1), nothing, pades.ByTimestamp, pades.StampNotJudged, "Kyso Test TSA"},
 	} {
 		got := w.verify(c.file, c.evidence).Signatures[0].Time
 		want := at

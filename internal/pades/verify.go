@@ -216,6 +216,7 @@ func (v *verifier) checkAll(signatures []*signature) error {
 			return err
 		}
 		if !s.report.Intact {
+			v.coveredBy(s)
 			continue
 		}
 		if s.token != nil {

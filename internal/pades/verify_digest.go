@@ -124,7 +124,7 @@ func (v *verifier) checkTokenDigest(s *signature) error {
 		r.setCertificate(cert)
 		return nil
 	}
-	verdict, sub, found := TotalFailed, subSignature, stampFails
+	verdict, sub := TotalFailed, subSignature
 	switch {
 	case errors.Is(err, cms.ErrDigest):
 		sub = subHash
@@ -137,11 +137,13 @@ func (v *verifier) checkTokenDigest(s *signature) error {
 		verdict, sub = Indeterminate, subChain
 	}
 	if _, ok := errors.AsType[cms.Unsupported](err); ok {
-		verdict, sub, found = Indeterminate, subGeneric, stampNotJudged
+		verdict, sub = Indeterminate, subGeneric
 	}
-	r.fail(verdict, sub, found.Say("why", err))
-	if verdict == TotalFailed {
-		r.Time.Stamp = StampInvalid
+	if verdict == Indeterminate {
+		r.fail(verdict, sub, stampNotJudged.Say("why", err))
+		return nil
 	}
+	r.Time.Stamp = StampInvalid
+	r.fail(verdict, sub, stampFails.Say("why", err))
 	return nil
 }

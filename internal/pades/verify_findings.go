@@ -61,6 +61,7 @@ var (
 var (
 	stampUnreadable  = finding.Define("time-stamp-unreadable", "Không đọc được một dấu thời gian.", "A time-stamp cannot be read.")
 	stampBroken      = finding.Define("time-stamp-fails", "Một dấu thời gian không hợp lệ: {why}.", "A time-stamp does not verify: {why}.")
+	stampUnjudged    = finding.Define("time-stamp-not-judged", "Không đánh giá được một dấu thời gian: {why}.", "A time-stamp cannot be judged: {why}.")
 	stampProves      = finding.Define("time-stamp-proves-nothing", "Dấu thời gian không chứng minh được gì: {why}.", "The time-stamp proves nothing: {why}.")
 	stampStatus      = finding.Define("time-stamp-status-unknown", "Chưa biết trạng thái thu hồi của tổ chức cấp dấu thời gian.", "The revocation status of the time-stamp authority is not known.")
 	stampFuture      = finding.Define("time-stamp-in-future", "Thời điểm ghi trong dấu thời gian nằm ở tương lai.", "The time of the time-stamp lies in the future.")

@@ -79,10 +79,11 @@ func (v *verifier) provenTime(s *signature) (at time.Time, stamped, inFile bool)
 		cert, err := token.VerifyMessage(s.cms.Signer.Signature, v.pool.certs)
 		stamp := TimeReport{At: token.Time, By: ByTimestamp, Authority: v.authorityOf(token), Stamp: StampNotJudged}
 		if err != nil {
-			r.fail(Indeterminate, subConstraints, stampBroken.Say("why", err))
+			said := stampUnjudged
 			if !unjudged(err) {
-				stamp.Stamp = StampInvalid
+				said, stamp.Stamp = stampBroken, StampInvalid
 			}
+			r.fail(Indeterminate, subConstraints, said.Say("why", err))
 			r.stamped(stamp)
 			continue
 		}

@@ -37,7 +37,7 @@ interface SigningTime {
   at?: string
   by: 'timestamp' | 'document-timestamp' | 'claim' | 'none'
   authority?: string
-  stamp?: 'valid' | 'not-judged' | 'invalid'
+  stamp?: 'valid' | 'not-judged' | 'invalid' | 'unknown'
 }
 
 interface SignatureReport {
@@ -138,6 +138,7 @@ function signedAt(time: SigningTime): string {
   const at = time.at ? moment(time.at) : t('không rõ', 'unknown')
   const authority = time.authority ?? t('tổ chức không rõ tên', 'an unnamed authority')
   if (time.stamp === 'invalid') return `${at} (${t('theo lời người ký; dấu thời gian không hợp lệ', 'the signer’s word; the time-stamp is not valid')}: ${authority})`
+  if (time.by === 'claim' && time.stamp === 'unknown') return `${at} (${t('theo lời người ký; không đọc được chữ ký nên không rõ có dấu thời gian hay không', 'the signer’s word; the signature cannot be read, and whether it has a time-stamp is not known')})`
   if (time.by === 'claim') return `${at} (${t('theo lời người ký, không có dấu thời gian', 'the signer’s word, no time-stamp')})`
   if (time.by === 'none') return at
   if (time.stamp === 'not-judged') return `${at} (${t('dấu thời gian chưa kiểm tra được', 'time-stamp, not judged')}: ${authority})`
