@@ -16,11 +16,11 @@ func (w *World) Control() http.Handler {
 		kernel.Verb{Pattern: "GET /settings", Do: func(rw http.ResponseWriter, _ *http.Request) {
 			kernel.WriteJSON(rw, http.StatusOK, w.Settings())
 		}},
-		kernel.Verb{Pattern: "PUT /settings", Do: w.putSettings},
-		kernel.Verb{Pattern: "PATCH /settings", Do: w.putSettings},
+		kernel.Verb{Pattern: "PUT /settings", Help: "PUT|PATCH /settings", Do: w.putSettings},
+		kernel.Verb{Pattern: "PATCH /settings", Help: "PUT|PATCH /settings", Do: w.putSettings},
 		kernel.Verb{Pattern: "GET /users/{id}", Do: w.getUser},
-		kernel.Verb{Pattern: "PUT /users/{id}/knobs", Do: w.putKnobs},
-		kernel.Verb{Pattern: "PATCH /users/{id}/knobs", Do: w.putKnobs},
+		kernel.Verb{Pattern: "PUT /users/{id}/knobs", Help: "PUT|PATCH /users/{id}/knobs", Do: w.putKnobs},
+		kernel.Verb{Pattern: "PATCH /users/{id}/knobs", Help: "PUT|PATCH /users/{id}/knobs", Do: w.putKnobs},
 		kernel.Verb{Pattern: "DELETE /users/{id}/knobs", Do: w.deleteKnobs},
 	)
 }

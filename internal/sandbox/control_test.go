@@ -26,7 +26,7 @@ func TestControl(t *testing.T) {
 		mustContain(t, answer, words...)
 		return answer
 	}
-	expect(200, "GET", "/", "", "NOT FOR PRODUCTION")
+	expect(200, "GET", "/", "", "NOT FOR PRODUCTION", `"PUT|PATCH /settings"`, `"POST /users/{id}/approve|decline|ignore"`)
 
 	// Settings: PATCH leaves what it does not name, PUT does not, and neither takes what it does not know.
 	expect(200, "PATCH", "/settings", `{"ocsp":"down"}`, "127.0.0.1:9", `"down"`)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -21,7 +22,9 @@ func (k *Kernel) ServeControl(verbs ...Verb) http.Handler {
 		if v.Help == "" {
 			v.Help = v.Pattern
 		}
-		calls = append(calls, v.Help)
+		if !slices.Contains(calls, v.Help) { // PUT and PATCH share a line
+			calls = append(calls, v.Help)
+		}
 	}
 	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) {
 		WriteJSON(rw, http.StatusOK, map[string]any{"warning": "NOT FOR PRODUCTION", "calls": calls})
