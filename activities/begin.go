@@ -51,6 +51,7 @@ type RegistrationStand struct {
 	Signings  int                 `json:"signings,omitempty"` // of the acceptance record, begun so far
 	Issuing   bool                `json:"issuing,omitempty"`  // a key may exist at the CA
 	Reason    string              `json:"reason,omitempty"`   // of a record that is closing
+	Archive   bool                `json:"archive,omitempty"`  // the contract is sealed and kept archived
 }
 
 // begin holds that a run may work on a record: nothing has become of it yet, the run is a reset of the one that began it, or
@@ -133,7 +134,7 @@ func (a *Registration) begin(ctx context.Context, in Begin) (RegistrationStand, 
 	stand := RegistrationStand{
 		Stand:  Stand{Moved: moved || in.DecisionID != "", Status: string(r.Status), Seq: r.Seq, Deadline: r.Deadline, Close: resumed.Close},
 		Limits: a.Limits, AccountID: r.AccountID, Ordered: r.Package != "", PriceVND: r.PriceVND, Attempts: resumed.Attempts,
-		Issuing: resumed.Issuing || r.Issued != nil,
+		Issuing: resumed.Issuing || r.Issued != nil, Archive: r.Contract != nil && r.Contract.Level != "",
 	}
 	if _, known := a.Issuers[r.Issuer]; known {
 		stand.Issuer = r.Issuer

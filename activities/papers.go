@@ -182,11 +182,17 @@ func (a *Registration) subscriber(ctx context.Context, r registration.Registrati
 		Phone: account.Phone, Email: account.Email}, nil
 }
 
-// SealContract puts the provider's seal on the contract that the citizen agreed to. Effect: one file. Key: the
-// registration; the first sealed file stays. Errors: DigestMismatch when the file is not what was agreed to.
-func (a *Registration) SealContract(ctx context.Context, id string) error {
+// ContractSealed says what is left to do for a sealed contract. A worker of an earlier release says nothing.
+type ContractSealed struct {
+	Archive bool `json:"archive"` // a process keeps it archived, when the registration has ended
+}
+
+// SealContract puts the provider's seal on the contract that the citizen agreed to. Effect: one file, at B-LTA, or at B-T when
+// what B-LTA takes cannot be had now. Key: the registration; the first sealed file stays. Errors: DigestMismatch when the file is
+// not what was agreed to.
+func (a *Registration) SealContract(ctx context.Context, id string) (ContractSealed, error) {
 	defer alive(ctx)()
-	return fail(a.sealContract(ctx, id))
+	return ContractSealed{Archive: true}, fail(a.sealContract(ctx, id))
 }
 
 func (a *Registration) sealContract(ctx context.Context, id string) error {
@@ -212,13 +218,16 @@ func (a *Registration) sealContract(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	kept, err := a.keep(ctx, r.SubjectID, "hop-dong.pdf", sealed)
+	kept, err := a.keep(ctx, r.SubjectID, "hop-dong.pdf", sealed.PDF)
 	if err != nil {
 		return err
 	}
 	return a.Records.Change(ctx, id, func(r *registration.Registration) error {
 		if r.Contract.SealedID == "" {
-			r.Contract.SealedID, r.Contract.Sealed = kept.ID, kept.SHA256
+			r.Contract.SealedID, r.Contract.Sealed, r.Contract.Level = kept.ID, kept.SHA256, string(signing.LevelT)
+			if sealed.Archived {
+				r.Contract.Level = string(signing.LevelLTA)
+			}
 		}
 		return nil
 	})
@@ -297,7 +306,8 @@ type AcceptanceInput struct {
 
 // SigningStart is what a child Signing is started with.
 type SigningStart struct {
-	Provider string `json:"provider"`
+	Provider string        `json:"provider"`
+	Level    signing.Level `json:"level,omitempty"` // B-T where a worker of an earlier release says nothing
 }
 
 // RequestAcceptance stores the signing of the acceptance record with the new certificate. Key: the signing's id. Error: Denied for
@@ -339,19 +349,22 @@ func (a *Registration) requestAcceptance(ctx context.Context, in AcceptanceInput
 	at := r.Acceptance.At
 	err = a.Signings.CreateSigning(ctx, signing.Signing{
 		ID: in.SigningID, Provider: issuer.SigningProvider, UserID: issuer.UserPrefix + person.IDNumber, Serial: r.Issued.Serial,
-		Level: signing.LevelT, Reason: "Nghiệm thu dịch vụ chứng thư chữ ký số", Status: signing.StatusCreated, CreatedAt: at, UpdatedAt: at,
+		Level: acceptanceLevel, Reason: "Nghiệm thu dịch vụ chứng thư chữ ký số", Status: signing.StatusCreated, CreatedAt: at, UpdatedAt: at,
 		Documents: []signing.Document{{UploadID: upload.ID, Name: upload.Name, Size: upload.Size, SHA256: upload.SHA256, Placement: &box}},
 	})
 	if err != nil {
 		return SigningStart{}, err
 	}
-	return SigningStart{Provider: issuer.SigningProvider}, a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
+	return SigningStart{issuer.SigningProvider, acceptanceLevel}, a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
 		if in.Attempt >= r.Acceptance.Attempt { // a process that was reset asks for those before once more
 			r.Acceptance.SigningID, r.Acceptance.Attempt, r.Acceptance.DecisionID = in.SigningID, in.Attempt, asked
 		}
 		return nil
 	})
 }
+
+// acceptanceLevel is that of acceptance records: they are kept longest.
+const acceptanceLevel = signing.LevelLTA
 
 // askedToSign returns the decision of the citizen that an attempt to have the acceptance record signed is made for, empty for the
 // first. Each serves one attempt. Error: Denied for an attempt that the citizen did not ask for, or while the one before goes on.

@@ -44,7 +44,8 @@ type Registration struct {
 	Issuers       map[string]Issuer // by the code that VNeID sends
 	DefaultIssuer string            // that of registrations of before there were several
 	Now           func() time.Time
-	Pace          *Pace // of questions to the CA and to VNPay
+	Archiving     Archiving // of sealed contracts
+	Pace          *Pace     // of questions to the CA and to VNPay
 	// Retries are the pauses before a parked process tries again by itself; see Parked.
 	Retries []time.Duration
 }

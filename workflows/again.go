@@ -38,6 +38,7 @@ type Again struct {
 	Signings  int    `json:"signings,omitempty"` // of the acceptance record, begun so far
 	Issuing   bool   `json:"issuing,omitempty"`  // a key may exist at the CA
 	Reason    string `json:"reason,omitempty"`   // of a record that is closing
+	Archive   bool   `json:"archive,omitempty"`  // the contract is sealed and kept archived
 }
 
 // againSeries names the incidents of a run that resumed, apart from those of the run before.
@@ -89,7 +90,7 @@ func (r *registrationRun) resume(ctx workflow.Context) {
 	r.status.Status, r.status.Seq, r.status.Deadline = registration.Status(a.Status), a.Seq, a.Deadline
 	r.resumed, r.account, r.price, r.attempts, r.issuing = r.status.Status, a.AccountID, a.PriceVND, a.Attempts, a.Issuing || registrationSteps[registration.Status(a.Status)] >= registrationSteps[registration.StatusIssuing]
 	r.handedOff = r.resumed != registration.StatusRequested
-	r.packageSet = a.Ordered
+	r.packageSet, r.archives = a.Ordered, a.Archive
 	if r.resumed == registration.StatusHandedOff {
 		r.account = "" // the citizen opens the account again, which changes nothing
 	}
@@ -174,7 +175,7 @@ func (c *Client) RefundAgain(ctx context.Context, in RefundInput) error {
 
 // ArchiveAgain begins again what keeps the documents of a signing archived. One that runs goes on.
 func (c *Client) ArchiveAgain(ctx context.Context, in ArchiveInput) error {
-	options := again(ArchiveWorkflowID(in.SigningID), "Keep the documents of a signing archived, begun again")
+	options := again(in.workflowID(), "Keep the documents of a signing archived, begun again")
 	options.WorkflowIDConflictPolicy, options.TypedSearchAttributes = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, archiveAttributes()
 	_, err := c.Temporal.ExecuteWorkflow(ctx, options, Archive, in)
 	return startError("beginning an archive again", err)

@@ -35,6 +35,7 @@ var partySteps = map[string]string{
 	"RequestApproval": workflows.StepRequest, "PollApproval": workflows.StepAwaitApproval, "EmbedSignatures": workflows.StepEmbed,
 	"TimestampSignatures": workflows.StepTimestamp, "ExtendSignatures": workflows.StepExtend, "ArchiveDocuments": workflows.StepArchive,
 	"DeliverDocuments": workflows.StepDeliver, "ArchiveDue": workflows.StepReadArchive, "RenewArchive": workflows.StepRenewArchive,
+	"ContractDue": workflows.StepReadArchive, "ArchiveContract": workflows.StepRenewArchive,
 }
 
 // notHere are steps whose way to recover has a test of its own.

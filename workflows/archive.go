@@ -20,10 +20,23 @@ const (
 	StepRenewArchive = "renew-archive"
 )
 
-// ArchiveInput starts an Archive.
+// ArchiveInput starts an Archive: of the documents of a signing, or of the sealed contract of a registration.
 type ArchiveInput struct {
-	SigningID  string `json:"signing_id"`
-	Generation int    `json:"generation"` // of the renewal that it waits for; 1 is the first
+	SigningID      string `json:"signing_id"`
+	RegistrationID string `json:"registration_id,omitempty"`
+	Generation     int    `json:"generation"` // of the renewal that it waits for; 1 is the first
+}
+
+func (in ArchiveInput) workflowID() string {
+	if in.RegistrationID != "" {
+		return ContractArchiveWorkflowID(in.RegistrationID)
+	}
+	return ArchiveWorkflowID(in.SigningID)
+}
+
+// ContractArchiveWorkflowID returns the workflow id of the process that keeps the sealed contract of a registration archived.
+func ContractArchiveWorkflowID(registrationID string) string {
+	return "archive-contract-" + registrationID
 }
 
 // ArchiveWorkflowID returns the workflow id of the process that keeps a signing's documents archived.
@@ -37,12 +50,15 @@ func ArchiveWorkflowID(signingID string) string { return "archive-" + signingID 
 // It ends when the record is erased, or when an operator gives it up. What fails parks, as in the other processes; the margin of
 // activities.Archiving is the time that is left to mend it.
 func Archive(ctx workflow.Context, in ArchiveInput) error {
-	if err := ownRun(ctx, ArchiveWorkflowID(in.SigningID)); err != nil {
+	if err := ownRun(ctx, in.workflowID()); err != nil {
 		return err
 	}
 	r := &archiveRun{in: in, incidents: incidents{
 		processID: in.SigningID, command: "signing", series: "archive-" + workflow.GetInfo(ctx).WorkflowExecution.RunID[:8],
 	}}
+	if in.RegistrationID != "" {
+		r.processID, r.command = in.RegistrationID, "registration"
+	}
 	r.keep = r.keepIncident
 	r.status = SigningStatus{SigningID: in.SigningID, Status: signing.StatusSigned, Step: StepReadArchive}
 	r.receiveSignals(ctx)
@@ -80,7 +96,7 @@ func (r *archiveRun) run(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
-	next := ArchiveInput{SigningID: r.in.SigningID, Generation: r.in.Generation}
+	next := r.in
 	again := workflow.Now(ctx).Add(readAgain)
 	if err := r.wait(ctx, due, earlier(due, again)); err != nil {
 		return err
@@ -105,14 +121,18 @@ func (r *archiveRun) step(ctx workflow.Context, step, provider string, do func(w
 	return r.incidents.run(ctx, parkable{step: step, provider: provider, actions: []string{RepairRetry, RepairCancel}}, do)
 }
 
-func (r *archiveRun) read(ctx workflow.Context) (due time.Time, err error) {
+func (r *archiveRun) read(ctx workflow.Context) (at time.Time, err error) {
 	gone := false
 	err = r.step(ctx, StepReadArchive, "", func(ctx workflow.Context) error {
 		var renewal activities.Renewal
-		if err := workflow.ExecuteActivity(heavy(ctx, "Read when the archive time-stamps end"), signingActivities.ArchiveDue, r.in.SigningID).Get(ctx, &renewal); err != nil {
+		due, id := any(signingActivities.ArchiveDue), r.in.SigningID
+		if r.in.RegistrationID != "" {
+			due, id = registrationActivities.ContractDue, r.in.RegistrationID
+		}
+		if err := workflow.ExecuteActivity(heavy(ctx, "Read when the archive time-stamps end"), due, id).Get(ctx, &renewal); err != nil {
 			return err
 		}
-		due, gone = renewal.Due, renewal.Gone
+		at, gone = renewal.Due, renewal.Gone
 		if renewal.Generation > 0 { // what the run was started with may be old, or invented
 			r.in.Generation = renewal.Generation
 		}
@@ -121,7 +141,7 @@ func (r *archiveRun) read(ctx workflow.Context) (due time.Time, err error) {
 	if err == nil && gone {
 		err = errErased
 	}
-	return due, err
+	return at, err
 }
 
 func (r *archiveRun) wait(ctx workflow.Context, due, until time.Time) error {
@@ -138,12 +158,19 @@ func (r *archiveRun) wait(ctx workflow.Context, due, until time.Time) error {
 
 func (r *archiveRun) renew(ctx workflow.Context) error {
 	return r.step(ctx, StepRenewArchive, "tsa", func(ctx workflow.Context) error {
+		if r.in.RegistrationID != "" {
+			return workflow.ExecuteActivity(heavy(ctx, "Put an archive time-stamp over the contract"), registrationActivities.ArchiveContract,
+				activities.ContractInput{RegistrationID: r.in.RegistrationID, Generation: r.in.Generation}).Get(ctx, nil)
+		}
 		return workflow.ExecuteActivity(heavy(ctx, "Renew the archive time-stamps"), signingActivities.RenewArchive,
 			activities.RenewInput{SigningID: r.in.SigningID, Generation: r.in.Generation}).Get(ctx, nil)
 	})
 }
 
 func (r *archiveRun) keepIncident(ctx workflow.Context, open Attention, end incidentEnd) (activities.Parked, error) {
+	if r.in.RegistrationID != "" {
+		return keepRegistrationIncident(ctx, r.in.RegistrationID, open, end)
+	}
 	return recordSigningIncident(ctx, r.in.SigningID, open, end)
 }
 
@@ -162,13 +189,30 @@ func (r *archiveRun) setHandlers(ctx workflow.Context) error {
 	)
 }
 
-// archiveOptions start an Archive that outlives the signing.
-func archiveOptions(ctx workflow.Context, signingID string) workflow.Context {
+// beginArchive starts an Archive that outlives the process which asks for it.
+func beginArchive(ctx workflow.Context, in ArchiveInput) error {
+	child := workflow.ExecuteChildWorkflow(archiveOptions(ctx, in), Archive, in)
+	err := child.GetChildWorkflowExecution().Get(ctx, nil)
+	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+		return nil // the process was reset
+	}
+	return err
+}
+
+// keepContract starts the process that keeps the sealed contract archived, whatever became of the registration.
+func (r *registrationRun) keepContract(ctx workflow.Context) error {
+	if !r.archives {
+		return nil
+	}
+	return beginArchive(ctx, ArchiveInput{RegistrationID: r.in.RegistrationID, Generation: 1})
+}
+
+func archiveOptions(ctx workflow.Context, in ArchiveInput) workflow.Context {
 	return workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID:            ArchiveWorkflowID(signingID),
+		WorkflowID:            in.workflowID(),
 		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
-		StaticSummary:         "Keep the documents of a signing archived",
+		StaticSummary:         map[bool]string{false: "Keep the documents of a signing archived", true: "Keep a sealed contract archived"}[in.RegistrationID != ""],
 		StaticDetails:         "Renews archive time-stamps for as long as the record is kept. No personal data here.",
 		TypedSearchAttributes: archiveAttributes(),
 	})

@@ -85,7 +85,8 @@ func (r *registrationRun) begin(ctx workflow.Context) error {
 		setDefaults(&r.in.Deadlines)
 		if stand.Moved {
 			r.in.Again = &Again{Status: stand.Status, Seq: stand.Seq, Deadline: stand.Deadline, Close: stand.Close, AccountID: stand.AccountID,
-				Ordered: stand.Ordered, PriceVND: stand.PriceVND, Attempts: stand.Attempts, Signings: stand.Signings, Issuing: stand.Issuing, Reason: stand.Reason}
+				Ordered: stand.Ordered, PriceVND: stand.PriceVND, Attempts: stand.Attempts, Signings: stand.Signings, Issuing: stand.Issuing, Reason: stand.Reason,
+				Archive: stand.Archive}
 		}
 		r.ctx, r.stop = r.deafen(ctx, r.onTemporalCancel)
 	}

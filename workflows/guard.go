@@ -45,6 +45,8 @@ var mayAsk = map[string]func(by asker, arg any) bool{
 	"DeliverDocuments":    ofSigning(itself),
 	"ArchiveDue":          ofArchive(itself),
 	"RenewArchive":        ofArchive(func(in activities.RenewInput) string { return in.SigningID }),
+	"ContractDue":         only(contractArchiveOf, itself),
+	"ArchiveContract":     only(contractArchiveOf, func(in activities.ContractInput) string { return in.RegistrationID }),
 	"RecordIncident": func(by asker, arg any) bool {
 		in, ok := arg.(signing.Incident)
 		return ok && (by == signingOf(in.SigningID) || by == archiveOf(in.SigningID))
@@ -54,7 +56,7 @@ var mayAsk = map[string]func(by asker, arg any) bool{
 	"RecordRegistrationMove": ofRegistration(func(in activities.MoveInput) string { return in.RegistrationID }),
 	"RecordRegistrationIncident": func(by asker, arg any) bool { // that of a refund names the attempt, and the activity looks it up
 		in, ok := arg.(registration.Incident)
-		return ok && (by == registrationOf(in.RegistrationID) || by.kind == "Refund")
+		return ok && (by == registrationOf(in.RegistrationID) || by == contractArchiveOf(in.RegistrationID) || by.kind == "Refund")
 	},
 	"RecordHandOff":      ofRegistration(itself),
 	"RecordAccount":      ofRegistration(func(in activities.AccountInput) string { return in.RegistrationID }),
@@ -98,7 +100,7 @@ var mayAsk = map[string]func(by asker, arg any) bool{
 		in, ok := arg.(decision.Take)
 		askers := map[decision.Process][]asker{
 			decision.Signing:      {signingOf(in.Object), archiveOf(in.Object)},
-			decision.Registration: {registrationOf(in.Object), {"Refund", RefundWorkflowID(in.Object)}},
+			decision.Registration: {registrationOf(in.Object), contractArchiveOf(in.Object), {"Refund", RefundWorkflowID(in.Object)}},
 		}
 		return ok && slices.Contains(askers[in.Process], by)
 	},
@@ -112,8 +114,11 @@ func text(arg any) string {
 	return s
 }
 
-func signingOf(id string) asker      { return asker{"Signing", SigningWorkflowID(id)} }
-func archiveOf(id string) asker      { return asker{"Archive", ArchiveWorkflowID(id)} }
+func signingOf(id string) asker { return asker{"Signing", SigningWorkflowID(id)} }
+func archiveOf(id string) asker { return asker{"Archive", ArchiveWorkflowID(id)} }
+func contractArchiveOf(id string) asker {
+	return asker{"Archive", ContractArchiveWorkflowID(id)}
+}
 func registrationOf(id string) asker { return asker{"Registration", RegistrationWorkflowID(id)} }
 
 func ofSigning[In any](id func(In) string) func(asker, any) bool { return only(signingOf, id) }

@@ -180,6 +180,7 @@ func TestTransactionOfAnotherOrder(t *testing.T) {
 	})
 	e.env.OnWorkflow(workflows.Refund, mock.Anything, mock.Anything).Return(nil)
 	e.at(time.Second, e.tick)
+	e.archivesLater()
 	e.env.ExecuteWorkflow(workflows.Registration, workflows.RegistrationInput{RegistrationID: e.id, Issuer: "VNPT-CA"})
 	if r := e.registration(); r.Status != registration.StatusWithdrawn || r.PaidRef != "" {
 		t.Errorf("ended %s, paid by %q", r.Status, r.PaidRef)

@@ -67,7 +67,8 @@ type registrationRun struct {
 	codes      []string            // one-time codes to send
 	resumed    registration.Status // where the record stood when this run began again; empty once it has moved, and for a first run
 
-	issuing bool // a key may exist at the CA
+	issuing  bool // a key may exist at the CA
+	archives bool // the contract is sealed by a release that keeps it archived
 	incidents
 }
 
@@ -163,7 +164,10 @@ func (r *registrationRun) awaitConsent(ctx workflow.Context) error {
 
 func (r *registrationRun) sealContract(ctx workflow.Context) error {
 	return r.step(ctx, StepSeal, "tsa", func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(paper(ctx, "Seal the contract"), registrationActivities.SealContract, r.in.RegistrationID).Get(ctx, nil)
+		var sealed activities.ContractSealed
+		err := workflow.ExecuteActivity(paper(ctx, "Seal the contract"), registrationActivities.SealContract, r.in.RegistrationID).Get(ctx, &sealed)
+		r.archives = sealed.Archive
+		return err
 	})
 }
 
@@ -334,6 +338,9 @@ func (r *registrationRun) finish(ctx workflow.Context, err error) (RegistrationR
 		return RegistrationResult{}, err
 	}
 	if err := r.report(ctx, end.status); err != nil {
+		return RegistrationResult{}, err
+	}
+	if err := r.keepContract(ctx); err != nil {
 		return RegistrationResult{}, err
 	}
 	err = errors.Join(r.done(ctx), workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }))

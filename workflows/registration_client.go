@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
+	"kyso/internal/problem"
 	"kyso/internal/registration"
 )
 
@@ -140,11 +141,18 @@ func (c *Client) Withdraw(ctx context.Context, id, decisionID string, in Withdra
 	return c.act(ctx, id, decisionID, UpdateWithdraw, in)
 }
 
-// RepairRegistration acts on a parked registration and waits up to RepairWait for what becomes of it.
+// RepairRegistration acts on a parked registration and waits up to RepairWait for what becomes of it. When the registration
+// itself has ended, it is the process that keeps its contract archived.
 func (c *Client) RepairRegistration(ctx context.Context, id, decisionID string, in Repair) (RegistrationRepairResult, error) {
 	var result RegistrationRepairResult
 	in.DecisionID = decisionID
 	err := c.update(ctx, RegistrationWorkflowID(id), decisionID, UpdateRepair, in, &result)
+	if code := problem.CodeOf(err); code == problem.Conflict || code == problem.ProcessMissing {
+		if archiveErr := c.update(ctx, ContractArchiveWorkflowID(id), decisionID, UpdateRepair, in, &result); problem.CodeOf(archiveErr) != problem.ProcessMissing {
+			err = archiveErr
+		}
+		result.Status.RegistrationID = id
+	}
 	return result, err
 }
 

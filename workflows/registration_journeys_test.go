@@ -1,11 +1,13 @@
 package workflows_test
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"testing"
 	"time"
 
+	"kyso/internal/pades"
 	"kyso/internal/problem"
 	"kyso/internal/provider"
 	"kyso/internal/registration"
@@ -51,8 +53,13 @@ func (e *enrolment) checkActive(r registration.Registration) {
 		e.Errorf("the acceptance record is %s", s.Status)
 	}
 	result := e.verify(s)[0]
-	if len(result.Signatures) != 1 || !result.Signatures[0].Intact || !result.Signatures[0].ChainTrusted {
+	if len(result.Signatures) != 2 || result.Signatures[0].Verdict != pades.TotalPassed || result.Signatures[0].Level != "B-LTA" {
 		e.Errorf("the acceptance record: %+v", result.Signatures)
+	}
+	sealed, err := pades.Verify(bytes.NewReader(e.paper(r.Contract.SealedID)), pades.VerifyOptions{Roots: e.journey.acts.Trust().Roots, Now: e.env.Now()})
+	e.must(err)
+	if len(sealed.Signatures) != 2 || sealed.Signatures[0].Verdict != pades.TotalPassed || sealed.Signatures[0].Level != "B-LTA" || r.Contract.Level != "B-LTA" {
+		e.Errorf("the contract: %s, %+v", r.Contract.Level, sealed.Signatures)
 	}
 	if r.Reported != "ACTIVE" || e.world.CountEffects(sandbox.EffectReport, r.RequestID) == 0 {
 		e.Errorf("VNeID was told %q", r.Reported)
@@ -92,6 +99,7 @@ func TestHolderOfACertificateIsTurnedAway(t *testing.T) {
 	e := newEnrolment(t, "PS1")
 	e.holdCertificate()
 	e.at(time.Second, e.tick)
+	e.archivesLater()
 	e.env.ExecuteWorkflow(workflows.Registration, workflows.RegistrationInput{RegistrationID: e.id, Issuer: "VNPT-CA"})
 	r := e.registration()
 	if r.Status != registration.StatusIneligible || r.Reason != string(problem.AlreadyHolder) {
@@ -253,6 +261,7 @@ func TestMoneyIsKeptByPolicy(t *testing.T) {
 	e.acts[registration.StatusAccepting] = func() {}
 	e.reg.Limits.KeepMoney = true
 	e.at(time.Second, e.tick)
+	e.archivesLater()
 	e.env.ExecuteWorkflow(workflows.Registration, workflows.RegistrationInput{RegistrationID: e.id})
 	if r := e.registration(); r.Status != registration.StatusExpired || r.RevokedAt.IsZero() {
 		t.Errorf("ended %s, revoked %s", r.Status, r.RevokedAt)

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -238,7 +239,7 @@ func (r *registrationRun) signOnce(ctx workflow.Context, attempt int) (bool, err
 			}
 		}
 		r.status.SigningID = in.SigningID
-		status, err = runAcceptance(ctx, in, start.Provider)
+		status, err = runAcceptance(ctx, in, start)
 		return err
 	})
 	r.status.SigningID = ""
@@ -250,16 +251,16 @@ func (r *registrationRun) signOnce(ctx workflow.Context, attempt int) (bool, err
 
 // runAcceptance runs the signing of the acceptance record as a child. One that exists already was started by the API's
 // relay, which starts every stored signing that nobody did; it is then waited for, and cancelled with its parent.
-func runAcceptance(ctx workflow.Context, in activities.AcceptanceInput, provider string) (signing.Status, error) {
+func runAcceptance(ctx workflow.Context, in activities.AcceptanceInput, start activities.SigningStart) (signing.Status, error) {
 	id := SigningWorkflowID(in.SigningID)
 	child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID: id, WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
 		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON, StaticSummary: "Sign the acceptance record",
-		TypedSearchAttributes: temporal.NewSearchAttributes(AttributeStep.ValueSet(StepInspect), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet(provider)),
+		TypedSearchAttributes: temporal.NewSearchAttributes(AttributeStep.ValueSet(StepInspect), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet(start.Provider)),
 	})
 	var result SigningResult
-	err := workflow.ExecuteChildWorkflow(child, Signing, SigningInput{SigningID: in.SigningID, Provider: provider,
-		Level: signing.LevelT, Documents: 1, Placed: true}).Get(ctx, &result)
+	err := workflow.ExecuteChildWorkflow(child, Signing, SigningInput{SigningID: in.SigningID, Provider: start.Provider,
+		Level: cmp.Or(start.Level, signing.LevelT), Documents: 1, Placed: true}).Get(ctx, &result)
 	if !alreadyStarted(err) && !refusedToBegin(ctx, err) {
 		return result.Status, err
 	}

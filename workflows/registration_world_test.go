@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
+
 	"kyso/activities"
 	"kyso/internal/account"
 	"kyso/internal/app"
@@ -40,7 +42,8 @@ var testPackages = []registration.Package{
 // registrationActivities are the activities of a registration over real adapters and the sandbox.
 func (j *journey) registrationActivities() *activities.Registration {
 	a := &activities.Registration{
-		Records: j.records, Decisions: j.store.Decisions(), Logins: j.records, Serials: j.records, Signings: j.store, Trust: j.acts.Trust,
+		Archiving: activities.Archiving{Margin: 90 * 24 * time.Hour},
+		Records:   j.records, Decisions: j.store.Decisions(), Logins: j.records, Serials: j.records, Signings: j.store, Trust: j.acts.Trust,
 		VNeID: &provider.VNeID{BaseURL: j.parties + "/vneid", Secret: sandbox.DefaultVNeIDSecret, Timeout: 2 * time.Second, Clock: j.env.Now},
 		SMS: &provider.ESMS{BaseURL: j.parties + "/esms", APIKey: sandbox.DefaultSMSAPIKey, SecretKey: sandbox.DefaultSMSSecretKey,
 			Brandname: "KYSO", Timeout: 2 * time.Second, Clock: j.env.Now},
@@ -377,10 +380,16 @@ func (e *enrolment) enrol(want registration.Status) registration.Registration {
 	return e.registration()
 }
 
+// archivesLater lets nothing wait for years; see TestPapersOfARegistrationAreArchived.
+func (e *enrolment) archivesLater() {
+	e.env.OnWorkflow(workflows.Archive, mock.Anything, mock.Anything).Return(nil)
+}
+
 func (e *enrolment) enrolWith(want registration.Status, limits workflows.RegistrationLimits) {
 	e.Helper()
 	e.reg.Limits = limits
 	e.at(time.Second, e.tick)
+	e.archivesLater()
 	e.env.ExecuteWorkflow(workflows.Registration, workflows.RegistrationInput{RegistrationID: e.id})
 	if !e.env.IsWorkflowCompleted() {
 		e.Fatal("the process did not end")

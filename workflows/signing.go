@@ -9,7 +9,6 @@ import (
 	"errors"
 	"time"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"kyso/activities"
@@ -233,12 +232,7 @@ func (r *signingRun) keepArchived(ctx workflow.Context) error {
 		return nil
 	}
 	return r.step(ctx, StepArchive, "", func(ctx workflow.Context) error {
-		child := workflow.ExecuteChildWorkflow(archiveOptions(ctx, r.in.SigningID), Archive, ArchiveInput{SigningID: r.in.SigningID, Generation: 1})
-		err := child.GetChildWorkflowExecution().Get(ctx, nil)
-		if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
-			return nil // this process was reset
-		}
-		return err
+		return beginArchive(ctx, ArchiveInput{SigningID: r.in.SigningID, Generation: 1})
 	})
 }
 

@@ -360,6 +360,11 @@ func (s *server) getPaperContent(ctx context.Context, in *paperInput) (*huma.Str
 		if p.finalID != "" {
 			id, digest = p.finalID, p.final
 		}
+		if in.Name == "acceptance" && p.finalID != "" { // its archive time-stamps are renewed
+			if signed, err := s.Desk.Signing(ctx, record.Acceptance.SigningID); err == nil && len(signed.Documents) == 1 && signed.Documents[0].SignedID != "" {
+				id, digest = signed.Documents[0].SignedID, signed.Documents[0].SignedSHA256
+			}
+		}
 		upload, err := s.recorded(ctx, id, digest)
 		if err != nil {
 			return nil, err

@@ -26,6 +26,7 @@ func (a *App) registration() (*activities.Registration, error) {
 		return nil, err
 	}
 	return &activities.Registration{
+		Archiving:     a.Config.Archiving,
 		Records:       a.Store.Registrations(),
 		Decisions:     a.Store.Decisions(),
 		Limits:        cfg.Limits,

@@ -22,7 +22,7 @@ import (
 	"kyso/internal/signing"
 )
 
-// Sealer puts an organisation's seal on papers that kyso wrote itself: PAdES B-T with a key that this process can use.
+// Sealer puts an organisation's seal on papers that kyso wrote itself: PAdES B-LTA with a key that this process can use.
 // It implements registration.Sealer.
 //
 // What it reads is kyso's own, so it is parsed in this process.
@@ -43,46 +43,99 @@ var _ registration.Sealer = (*Sealer)(nil)
 // Seal implements registration.Sealer. The file is returned only after it verified as every reader will judge it, with
 // the status of the seal's certificate asked for now. Errors: the certificate codes, ProviderUnavailable and
 // ProviderRefused of the time-stamp authority, RevocationUnknown, VerificationFailed.
-func (s *Sealer) Seal(ctx context.Context, file []byte, reason string, box [5]float64) ([]byte, error) {
-	sealed, err := s.seal(ctx, file, reason, pades.Box{Page: int(box[0]), X: box[1], Y: box[2], Width: box[3], Height: box[4]})
+func (s *Sealer) Seal(ctx context.Context, file []byte, reason string, box [5]float64) (registration.Sealed, error) {
+	field, sealed, err := s.seal(ctx, file, reason, pades.Box{Page: int(box[0]), X: box[1], Y: box[2], Width: box[3], Height: box[4]})
 	if err != nil {
-		return nil, fmt.Errorf("sealing: %w", err)
+		return registration.Sealed{}, fmt.Errorf("sealing: %w", err)
 	}
-	return sealed, nil
+	known, err := s.check(ctx, sealed, field)
+	if err != nil {
+		return registration.Sealed{}, fmt.Errorf("sealing: %w", err)
+	}
+	archived, err := s.archive(ctx, sealed, known)
+	switch problem.CodeOf(err) {
+	case problem.ProviderUnavailable, problem.ProviderRefused, problem.RevocationUnknown:
+		return registration.Sealed{PDF: sealed}, nil // the caller has the file archived later
+	}
+	if err != nil {
+		return registration.Sealed{}, fmt.Errorf("sealing: %w", err)
+	}
+	return registration.Sealed{PDF: archived, Archived: true}, nil
 }
 
-func (s *Sealer) seal(ctx context.Context, file []byte, reason string, box pades.Box) ([]byte, error) {
-	path, err := s.Trust().Check(s.Certificate, s.Chain, s.Now())
+// Archive implements registration.Sealer. Errors: RevocationUnknown, and those of the time-stamp authority.
+func (s *Sealer) Archive(ctx context.Context, file []byte) ([]byte, error) {
+	known, err := s.gather(ctx, file)
+	if err == nil {
+		file, err = s.archive(ctx, file, known)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("archiving a sealed paper: %w", err)
+	}
+	return file, nil
+}
+
+// archive appends the evidence and a time-stamp over all of the file, and judges the result from itself.
+func (s *Sealer) archive(ctx context.Context, file []byte, known pades.Evidence) ([]byte, error) {
+	extended, err := pades.Extend(bytes.NewReader(file), known, nil)
 	if err != nil {
 		return nil, err
+	}
+	long := slices.Concat(file, extended.Increment)
+	prepared, err := pades.PrepareArchive(bytes.NewReader(long), extended.HashState)
+	if err != nil {
+		return nil, err
+	}
+	token, err := s.TSA.Stamp(ctx, prepared.H2)
+	if err != nil {
+		return nil, err
+	}
+	archived, err := pades.EmbedArchive(*prepared, int64(len(long)), extended.HashState, token)
+	if err != nil {
+		return nil, err
+	}
+	long = append(long, archived.Increment...)
+	found, err := pades.Verify(bytes.NewReader(long), pades.VerifyOptions{Roots: s.Trust().Roots, Intermediates: s.Trust().Intermediates, Now: s.Now()})
+	if err != nil {
+		return nil, err
+	}
+	if first := found.Signatures[0]; first.Verdict != pades.TotalPassed || first.Level != "B-LTA" {
+		return nil, problem.New(problem.VerificationFailed, "the archived paper is %s %s at %s", first.Verdict, first.SubIndication, first.Level)
+	}
+	return long, nil
+}
+
+func (s *Sealer) seal(ctx context.Context, file []byte, reason string, box pades.Box) (field string, sealed []byte, err error) {
+	path, err := s.Trust().Check(s.Certificate, s.Chain, s.Now())
+	if err != nil {
+		return "", nil, err
 	}
 	state, err := hashState(file)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	prepared, err := pades.Prepare(bytes.NewReader(file), pades.PrepareOptions{Box: box, Certificate: s.Certificate,
 		SigningTime: s.Now(), Reason: reason, HashState: state})
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	in := pades.EmbedInput{Prepared: *prepared, SourceSize: int64(len(file)), HashState: state, Certificate: s.Certificate,
 		Chain: path[1:max(1, len(path)-1)]} // every verifier has the root from elsewhere
 	if in.Value, err = s.Key.Sign(rand.Reader, prepared.H3[:], s.options()); err != nil {
-		return nil, problem.Wrap(problem.ProviderUnavailable, err, "using the key of the seal")
+		return "", nil, problem.Wrap(problem.ProviderUnavailable, err, "using the key of the seal")
 	}
 	value, _, err := pades.SignatureValue(prepared, s.Certificate, in.Value)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	if in.Timestamp, err = s.TSA.Stamp(ctx, sha256.Sum256(value)); err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	embedded, err := pades.Embed(in)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	sealed := slices.Concat(file, embedded.Increment)
-	return sealed, s.check(ctx, sealed, prepared.Field)
+	return prepared.Field, slices.Concat(file, embedded.Increment), nil
 }
 
 // RSAScheme is how an RSA key signs.
@@ -102,33 +155,38 @@ func (s *Sealer) options() crypto.SignerOpts {
 	return crypto.SHA256
 }
 
-// check judges the sealed file as a relying party on the network does.
-func (s *Sealer) check(ctx context.Context, sealed []byte, field string) error {
-	src := bytes.NewReader(sealed)
+// gather asks for the status of every certificate in a file, now.
+func (s *Sealer) gather(ctx context.Context, file []byte) (pades.Evidence, error) {
 	here := func(_ context.Context, src pades.Source, opt pades.NeedsOptions) ([]pades.Need, error) {
 		return pades.Needs(src, opt)
 	}
-	known, _, err := evidence.Gather(ctx, src, here, s.Revocation.Status, evidence.Rule{Trust: s.Trust(), Fresh: true})
+	known, _, err := evidence.Gather(ctx, bytes.NewReader(file), here, s.Revocation.Status, evidence.Rule{Trust: s.Trust(), Fresh: true})
+	return known, err
+}
+
+// check judges the sealed file as a relying party on the network does, and returns what it learned.
+func (s *Sealer) check(ctx context.Context, sealed []byte, field string) (pades.Evidence, error) {
+	known, err := s.gather(ctx, sealed)
 	if err != nil {
-		return err
+		return known, err
 	}
-	found, err := pades.Verify(src, pades.VerifyOptions{Roots: s.Trust().Roots, Intermediates: s.Trust().Intermediates, Now: s.Now(),
+	found, err := pades.Verify(bytes.NewReader(sealed), pades.VerifyOptions{Roots: s.Trust().Roots, Intermediates: s.Trust().Intermediates, Now: s.Now(),
 		Evidence: known})
 	if err != nil {
-		return err
+		return known, err
 	}
 	for _, report := range found.Signatures {
 		switch {
 		case report.Field != field:
 		case report.CertificateNow == pades.CertificateRevoked, report.CertificateNow == pades.CertificateOnHold:
-			return problem.New(problem.CertificateRevoked, "the certificate of the seal was revoked or suspended")
+			return known, problem.New(problem.CertificateRevoked, "the certificate of the seal was revoked or suspended")
 		case report.Verdict == pades.TotalPassed && report.CoversAll && report.Level == "B-T":
-			return nil
+			return known, nil
 		default:
-			return problem.New(problem.VerificationFailed, "the seal is %s %s at %s", report.Verdict, report.SubIndication, report.Level)
+			return known, problem.New(problem.VerificationFailed, "the seal is %s %s at %s", report.Verdict, report.SubIndication, report.Level)
 		}
 	}
-	return problem.New(problem.VerificationFailed, "the sealed file has no signature in our field")
+	return known, problem.New(problem.VerificationFailed, "the sealed file has no signature in our field")
 }
 
 // hashState is the SHA-256 state after all of a file.

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/hex"
 	"encoding/pem"
 	"net/http/httptest"
@@ -148,40 +149,52 @@ func TestSealIsJudgedByOthers(t *testing.T) {
 			s := w.sealer(t, c.key)
 			s.RSA = c.scheme
 			file := paper(t)
-			sealed, err := s.Seal(t.Context(), file, "Bên cung cấp dịch vụ ký hợp đồng", sealBox)
-			if err != nil {
-				t.Fatal(err)
+			result, err := s.Seal(t.Context(), file, "Bên cung cấp dịch vụ ký hợp đồng", sealBox)
+			if err != nil || !result.Archived {
+				t.Fatal(result.Archived, err)
 			}
+			sealed := result.PDF
 			if !bytes.HasPrefix(sealed, file) {
 				t.Error("the paper was rewritten")
 			}
 			found, err := app.Verify(t.Context(), bytes.NewReader(sealed), s.Trust(), s.Revocation, time.Now())
-			if err != nil || len(found.Findings) != 0 || len(found.Signatures) != 1 {
+			if err != nil || len(found.Findings) != 0 || len(found.Signatures) != 2 {
 				t.Fatalf("%+v, %v", found, err)
 			}
-			if r := found.Signatures[0]; r.Verdict != pades.TotalPassed || !r.CoversAll || r.Level != "B-T" || r.Signer != sealName || r.TimestampTime.IsZero() || r.Algorithm != c.algorithm {
+			if r := found.Signatures[0]; r.Verdict != pades.TotalPassed || r.LaterChanges != "validation-data" || r.Level != "B-LTA" || r.Signer != sealName || r.TimestampTime.IsZero() || r.Algorithm != c.algorithm {
 				t.Errorf("the seal is %+v", r)
 			}
 			asPopplerSeesIt(t, sealed)
-			asOthersSeeIt(t, sealed, c.algorithm, found.Signatures[0].ByteRange, s.Trust().Roots)
+			asOthersSeeIt(t, sealed, c.algorithm, found.Signatures[0].ByteRange, found.Signatures[1].ByteRange, s.Trust().Roots)
 		})
 	}
 }
 
 // asOthersSeeIt asks MuPDF about the file, and OpenSSL about the bytes that are signed and the CMS over them.
-func asOthersSeeIt(t *testing.T, sealed []byte, algorithm string, signed [4]int64, roots []*x509.Certificate) {
+func asOthersSeeIt(t *testing.T, sealed []byte, algorithm string, signed, stamped [4]int64, roots []*x509.Certificate) {
 	t.Helper()
 	dir := t.TempDir()
-	hole := sealed[signed[1]+1 : signed[2]-1]
-	der := make([]byte, len(hole)/2)
-	if _, err := hex.Decode(der, hole); err != nil {
-		t.Fatal(err)
+	value := func(of [4]int64) []byte {
+		hole := sealed[of[1]+1 : of[2]-1]
+		der := make([]byte, len(hole)/2)
+		if _, err := hex.Decode(der, hole); err != nil {
+			t.Fatal(err)
+		}
+		var element asn1.RawValue
+		if _, err := asn1.Unmarshal(der, &element); err != nil {
+			t.Fatal(err)
+		}
+		return element.FullBytes
+	}
+	covered := func(of [4]int64) []byte {
+		return append(bytes.Clone(sealed[:of[1]]), sealed[of[2]:of[2]+of[3]]...)
 	}
 	var bundle []byte
 	for _, root := range roots {
 		bundle = append(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Raw})...)
 	}
-	for name, data := range map[string][]byte{"sealed.pdf": sealed, "cms.der": der, "roots.pem": bundle, "content": append(bytes.Clone(sealed[:signed[1]]), sealed[signed[2]:]...)} {
+	for name, data := range map[string][]byte{"sealed.pdf": sealed, "cms.der": value(signed), "roots.pem": bundle, "content": covered(signed),
+		"token.der": value(stamped), "stamped": covered(stamped)} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -191,7 +204,8 @@ func asOthersSeeIt(t *testing.T, sealed []byte, algorithm string, signed [4]int6
 		want    string
 	}{
 		{[]string{"openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", "cms.der", "-content", "content", "-CAfile", "roots.pem", "-purpose", "any", "-out", "out"}, "successful"},
-		{[]string{"mutool", "sign", "-v", "sealed.pdf"}, "The document is unchanged since signing"},
+		{[]string{"openssl", "ts", "-verify", "-token_in", "-in", "token.der", "-data", "stamped", "-CAfile", "roots.pem"}, "Verification: OK"},
+		{[]string{"mutool", "sign", "-v", "sealed.pdf"}, "The signature is valid but there have been edits since signing"},
 		{[]string{"qpdf", "--check", "sealed.pdf"}, "No syntax or stream encoding errors"},
 	} {
 		if strings.Contains(algorithm, "PSS") && c.command[0] == "mutool" {
@@ -239,8 +253,54 @@ func TestSealStandsWhereItBelongs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "/Rect[72 200 252 260]"; !strings.Contains(strings.ReplaceAll(string(sealed), "/Rect [", "/Rect["), want) {
+	if want := "/Rect[72 200 252 260]"; !strings.Contains(strings.ReplaceAll(string(sealed.PDF), "/Rect [", "/Rect["), want) {
 		t.Errorf("the seal is not at %s", want)
+	}
+}
+
+// stampsOnce is an authority that is away after its first time-stamp.
+type stampsOnce struct {
+	signing.TimestampAuthority
+	asked int
+}
+
+// Stamp implements signing.TimestampAuthority.
+func (s *stampsOnce) Stamp(ctx context.Context, digest [32]byte) ([]byte, error) {
+	if s.asked++; s.asked > 1 {
+		return nil, problem.New(problem.ProviderUnavailable, "away")
+	}
+	return s.TimestampAuthority.Stamp(ctx, digest)
+}
+
+// A seal waits for no archive time-stamp that cannot be had now. The file is archived later, and then again.
+func TestSealIsArchivedLater(t *testing.T) {
+	w := newSealWorld(t)
+	s := w.sealer(t, sealKey(t))
+	authority := s.TSA
+	s.TSA = &stampsOnce{TimestampAuthority: authority}
+	sealed, err := s.Seal(t.Context(), paper(t), "", sealBox)
+	if err != nil || sealed.Archived {
+		t.Fatalf("archived %v, %v", sealed.Archived, err)
+	}
+	s.TSA = authority
+	file := sealed.PDF
+	for round, level := range []string{"B-T", "B-LTA", "B-LTA"} {
+		found, err := app.Verify(t.Context(), bytes.NewReader(file), s.Trust(), s.Revocation, time.Now())
+		if err != nil || len(found.Findings) != 0 || len(found.Signatures) != round+1 {
+			t.Fatalf("round %d: %+v, %v", round, found, err)
+		}
+		for _, r := range found.Signatures {
+			if r.Verdict != pades.TotalPassed {
+				t.Errorf("round %d: %s is %s %s %v", round, r.Field, r.Verdict, r.SubIndication, r.Problems)
+			}
+		}
+		if found.Signatures[0].Level != level {
+			t.Errorf("round %d: the seal is at %s, want %s", round, found.Signatures[0].Level, level)
+		}
+		before := file
+		if file, err = s.Archive(t.Context(), file); err != nil || !bytes.HasPrefix(file, before) {
+			t.Fatalf("round %d: %v", round, err)
+		}
 	}
 }
 
@@ -279,8 +339,8 @@ func TestNothingIsSealedInVain(t *testing.T) {
 				t.Fatal(err)
 			}
 			sealed, err := s.Seal(context.Background(), paper(t), "", sealBox)
-			if problem.CodeOf(err) != c.want || sealed != nil {
-				t.Errorf("%d bytes, %v; want %s", len(sealed), err, c.want)
+			if problem.CodeOf(err) != c.want || sealed.PDF != nil {
+				t.Errorf("%d bytes, %v; want %s", len(sealed.PDF), err, c.want)
 			}
 		})
 	}

@@ -148,11 +148,22 @@ const (
 	KeyDisabled    KeyState = "disabled"
 )
 
-// Sealer puts the provider's seal (PAdES B-T) on a contract.
+// Sealed is a paper with the provider's seal.
+type Sealed struct {
+	PDF []byte
+	// Archived says that it is at B-LTA. Else it is at B-T: the authority or the status of a certificate could not be had a second
+	// time, and nobody waits for that.
+	Archived bool
+}
+
+// Sealer puts the provider's seal on a contract, and keeps it provable.
 type Sealer interface {
 	// Seal returns the sealed file, with the seal at box (page, x, y, width, height). The time-stamp is fetched inside; sealing again gives another valid file, so
 	// the caller records the first.
-	Seal(ctx context.Context, pdf []byte, reason string, box [5]float64) ([]byte, error)
+	Seal(ctx context.Context, pdf []byte, reason string, box [5]float64) (Sealed, error)
+	// Archive returns a sealed file with what proves its last time-stamp, as it is now, and an archive time-stamp over all of it
+	// (B-LTA). Each call puts one more.
+	Archive(ctx context.Context, pdf []byte) ([]byte, error)
 }
 
 // Records is the store as activities and doors see it. problem.NotFound for an unknown id. Every write is idempotent.

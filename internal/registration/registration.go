@@ -60,6 +60,11 @@ type Paper struct {
 	Box      [5]float64 `json:"box"`
 	SealedID string     `json:"sealed_id,omitempty"` // upload with the provider's seal, for the contract
 	Sealed   string     `json:"sealed_sha256,omitempty"`
+	// Level is that of the sealed file: B-LTA, or B-T while what B-LTA takes could not be had. Empty for a file that an earlier
+	// release sealed, which is B-T and stays so.
+	Level    string   `json:"level,omitempty"`
+	Renewals int      `json:"renewals,omitempty"` // rounds in which an archive time-stamp was put over the sealed file
+	Earlier  []string `json:"earlier,omitempty"`  // uploads that the sealed file was before, the oldest first
 }
 
 // Consented is the evidence of a citizen's consent to the contract by OTP.

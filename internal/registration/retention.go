@@ -168,6 +168,7 @@ func UploadsOf(r Registration, kept []Kept) (keep, others []string) {
 	if r.Contract != nil {
 		add(KindDraft, r.Contract.UploadID)
 		add(KindContract, r.Contract.SealedID)
+		add(KindContract, r.Contract.Earlier...)
 	}
 	if r.Acceptance != nil {
 		add(KindAcceptance, r.Acceptance.UploadID, r.Acceptance.SignedID)

@@ -62,7 +62,11 @@ func (m *Mender) Act(ctx context.Context, id, action, actor, note string) error 
 	case certificate:
 		err = m.certificateAct(ctx, i, action, actor)
 	case i.Step == incident.ArchiveStep && action == incident.BeginAgain:
-		err = m.Processes.ArchiveAgain(ctx, workflows.ArchiveInput{SigningID: i.ProcessID, Generation: 1})
+		in := workflows.ArchiveInput{SigningID: i.ProcessID, Generation: 1}
+		if i.Process == incident.Registration {
+			in = workflows.ArchiveInput{RegistrationID: i.ProcessID, Generation: 1}
+		}
+		err = m.Processes.ArchiveAgain(ctx, in)
 	case i.Process == incident.Signing:
 		err = m.signingAgain(ctx, i, action, actor)
 	default:

@@ -39,6 +39,8 @@ func (r *Reconciler) over(ctx context.Context, i incident.Incident) (string, err
 	}
 	workflowID, record := workflows.SigningWorkflowID(i.ProcessID), r.signingStands
 	switch {
+	case i.Process == incident.Registration && i.Step == incident.ArchiveStep:
+		workflowID, record = workflows.ContractArchiveWorkflowID(i.ProcessID), r.registrationStands
 	case i.Process == incident.Registration:
 		workflowID, record = workflows.RegistrationWorkflowID(i.ProcessID), r.registrationStands
 	case i.Step == incident.ArchiveStep:

@@ -72,7 +72,23 @@ func (r *Reconciler) ended(ctx context.Context, s registration.Registration, rep
 	if err != nil {
 		return err
 	}
-	return r.judged(ctx, s, verdict, standing, report)
+	return errors.Join(r.judged(ctx, s, verdict, standing, report), r.contract(ctx, s, report))
+}
+
+// contract compares the process that keeps a sealed contract archived, once the registration has begun it. One that an operator
+// gave up ended by itself. Contracts that earlier releases sealed have none.
+func (r *Reconciler) contract(ctx context.Context, s registration.Registration, report *incident.Report) error {
+	if s.Contract == nil || s.Contract.Level == "" || !s.Status.Final() {
+		return nil
+	}
+	state, err := r.Engine.State(ctx, workflows.ContractArchiveWorkflowID(s.ID))
+	if err != nil || state == workflows.RunRunning || state == workflows.RunCompleted {
+		return err
+	}
+	if begins, err := r.Engine.State(ctx, workflows.RegistrationWorkflowID(s.ID)); err != nil || begins == workflows.RunRunning {
+		return err
+	}
+	return r.found(ctx, report, incident.Registration, s.ID, incident.ArchiveStep, problem.ProcessMissing, "the contract is to be kept archived, the process for it is %s", state)
 }
 
 // stands asks the parties and judges. VNPay is asked about the money of a certificate in use: what is given back elsewhere is told to

@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -151,4 +152,56 @@ func stand(t *testing.T, f *storetest.Filled, id string, status registration.Sta
 		f.Exec(`UPDATE payments SET status = $1`, string(paid))
 	}
 	f.Exec(`UPDATE registrations SET status = $1, seq = 9, told = 9`, string(status))
+}
+
+// keeper begins archives again.
+type keeper struct {
+	beginner
+	begun []workflows.ArchiveInput
+}
+
+// ArchiveAgain implements relay.Beginner.
+func (k *keeper) ArchiveAgain(_ context.Context, in workflows.ArchiveInput) error {
+	k.begun = append(k.begun, in)
+	return nil
+}
+
+// A sealed contract without the process that keeps it archived is listed, and an operator begins one. Contracts of earlier
+// releases, and those of registrations that still run, have none.
+func TestTheArchiveOfAContractIsMissed(t *testing.T) {
+	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
+		stand(t, f, "r", registration.StatusActive, registration.PaymentCaptured)
+		e := &runs{engine: &engine{}, states: map[string]workflows.RunState{workflows.RegistrationWorkflowID("r"): workflows.RunRunning}}
+		r := reconciler(f, e)
+		r.CAs = map[string]registration.Keys{"VNPT-CA": &authority{key: registration.MadeKey{ID: "r", State: registration.KeyActive, Serial: "0a", Certificate: registration.CertificateActive}}}
+		seal := func(level string) {
+			must(t, f.Store.Registrations().Change(t.Context(), "r", func(r *registration.Registration) error {
+				r.Contract = &registration.Paper{SealedID: "sealed", Level: level}
+				return nil
+			}))
+		}
+		everything(t, r)
+		seal("B-LTA")
+		everything(t, r)
+		parked(t, f, 0) // the registration still reports how it ended
+		e.states[workflows.RegistrationWorkflowID("r")] = workflows.RunCompleted
+		seal("")
+		everything(t, r)
+		parked(t, f, 0)
+		seal("B-T")
+		everything(t, r)
+		missed := parked(t, f, 1)[0]
+		k := &keeper{}
+		m := &relay.Mender{Reconciler: r, Incidents: f.Parked(), Processes: k, Decisions: f.Store.Decisions()}
+		must(t, m.Act(t.Context(), missed.ID, incident.BeginAgain, "ops-1", "lost"))
+		if len(k.begun) != 1 || k.begun[0] != (workflows.ArchiveInput{RegistrationID: "r", Generation: 1}) || missed.Step != incident.ArchiveStep {
+			t.Errorf("begun %+v for %+v", k.begun, missed)
+		}
+		everything(t, r)
+		parked(t, f, 1)
+		e.states[workflows.ContractArchiveWorkflowID("r")] = workflows.RunRunning
+		r.Now = func() time.Time { return later().Add(time.Hour) }
+		everything(t, r)
+		parked(t, f, 0)
+	})
 }

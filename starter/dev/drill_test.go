@@ -68,7 +68,7 @@ func TestDrill(t *testing.T) {
 	for _, e := range registrations {
 		awaitRegistration(t, e, "refused")
 	}
-	for kind, want := range map[sandbox.EffectKind]int{sandbox.EffectPush: drillSize, sandbox.EffectTimestamp: drillSize + drillSize, // a contract has one, too
+	for kind, want := range map[sandbox.EffectKind]int{sandbox.EffectPush: drillSize, sandbox.EffectTimestamp: drillSize + 2*drillSize, // a contract has one in its seal and one over all of it
 		sandbox.EffectCharge: drillSize, sandbox.EffectRefund: drillSize, sandbox.EffectIssue: 0} {
 		if n := w.Sandbox.CountEffects(kind, ""); n != want {
 			t.Errorf("%d × %s, want %d", n, kind, want)

@@ -18,8 +18,8 @@ import (
 )
 
 // offTheWay are activities of a registration that the ways below do not run; the journeys in workflows reach them. A log-in is
-// a process of its own, and so is a notice.
-var offTheWay = []string{"Remind", "RecordRegistrationIncident", "KeepMoney", "SendLoginCode", "SendNotice", "RewritePapers"}
+// a process of its own, and so is a notice. A contract is archived years later.
+var offTheWay = []string{"Remind", "RecordRegistrationIncident", "KeepMoney", "SendLoginCode", "SendNotice", "RewritePapers", "ContractDue", "ArchiveContract"}
 
 // whenTheRelayStartedIt are activities that only run when the API's relay was faster than the worker that died.
 var whenTheRelayStartedIt = []string{"AwaitAcceptance"}
