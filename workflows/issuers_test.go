@@ -106,7 +106,7 @@ func TestTheIssuerDecides(t *testing.T) {
 			sealed, err := pades.Verify(bytes.NewReader(e.paper(r.Contract.SealedID)), pades.VerifyOptions{Roots: e.journey.acts.Trust().Roots,
 				Intermediates: e.journey.acts.Trust().Intermediates, Now: e.env.Now()})
 			e.must(err)
-			if len(sealed.Signatures) != 1 || !strings.Contains(sealed.Signatures[0].Signer, want.party) || !strings.Contains(sealed.Signatures[0].Issuer, want.certificate) {
+			if len(sealed.Signatures) != 2 || !strings.Contains(sealed.Signatures[0].Signer, want.party) || !strings.Contains(sealed.Signatures[0].Issuer, want.certificate) {
 				t.Errorf("seals %+v", sealed.Signatures)
 			}
 			at := e.world.RegisteredCertificates(citizen)

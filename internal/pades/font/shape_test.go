@@ -6,7 +6,9 @@ import (
 
 	"github.com/go-fonts/dejavu/dejavusans"
 	"github.com/go-fonts/liberation/liberationsansregular"
+	"github.com/go-fonts/liberation/liberationserifbold"
 	"github.com/go-fonts/liberation/liberationserifitalic"
+	"github.com/go-fonts/liberation/liberationserifregular"
 	"golang.org/x/image/font/sfnt"
 	"golang.org/x/image/math/fixed"
 	"golang.org/x/text/unicode/norm"
@@ -76,5 +78,42 @@ func TestWhatHasNoShape(t *testing.T) {
 	}
 	if got := Letters("ax\u0306b\xff\u0306"); len(got) != 4 {
 		t.Errorf("letters %q", got)
+	}
+}
+
+// languages are the letters of languages of Viet Nam that Vietnamese does not have, as they are written in their own orthographies
+// and, for Chăm and Khmer, transliterated. Tày, Nùng, Thái and Hmông in Latin letters have those of Vietnamese alone.
+var languages = map[string]string{
+	"Ê Đê, Gia Rai, Ba Na, Mnông": "ƀ Ƀ č Č ĕ Ĕ ê̆ Ê̆ ĭ Ĭ ñ Ñ ŏ Ŏ ô̆ Ô̆ ơ̆ Ơ̆ ŭ Ŭ ư̆ Ư̆ â̆ Â̆ đ̆ Đ̆ ŏ̂ Ŏ̂ ê̌ Ê̌ ơ̌ Ơ̌ ư̌ Ư̌ ô̌ Ô̌",
+	"Cơ Ho, Mạ, Xtiêng":           "ờ̆ Ờ̆ ề̆ Ề̆ ồ̆ Ồ̆ ừ̆ Ừ̆ ằ Ằ ì̆ Ì̆ ù̆ Ù̆ ò̆ Ò̆ è̆ È̆ à̆ À̆ ị̆ Ị̆ ọ̆ Ọ̆",
+	"Xơ Đăng, Bru, Cơ Tu":         "ế̆ Ế̆ ố̆ Ố̆ ớ̆ Ớ̆ ứ̆ Ứ̆ õ̆ Õ̆ ẽ̆ Ẽ̆ ũ̆ Ũ̆ ǒ Ǒ ǎ Ǎ ǐ Ǐ ě Ě ǔ Ǔ ô̰ ê̱ ơ̱",
+	"consonants with marks":       "b̆ B̆ c̆ C̆ d̆ D̆ ğ Ğ j̆ J̆ k̆ K̆ l̆ L̆ m̆ M̆ n̆ N̆ p̆ P̆ r̆ R̆ s̆ S̆ t̆ T̆ w̆ W̆ y̆ Y̆ ň Ň š Š ž Ž ř Ř",
+	"Chăm, Khmer":                 "ā Ā ī Ī ū Ū ē Ē ō Ō ḍ Ḍ ṭ Ṭ ṇ Ṇ ṅ Ṅ ṃ Ṃ ḥ Ḥ ś Ś ṣ Ṣ ṛ Ṛ ḷ Ḷ ṷ Ṷ ḁ Ḁ ǝ Ə",
+}
+
+// Every letter of the languages of Viet Nam is drawn by each face of the papers, and by one of the stamp.
+func TestEveryLetterOfTheLanguages(t *testing.T) {
+	faces := map[string][]byte{"papers": liberationserifregular.TTF, "papers, bold": liberationserifbold.TTF, "papers, italic": liberationserifitalic.TTF, "stamp": liberationsansregular.TTF}
+	for name, data := range faces {
+		f, err := Parse(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for language, letters := range languages {
+			for letter := range strings.FieldsSeq(norm.NFC.String(letters)) {
+				shape, ok := f.Shape(letter)
+				if !ok {
+					t.Errorf("%s: %s: %q cannot be drawn", name, language, letter)
+					continue
+				}
+				for i, m := range shape.marks { // each clears what is under it
+					box, _ := f.box(m.glyph)
+					before := f.bounds(Shape{glyph: shape.glyph, marks: shape.marks[:i]})
+					if bottom, top := box[1]+m.dy, box[3]+m.dy; bottom < before[3] && top > before[1] {
+						t.Errorf("%s: %s: a mark of %q stands on another", name, language, letter)
+					}
+				}
+			}
+		}
 	}
 }
