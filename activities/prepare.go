@@ -73,7 +73,7 @@ func (a *Signing) prepareDocument(ctx context.Context, pdf PDF, s signing.Signin
 		return err
 	}
 	name := prepared.Field
-	if doc.Placement != nil && doc.Placement.FieldNumber > 0 {
+	if prepared.Existing {
 		name = "" // the author's word, perhaps the name of a person
 	}
 	return a.Records.SavePrepared(ctx, s.ID, doc.Index, signing.Prepared{
@@ -94,6 +94,10 @@ func Placed(p *signing.Placement, opt pades.PrepareOptions) pades.PrepareOptions
 	}
 	opt.FieldNumber = p.FieldNumber
 	opt.Certify = pades.Certification(p.Certify)
+	opt.AllowNewField, opt.AllowCover = p.AllowNewField, p.AllowCover
+	for _, a := range p.EmptyFields {
+		opt.EmptyFields = append(opt.EmptyFields, pades.Box{Page: a.Page, X: a.X, Y: a.Y, Width: a.Width, Height: a.Height})
+	}
 	if p.LockAll {
 		opt.Lock = &pades.Lock{Action: pades.LockAll}
 	}

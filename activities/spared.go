@@ -30,7 +30,7 @@ func (a *Signing) spared(ctx context.Context, pdf PDF, doc signing.Document, res
 	if err != nil {
 		return err
 	}
-	if why := pades.Harmed(before, result); why != "" {
+	if why := pades.Harmed(before, result, doc.Placement != nil && doc.Placement.AllowNewField); why != "" {
 		return problem.New(problem.VerificationFailed, "our signature harms an earlier one: %s", why)
 	}
 	return nil

@@ -19,6 +19,10 @@ type boxFlags struct {
 	field     string
 	certify   int
 	lock      bool
+
+	emptyFields   []string
+	allowNewField bool
+	allowCover    bool
 }
 
 func (b *boxFlags) register(cmd *cobra.Command) {
@@ -30,10 +34,14 @@ func (b *boxFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&b.field, "field", "", "sign into this empty signature field of the file")
 	flags.IntVar(&b.certify, "certify", 0, "certify as the first signature: 1 allows no changes, 2 forms and signatures, 3 annotations, too")
 	flags.BoolVar(&b.lock, "lock", false, "lock all form fields: nobody can sign afterwards")
+	flags.StringArrayVar(&b.emptyFields, "empty-field", nil, "with --certify 2 or 3: an empty field for a signer to come, page,x,y,width,height in points (page 0 is the last); repeatable")
+	flags.BoolVar(&b.allowNewField, "allow-new-field", false, "add a signature field to a file that is certified and has no empty one; some programs call the file changed then")
+	flags.BoolVar(&b.allowCover, "allow-cover", false, "let the box lie over what earlier signers signed")
 }
 
 func (b *boxFlags) placement() (apiclient.Placement, error) {
-	p := apiclient.Placement{Page: b.page, Invisible: b.invisible, Field: b.field, Certify: b.certify, LockAll: b.lock}
+	p := apiclient.Placement{Page: b.page, Invisible: b.invisible, Field: b.field, Certify: b.certify, LockAll: b.lock,
+		AllowNewField: b.allowNewField, AllowCover: b.allowCover}
 	if b.page < 0 {
 		return p, usage("--page %d: 1 is the first page, 0 the last", b.page)
 	}
@@ -46,6 +54,9 @@ func (b *boxFlags) placement() (apiclient.Placement, error) {
 	case b.box != "" && b.invisible:
 		return p, usage("--box and --invisible exclude each other")
 	}
+	if err := b.readEmptyFields(&p); err != nil {
+		return p, err
+	}
 	if err := b.readPages(&p); err != nil || b.box == "" {
 		return p, err
 	}
@@ -53,14 +64,40 @@ func (b *boxFlags) placement() (apiclient.Placement, error) {
 	if len(parts) != 4 {
 		return p, usage("--box %s: x,y,width,height", b.box)
 	}
-	for i, target := range []*float64{&p.X, &p.Y, &p.Width, &p.Height} {
+	if !readDistances(parts, &p.X, &p.Y, &p.Width, &p.Height) {
+		return p, usage("--box %s: four numbers, 0 or more", b.box)
+	}
+	return p, nil
+}
+
+// readDistances reads numbers in points; false when one is none.
+func readDistances(parts []string, targets ...*float64) bool {
+	for i, target := range targets {
 		n, err := strconv.ParseFloat(strings.TrimSpace(parts[i]), 64)
 		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) || n < 0 {
-			return p, usage("--box %s: four numbers, 0 or more", b.box)
+			return false
 		}
 		*target = n
 	}
-	return p, nil
+	return true
+}
+
+func (b *boxFlags) readEmptyFields(p *apiclient.Placement) error {
+	if len(b.emptyFields) > 0 && b.certify < 2 {
+		return usage("--empty-field comes with --certify 2 or 3")
+	}
+	for _, text := range b.emptyFields {
+		page, rest, _ := strings.Cut(text, ",")
+		number, err := strconv.Atoi(strings.TrimSpace(page))
+		parts := strings.Split(rest, ",")
+		var area apiclient.Area
+		if err != nil || number < 0 || len(parts) != 4 || !readDistances(parts, &area.X, &area.Y, &area.Width, &area.Height) {
+			return usage("--empty-field %s: page,x,y,width,height, numbers of 0 or more", text)
+		}
+		area.Page = number
+		p.EmptyFields = append(p.EmptyFields, area)
+	}
+	return nil
 }
 
 func (b *boxFlags) readPages(p *apiclient.Placement) error {

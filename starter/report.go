@@ -149,6 +149,8 @@ func (c *cli) coverage(s pades.SignatureReport) string {
 		return c.text("tài liệu lúc ký; sau đó có thêm chữ ký khác", "the document as signed; other signatures were added later")
 	case "form-filling":
 		return c.text("tài liệu lúc ký; SAU ĐÓ BIỂU MẪU ĐÃ ĐƯỢC ĐIỀN THÊM, chữ ký cho phép", "the document as signed; FORM FIELDS WERE FILLED IN LATER, which it permits")
+	case "new-signature-field":
+		return c.text("tài liệu lúc ký; SAU ĐÓ CÓ CHỮ KÝ TRONG Ô MỚI, mức chứng thực không nêu là được phép", "the document as signed; A SIGNATURE CAME IN A NEW FIELD, which the certification does not list")
 	case "annotations":
 		return c.text("tài liệu lúc ký; SAU ĐÓ CÓ CHÚ THÍCH MỚI HOẶC BỊ SỬA, chữ ký cho phép", "the document as signed; ANNOTATIONS WERE ADDED OR CHANGED LATER, which it permits")
 	case "not-examined":

@@ -41,6 +41,7 @@ var statuses = map[problem.Code]int{
 	problem.DocumentMisleading: http.StatusUnprocessableEntity,
 	problem.DocumentTooComplex: http.StatusUnprocessableEntity,
 	problem.PlacementInvalid:   http.StatusUnprocessableEntity,
+	problem.PlacementCovers:    http.StatusUnprocessableEntity,
 
 	problem.CertificateInvalid:  http.StatusUnprocessableEntity,
 	problem.CertificateExpired:  http.StatusUnprocessableEntity,

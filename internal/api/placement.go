@@ -19,7 +19,11 @@ import (
 func checkPlacement(location string, in PlacementBody, fields *fieldErrors) signing.Placement {
 	p := signing.Placement{
 		Page: in.Page, X: in.X, Y: in.Y, Width: in.Width, Height: in.Height, Invisible: in.Invisible, Pages: in.Pages, AllPages: in.AllPages,
-		FieldNumber: in.FieldNumber, Certify: in.Certify, LockAll: in.LockAll,
+		FieldNumber: in.FieldNumber, Certify: in.Certify, LockAll: in.LockAll, AllowNewField: in.AllowNewField, AllowCover: in.AllowCover,
+	}
+	for i, a := range in.EmptyFields {
+		p.EmptyFields = append(p.EmptyFields, signing.Area(a))
+		checkArea(fmt.Sprintf("%s.empty_fields[%d]", location, i), a, fields)
 	}
 	for _, page := range append(slices.Clone(p.Pages), p.Page) {
 		if page < 0 || page > maxPage {
@@ -45,6 +49,21 @@ func checkPlacement(location string, in PlacementBody, fields *fieldErrors) sign
 		checkOwnPlace(location, in, p, fields)
 	}
 	return p
+}
+
+// checkArea checks what can be known of a place for a signer to come without the file.
+func checkArea(location string, a AreaBody, fields *fieldErrors) {
+	if a.Page < 0 || a.Page > maxPage {
+		fields.add(location+".page", "must be 1 for the first page or more, or 0 for the last")
+	}
+	for _, n := range []struct {
+		name  string
+		value float64
+	}{{"x", a.X}, {"y", a.Y}, {"width", a.Width}, {"height", a.Height}} {
+		if math.IsNaN(n.value) || math.IsInf(n.value, 0) || n.value < 0 || n.value > maxDistance {
+			fields.add(location+"."+n.name, "must be a distance in points, 0 or more")
+		}
+	}
 }
 
 // checkOwnPlace refuses a box beside a field, which has its own.
@@ -124,10 +143,10 @@ func (s *server) checkPlaces(ctx context.Context, list []placeCheck, reason stri
 		}
 		located := *wrong
 		switch {
-		case wrong.Code != problem.PlacementInvalid:
-			located.Field = c.document
 		case wrong.Field != "":
 			located.Field = c.place + "." + wrong.Field
+		case wrong.Code != problem.PlacementInvalid:
+			located.Field = c.document
 		default:
 			located.Field = c.place
 		}

@@ -25,6 +25,19 @@ type Placement struct {
 	Field    string `json:"field,omitempty"`     // an empty signature field of the file, instead of a box
 	Certify  int    `json:"certify,omitempty"`   // 1, 2 or 3: the first signature certifies
 	LockAll  bool   `json:"lock_all,omitempty"`  // no form field may change afterwards
+
+	EmptyFields   []Area `json:"empty_fields,omitempty"`    // for the signers to come, with a certification of kind 2 or 3
+	AllowNewField bool   `json:"allow_new_field,omitempty"` // add a field to a file that is certified and has none
+	AllowCover    bool   `json:"allow_cover,omitempty"`     // let the box lie over what others signed
+}
+
+// Area is a place on a page for a signer to come.
+type Area struct {
+	Page   int     `json:"page,omitempty"` // 0 is the last
+	X      float64 `json:"x"`
+	Y      float64 `json:"y"`
+	Width  float64 `json:"width"`
+	Height float64 `json:"height"`
 }
 
 // DocumentToSign is one document of a SigningRequest.

@@ -28,6 +28,7 @@ type Finding struct {
 	Cause string `json:"cause,omitempty" doc:"Names the reason that the texts give behind a colon"`
 	Page  int    `json:"page,omitempty" doc:"0 when it belongs to no page"`
 	Name  string `json:"name,omitempty" doc:"Of the form field, or the kind of annotation"`
+	Share int    `json:"share,omitempty" doc:"Of the page, in percent"`
 	VI    string `json:"vi" doc:"The sentence in Vietnamese"`
 	EN    string `json:"en" doc:"The sentence in English"`
 }
@@ -76,7 +77,7 @@ func (k *Kind) Parameters() []string {
 }
 
 // Say fills in the parameters: names and values by turns. A value that is an error, a Finding or a clause is said in the language
-// of the text; page and name are given on their own, too.
+// of the text; page, share and name are given on their own, too.
 func (k *Kind) Say(params ...any) Finding {
 	f := Finding{Code: k.code, VI: k.vi, EN: k.en}
 	for i := 0; i+1 < len(params); i += 2 {
@@ -98,8 +99,11 @@ func (f *Finding) take(name, value any) (vi, en string) {
 	case error:
 		return f.take(name, Of(v))
 	case int:
-		if name == "page" {
+		switch name {
+		case "page":
 			f.Page = v
+		case "share":
+			f.Share = v
 		}
 	case string:
 		if name == "name" {

@@ -21,6 +21,9 @@ type builder struct {
 	spots []spot
 	tags  *tags // of a tagged file that shows a new field
 
+	empty []spot // of the fields for signers to come
+
+	rewritten           map[pdf.Ref]*pdf.Dict // that the update writes
 	update              *pdf.Update
 	byteRange, contents *pdf.Slot
 	value               pdf.Ref
@@ -44,6 +47,12 @@ func (b *builder) read() error {
 		return err
 	}
 	if err := b.form.checkRules(b.opt); err != nil {
+		return err
+	}
+	if err := b.readEmptyFields(); err != nil {
+		return err
+	}
+	if err := b.chooseField(); err != nil {
 		return err
 	}
 	if b.opt.Field != "" || b.opt.FieldNumber != 0 {
@@ -73,6 +82,12 @@ func (b *builder) readPages() error {
 			}
 		}
 		b.spots = append(b.spots, s)
+	}
+	if err := b.checkEmptyFields(); err != nil {
+		return err
+	}
+	if err := b.checkCover(); err != nil {
+		return err
 	}
 	return b.readTags()
 }
@@ -174,7 +189,11 @@ func (b *builder) choosePlace(s *spot) error {
 	if err != nil {
 		return fmt.Errorf("reading the annotations: %w", err)
 	}
-	s.place, err = s.geo.place(b.opt.Box, taken)
+	drawn, err := b.drawn(s)
+	if err != nil {
+		return fmt.Errorf("reading the page: %w", err)
+	}
+	s.place, err = s.geo.place(b.opt.Box, taken, drawn)
 	if problem.CodeOf(err) == problem.PlacementInvalid && b.opt.Box.Width == 0 && b.opt.Box.Height == 0 {
 		return nil // nobody asked for a place, and there is none on so small a page
 	}
@@ -225,7 +244,7 @@ func (b *builder) firstPage() int {
 
 // write fills the update.
 func (b *builder) write() error {
-	b.update = pdf.NewUpdate(b.file)
+	b.update, b.rewritten = pdf.NewUpdate(b.file), map[pdf.Ref]*pdf.Dict{}
 	if b.field != nil {
 		return b.fillField()
 	}
@@ -246,7 +265,11 @@ func (b *builder) write() error {
 			return fmt.Errorf("adding the widget to the structure: %w", err)
 		}
 	}
-	if err := b.addToForm(ref); err != nil {
+	more, err := b.addEmptyFields()
+	if err != nil {
+		return err
+	}
+	if err := b.addToForm(append([]pdf.Ref{ref}, more...)); err != nil {
 		return fmt.Errorf("adding the field to the form: %w", err)
 	}
 	return nil
@@ -333,15 +356,19 @@ func (b *builder) appearance(s spot, looks map[look]pdf.Ref) (pdf.Ref, error) {
 // addToPage appends a widget to /Annots. The list goes into the page itself also when it was an object of its own: pages may
 // share one, and would all show the signature.
 func (b *builder) addToPage(p *pdf.Page, widget pdf.Ref) error {
-	_, annots, err := b.list(p.Dict.Get("Annots"))
+	page := b.rewritten[p.Ref]
+	if page == nil {
+		page = p.Dict.Clone()
+	}
+	_, annots, err := b.list(page.Get("Annots"))
 	if err != nil {
 		return fmt.Errorf("adding the widget to the page: %w", err)
 	}
-	page := p.Dict.Clone()
 	page.Set("Annots", append(annots, widget))
 	if b.tags != nil && page.Get("Tabs") == nil {
 		page.Set("Tabs", pdf.Name("S")) // the order of the structure (ISO 14289-1, 7.18.3)
 	}
+	b.rewritten[p.Ref] = page
 	b.update.Set(p.Ref, page)
 	return nil
 }
@@ -358,15 +385,17 @@ func (b *builder) list(o pdf.Object) (ref pdf.Ref, items pdf.Array, err error) {
 	return ref, append(make(pdf.Array, 0, len(array)+1), array...), nil
 }
 
-// addToForm appends the field to the form, in the fewest objects that must change: an indirect list of fields
+// addToForm appends fields to the form, in the fewest objects that must change: an indirect list of fields
 // alone when the flags are set already, else the form, else the catalog.
-func (b *builder) addToForm(field pdf.Ref) error {
+func (b *builder) addToForm(more []pdf.Ref) error {
 	listRef, fields, err := b.list(b.form.dict.Get("Fields"))
 	if err != nil {
 		return err
 	}
 	dict := b.form.dict.Clone()
-	fields = append(fields, field)
+	for _, field := range more {
+		fields = append(fields, field)
+	}
 	if listRef.Num > 0 {
 		b.update.Set(listRef, fields)
 	} else {

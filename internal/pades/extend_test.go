@@ -212,7 +212,7 @@ func (w *world) appendFieldAs(file []byte, value *pdf.Dict, contentsOf func(sign
 func TestCertification(t *testing.T) {
 	w := newWorld(t)
 	ev := w.evidence(w.Now)
-	for p, changes := range map[int64]string{1: "other", 2: "signatures"} {
+	for p, changes := range map[int64]string{1: "other", 2: "new-signature-field"} {
 		params := pdf.NewDict("Type", pdf.Name("TransformParams"), "V", pdf.Name("1.2"), "P", p)
 		value := pdf.NewDict("Type", pdf.Name("Sig"), "Filter", pdf.Name("Adobe.PPKLite"), "SubFilter", pdf.Name("ETSI.CAdES.detached"),
 			"Reference", pdf.Array{pdf.NewDict("TransformMethod", pdf.Name("DocMDP"), "TransformParams", params)})

@@ -24,6 +24,10 @@ const (
 	BytesAfterEnd     FindingCode = "bytes-after-end"     // more than white space follows the last %%EOF
 	UsageRights       FindingCode = "usage-rights"        // a signature of Adobe's that opens functions of Acrobat Reader (UR3)
 	XFACopy           FindingCode = "xfa-copy"            // the form is there a second time, as XFA
+
+	CoversSigned    FindingCode = "covers-signed-content"         // a signature lies over what was signed before it
+	CoversSignature FindingCode = "covers-signature"              // a signature lies over the box of an earlier one
+	NewField        FindingCode = "new-field-after-certification" // a certification lets others sign, and the file has no field for them
 )
 
 var (
@@ -34,7 +38,12 @@ var (
 	overlay       = finding.Define(Overlay, "Trang {page} có chú thích ({name}) có thể che nội dung.", "Page {page} has an annotation ({name}) that can cover its content.")
 	valueMismatch = finding.Define(ValueMismatch, "Ô “{name}” hiển thị khác với giá trị của nó.", "The field “{name}” shows something else than its value.")
 	redrawnFields = finding.Define(RedrawnFields, "Các ô của biểu mẫu được vẽ lại khi mở tệp.", "The fields of the form are drawn anew when the file is opened.")
-	notExamined   = finding.Define(NotExamined, "Không tìm hết được nội dung ẩn trong tệp.", "Not all of the file could be searched for hidden content.")
+	coversSigned  = finding.Define(CoversSigned, "Chữ ký “{name}” che {share}% trang {page}, nơi có nội dung đã được ký trước đó.",
+		"The signature “{name}” covers {share}% of page {page}, where something was signed before it.")
+	coversSignature = finding.Define(CoversSignature, "Chữ ký “{name}” che một chữ ký đã có ở trang {page}.", "The signature “{name}” covers an earlier signature on page {page}.")
+	newField        = finding.Define(NewField, "Tài liệu đã được chứng thực và không có ô ký trống: thêm ô ký mới nằm ngoài những gì mức chứng thực cho phép.",
+		"The file is certified and has no empty signature field: to add one is not among what the certification permits.")
+	notExamined = finding.Define(NotExamined, "Không tìm hết được nội dung ẩn trong tệp.", "Not all of the file could be searched for hidden content.")
 )
 
 // What does not stand where it should.
@@ -85,7 +94,7 @@ const (
 // misleads reports whether a finding is a reason to refuse, when files that may mislead are refused.
 func misleads(f Finding) bool {
 	switch f.Code {
-	case RedrawnFields, NotExamined, BytesBeforeHeader, BytesAfterEnd, UsageRights:
+	case RedrawnFields, NotExamined, BytesBeforeHeader, BytesAfterEnd, UsageRights, NewField:
 		return false
 	}
 	return true

@@ -151,11 +151,15 @@ func (g geometry) matrix(width, height float64) pdf.Array {
 }
 
 // place returns where the box stands on the shown page, and refuses one that is not on it. taken are the
-// rectangles that the default box keeps clear of.
-func (g geometry) place(b Box, taken []rect) (rect, error) {
+// rectangles that the default box keeps clear of, and drawn those that it keeps clear of when it can.
+func (g geometry) place(b Box, taken, drawn []rect) (rect, error) {
 	width, height := g.shown()
 	if b.Width == 0 && b.Height == 0 {
-		return defaultPlace(width, height, taken)
+		r, clear, err := defaultPlace(width, height, append(drawn, taken...))
+		if err == nil && !clear && len(drawn) > 0 {
+			r, _, err = defaultPlace(width, height, taken)
+		}
+		return r, err
 	}
 	for _, v := range []float64{b.X, b.Y, b.Width, b.Height} {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -194,11 +198,11 @@ func offPage(r rect, width, height float64) string {
 
 // defaultPlace takes the lower right corner or, when something stands there, the next free place to the left,
 // then above, so that two signers who both leave the choice to us do not cover each other.
-func defaultPlace(width, height float64, taken []rect) (rect, error) {
+func defaultPlace(width, height float64, taken []rect) (place rect, clear bool, err error) {
 	margin := min(defaultMargin, width/10, height/10)
 	w, h := min(defaultWidth, width-2*margin), min(defaultHeight, height-2*margin)
 	if w < leastWidth || h < leastHeight {
-		return rect{}, problem.New(problem.PlacementInvalid, "the page of %.0f × %.0f points is too small for a visible signature",
+		return rect{}, false, problem.New(problem.PlacementInvalid, "the page of %.0f × %.0f points is too small for a visible signature",
 			width, height)
 	}
 	const gap = 8
@@ -206,11 +210,11 @@ func defaultPlace(width, height float64, taken []rect) (rect, error) {
 	for y := margin; y+h <= height-margin; y += h + gap {
 		for x := first.x0; x >= margin; x -= w + gap {
 			if r := (rect{x, y, x + w, y + h}); free(r, taken) {
-				return r, nil
+				return r, true, nil
 			}
 		}
 	}
-	return first, nil
+	return first, false, nil
 }
 
 func free(r rect, taken []rect) bool {

@@ -10,8 +10,9 @@ import (
 )
 
 // Harmed compares what was said of the signatures of a file with what is said of them after something was appended. It returns ""
-// when no verdict got worse, else what did, without the names that others gave to their fields.
-func Harmed(before, after *Verification) string {
+// when no verdict got worse, else what did, without the names that others gave to their fields. newField says that the caller asked
+// for a field of its own after a certification, and took what that does to it.
+func Harmed(before, after *Verification, newField bool) string {
 	now := make(map[[4]int64]*SignatureReport, len(after.Signatures))
 	for i := range after.Signatures {
 		now[after.Signatures[i].ByteRange] = &after.Signatures[i]
@@ -24,6 +25,9 @@ func Harmed(before, after *Verification) string {
 		is := now[was.ByteRange]
 		if is == nil {
 			return fmt.Sprintf("signature %d of the file is gone", i+1)
+		}
+		if newField && is.Intact && is.LaterChanges == string(changes.NewSignatureField) && is.Verdict != TotalFailed {
+			continue
 		}
 		if worse(is.Verdict, was.Verdict) || was.Intact && !is.Intact || changedMore(is, was) {
 			return fmt.Sprintf("signature %d of the file was %s and is %s %s", i+1, was.Verdict, is.Verdict, is.SubIndication)

@@ -26,6 +26,7 @@ func TestSigningAgainHarmsNobody(t *testing.T) {
 		for page := 1; page <= min(report.Pages, 20); page++ {
 			file, err := w.signWith(data, func(o *pades.PrepareOptions) {
 				o.Box = pades.Box{Page: page, X: 1, Y: 1, Width: 150, Height: 40}
+				o.AllowCover, o.AllowNewField = true, true
 			})
 			if problem.CodeOf(err) == problem.PlacementInvalid || problem.CodeOf(err) == problem.DocumentLocked {
 				continue
@@ -36,7 +37,7 @@ func TestSigningAgainHarmsNobody(t *testing.T) {
 			}
 			signed++
 			after := w.verify(file, pades.Evidence{})
-			if why := pades.Harmed(before, after); why != "" {
+			if why := pades.Harmed(before, after, true); why != "" {
 				t.Errorf("%s, page %d: %s", name, page, why)
 			}
 		}
@@ -77,13 +78,18 @@ func TestHarmed(t *testing.T) {
 		"validation data": {func(r *pades.SignatureReport) { r.CoversAll, r.LaterChanges = false, "validation-data" }, false},
 		"a form":          {func(r *pades.SignatureReport) { r.LaterChanges = "form-filling" }, true},
 		"a change":        {func(r *pades.SignatureReport) { r.LaterChanges = "other" }, true},
+		"a new field":     {func(r *pades.SignatureReport) { r.LaterChanges = "new-signature-field" }, true},
 		"a verdict":       {func(r *pades.SignatureReport) { r.Verdict = pades.Indeterminate }, true},
 		"its value":       {func(r *pades.SignatureReport) { r.Intact = false }, true},
 		"its place":       {func(r *pades.SignatureReport) { r.ByteRange[1]++ }, true},
 	} {
 		is := was
 		c.change(&is)
-		why := pades.Harmed(&pades.Verification{Signatures: []pades.SignatureReport{was}}, &pades.Verification{Signatures: []pades.SignatureReport{{}, is}})
+		why := pades.Harmed(&pades.Verification{Signatures: []pades.SignatureReport{was}}, &pades.Verification{Signatures: []pades.SignatureReport{{}, is}}, false)
+		asked := pades.Harmed(&pades.Verification{Signatures: []pades.SignatureReport{was}}, &pades.Verification{Signatures: []pades.SignatureReport{is}}, true)
+		if (asked != "") != (c.harmed && name != "a new field") {
+			t.Errorf("%s, when a new field was asked for: %q", name, asked)
+		}
 		if (why != "") != c.harmed || strings.Contains(why, "person") {
 			t.Errorf("%s: %q", name, why)
 		}

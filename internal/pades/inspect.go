@@ -130,6 +130,9 @@ func inspect(f *pdf.File, policy Policy) (*Report, error) {
 	if err := hidden.document(fm); err != nil {
 		return nil, fmt.Errorf("looking for hidden content: %w", err)
 	}
+	if err := hidden.signatures(fm); err != nil {
+		return nil, fmt.Errorf("looking for signatures over each other: %w", err)
+	}
 	report.Findings = hidden.found
 	if i := slices.IndexFunc(hidden.found, misleads); policy.RefuseHiddenContent && i >= 0 {
 		return nil, problem.New(problem.DocumentMisleading, "the file may mislead: %s on page %d", hidden.found[i].Code, hidden.found[i].Page)

@@ -212,7 +212,7 @@ func TestCertifying(t *testing.T) {
 		if err != nil || report.DocMDP != int(p) || signErr != nil {
 			t.Fatalf("%+v, %v, %v", report, err, signErr)
 		}
-		w.passes(again, "signatures", "")
+		w.passes(again, "", "signatures") // into the first empty field
 		filled := revise(t, certified, func(f *pdf.File, u *pdf.Update) {
 			u.Set(pdf.Ref{Num: 9}, with(object(t, f, 9), "V", pdf.String("1")))
 		})

@@ -124,7 +124,19 @@ type PrepareOptions struct {
 	FieldNumber int
 
 	Certify Certification // only of a file without signatures
-	Lock    *Lock         // nil locks nothing; a field that brings a lock along keeps that
+
+	// EmptyFields are signature fields that a certification brings along for the signers to come, in this order: Table 257 lists
+	// signing among what it may permit, and not to add a field. Each has a place; kyso names them.
+	EmptyFields []Box
+
+	// AllowNewField adds a field of its own to a file whose certification lets others sign (P = 2 or 3) and has no field for them.
+	// Some verifiers call that a change that was not permitted.
+	AllowNewField bool
+
+	// AllowCover lets the box lie over what earlier signers signed.
+	AllowCover bool
+
+	Lock *Lock // nil locks nothing; a field that brings a lock along keeps that
 
 	Certificate *x509.Certificate // of the signer; its digest goes into the signed attributes
 	SigningTime time.Time         // /M, and "Ngày ký" in the appearance, shown in GMT+7
@@ -142,6 +154,7 @@ type PrepareOptions struct {
 type Prepared struct {
 	Increment   []byte // the bytes to append, with the hole filled with '0'
 	Field       string // name of the signature field
+	Existing    bool   // the field is one of the file's own
 	Page        int    // 1-based
 	ByteRange   [4]int64
 	HoleOffset  int64 // of the first hex digit of /Contents, inside Increment

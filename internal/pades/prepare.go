@@ -103,7 +103,7 @@ func (b *builder) finish(src Source) (*Prepared, error) {
 	start := src.Size() + int64(b.contents.Offset)
 	end := start + int64(b.contents.Len())
 	total := src.Size() + int64(len(increment))
-	p := &Prepared{Increment: increment, Field: b.name, Page: b.firstPage(),
+	p := &Prepared{Increment: increment, Field: b.name, Existing: b.field != nil, Page: b.firstPage(),
 		ByteRange: [4]int64{0, start, end, total - end}, HoleOffset: int64(b.contents.Offset) + 1,
 		HoleLength: int64(b.contents.Size)}
 	text := fmt.Appendf(nil, "[0 %d %d %d]", start, end, total-end)

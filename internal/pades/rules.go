@@ -12,6 +12,9 @@ func (opt *PrepareOptions) checkRules() error {
 	if opt.Certify < Approval || opt.Certify > CertifyFormsAndNote {
 		return problem.New(problem.Invalid, "a certification is 1, 2 or 3")
 	}
+	if err := opt.checkEmptyFields(); err != nil {
+		return err
+	}
 	lock := opt.Lock
 	if lock == nil {
 		return nil

@@ -90,6 +90,9 @@ func Verify(src Source, opt VerifyOptions) (*Verification, error) {
 	if err := v.checkAll(signatures); err != nil {
 		return nil, err
 	}
+	if err := v.checkCovers(signatures); err != nil {
+		return nil, err
+	}
 	result.Verdict = TotalPassed
 	for _, s := range signatures {
 		s.report.explain()

@@ -28,6 +28,8 @@ func (v *verifier) checkCoverage(s *signature) error {
 		r.failAs(Indeterminate, subGeneric, whyUnexamined, notCompared.Say("why", found.Why))
 	case changes.FormFilling:
 		r.failAs(Indeterminate, subConstraints, whyFilled, formFilled.Say())
+	case changes.NewSignatureField:
+		r.failAs(Indeterminate, subConstraints, whyNewField, fieldAdded.Say())
 	case changes.Annotations:
 		r.failAs(Indeterminate, subConstraints, whyAnnotated, annotated.Say())
 	}

@@ -36,8 +36,10 @@ var (
 	notCompared  = finding.Define("not-compared", "Không xác định được những thay đổi sau chữ ký này: {why}.", "What was changed after this signature cannot be told: {why}.")
 	formFilled   = finding.Define("form-filled", "Các ô của biểu mẫu được điền thêm sau chữ ký này; chữ ký cho phép việc đó.",
 		"Form fields were filled in after this signature, which it permits.")
-	annotated = finding.Define("annotated", "Chú thích được thêm hoặc sửa sau chữ ký này; chữ ký cho phép việc đó.", "Annotations were changed after this signature, which it permits.")
-	dataLost  = finding.Define("validation-data-lost", "Dữ liệu xác minh bị gỡ khỏi tệp sau chữ ký này.", "Validation data was taken out of the file after this signature.")
+	annotated  = finding.Define("annotated", "Chú thích được thêm hoặc sửa sau chữ ký này; chữ ký cho phép việc đó.", "Annotations were changed after this signature, which it permits.")
+	fieldAdded = finding.Define("field-added", "Sau chữ ký chứng thực này có thêm một ô chữ ký mới; mức chứng thực cho phép ký và không nêu việc thêm ô mới.",
+		"A signature field was added after this certification, which permits to sign and does not list new fields.")
+	dataLost = finding.Define("validation-data-lost", "Dữ liệu xác minh bị gỡ khỏi tệp sau chữ ký này.", "Validation data was taken out of the file after this signature.")
 )
 
 // What Verify says of certificates, of signers and of time-stamp authorities.

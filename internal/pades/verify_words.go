@@ -18,6 +18,7 @@ var meanings = map[string]struct{ vi, en string }{
 	whyUnexamined:    {"tệp quá lớn để so sánh những thay đổi sau khi ký", "the file is too large to compare what was changed after signing"},
 	whyFilled:        {"biểu mẫu đã được điền thêm sau khi ký", "the form was filled in after signing"},
 	whyAnnotated:     {"chú thích đã được thêm hoặc sửa sau khi ký", "annotations were added or changed after signing"},
+	whyNewField:      {"sau khi chứng thực có thêm ô chữ ký mới, mà mức chứng thực không nêu là được phép", "a signature field was added after the certification, which does not list that as permitted"},
 	whyLost:          {"dữ liệu xác minh đã bị gỡ khỏi tệp sau khi ký", "validation data was taken out of the file after signing"},
 	whyUnreadable:    {"chứng thư số của người ký có cấu trúc mà phần mềm này không đọc được", "the signer's certificate is of a make that cannot be read here"},
 	subTryLater:      {"chưa biết trạng thái thu hồi; hãy kiểm tra lại khi có mạng", "the revocation status is not known; check again on the network"},

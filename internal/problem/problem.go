@@ -52,6 +52,7 @@ const (
 	DocumentMisleading  Code = "document-misleading"     // hidden pages or layers, overlays, fields that show another value; refused by configuration
 	DocumentTooComplex  Code = "document-too-complex"    // parsing hit a limit of memory, time or depth
 	PlacementInvalid    Code = "placement-invalid"       // no such page, or the box is not on it
+	PlacementCovers     Code = "placement-covers"        // the box lies over what earlier signers signed
 	CertificateInvalid  Code = "certificate-invalid"     // wrong chain, key usage, algorithm or key size
 	CertificateExpired  Code = "certificate-expired"     // outside its validity
 	CertificateRevoked  Code = "certificate-revoked"     // revoked or suspended
@@ -120,6 +121,7 @@ var classes = map[Code]class{
 	DocumentMisleading:  {KindInvalid, CauseSigner},
 	DocumentTooComplex:  {KindInvalid, CauseSigner},
 	PlacementInvalid:    {KindInvalid, CauseSigner},
+	PlacementCovers:     {KindInvalid, CauseSigner},
 	CertificateInvalid:  {KindDenied, CauseSigner},
 	CertificateExpired:  {KindExpired, CauseSigner},
 	CertificateRevoked:  {KindDenied, CauseSigner},

@@ -38,6 +38,7 @@ var texts = map[Code]Text{
 	DocumentActive:     {"Tệp PDF có nội dung tự chạy (mã lệnh)", "The PDF holds active content (scripts)"},
 	DocumentTooComplex: {"Tệp PDF quá phức tạp để xử lý an toàn", "The PDF is too complex to be handled safely"},
 	PlacementInvalid:   {"Vị trí chữ ký không nằm trên trang", "The signature box is not on the page"},
+	PlacementCovers:    {"Khung chữ ký che nội dung mà người khác đã ký", "The signature box covers what others have signed"},
 
 	CertificateInvalid: {"Chứng thư số không dùng để ký được", "The certificate cannot be used to sign"},
 	CertificateExpired: {"Chứng thư số đã hết hạn hoặc chưa có hiệu lực", "The certificate is outside its validity"},

@@ -60,6 +60,19 @@ type Placement struct {
 
 	Certify int  `json:"certify,omitempty"`  // 1, 2 or 3: P of a certification; 0 is an approval
 	LockAll bool `json:"lock_all,omitempty"` // no form field may change afterwards, so that nobody can sign after this
+
+	EmptyFields   []Area `json:"empty_fields,omitempty"`    // fields for signers to come that a certification of kind 2 or 3 brings along
+	AllowNewField bool   `json:"allow_new_field,omitempty"` // add a field to a file that is certified and has none for this signer
+	AllowCover    bool   `json:"allow_cover,omitempty"`     // let the box lie over what earlier signers signed
+}
+
+// Area is a place on a page for a signer to come, measured as in Placement. It has no name: one would be that of a person.
+type Area struct {
+	Page   int     `json:"page,omitempty"` // 1 is the first page, 0 the last
+	X      float64 `json:"x"`
+	Y      float64 `json:"y"`
+	Width  float64 `json:"width"`
+	Height float64 `json:"height"`
 }
 
 // Signing is one request to sign 1 to MaxDocuments documents under one approval. UserID, Reason and Location are

@@ -30,12 +30,17 @@ const (
 	Signatures     Kind = "signatures"
 	FormFilling    Kind = "form-filling" // values of fields
 	Annotations    Kind = "annotations"
-	Unknown        Kind = "not-examined" // too much to compare
-	Other          Kind = "other"
+
+	// NewSignatureField is a further signature in a field that was not there, after a certification or lock that lets others sign:
+	// ISO 32000-2, table 257, lists signing and no new field.
+	NewSignatureField Kind = "new-signature-field"
+
+	Unknown Kind = "not-examined" // too much to compare
+	Other   Kind = "other"
 )
 
 // rank orders the kinds.
-var rank = map[Kind]int{ValidationData: 0, Signatures: 1, FormFilling: 2, Annotations: 3, Unknown: 4, Other: 5}
+var rank = map[Kind]int{ValidationData: 0, Signatures: 1, FormFilling: 2, Annotations: 3, NewSignatureField: 4, Unknown: 5, Other: 6}
 
 // Worse reports whether a says more against a file than b; "" is a file that nothing was appended to.
 func Worse(a, b Kind) bool {

@@ -65,6 +65,11 @@ func (c *comparison) newSignature(ref pdf.Ref, field *pdf.Dict, kids pdf.Array) 
 	if stamp && (!invisible(field) || len(kids) > 0) {
 		return refuse(stampVisible)
 	}
+	if !stamp && c.rules.DocMDP != 0 {
+		if err := c.raise(NewSignatureField); err != nil {
+			return err
+		}
+	}
 	c.widgets[ref.Num] = true
 	for _, kid := range kids {
 		if err := c.newWidget(kid, ref, field); err != nil {

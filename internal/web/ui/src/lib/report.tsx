@@ -98,6 +98,7 @@ function coverage(s: SignatureReport): string {
     case 'validation-data': return t('về sau chỉ thêm dữ liệu kiểm tra', 'only validation data was added later')
     case 'signatures': return t('về sau chỉ thêm chữ ký khác', 'only signatures were added later')
     case 'form-filling': return t('về sau có điền thêm biểu mẫu; chữ ký này cho phép nhưng không xác nhận phần đó', 'form fields were filled in later, which the signature permits and does not vouch for')
+    case 'new-signature-field': return t('về sau có chữ ký trong ô mới, mà mức chứng thực không nêu là được phép', 'a signature came later in a new field, which the certification does not list as permitted')
     case 'annotations': return t('về sau có thêm hoặc sửa chú thích; chữ ký này cho phép nhưng không xác nhận phần đó', 'annotations were added or changed later, which the signature permits and does not vouch for')
     case 'not-examined': return t('không so sánh được những thay đổi về sau', 'what was changed later could not be compared')
   }

@@ -267,6 +267,26 @@ function Findings({ list }: { list?: Finding[] }) {
 interface How {
   field?: string // of the file, instead of a box
   everyPage?: boolean
+  allow?: Consents
+}
+
+/** What a refusal of the place said may be agreed to. */
+type Consents = { allow_cover?: boolean; allow_new_field?: boolean }
+
+/** Asks whether the signature may stand where it was refused, when that is for the signer to say. */
+function Agreeing({ error, at, allow, choose }: { error: unknown; at: number; allow: Consents; choose: (allow: Consents) => void }) {
+  const places = error instanceof Problem ? error.fields.map((f) => f.location) : []
+  const asked = (name: keyof Consents) => allow[name] || places.includes(`body.placements[${at}].${name}`)
+  return (
+    <>
+      {asked('allow_cover') && (
+        <label class="row"><input type="checkbox" checked={allow.allow_cover ?? false} onChange={(e) => choose({ ...allow, allow_cover: e.currentTarget.checked })} /> {t('Vẫn đặt khung ở đây, dù che nội dung người khác đã ký', 'Place the box here, although it covers what others have signed')}</label>
+      )}
+      {asked('allow_new_field') && (
+        <label class="row"><input type="checkbox" checked={allow.allow_new_field ?? false} onChange={(e) => choose({ ...allow, allow_new_field: e.currentTarget.checked })} /> {t('Vẫn thêm ô ký mới, dù một số phần mềm sẽ coi tài liệu đã chứng thực là bị sửa', 'Add a new signature field, although some programs will call the certified document changed')}</label>
+      )}
+    </>
+  )
 }
 
 /** A field that the author of the form left for a signature, the own box, and whether that stands on every page. */
@@ -314,7 +334,7 @@ function Placing({ signing, look, go }: StageProps) {
       // A document that was not looked at gets the usual box on its last page.
       const placements = boxes.map((b, i) => {
         const how = ways[i] ?? {}
-        return how.field !== undefined ? { field: how.field } : { ...b, ...(how.everyPage ? { all_pages: true } : {}) }
+        return how.field !== undefined ? { field: how.field } : { ...b, ...how.allow, ...(how.everyPage ? { all_pages: true } : {}) }
       })
       await post(`/v1/signings/${signing.id}/placement`, { placements })
       await look()
@@ -342,6 +362,7 @@ function Placing({ signing, look, go }: StageProps) {
       {ways[at]?.field === undefined && <Place key={document.id} url={`/v1/documents/${document.id}/content`} box={boxes[at] ?? null} look={`/v1/signings/${signing.id}/appearance`}
         onBox={(box) => setBoxes((list) => list.map((b, i) => (i === at ? box : b)))} />}
       <Trouble error={error} about={(location) => signing.documents[Number(/^body\.placements\[(\d+)\]/.exec(location)?.[1] ?? -1)]?.name} />
+      {ways[at]?.field === undefined && <Agreeing error={error} at={at} allow={ways[at]?.allow ?? {}} choose={(allow) => setWays((list) => list.map((w, i) => (i === at ? { ...w, allow } : w)))} />}
       <div class="actions">
         <Button kind="primary" disabled={!boxes.some(Boolean) && !ways.some((w) => w.field !== undefined)} onPress={sign}>{t('Ký văn bản', 'Sign')}</Button>
         <Cancel signing={signing} look={look} go={go} />

@@ -1,0 +1,233 @@
+package pades
+
+import (
+	"errors"
+	"fmt"
+
+	"kyso/internal/pades/drawn"
+	"kyso/internal/pades/pdf"
+	"kyso/internal/problem"
+)
+
+// MaxEmptyFields is how many fields for signers to come a certification may bring.
+const MaxEmptyFields = 20
+
+// checkEmptyFields refuses fields for signers to come that nobody could sign.
+func (opt *PrepareOptions) checkEmptyFields() error {
+	wrong := func(en, vi string) error { return problem.OfField(problem.PlacementInvalid, "empty_fields", en, vi) }
+	switch {
+	case len(opt.EmptyFields) == 0:
+		return nil
+	case len(opt.EmptyFields) > MaxEmptyFields:
+		return wrong(fmt.Sprintf("a certification brings at most %d empty fields", MaxEmptyFields), fmt.Sprintf("Chữ ký chứng thực mang theo tối đa %d ô ký trống", MaxEmptyFields))
+	case opt.Certify != CertifyForms && opt.Certify != CertifyFormsAndNote:
+		return wrong("empty fields come with a certification of kind 2 or 3", "Ô ký trống chỉ đi cùng chữ ký chứng thực mức 2 hoặc 3")
+	case opt.Lock != nil:
+		return wrong("a lock of all fields would lock the empty ones", "Khóa biểu mẫu sẽ khóa cả các ô ký trống")
+	case opt.Field != "" || opt.FieldNumber != 0:
+		return wrong("a field of the file cannot bring others along", "Khi ký vào ô có sẵn thì không thêm được ô ký trống")
+	}
+	return nil
+}
+
+// readEmptyFields finds a place for each field for a signer to come.
+func (b *builder) readEmptyFields() error {
+	for i, box := range b.opt.EmptyFields {
+		wrong := func(err error) error {
+			if problem.CodeOf(err) != problem.PlacementInvalid {
+				return err
+			}
+			return problem.OfField(problem.PlacementInvalid, fmt.Sprintf("empty_fields[%d]", i), fmt.Sprintf("empty field %d: %v", i+1, err), viOf(err))
+		}
+		if box.Width == 0 || box.Height == 0 {
+			return wrong(problem.OfField(problem.PlacementInvalid, "width", "it has no width and height", "Ô ký trống chưa có chiều rộng và chiều cao"))
+		}
+		var page *pdf.Page
+		var err error
+		if box.Page >= 0 {
+			if page, err = b.file.Page(box.Page); err != nil {
+				return fmt.Errorf("finding the page: %w", err)
+			}
+		}
+		if page == nil {
+			return wrong(b.noPage(box.Page))
+		}
+		s := spot{page: page}
+		if s.geo, err = pageGeometry(b.file, page); err != nil {
+			return fmt.Errorf("reading the page boxes: %w", err)
+		}
+		if s.place, err = s.geo.place(box, nil, nil); err != nil {
+			return wrong(err)
+		}
+		b.empty = append(b.empty, s)
+	}
+	return nil
+}
+
+// viOf is the Vietnamese text of a refusal.
+func viOf(err error) string {
+	if p, ok := errors.AsType[*problem.Error](err); ok && p.VI != "" {
+		return p.VI
+	}
+	return problem.CodeOf(err).Text().VI
+}
+
+// checkEmptyFields refuses fields for signers to come that lie over each other or over the signature itself.
+func (b *builder) checkEmptyFields() error {
+	for i, s := range b.empty {
+		for _, other := range append(append([]spot{}, b.spots...), b.empty[:i]...) {
+			if other.page != nil && other.page.Ref == s.page.Ref && other.visible() && s.place.overlaps(other.place) {
+				return problem.OfField(problem.PlacementInvalid, fmt.Sprintf("empty_fields[%d]", i),
+					fmt.Sprintf("empty field %d lies over another box of this signature", i+1), fmt.Sprintf("Ô ký trống %d đè lên khung khác của chữ ký này", i+1))
+			}
+		}
+	}
+	return nil
+}
+
+// addEmptyFields writes the fields for signers to come. They draw nothing: what they show comes with their signatures.
+func (b *builder) addEmptyFields() ([]pdf.Ref, error) {
+	const printed = 4 // 12.5.3
+	var out []pdf.Ref
+	b.form.names[b.name] = true
+	for _, s := range b.empty {
+		name, err := b.form.freeName()
+		if err != nil {
+			return nil, err
+		}
+		b.form.names[name] = true
+		ref := b.update.Add(pdf.NewDict("Type", pdf.Name("Annot"), "Subtype", pdf.Name("Widget"), "FT", pdf.Name("Sig"), "T", pdf.TextString(name),
+			"F", int64(printed), "P", s.page.Ref, "Rect", s.geo.toUser(s.place).array()))
+		if err := b.addToPage(s.page, ref); err != nil {
+			return nil, err
+		}
+		out = append(out, ref)
+	}
+	return out, nil
+}
+
+// chooseField takes the first empty field of a file whose certification lets others sign: signing is what it permits, and a new
+// field is not (12.8.2.2, table 257). Without one, a new field is for the caller to ask for.
+func (b *builder) chooseField() error {
+	if b.archive || b.opt.Field != "" || b.opt.FieldNumber != 0 || b.opt.AllowNewField || b.form.docMDP < int(CertifyForms) {
+		return nil
+	}
+	free, err := b.form.firstEmpty(b.file)
+	if err != nil {
+		return err
+	}
+	switch {
+	case free > 0 && b.opt.Box.isZero():
+		b.opt.FieldNumber = free
+		return nil
+	case free > 0:
+		return problem.OfField(problem.DocumentLocked, "allow_new_field",
+			fmt.Sprintf("the file is certified and has an empty signature field: sign into it (field_number %d), or allow a new one", free),
+			fmt.Sprintf("Tài liệu đã được chứng thực và có sẵn ô ký trống: hãy ký vào ô đó (số %d), hoặc đồng ý thêm ô mới", free))
+	}
+	return problem.OfField(problem.DocumentLocked, "allow_new_field",
+		"the file is certified and has no empty signature field: a new one is not among what the certification permits, and some programs call the file changed then",
+		"Tài liệu đã được chứng thực và không có ô ký trống: mức chứng thực không cho phép thêm ô ký, một số phần mềm sẽ coi tài liệu là đã bị sửa")
+}
+
+// firstEmpty returns the number of the first field that may be signed; 0 when there is none.
+func (fm *form) firstEmpty(f *pdf.File) (int, error) {
+	for i := range fm.signatures {
+		_, err := fm.emptyField(f, "", i+1)
+		if err == nil {
+			return i + 1, nil
+		}
+		if problem.CodeOf(err).Kind() != problem.KindInvalid {
+			return 0, err
+		}
+	}
+	return 0, nil
+}
+
+// drawn lists where text and pictures stand on a page that others have signed, for the default box to keep clear of.
+func (b *builder) drawn(s *spot) ([]rect, error) {
+	if b.archive || b.form.signed() == 0 || b.opt.Box.Width != 0 || b.opt.Box.Height != 0 {
+		return nil, nil
+	}
+	const enough = 5000
+	var out []rect
+	crop := s.geo.crop.drawn()
+	reader := &drawn.Reader{File: b.file, Work: coverWork}
+	err := reader.Page(s.page, crop, func(m drawn.Mark) {
+		r := m.Bounds()
+		if m.Kind != drawn.Shape && r.Area() > 0 && r.Area() < crop.Area()/2 && len(out) < enough {
+			out = append(out, s.geo.toShown(rect{r.X0, r.Y0, r.X1, r.Y1}))
+		}
+	})
+	if problem.CodeOf(err) == problem.DocumentTooComplex {
+		err = nil
+	}
+	return out, err
+}
+
+// lineShare is how much of a box may be letters of earlier signers: a line of small print under it, not one that runs through it.
+const lineShare = 0.05
+
+// checkCover refuses a box that lies over what earlier signers signed, before anybody is asked to approve. The box that kyso chooses
+// itself, and those of fields, are not the caller's choice.
+func (b *builder) checkCover() error {
+	box := b.opt.Box
+	if b.opt.AllowCover || b.archive || b.form.signed() == 0 || box.Width == 0 && box.Height == 0 {
+		return nil
+	}
+	list, err := shownSignatures(b.file, b.form.signatures)
+	if err != nil {
+		return err
+	}
+	search := &coverSearch{file: b.file, list: list, reader: &drawn.Reader{File: b.file, Work: coverWork}}
+	for _, s := range b.spots {
+		if !s.visible() {
+			continue
+		}
+		if err := search.refuse(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuse says why a box may not stand in its place.
+func (s *coverSearch) refuse(at spot) error {
+	annots, err := s.file.Array(at.page.Dict.Get("Annots"))
+	if err != nil {
+		return err
+	}
+	crop, box := at.geo.crop.drawn(), at.geo.toUser(at.place).drawn()
+	over, err := s.coveredBox(annots, box, -1)
+	if err != nil {
+		return err
+	}
+	grid := drawn.NewGrid(box)
+	grid.Add(drawn.Box(box))
+	found, err := s.under(at.page, annots, -1, crop, grid, box)
+	if err != nil {
+		return err
+	}
+	if over < 0 {
+		over = found.over
+	}
+	share := box.Area() / crop.Area()
+	percent := percentOf(share)
+	switch {
+	case over >= 0:
+		return problem.OfField(problem.PlacementCovers, "allow_cover",
+			fmt.Sprintf("the box covers an earlier signature on page %d", at.page.Number), fmt.Sprintf("Khung chữ ký che một chữ ký đã có ở trang %d", at.page.Number))
+	case share >= largeShare && found.something:
+		return problem.OfField(problem.PlacementCovers, "allow_cover",
+			fmt.Sprintf("the box covers %d%% of page %d, which others have signed", percent, at.page.Number),
+			fmt.Sprintf("Khung chữ ký che %d%% trang %d mà người khác đã ký", percent, at.page.Number))
+	case found.letters > lineShare*box.Area():
+		return problem.OfField(problem.PlacementCovers, "allow_cover",
+			fmt.Sprintf("the box covers text on page %d, which others have signed", at.page.Number),
+			fmt.Sprintf("Khung chữ ký che chữ ở trang %d mà người khác đã ký", at.page.Number))
+	}
+	return nil
+}
+
+// percentOf rounds a share, and makes it at least 1.
+func percentOf(share float64) int { return max(1, int(share*100+0.5)) }
