@@ -86,10 +86,11 @@ var rules = map[string]string{
 	"internal/keytest":           "",
 	"internal/storetest":         "internal/pgtest internal/registration internal/seal internal/signing internal/store",
 	"internal/pades/cms/cmstest": "internal/pades",
+	"internal/pades/padestest":   "internal/pades internal/pades/cms/cmstest",
 }
 
 // testOnly may be imported by tests only, even from the folder that it lies in.
-var testOnly = []string{"internal/pgtest", "internal/keytest", "internal/storetest", "internal/pades/cms/cmstest"}
+var testOnly = []string{"internal/pgtest", "internal/keytest", "internal/storetest", "internal/pades/cms/cmstest", "internal/pades/padestest"}
 
 // owners lists modules that only these folders may import: each part has one place that knows it.
 var owners = map[string]string{

@@ -3,10 +3,6 @@ package workflows_test
 import (
 	"bytes"
 	"context"
-	"crypto"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding"
 	"io"
 	"slices"
 	"strings"
@@ -15,37 +11,11 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/pades"
-	"kyso/internal/pades/cms/cmstest"
+	"kyso/internal/pades/padestest"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/signing"
 	"kyso/workflows"
 )
-
-// signedEarlier is a file that another program's signer signed.
-func signedEarlier(t *testing.T, data []byte) []byte {
-	t.Helper()
-	now := time.Now()
-	signer := cmstest.New(t, now).Signer(cmstest.RSAKey(t, "signer", 2048), nil)
-	h := sha256.New()
-	h.Write(data)
-	state, err := h.(encoding.BinaryMarshaler).MarshalBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	prepared, err := pades.Prepare(bytes.NewReader(data), pades.PrepareOptions{Certificate: signer.Cert, SigningTime: now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	value, err := signer.Key.Sign(rand.Reader, prepared.H3[:], crypto.SHA256)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := pades.Embed(pades.EmbedInput{Prepared: *prepared, SourceSize: int64(len(data)), HashState: state, Certificate: signer.Cert, Value: value})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return append(bytes.Clone(data), out.Increment...)
-}
 
 // harming is an engine whose increments change the page that was signed before, and whose own signatures hold.
 type harming struct{ activities.PDF }
@@ -87,7 +57,7 @@ func TestDeliverySparesEarlierSignatures(t *testing.T) {
 	j := newJourney(t)
 	engine := j.acts.PDF
 	j.acts.PDF = func() activities.PDF { return harming{engine()} }
-	j.request(signing.Signing{Level: signing.LevelB}, signedEarlier(t, page("x")))
+	j.request(signing.Signing{Level: signing.LevelB}, padestest.Signed(t, page("x"), nil))
 	j.at(10*time.Second, j.approve(user))
 	j.at(time.Hour, func() {
 		j.parked(workflows.StepDeliver, "verification-failed")

@@ -10,6 +10,7 @@ import (
 	"kyso/activities"
 	"kyso/internal/api"
 	"kyso/internal/pades"
+	"kyso/internal/pades/padestest"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
 )
@@ -62,6 +63,11 @@ func TestPlacesAreRefusedAtTheDoor(t *testing.T) {
 		return b.post("/v1/signings", `{"user":"ICA.079095012345","documents":[`+strings.Join(parts, ",")+`]}`)
 	}
 	part := func(id, placement string) string { return fmt.Sprintf(`{"id":%q,"placement":%s}`, id, placement) }
+	signed := string(padestest.Signed(t, []byte(pagesOf("")), nil))
+	certified := string(padestest.Signed(t, []byte(pagesOf("")), func(o *pades.PrepareOptions) { o.Certify = pades.CertifyForms }))
+	roomy := string(padestest.Signed(t, []byte(pagesOf("")), func(o *pades.PrepareOptions) {
+		o.Certify, o.EmptyFields = pades.CertifyForms, []pades.Box{{X: 10, Y: 10, Width: 200, Height: 64}}
+	}))
 	for name, c := range map[string]struct {
 		file, placement, field string
 		code                   problem.Code
@@ -81,6 +87,16 @@ func TestPlacesAreRefusedAtTheDoor(t *testing.T) {
 		"on the crop box":     {pagesOf("/CropBox[100 100 400 400]"), `{"page":1,"x":10,"y":10,"width":100,"height":60}`, "", ""},
 		"unit of its own":     {pagesOf("/UserUnit 2"), `{"page":1,"x":500,"y":10,"width":200,"height":60}`, "placement.width", problem.PlacementInvalid},
 		"no such field":       {pagesOf(""), `{"field_number":3}`, "placement.field_number", problem.PlacementInvalid},
+		"over a signature":    {signed, `{"page":1,"x":300,"y":20,"width":290,"height":100}`, "placement.allow_cover", problem.PlacementCovers},
+		"over it, allowed":    {signed, `{"page":1,"x":300,"y":20,"width":290,"height":100,"allow_cover":true}`, "", ""},
+		"beside a signature":  {signed, `{"page":1,"x":50,"y":20,"width":200,"height":64}`, "", ""},
+		"certified":           {certified, `{}`, "placement.allow_new_field", problem.DocumentLocked},
+		"certified, allowed":  {certified, `{"allow_new_field":true}`, "", ""},
+		"certified, a field":  {roomy, `{}`, "", ""},
+		"certified, a box":    {roomy, `{"page":1,"x":50,"y":200,"width":200,"height":64}`, "placement.allow_new_field", problem.DocumentLocked},
+		"certifies, fields":   {pagesOf(""), `{"certify":2,"empty_fields":[{"x":10,"y":10,"width":200,"height":64}]}`, "", ""},
+		"fields, off":         {pagesOf(""), `{"certify":2,"empty_fields":[{"page":1,"x":900,"y":10,"width":200,"height":64}]}`, "placement.empty_fields[0]", problem.PlacementInvalid},
+		"fields, uncertified": {pagesOf(""), `{"empty_fields":[{"x":10,"y":10,"width":200,"height":64}]}`, "placement.empty_fields", problem.PlacementInvalid},
 		"not a PDF":           {"%PDF-1.7\nhello", `{}`, "id", problem.DocumentBroken},
 		"not a PDF, no place": {"%PDF-1.7\nhello", `null`, "id", problem.DocumentBroken},
 		"encrypted":           {strings.Replace(pagesOf(""), "/Root 1 0 R", "/Root 1 0 R/Encrypt<</Filter/Standard/V 1/R 2/P -4/O(01234567890123456789012345678901)/U(01234567890123456789012345678901)>>/ID[(1)(1)]", 1), `{}`, "id", problem.DocumentEncrypted},

@@ -1,9 +1,7 @@
 package pades
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
@@ -90,26 +88,6 @@ func (b *builder) readPages() error {
 		return err
 	}
 	return b.readTags()
-}
-
-// readTags finds where the structure of a tagged file takes in what the signature shows. Inspect says when it does not.
-func (b *builder) readTags() error {
-	if !slices.ContainsFunc(b.spots, spot.visible) {
-		return nil
-	}
-	var err error
-	b.tags, err = readTags(b.file)
-	if _, outside := errors.AsType[untagged](err); outside {
-		b.tags, err = nil, nil
-	}
-	others := []pdf.Ref{b.file.RootRef(), b.form.ref}
-	for _, s := range b.spots {
-		others = append(others, s.page.Ref)
-	}
-	if b.tags != nil && b.tags.touches(others...) {
-		b.tags = nil
-	}
-	return err
 }
 
 // pages returns the pages of the box, each once, in the order asked for.

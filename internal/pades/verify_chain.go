@@ -37,7 +37,7 @@ const (
 	whyAnnotated  = "annotated"
 	whyLost       = "lost"
 	whyUnreadable = "unreadable"
-	whyNewField   = "new-field"
+	whyNewField   = "field_added"
 )
 
 // chainResult is what can be said of a certificate at a moment.
