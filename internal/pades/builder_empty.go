@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"kyso/internal/pades/cover"
 	"kyso/internal/pades/drawn"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
@@ -152,7 +153,7 @@ func (b *builder) drawn(s *spot) ([]rect, error) {
 	const enough = 5000
 	var out []rect
 	crop := s.geo.crop.drawn()
-	reader := &drawn.Reader{File: b.file, Work: coverWork}
+	reader := &drawn.Reader{File: b.file, Work: cover.Work}
 	err := reader.Page(s.page, crop, func(m drawn.Mark) {
 		r := m.Bounds()
 		if m.Kind != drawn.Shape && r.Area() > 0 && r.Area() < crop.Area()/2 && len(out) < enough {
@@ -165,9 +166,6 @@ func (b *builder) drawn(s *spot) ([]rect, error) {
 	return out, err
 }
 
-// lineShare is how much of a box may be letters of earlier signers: a line of small print under it, not one that runs through it.
-const lineShare = 0.05
-
 // checkCover refuses a box that lies over what earlier signers signed, before anybody is asked to approve. The box that kyso chooses
 // itself, and those of fields, are not the caller's choice.
 func (b *builder) checkCover() error {
@@ -175,59 +173,52 @@ func (b *builder) checkCover() error {
 	if b.opt.AllowCover || b.archive || b.form.signed() == 0 || box.Width == 0 && box.Height == 0 {
 		return nil
 	}
-	list, err := shownSignatures(b.file, b.form.signatures)
+	list, err := cover.Signatures(b.file, b.form.signatures)
 	if err != nil {
 		return err
 	}
-	search := &coverSearch{file: b.file, list: list, reader: &drawn.Reader{File: b.file, Work: coverWork}}
+	search := cover.New(b.file, list, shownPart(b.file))
 	for _, s := range b.spots {
 		if !s.visible() {
 			continue
 		}
-		if err := search.refuse(s); err != nil {
+		under, err := search.Box(s.page, s.geo.toUser(s.place).drawn())
+		if err != nil {
+			return err
+		}
+		if err := refuseCover(s.page.Number, under); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// refuse says why a box may not stand in its place.
-func (s *coverSearch) refuse(at spot) error {
-	annots, err := s.file.Array(at.page.Dict.Get("Annots"))
-	if err != nil {
-		return err
-	}
-	crop, box := at.geo.crop.drawn(), at.geo.toUser(at.place).drawn()
-	over, err := s.coveredBox(annots, box, -1)
-	if err != nil {
-		return err
-	}
-	grid := drawn.NewGrid(box)
-	grid.Add(drawn.Box(box))
-	found, err := s.under(at.page, annots, -1, crop, grid, box)
-	if err != nil {
-		return err
-	}
-	if over < 0 {
-		over = found.over
-	}
-	share := box.Area() / crop.Area()
-	percent := percentOf(share)
+// refuseCover says why a box may not stand in its place.
+func refuseCover(page int, under cover.Under) error {
+	en, vi := "", ""
 	switch {
-	case over >= 0:
-		return problem.OfField(problem.PlacementCovers, "allow_cover",
-			fmt.Sprintf("the box covers an earlier signature on page %d", at.page.Number), fmt.Sprintf("Khung chữ ký che một chữ ký đã có ở trang %d", at.page.Number))
-	case share >= largeShare && found.something:
-		return problem.OfField(problem.PlacementCovers, "allow_cover",
-			fmt.Sprintf("the box covers %d%% of page %d, which others have signed", percent, at.page.Number),
-			fmt.Sprintf("Khung chữ ký che %d%% trang %d mà người khác đã ký", percent, at.page.Number))
-	case found.letters > lineShare*box.Area():
-		return problem.OfField(problem.PlacementCovers, "allow_cover",
-			fmt.Sprintf("the box covers text on page %d, which others have signed", at.page.Number),
-			fmt.Sprintf("Khung chữ ký che chữ ở trang %d mà người khác đã ký", at.page.Number))
+	case under.Over >= 0:
+		en, vi = fmt.Sprintf("the box covers an earlier signature on page %d", page), fmt.Sprintf("Khung chữ ký che một chữ ký đã có ở trang %d", page)
+	case under.Large:
+		en = fmt.Sprintf("the box covers %d%% of page %d, which others have signed", percentOf(under.Share), page)
+		vi = fmt.Sprintf("Khung chữ ký che %d%% trang %d mà người khác đã ký", percentOf(under.Share), page)
+	case under.Text:
+		en, vi = fmt.Sprintf("the box covers text on page %d, which others have signed", page), fmt.Sprintf("Khung chữ ký che chữ ở trang %d mà người khác đã ký", page)
+	default:
+		return nil
 	}
-	return nil
+	return problem.OfField(problem.PlacementCovers, "allow_cover", en, vi)
 }
+
+// shownPart says what is shown of a page.
+func shownPart(f *pdf.File) func(*pdf.Page) (drawn.Rect, error) {
+	return func(p *pdf.Page) (drawn.Rect, error) {
+		geo, err := pageGeometry(f, p)
+		return geo.crop.drawn(), err
+	}
+}
+
+func (r rect) drawn() drawn.Rect { return drawn.Rect{X0: r.x0, Y0: r.y0, X1: r.x1, Y1: r.y1} }
 
 // percentOf rounds a share, and makes it at least 1.
 func percentOf(share float64) int { return max(1, int(share*100+0.5)) }

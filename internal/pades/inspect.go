@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"kyso/internal/pades/cover"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
 )
@@ -249,4 +250,29 @@ func (r *Report) warn(f *pdf.File) error {
 // note adds a finding that is no reason to refuse the file.
 func (r *Report) note(found Finding) {
 	r.Findings, r.Warnings = append(r.Findings, found), append(r.Warnings, found.EN)
+}
+
+// signatures looks for signatures over each other, and for a certification that has no room for another one.
+func (s *search) signatures(fm *form) error {
+	list, err := cover.Signatures(s.file, fm.signatures)
+	if err != nil {
+		return err
+	}
+	found, err := cover.New(s.file, list, shownPart(s.file)).Find()
+	if err != nil {
+		return err
+	}
+	for _, c := range found {
+		for _, f := range coverFindings(c, list) {
+			s.add(f)
+		}
+	}
+	if fm.docMDP < int(CertifyForms) {
+		return nil
+	}
+	free, err := fm.firstEmpty(s.file)
+	if err == nil && free == 0 {
+		s.add(newField.Say())
+	}
+	return err
 }

@@ -2,6 +2,7 @@ package pades
 
 import (
 	"kyso/internal/pades/changes"
+	"kyso/internal/pades/cover"
 	"kyso/internal/pades/pdf"
 )
 
@@ -45,4 +46,43 @@ func (v *verifier) rulesOf(field pdf.SignatureField) (changes.Rules, error) {
 	var rules form
 	err := rules.readLocks(v.file, field)
 	return changes.Rules{DocMDP: rules.docMDP, Locked: rules.locks.cover}, err
+}
+
+// coverFindings says it in words.
+func coverFindings(c cover.Cover, list []cover.Signature) []Finding {
+	out := []Finding{coversSigned.Say("name", list[c.By].Name, "share", percentOf(c.Share), "page", c.Page)}
+	if c.Over >= 0 {
+		out = append(out, coversSignature.Say("name", list[c.By].Name, "page", c.Page))
+	}
+	return out
+}
+
+// checkCovers adds to the report of a signature, and to those of all before it, that it lies over what they signed. It decides no
+// verdict: each signed what the file was.
+func (v *verifier) checkCovers(signatures []*signature) error {
+	var fields []pdf.SignatureField
+	var reports []*SignatureReport
+	for _, s := range signatures {
+		if s.field.Value != nil {
+			fields, reports = append(fields, s.field), append(reports, s.report)
+		}
+	}
+	list, err := cover.Signatures(v.file, fields)
+	if err != nil {
+		return err
+	}
+	found, err := cover.New(v.file, list, shownPart(v.file)).Find()
+	if err != nil {
+		return err
+	}
+	for _, c := range found {
+		for i, r := range reports {
+			if i == c.By || list[i].End < list[c.By].End {
+				for _, f := range coverFindings(c, list) {
+					r.note(f)
+				}
+			}
+		}
+	}
+	return nil
 }

@@ -41,7 +41,7 @@ func (r *Reader) form(form *pdf.Stream, above *pdf.Dict, s state, draw func(Mark
 		return err
 	}
 	s.ctm = own.then(s.ctm)
-	box, err := r.numbers(form.Dict.Get("BBox"))
+	box, err := r.Numbers(form.Dict.Get("BBox"))
 	if err != nil {
 		return err
 	}

@@ -141,7 +141,7 @@ func (r *Reader) Appearance(annot *pdf.Dict, rect, crop Rect, draw func(Mark)) (
 	if !ok {
 		return false, nil
 	}
-	box, err := r.numbers(form.Dict.Get("BBox"))
+	box, err := r.Numbers(form.Dict.Get("BBox"))
 	if err != nil {
 		return false, err
 	}
@@ -161,8 +161,8 @@ func (r *Reader) Appearance(annot *pdf.Dict, rect, crop Rect, draw func(Mark)) (
 	return true, r.form(form, nil, newState(at, crop.Cut(rect)), draw, maxNested)
 }
 
-// numbers reads an array of numbers; nil when it is none.
-func (r *Reader) numbers(o pdf.Object) ([]float64, error) {
+// Numbers reads an array of numbers; nil when it is none.
+func (r *Reader) Numbers(o pdf.Object) ([]float64, error) {
 	list, err := r.File.Array(o)
 	if err != nil {
 		return nil, err
@@ -183,7 +183,7 @@ func (r *Reader) numbers(o pdf.Object) ([]float64, error) {
 }
 
 func (r *Reader) matrix(o pdf.Object) (matrix, error) {
-	m, err := r.numbers(o)
+	m, err := r.Numbers(o)
 	if err != nil || len(m) != 6 {
 		return identity, err
 	}

@@ -41,7 +41,7 @@ func (r *Reader) transparency(image *pdf.Stream, ctm matrix) (func(Point) bool, 
 	if depth, ok, err := r.File.IntOf(mask.Dict.Get("BitsPerComponent")); err != nil || ok && depth != bits {
 		return nil, err
 	}
-	decode, err := r.numbers(mask.Dict.Get("Decode"))
+	decode, err := r.Numbers(mask.Dict.Get("Decode"))
 	if err != nil {
 		return nil, err
 	}

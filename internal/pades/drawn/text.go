@@ -143,14 +143,14 @@ func (x *run) setFont(operands []pdf.Object) {
 	case pdf.Name("Type0"):
 		font.bytes = 2
 	case pdf.Name("Type3"):
-		if m, err := x.numbers(d.Get("FontMatrix")); err == nil && len(m) == 6 {
+		if m, err := x.Numbers(d.Get("FontMatrix")); err == nil && len(m) == 6 {
 			font.unit = m[0]
 		}
 	}
 	if font.bytes == 1 {
 		var err error
 		if font.first, _, err = x.File.IntOf(d.Get("FirstChar")); err == nil {
-			font.widths, err = x.numbers(d.Get("Widths"))
+			font.widths, err = x.Numbers(d.Get("Widths"))
 		}
 		if err != nil {
 			x.err = err

@@ -1,4 +1,7 @@
-package pades
+// Package cover finds signatures that lie over what was signed before them.
+//
+// It imports the standard library, internal/problem, internal/pades/pdf and internal/pades/drawn only.
+package cover
 
 import (
 	"kyso/internal/pades/drawn"
@@ -10,39 +13,44 @@ import (
 // part of another signature is usual: Decree 30/2020/NĐ-CP demands that the seal of an organisation lies over a third of the
 // signature beside it.
 const (
-	largeShare    = 0.20    // of a page: no signature needs as much, whatever its appearance leaves clear
-	hiddenLetters = 20.0    // square points of letters: about two digits in 10 point
-	hiddenPicture = 0.50    // of a picture
-	hiddenShare   = 0.02    // of the page, of one picture
-	hiddenInk     = 400     // square points of shapes
-	coveredBox    = 0.50    // of the box of another signature
-	coverWork     = 1 << 20 // operators that are read
+	largeShare    = 0.20 // of a page: no signature needs as much, whatever its appearance leaves clear
+	hiddenLetters = 20.0 // square points of letters: about two digits in 10 point
+	hiddenPicture = 0.50 // of a picture
+	hiddenShare   = 0.02 // of the page, of one picture
+	hiddenInk     = 400  // square points of shapes
+	coveredBox    = 0.50 // of the box of another signature
+	lineShare     = 0.05 // of a box, of the letters under one that is still to be drawn: a line of small print, not one that runs through it
+	maxWidgets    = 1000 // of a signature
+	maxFound      = 20
+
+	// Work is how many operators of content streams a search reads.
+	Work = 1 << 20
 )
 
-// shownSignature is a signature of a file and where its widgets are.
-type shownSignature struct {
-	name    string
-	end     int64 // of what it signs
+// Signature is a signature of a file and where its widgets are.
+type Signature struct {
+	Name    string
+	End     int64 // of what it signs
 	widgets map[pdf.Ref]bool
 }
 
-// cover says that a signature lies over what was signed before it.
-type cover struct {
-	by    int // index of the covering signature
-	over  int // index of an earlier signature whose box it covers; -1 when it is page content alone
-	page  int
-	share float64 // of the page, 0 to 1
+// Cover says that a signature lies over what was signed before it.
+type Cover struct {
+	By    int // index of the covering signature
+	Over  int // index of an earlier signature whose box it covers; -1 when it is page content alone
+	Page  int
+	Share float64 // of the page, 0 to 1
 }
 
-// shownSignatures lists the signatures of fields, with the ends of their byte ranges. One that lies about its end is taken for
+// Signatures lists the signatures of fields, with the ends of their byte ranges. One that lies about its end is taken for
 // the last.
-func shownSignatures(f *pdf.File, fields []pdf.SignatureField) ([]shownSignature, error) {
-	var out []shownSignature
+func Signatures(f *pdf.File, fields []pdf.SignatureField) ([]Signature, error) {
+	var out []Signature
 	for _, field := range fields {
 		if field.Value == nil {
 			continue
 		}
-		s := shownSignature{name: field.Name, widgets: map[pdf.Ref]bool{field.Ref: true}}
+		s := Signature{Name: field.Name, widgets: map[pdf.Ref]bool{field.Ref: true}}
 		numbers, err := f.Array(field.Value.Get("ByteRange"))
 		if err != nil {
 			return nil, err
@@ -50,16 +58,16 @@ func shownSignatures(f *pdf.File, fields []pdf.SignatureField) ([]shownSignature
 		if len(numbers) == 4 {
 			start, _ := pdf.Int(numbers[2])
 			length, _ := pdf.Int(numbers[3])
-			s.end = start + length
+			s.End = start + length
 		}
-		if s.end < field.ContentsEnd || field.ContentsEnd < 0 || s.end > f.Size() {
-			s.end = f.Size()
+		if s.End < field.ContentsEnd || field.ContentsEnd < 0 || s.End > f.Size() {
+			s.End = f.Size()
 		}
 		kids, err := f.Array(field.Field.Get("Kids"))
 		if err != nil {
 			return nil, err
 		}
-		for _, kid := range kids[:min(len(kids), MaxWidgets)] {
+		for _, kid := range kids[:min(len(kids), maxWidgets)] {
 			if ref, ok := kid.(pdf.Ref); ok {
 				s.widgets[ref] = true
 			}
@@ -69,45 +77,51 @@ func shownSignatures(f *pdf.File, fields []pdf.SignatureField) ([]shownSignature
 	return out, nil
 }
 
-// coverSearch looks for signatures that cover what was signed before them.
-type coverSearch struct {
+// Search looks for signatures that cover what was signed before them.
+type Search struct {
 	file   *pdf.File
-	list   []shownSignature
-	first  int64 // end of the first signature
+	list   []Signature
+	crop   func(p *pdf.Page) (drawn.Rect, error) // what is shown of a page, in user space
+	first  int64                                 // end of the first signature
 	reader *drawn.Reader
-	found  []cover
+	found  []Cover
 }
 
-// covers finds out which signatures lie over what earlier ones signed. What is too much to read counts as covered when a large
+// New begins a search among the signatures of a file. crop says what is shown of a page, in user space.
+func New(f *pdf.File, list []Signature, crop func(p *pdf.Page) (drawn.Rect, error)) *Search {
+	return &Search{file: f, list: list, crop: crop, reader: &drawn.Reader{File: f, Work: Work}}
+}
+
+// Find finds out which signatures lie over what earlier ones signed. What is too much to read counts as covered when a large
 // part of the page is.
-func covers(f *pdf.File, list []shownSignature) ([]cover, error) {
-	if len(list) < 2 {
+func (s *Search) Find() ([]Cover, error) {
+	if len(s.list) < 2 {
 		return nil, nil
 	}
-	s := &coverSearch{file: f, list: list, first: list[0].end, reader: &drawn.Reader{File: f, Work: coverWork}}
-	for _, one := range list {
-		s.first = min(s.first, one.end)
+	s.first = s.list[0].End
+	for _, one := range s.list {
+		s.first = min(s.first, one.End)
 	}
-	err := f.WalkPages(func(p *pdf.Page) (bool, error) {
-		annots, err := f.Array(p.Dict.Get("Annots"))
+	err := s.file.WalkPages(func(p *pdf.Page) (bool, error) {
+		annots, err := s.file.Array(p.Dict.Get("Annots"))
 		if err != nil {
 			return false, err
 		}
 		for _, item := range annots {
 			ref, ok := item.(pdf.Ref)
-			if by := s.signature(ref); ok && by >= 0 && list[by].end > s.first {
+			if by := s.signature(ref); ok && by >= 0 && s.list[by].End > s.first {
 				if err := s.widget(p, annots, ref, by); err != nil {
 					return false, err
 				}
 			}
 		}
-		return len(s.found) < maxReported, nil
+		return len(s.found) < maxFound, nil
 	})
 	return s.found, err
 }
 
 // signature returns the index of the signature that a widget shows, or -1.
-func (s *coverSearch) signature(ref pdf.Ref) int {
+func (s *Search) signature(ref pdf.Ref) int {
 	if ref.Num > 0 {
 		for i, one := range s.list {
 			if one.widgets[ref] {
@@ -119,16 +133,15 @@ func (s *coverSearch) signature(ref pdf.Ref) int {
 }
 
 // widget examines one widget of a later signature.
-func (s *coverSearch) widget(p *pdf.Page, annots pdf.Array, ref pdf.Ref, by int) error {
+func (s *Search) widget(p *pdf.Page, annots pdf.Array, ref pdf.Ref, by int) error {
 	annot, place, ok, err := annotation(s.file, ref)
 	if err != nil || !ok {
 		return err
 	}
-	geo, err := pageGeometry(s.file, p)
+	crop, err := s.crop(p)
 	if err != nil {
 		return err
 	}
-	crop := geo.crop.drawn()
 	box := place.Cut(crop)
 	if box.Area() == 0 {
 		return nil
@@ -147,15 +160,15 @@ func (s *coverSearch) widget(p *pdf.Page, annots pdf.Array, ref pdf.Ref, by int)
 	case !draws:
 		return nil
 	}
-	c := cover{by: by, over: -1, page: p.Number, share: box.Area() / crop.Area()}
-	if c.over, err = s.coveredBox(annots, box, by); err != nil {
+	c := Cover{By: by, Over: -1, Page: p.Number, Share: box.Area() / crop.Area()}
+	if c.Over, err = s.coveredBox(annots, box, by); err != nil {
 		return err
 	}
 	under, err := s.under(p, annots, by, crop, grid, box)
-	if c.over < 0 {
-		c.over = under.over
+	if c.Over < 0 {
+		c.Over = under.over
 	}
-	if err == nil && (c.over >= 0 || under.hidden() || c.share >= largeShare && under.something) {
+	if err == nil && (c.Over >= 0 || under.hidden() || c.Share >= largeShare && under.something) {
 		s.found = append(s.found, c)
 	}
 	return err
@@ -170,22 +183,20 @@ func annotation(f *pdf.File, o pdf.Object) (annot *pdf.Dict, place drawn.Rect, o
 	if flags, _, err := f.IntOf(annot.Get("F")); err != nil || flags&hidden != 0 {
 		return nil, place, false, err
 	}
-	corners, err := f.Array(annot.Get("Rect"))
-	if err != nil {
+	v, err := (&drawn.Reader{File: f}).Numbers(annot.Get("Rect"))
+	if err != nil || len(v) < 4 {
 		return nil, place, false, err
 	}
-	r, ok, err := readRect(f, corners)
-	return annot, r.drawn(), ok, err
+	place = drawn.Rect{X0: min(v[0], v[2]), Y0: min(v[1], v[3]), X1: max(v[0], v[2]), Y1: max(v[1], v[3])}
+	return annot, place, place.Area() > 0, nil
 }
 
-func (r rect) drawn() drawn.Rect { return drawn.Rect{X0: r.x0, Y0: r.y0, X1: r.x1, Y1: r.y1} }
-
 // coveredBox returns an earlier signature that shows itself on the page and has more than half of its box covered, or -1.
-func (s *coverSearch) coveredBox(annots pdf.Array, box drawn.Rect, by int) (int, error) {
+func (s *Search) coveredBox(annots pdf.Array, box drawn.Rect, by int) (int, error) {
 	for _, item := range annots {
 		ref, _ := item.(pdf.Ref)
 		other := s.signature(ref)
-		if other < 0 || by >= 0 && s.list[other].end >= s.list[by].end {
+		if other < 0 || by >= 0 && s.list[other].End >= s.list[by].End {
 			continue
 		}
 		annot, place, ok, err := annotation(s.file, ref)
@@ -242,7 +253,7 @@ func (u *under) take(m drawn.Mark, grid *drawn.Grid, box, crop drawn.Rect) {
 }
 
 // under examines the page and its annotations, without signatures that came with the one that lies over them or later.
-func (s *coverSearch) under(p *pdf.Page, annots pdf.Array, by int, crop drawn.Rect, grid *drawn.Grid, box drawn.Rect) (under, error) {
+func (s *Search) under(p *pdf.Page, annots pdf.Array, by int, crop drawn.Rect, grid *drawn.Grid, box drawn.Rect) (under, error) {
 	u := under{over: -1}
 	take := func(m drawn.Mark) { u.take(m, grid, box, crop) }
 	err := s.reader.Page(p, crop, take)
@@ -252,7 +263,7 @@ func (s *coverSearch) under(p *pdf.Page, annots pdf.Array, by int, crop drawn.Re
 		}
 		ref, _ := item.(pdf.Ref)
 		other := s.signature(ref)
-		if other >= 0 && by >= 0 && s.list[other].end >= s.list[by].end {
+		if other >= 0 && by >= 0 && s.list[other].End >= s.list[by].End {
 			continue
 		}
 		annot, place, ok, wrong := annotation(s.file, item)
@@ -282,66 +293,35 @@ func (s *coverSearch) under(p *pdf.Page, annots pdf.Array, by int, crop drawn.Re
 	return u, err
 }
 
-// findings says it in words.
-func (c cover) findings(list []shownSignature) []Finding {
-	out := []Finding{coversSigned.Say("name", list[c.by].name, "page", c.page, "share", percentOf(c.share))}
-	if c.over >= 0 {
-		out = append(out, coversSignature.Say("name", list[c.by].name, "page", c.page))
-	}
-	return out
+// Under says what a box lies over that is still to be drawn.
+type Under struct {
+	Over  int     // index of a signature that it covers; -1 when it covers none
+	Share float64 // of the page
+	Large bool    // so much of a page with something under it that no signature needs it
+	Text  bool    // it runs over letters
 }
 
-// checkCovers adds to the report of a signature, and to those of all before it, that it lies over what they signed. It decides no
-// verdict: each signed what the file was.
-func (v *verifier) checkCovers(signatures []*signature) error {
-	var fields []pdf.SignatureField
-	var reports []*SignatureReport
-	for _, s := range signatures {
-		if s.field.Value != nil {
-			fields, reports = append(fields, s.field), append(reports, s.report)
-		}
-	}
-	list, err := shownSignatures(v.file, fields)
+// Box says what a new box, in user space, would lie over. Where its letters will stand is not known yet: all of it counts.
+func (s *Search) Box(p *pdf.Page, box drawn.Rect) (Under, error) {
+	annots, err := s.file.Array(p.Dict.Get("Annots"))
 	if err != nil {
-		return err
+		return Under{}, err
 	}
-	found, err := covers(v.file, list)
+	crop, err := s.crop(p)
 	if err != nil {
-		return err
+		return Under{}, err
 	}
-	for _, c := range found {
-		for i, r := range reports {
-			if i == c.by || list[i].end < list[c.by].end {
-				for _, f := range c.findings(list) {
-					r.note(f)
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// signatures looks for signatures over each other, and for a certification that has no room for another one.
-func (s *search) signatures(fm *form) error {
-	list, err := shownSignatures(s.file, fm.signatures)
+	over, err := s.coveredBox(annots, box, -1)
 	if err != nil {
-		return err
+		return Under{}, err
 	}
-	found, err := covers(s.file, list)
-	if err != nil {
-		return err
+	grid := drawn.NewGrid(box)
+	grid.Add(drawn.Box(box))
+	found, err := s.under(p, annots, -1, crop, grid, box)
+	if over < 0 {
+		over = found.over
 	}
-	for _, c := range found {
-		for _, f := range c.findings(list) {
-			s.add(f)
-		}
-	}
-	if fm.docMDP < int(CertifyForms) {
-		return nil
-	}
-	free, err := fm.firstEmpty(s.file)
-	if err == nil && free == 0 {
-		s.add(newField.Say())
-	}
-	return err
+	out := Under{Over: over, Share: box.Area() / crop.Area(), Text: found.letters > lineShare*box.Area()}
+	out.Large = out.Share >= largeShare && found.something
+	return out, err
 }
