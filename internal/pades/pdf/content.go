@@ -60,11 +60,10 @@ func (p *parser) inlineImage() ([]Object, bool) {
 		d.Set(name, value)
 	}
 	for {
-		at := bytes.Index(p.buf[p.pos:], []byte("EI"))
-		if at < 0 {
+		start := p.pos + bytes.Index(p.buf[p.pos:], []byte("EI"))
+		if start < p.pos {
 			return nil, false
 		}
-		start := p.pos + at
 		p.pos = start + 2
 		if start > 0 && isSpace(p.buf[start-1]) && (p.pos == len(p.buf) || isSpace(p.buf[p.pos])) {
 			return []Object{d}, true

@@ -75,33 +75,19 @@ func docEncoding(c byte) rune {
 // false for what is not ASCII and for a stream with images in it.
 func ShownStrings(content []byte) (text string, complete bool) {
 	const most = 1 << 16
-	p := &parser{buf: content, eof: true, base: -1, depth: 32}
 	var out strings.Builder
-	var operands []Object
-	for out.Len() < most {
-		if p.skip(); p.pos >= len(p.buf) {
-			return out.String(), true
-		}
-		object, err := p.object()
-		if err != nil {
-			return out.String(), false
-		}
-		operator, ok := object.(keyword)
-		if !ok {
-			operands = append(operands, object)
-			continue
-		}
+	known := true
+	ended := Operators(content, func(operator string, operands []Object) bool {
 		switch operator {
 		case "Tj", "TJ", "'", "\"":
-			if !appendStrings(&out, operands) {
-				return out.String(), false
-			}
+			known = appendStrings(&out, operands)
 		case "BI", "Do":
-			return out.String(), false
+			known = false
 		}
-		operands = operands[:0]
-	}
-	return out.String(), false
+		known = known && out.Len() < most
+		return known
+	})
+	return out.String(), ended && known
 }
 
 // appendStrings writes strings, and those of arrays with distances between them. It is false for bytes beyond ASCII.
