@@ -11,6 +11,12 @@ GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # In CI every test runs; elsewhere go test may answer from its cache.
 COUNT := $(if $(filter true,$(CI)),-count=1)
 
+# How long the tests of one package may take. The longest takes a quarter of it on two cores; a machine that is much slower says more.
+TEST_TIMEOUT ?= 35m
+
+# Programs without debug information link faster. The tests build programs with the same flags, which they inherit.
+TEST_GOFLAGS := -ldflags=-w $(shell $(GO) env GOFLAGS)
+
 demo: build-dev ## Sign a PDF in a world of its own, killed in the middle once: make demo PDF=contract.pdf OUT=out LEVEL=B-LT
 	@bin/kyso-dev demo $(if $(PDF),--pdf "$$PDF") $(if $(OUT),--out "$$OUT") $(if $(LEVEL),--level "$$LEVEL")
 
@@ -30,13 +36,15 @@ build-dev: web
 	@[ -x bin/kyso-dev ] || echo "Đang biên dịch lần đầu, mất vài phút · building for the first time, this takes some minutes"
 	@$(GO) build -o bin/kyso-dev ./starter/dev
 
+# The longest package comes first: it waits more than it computes, and the others run beside it.
+test: export GOFLAGS = $(TEST_GOFLAGS)
 test: ## Check the code and run every test; installs the tools that tests need where it can
 	@scripts/test-tools.sh
 	@scripts/web.sh check
 	@scripts/gofmt.sh
 	$(GO) vet ./...
 	$(GO) run $(WORKFLOWCHECK) ./workflows/...
-	$(GO) test -vet=off -timeout 70m -p 2 $(COUNT) ./...
+	scripts/in-memory.sh $(GO) test -vet=off -timeout $(TEST_TIMEOUT) -p 2 $(COUNT) ./starter/dev ./...
 
 # KYSO_PARKED=20000 make bench: how many phones wait in the last table; that many take hours to begin.
 bench: ## Measure what a signature costs beside hashing, and flows beside workflows that do nothing

@@ -14,14 +14,14 @@ func (k *citizenWalk) logIn() {
 	k.fill("Số điện thoại", k.phone)
 	before := len(k.w.Sandbox.Messages(k.phone))
 	// Between two codes for one phone lies a minute.
-	for end := time.Now().Add(90 * time.Second); ; time.Sleep(2 * time.Second) {
+	for end := time.Now().Add(patience); ; time.Sleep(2 * time.Second) {
 		k.press("Gửi mã OTP")
 		if k.has("Nếu số này có tài khoản", 5*time.Second) || time.Now().After(end) {
 			break
 		}
 	}
 	k.sees("Nếu số này có tài khoản")
-	ctx, cancel := context.WithTimeout(k.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(k.t.Context(), patience)
 	defer cancel()
 	for len(k.w.Sandbox.Messages(k.phone)) == before {
 		if err := pause(ctx); err != nil {
@@ -38,6 +38,7 @@ func (k *citizenWalk) logIn() {
 // TestRegistrationGoesOnInAnotherBrowser walks the registration guide in one browser until the money was taken and to its end in
 // another one that knows nothing of the first.
 func TestRegistrationGoesOnInAnotherBrowser(t *testing.T) {
+	t.Parallel()
 	w, c := sharedWorld(t)
 	k := &citizenWalk{browser: newBrowser(t, screens[0]), w: w, client: c, citizen: "001302005190"}
 	k.vneid()

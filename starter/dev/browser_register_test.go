@@ -26,9 +26,11 @@ type citizenWalk struct {
 // and phone pages are pressed like kyso's own. On the way a code is wrong, a payment is cancelled and the officer asks
 // for a correction.
 func TestRegistrationGuideInTheBrowser(t *testing.T) {
+	t.Parallel()
 	w, c := sharedWorld(t)
 	for i, s := range screens {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			k := &citizenWalk{browser: newBrowser(t, s), w: w, client: c, citizen: fmt.Sprintf("0013020051%02d", i)}
 			k.vneid()
 			k.account()
@@ -97,7 +99,7 @@ func (k *citizenWalk) code() string {
 	k.press("Gửi mã OTP")
 	k.sees("Mã gồm 6 chữ số đã được gửi")
 	k.codeAt = time.Now()
-	ctx, cancel := context.WithTimeout(k.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(k.t.Context(), patience)
 	defer cancel()
 	for {
 		if inbox := k.w.Sandbox.Messages(k.phone); len(inbox) > before {

@@ -57,9 +57,11 @@ func (b *browser) position() string {
 
 // TestSigningGuideInTheBrowser follows the guide of a signing page from its first to its last step, the phone included.
 func TestSigningGuideInTheBrowser(t *testing.T) {
+	t.Parallel()
 	w, c := sharedWorld(t)
 	for i, s := range screens {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			b := newBrowser(t, s)
 			user := fmt.Sprintf("ICA.0790950301%02d", i)
 			b.open(w.Addresses.API + "/")
@@ -151,7 +153,7 @@ func (b *browser) otherDevice() *browser {
 	other := newBrowser(b.t, screens[0])
 	other.open(link)
 	third := newBrowser(b.t, screens[0])
-	other.run(chromedp.Poll[chromedp.Void](`location.pathname !== '/resume'`, chromedp.WithPollingTimeout(20*time.Second)))
+	other.run(chromedp.Poll[chromedp.Void](`location.pathname !== '/resume'`, chromedp.WithPollingTimeout(patience)))
 	third.open(link)
 	third.sees("Đường dẫn không dùng được")
 	return other
@@ -171,6 +173,7 @@ func (b *browser) drag(dx, dy float64) {
 
 // TestSigningIntoAFieldInTheBrowser: the file brings a field for the signature and hides a page; the page says both.
 func TestSigningIntoAFieldInTheBrowser(t *testing.T) {
+	t.Parallel()
 	w, c := sharedWorld(t)
 	b := newBrowser(t, screens[0])
 	const user = "ICA.079095030130"
@@ -191,6 +194,7 @@ func TestSigningIntoAFieldInTheBrowser(t *testing.T) {
 
 // TestPlacingWithoutDragging moves the box by a click, by buttons, by keys and by numbers (WCAG 2.2, 2.5.7 and 2.1.1).
 func TestPlacingWithoutDragging(t *testing.T) {
+	t.Parallel()
 	w, _ := sharedWorld(t)
 	b := newBrowser(t, screens[1])
 	b.ask(w.Addresses.API, "ICA.079095030110", sampleFiles(t, "mot.pdf", "hai.pdf")...)
@@ -228,6 +232,7 @@ func TestPlacingWithoutDragging(t *testing.T) {
 
 // TestSigningThatDoesNotEndWell declines, lets time pass, asks again with one press, and hands over what is no PDF.
 func TestSigningThatDoesNotEndWell(t *testing.T) {
+	t.Parallel()
 	w, c := sharedWorld(t)
 	b := newBrowser(t, screens[0])
 	const user = "ICA.079095030120"
@@ -267,13 +272,14 @@ func TestSigningThatDoesNotEndWell(t *testing.T) {
 
 // TestVerifyingInTheBrowser drops a good file, the same with one letter changed, and one without a signature.
 func TestVerifyingInTheBrowser(t *testing.T) {
+	t.Parallel()
 	w, c := sharedWorld(t)
 	const user = "ICA.079095030130"
 	if err := c.knobs(t.Context(), user, map[string]any{"decision": "approve", "decision_after_s": 1}); err != nil {
 		t.Fatal(err)
 	}
 	id := startSigning(t, c, user)
-	awaitStatus(t, c, id, "signed", time.Minute)
+	awaitStatus(t, c, id, "signed")
 	good, err := c.signed(t.Context(), "/v1/signings/"+id+"/documents/0/content")
 	if err != nil {
 		t.Fatal(err)

@@ -54,7 +54,7 @@ func newBrowser(t *testing.T, s screen) *browser {
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("lang", "vi"), chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(time.Minute))
+		chromedp.Flag("disable-sync", true), chromedp.Flag("lang", "vi"), chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(patience))
 	allocator, stop := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(allocator)
@@ -114,11 +114,11 @@ func (b *browser) listen(event any) {
 	}
 }
 
-// run does the steps, at most half a minute each, and shows the page when one does not succeed.
+// run does the steps and shows the page when one does not succeed.
 func (b *browser) run(actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	for _, a := range actions {
-		ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
 		err := chromedp.Do(ctx, a)
 		cancel()
 		b.must(err)
@@ -138,7 +138,7 @@ func (b *browser) must(err error) {
 // value runs a script in the page and returns what it gives, promises resolved.
 func value[T any](b *browser, script string) T {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	out, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 	b.must(err)
@@ -152,8 +152,8 @@ func (b *browser) sees(words string) {
 	b.t.Helper()
 	quoted, _ := json.Marshal(words)
 	script := fmt.Sprintf(`!!document.body && document.body.innerText.includes(%s)`, quoted)
-	for end := time.Now().Add(25 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
 		seen, err := chromedp.Run(ctx, chromedp.Evaluate[bool](script))
 		cancel()
 		if err == nil && seen {
@@ -180,7 +180,24 @@ func (b *browser) has(words string, within time.Duration) bool {
 // press presses the first visible button or link that says the words.
 func (b *browser) press(words string) {
 	b.t.Helper()
-	b.run(chromedp.Click(`//*[self::button or self::a][not(@disabled)][contains(normalize-space(.), "` + words + `") or contains(@aria-label, "` + words + `")]`))
+	target := `//*[self::button or self::a][not(@disabled)][contains(normalize-space(.), "` + words + `") or contains(@aria-label, "` + words + `")]`
+	b.run(chromedp.WaitVisible(target))
+	b.still(target)
+	b.run(chromedp.Click(target))
+}
+
+// still waits until an element stays where it is: a page that is still being laid out moves it away from under the mouse.
+func (b *browser) still(target string) {
+	b.t.Helper()
+	quoted, _ := json.Marshal(target)
+	value[bool](b, fmt.Sprintf(`new Promise(done => {
+		const at = () => { const e = document.evaluate(%s, document, null, XPathResult.FIRST_ORDERED_NODE_TYPE, null).singleNodeValue
+			if (!e) return ''
+			const r = e.getBoundingClientRect(); return [r.x, r.y, r.width, r.height].join() }
+		let before = at(), same = 0
+		const look = () => { const now = at(); same = now === before ? same + 1 : 0; before = now
+			same < 3 ? setTimeout(look, 40) : done(true) }
+		setTimeout(look, 40) })`, quoted))
 }
 
 // fill types into the field with the label, in place of what stands there.

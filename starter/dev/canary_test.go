@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"kyso/internal/apiclient"
 )
@@ -26,9 +25,9 @@ func TestNobodyReadsTheCitizenInTheFiles(t *testing.T) {
 	do(t, err)
 	mine := startSigning(t, c, "ICA."+citizen)
 	for id, user := range map[string]string{theirs: other, mine: "ICA." + citizen} {
-		awaitStatus(t, c, id, "awaiting-approval", 30*time.Second)
+		awaitStatus(t, c, id, "awaiting-approval")
 		approveOnPhone(t, c, user)
-		awaitStatus(t, c, id, "signed", 30*time.Second)
+		awaitStatus(t, c, id, "signed")
 	}
 	canaries := map[string][]byte{"citizen number": []byte(citizen), "name": []byte(person.FullName), "phone": []byte(walk.phone[len(walk.phone)-9:]),
 		"address": []byte(person.Address), "e-mail": []byte(walkerEmail), "reason": []byte(testReason), "file name": []byte(testFile), "a PDF": []byte("%PDF-1.")}

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"kyso/internal/doctest"
 	"kyso/internal/sandbox"
@@ -105,7 +104,7 @@ func reasonOf(text string) string {
 
 func newManual(t *testing.T) *manual {
 	w, c := sharedWorld(t)
-	m := &manual{t: t, w: w, c: c, starter: buildStarter(t), folder: t.TempDir()}
+	m := &manual{t: t, w: w, c: c, starter: program(t, "kyso"), folder: t.TempDir()}
 	pdf, err := samplePDF()
 	do(t, err)
 	do(t, os.WriteFile(filepath.Join(m.folder, "contract.pdf"), pdf, 0o600))
@@ -127,7 +126,7 @@ func newManual(t *testing.T) *manual {
 func (m *manual) run(command doctest.Command) {
 	m.t.Helper()
 	text := command.String()
-	ctx, cancel := context.WithTimeout(m.t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(m.t.Context(), patience)
 	defer cancel()
 	m.before(ctx, text)
 	args := m.filled(command.Args)

@@ -55,17 +55,9 @@ func onThePath(t *testing.T) []string {
 // A killed activity is tried again when its time-out ends, up to two minutes later. So the signings run together: each
 // gets a worker that dies on it, and one more worker finishes them all.
 func TestWorkerKilledAtEachActivity(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
-	w, err := Start(t.Context(), Options{Data: data, NoWorker: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	c := newClient(w.Addresses)
+	w, c := ownWorld(t, Options{Data: data, NoWorker: true})
 	type crashed struct{ plan, id string }
 	var all []crashed
 	for i, name := range onThePath(t) {
@@ -86,7 +78,7 @@ func TestWorkerKilledAtEachActivity(t *testing.T) {
 	defer last.kill()
 	begin, archived := time.Now(), 0
 	for _, signing := range all {
-		s := awaitStatus(t, c, signing.id, "signed", 5*time.Minute)
+		s := awaitStatus(t, c, signing.id, "signed")
 		checkSignedOnce(t, w, c, s)
 		if strings.HasSuffix(signing.plan, ":ArchiveDocuments") {
 			archived++
@@ -112,7 +104,7 @@ func crashOnce(t *testing.T, c *client, data, user, plan string) string {
 	id := startSigningAt(t, c, user, level)
 	select {
 	case <-worker.done:
-	case <-time.After(2 * time.Minute):
+	case <-time.After(patience):
 		worker.kill()
 		t.Fatalf("%s: the worker did not reach the point where it dies", plan)
 	}

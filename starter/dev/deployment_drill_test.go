@@ -27,8 +27,9 @@ const (
 // register and sign. Whatever the API accepted ends as if nothing had happened, and the ledger of the outside world
 // shows each effect once.
 func TestDeploymentSurvivesKills(t *testing.T) {
+	t.Parallel()
 	c := startDeployment(t)
-	ctx, stop := context.WithTimeout(t.Context(), 6*time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 2*patience)
 	defer stop()
 	var load drillLoad
 	began := time.Now()
@@ -156,7 +157,7 @@ func (l *drillLoad) check(t *testing.T, c *deployment) {
 // settled waits until nobody's money is kept who has paid twice. People whose page does not answer pay again; the process of the
 // second attempt gives that money back, some time after the registration has ended.
 func (c *deployment) settled(paid int) {
-	for until := time.Now().Add(2 * time.Minute); time.Now().Before(until); time.Sleep(time.Second) {
+	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(time.Second) {
 		if c.world.Sandbox.CountEffects(sandbox.EffectCharge, "")-c.world.Sandbox.CountEffects(sandbox.EffectRefund, "") == paid {
 			return
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"kyso/internal/app"
+	"kyso/internal/keytest"
 	"kyso/internal/pgtest"
 	"kyso/internal/seal"
 )
@@ -36,7 +37,6 @@ type deployment struct {
 	workers  []*part
 	env      []string
 	today    []string // more of it, for the programs of today only
-	programs string
 }
 
 // part is one process of a deployment.
@@ -53,7 +53,7 @@ type part struct {
 // run starts the process and waits until it says that it is ready. One that ends before is started again, as an init
 // system does: it may need another part that is not back yet.
 func (p *part) run(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		if p.ended() {
@@ -121,8 +121,10 @@ func startDeployment(t *testing.T, today ...string) *deployment {
 	c.postgres, err = pgtest.Start(true)
 	do(t, err)
 	t.Cleanup(c.postgres.Stop)
+	program(t, "kyso") // compiled before others have to wait
+	starting.Lock()    // until the servers have taken their ports
+	defer starting.Unlock()
 	c.startParties()
-	c.build()
 	c.assemble()
 	for _, p := range c.parts() {
 		t.Cleanup(p.kill)
@@ -155,7 +157,7 @@ func (c *deployment) startParties() {
 	do(c.t, err)
 	w.Addresses = w.addresses()
 	w.Addresses.APIKey, w.Addresses.Temporal = secrets.AdminKey, ""
-	do(c.t, w.startSandbox(Options{}, w.Addresses.API, w.Addresses.API+"/v1/webhooks/"+webhookProvider+"/"+secrets.WebhookToken))
+	do(c.t, w.startSandbox(Options{SandboxKeys: keytest.Keys()}, w.Addresses.API, w.Addresses.API+"/v1/webhooks/"+webhookProvider+"/"+secrets.WebhookToken))
 	do(c.t, w.ports.release(portAPI))
 	_, err = seal.ReadOrCreateMasterKey(f.file("master.key"))
 	do(c.t, err)
@@ -206,27 +208,15 @@ func (c *deployment) database(name string) string {
 	return dsn.String()
 }
 
-// build compiles the real programs.
-func (c *deployment) build() {
-	c.t.Helper()
-	c.programs = filepath.Join(c.data, "bin")
-	for name, from := range map[string]string{"kyso": "..", "kyso-worker": "../../worker"} {
-		out, err := exec.CommandContext(c.t.Context(), "go", "build", "-o", filepath.Join(c.programs, name), from).CombinedOutput()
-		if err != nil {
-			c.t.Fatalf("building %s: %v: %s", name, err, out)
-		}
-	}
-}
-
 func (c *deployment) assemble() {
 	c.t.Helper()
 	self, err := os.Executable()
 	do(c.t, err)
 	c.engine = c.part("engine", c.env, reachable(c.world.Addresses.Temporal), self, "engine", "--postgres", c.postgres.DSN(),
 		"--listen", c.world.Addresses.Temporal)
-	c.api = c.part("api", slices.Concat(c.env, c.today), answering(c.world.Addresses.API+"/readyz"), filepath.Join(c.programs, "kyso"), "serve")
+	c.api = c.part("api", slices.Concat(c.env, c.today), answering(c.world.Addresses.API+"/readyz"), program(c.t, "kyso"), "serve")
 	for i := range 2 {
-		c.workers = append(c.workers, c.worker(fmt.Sprintf("worker-%d", i+1), filepath.Join(c.programs, "kyso-worker"), c.today...))
+		c.workers = append(c.workers, c.worker(fmt.Sprintf("worker-%d", i+1), program(c.t, "kyso-worker"), c.today...))
 	}
 }
 
@@ -281,18 +271,26 @@ func reachable(address string) func(context.Context) error {
 // migrate runs "kyso migrate" until the namespace is there.
 func (c *deployment) migrate() {
 	c.t.Helper()
-	do(c.t, waitFor(c.t.Context(), "kyso migrate", func() error {
-		out, err := c.run("migrate")
-		if err != nil {
-			return fmt.Errorf("%w: %s", err, out)
+	c.succeeds("migrate")
+}
+
+// succeeds runs a command of kyso until it succeeds, and returns what it says.
+func (c *deployment) succeeds(args ...string) []byte {
+	c.t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		out, err := c.run(args...)
+		if err == nil {
+			return out
 		}
-		return nil
-	}))
+		if time.Now().After(end) {
+			c.t.Fatalf("kyso %v: %v: %s", args, err, out)
+		}
+	}
 }
 
 // run runs a command of starter with the configuration of the deployment.
 func (c *deployment) run(args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(c.t.Context(), filepath.Join(c.programs, "kyso"), args...)
+	cmd := exec.CommandContext(c.t.Context(), program(c.t, "kyso"), args...)
 	cmd.Env = slices.Concat(c.env, c.today)
 	return cmd.CombinedOutput()
 }

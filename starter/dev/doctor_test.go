@@ -90,7 +90,7 @@ func TestSearchAttributesAreMade(t *testing.T) {
 	}
 	client := w.App.Workflows()
 	var made []string
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) { // the server learns of a namespace after a while
+	for end := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) { // the server learns of a namespace after a while
 		if made, err = client.EnsureSearchAttributes(t.Context(), name); err == nil || time.Now().After(end) {
 			break
 		}
@@ -98,7 +98,7 @@ func TestSearchAttributesAreMade(t *testing.T) {
 	if err != nil || len(made) != len(workflows.SearchAttributes()) {
 		t.Fatalf("made %v, %v", made, err)
 	}
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) {
 		missing, err := client.MissingSearchAttributes(t.Context(), name)
 		if err == nil && len(missing) == 0 {
 			return

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,15 +24,10 @@ const drillSize = 200
 // sees two groups, and after the parties are back repairs each with one command of the command line. Then everything
 // ends, and the ledger of the world shows every effect once.
 func TestDrill(t *testing.T) {
+	t.Parallel()
 	// An hour before a process tries again by itself: what recovers here, recovers by the operator's command.
-	w, err := Start(t.Context(), Options{Data: t.TempDir(), Environment: []string{"KYSO_RETRY_PAUSES=1h"}})
-	do(t, err)
-	defer func() {
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	d := &drill{t: t, w: w, c: newClient(w.Addresses), starter: buildStarter(t)}
+	w, c := ownWorld(t, Options{Environment: []string{"KYSO_RETRY_PAUSES=1h"}})
+	d := &drill{t: t, w: w, c: c, starter: program(t, "kyso")}
 	began := time.Now()
 	registrations := inParallel(drillSize, func(i int) *enrolment { return until(t, w, d.c, fmt.Sprintf("001302%06d", 500_000+i), "in-review") })
 	t.Logf("%d registrations are paid and in review after %.0f s", drillSize, time.Since(began).Seconds())
@@ -117,19 +111,10 @@ func atOnce[T any](places, n int, do func(i int) T) []T {
 	return out
 }
 
-func buildStarter(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "kyso")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, "..").CombinedOutput(); err != nil {
-		t.Fatalf("building kyso: %v: %s", err, out)
-	}
-	return path
-}
-
 // command runs the command line as an operator would, and returns what it prints.
 func (d *drill) command(args ...string) []byte {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(d.t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(d.t.Context(), 2*patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, d.starter, args...)
 	cmd.Env = append(os.Environ(), "KYSO_URL="+d.w.Addresses.API, "KYSO_API_KEY="+d.w.Addresses.APIKey, "KYSO_LANG=en")
@@ -168,7 +153,7 @@ func (d *drill) get(path string) []byte {
 func (d *drill) awaitParked(want int) {
 	d.t.Helper()
 	began := time.Now()
-	for end := began.Add(6 * time.Minute); ; time.Sleep(time.Second) {
+	for end := began.Add(2 * patience); ; time.Sleep(time.Second) {
 		n := d.parked()
 		if n == want {
 			d.t.Logf("all %d are parked after %.0f s", n, time.Since(began).Seconds())
@@ -213,7 +198,7 @@ func (d *drill) repair(provider string) {
 		}
 		Summary map[string]int
 	}
-	do(d.t, json.Unmarshal(d.command(append(choice, "--apply", "--confirm", strconv.Itoa(drillSize), "--per-second", "50", "--wait", "2m", "-o", "json")...), &done))
+	do(d.t, json.Unmarshal(d.command(append(choice, "--apply", "--confirm", strconv.Itoa(drillSize), "--per-second", "50", "--wait", "10m", "-o", "json")...), &done))
 	lines := make([]string, 0, len(done.Items))
 	for _, item := range done.Items {
 		lines = append(lines, item.Incident+" "+item.Outcome+" "+item.Error)

@@ -20,10 +20,10 @@ func TestExtend(t *testing.T) {
 	const user = "ICA.079095063001"
 	do(t, c.knobs(t.Context(), user, map[string]any{"decision": "approve"}))
 	id := startSigningAt(t, c, user, "B-T")
-	s := awaitStatus(t, c, id, "signed", time.Minute)
+	s := awaitStatus(t, c, id, "signed")
 	signed, err := c.signed(t.Context(), s.Documents[0].Content)
 	do(t, err)
-	starter, folder := buildStarter(t), t.TempDir()
+	starter, folder := program(t, "kyso"), t.TempDir()
 	file := filepath.Join(folder, "hợp đồng.pdf")
 	do(t, os.WriteFile(file, signed, 0o600))
 	before := signed
@@ -59,8 +59,8 @@ func archivedSigning(t *testing.T, w *World, c *client, user string) string {
 	t.Helper()
 	do(t, c.knobs(t.Context(), user, map[string]any{"decision": "approve"}))
 	id := startSigningAt(t, c, user, "B-LTA")
-	awaitStatus(t, c, id, "signed", time.Minute)
-	for until := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	awaitStatus(t, c, id, "signed")
+	for until := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		status, err := archiveStatus(t, w, id)
 		if err == nil && status.Step == workflows.StepAwaitRenewal {
 			return id

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -57,10 +58,10 @@ func TestSigningFromUploadToFile(t *testing.T) {
 	w, c := sharedWorld(t)
 	const user = "ICA.079095012345"
 	id := startSigning(t, c, user)
-	awaitStatus(t, c, id, "awaiting-approval", 30*time.Second)
+	awaitStatus(t, c, id, "awaiting-approval")
 	approveOnPhone(t, c, user)
 	begin := time.Now()
-	s := awaitStatus(t, c, id, "signed", 30*time.Second)
+	s := awaitStatus(t, c, id, "signed")
 	took := time.Since(begin)
 	checkSignedOnce(t, w, c, s)
 	awaitClosed(t, w, id)
@@ -84,6 +85,7 @@ func awaitClosed(t *testing.T, w *World, id string) {
 // The longer one waits for several polls, which all happen within one event. KYSO_TEST_WAITS=10,240 takes other
 // seconds than 1 and 20; days are for virtual time, see the journeys in workflows.
 func TestWaitingCostsNothing(t *testing.T) {
+	t.Parallel()
 	w, c := sharedWorld(t)
 	wait := func(user string, seconds int) []*historypb.HistoryEvent {
 		// Without a webhook both are found by the poll.
@@ -92,7 +94,10 @@ func TestWaitingCostsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		id := startSigning(t, c, user)
-		awaitStatus(t, c, id, "signed", time.Duration(seconds)*time.Second+time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(seconds)*time.Second+patience)
+		defer cancel()
+		_, err := c.await(ctx, id, nil, func(s signingView) bool { return s.Status == "signed" })
+		do(t, err)
 		awaitClosed(t, w, id)
 		return history(t, w, workflows.SigningWorkflowID(id))
 	}
@@ -159,7 +164,7 @@ func TestTemporalHoldsNoPersonalData(t *testing.T) {
 	w, c := sharedWorld(t)
 	const user = "ICA.079095012345"
 	id := startSigning(t, c, user)
-	awaitStatus(t, c, id, "awaiting-approval", 30*time.Second)
+	awaitStatus(t, c, id, "awaiting-approval")
 	hay := map[string][]byte{}
 	metadata, err := w.App.Temporal.QueryWorkflow(t.Context(), workflows.SigningWorkflowID(id), "", "__temporal_workflow_metadata")
 	if err != nil {
@@ -171,7 +176,7 @@ func TestTemporalHoldsNoPersonalData(t *testing.T) {
 	}
 	hay["what the UI is told"] = []byte(details.String())
 	approveOnPhone(t, c, user)
-	awaitStatus(t, c, id, "signed", 30*time.Second)
+	awaitStatus(t, c, id, "signed")
 	awaitClosed(t, w, id)
 
 	pdf, err := samplePDF()

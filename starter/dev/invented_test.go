@@ -32,7 +32,8 @@ type intruder struct {
 // TestWhoReachesTemporalDecidesNothing: who may write to Temporal, as to a shared cluster, terminates processes and starts them
 // again with an invented record, has activities run alone and by workflows of their own, and cancels. Nothing of that acts.
 func TestWhoReachesTemporalDecidesNothing(t *testing.T) {
-	w, c := sharedWorld(t)
+	t.Parallel()
+	w, c := ownWorld(t, Options{})
 	x := &intruder{&lost{t: t, w: w, c: c}, w.App.Temporal}
 	e := &enrolment{client: c, world: w, citizen: "001302990001", plan: "PS1", sayf: func(string, ...any) {}}
 	do(t, e.ask(t.Context()))
@@ -70,7 +71,7 @@ func TestWhoReachesTemporalDecidesNothing(t *testing.T) {
 func (x *intruder) cancels(workflowID, command string) {
 	x.t.Helper()
 	do(x.t, x.temporal.CancelWorkflow(x.t.Context(), workflowID, ""))
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		value, err := x.temporal.QueryWorkflow(x.t.Context(), workflowID, "", "__temporal_workflow_metadata")
 		do(x.t, err)
 		var said sdkpb.WorkflowMetadata
@@ -104,11 +105,11 @@ func acts(registrationID, signingID string) map[string]any {
 // startsActivities has activities run alone.
 func (x *intruder) startsActivities(registrationID, signingID string) {
 	x.t.Helper()
-	ctx, cancel := context.WithTimeout(x.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(x.t.Context(), patience)
 	defer cancel()
 	for name, arg := range acts(registrationID, signingID) {
 		handle, err := x.temporal.ExecuteActivity(ctx, sdk.StartActivityOptions{ID: "alone-" + name, TaskQueue: workflows.TaskQueue,
-			StartToCloseTimeout: 10 * time.Second, ScheduleToCloseTimeout: 30 * time.Second}, name, arg)
+			StartToCloseTimeout: patience, ScheduleToCloseTimeout: patience}, name, arg)
 		if err == nil {
 			err = handle.Get(ctx, nil)
 		}
@@ -128,13 +129,13 @@ func (x *intruder) strangerSchedules(registrationID, signingID string) {
 	x.t.Helper()
 	w := worker.New(x.temporal, "stranger", worker.Options{})
 	w.RegisterWorkflowWithOptions(func(ctx workflow.Context, name string, arg any) error {
-		return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{TaskQueue: workflows.TaskQueue, StartToCloseTimeout: 10 * time.Second}),
+		return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{TaskQueue: workflows.TaskQueue, StartToCloseTimeout: patience}),
 			name, arg).Get(ctx, nil)
 	}, workflow.RegisterOptions{Name: "Stranger"})
 	do(x.t, w.Start())
 	defer w.Stop()
 	for name, arg := range acts(registrationID, signingID) {
-		run, err := x.temporal.ExecuteWorkflow(x.t.Context(), sdk.StartWorkflowOptions{ID: "stranger-" + name, TaskQueue: "stranger", WorkflowRunTimeout: time.Minute}, "Stranger", name, arg)
+		run, err := x.temporal.ExecuteWorkflow(x.t.Context(), sdk.StartWorkflowOptions{ID: "stranger-" + name, TaskQueue: "stranger", WorkflowRunTimeout: patience}, "Stranger", name, arg)
 		do(x.t, err)
 		x.wantDenied("a stranger's "+name, run.Get(x.t.Context(), nil))
 	}
@@ -162,7 +163,7 @@ func (x *intruder) startsAgain(registrationID, signingID string) {
 // awaitMissing waits until the records are listed as ones without a process.
 func (x *intruder) awaitMissing(ids ...string) {
 	x.t.Helper()
-	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(2 * time.Second) {
+	for end := time.Now().Add(patience); ; time.Sleep(2 * time.Second) {
 		missing := map[string]bool{}
 		for place := ""; ; {
 			var part struct {

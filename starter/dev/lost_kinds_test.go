@@ -42,12 +42,10 @@ func (r *registry) RegisterDynamicWorkflow(any, workflow.DynamicRegisterOptions)
 // TestEveryKindOfProcessIsBegunAgainOrListed loses a process of every kind that a worker runs: a loop begins it again by itself, or
 // comparing the books lists it. What is parked can be repaired by the commands that it prints.
 func TestEveryKindOfProcessIsBegunAgainOrListed(t *testing.T) {
+	t.Parallel()
 	// An hour before a process tries again by itself: what recovers here, recovers by a command.
-	w, err := Start(t.Context(), Options{Data: t.TempDir(), Environment: []string{"KYSO_RETRY_PAUSES=1h"}})
-	do(t, err)
-	defer func() { do(t, w.Close()) }()
-	l := &lost{t: t, w: w, c: newClient(w.Addresses)}
-	k := &kinds{lost: l, starter: buildStarter(t)}
+	w, c := ownWorld(t, Options{Environment: []string{"KYSO_RETRY_PAUSES=1h"}})
+	k := &kinds{lost: &lost{t: t, w: w, c: c}, starter: program(t, "kyso")}
 	k.beginParked()
 	var known []string
 	for _, kind := range []struct {
@@ -84,7 +82,7 @@ type kinds struct {
 // awaitIt waits until something holds.
 func (k *kinds) awaitIt(what string, holds func() bool) {
 	k.t.Helper()
-	for end := time.Now().Add(2 * time.Minute); !holds(); time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(patience); !holds(); time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(end) {
 			k.t.Fatalf("waiting in vain: %s", what)
 		}
@@ -164,9 +162,9 @@ func (k *kinds) archive() {
 	const user = "ICA.079095740002"
 	knobs(k.t, k.w, user, sandbox.Knobs{WindowSeconds: 1800})
 	id := startSigningAt(k.t, k.c, user, "B-LTA")
-	awaitStatus(k.t, k.c, id, "awaiting-approval", time.Minute)
+	awaitStatus(k.t, k.c, id, "awaiting-approval")
 	approveOnPhone(k.t, k.c, user)
-	awaitStatus(k.t, k.c, id, "signed", time.Minute)
+	awaitStatus(k.t, k.c, id, "signed")
 	archive := workflows.ArchiveWorkflowID(id)
 	k.awaitState(archive, workflows.RunRunning)
 	k.terminate(archive)
@@ -259,7 +257,7 @@ func (k *kinds) failedWithoutRecord() {
 // awaitIncident compares the books until an incident is open.
 func (k *kinds) awaitIncident(id string) {
 	k.t.Helper()
-	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(time.Second) {
+	for end := time.Now().Add(patience); ; time.Sleep(time.Second) {
 		var shown struct {
 			ClosedAt *time.Time `json:"closed_at"`
 		}
@@ -309,7 +307,7 @@ func (k *kinds) printed(workflowID string) {
 // runs runs a command until it reaches its process, which may be trying what was asked for before.
 func (k *kinds) runs(command string) {
 	k.t.Helper()
-	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(time.Second) {
+	for end := time.Now().Add(patience); ; time.Sleep(time.Second) {
 		cmd := exec.CommandContext(k.t.Context(), k.starter, strings.Fields(command)...)
 		cmd.Env = append(os.Environ(), "KYSO_URL="+k.w.Addresses.API, "KYSO_API_KEY="+k.w.Addresses.APIKey, "KYSO_LANG=en")
 		out, err := cmd.CombinedOutput()

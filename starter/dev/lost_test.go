@@ -62,10 +62,9 @@ var beyond = map[string]struct {
 // none of them stays open in silence, nothing outside is done twice, captured money pays for a certificate in use or goes back, and
 // a certificate that nobody uses is revoked.
 func TestLostProcesses(t *testing.T) {
-	w, err := Start(t.Context(), Options{Data: filepath.Join(t.TempDir(), oddFolder)})
-	do(t, err)
-	defer func() { do(t, w.Close()) }()
-	l := &lost{t: t, w: w, c: newClient(w.Addresses)}
+	t.Parallel()
+	w, c := ownWorld(t, Options{Data: filepath.Join(t.TempDir(), oddFolder)})
+	l := &lost{t: t, w: w, c: c}
 	// Nothing is given back before it is lost, so that a registration stays closing.
 	do(t, w.Sandbox.UpdateSettings(func(s *sandbox.Settings) { s.Faults = []sandbox.Fault{{On: "vnpay-refund", Do: "500"}} }))
 
@@ -143,7 +142,7 @@ type lost struct {
 // walk takes a citizen from one status to another; "" is the beginning.
 func (l *lost) walk(e *enrolment, from, to string) {
 	l.t.Helper()
-	ctx, cancel := context.WithTimeout(l.t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(l.t.Context(), patience)
 	defer cancel()
 	reached := from == ""
 	for _, at := range e.way() {
@@ -202,7 +201,7 @@ func (l *lost) refusedEverywhere(registrationID, signingID string) {
 // awaitListed waits until comparing the books finds so many mismatches, each a process that is missing.
 func (l *lost) awaitListed(want int) {
 	l.t.Helper()
-	for end := time.Now().Add(90 * time.Second); ; time.Sleep(2 * time.Second) {
+	for end := time.Now().Add(patience); ; time.Sleep(2 * time.Second) {
 		var codes []string
 		for place := ""; ; {
 			var part struct {

@@ -5,15 +5,19 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"kyso/internal/forms"
+	"kyso/internal/keytest"
 	"kyso/internal/pades"
 	"kyso/internal/pdfchild"
 )
@@ -26,6 +30,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	os.Setenv(asProgram, "1") // inherited by every process that the tests start
+	severalAtOnce()
 	code := m.Run()
 	if shared.world != nil {
 		if err := errors.Join(shared.world.Close(), os.RemoveAll(shared.data)); err != nil {
@@ -33,8 +38,29 @@ func TestMain(m *testing.M) {
 			code = 1
 		}
 	}
+	if err := os.RemoveAll(programs.folder); err != nil {
+		fmt.Fprintln(os.Stderr, "removing the programs:", err)
+		code = 1
+	}
 	os.Exit(code)
 }
+
+// testsAtOnce is how many parallel tests run at once, where -parallel says nothing else. They spend most of their time waiting: for a
+// second code, for a retry, for a killed activity's time-out. So there are more of them than cores.
+const testsAtOnce = "4"
+
+func severalAtOnce() {
+	flag.Parse()
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if !chosen {
+		_ = flag.Set("test.parallel", testsAtOnce) // a flag of every test binary
+	}
+}
+
+// patience is how long a test waits for what has to come. It is no measure of anything: a slow machine may need long, and only what never
+// comes takes this long.
+const patience = 10 * time.Minute
 
 // asProgram makes the test binary be the program.
 const asProgram = "KYSO_TEST_AS_PROGRAM"
@@ -51,13 +77,66 @@ func sharedWorld(t *testing.T) (*World, *client) {
 	t.Helper()
 	shared.once.Do(func() {
 		if shared.data, shared.err = os.MkdirTemp("", "kyso-test-"); shared.err == nil {
-			shared.world, shared.err = Start(context.Background(), Options{Data: shared.data})
+			shared.world, shared.err = startAlone(context.Background(), Options{Data: shared.data, SandboxKeys: keytest.Keys()})
 		}
 	})
 	if shared.err != nil {
 		t.Fatal(shared.err)
 	}
 	return shared.world, newClient(shared.world.Addresses)
+}
+
+// starting is held while a world or a deployment starts: between the moment that it has found free ports and the moment that its servers
+// listen there, another one could find the same.
+var starting sync.Mutex
+
+func startAlone(ctx context.Context, opts Options) (*World, error) {
+	starting.Lock()
+	defer starting.Unlock()
+	return Start(ctx, opts)
+}
+
+// ownWorld is a world for one test, for tests that run beside others: in the shared one they would see each other's effects.
+func ownWorld(t *testing.T, opts Options) (*World, *client) {
+	t.Helper()
+	if opts.Data == "" {
+		opts.Data = t.TempDir()
+	}
+	opts.SandboxKeys = keytest.Keys()
+	w, err := startAlone(t.Context(), opts)
+	do(t, err)
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w, newClient(w.Addresses)
+}
+
+// programs are kyso and kyso-worker, compiled once for all tests.
+var programs struct {
+	once   sync.Once
+	folder string
+	err    error
+}
+
+// program returns the path of one of the real programs.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	programs.once.Do(func() {
+		if programs.folder, programs.err = os.MkdirTemp("", "kyso-programs-"); programs.err != nil {
+			return
+		}
+		for name, from := range map[string]string{"kyso": "..", "kyso-worker": "../../worker"} {
+			// Not with the context of the test that happens to be the first.
+			out, err := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(programs.folder, name), from).CombinedOutput()
+			if err != nil {
+				programs.err = fmt.Errorf("building %s: %w: %s", name, err, out)
+			}
+		}
+	})
+	do(t, programs.err)
+	return filepath.Join(programs.folder, name)
 }
 
 // What a signing of the tests is made of. Each is looked for in histories afterwards.
@@ -93,7 +172,7 @@ func startSigningAt(t *testing.T, c *client, user, level string) string {
 	return s.ID
 }
 
-func awaitStatus(t *testing.T, c *client, id, status string, patience time.Duration) signingView {
+func awaitStatus(t *testing.T, c *client, id, status string) signingView {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

@@ -42,7 +42,7 @@ func TestManyDocuments(t *testing.T) {
 		do(t, os.WriteFile(file, append(bytes.Clone(pdf), fmt.Sprintf("%% %d\n", i)...), 0o600))
 		args = append(args, file)
 	}
-	starter := buildStarter(t)
+	starter := program(t, "kyso")
 	run := func(user string, more ...string) (string, int) {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), starter, append(append(args, "--user", user), more...)...)

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"kyso/internal/app"
 )
@@ -37,9 +36,9 @@ func TestDashboardsAndAlerts(t *testing.T) {
 	w, c := sharedWorld(t)
 	const user = "ICA.079095030501"
 	id := startSigning(t, c, user)
-	awaitStatus(t, c, id, "awaiting-approval", time.Minute)
+	awaitStatus(t, c, id, "awaiting-approval")
 	approveOnPhone(t, c, user)
-	awaitStatus(t, c, id, "signed", time.Minute)
+	awaitStatus(t, c, id, "signed")
 	parkedSigning(t, w, c, "ICA.079095030502")
 
 	names, text := scrape(t)

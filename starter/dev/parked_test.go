@@ -21,7 +21,7 @@ func TestOwnersGiveUpWhatIsParked(t *testing.T) {
 	do(t, c.post(t.Context(), c.api+"/v1/keys", map[string]any{"owner": "team-parked", "scopes": []string{"signings", "registrations"}, "days": 1}, &key))
 	owner := newClient(w.Addresses)
 	owner.key = key.Secret
-	starter := buildStarter(t)
+	starter := program(t, "kyso")
 	command := func(args ...string) string {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), starter, args...)
@@ -52,7 +52,7 @@ func TestOwnersGiveUpWhatIsParked(t *testing.T) {
 	e := until(t, w, owner, citizen, "in-review")
 	knobs(t, w, citizen, sandbox.Knobs{IssueFails: "refused"})
 	do(t, c.post(t.Context(), c.api+"/v1/registrations/"+e.id+"/review", approval(), nil))
-	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		r, err := e.view(t.Context())
 		do(t, err)
 		if r.Attention != nil {

@@ -19,7 +19,7 @@ func TestPlacements(t *testing.T) {
 	w, c := sharedWorld(t)
 	const user, field = "ICA.079095063002", "Chữ ký của Nguyễn Thị Canh Chừng"
 	do(t, c.knobs(t.Context(), user, map[string]any{"decision": "approve"}))
-	starter, folder := buildStarter(t), t.TempDir()
+	starter, folder := program(t, "kyso"), t.TempDir()
 	form := filepath.Join(folder, "form.pdf")
 	do(t, os.WriteFile(form, formPDF(field), 0o600))
 	run := func(want string, args ...string) {
@@ -28,7 +28,7 @@ func TestPlacements(t *testing.T) {
 		cmd.Env = append(os.Environ(), "KYSO_URL="+w.Addresses.API, "KYSO_API_KEY="+w.Addresses.APIKey, "KYSO_LANG=en")
 		out, err := cmd.CombinedOutput()
 		if (err == nil) != (want == "") || !strings.Contains(string(out), want) {
-			t.Fatalf("starter %v: %v: %s", args, err, out)
+			t.Fatalf("kyso %v: %v: %s", args, err, out)
 		}
 	}
 	verified := func(file string, certifies int) *pades.Verification {

@@ -26,9 +26,9 @@ import (
 var situations = map[string]func(t *testing.T, w *World, c *client) string{
 	"signing-signed": func(t *testing.T, _ *World, c *client) string {
 		id := startSigning(t, c, "ICA.079095040001")
-		awaitStatus(t, c, id, "awaiting-approval", time.Minute)
+		awaitStatus(t, c, id, "awaiting-approval")
 		approveOnPhone(t, c, "ICA.079095040001")
-		awaitStatus(t, c, id, "signed", time.Minute)
+		awaitStatus(t, c, id, "signed")
 		return workflows.SigningWorkflowID(id)
 	},
 	"signing-signed-and-archived": func(t *testing.T, w *World, c *client) string {
@@ -39,14 +39,14 @@ var situations = map[string]func(t *testing.T, w *World, c *client) string{
 	},
 	"signing-awaiting-approval": func(t *testing.T, _ *World, c *client) string {
 		id := startSigning(t, c, "ICA.079095040002")
-		awaitStatus(t, c, id, "awaiting-approval", time.Minute)
+		awaitStatus(t, c, id, "awaiting-approval")
 		return workflows.SigningWorkflowID(id)
 	},
 	"signing-chosen-and-placed": func(t *testing.T, w *World, c *client) string {
 		const user = "ICA.079095040003"
 		knobs(t, w, user, sandbox.Knobs{Certificates: []string{"valid", "valid+p256"}})
 		id := startUnplaced(t, c, user)
-		awaitStatus(t, c, id, "awaiting-certificate", time.Minute)
+		awaitStatus(t, c, id, "awaiting-certificate")
 		var list struct {
 			Items []struct {
 				Serial string `json:"serial"`
@@ -54,18 +54,18 @@ var situations = map[string]func(t *testing.T, w *World, c *client) string{
 		}
 		do(t, c.do(t.Context(), http.MethodGet, c.api+"/v1/signings/"+id+"/certificates", "", nil, &list))
 		do(t, c.post(t.Context(), c.api+"/v1/signings/"+id+"/certificate", map[string]string{"serial": list.Items[1].Serial}, nil))
-		awaitStatus(t, c, id, "awaiting-placement", time.Minute)
+		awaitStatus(t, c, id, "awaiting-placement")
 		do(t, c.post(t.Context(), c.api+"/v1/signings/"+id+"/placement", map[string]any{"placements": []placement{{Page: 1, X: 50, Y: 50, Width: 200, Height: 64}}}, nil))
-		awaitStatus(t, c, id, "awaiting-approval", time.Minute)
+		awaitStatus(t, c, id, "awaiting-approval")
 		approveOnPhone(t, c, user)
-		awaitStatus(t, c, id, "signed", time.Minute)
+		awaitStatus(t, c, id, "signed")
 		return workflows.SigningWorkflowID(id)
 	},
 	"signing-awaiting-certificate": func(t *testing.T, w *World, c *client) string {
 		const user = "ICA.079095040004"
 		knobs(t, w, user, sandbox.Knobs{Certificates: []string{"valid", "valid+p256"}})
 		id := startUnplaced(t, c, user)
-		awaitStatus(t, c, id, "awaiting-certificate", time.Minute)
+		awaitStatus(t, c, id, "awaiting-certificate")
 		return workflows.SigningWorkflowID(id)
 	},
 	"signing-declined": func(t *testing.T, w *World, c *client) string {
@@ -79,9 +79,9 @@ var situations = map[string]func(t *testing.T, w *World, c *client) string{
 	},
 	"signing-cancelled": func(t *testing.T, _ *World, c *client) string {
 		id := startSigning(t, c, "ICA.079095040008")
-		awaitStatus(t, c, id, "awaiting-approval", time.Minute)
+		awaitStatus(t, c, id, "awaiting-approval")
 		do(t, c.post(t.Context(), c.api+"/v1/signings/"+id+"/cancel", map[string]string{"reason": "recorded"}, nil))
-		awaitStatus(t, c, id, "cancelled", time.Minute)
+		awaitStatus(t, c, id, "cancelled")
 		return workflows.SigningWorkflowID(id)
 	},
 	"signing-parked": func(t *testing.T, w *World, c *client) string {
@@ -133,7 +133,7 @@ var situations = map[string]func(t *testing.T, w *World, c *client) string{
 		e := until(t, w, c, citizen, "in-review")
 		knobs(t, w, citizen, sandbox.Knobs{IssueFails: "refused"})
 		do(t, e.act(t.Context(), "review", approval()))
-		for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 			r, err := e.view(t.Context())
 			do(t, err)
 			if r.Attention != nil {
@@ -168,24 +168,28 @@ const minSituations = 21
 // KYSO_RECORD=../../workflows/testdata/histories/NAME keeps the histories, for releases to come: do it when a release is
 // made, never later, so that they are those of the released code.
 func TestHistoriesReplay(t *testing.T) {
+	t.Parallel()
 	if len(situations) < minSituations {
 		t.Fatalf("%d situations, there were %d", len(situations), minSituations)
 	}
 	w, c := sharedWorld(t)
 	told := subscribe(t, c)
-	for name, walk := range situations {
-		t.Run(name, func(t *testing.T) {
-			h := &historypb.History{Events: history(t, w, walk(t, w, c))}
-			if folder := os.Getenv("KYSO_RECORD"); folder != "" {
-				do(t, keepHistory(filepath.Join(folder, name+".json.gz"), h))
-			}
-			replayer := worker.NewWorkflowReplayer()
-			workflows.Register(replayer)
-			if err := replayer.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), h); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	t.Run("situations", func(t *testing.T) { // returns when all have ended
+		for name, walk := range situations {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				h := &historypb.History{Events: history(t, w, walk(t, w, c))}
+				if folder := os.Getenv("KYSO_RECORD"); folder != "" {
+					do(t, keepHistory(filepath.Join(folder, name+".json.gz"), h))
+				}
+				replayer := worker.NewWorkflowReplayer()
+				workflows.Register(replayer)
+				if err := replayer.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), h); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	})
 	told.everyType(t)
 }
 
@@ -246,7 +250,7 @@ func endOf(t *testing.T, w *World, c *client, user, status string, k sandbox.Kno
 
 func awaitFinal(t *testing.T, c *client, id string) signingView {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		s, err := c.signing(t.Context(), id)
 		do(t, err)
 		if s.Final {
@@ -263,7 +267,7 @@ func parkedSigning(t *testing.T, w *World, c *client, user string) string {
 	t.Helper()
 	knobs(t, w, user, sandbox.Knobs{Decision: "approve", WrongKey: true})
 	id := startSigning(t, c, user)
-	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		s, err := c.signing(t.Context(), id)
 		do(t, err)
 		if s.Attention != nil {
@@ -283,7 +287,7 @@ func repairSigning(t *testing.T, c *client, id, action string) {
 // until walks a citizen to a status.
 func until(t *testing.T, w *World, c *client, citizen, status string) *enrolment {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	e := &enrolment{client: c, world: w, citizen: citizen, plan: "PS1", sayf: func(string, ...any) {}}
 	do(t, e.ask(ctx))
@@ -312,7 +316,7 @@ func until(t *testing.T, w *World, c *client, citizen, status string) *enrolment
 // afterTheGap asks for a second code of one purpose, which has to be a minute from the first.
 func afterTheGap(t *testing.T, ask func() error) {
 	t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Second) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Second) {
 		if err := ask(); err == nil || time.Now().After(deadline) {
 			do(t, err)
 			return
@@ -322,7 +326,7 @@ func afterTheGap(t *testing.T, ask func() error) {
 
 func awaitRegistration(t *testing.T, e *enrolment, status string) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		r, err := e.view(t.Context())
 		do(t, err)
 		if r.Status == status {

@@ -68,18 +68,10 @@ const (
 //
 // The registrations run together; each worker dies on the first of them that comes to its activity.
 func TestWorkerKilledAtEachActivityOfARegistration(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
-	w, err := Start(t.Context(), Options{Data: data, NoWorker: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	c := newClient(w.Addresses)
-	ctx, stop := context.WithTimeout(t.Context(), 12*time.Minute)
+	w, c := ownWorld(t, Options{Data: data, NoWorker: true})
+	ctx, stop := context.WithTimeout(t.Context(), 2*patience)
 	defer stop()
 	var running sync.WaitGroup
 	var walkers []*walker
@@ -122,7 +114,7 @@ func dieOnce(ctx context.Context, t *testing.T, data, plan string) {
 	}
 	select {
 	case <-worker.done:
-	case <-time.After(3 * time.Minute):
+	case <-time.After(patience):
 		worker.kill()
 		t.Errorf("%s: no registration came to the point where the worker dies", plan)
 		return

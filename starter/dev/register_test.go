@@ -11,7 +11,7 @@ import (
 // register walks a citizen of the shared world to an active certificate.
 func register(t *testing.T, w *World, c *client, citizen, plan string) *walker {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	walk := &walker{client: c, world: w, citizen: citizen, plan: plan, asked: map[string]time.Time{}}
 	walk.run(ctx)

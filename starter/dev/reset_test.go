@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"maps"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,7 +38,7 @@ func resetEverywhere(t *testing.T, w *World, id string) int {
 			continue
 		}
 		moments++
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		// Always of the first run: a reset run has a history of its own.
 		first := firstRun(t, w, id)
 		answer, err := w.App.Temporal.ResetWorkflowExecution(ctx, &workflowservice.ResetWorkflowExecutionRequest{Namespace: namespace,
@@ -52,27 +53,30 @@ func resetEverywhere(t *testing.T, w *World, id string) int {
 	return moments
 }
 
-var firstRuns = map[string]string{}
+var firstRuns sync.Map // run ids by workflow id
 
 func firstRun(t *testing.T, w *World, id string) string {
 	t.Helper()
-	if firstRuns[id] == "" {
-		d, err := w.App.Temporal.DescribeWorkflowExecution(t.Context(), id, "")
-		do(t, err)
-		firstRuns[id] = d.GetWorkflowExecutionInfo().GetExecution().GetRunId()
+	if run, known := firstRuns.Load(id); known {
+		return run.(string)
 	}
-	return firstRuns[id]
+	d, err := w.App.Temporal.DescribeWorkflowExecution(t.Context(), id, "")
+	do(t, err)
+	run := d.GetWorkflowExecutionInfo().GetExecution().GetRunId()
+	firstRuns.Store(id, run)
+	return run
 }
 
 // TestResetRepeatsNothing resets a signing that ended well to each of its moments. Nothing is pushed, signed or stamped
 // again, and the file stays the one that was delivered.
 func TestResetRepeatsNothing(t *testing.T) {
-	w, c := sharedWorld(t)
+	t.Parallel()
+	w, c := ownWorld(t, Options{})
 	const user = "ICA.079095030601"
 	signing := startSigning(t, c, user)
-	awaitStatus(t, c, signing, "awaiting-approval", time.Minute)
+	awaitStatus(t, c, signing, "awaiting-approval")
 	approveOnPhone(t, c, user)
-	signed := awaitStatus(t, c, signing, "signed", time.Minute)
+	signed := awaitStatus(t, c, signing, "signed")
 
 	before := effects(w)
 	moments := resetEverywhere(t, w, workflows.SigningWorkflowID(signing))
@@ -89,7 +93,8 @@ func TestResetRepeatsNothing(t *testing.T) {
 // have acted already, which helps nobody; but nothing is charged, issued, signed or revoked again, and the certificate
 // stays active.
 func TestResetRegistration(t *testing.T) {
-	w, c := sharedWorld(t)
+	t.Parallel()
+	w, c := ownWorld(t, Options{})
 	walk := register(t, w, c, "001302030701", "PS1")
 	id := workflows.RegistrationWorkflowID(walk.id)
 	before, moments := effects(w), 0
@@ -98,7 +103,7 @@ func TestResetRegistration(t *testing.T) {
 			continue
 		}
 		moments++
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		answer, err := w.App.Temporal.ResetWorkflowExecution(ctx, &workflowservice.ResetWorkflowExecutionRequest{Namespace: namespace,
 			WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: firstRun(t, w, id)}, Reason: "drill", RequestId: uuid.NewString(),
 			WorkflowTaskFinishEventId: event.GetEventId()})

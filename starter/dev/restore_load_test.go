@@ -147,7 +147,7 @@ func (r *restoreDrill) finishLoad(t *testing.T, l loaded) {
 		}
 	}
 	for _, e := range l.registrations {
-		for end := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 			v, err := e.view(t.Context())
 			if err != nil || v.Final {
 				break

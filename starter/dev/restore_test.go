@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rsa"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"kyso/internal/keytest"
 	"kyso/internal/sandbox"
 )
 
@@ -22,22 +24,27 @@ const restored = 6
 // does not agree is listed, an operator begins each process again with one command, all of it ends, and the ledger shows
 // every charge once, for a certificate or given back.
 func TestRestore(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"kyso.db", "temporal.db"} {
-		t.Run(name, func(t *testing.T) { (&restoreDrill{database: name}).run(t) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			(&restoreDrill{database: name}).run(t)
+		})
 	}
 }
 
 type restoreDrill struct {
 	database string
 	data     string
-	pages    sync.Map // of VNPay that are open when the database is restored, by attempt
+	keys     func() (*rsa.PrivateKey, error) // of the world outside, which goes on
+	pages    sync.Map                        // of VNPay that are open when the database is restored, by attempt
 	w        *World
 	d        *drill
 }
 
 func (r *restoreDrill) run(t *testing.T) {
-	r.data = t.TempDir()
-	r.start(t, buildStarter(t))
+	r.data, r.keys = t.TempDir(), keytest.Keys()
+	r.start(t, program(t, "kyso"))
 	defer func() { do(t, r.w.Close()) }()
 
 	before := inParallel(restored, func(i int) *enrolment {
@@ -50,7 +57,7 @@ func (r *restoreDrill) run(t *testing.T) {
 		return startSigning(t, r.d.c, users[i])
 	})
 	for _, id := range signings {
-		for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 			s, err := r.d.c.signing(t.Context(), id)
 			do(t, err)
 			if s.Status == "awaiting-approval" {
@@ -133,7 +140,7 @@ func (r *restoreDrill) goOn(t *testing.T, before []*enrolment) {
 
 func (r *restoreDrill) start(t *testing.T, starter string) {
 	t.Helper()
-	w, err := Start(t.Context(), Options{Data: r.data})
+	w, err := startAlone(t.Context(), Options{Data: r.data, SandboxKeys: r.keys})
 	do(t, err)
 	r.w, r.d = w, &drill{t: t, w: w, c: newClient(w.Addresses), starter: starter}
 }
@@ -170,7 +177,7 @@ func (r *restoreDrill) settle(t *testing.T) int {
 	t.Helper()
 	listed, behind, kinds := map[string]bool{}, map[string]bool{}, map[string]int{}
 	began := time.Now()
-	for end := began.Add(2*time.Minute + 2*drillMinutes(t)); ; time.Sleep(time.Second) {
+	for end := began.Add(patience + 2*drillMinutes(t)); ; time.Sleep(time.Second) {
 		var report struct {
 			Checked  int
 			Findings []struct {

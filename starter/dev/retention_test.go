@@ -18,6 +18,7 @@ import (
 // TestRetention deletes a signing that has ended from Temporal, as its retention does after some days. The record and the
 // file stay, and neither the provider's webhook nor the repeated request starts anything.
 func TestRetention(t *testing.T) {
+	t.Parallel()
 	c := startDeployment(t)
 	c.open()
 	ctx := t.Context()
@@ -38,7 +39,7 @@ func TestRetention(t *testing.T) {
 		var none *serviceerror.NotFound
 		return errors.As(err, &none)
 	}
-	for end := time.Now().Add(2 * time.Minute); !gone(); time.Sleep(time.Second) {
+	for end := time.Now().Add(patience); !gone(); time.Sleep(time.Second) {
 		if time.Now().After(end) {
 			t.Fatal("Temporal still has the process")
 		}

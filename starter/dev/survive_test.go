@@ -46,8 +46,8 @@ func startUp(t *testing.T, data string) *exec.Cmd {
 		if !ok {
 			t.Fatalf("up ended before it was ready: %v", cmd.Wait())
 		}
-	case <-time.After(time.Minute):
-		t.Fatal("up was not ready within a minute")
+	case <-time.After(patience):
+		t.Fatal("up does not become ready")
 	}
 	return cmd
 }
@@ -79,8 +79,33 @@ func readAddresses(t *testing.T, data string) Addresses {
 	return a
 }
 
+// pace is how long a world takes to be ready, and until a new signing is on its phone.
+type pace struct{ ready, atWork []time.Duration }
+
+// start starts a world in a folder and has a user sign; it returns the signing.
+func (p *pace) start(t *testing.T, data, user string) (*exec.Cmd, string) {
+	t.Helper()
+	begin := time.Now()
+	up := startUp(t, data)
+	p.ready = append(p.ready, time.Since(begin))
+	c := newClient(readAddresses(t, data))
+	id := startSigning(t, c, user)
+	awaitStatus(t, c, id, "awaiting-approval")
+	p.atWork = append(p.atWork, time.Since(begin))
+	return up, id
+}
+
+func median(took []time.Duration) time.Duration {
+	return slices.Sorted(slices.Values(took))[len(took)/2]
+}
+
+// atMost is how many times as long as a first start a start after a kill may take (medians). The first starts are between the others: a busy
+// machine makes both slow, and what waits for the lock or the lease of a dead process takes longer than that.
+const atMost = 3
+
 // TestWorldSurvivesKill kills the whole world twenty times while a signing waits for the phone and others begin, and wants
-// it to go on from where it was, at the same addresses: ready within 3 s, and at work within 5 s (medians).
+// it to go on from where it was, at the same addresses, about as fast as a new world starts. It is not parallel: nothing else may take
+// its ports while it is dead.
 func TestWorldSurvivesKill(t *testing.T) {
 	const user = "ICA.001095100003"
 	data := t.TempDir()
@@ -88,34 +113,30 @@ func TestWorldSurvivesKill(t *testing.T) {
 	before := readAddresses(t, data)
 	c := newClient(before)
 	id := startSigning(t, c, user)
-	waiting := awaitStatus(t, c, id, "awaiting-approval", 30*time.Second)
+	waiting := awaitStatus(t, c, id, "awaiting-approval")
 
-	var restarts, atWork []time.Duration
+	var first, again pace
 	var others []string
 	for i := range 20 {
+		if i%5 == 0 {
+			fresh, _ := first.start(t, t.TempDir(), user)
+			killUp(fresh)
+		}
 		killUp(up)
-		begin := time.Now()
-		up = startUp(t, data)
-		restarts = append(restarts, time.Since(begin))
-		other := startSigning(t, c, fmt.Sprintf("ICA.0010951001%02d", i))
+		var other string
+		up, other = again.start(t, data, fmt.Sprintf("ICA.0010951001%02d", i))
 		others = append(others, other)
-		awaitStatus(t, c, other, "awaiting-approval", 30*time.Second)
-		atWork = append(atWork, time.Since(begin))
 	}
-	for what, c := range map[string]struct {
-		took []time.Duration
-		most time.Duration
-	}{"ready": {restarts, 3 * time.Second}, "a new signing on the phone": {atWork, 5 * time.Second}} {
-		slices.Sort(c.took)
-		median, last := c.took[len(c.took)/2], c.took[len(c.took)-1]
-		t.Logf("%s after kill -9 of everything: median %.1f s, longest %.1f s", what, median.Seconds(), last.Seconds())
-		if median > c.most {
-			t.Errorf("%s after %v (median), want at most %v", what, median, c.most)
+	for what, took := range map[string][2][]time.Duration{"ready": {again.ready, first.ready}, "a new signing on the phone": {again.atWork, first.atWork}} {
+		after, before := median(took[0]), median(took[1])
+		t.Logf("%s after kill -9 of everything: median %.1f s, longest %.1f s; at a first start %.1f s", what, after.Seconds(), slices.Max(took[0]).Seconds(), before.Seconds())
+		if after > atMost*before {
+			t.Errorf("%s after %v (median), at a first start after %v", what, after, before)
 		}
 	}
 	for i, other := range others {
 		approveOnPhone(t, c, fmt.Sprintf("ICA.0010951001%02d", i))
-		awaitStatus(t, c, other, "signed", 2*time.Minute)
+		awaitStatus(t, c, other, "signed")
 	}
 	if after := readAddresses(t, data); after != before {
 		t.Errorf("addresses changed:\n%+v\n%+v", before, after)
@@ -124,7 +145,7 @@ func TestWorldSurvivesKill(t *testing.T) {
 		t.Fatalf("after the restarts the signing is %s with code %s: %v", s.Status, s.ShortCode, err)
 	}
 	approveOnPhone(t, c, user)
-	s := awaitStatus(t, c, id, "signed", 2*time.Minute)
+	s := awaitStatus(t, c, id, "signed")
 	effects, err := c.ledger(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -145,22 +166,74 @@ func TestWorldSurvivesKill(t *testing.T) {
 	}
 }
 
-// TestFirstStartKilled kills the very first start at sixty moments of its first 300 ms and wants the next start to find a world, not a half
-// of one.
+// TestFirstStartKilled kills the very first start at sixty moments and wants the next start to find a world, not a half of one. The last
+// moment is three times as late as Temporal's database takes to be whole: on a quiet machine, about 300 ms.
 func TestFirstStartKilled(t *testing.T) {
-	for after := 5; after <= 300; after += 5 {
-		data := t.TempDir()
-		up := upCommand(t, data)
-		if err := up.Start(); err != nil {
-			t.Fatal(err)
+	t.Parallel()
+	const moments = 60
+	var span time.Duration
+	before, half := 0, 0
+	for i := range moments {
+		if i%20 == 0 {
+			span = 3 * untilDatabase(t)
 		}
-		time.Sleep(time.Duration(after) * time.Millisecond)
-		killUp(up)
-		killUp(startUp(t, data))
-		if n := schemaObjects(t, filepath.Join(data, "temporal.db")); n != wholeSchema(t) {
-			t.Errorf("killed after %d ms: Temporal's schema has %d objects, want %d", after, n, wholeSchema(t))
+		after := span * time.Duration(i%20*3+i/20+1) / moments // early and late ones in each third, as the load of the machine changes
+		switch killedFirst(t, after) {
+		case "":
+			before++
+		case "temporal.db.new":
+			half++
 		}
 	}
+	t.Logf("killed %d times before there was a database, %d times while it was made, %d times afterwards", before, half, moments-before-half)
+}
+
+// killedFirst kills a first start after a time, and looks at the next start. It returns what there was of Temporal's database between them.
+func killedFirst(t *testing.T, after time.Duration) (was string) {
+	t.Helper()
+	starting.Lock()
+	defer starting.Unlock()
+	data := t.TempDir()
+	up := upCommand(t, data)
+	if err := up.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(after)
+	killUp(up)
+	for _, name := range []string{"temporal.db.new", "temporal.db"} {
+		if exists(filepath.Join(data, name)) {
+			was = name
+		}
+	}
+	killUp(startUp(t, data))
+	if n := schemaObjects(t, filepath.Join(data, "temporal.db")); n != wholeSchema(t) {
+		t.Errorf("killed after %v: Temporal's schema has %d objects, want %d", after, n, wholeSchema(t))
+	}
+	return was
+}
+
+// untilDatabase is how long a first start takes until Temporal's database is whole.
+func untilDatabase(t *testing.T) time.Duration {
+	t.Helper()
+	starting.Lock()
+	defer starting.Unlock()
+	data := t.TempDir()
+	up, begin := upCommand(t, data), time.Now()
+	if err := up.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer killUp(up)
+	for end := begin.Add(patience); !exists(filepath.Join(data, "temporal.db")); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("there is no database")
+		}
+	}
+	return time.Since(begin)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func schemaObjects(t *testing.T, path string) int {

@@ -30,6 +30,7 @@ type waiting struct {
 // wait, then only the new ones, then goes back to the old ones. Each time processes of the phases before go on to their
 // end, and no history has a failed task. As in such a roll-out, today's programs write what the old ones can open.
 func TestOldAndNewWorkers(t *testing.T) {
+	t.Parallel()
 	c := startDeployment(t, "KYSO_SEAL_DOCUMENTS=false")
 	oldWorker := c.worker("worker-old", c.oldWorker())
 	t.Cleanup(oldWorker.kill)
@@ -37,7 +38,7 @@ func TestOldAndNewWorkers(t *testing.T) {
 	newWorker := c.workers[0]
 	c.workers[1].kill()
 	c.open()
-	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 2*patience)
 	defer stop()
 	back := c.oldReadsNew()
 	if !back {
@@ -78,20 +79,23 @@ func (c *deployment) oldWorker() string {
 	unpack := exec.CommandContext(c.t.Context(), "sh", "-c", `git -C ../.. archive "$1" | tar -x -C "$2"`, "sh", commit, source)
 	if out, err := unpack.CombinedOutput(); err != nil || len(out) > 0 {
 		c.t.Logf("commit %s is not in this checkout (%s): the old worker is today's", commit, strings.TrimSpace(string(out)))
-		return filepath.Join(c.programs, "kyso-worker")
+		return program(c.t, "kyso-worker")
 	}
-	build := exec.CommandContext(c.t.Context(), "go", "build", "-o", filepath.Join(c.programs, "old-worker"), "./worker")
+	build := exec.CommandContext(c.t.Context(), "go", "build", "-o", c.oldProgram(), "./worker")
 	build.Dir = source
 	if out, err := build.CombinedOutput(); err != nil {
 		c.t.Fatalf("building the worker of %s: %v: %s", commit, err, out)
 	}
 	c.t.Logf("the old worker is that of %s", commit)
-	return filepath.Join(c.programs, "old-worker")
+	return c.oldProgram()
 }
+
+// oldProgram is where oldWorker puts the worker of the last release.
+func (c *deployment) oldProgram() string { return filepath.Join(c.data, "bin", "old-worker") }
 
 // oldReadsNew reports whether the old worker knows that a run reads its record first, which today's workers write into histories.
 func (c *deployment) oldReadsNew() bool {
-	if _, err := os.Stat(filepath.Join(c.programs, "old-worker")); err != nil { // it is today's
+	if _, err := os.Stat(c.oldProgram()); err != nil { // it is today's
 		return true
 	}
 	_, err := os.Stat(filepath.Join(c.data, "old", "workflows", "begin.go"))
@@ -101,6 +105,7 @@ func (c *deployment) oldReadsNew() bool {
 // TestPinnedReleases rolls out a second version of the workers: what began with the first ends with it, what begins gets the
 // second, and a roll-back takes the processes along.
 func TestPinnedReleases(t *testing.T) {
+	t.Parallel()
 	c := startDeployment(t)
 	for _, w := range c.workers {
 		w.kill()
@@ -109,7 +114,7 @@ func TestPinnedReleases(t *testing.T) {
 	client := newClient(c.world.Addresses)
 	signs := func(user string) string {
 		id := startSigning(t, client, user)
-		awaitStatus(t, client, id, "awaiting-approval", time.Minute)
+		awaitStatus(t, client, id, "awaiting-approval")
 		return id
 	}
 	version := func(id string) string {
@@ -119,10 +124,10 @@ func TestPinnedReleases(t *testing.T) {
 	}
 	approve := func(id, user string) {
 		approveOnPhone(t, client, user)
-		awaitStatus(t, client, id, "signed", time.Minute)
+		awaitStatus(t, client, id, "signed")
 	}
-	one := c.worker("worker-v1", filepath.Join(c.programs, "kyso-worker"), "KYSO_BUILD_ID=v1")
-	two := c.worker("worker-v2", filepath.Join(c.programs, "kyso-worker"), "KYSO_BUILD_ID=v2")
+	one := c.worker("worker-v1", program(c.t, "kyso-worker"), "KYSO_BUILD_ID=v1")
+	two := c.worker("worker-v2", program(c.t, "kyso-worker"), "KYSO_BUILD_ID=v2")
 	for _, w := range []*part{one, two} {
 		t.Cleanup(w.kill)
 		do(t, w.run(t.Context()))
@@ -153,14 +158,8 @@ func TestPinnedReleases(t *testing.T) {
 // rollout makes a version current, once its workers are known.
 func (c *deployment) rollout(args ...string) {
 	c.t.Helper()
-	do(c.t, waitFor(c.t.Context(), "kyso rollout", func() error {
-		out, err := c.run(append([]string{"rollout"}, args...)...)
-		if err != nil {
-			return fmt.Errorf("%w: %s", err, out)
-		}
-		c.t.Logf("kyso rollout %v: %s", args, out)
-		return nil
-	}))
+	out := c.succeeds(append([]string{"rollout"}, args...)...)
+	c.t.Logf("kyso rollout %v: %s", args, out)
 }
 
 func finish(ctx context.Context, t *testing.T, who string, processes []waiting) {
@@ -276,7 +275,7 @@ func (c *deployment) waitingSigning(ctx context.Context, user, status string) wa
 		id = parkedSigning(c.t, c.world, client, user)
 	}
 	if status != "parked" {
-		awaitStatus(c.t, client, id, status, time.Minute)
+		awaitStatus(c.t, client, id, status)
 	}
 	givenUp := map[string]string{"parked": "cancelled"}[status]
 	s := &signingWalk{client: client, world: c.world, user: user, id: id}

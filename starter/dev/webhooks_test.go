@@ -92,7 +92,7 @@ func (s *subscription) everyType(t *testing.T) {
 	t.Helper()
 	do(t, s.c.post(t.Context(), s.endpoint+"/test", map[string]any{}, nil))
 	var missing []string
-	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		s.mu.Lock()
 		missing = slices.DeleteFunc(webhook.Types(), func(kind string) bool { return untold[kind] != "" || slices.Contains(s.types, kind) })
 		s.mu.Unlock()
@@ -140,12 +140,12 @@ func TestProgramsAreTold(t *testing.T) {
 	from := time.Now().Add(-time.Minute)
 	const user = "ICA.079095030301"
 	id := startSigning(t, c, user)
-	awaitStatus(t, c, id, "awaiting-approval", time.Minute)
+	awaitStatus(t, c, id, "awaiting-approval")
 	approveOnPhone(t, c, user)
-	s := awaitStatus(t, c, id, "signed", time.Minute)
+	s := awaitStatus(t, c, id, "signed")
 	wait := func(all, different int) {
 		t.Helper()
-		for end := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 			if a, d := hook.count(); a >= all && d >= different {
 				return
 			}
