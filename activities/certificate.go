@@ -29,7 +29,11 @@ func (a *Signing) checkCertificate(ctx context.Context, s signing.Signing) (*x50
 	if !signing.BelongsTo(cert, s.UserID) { // also one that was looked up by an earlier release
 		return nil, nil, errOther
 	}
-	path, err := a.Trust().Check(cert, chain, a.Now())
+	trust, err := a.Trust(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	path, err := trust.Check(cert, chain, a.Now())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -28,7 +28,11 @@ func (a *Registration) contractDue(ctx context.Context, id string) (Renewal, err
 	if r.Contract.Level != string(signing.LevelLTA) {
 		return renewal, nil
 	}
-	found, err := pades.Verify(bytes.NewReader(file), pades.VerifyOptions{Roots: a.Trust().Roots, Intermediates: a.Trust().Intermediates, Now: a.Now()})
+	trust, err := a.Trust(ctx)
+	if err != nil {
+		return renewal, err
+	}
+	found, err := pades.Verify(bytes.NewReader(file), pades.VerifyOptions{Roots: trust.Roots, Intermediates: trust.Intermediates, Removed: trust.Removed, Now: a.Now()})
 	if err != nil {
 		return renewal, err
 	}

@@ -61,8 +61,11 @@ func (a *Signing) deliver(ctx context.Context, pdf PDF, s signing.Signing, doc s
 	if err != nil {
 		return err
 	}
-	trust := a.Trust()
-	opt := pades.VerifyOptions{Roots: trust.Roots, Intermediates: trust.Intermediates, Now: a.Now(), Evidence: found}
+	trust, err := a.Trust(ctx)
+	if err != nil {
+		return err
+	}
+	opt := pades.VerifyOptions{Roots: trust.Roots, Intermediates: trust.Intermediates, Removed: trust.Removed, Now: a.Now(), Evidence: found}
 	result, err := pdf.Verify(ctx, src, opt)
 	if err != nil {
 		return err

@@ -140,7 +140,11 @@ func (a *Signing) timestampSignatures(ctx context.Context, signingID string) err
 	}
 	// The same path as at embed time, so that only the time-stamp differs. Whether the certificate is still good
 	// was decided before the value was embedded.
-	path, err := a.Trust().Check(cert, chain, s.Approval.AcceptedAt)
+	trust, err := a.Trust(ctx)
+	if err != nil {
+		return err
+	}
+	path, err := trust.Check(cert, chain, s.Approval.AcceptedAt)
 	if err != nil {
 		return err
 	}

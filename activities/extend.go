@@ -60,7 +60,10 @@ func (a *Signing) extend(ctx context.Context, pdf PDF, s signing.Signing, doc si
 func (a *Signing) gather(ctx context.Context, pdf PDF, signingID string, rule evidence.Rule, src pades.Source,
 	known map[string]signing.Revocation,
 ) (pades.Evidence, error) {
-	rule.Trust = a.Trust()
+	var err error
+	if rule.Trust, err = a.Trust(ctx); err != nil {
+		return pades.Evidence{}, err
+	}
 	found, _, err := evidence.Gather(ctx, src, pdf.Needs, func(ctx context.Context, cert, issuer []byte) (signing.Revocation, error) {
 		return a.statusOf(ctx, signingID, cert, issuer, known)
 	}, rule)

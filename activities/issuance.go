@@ -148,8 +148,12 @@ func (a *Registration) checkIssued(ctx context.Context, r registration.Registrat
 	}
 	order := registration.Order{SPKI: r.Issued.SPKI, Subject: want, Months: r.Months, Since: r.CreatedAt}
 	differences := order.Differences(cert, a.Now())
+	trust, err := a.Trust(ctx)
+	if err != nil {
+		return nil, err
+	}
 	// A certificate that has just been issued may begin in a few minutes by our clock.
-	path, err := a.Trust().Check(cert, chain, latest(a.Now(), cert.NotBefore))
+	path, err := trust.Check(cert, chain, latest(a.Now(), cert.NotBefore))
 	issuer, unknown := a.issuer(r)
 	if (err != nil || unknown != nil || !issuer.issued(path)) && len(differences) == 0 {
 		differences = append(differences, registration.DiffIssuer)

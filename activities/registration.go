@@ -27,7 +27,7 @@ type Registration struct {
 	VNeID     registration.VNeID
 	SMS       registration.SMS
 	VNPay     registration.PaymentGateway
-	Trust     func() signing.Trust // as configured now
+	Trust     func(context.Context) (signing.Trust, error) // as of now
 
 	// Store keeps a file and returns its record, not yet saved.
 	Store func(ctx context.Context, name string, r io.Reader) (signing.Upload, error)

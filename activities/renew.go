@@ -98,7 +98,11 @@ func (a *Signing) lastStamp(ctx context.Context, pdf PDF, document signing.Uploa
 		return last, err
 	}
 	defer func() { err = orChanged(err, src, document) }()
-	found, err := pdf.Verify(ctx, src, pades.VerifyOptions{Roots: a.Trust().Roots, Intermediates: a.Trust().Intermediates, Now: a.Now()})
+	trust, err := a.Trust(ctx)
+	if err != nil {
+		return last, err
+	}
+	found, err := pdf.Verify(ctx, src, pades.VerifyOptions{Roots: trust.Roots, Intermediates: trust.Intermediates, Removed: trust.Removed, Now: a.Now()})
 	if err != nil {
 		return pades.SignatureReport{}, err
 	}

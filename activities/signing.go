@@ -37,8 +37,8 @@ type Signing struct {
 	Signers    map[string]signing.RemoteSigner // by provider name
 	TSA        signing.TimestampAuthority
 	Revocation signing.RevocationSource
-	PDF        func() PDF           // one for each activity, closed at its end
-	Trust      func() signing.Trust // as configured now
+	PDF        func() PDF                                   // one for each activity, closed at its end
+	Trust      func(context.Context) (signing.Trust, error) // as of now
 	Policy     pades.Policy
 	Archiving  Archiving
 	// Open gives a stored document as a source that is read by range.
@@ -117,7 +117,7 @@ func (a *Signing) findCertificates(ctx context.Context, signingID string) (Found
 	if err := a.Records.SaveCertificates(ctx, s.ID, list); err != nil {
 		return Found{}, err
 	}
-	usable, err := a.usable(list, s.Serial)
+	usable, err := a.usable(ctx, list, s.Serial)
 	if err != nil {
 		return Found{}, err
 	}
@@ -147,14 +147,18 @@ var errOther = problem.New(problem.CertificateOther, "no certificate that came i
 
 // usable returns the fingerprints of the certificates that may sign. When none may, the error says what is wrong
 // with the first, which is the one that a person with one certificate asks about.
-func (a *Signing) usable(list []signing.Certificate, serial string) ([]string, error) {
+func (a *Signing) usable(ctx context.Context, list []signing.Certificate, serial string) ([]string, error) {
+	trust, err := a.Trust(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var usable []string
 	var first error
 	for _, c := range list {
 		if serial != "" && c.Serial != serial {
 			continue
 		}
-		err := a.checkDates(c)
+		err := a.checkDates(trust, c)
 		if err == nil {
 			usable = append(usable, c.Fingerprint)
 		} else if first == nil {
@@ -170,12 +174,12 @@ func (a *Signing) usable(list []signing.Certificate, serial string) ([]string, e
 	return nil, problem.New(problem.CertificateMissing, "the provider holds no such certificate for the user")
 }
 
-func (a *Signing) checkDates(c signing.Certificate) error {
+func (a *Signing) checkDates(trust signing.Trust, c signing.Certificate) error {
 	cert, chain, err := parse(c)
 	if err != nil {
 		return err
 	}
-	_, err = a.Trust().Check(cert, chain, a.Now())
+	_, err = trust.Check(cert, chain, a.Now())
 	return err
 }
 
@@ -217,7 +221,11 @@ func (a *Signing) recordChoice(ctx context.Context, in ChoiceInput) error {
 	if err != nil {
 		return err
 	}
-	if err := a.checkDates(chosen); err != nil {
+	trust, err := a.Trust(ctx)
+	if err == nil {
+		err = a.checkDates(trust, chosen)
+	}
+	if err != nil {
 		return err
 	}
 	return a.Records.ChooseCertificate(ctx, in.SigningID, in.Fingerprint)

@@ -85,7 +85,7 @@ Data goes to stdout, words to stderr. See "kyso help exit-codes" for what a scri
 	flags.StringVar(&c.lang, "lang", "", "language of words: vi or en (default: KYSO_LANG, else LANG, else vi)")
 	flags.StringVar(&c.as, "as", "", "repair, cancel and decide in this name, an opaque id; the API takes another than the key's owner from the administrator only")
 	root.AddCommand(c.signCommand(), c.signingCommand(), c.incidentCommand(), c.reconcileCommand(), c.registerCommand(), c.registrationCommand(),
-		c.auditCommand(), c.keyCommand(), c.inspectCommand(), c.verifyCommand(), c.extendCommand(), c.serveCommand(), c.migrateCommand(), c.rolloutCommand(), c.probeCommand(), c.doctorCommand(), c.configCommand(), c.versionCommand(), exitCodesTopic())
+		c.auditCommand(), c.keyCommand(), c.trustCommand(), c.inspectCommand(), c.verifyCommand(), c.extendCommand(), c.serveCommand(), c.migrateCommand(), c.rolloutCommand(), c.probeCommand(), c.doctorCommand(), c.configCommand(), c.versionCommand(), exitCodesTopic())
 	root.AddCommand(c.worldCommands()...)
 	return root
 }

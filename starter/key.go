@@ -20,7 +20,7 @@ func (c *cli) keyCreateCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "create", Short: "Make an API key; its secret is printed this once", Args: exactly(0, "no argument"),
 		Long: `Make an API key. Every form of output holds the secret; -o ids prints the ID and the secret on two lines. Keys of one owner reach the same documents, signings and registrations, so that a key can be renewed
 without losing anything. Scopes: signings and registrations (what belongs to the owner), webhooks, officer (review
-dossiers), operator (see and repair what is stuck), keys (make keys).`,
+dossiers), operator (see and repair what is stuck), keys (make keys), trust (add and remove trusted CAs).`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if in.Owner == "" || len(in.Scopes) == 0 {
 				return usage("--owner and --scope are required")

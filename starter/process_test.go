@@ -61,6 +61,7 @@ func newAPIIn(t *testing.T, dir string, change func(*api.Options)) http.Handler 
 	options := api.Options{Desk: desk, Parked: desk.Parked(), Access: desk.Access(), Decisions: desk.Decisions(), Audit: &audit.Recorder{Log: desk.AuditLog(), Logger: slog.New(slog.DiscardHandler), Now: time.Now}, Counter: desk.Limits(), AdminKey: adminKey, Workflows: p, Upload: p.upload, Open: p.open,
 		Providers: []string{"intrustca"}, Logger: slog.New(slog.DiscardHandler),
 		HandOver:     func(context.Context, signing.InboxMessage) error { return nil },
+		Trust:        newTrust(t, desk),
 		Registration: newRegistrations(t, desk.Registrations()),
 		Limits:       api.Limits{EventPoll: 5 * time.Millisecond}}
 	change(&options)

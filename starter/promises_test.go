@@ -29,7 +29,7 @@ func (a *willingAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	if r.Method == http.MethodGet {
-		_, _ = fmt.Fprintf(w, `{"id":%q,"process":"signing","process_id":%q,"status":"preparing","items":[{"id":"id","serial":"54ab"}],"attention":{"actions":["cancel"]}}`, id, id)
+		_, _ = fmt.Fprintf(w, `{"id":%q,"process":"signing","process_id":%q,"status":"preparing","items":[{"id":"id","serial":"54ab","fingerprint":"54ab54ab54ab54ab"}],"attention":{"actions":["cancel"]}}`, id, id)
 		return
 	}
 	a.mu.Lock()
@@ -122,11 +122,12 @@ var withArguments = map[string]string{
 	"incident decide": "--process signing --step timestamp --code provider-unavailable --reason mended", "register start": "--token t",
 	"register otp": "id", "register account": "", "register package": "id PS0", "register pay": "id", "register correct": "id address=x",
 	"register contract": "id", "register activate": "id", "register accept": "id", "register withdraw": "id", "signing choose": "id 54ab", "signing place": "id", "reconcile": "",
+	"trust add": "trust_test.go --reason published", "trust remove": "54ab54ab --reason ended",
 }
 
 // elsewhere are commands that make nothing at the API: they read, or work on this machine.
 var elsewhere = []string{"signing list", "signing show", "signing watch", "signing certificates", "registration list", "registration show", "registration watch",
-	"incident list", "incident group", "incident show", "key list", "audit verify", "audit export", "audit key", "inspect", "verify", "extend", "serve", "migrate", "rollout",
+	"incident list", "incident group", "incident show", "key list", "trust list", "trust show", "audit verify", "audit export", "audit key", "inspect", "verify", "extend", "serve", "migrate", "rollout",
 	"probe", "doctor", "config", "version", "exit-codes", "sign", "dev", "demo"}
 
 // TestEveryFormPrintsTheOnlyCopyOfASecret runs every command of the tree that writes, in every form of output: when the API's

@@ -84,7 +84,7 @@ func TestPapersOfARegistrationAreArchived(t *testing.T) {
 		t.Errorf("the contract is %+v", r.Contract)
 	}
 	for name, file := range map[string][]byte{"contract": e.paper(r.Contract.SealedID), "acceptance": e.paper(s.Documents[0].SignedID)} {
-		result, err := pades.Verify(bytes.NewReader(file), pades.VerifyOptions{Roots: e.journey.acts.Trust().Roots, Now: e.env.Now().Add(time.Hour)})
+		result, err := pades.Verify(bytes.NewReader(file), pades.VerifyOptions{Roots: trustNow(t, e.journey.acts).Roots, Now: e.env.Now().Add(time.Hour)})
 		e.must(err)
 		if len(result.Signatures) != 3 || result.Signatures[0].Level != "B-LTA" {
 			t.Fatalf("%s: %+v", name, result.Signatures)

@@ -45,9 +45,9 @@ func withTwoIssuers(t *testing.T) *journey {
 	t.Helper()
 	j := newJourney(t)
 	second := j.authorities(sandbox.SecondIssuer)
-	trust := j.acts.Trust()
+	trust := trustNow(t, j.acts)
 	trust.Roots = append(trust.Roots, second[0])
-	j.acts.Trust = func() signing.Trust { return trust }
+	j.acts.Trust = func(context.Context) (signing.Trust, error) { return trust, nil }
 	j.reg.Trust = j.acts.Trust
 	one := j.reg.Issuers[sandbox.FirstIssuer]
 	one.Authorities = j.authorities(sandbox.FirstIssuer)
@@ -103,8 +103,8 @@ func TestTheIssuerDecides(t *testing.T) {
 					t.Errorf("the acceptance record does not name %s", want.certificate)
 				}
 			}
-			sealed, err := pades.Verify(bytes.NewReader(e.paper(r.Contract.SealedID)), pades.VerifyOptions{Roots: e.journey.acts.Trust().Roots,
-				Intermediates: e.journey.acts.Trust().Intermediates, Now: e.env.Now()})
+			sealed, err := pades.Verify(bytes.NewReader(e.paper(r.Contract.SealedID)), pades.VerifyOptions{Roots: trustNow(t, e.journey.acts).Roots,
+				Intermediates: trustNow(t, e.journey.acts).Intermediates, Now: e.env.Now()})
 			e.must(err)
 			if len(sealed.Signatures) != 2 || !strings.Contains(sealed.Signatures[0].Signer, want.party) || !strings.Contains(sealed.Signatures[0].Issuer, want.certificate) {
 				t.Errorf("seals %+v", sealed.Signatures)

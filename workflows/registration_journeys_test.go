@@ -56,7 +56,7 @@ func (e *enrolment) checkActive(r registration.Registration) {
 	if len(result.Signatures) != 2 || result.Signatures[0].Verdict != pades.TotalPassed || result.Signatures[0].Level != "B-LTA" {
 		e.Errorf("the acceptance record: %+v", result.Signatures)
 	}
-	sealed, err := pades.Verify(bytes.NewReader(e.paper(r.Contract.SealedID)), pades.VerifyOptions{Roots: e.journey.acts.Trust().Roots, Now: e.env.Now()})
+	sealed, err := pades.Verify(bytes.NewReader(e.paper(r.Contract.SealedID)), pades.VerifyOptions{Roots: trustNow(e, e.journey.acts).Roots, Now: e.env.Now()})
 	e.must(err)
 	if len(sealed.Signatures) != 2 || sealed.Signatures[0].Verdict != pades.TotalPassed || sealed.Signatures[0].Level != "B-LTA" || r.Contract.Level != "B-LTA" {
 		e.Errorf("the contract: %s, %+v", r.Contract.Level, sealed.Signatures)

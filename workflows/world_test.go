@@ -173,9 +173,11 @@ func (j *journey) openWorld(keys func() (*rsa.PrivateKey, error)) {
 		},
 		TSA:        &provider.TSA{URLs: []string{parties.URL + "/tsa"}, Clock: j.env.Now},
 		Revocation: &provider.Revocation{AllowPrivate: true, Clock: j.env.Now},
-		Trust:      func() signing.Trust { return signing.Trust{Roots: roots, Intermediates: intermediates} },
-		Archiving:  activities.Archiving{Margin: 90 * 24 * time.Hour},
-		Now:        j.env.Now,
+		Trust: func(context.Context) (signing.Trust, error) {
+			return signing.Trust{Roots: roots, Intermediates: intermediates}, nil
+		},
+		Archiving: activities.Archiving{Margin: 90 * 24 * time.Hour},
+		Now:       j.env.Now,
 		// Most journeys are about what an operator does. See alone_test.go for the others.
 		Retries: []time.Duration{10 * 365 * 24 * time.Hour},
 	}
@@ -428,6 +430,15 @@ func (j *journey) parked(step, reason string) {
 	}
 }
 
+func trustNow(t testing.TB, acts *activities.Signing) signing.Trust {
+	t.Helper()
+	trust, err := acts.Trust(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trust
+}
+
 // verify checks a delivered file as a relying party without our store would.
 func (j *journey) verify(s signing.Signing) []*pades.Verification {
 	j.Helper()
@@ -437,7 +448,8 @@ func (j *journey) verify(s signing.Signing) []*pades.Verification {
 		j.must(err)
 		src, err := j.acts.Open(context.Background(), upload)
 		j.must(err)
-		result, err := pades.Verify(src, pades.VerifyOptions{Roots: j.acts.Trust().Roots, Now: j.env.Now()})
+		trust := trustNow(j, j.acts)
+		result, err := pades.Verify(src, pades.VerifyOptions{Roots: trust.Roots, Removed: trust.Removed, Now: j.env.Now()})
 		j.must(err)
 		all = append(all, result)
 	}

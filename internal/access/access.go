@@ -19,10 +19,13 @@ const (
 	Officer       Scope = "officer"       // review dossiers
 	Operator      Scope = "operator"      // see and repair what is stuck, read the audit log, erase
 	Keys          Scope = "keys"          // make and revoke keys
+	Trust         Scope = "trust"         // add and remove trusted certification authorities
 )
 
 // Scopes are all of them.
-func Scopes() []Scope { return []Scope{Signings, Registrations, Webhooks, Officer, Operator, Keys} }
+func Scopes() []Scope {
+	return []Scope{Signings, Registrations, Webhooks, Officer, Operator, Keys, Trust}
+}
 
 // GuestScopes are what a browser may do whose owner nobody knows.
 func GuestScopes() []Scope { return []Scope{Signings, Registrations} }

@@ -237,7 +237,7 @@ func (s *server) resume(ctx context.Context, in *resumeInput) (*resumeOutput, er
 type KeyRequest struct {
 	Owner  string         `json:"owner" minLength:"1" maxLength:"64" doc:"Team or person that it acts for, as an opaque id; keys of one owner reach the same things"`
 	Name   string         `json:"name,omitempty" maxLength:"100" doc:"What it is for, without personal data"`
-	Scopes []access.Scope `json:"scopes" minItems:"1" maxItems:"6" enum:"signings,registrations,webhooks,officer,operator,keys"`
+	Scopes []access.Scope `json:"scopes" minItems:"1" maxItems:"7" enum:"signings,registrations,webhooks,officer,operator,keys,trust"`
 	Days   int            `json:"days,omitempty" minimum:"1" maximum:"400" default:"90" doc:"How long it is good: a key that nobody renews ends"`
 }
 

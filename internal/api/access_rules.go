@@ -37,6 +37,8 @@ var (
 	operators     = []access.Scope{access.Operator}
 	keepers       = []access.Scope{access.Keys}
 	programs      = []access.Scope{access.Webhooks}
+	trustees      = []access.Scope{access.Trust}
+	trustReaders  = []access.Scope{access.Trust, access.Operator}
 	readers       = []access.Scope{access.Officer, access.Operator}
 )
 
@@ -105,6 +107,9 @@ var rules = map[string]rule{
 	"POST /v1/webhook-endpoints/{id}/test":    {own: programs, object: access.Endpoint},
 	"POST /v1/webhook-endpoints/{id}/replay":  {own: programs, object: access.Endpoint},
 	"GET /v1/webhook-endpoints/{id}/messages": {own: programs, object: access.Endpoint},
+	"GET /v1/trust":                           {all: trustReaders},
+	"POST /v1/trust":                          {all: trustees},
+	"DELETE /v1/trust/{fingerprint}":          {all: trustees},
 	"GET /v1/keys":                            {all: keepers},
 	"POST /v1/keys":                           {all: keepers},
 	"DELETE /v1/keys/{id}":                    {all: keepers},

@@ -111,6 +111,9 @@ var matrix = map[string]string{
 	"POST /v1/webhook-endpoints/{id}/test":                "-xxxxxx",
 	"POST /v1/webhook-endpoints/{id}/replay":              "-xxxxxx",
 	"GET /v1/webhook-endpoints/{id}/messages":             "-xxxxxx",
+	"GET /v1/trust":                                       "-xxxxox",
+	"POST /v1/trust":                                      "-xxxxxx",
+	"DELETE /v1/trust/{fingerprint}":                      "-xxxxxx",
 	"GET /v1/keys":                                        "-xxxxxo",
 	"POST /v1/keys":                                       "-xxxxxo",
 	"DELETE /v1/keys/{id}":                                "-xxxxxo",
@@ -137,7 +140,7 @@ func pdfStub(o *api.Options) { o.PDF = stubPDF() }
 // TestAuthorisationMatrix asks every route that the description names as every kind of caller. The things asked for are
 // there, so a 404 is one of authorisation.
 func TestAuthorisationMatrix(t *testing.T) {
-	d := newDesk(t, pdfStub, withEndpoints)
+	d := newDesk(t, pdfStub, withEndpoints, withTrust(t))
 	var spec struct {
 		Paths map[string]map[string]json.RawMessage `json:"paths"`
 	}

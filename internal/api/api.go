@@ -88,6 +88,8 @@ type Options struct {
 	Audit *audit.Recorder
 	// Endpoints tells programs of what happens; nil serves none of its routes.
 	Endpoints webhook.Records
+	// Trust is the list of trusted certification authorities; nil serves none of its routes.
+	Trust *signing.TrustDesk
 	// PlainEndpoints lets programs be told over http; for development.
 	PlainEndpoints bool
 	// AdminKey is a secret that may do everything, the first key of an installation; empty means none.

@@ -16,6 +16,7 @@ import (
 // wholeLists are not filled here, and why.
 var wholeLists = map[string]string{
 	"/v1/keys":                       "every key in one answer",
+	"/v1/trust":                      "every use of a certificate reads all of it",
 	"/v1/me/sessions":                "of one account",
 	"/v1/me/registrations":           "of one person; behind a cursor of time and id",
 	"/v1/me/signings":                "of one person; behind a cursor of time and id",

@@ -30,6 +30,9 @@ func (s *server) operations(api huma.API) {
 	s.incidentOperations(api)
 	s.auditOperations(api)
 	s.bookOperations(api)
+	if s.Trust != nil {
+		s.trustOperations(api)
+	}
 	if s.Endpoints != nil {
 		s.endpointOperations(api)
 	}

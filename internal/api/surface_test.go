@@ -35,7 +35,7 @@ func newSurface(t *testing.T, change ...func(*api.Options)) *surface {
 
 func newSurfaceOn(t *testing.T, on *store.Store, change ...func(*api.Options)) *surface {
 	lost := &lostRuns{}
-	d := newDeskOn(t, on, append([]func(*api.Options){pdfStub, withEndpoints, withBooks(lost), func(o *api.Options) { o.PlainEndpoints, o.Rate = true, 0 }}, change...)...)
+	d := newDeskOn(t, on, append([]func(*api.Options){pdfStub, withEndpoints, withTrust(t), withBooks(lost), func(o *api.Options) { o.PlainEndpoints, o.Rate = true, 0 }}, change...)...)
 	s := &surface{desk: d, owner: "team-surface", lost: lost}
 	s.as = bearer(d.key(s.owner, access.Scopes()...))("")
 	s.people = newPeople(t)
@@ -148,6 +148,8 @@ func (s *surface) good(route string) call {
 		id, body = s.registrationFor(route)
 	case strings.HasPrefix(path, "/v1/webhook-endpoints"):
 		id, body = s.endpointFor(route)
+	case strings.HasPrefix(path, "/v1/trust"):
+		id, body = s.authorityFor(method)
 	case strings.HasPrefix(path, "/v1/keys"):
 		id, body = s.keyFor(route)
 	case path == "/v1/session" && method == http.MethodPost:
@@ -159,7 +161,7 @@ func (s *surface) good(route string) call {
 		_, secret, _ := strings.Cut(link.URL, "#")
 		body = fmt.Sprintf(`{"token":%q}`, secret)
 	}
-	c.path = strings.NewReplacer("{id}", id, "{n}", "0", "{name}", "contract", "{provider}", "intrustca", "{token}", "s3cret-token").Replace(path)
+	c.path = strings.NewReplacer("{id}", id, "{fingerprint}", id+"?reason=x", "{n}", "0", "{name}", "contract", "{provider}", "intrustca", "{token}", "s3cret-token").Replace(path)
 	c.body = body
 	return c
 }
@@ -277,6 +279,16 @@ func (s *surface) endpointFor(route string) (id, body string) {
 		body = fmt.Sprintf(`{"from":%q}`, time.Now().Add(-time.Hour).UTC().Format(time.RFC3339))
 	}
 	return made.ID, body
+}
+
+func (s *surface) authorityFor(method string) (fingerprint, body string) {
+	body = trustBody(pemOf(authority(s.t, fmt.Sprint("CA ", s.next()), nil)), "thử")
+	if method != http.MethodDelete {
+		return "", body
+	}
+	var made api.AuthorityBody
+	s.post("/v1/trust", body, s.as...).into(s.t, &made)
+	return made.Fingerprint, ""
 }
 
 func (s *surface) keyFor(route string) (id, body string) {

@@ -36,7 +36,7 @@ type App struct {
 	Store    *store.Store
 	Blobs    *blob.Blobs
 	Temporal client.Client
-	Trust    func() signing.Trust // as the files say now
+	Trust    func(context.Context) (signing.Trust, error) // as the files and the changes in the store say now
 	Recorder *audit.Recorder
 
 	bundle  *trustBundle // behind Trust
@@ -58,10 +58,11 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.bundle, a.Trust = trust, trust.Now
 	if a.Store, err = OpenStore(ctx, a.Config); err != nil {
 		return err
 	}
+	trust.records = a.Store.Trusted()
+	a.bundle, a.Trust = trust, trust.Now
 	if a.Recorder, err = a.newRecorder(); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
@@ -61,8 +62,17 @@ func (a *App) newRecorder() (*audit.Recorder, error) {
 func (a *App) noteSettings() {
 	cfg := a.Config
 	a.Recorder.Note("settings", "api", "", fmt.Sprintf("providers %s; hosts %s; public %s; trust %s; private revocation %t; private webhooks %t; admin key %t; rate %d; active content refused %t; hidden content refused %t",
-		strings.Join(cfg.names(), " "), strings.Join(cfg.APIHosts, " "), cfg.PublicURL, digestOf(a.Trust()),
+		strings.Join(cfg.names(), " "), strings.Join(cfg.APIHosts, " "), cfg.PublicURL, a.trustNow(),
 		cfg.RevocationPrivate, cfg.WebhookPrivate, cfg.AdminKey != "", cfg.APIRate, cfg.Policy.RefuseActiveContent, cfg.Policy.RefuseHiddenContent))
+}
+
+// trustNow names who is trusted as a program begins to serve.
+func (a *App) trustNow() string {
+	trust, err := a.Trust(context.Background())
+	if err != nil {
+		return "unknown"
+	}
+	return digestOf(trust)
 }
 
 // noteTrust keeps in the audit log that this program trusts others than before. Only the API writes the log.
@@ -74,6 +84,10 @@ func (a *App) noteTrust(trust signing.Trust) {
 func digestOf(trust signing.Trust) string {
 	sum := sha256.New()
 	for _, c := range slices.Concat(trust.Roots, trust.Intermediates) {
+		sum.Write(c.Raw)
+	}
+	for _, c := range trust.Removed {
+		sum.Write(c.Raw[:1])
 		sum.Write(c.Raw)
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:8])

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
@@ -95,7 +96,7 @@ func verifier(t *testing.T, trust signing.Trust) *httptest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &app.App{Config: cfg, Log: slog.New(slog.DiscardHandler), Trust: func() signing.Trust { return trust }}
+	a := &app.App{Config: cfg, Log: slog.New(slog.DiscardHandler), Trust: func(context.Context) (signing.Trust, error) { return trust, nil }}
 	master, err := seal.ReadOrCreateMasterKey(filepath.Join(dir, "master.key"))
 	if err == nil {
 		a.Store, err = store.Open(t.Context(), "sqlite:"+filepath.Join(dir, "kyso.db"), master)

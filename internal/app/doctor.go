@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 
 	"kyso/internal/blob"
 	"kyso/internal/seal"
+	"kyso/internal/signing"
 	"kyso/internal/store"
 	"kyso/workflows"
 )
@@ -237,14 +239,52 @@ func (d *doctor) release(ctx context.Context, c client.Client, namespace string)
 	}
 }
 
-func (d *doctor) trust(context.Context) {
+// trustSoon is how long before its end a trusted certificate is named: its successor has to be published, got and added.
+const trustSoon = 60 * 24 * time.Hour
+
+// trust looks at whom this installation trusts: the files, with the changes in the store over them.
+func (d *doctor) trust(ctx context.Context) {
 	trust, err := ReadTrust(d.cfg.TrustFile)
 	if err != nil {
 		d.say("trust", Fault, err.Error(), "KYSO_TRUST has to name a PEM bundle with the roots of the certification authorities")
 		return
 	}
-	d.expiry("trust", append(trust.Roots, trust.Intermediates...), fmt.Sprintf("%d roots, %d issuers", len(trust.Roots), len(trust.Intermediates)),
-		"get the renewed certificate from the authority and add it to "+d.cfg.TrustFile)
+	changed, err := d.changedTrust(ctx, slices.Concat(trust.Roots, trust.Intermediates))
+	if err != nil {
+		d.say("trust", Warning, fmt.Sprintf("%d roots, %d issuers in the files; the changes in the database cannot be read", len(trust.Roots), len(trust.Intermediates)),
+			"mend the database first; until then nothing is signed or judged")
+		return
+	}
+	what := fmt.Sprintf("%d roots, %d issuers, %d removed", len(changed.Roots), len(changed.Intermediates), len(changed.Removed))
+	var ending []string
+	for _, c := range slices.Concat(changed.Roots, changed.Intermediates) {
+		switch left := time.Until(c.NotAfter); {
+		case left <= 0:
+			ending = append(ending, fmt.Sprintf("%s ended on %s", signing.NameOf(c), c.NotAfter.Format(time.DateOnly)))
+		case left < trustSoon:
+			ending = append(ending, fmt.Sprintf("%s ends on %s", signing.NameOf(c), c.NotAfter.Format(time.DateOnly)))
+		}
+	}
+	if len(ending) > 0 {
+		d.say("trust", Warning, what+"; "+strings.Join(ending, "; "), "get the renewed certificate from the authority and add it: kyso trust add FILE")
+		return
+	}
+	d.say("trust", Healthy, what, "")
+}
+
+// changedTrust lays the changes in the store over the files.
+func (d *doctor) changedTrust(ctx context.Context, files []*x509.Certificate) (signing.Trust, error) {
+	s, err := OpenStore(ctx, d.cfg)
+	if err != nil {
+		return signing.Trust{}, err
+	}
+	defer func() { _ = s.Close() }() // nothing was written
+	changes, _, err := s.Trusted().TrustChanges(ctx)
+	if err != nil {
+		return signing.Trust{}, err
+	}
+	list, err := signing.ListTrust(files, changes)
+	return signing.TrustOf(list), err
 }
 
 func (d *doctor) expiry(part string, list []*x509.Certificate, well, remedy string) {

@@ -34,7 +34,7 @@ type Sealer struct {
 
 	TSA        signing.TimestampAuthority
 	Revocation signing.RevocationSource
-	Trust      func() signing.Trust
+	Trust      func(context.Context) (signing.Trust, error)
 	Now        func() time.Time
 }
 
@@ -95,7 +95,7 @@ func (s *Sealer) archive(ctx context.Context, file []byte, known pades.Evidence)
 		return nil, err
 	}
 	long = append(long, archived.Increment...)
-	found, err := pades.Verify(bytes.NewReader(long), pades.VerifyOptions{Roots: s.Trust().Roots, Intermediates: s.Trust().Intermediates, Now: s.Now()})
+	found, err := s.verify(ctx, long, pades.Evidence{})
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,11 @@ func (s *Sealer) archive(ctx context.Context, file []byte, known pades.Evidence)
 }
 
 func (s *Sealer) seal(ctx context.Context, file []byte, reason string, box pades.Box) (field string, sealed []byte, err error) {
-	path, err := s.Trust().Check(s.Certificate, s.Chain, s.Now())
+	trust, err := s.Trust(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	path, err := trust.Check(s.Certificate, s.Chain, s.Now())
 	if err != nil {
 		return "", nil, err
 	}
@@ -160,8 +164,21 @@ func (s *Sealer) gather(ctx context.Context, file []byte) (pades.Evidence, error
 	here := func(_ context.Context, src pades.Source, opt pades.NeedsOptions) ([]pades.Need, error) {
 		return pades.Needs(src, opt)
 	}
-	known, _, err := evidence.Gather(ctx, bytes.NewReader(file), here, s.Revocation.Status, evidence.Rule{Trust: s.Trust(), Fresh: true})
+	trust, err := s.Trust(ctx)
+	if err != nil {
+		return pades.Evidence{}, err
+	}
+	known, _, err := evidence.Gather(ctx, bytes.NewReader(file), here, s.Revocation.Status, evidence.Rule{Trust: trust, Fresh: true})
 	return known, err
+}
+
+// verify judges a file by whom is trusted now.
+func (s *Sealer) verify(ctx context.Context, file []byte, known pades.Evidence) (*pades.Verification, error) {
+	trust, err := s.Trust(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return pades.Verify(bytes.NewReader(file), pades.VerifyOptions{Roots: trust.Roots, Intermediates: trust.Intermediates, Removed: trust.Removed, Now: s.Now(), Evidence: known})
 }
 
 // check judges the sealed file as a relying party on the network does, and returns what it learned.
@@ -170,8 +187,7 @@ func (s *Sealer) check(ctx context.Context, sealed []byte, field string) (pades.
 	if err != nil {
 		return known, err
 	}
-	found, err := pades.Verify(bytes.NewReader(sealed), pades.VerifyOptions{Roots: s.Trust().Roots, Intermediates: s.Trust().Intermediates, Now: s.Now(),
-		Evidence: known})
+	found, err := s.verify(ctx, sealed, known)
 	if err != nil {
 		return known, err
 	}

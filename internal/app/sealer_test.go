@@ -77,7 +77,7 @@ func (w sealWorld) sealer(t *testing.T, key crypto.Signer) *app.Sealer {
 	s := &app.Sealer{Key: signer, Certificate: certificates[0], Chain: certificates[1:], TSA: &provider.TSA{URLs: []string{w.url + "/tsa"}},
 		Revocation: &provider.Revocation{AllowPrivate: true}, Now: time.Now}
 	var trust signing.Trust
-	s.Trust = func() signing.Trust { return trust }
+	s.Trust = func(context.Context) (signing.Trust, error) { return trust, nil }
 	if trust.Roots, err = w.Roots(); err != nil {
 		t.Fatal(err)
 	}
@@ -125,6 +125,15 @@ func paper(t *testing.T) []byte {
 	return pdf
 }
 
+func trustNow(t *testing.T, s *app.Sealer) signing.Trust {
+	t.Helper()
+	trust, err := s.Trust(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trust
+}
+
 // sealBox is anywhere.
 var sealBox = [5]float64{1, 72, 200, 180, 60}
 
@@ -157,7 +166,7 @@ func TestSealIsJudgedByOthers(t *testing.T) {
 			if !bytes.HasPrefix(sealed, file) {
 				t.Error("the paper was rewritten")
 			}
-			found, err := app.Verify(t.Context(), bytes.NewReader(sealed), s.Trust(), s.Revocation, time.Now())
+			found, err := app.Verify(t.Context(), bytes.NewReader(sealed), trustNow(t, s), s.Revocation, time.Now())
 			if err != nil || len(found.Findings) != 0 || len(found.Signatures) != 2 {
 				t.Fatalf("%+v, %v", found, err)
 			}
@@ -165,7 +174,7 @@ func TestSealIsJudgedByOthers(t *testing.T) {
 				t.Errorf("the seal is %+v", r)
 			}
 			asPopplerSeesIt(t, sealed)
-			asOthersSeeIt(t, sealed, c.algorithm, found.Signatures[0].ByteRange, found.Signatures[1].ByteRange, s.Trust().Roots)
+			asOthersSeeIt(t, sealed, c.algorithm, found.Signatures[0].ByteRange, found.Signatures[1].ByteRange, trustNow(t, s).Roots)
 		})
 	}
 }
@@ -285,7 +294,7 @@ func TestSealIsArchivedLater(t *testing.T) {
 	s.TSA = authority
 	file := sealed.PDF
 	for round, level := range []string{"B-T", "B-LTA", "B-LTA"} {
-		found, err := app.Verify(t.Context(), bytes.NewReader(file), s.Trust(), s.Revocation, time.Now())
+		found, err := app.Verify(t.Context(), bytes.NewReader(file), trustNow(t, s), s.Revocation, time.Now())
 		if err != nil || len(found.Findings) != 0 || len(found.Signatures) != round+1 {
 			t.Fatalf("round %d: %+v, %v", round, found, err)
 		}
@@ -324,7 +333,7 @@ func TestNothingIsSealedInVain(t *testing.T) {
 			return nil
 		}, problem.CertificateExpired},
 		"not trusted": {func(_ sealWorld, s *app.Sealer) error {
-			s.Trust = func() signing.Trust { return signing.Trust{} }
+			s.Trust = func(context.Context) (signing.Trust, error) { return signing.Trust{}, nil }
 			return nil
 		}, problem.CertificateInvalid},
 		"another key": {func(_ sealWorld, s *app.Sealer) error {

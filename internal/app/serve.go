@@ -52,6 +52,7 @@ func (a *App) apiOptions() api.Options {
 		Decisions:      a.Store.Decisions(),
 		Audit:          a.Recorder,
 		Endpoints:      a.Store.Webhooks(),
+		Trust:          a.trustDesk(),
 		PlainEndpoints: a.Config.WebhookPrivate,
 		AdminKey:       a.Config.AdminKey,
 		PublicURL:      strings.TrimSuffix(a.Config.PublicURL, "/"),

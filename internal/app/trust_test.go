@@ -11,10 +11,15 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	_ "modernc.org/sqlite"
+
+	"kyso/internal/seal"
 	"kyso/internal/signing"
+	"kyso/internal/store"
 )
 
 // rootPEM makes a root certificate.
@@ -57,13 +62,20 @@ func TestTrustIsReadNow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := b.Now(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	changes := 0
 	b.note(func(signing.Trust) { changes++ })
 	want := func(what string, noted int, names ...string) {
 		t.Helper()
 		for range 2 {
 			var got []string
-			for _, c := range b.Now().Roots {
+			trust, err := b.Now(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range trust.Roots {
 				got = append(got, c.Subject.CommonName)
 			}
 			if len(got) != len(names) || got[0] != names[0] || got[len(got)-1] != names[len(names)-1] || changes != noted {
@@ -85,4 +97,68 @@ func TestTrustIsReadNow(t *testing.T) {
 	want("one gone", 2, "first", "second", "third")
 	put(one, first)
 	want("back again", 3, "first")
+}
+
+// TestChangesOfTrustAreReadNow: a CA that is added or removed in the store counts at the next use of every program, and a store that
+// cannot be asked is an error, not what it said before.
+func TestChangesOfTrustAreReadNow(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "trust.pem")
+	if err := os.WriteFile(path, rootPEM(t, "of the file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	key, err := seal.ReadOrCreateMasterKey(filepath.Join(dir, "master.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(t.Context(), "sqlite:"+filepath.Join(dir, "kyso.db"), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var programs []*trustBundle // an API and a worker
+	for range 2 {
+		b, err := openTrust(path, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.records = s.Trusted()
+		programs = append(programs, b)
+	}
+	desk := &signing.TrustDesk{Files: programs[0].Files, Records: s.Trusted()}
+	want := func(what, names string) {
+		t.Helper()
+		for i, b := range programs {
+			trust, err := b.Now(t.Context())
+			var got []string
+			for _, c := range trust.Roots {
+				got = append(got, c.Subject.CommonName)
+			}
+			if err != nil || strings.Join(got, ", ") != names {
+				t.Errorf("%s: program %d trusts %v, %v; want %s", what, i, got, err, names)
+			}
+		}
+	}
+	want("at first", "of the file")
+	added, err := desk.Add(t.Context(), string(rootPEM(t, "added")), signing.TrustRequest{Reason: "x", At: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want("added", "of the file, added")
+	if err := os.WriteFile(path, append(rootPEM(t, "another"), rootPEM(t, "a third")...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want("another file", "another, a third, added")
+	if _, err := desk.Remove(t.Context(), added.Fingerprint, signing.TrustRequest{Reason: "x", At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	want("removed", "another, a third")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if trust, err := programs[1].Now(t.Context()); err == nil {
+		t.Errorf("a store that cannot be asked trusts %d roots", len(trust.Roots))
+	}
 }

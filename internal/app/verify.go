@@ -19,7 +19,11 @@ func (a *App) revocation() *provider.Revocation {
 // Verify judges a file as a relying party does who is on the network: with the configured trust, and asking the
 // issuers for what the file does not say about its certificates.
 func (a *App) Verify(ctx context.Context, src pades.Source) (*pades.Verification, error) {
-	return Verify(ctx, src, a.Trust(), a.revocation(), time.Now())
+	trust, err := a.Trust(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return Verify(ctx, src, trust, a.revocation(), time.Now())
 }
 
 // Verify judges a file at the time now. The present status of its certificates is asked of revocation; nil asks
@@ -31,7 +35,7 @@ func Verify(ctx context.Context, src pades.Source, trust signing.Trust, revocati
 	}
 	var missing []pades.Finding
 	runner := &pdfchild.Runner{}
-	opts := pades.VerifyOptions{Roots: trust.Roots, Intermediates: trust.Intermediates, Now: now}
+	opts := pades.VerifyOptions{Roots: trust.Roots, Intermediates: trust.Intermediates, Removed: trust.Removed, Now: now}
 	if revocation != nil && len(trust.Roots) > 0 {
 		// A file that cannot be read needs nothing here; what is wrong with it is said below, and better.
 		opts.Evidence, missing, _ = evidence.Gather(ctx, src, runner.Needs, revocation.Status, evidence.Rule{Trust: trust, Fresh: true, Silence: evidence.OnlyMentions})

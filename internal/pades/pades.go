@@ -203,6 +203,7 @@ type Extended struct {
 type VerifyOptions struct {
 	Roots         []*x509.Certificate
 	Intermediates []*x509.Certificate
+	Removed       []*x509.Certificate // CAs through which no chain may lead, nor through another certificate of their key that is not listed
 	Now           time.Time
 	Evidence      Evidence // fetched by the caller; used beside what the file carries
 }

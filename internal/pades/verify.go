@@ -26,7 +26,8 @@ type verifier struct {
 	pool  *pool
 	poes  []poe
 
-	trustless bool // no root is known
+	trustless bool                         // no root is known
+	distrusts func(*x509.Certificate) bool // of CAs
 
 	signatures []*signature
 }
@@ -124,6 +125,7 @@ func (v *verifier) addKnown(opt VerifyOptions) {
 		v.pool.addCertificate(cert, false)
 	}
 	v.pool.add(opt.Evidence, false)
+	v.distrusts = opt.distrusts
 }
 
 // collect reads the signed fields and their CMS, in the order of the form.

@@ -1,6 +1,7 @@
 package pades
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -59,6 +60,9 @@ func (v *verifier) checkChain(cert *x509.Certificate, at time.Time) chainResult 
 		if v.trustless {
 			r.problem = noTrust
 		}
+		if errors.Is(err, errRemoved) {
+			r.problem = removedAuthority
+		}
 		if _, unhandled := errors.AsType[x509.UnhandledCriticalExtension](err); unhandled {
 			r.sub, r.problem = subChain, criticalExtension
 		}
@@ -90,7 +94,23 @@ func (v *verifier) buildChain(cert *x509.Certificate, at time.Time) ([]*x509.Cer
 	if err != nil {
 		return nil, err
 	}
-	return chains[0], nil
+	for _, chain := range chains {
+		if !slices.ContainsFunc(chain[1:], v.distrusts) {
+			return chain, nil
+		}
+	}
+	return nil, errRemoved
+}
+
+// errRemoved means that chains to a root exist, and each leads through a CA that was removed.
+var errRemoved = errors.New("a CA was removed")
+
+// distrusts reports whether no chain may lead through a certificate.
+func (o VerifyOptions) distrusts(c *x509.Certificate) bool {
+	sameKey := func(r *x509.Certificate) bool {
+		return bytes.Equal(r.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo)
+	}
+	return slices.ContainsFunc(o.Removed, sameKey) && !slices.ContainsFunc(slices.Concat(o.Roots, o.Intermediates), c.Equal)
 }
 
 // checkMembers checks keys, validity and revocation of a chain, the leaf first.

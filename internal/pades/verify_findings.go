@@ -44,8 +44,9 @@ var (
 
 // What Verify says of certificates, of signers and of time-stamp authorities.
 var (
-	noChain = finding.Define("no-chain", "Không có chuỗi chứng thư nào dẫn tới gốc tin cậy.", "No chain of certificates leads to a trusted root.")
-	noTrust = finding.Define("no-trust", "Chưa có danh sách gốc tin cậy, nên chưa kết luận được về chuỗi chứng thư; hãy chỉ định tệp PEM chứa các chứng thư gốc (KYSO_TRUST, hoặc --trust trên dòng lệnh).",
+	noChain          = finding.Define("no-chain", "Không có chuỗi chứng thư nào dẫn tới gốc tin cậy.", "No chain of certificates leads to a trusted root.")
+	removedAuthority = finding.Define("removed-authority", "Một đơn vị chứng thực trong chuỗi chứng thư đã bị loại khỏi danh sách tin cậy.", "An authority in the chain was removed from those that are trusted.")
+	noTrust          = finding.Define("no-trust", "Chưa có danh sách gốc tin cậy, nên chưa kết luận được về chuỗi chứng thư; hãy chỉ định tệp PEM chứa các chứng thư gốc (KYSO_TRUST, hoặc --trust trên dòng lệnh).",
 		"No trust list was given, so the chain of certificates cannot be judged; name a PEM file of root certificates (KYSO_TRUST, or --trust on the command line).")
 	criticalExtension = finding.Define("critical-extension", "Một chứng thư có phần mở rộng quan trọng mà phần mềm này không biết.", "A certificate has a critical extension that is not known.")
 	weakKeyInChain    = finding.Define("weak-key", "Một khóa trong chuỗi chứng thư quá yếu.", "A key in the chain of certificates is too weak.")

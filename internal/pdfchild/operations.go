@@ -28,6 +28,7 @@ type verifyArgs struct {
 	pades.VerifyOptions
 	Roots         [][]byte
 	Intermediates [][]byte
+	Removed       [][]byte
 }
 
 type extendArgs struct {
@@ -98,6 +99,9 @@ func verify(src pades.Source, args verifyArgs) (any, error) {
 		return nil, err
 	}
 	if opts.Intermediates, err = parseAll(args.Intermediates); err != nil {
+		return nil, err
+	}
+	if opts.Removed, err = parseAll(args.Removed); err != nil {
 		return nil, err
 	}
 	return pades.Verify(src, opts)

@@ -144,7 +144,7 @@ func (s *Session) Needs(ctx context.Context, src pades.Source, opt pades.NeedsOp
 // Verify is Runner.Verify in this session.
 func (s *Session) Verify(ctx context.Context, src pades.Source, opts pades.VerifyOptions) (*pades.Verification, error) {
 	return run[*pades.Verification](ctx, s, opVerify, src, verifyArgs{
-		VerifyOptions: opts, Roots: rawAll(opts.Roots), Intermediates: rawAll(opts.Intermediates),
+		VerifyOptions: opts, Roots: rawAll(opts.Roots), Intermediates: rawAll(opts.Intermediates), Removed: rawAll(opts.Removed),
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"time"
 
 	"kyso/internal/problem"
@@ -23,6 +24,7 @@ const (
 type Trust struct {
 	Roots         []*x509.Certificate
 	Intermediates []*x509.Certificate
+	Removed       []*x509.Certificate // CAs through which no chain may lead; see Distrusts
 }
 
 // Fingerprint returns the hex SHA-256 of a DER certificate.
@@ -84,7 +86,12 @@ func (t Trust) path(cert *x509.Certificate, chain []*x509.Certificate, now time.
 	if err != nil {
 		return nil, problem.New(problem.CertificateInvalid, "no chain to a trusted root: %s", chainFault(err))
 	}
-	return paths[0], nil
+	for _, path := range paths {
+		if !slices.ContainsFunc(path[1:], t.Distrusts) {
+			return path, nil
+		}
+	}
+	return nil, problem.New(problem.CertificateInvalid, "no chain to a trusted root: an authority in it was removed from those that are trusted")
 }
 
 // chainFault says what is wrong without repeating names out of certificates.

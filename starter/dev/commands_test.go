@@ -27,6 +27,8 @@ var notRun = map[string]string{
 	"extend":                               "asks the time-stamp authority of the settings: TestExtend runs it",
 	"sign *.pdf":                           "a part of a command line",
 	"doctor":                               "TestDoctor runs it with every environment",
+	"trust add":                            "needs a certificate of another authority; TestScripts runs it",
+	"trust remove":                         "would take the trust of this world away; TestScripts runs it",
 	"audit key":                            "needs the key file of a server's settings; TestScripts runs it",
 	"registration repair ID --action fix":  "needs a dossier that is parked for its data: TestDrill and the journeys run it",
 	"registration repair ID --action skip": "needs a step that may be skipped: the journeys run it",
@@ -85,7 +87,7 @@ func TestDocumentedCommandsRun(t *testing.T) {
 }
 
 // whole are the commands that need no argument; others of one or two words only name a command in a sentence.
-var whole = []string{"config", "reconcile", "signing list", "incident group", "key list", "audit verify", "audit export"}
+var whole = []string{"config", "reconcile", "signing list", "incident group", "key list", "trust list", "audit verify", "audit export"}
 
 // mentioned reports whether a text only names a command, without what it needs.
 func mentioned(command doctest.Command) bool {

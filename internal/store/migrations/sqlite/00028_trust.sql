@@ -1,0 +1,11 @@
+-- +goose Up
+
+-- Changes of the trusted certificates, over what the files of KYSO_TRUST hold. A row is sealed whole under the key of the store:
+-- whoever can only write the database can add no authority.
+CREATE TABLE trust_changes (
+    seq     INTEGER PRIMARY KEY,
+    content BLOB NOT NULL
+);
+
+-- +goose Down
+DROP TABLE trust_changes;
