@@ -111,6 +111,7 @@ const (
 	Signing      Kind = "signing"
 	Registration Kind = "registration"
 	Endpoint     Kind = "webhook endpoint"
+	Verification Kind = "verification"
 )
 
 // Desk is the store as the API's doors see it. problem.NotFound for what is not there.

@@ -53,6 +53,11 @@ var matrix = map[string]string{
 	"GET /v1/documents/{id}/inspection":                   "-o??xxx",
 	"GET /v1/documents/{id}/verification":                 "-o??xxx",
 	"POST /v1/verifications":                              "-oooxxx",
+	"GET /v1/verifications":                               "-oooxxx",
+	"GET /v1/verifications/{id}":                          "-o??xxx",
+	"GET /v1/verifications/{id}/report":                   "-o??xxx",
+	"GET /v1/verifications/{id}/evidence":                 "-o??xxx",
+	"DELETE /v1/verifications/{id}":                       "-o??xxx",
 	"POST /v1/signings":                                   "-oooxxx",
 	"GET /v1/signings":                                    "-oooxox",
 	"GET /v1/signings/{id}":                               "-o??xox",
@@ -140,7 +145,7 @@ func pdfStub(o *api.Options) { o.PDF = stubPDF() }
 // TestAuthorisationMatrix asks every route that the description names as every kind of caller. The things asked for are
 // there, so a 404 is one of authorisation.
 func TestAuthorisationMatrix(t *testing.T) {
-	d := newDesk(t, pdfStub, withEndpoints, withTrust(t))
+	d := newDesk(t, pdfStub, withEndpoints, withTrust(t), withVerifications)
 	var spec struct {
 		Paths map[string]map[string]json.RawMessage `json:"paths"`
 	}
@@ -204,6 +209,10 @@ func (d *desk) place(path, cookie string) (at, kind string) {
 			d.post("/v1/signings", fmt.Sprintf(`{"user":%q,"documents":[{"id":%q}]}`, signer, document.ID), as...).into(d.t, &signing)
 			id, kind = signing.ID, "signing"
 		}
+	case strings.HasPrefix(path, "/v1/verifications/"):
+		var made struct{ Kept api.KeptVerification }
+		d.do(http.MethodPost, "/v1/verifications?keep=true", pdf, append([]string{"Content-Type", "application/pdf"}, as...)...).into(d.t, &made)
+		id, kind = made.Kept.ID, "verification"
 	case strings.HasPrefix(path, "/v1/registrations/"), strings.HasPrefix(path, "/v1/subjects/"):
 		var accepted api.AcceptedBody
 		token := fmt.Sprint("token-", time.Now().UnixNano())

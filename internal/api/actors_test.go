@@ -21,7 +21,7 @@ import (
 // it stands in one of the two lists.
 var (
 	actorNames = []string{"actor", "officer"}
-	otherNames = strings.Fields(`action after all_pages allow_cover allow_new_field assignee before certificate certify checks code days decision documents email empty_fields events failed field field_number fields fingerprint from height id internal_note invisible key level
+	otherNames = strings.Fields(`action after all_pages allow_cover allow_new_field assignee before certificate certify checks code days decision documents email empty_fields events failed field field_number fields fingerprint from height id internal_note invisible keep key level
 		location lock_all login_id name owner page pages password phone place placement placements process provider public_note purpose reason scopes serial step text to token type url user width x y`)
 )
 

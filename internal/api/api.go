@@ -90,6 +90,8 @@ type Options struct {
 	Endpoints webhook.Records
 	// Trust is the list of trusted certification authorities; nil serves none of its routes.
 	Trust *signing.TrustDesk
+	// Verifications keeps verifications; nil keeps none.
+	Verifications signing.Verifications
 	// PlainEndpoints lets programs be told over http; for development.
 	PlainEndpoints bool
 	// AdminKey is a secret that may do everything, the first key of an installation; empty means none.

@@ -69,7 +69,7 @@ func (t *trail) firstInHour(keyID string, now time.Time) bool {
 
 // reveals reports whether a route gives out documents or what a dossier holds.
 func reveals(pattern string) bool {
-	return strings.HasPrefix(pattern, "GET ") && (strings.Contains(pattern, "/documents/") || strings.HasSuffix(pattern, "/dossier"))
+	return strings.HasPrefix(pattern, "GET ") && (strings.Contains(pattern, "/documents/") || strings.Contains(pattern, "/verifications/") || strings.HasSuffix(pattern, "/dossier"))
 }
 
 // noteRequest keeps in the audit log who did what. Paths and answers are not kept: they may hold anything. Refusals are

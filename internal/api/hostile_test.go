@@ -120,7 +120,7 @@ func spell(body any) string {
 }
 
 // cleaned are parameters of which what is no text is taken away. Of a User-Agent a word of a closed list is kept.
-var cleaned = []string{"createDocument name", "createDocument Content-Disposition"}
+var cleaned = []string{"createDocument name", "createDocument Content-Disposition", "verify name", "verify Content-Disposition"}
 
 // TestNoTextBreaksAnOperation sends what no database can keep as text to every string of every operation: each path part,
 // parameter, header and field of a body. Nothing of it is a fault of ours, and each answer names the field.

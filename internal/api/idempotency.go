@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,11 +46,14 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, pattern := s.mux.Handler(r)
 		use := keyUseOf(pattern, s.rules[pattern])
+		if pattern == "POST "+verificationPath && !keptByRequest(r) {
+			use = keyRefused
+		}
 		if use == keyRefused && len(r.Header.Values(keyHeader)) > 0 {
 			writeProblem(w, r, fieldErrors{{Location: "header." + keyHeader, Message: "has no effect on this route, so it is refused: repeat the request without it"}})
 			return
 		}
-		if r.URL.Path == verificationPath || use == keyNeedless && (isRead(r.Method) || strings.HasPrefix(r.URL.Path, webhookPrefix)) {
+		if use == keyRefused && r.URL.Path == verificationPath || use == keyNeedless && (isRead(r.Method) || strings.HasPrefix(r.URL.Path, webhookPrefix)) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -82,7 +86,7 @@ type keyUse int
 
 const (
 	keyActs keyUse = iota
-	// keyRefused: a verification creates nothing; what opens, changes or ends the session of a browser is done once by
+	// keyRefused: a verification that is not kept creates nothing; what opens, changes or ends the session of a browser is done once by
 	// whoever holds a password, a code or the session, and its answer is a cookie, which is not kept.
 	keyRefused
 	// keyNeedless: reading changes nothing; and a party that comes through an open route proves itself in the handler,
@@ -97,7 +101,7 @@ func keyUseOf(route string, of rule) keyUse {
 	switch {
 	case route == "" || isRead(method):
 		return keyNeedless
-	case path == verificationPath || path == "/v1/session" || path == "/v1/me/password" || method == http.MethodPost && (path == "/v1/login" || path == "/v1/password-reset"):
+	case path == "/v1/session" || path == "/v1/me/password" || method == http.MethodPost && (path == "/v1/login" || path == "/v1/password-reset"):
 		return keyRefused
 	case of.open:
 		return keyNeedless
@@ -185,6 +189,10 @@ func (s *server) replay(w http.ResponseWriter, r *http.Request, stored *signing.
 	var resource struct {
 		Self   string `json:"self"`
 		SHA256 string `json:"sha256"`
+		Kept   *struct {
+			Self   string `json:"self"`
+			SHA256 string `json:"sha256"`
+		} `json:"kept"`
 	}
 	if !stored.SecretUntil.IsZero() && !s.Now().Before(stored.SecretUntil) {
 		writeProblem(w, r, problem.New(problem.Conflict, "this was done before under the same Idempotency-Key; its secret was shown then and is no longer kept"))
@@ -195,7 +203,10 @@ func (s *server) replay(w http.ResponseWriter, r *http.Request, stored *signing.
 		return
 	}
 	created := stored.Status < http.StatusMultipleChoices && json.Unmarshal(stored.Body, &resource) == nil
-	if created && r.URL.Path == uploadPath {
+	if created && resource.Kept != nil {
+		resource.Self, resource.SHA256 = resource.Kept.Self, resource.Kept.SHA256
+	}
+	if created && streamed(r) {
 		sum := sha256.New()
 		if _, err := io.Copy(sum, s.uploadBody(w, r)); err != nil {
 			writeProblem(w, r, err)
@@ -233,17 +244,28 @@ func validKey(key string) bool {
 func requestDigest(r *http.Request, body []byte) string {
 	sum := sha256.New()
 	_, _ = fmt.Fprintf(sum, "%s\n%s\n%s\n", r.Method, r.URL.RequestURI(), r.Header.Get("Content-Disposition"))
-	if r.URL.Path == uploadPath {
+	if streamed(r) {
 		_, _ = fmt.Fprintf(sum, "%d\n", r.ContentLength)
 	}
 	_, _ = sum.Write(body)
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
+// keptByRequest reports whether a verification is to be kept.
+func keptByRequest(r *http.Request) bool {
+	keep, err := strconv.ParseBool(r.URL.Query().Get("keep"))
+	return err == nil && keep
+}
+
+// streamed reports whether the body of a request is a file, which is never held in memory.
+func streamed(r *http.Request) bool {
+	return r.Method == http.MethodPost && (r.URL.Path == uploadPath || r.URL.Path == verificationPath)
+}
+
 // bufferedBody reads a JSON body whole, with a limit and a deadline, and puts it back. An upload is left alone.
 // The deadline is taken off again: left in place it would cancel the request's context while a handler works.
 func (s *server) bufferedBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if r.URL.Path == uploadPath {
+	if streamed(r) {
 		return nil, nil
 	}
 	control := http.NewResponseController(w)

@@ -70,6 +70,16 @@ var pagedLists = []struct {
 		f.Copy("webhook_messages", "endpoint_id", "ep-1", storetest.Rows-1, "id")
 		return f.IDs("webhook_messages", "id")
 	}},
+	{"/v1/verifications", "/v1/verifications?limit=500", "id", func(t *testing.T, f *storetest.Filled) map[string]bool {
+		want := map[string]bool{}
+		for i := range storetest.Rows {
+			id := fmt.Sprintf("v-%04d", i)
+			_, err := f.Store.Verifications().Keep(t.Context(), signing.Verification{ID: id, Owner: "admin", SHA256: "aa", CreatedAt: storetest.Half(i), Name: "a.pdf", Report: []byte("{}")}, signing.Uploader{})
+			must(t, err)
+			want[id] = true
+		}
+		return want
+	}},
 	{"/v1/audit", "/v1/audit?limit=500", "seq", func(t *testing.T, f *storetest.Filled) map[string]bool {
 		inReview(t, f)
 		for i := range storetest.Rows {
@@ -89,7 +99,7 @@ func TestEveryListGivesEveryRowOnce(t *testing.T) {
 		t.Run(l.ask, func(t *testing.T) {
 			storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
 				want := l.fill(t, f)
-				d := newDeskOn(t, f.Store, withEndpoints)
+				d := newDeskOn(t, f.Store, withEndpoints, pdfStub, withVerifications)
 				d.options.Records = f.Store.Registrations()
 				seen := map[string]int{}
 				for path := l.ask; path != ""; {
@@ -126,7 +136,7 @@ func TestEveryListGivesEveryRowOnce(t *testing.T) {
 
 // TestNoListIsLeftOut finds every list in the description of the API.
 func TestNoListIsLeftOut(t *testing.T) {
-	d := newDesk(t, withEndpoints)
+	d := newDesk(t, withEndpoints, withTrust(t), pdfStub, withVerifications)
 	var spec struct {
 		Paths map[string]map[string]struct {
 			Responses map[string]struct {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -26,6 +25,10 @@ type PDF struct {
 	Verify func(ctx context.Context, src Source) (json.RawMessage, error)
 	// Inspection and Verification are what those answers were made of. OpenAPI describes them by it; nil describes nothing.
 	Inspection, Verification reflect.Type
+	// Record is Verify with what is kept of it: report, material, trust and people. nil keeps nothing.
+	Record func(ctx context.Context, src Source) (signing.Verification, error)
+	// Report writes a verification that was kept as PDF.
+	Report func(v signing.Verification) ([]byte, error)
 	// Preview draws a visible signature as a PDF of one page.
 	Preview func(look Look) ([]byte, error)
 	// Place says whether a file can be signed so, as far as that is seen without the certificate; a nil placement is the default
@@ -50,8 +53,8 @@ func (s *server) pdfOperations(api huma.API) {
 		inspection, errorsOf(http.StatusNotFound)), s.inspectDocument)
 	huma.Register(api, get("verifyDocument", "/v1/documents/{id}/verification", tagDocuments, "Verify the signatures of a stored document",
 		verification, errorsOf(http.StatusNotFound)), s.verifyDocument)
-	huma.Register(api, post("verify", verificationPath, tagDocuments, "Verify the signatures of a PDF that is not kept",
-		http.StatusOK, verification, withBody(pdfType, "The file; it is forgotten after the answer"),
+	huma.Register(api, post("verify", verificationPath, tagDocuments, "Verify the signatures of a PDF",
+		http.StatusOK, verification, orKept(), withBody(pdfType, "The file; it is forgotten after the answer"),
 		errorsOf(http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusRequestTimeout)), s.verify)
 	huma.Register(api, get("verifySigned", "/v1/signings/{id}/documents/{n}/verification", tagSignings, "Verify the signatures of a signed document",
 		verification, errorsOf(http.StatusNotFound, http.StatusConflict)), s.verifySigned)
@@ -85,7 +88,14 @@ func schemaName(of reflect.Type, hint string) string {
 	return name
 }
 
-const verificationPath = "/v1/verifications"
+// orKept describes the answer of a verification that was kept, beside that of one that was not.
+func orKept() operationOption {
+	return func(op *huma.Operation) {
+		if found := op.Responses["200"]; found != nil {
+			op.Responses["201"] = &huma.Response{Description: "What was found; kept is the record of it, a KeptVerification", Content: found.Content}
+		}
+	}
+}
 
 // rawOutput is JSON that was written elsewhere.
 type rawOutput struct {
@@ -121,47 +131,6 @@ func (s *server) examine(ctx context.Context, id, digest string, with func(conte
 		defer func() { _ = closer.Close() }() // read only: nothing is lost
 	}
 	report, err := with(ctx, source)
-	return &rawOutput{report}, err
-}
-
-type verifyInput struct {
-	ContentType string `header:"Content-Type" hidden:"true"` // OpenAPI names it with the body
-
-	request *http.Request
-	writer  http.ResponseWriter
-}
-
-// Resolve implements huma.Resolver: it keeps the connection, because the body is streamed and not decoded.
-func (in *verifyInput) Resolve(ctx huma.Context) []error {
-	in.request, in.writer = humago.Unwrap(ctx)
-	return nil
-}
-
-// verify judges a file that is kept no longer than that takes. It waits on disk: files may be large.
-func (s *server) verify(ctx context.Context, in *verifyInput) (*rawOutput, error) {
-	if err := checkUploadType(in.ContentType); err != nil {
-		return nil, err
-	}
-	if in.request.ContentLength > s.Limits.UploadBytes {
-		return nil, &http.MaxBytesError{Limit: s.Limits.UploadBytes}
-	}
-	file, err := os.CreateTemp("", "kyso-verify-*.pdf")
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		_ = file.Close()
-		_ = os.Remove(file.Name()) // the system's own cleaning takes what a crash leaves
-	}()
-	body := s.uploadBody(in.writer, in.request)
-	size, err := io.Copy(file, body)
-	switch {
-	case body.err != nil:
-		return nil, body.err
-	case err != nil:
-		return nil, err
-	}
-	report, err := s.PDF.Verify(ctx, io.NewSectionReader(file, 0, size))
 	return &rawOutput{report}, err
 }
 

@@ -26,7 +26,13 @@ func stubPDF() *api.PDF {
 		size, _ := json.Marshal(map[string]int{"size": len(text)})
 		return size, err
 	}
-	return &api.PDF{Inspect: look, Verify: look, Inspection: reflect.TypeFor[pades.Report](), Verification: reflect.TypeFor[pades.Verification](), Preview: func(l api.Look) ([]byte, error) { return []byte("%PDF " + l.Name), nil }}
+	record := func(ctx context.Context, src api.Source) (signing.Verification, error) {
+		report, err := look(ctx, src)
+		return signing.Verification{Report: report, Trust: []string{"aa"}, People: []string{"079095012345"},
+			Material: signing.Material{Certificates: [][]byte{{1, 2}}, OCSPs: [][]byte{{3}}, CRLs: [][]byte{}}}, err
+	}
+	report := func(v signing.Verification) ([]byte, error) { return []byte("%PDF report of " + v.Name), nil }
+	return &api.PDF{Inspect: look, Verify: look, Inspection: reflect.TypeFor[pades.Report](), Verification: reflect.TypeFor[pades.Verification](), Record: record, Report: report, Preview: func(l api.Look) ([]byte, error) { return []byte("%PDF " + l.Name), nil }}
 }
 
 func TestLookingIntoFiles(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 // A key is refused by what opens, changes or ends the session of a browser, and by what creates nothing. What outside
 // parties send has keys of its own. Every other write honours it.
 var (
-	refusing = []string{"openSession", "endSession", "logIn", "resetPassword", "changePassword", "verify"}
+	refusing = []string{"openSession", "endSession", "logIn", "resetPassword", "changePassword"}
 	parties  = []string{"receiveWebhook", "receiveVNeIDRequest", "receiveVNeIDToken"}
 )
 

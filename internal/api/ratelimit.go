@@ -30,7 +30,7 @@ var (
 var heavy = map[string]bool{
 	"POST /v1/documents": true, "POST " + verificationPath: true, "GET /v1/documents/{id}/inspection": true,
 	"GET /v1/documents/{id}/verification": true, "GET /v1/signings/{id}/appearance": true,
-	"GET /v1/signings/{id}/documents/{n}/verification": true,
+	"GET /v1/signings/{id}/documents/{n}/verification": true, "GET /v1/verifications/{id}/report": true, "GET /v1/verifications/{id}/evidence": true,
 }
 
 // entries are the routes at which a stranger becomes somebody.

@@ -39,6 +39,9 @@ func (s *server) operations(api huma.API) {
 	if s.PDF != nil {
 		s.pdfOperations(api)
 	}
+	if s.Verifications != nil && s.PDF != nil {
+		s.verificationOperations(api)
+	}
 	huma.Register(api, post("receiveWebhook", "/v1/webhooks/{provider}/{token}", tagWebhooks, "Take a provider's webhook",
 		http.StatusOK, withBody("application/json", "The body of the 769 profile: transaction_id, status_code, signed_files"),
 		errorsOf(http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge)), s.receiveWebhook)

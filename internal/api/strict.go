@@ -35,7 +35,7 @@ func (s *server) strict(next http.Handler) http.Handler {
 			return
 		}
 		fields := checkQuery(r, known)
-		if r.Body != nil && r.Method != http.MethodGet && isJSON(r.Header.Get("Content-Type")) && r.URL.Path != uploadPath {
+		if r.Body != nil && r.Method != http.MethodGet && isJSON(r.Header.Get("Content-Type")) && !streamed(r) {
 			body, err := s.bufferedBody(w, r)
 			if err != nil {
 				writeProblem(w, r, err)

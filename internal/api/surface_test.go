@@ -35,7 +35,7 @@ func newSurface(t *testing.T, change ...func(*api.Options)) *surface {
 
 func newSurfaceOn(t *testing.T, on *store.Store, change ...func(*api.Options)) *surface {
 	lost := &lostRuns{}
-	d := newDeskOn(t, on, append([]func(*api.Options){pdfStub, withEndpoints, withTrust(t), withBooks(lost), func(o *api.Options) { o.PlainEndpoints, o.Rate = true, 0 }}, change...)...)
+	d := newDeskOn(t, on, append([]func(*api.Options){pdfStub, withEndpoints, withTrust(t), withVerifications, withBooks(lost), func(o *api.Options) { o.PlainEndpoints, o.Rate = true, 0 }}, change...)...)
 	s := &surface{desk: d, owner: "team-surface", lost: lost}
 	s.as = bearer(d.key(s.owner, access.Scopes()...))("")
 	s.people = newPeople(t)
@@ -118,6 +118,11 @@ func (s *surface) good(route string) call {
 	switch {
 	case route == "POST /v1/documents" || route == "POST /v1/verifications":
 		c.headers[1], body = "application/pdf", pdf
+		if strings.HasSuffix(path, "verifications") {
+			path += "?keep=true"
+		}
+	case strings.HasPrefix(path, "/v1/verifications/"):
+		id = s.verification()
 	case route == "POST /v1/vneid/requests":
 		n := s.next()
 		c.actor = "vneid"
@@ -170,6 +175,12 @@ func (s *surface) document() string {
 	var document api.DocumentBody
 	s.desk.do(http.MethodPost, "/v1/documents?name=a.pdf", pdf, append([]string{"Content-Type", "application/pdf"}, s.as...)...).into(s.t, &document)
 	return document.ID
+}
+
+func (s *surface) verification() string {
+	var made struct{ Kept api.KeptVerification }
+	s.desk.do(http.MethodPost, "/v1/verifications?keep=true&name=a.pdf", pdf, append([]string{"Content-Type", "application/pdf"}, s.as...)...).into(s.t, &made)
+	return made.Kept.ID
 }
 
 func (s *surface) signingFor(route string) (id, body string) {

@@ -86,6 +86,16 @@ func (s *server) takingTurns(pdf *PDF) *PDF {
 	}
 	in := *pdf
 	in.Inspect, in.Verify = waiting(pdf.Inspect), waiting(pdf.Verify)
+	if pdf.Record != nil {
+		in.Record = func(ctx context.Context, src Source) (signing.Verification, error) {
+			free, err := turn(ctx)
+			if err != nil {
+				return signing.Verification{}, err
+			}
+			defer free()
+			return pdf.Record(ctx, src)
+		}
+	}
 	if pdf.Place != nil {
 		in.Place = func(ctx context.Context, src Source, placement *signing.Placement, reason string) error {
 			free, err := turn(ctx)

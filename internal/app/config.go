@@ -54,6 +54,9 @@ type Config struct {
 	KeepYears int
 	// KeepUploads is KYSO_KEEP_UPLOADS (default 720h, 30 days): how long an upload waits for a signing before it is deleted.
 	KeepUploads time.Duration
+	// KeepVerifications is KYSO_KEEP_VERIFICATIONS (default 43800h, five years): how long verifications are kept whose caller wanted
+	// it, unless the caller deletes them before.
+	KeepVerifications time.Duration
 	// TrustFile is KYSO_TRUST: one PEM bundle or several, separated by commas, such as one with the national root of
 	// Viet Nam and one with those of your time-stamp authorities. Self-signed certificates in them are trusted roots;
 	// the others are issuers that providers leave out of their answers. The files are read again when they change.
@@ -202,6 +205,8 @@ func (r *reader) config() (Config, error) {
 		SealDocuments: r.yesOr("KYSO_SEAL_DOCUMENTS", "true"),
 		KeepYears:     r.number("KYSO_KEEP_YEARS", 5, 0, 100),
 		KeepUploads:   r.duration("KYSO_KEEP_UPLOADS", 30*24*time.Hour),
+
+		KeepVerifications: r.duration("KYSO_KEEP_VERIFICATIONS", 5*365*24*time.Hour),
 		Archiving: activities.Archiving{
 			Margin: r.duration("KYSO_ARCHIVE_MARGIN", 90*24*time.Hour),
 			Ends:   r.dates("KYSO_ALGORITHM_ENDS"),

@@ -78,7 +78,7 @@ func (a *App) keys() map[string]registration.Keys {
 
 // leftovers removes what erasures leave behind, and what a law kept when its time has come.
 func (a *App) leftovers() *relay.Leftovers {
-	return &relay.Leftovers{Records: a.Store.Leftovers(), Blobs: a.Blobs, Unused: a.Config.KeepUploads, Clear: a.Config.SealDocuments,
+	return &relay.Leftovers{Records: a.Store.Leftovers(), Blobs: a.Blobs, Unused: a.Config.KeepUploads, Verifications: a.Config.KeepVerifications, Clear: a.Config.SealDocuments,
 		Erase: func(ctx context.Context, subjectID string) error {
 			_, err := a.Store.Registrations().EraseSubject(ctx, subjectID, "", time.Now(), a.Config.KeepYears)
 			return err

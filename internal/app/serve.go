@@ -53,6 +53,7 @@ func (a *App) apiOptions() api.Options {
 		Audit:          a.Recorder,
 		Endpoints:      a.Store.Webhooks(),
 		Trust:          a.trustDesk(),
+		Verifications:  a.Store.Verifications(),
 		PlainEndpoints: a.Config.WebhookPrivate,
 		AdminKey:       a.Config.AdminKey,
 		PublicURL:      strings.TrimSuffix(a.Config.PublicURL, "/"),
@@ -87,6 +88,8 @@ func (a *App) pdf() *api.PDF {
 			found, err := a.Verify(ctx, src)
 			return encoded(found, err)
 		},
+		Record: func(ctx context.Context, src api.Source) (signing.Verification, error) { return a.record(ctx, src) },
+		Report: verificationPDF,
 		Preview: func(look api.Look) ([]byte, error) {
 			opts := pades.PreviewOptions{Width: look.Width, Height: look.Height}
 			opts.SignerName, opts.Reason, opts.Location, opts.SigningTime = look.Name, look.Reason, look.Location, look.At

@@ -2,7 +2,10 @@ package app
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"kyso/internal/evidence"
@@ -19,23 +22,58 @@ func (a *App) revocation() *provider.Revocation {
 // Verify judges a file as a relying party does who is on the network: with the configured trust, and asking the
 // issuers for what the file does not say about its certificates.
 func (a *App) Verify(ctx context.Context, src pades.Source) (*pades.Verification, error) {
+	found, _, err := a.judge(ctx, src, false)
+	return found, err
+}
+
+func (a *App) judge(ctx context.Context, src pades.Source, material bool) (*pades.Verification, signing.Trust, error) {
 	trust, err := a.Trust(ctx)
 	if err != nil {
-		return nil, err
+		return nil, trust, err
 	}
-	return Verify(ctx, src, trust, a.revocation(), time.Now())
+	found, err := verify(ctx, src, trust, a.revocation(), pades.VerifyOptions{Now: time.Now(), Material: material})
+	return found, trust, err
+}
+
+// record judges a file and returns what is kept of that, but for what only the caller knows.
+func (a *App) record(ctx context.Context, src pades.Source) (signing.Verification, error) {
+	var out signing.Verification
+	found, trust, err := a.judge(ctx, src, true)
+	if err != nil {
+		return out, err
+	}
+	var certificates []*x509.Certificate
+	if m := found.Material; m != nil {
+		out.Material = signing.Material(*m)
+		for _, der := range m.Certificates {
+			if c, err := x509.ParseCertificate(der); err == nil {
+				certificates = append(certificates, c)
+			}
+		}
+	}
+	found.Material = nil
+	for _, c := range slices.Concat(trust.Roots, trust.Intermediates) {
+		out.Trust = append(out.Trust, signing.Fingerprint(c.Raw))
+	}
+	out.People = signing.CitizensIn(certificates)
+	out.Report, err = json.Marshal(found)
+	return out, err
 }
 
 // Verify judges a file at the time now. The present status of its certificates is asked of revocation; nil asks
 // nobody, and without a trusted root nobody is asked either. What could not be had is a finding: it stays unknown, and the verdict says so too. The file is parsed in a
 // process of its own.
 func Verify(ctx context.Context, src pades.Source, trust signing.Trust, revocation signing.RevocationSource, now time.Time) (*pades.Verification, error) {
+	return verify(ctx, src, trust, revocation, pades.VerifyOptions{Now: now})
+}
+
+func verify(ctx context.Context, src pades.Source, trust signing.Trust, revocation signing.RevocationSource, opts pades.VerifyOptions) (*pades.Verification, error) {
 	if err := pades.CheckSize(src); err != nil {
 		return nil, fmt.Errorf("verifying: %w", err) // before a process is started for it
 	}
 	var missing []pades.Finding
 	runner := &pdfchild.Runner{}
-	opts := pades.VerifyOptions{Roots: trust.Roots, Intermediates: trust.Intermediates, Removed: trust.Removed, Now: now}
+	opts.Roots, opts.Intermediates, opts.Removed = trust.Roots, trust.Intermediates, trust.Removed
 	if revocation != nil && len(trust.Roots) > 0 {
 		// A file that cannot be read needs nothing here; what is wrong with it is said below, and better.
 		opts.Evidence, missing, _ = evidence.Gather(ctx, src, runner.Needs, revocation.Status, evidence.Rule{Trust: trust, Fresh: true, Silence: evidence.OnlyMentions})

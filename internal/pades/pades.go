@@ -206,6 +206,7 @@ type VerifyOptions struct {
 	Removed       []*x509.Certificate // CAs through which no chain may lead, nor through another certificate of their key that is not listed
 	Now           time.Time
 	Evidence      Evidence // fetched by the caller; used beside what the file carries
+	Material      bool     // have Verification.Material filled
 }
 
 // Verdict is the main indication of ETSI EN 319 102-1.
@@ -225,6 +226,10 @@ type Verification struct {
 	Signatures []SignatureReport `json:"signatures"`
 	Findings   []Finding         `json:"findings,omitempty" doc:"What is to be said of the file and of what could not be found out"`
 	Warnings   []string          `json:"warnings,omitempty" doc:"Deprecated: the English texts of findings"`
+
+	// Material is what the verdict rests on, from the file and from the caller, when VerifyOptions.Material asks for it: the
+	// certificates of the chains that were looked at, and the statements about them whose signatures hold.
+	Material *Evidence `json:"material,omitempty" hidden:"true"`
 }
 
 // SignatureReport is the finding on one signature or document time-stamp.

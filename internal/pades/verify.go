@@ -28,6 +28,7 @@ type verifier struct {
 
 	trustless bool                         // no root is known
 	distrusts func(*x509.Certificate) bool // of CAs
+	looked    []*x509.Certificate          // what the verdicts rest on
 
 	signatures []*signature
 }
@@ -93,6 +94,9 @@ func Verify(src Source, opt VerifyOptions) (*Verification, error) {
 	}
 	if err := v.checkCovers(signatures); err != nil {
 		return nil, err
+	}
+	if opt.Material {
+		result.Material = v.material()
 	}
 	result.Verdict = TotalPassed
 	for _, s := range signatures {

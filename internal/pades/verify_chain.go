@@ -54,6 +54,7 @@ type chainResult struct {
 // checkChain validates a certificate at a moment for which existence of the signature is proven (or now).
 func (v *verifier) checkChain(cert *x509.Certificate, at time.Time) chainResult {
 	r := chainResult{leaf: standing{status: CertificateUnknown}}
+	v.looksAt(cert)
 	chain, err := v.buildChain(cert, at)
 	if err != nil {
 		r.sub, r.problem = subNoChain, noChain
@@ -96,6 +97,7 @@ func (v *verifier) buildChain(cert *x509.Certificate, at time.Time) ([]*x509.Cer
 	}
 	for _, chain := range chains {
 		if !slices.ContainsFunc(chain[1:], v.distrusts) {
+			v.looksAt(chain...)
 			return chain, nil
 		}
 	}

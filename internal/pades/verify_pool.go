@@ -20,6 +20,7 @@ type pool struct {
 	unreadable [][]byte // certificates; kept to say why, when one of them is a signer's
 
 	issuers map[[32]byte]*x509.Certificate
+	spoke   map[[32]byte]bool // statements that a certificate was judged by
 }
 
 type pooledOCSP struct {
@@ -48,7 +49,7 @@ const maxPoolItems = 1024
 func ParseCertificate(der []byte) (*x509.Certificate, error) { return cms.ParseCertificate(der) }
 
 func newPool() *pool {
-	return &pool{held: map[[32]byte]bool{}, inFile: map[[32]byte]bool{}, issuers: map[[32]byte]*x509.Certificate{}}
+	return &pool{held: map[[32]byte]bool{}, inFile: map[[32]byte]bool{}, issuers: map[[32]byte]*x509.Certificate{}, spoke: map[[32]byte]bool{}}
 }
 
 // add takes evidence in. What does not parse is of no use to anybody and left out.
@@ -127,11 +128,13 @@ func (p *pool) statuses(cert, issuer *x509.Certificate) []knownStatus {
 	for _, ocsp := range p.ocsps {
 		if st, err := ocsp.Status(cert, issuer); err == nil {
 			list = append(list, knownStatus{*st, ocsp.inFile})
+			p.spoke[sha256.Sum256(ocsp.Raw)] = true
 		}
 	}
 	for _, crl := range p.crls {
 		if st, err := cms.CRLStatus(crl.RevocationList, cert, issuer); err == nil {
 			list = append(list, knownStatus{*st, crl.inFile})
+			p.spoke[sha256.Sum256(crl.Raw)] = true
 		}
 	}
 	return list

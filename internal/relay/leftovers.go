@@ -16,6 +16,8 @@ type LeftoverRecords interface {
 	Ended(ctx context.Context, now time.Time, limit int) ([]string, error)
 	// PurgeUnused deletes uploads that no signing took before a time, and returns how many.
 	PurgeUnused(ctx context.Context, before time.Time, limit int) (int, error)
+	// PurgeVerifications deletes verifications that were kept before a time, and returns how many.
+	PurgeVerifications(ctx context.Context, before time.Time, limit int) (int, error)
 	// Blobs lists folders and keys of blobs to delete, oldest first; Deleted notes that one is gone.
 	Blobs(ctx context.Context, now time.Time, limit int) ([]string, error)
 	Deleted(ctx context.Context, name string) error
@@ -41,6 +43,8 @@ type Leftovers struct {
 	Erase func(ctx context.Context, subjectID string) error
 	// Unused is how long an upload waits for a signing.
 	Unused time.Duration
+	// Verifications is how long verifications are kept.
+	Verifications time.Duration
 	// Clear has Orphans look at what lies in clear, too: not while every document does.
 	Clear bool
 	Now   func() time.Time // default time.Now
@@ -48,7 +52,7 @@ type Leftovers struct {
 
 // Once does all of it, as far as it is due.
 func (l *Leftovers) Once(ctx context.Context) error {
-	return errors.Join(l.ended(ctx), l.unused(ctx), l.Remove(ctx))
+	return errors.Join(l.ended(ctx), l.unused(ctx), l.verifications(ctx), l.Remove(ctx))
 }
 
 // ended goes on until nobody's time has come: whoever was erased has a later end or none.
@@ -72,6 +76,15 @@ func (l *Leftovers) ended(ctx context.Context) error {
 func (l *Leftovers) unused(ctx context.Context) error {
 	for {
 		n, err := l.Records.PurgeUnused(ctx, orNow(l.Now).Add(-l.Unused), pageSize)
+		if err != nil || n < pageSize {
+			return err
+		}
+	}
+}
+
+func (l *Leftovers) verifications(ctx context.Context) error {
+	for {
+		n, err := l.Records.PurgeVerifications(ctx, orNow(l.Now).Add(-l.Verifications), pageSize)
 		if err != nil || n < pageSize {
 			return err
 		}

@@ -76,6 +76,8 @@ func live(t *testing.T, s *store.Store) {
 	_, err = s.Remember(ctx, canaries["idempotency key"], canaries["digest of a body"])
 	must(t, err)
 	must(t, s.Answered(ctx, canaries["idempotency key"], signing.Answer{Status: 200, Body: []byte(canaries["answer"])}))
+	_, err = s.Verifications().Keep(ctx, verification("v"), signing.Uploader{})
+	must(t, err)
 	liveRegistration(t, s.Registrations())
 }
 

@@ -190,7 +190,7 @@ func (e *erasing) act(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, step := range []func(context.Context) error{e.answers, e.documents, e.persons, e.contacts, e.words, e.signings, e.papers} {
+	for _, step := range []func(context.Context) error{e.answers, e.documents, e.persons, e.contacts, e.words, e.signings, e.papers, e.verifications} {
 		if err := step(ctx); err != nil {
 			return err
 		}

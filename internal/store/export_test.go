@@ -29,6 +29,9 @@ func (r Registrations) CountCodes(ctx context.Context, phone string, purpose reg
 	return n, err
 }
 
+// Store is the same store.
+func (r Registrations) Store() *Store { return r.s }
+
 // DB reaches the database of the same store.
 func (r Registrations) DB() *sql.DB { return r.s.db }
 

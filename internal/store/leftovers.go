@@ -127,7 +127,7 @@ func (l Leftovers) Lives(ctx context.Context, keyID string) (bool, error) {
 }
 
 // Scrub rewrites the pages that held keys when that is due, so that no key that was erased can be carved from the files of
-// the database. SQLite: the whole file, and the write-ahead log is emptied. PostgreSQL: the two key tables get new files;
+// the database. SQLite: the whole file, and the write-ahead log is emptied. PostgreSQL: the key tables get new files;
 // its write-ahead log and its backups keep old pages until they are recycled.
 func (l Leftovers) Scrub(ctx context.Context, now time.Time) error {
 	var due time.Time
@@ -155,7 +155,7 @@ var errBusyLog = errors.New("the write-ahead log is in use")
 func (s *Store) scrub(ctx context.Context) error {
 	if s.engine == postgresEngine {
 		// VACUUM FULL copies dead rows that a snapshot anywhere in the cluster might still see; a rewrite copies live rows only.
-		for _, table := range []string{"subjects", "document_keys"} {
+		for _, table := range []string{"subjects", "document_keys", "verification_keys"} {
 			if _, err := s.db.ExecContext(ctx, `ALTER TABLE `+table+` ALTER COLUMN wrapped TYPE BYTEA USING wrapped || ''::bytea`); err != nil {
 				return err
 			}

@@ -219,6 +219,14 @@ func loopsOf(ctx context.Context, r store.Relay) map[string]func(page.Cursor) er
 // addLists adds what people list, by every filter.
 func addLists(ctx context.Context, through *store.Store, asked map[string]func(page.Cursor) error) {
 	now := time.Now()
+	asked["verifications of an owner"] = func(c page.Cursor) error {
+		_, err := through.Verifications().List(ctx, "team-a", c, 10)
+		return err
+	}
+	asked["old verifications"] = func(page.Cursor) error {
+		_, err := through.Leftovers().PurgeVerifications(ctx, now, 10)
+		return err
+	}
 	for i, f := range []signing.Filter{{}, {Status: signing.StatusSigned}, {UserID: "u"}, {Owner: "o"}, {AttentionOnly: true}} {
 		asked[fmt.Sprint("list of signings ", i)] = func(c page.Cursor) error {
 			f.After, f.Limit = c, 10

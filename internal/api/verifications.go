@@ -1,0 +1,260 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"kyso/internal/page"
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
+
+const verificationPath = "/v1/verifications"
+
+func (s *server) verificationOperations(api huma.API) {
+	known := errorsOf(http.StatusNotFound)
+	huma.Register(api, get("listVerifications", verificationPath, tagDocuments, "List the verifications that you had kept, newest first", errorsOf()), s.listVerifications)
+	huma.Register(api, get("getVerification", verificationPath+"/{id}", tagDocuments, "Show a verification that was kept", known), s.getVerification)
+	huma.Register(api, get("getVerificationReport", verificationPath+"/{id}/report", tagDocuments, "Download the report of a verification, as PDF or JSON",
+		withReport(), known), s.getVerificationReport)
+	huma.Register(api, get("getVerificationEvidence", verificationPath+"/{id}/evidence", tagDocuments, "Show what a verification rests on: certificates, OCSP answers and CRLs, as DER", known), s.getVerificationEvidence)
+	huma.Register(api, operation(http.MethodDelete, "deleteVerification", verificationPath+"/{id}", tagDocuments, "Delete a verification with its evidence",
+		http.StatusNoContent, []operationOption{known}), s.deleteVerification)
+}
+
+func withReport() operationOption {
+	return func(op *huma.Operation) {
+		op.Responses = map[string]*huma.Response{"200": {Description: "The report", Content: map[string]*huma.MediaType{
+			pdfType:            {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
+			"application/json": {},
+		}}}
+	}
+}
+
+// KeptVerification is the record of a verification.
+type KeptVerification struct {
+	ID        string    `json:"id"`
+	Self      string    `json:"self" doc:"Path of this verification"`
+	Name      string    `json:"name" doc:"File name as given"`
+	Size      int64     `json:"size" doc:"Bytes of the file, which is not kept"`
+	SHA256    string    `json:"sha256" doc:"Of the file, hex"`
+	CreatedAt time.Time `json:"created_at"`
+	Trust     []string  `json:"trust" doc:"SHA-256 fingerprints of the certificates that were trusted then"`
+}
+
+// VerificationBody is the record of a verification with what was found.
+type VerificationBody struct {
+	KeptVerification
+	Report json.RawMessage `json:"report" doc:"What was found, as POST /v1/verifications answered"`
+}
+
+func keptVerification(v signing.Verification) KeptVerification {
+	return KeptVerification{ID: v.ID, Self: verificationPath + "/" + v.ID, Name: v.Name, Size: v.Size, SHA256: v.SHA256, CreatedAt: v.CreatedAt.UTC(), Trust: append([]string{}, v.Trust...)}
+}
+
+type verifyInput struct {
+	Key         string `header:"Idempotency-Key" maxLength:"255" doc:"With keep=true: the same key again gives the first answer; the file must be the same"`
+	Keep        bool   `query:"keep" doc:"Keep a record of the verification and of what it rests on; it is in kept of the answer"`
+	Name        string `query:"name" maxLength:"1000" doc:"File name in the record; else the one in Content-Disposition"`
+	Disposition string `header:"Content-Disposition" maxLength:"4000" doc:"attachment with filename or filename*"`
+	ContentType string `header:"Content-Type" hidden:"true"` // OpenAPI names it with the body
+
+	request *http.Request
+	writer  http.ResponseWriter
+}
+
+// Resolve implements huma.Resolver: it keeps the connection, because the body is streamed and not decoded.
+func (in *verifyInput) Resolve(ctx huma.Context) []error {
+	in.request, in.writer = humago.Unwrap(ctx)
+	return nil
+}
+
+type verifyOutput struct {
+	Status   int
+	Location string `header:"Location"`
+	Body     json.RawMessage
+}
+
+// verify judges a file. It waits on disk, because files may be large, and no longer than that takes.
+func (s *server) verify(ctx context.Context, in *verifyInput) (*verifyOutput, error) {
+	if err := checkUploadType(in.ContentType); err != nil {
+		return nil, err
+	}
+	if in.request.ContentLength > s.Limits.UploadBytes {
+		return nil, inBody(&http.MaxBytesError{Limit: s.Limits.UploadBytes})
+	}
+	file, err := os.CreateTemp("", "kyso-verify-*.pdf")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		_ = file.Close()
+		_ = os.Remove(file.Name()) // the system's own cleaning takes what a crash leaves
+	}()
+	body, sum := s.uploadBody(in.writer, in.request), sha256.New()
+	size, err := io.Copy(io.MultiWriter(file, sum), body)
+	switch {
+	case body.err != nil:
+		return nil, body.err
+	case err != nil:
+		return nil, err
+	}
+	src := io.NewSectionReader(file, 0, size)
+	if !in.Keep {
+		report, err := s.PDF.Verify(ctx, src)
+		return &verifyOutput{Status: http.StatusOK, Body: report}, err
+	}
+	one, err := s.keep(ctx, in, src, hex.EncodeToString(sum.Sum(nil)))
+	if err != nil {
+		return nil, err
+	}
+	answer, err := withKept(one)
+	return &verifyOutput{Status: http.StatusCreated, Location: verificationPath + "/" + one.ID, Body: answer}, err
+}
+
+// keep verifies a file and keeps the record. A repetition under the same key gives the one that is there.
+func (s *server) keep(ctx context.Context, in *verifyInput, src *io.SectionReader, digest string) (signing.Verification, error) {
+	if s.Verifications == nil || s.PDF.Record == nil {
+		return signing.Verification{}, fieldErrors{{Location: "query.keep", Message: "this server keeps no verifications"}}
+	}
+	id := madeID("vrf-", in.Key)
+	infoOf(ctx).object = id
+	there, err := s.Verifications.Verification(ctx, id)
+	switch {
+	case err == nil && (there.SHA256 != digest || there.Owner != ownerOf(ctx)):
+		return there, problem.New(problem.IdempotencyMismatch, "the key was used before for another file")
+	case problem.CodeOf(err) != problem.NotFound:
+		return there, err
+	}
+	one, err := s.PDF.Record(ctx, src)
+	if err != nil {
+		return one, err
+	}
+	one.ID, one.Owner, one.Name, one.Size, one.SHA256, one.CreatedAt = id, ownerOf(ctx), uploadName(in.Name, in.Disposition), src.Size(), digest, s.Now()
+	one, err = s.Verifications.Keep(ctx, one, s.uploader(ctx))
+	return one, err
+}
+
+// withKept adds the record to what was found.
+func withKept(one signing.Verification) (json.RawMessage, error) {
+	var report map[string]json.RawMessage
+	if err := json.Unmarshal(one.Report, &report); err != nil {
+		return nil, err
+	}
+	kept, err := json.Marshal(keptVerification(one))
+	if err != nil {
+		return nil, err
+	}
+	report["kept"] = kept
+	return json.Marshal(report)
+}
+
+type listVerificationsInput struct {
+	Cursor string `query:"cursor" maxLength:"300" doc:"Of the next page; see next"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
+}
+
+// VerificationList is a page of verifications, newest first.
+type VerificationList struct {
+	Items []KeptVerification `json:"items"`
+	Next  string             `json:"next,omitempty" doc:"Path of the next page"`
+}
+
+type verificationsOutput struct {
+	Body VerificationList
+}
+
+func (s *server) listVerifications(ctx context.Context, in *listVerificationsInput) (*verificationsOutput, error) {
+	after, err := cursorOf(in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.Verifications.List(ctx, ownerOf(ctx), after, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := VerificationList{Items: []KeptVerification{}}
+	for _, v := range list {
+		out.Items = append(out.Items, keptVerification(v))
+	}
+	if len(list) == in.Limit {
+		last := list[len(list)-1]
+		out.Next = nextPage(verificationPath, page.After(last.CreatedAt, last.ID), in.Limit)
+	}
+	return &verificationsOutput{out}, nil
+}
+
+type verificationInput struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+type verificationOutput struct {
+	Body VerificationBody
+}
+
+func (s *server) getVerification(ctx context.Context, in *verificationInput) (*verificationOutput, error) {
+	one, err := s.Verifications.Verification(ctx, in.ID)
+	return &verificationOutput{VerificationBody{keptVerification(one), one.Report}}, err
+}
+
+func (s *server) deleteVerification(ctx context.Context, in *verificationInput) (*struct{}, error) {
+	return nil, s.Verifications.Delete(ctx, in.ID, s.Now())
+}
+
+// EvidenceBody is what a verification rests on.
+type EvidenceBody struct {
+	signing.Material
+	Trust []string `json:"trust" doc:"SHA-256 fingerprints of the certificates that were trusted then"`
+}
+
+type evidenceOutput struct {
+	Body EvidenceBody
+}
+
+func (s *server) getVerificationEvidence(ctx context.Context, in *verificationInput) (*evidenceOutput, error) {
+	one, err := s.Verifications.Verification(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	material, err := s.Verifications.Material(ctx, in.ID)
+	return &evidenceOutput{EvidenceBody{material, one.Trust}}, err
+}
+
+type reportInput struct {
+	ID     string `path:"id" maxLength:"64"`
+	Format string `query:"format" enum:"pdf,json" default:"pdf"`
+}
+
+func (s *server) getVerificationReport(ctx context.Context, in *reportInput) (*huma.StreamResponse, error) {
+	one, err := s.Verifications.Verification(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	body, media, name := []byte(nil), pdfType, fileName(one.Name, "-verification")
+	if in.Format == "json" {
+		media, name = "application/json", name+".json"
+		body, err = json.Marshal(VerificationBody{keptVerification(one), one.Report})
+	} else {
+		body, err = s.PDF.Report(one)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(hctx huma.Context) {
+		_, w := humago.Unwrap(hctx)
+		w.Header().Set("Content-Type", media)
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		w.Header().Set("Content-Disposition", attachment(name))
+		_, _ = w.Write(body) // the peer may be gone
+	}}, nil
+}
