@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -19,6 +20,7 @@ type verifyFlags struct {
 	trust   string
 	offline bool
 	private bool
+	report  string
 }
 
 func (c *cli) verifyCommand() *cobra.Command {
@@ -46,6 +48,7 @@ The exit code is that of the worst file, in this order:
 	cmd.Flags().StringVar(&f.trust, "trust", "", "PEM bundle; self-signed certificates in it are trusted roots")
 	cmd.Flags().BoolVar(&f.offline, "offline", false, "ask nobody; what the file does not carry is not known")
 	cmd.Flags().BoolVar(&f.private, "allow-private", false, "let addresses in certificates lead into private networks (on for a development world)")
+	cmd.Flags().StringVar(&f.report, "report", "", "write the report to a file as well: NAME.pdf or NAME.json")
 	return cmd
 }
 
@@ -76,6 +79,9 @@ func (c *cli) verify(ctx context.Context, f *verifyFlags, paths []string) error 
 	if count(paths, stdinPDF) > 1 {
 		return usage("- can be given once: there is one stdin")
 	}
+	if ending := filepath.Ext(f.report); f.report != "" && (len(paths) > 1 || ending != ".pdf" && ending != ".json") {
+		return usage("--report takes a name that ends with .pdf or .json, and one FILE")
+	}
 	judge, err := c.judge(f)
 	if err != nil {
 		return err
@@ -88,7 +94,7 @@ func (c *cli) verify(ctx context.Context, f *verifyFlags, paths []string) error 
 		}
 		source, err := c.openPDF(path)
 		if err == nil {
-			file.Verification, err = judge(ctx, source)
+			file.Verification, err = judge(ctx, filepath.Base(file.File), source)
 			_ = source.Close() // read only
 		}
 		if ctx.Err() != nil {
@@ -107,7 +113,7 @@ func (c *cli) verify(ctx context.Context, f *verifyFlags, paths []string) error 
 }
 
 // judge makes what verifies one file, with whom to trust and whom to ask.
-func (c *cli) judge(f *verifyFlags) (func(context.Context, pades.Source) (*pades.Verification, error), error) {
+func (c *cli) judge(f *verifyFlags) (func(context.Context, string, pades.Source) (*pades.Verification, error), error) {
 	var trust signing.Trust
 	if bundle := c.trustFile(f); bundle != "" {
 		var err error
@@ -119,9 +125,26 @@ func (c *cli) judge(f *verifyFlags) (func(context.Context, pades.Source) (*pades
 	if !f.offline {
 		issuers = &provider.Revocation{AllowPrivate: f.private}
 	}
-	return func(ctx context.Context, source pades.Source) (*pades.Verification, error) {
-		return app.Verify(ctx, source, trust, issuers, time.Now())
+	return func(ctx context.Context, name string, source pades.Source) (*pades.Verification, error) {
+		now := time.Now()
+		found, err := app.Verify(ctx, source, trust, issuers, now)
+		if err == nil && f.report != "" {
+			err = writeReport(f.report, found, trust, name, source, now.Truncate(time.Second))
+		}
+		return found, err
 	}, nil
+}
+
+// writeReport writes what was found to a file, as PDF or JSON by its name.
+func writeReport(to string, found *pades.Verification, trust signing.Trust, name string, source pades.Source, at time.Time) error {
+	report, err := app.ReportFile(filepath.Ext(to), found, trust, name, io.NewSectionReader(source, 0, source.Size()), at)
+	if err == nil {
+		err = os.WriteFile(filepath.Clean(to), report, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", to, err)
+	}
+	return nil
 }
 
 // trustFile finds whom to trust. The trust of a development world comes with its private addresses.

@@ -84,7 +84,7 @@ func (s *server) listTrust(ctx context.Context, _ *struct{}) (*authoritiesOutput
 
 // TrustRequest adds a certificate.
 type TrustRequest struct {
-	Certificate string `json:"certificate" minLength:"1" maxLength:"32768" doc:"One certificate of a certification authority, as PEM or as DER in base64"`
+	Certificate string `json:"certificate" minLength:"1" maxLength:"12000" doc:"One certificate of a certification authority, as PEM or as DER in base64"`
 	Reason      string `json:"reason" minLength:"1" maxLength:"300" doc:"Why it is trusted, without personal data"`
 }
 

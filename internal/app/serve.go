@@ -89,7 +89,7 @@ func (a *App) pdf() *api.PDF {
 			return encoded(found, err)
 		},
 		Record: func(ctx context.Context, src api.Source) (signing.Verification, error) { return a.record(ctx, src) },
-		Report: verificationPDF,
+		Report: VerificationPDF,
 		Preview: func(look api.Look) ([]byte, error) {
 			opts := pades.PreviewOptions{Width: look.Width, Height: look.Height}
 			opts.SignerName, opts.Reason, opts.Location, opts.SigningTime = look.Name, look.Reason, look.Location, look.At
