@@ -66,7 +66,13 @@ func ReportFile(ending string, found *pades.Verification, trust signing.Trust, n
 }
 
 // reportWriter turns JSON into the sections of a report.
-type reportWriter struct{ sections []forms.ReportSection }
+type reportWriter struct {
+	sections []forms.ReportSection
+	of       string // whose the lines are
+}
+
+// owners are objects whose lines say whose they are.
+var owners = map[string]string{"subject": "Người ký · Signer: ", "issuer": "Đơn vị cấp · Issuer: ", "time": "Thời gian ký · Time: "}
 
 func (r *reportWriter) begin(heading string) {
 	r.sections = append(r.sections, forms.ReportSection{Heading: heading})
@@ -74,7 +80,7 @@ func (r *reportWriter) begin(heading string) {
 
 func (r *reportWriter) line(label, value string) {
 	last := &r.sections[len(r.sections)-1]
-	last.Lines = append(last.Lines, [2]string{label, value})
+	last.Lines = append(last.Lines, [2]string{r.of + label, value})
 }
 
 // add writes a value under the label of its name.
@@ -106,6 +112,10 @@ func (r *reportWriter) read(d *json.Decoder, name, label string) error {
 }
 
 func (r *reportWriter) readMany(d *json.Decoder, open json.Delim, name string) error {
+	if of := owners[name]; open == '{' && of != "" {
+		r.of = of
+		defer func() { r.of = "" }()
+	}
 	for n := 1; d.More(); n++ {
 		if open == '{' {
 			key, err := d.Token()
@@ -146,6 +156,8 @@ var labels = map[string]string{
 	"intact": "Toàn vẹn / Intact", "covers_all": "Phủ toàn bộ tài liệu / Covers the whole document", "later_changes": "Thay đổi sau khi ký / Later changes",
 	"chain_trusted": "Dẫn tới gốc tin cậy / Leads to a trusted root", "certificate_then": "Chứng thư số lúc ký / Certificate then", "certificate_now": "Chứng thư số hiện tại / Certificate now",
 	"status_made": "Trạng thái được công bố lúc / Status published at", "problems": "Chi tiết kỹ thuật / Finding", "warnings": "Lưu ý / Note", "code": "Mã phát hiện / Finding",
+	"common_name": "Tên / Name", "identifiers": "Mã định danh / Identifier", "organizations": "Tổ chức / Organisation", "units": "Đơn vị quản lý / Managing unit", "titles": "Chức danh / Title",
+	"not_before": "Có hiệu lực từ / Valid from", "not_after": "Có hiệu lực đến / Valid until", "at": "Lúc / At", "by": "Theo / By", "authority": "Tổ chức cấp dấu thời gian / Time-stamp authority", "stamp": "Dấu thời gian / Time-stamp",
 	"cause": "Nguyên nhân / Cause", "page": "Trang / Page", "vi": "Nội dung", "en": "Text", "findings": "Phát hiện / Findings", "signatures": "Chữ ký / Signatures", "material": "Bằng chứng / Material",
 }
 
@@ -161,6 +173,7 @@ var values = map[string]string{
 	string(pades.TotalPassed): "HỢP LỆ / VALID", string(pades.TotalFailed): "KHÔNG HỢP LỆ / INVALID", string(pades.Indeterminate): "CHƯA ĐỦ CĂN CỨ / CANNOT BE DETERMINED",
 	string(pades.CertificateGood): "còn hiệu lực / valid", string(pades.CertificateRevoked): "đã bị thu hồi / revoked", string(pades.CertificateOnHold): "đang tạm dừng / suspended",
 	string(pades.CertificateExpired): "đã hết hạn / expired", string(pades.CertificateNotYetValid): "chưa có hiệu lực / not yet valid", string(pades.CertificateUnknown): "không rõ / unknown",
+	"timestamp": "dấu thời gian / time-stamp", "claim": "lời người ký / the signer's word", "none": "không có / none", "not-judged": "chưa kết luận / not judged", "invalid": "không hợp lệ / invalid",
 	"signature": "chữ ký / signature", "document-timestamp": "dấu thời gian tài liệu / document time-stamp",
 }
 
