@@ -158,7 +158,7 @@ var labels = map[string]string{
 	"status_made": "Trạng thái được công bố lúc / Status published at", "problems": "Chi tiết kỹ thuật / Finding", "warnings": "Lưu ý / Note", "code": "Mã phát hiện / Finding",
 	"common_name": "Tên / Name", "identifiers": "Mã định danh / Identifier", "organizations": "Tổ chức / Organisation", "units": "Đơn vị quản lý / Managing unit", "titles": "Chức danh / Title",
 	"not_before": "Có hiệu lực từ / Valid from", "not_after": "Có hiệu lực đến / Valid until", "at": "Lúc / At", "by": "Theo / By", "authority": "Tổ chức cấp dấu thời gian / Time-stamp authority", "stamp": "Dấu thời gian / Time-stamp",
-	"cause": "Nguyên nhân / Cause", "page": "Trang / Page", "vi": "Nội dung", "en": "Text", "findings": "Phát hiện / Findings", "signatures": "Chữ ký / Signatures", "material": "Bằng chứng / Material",
+	"cause": "Nguyên nhân / Cause", "page": "Trang / Page", "share": "Phần bị che / Share covered", "vi": "Nội dung", "en": "Text", "findings": "Phát hiện / Findings", "signatures": "Chữ ký / Signatures", "material": "Bằng chứng / Material",
 }
 
 func labelOf(name string) string {
