@@ -41,7 +41,6 @@ var rules = map[string]string{
 	"internal/evidence":     "internal/finding internal/pades internal/signing internal/problem",
 	"internal/forms":        "internal/pades/font internal/problem",
 	"internal/pdfchild":     "internal/pades internal/problem",
-	"internal/provider":     "internal/finding internal/webhook internal/signing internal/registration internal/problem",
 	"internal/store":        "internal/limit internal/page internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem internal/seal",
 	"internal/blob":         "internal/seal internal/signing internal/problem",
 	"activities":            "internal/decision internal/evidence internal/webhook internal/signing internal/registration internal/pades internal/forms internal/problem",
@@ -49,8 +48,19 @@ var rules = map[string]string{
 	"internal/relay":        "activities workflows internal/page internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem",
 	"internal/api":          "workflows internal/limit internal/page internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/account internal/problem",
 
+	// The clients of outside parties, each in a room of its own on one ground; see TestNoPartyKnowsAnother.
+	"internal/party":            "internal/problem",
+	"internal/party/ca":         "internal/party internal/registration internal/problem",
+	"internal/party/esms":       "internal/party internal/registration internal/problem",
+	"internal/party/receiver":   "internal/party internal/webhook internal/problem",
+	"internal/party/revocation": "internal/party internal/finding internal/signing internal/problem",
+	"internal/party/rssp769":    "internal/party internal/signing internal/problem",
+	"internal/party/tsa":        "internal/party internal/signing internal/problem",
+	"internal/party/vneid":      "internal/party internal/registration internal/problem",
+	"internal/party/vnpay":      "internal/party internal/registration internal/problem",
+
 	// The stand-ins of outside parties share nothing with the clients that they test, nor with the domain. The folder
-	// itself makes them all; no party knows another, see TestNoPartyOfTheSandboxKnowsAnother.
+	// itself makes them all; no party knows another.
 	"internal/sandbox": "internal/sandbox/ca internal/sandbox/esms internal/sandbox/kernel internal/sandbox/people internal/sandbox/pki " +
 		"internal/sandbox/revocation internal/sandbox/rssp769 internal/sandbox/tsa internal/sandbox/vneid internal/sandbox/vnpay",
 	"internal/sandbox/kernel":     "",
@@ -69,10 +79,11 @@ var rules = map[string]string{
 	"internal/web": "",
 	// The only place that assembles concrete parts.
 	"internal/app": "activities workflows internal/access internal/limit internal/audit internal/decision internal/evidence internal/incident internal/account internal/api internal/blob internal/forms internal/pades " +
-		"internal/pdfchild internal/problem internal/provider internal/registration internal/relay internal/seal internal/signing internal/store internal/web",
+		"internal/party/ca internal/party/esms internal/party/receiver internal/party/revocation internal/party/rssp769 internal/party/tsa internal/party/vneid " +
+		"internal/party/vnpay internal/pdfchild internal/problem internal/registration internal/relay internal/seal internal/signing internal/store internal/web",
 
 	"worker":  "internal/app internal/pdfchild internal/problem",
-	"starter": "internal/app internal/apiclient internal/audit internal/registration internal/pades internal/pdfchild internal/problem internal/provider internal/signing",
+	"starter": "internal/app internal/apiclient internal/audit internal/registration internal/pades internal/party/revocation internal/party/tsa internal/pdfchild internal/problem internal/signing",
 	// The whole world in one process: it also registers the search attributes that workflows names, draws a master
 	// key, and judges what its demo signed.
 	"starter/dev": "internal/app internal/apiclient internal/forms internal/pades internal/pdfchild " +
@@ -85,12 +96,13 @@ var rules = map[string]string{
 	"internal/pgtest":            "",
 	"internal/keytest":           "",
 	"internal/storetest":         "internal/pgtest internal/registration internal/seal internal/signing internal/store",
+	"internal/party/partytest":   "internal/keytest internal/party internal/problem internal/sandbox",
 	"internal/pades/cms/cmstest": "internal/pades",
 	"internal/pades/padestest":   "internal/pades internal/pades/cms/cmstest",
 }
 
 // testOnly may be imported by tests only, even from the folder that it lies in.
-var testOnly = []string{"internal/pgtest", "internal/keytest", "internal/storetest", "internal/pades/cms/cmstest", "internal/pades/padestest"}
+var testOnly = []string{"internal/pgtest", "internal/keytest", "internal/storetest", "internal/pades/cms/cmstest", "internal/pades/padestest", "internal/party/partytest"}
 
 // owners lists modules that only these folders may import: each part has one place that knows it.
 var owners = map[string]string{
@@ -224,31 +236,37 @@ func imports(t *testing.T, file string) []string {
 	return paths
 }
 
-// sandboxGround is what a party of the sandbox may stand on.
-var sandboxGround = []string{"internal/sandbox/kernel", "internal/sandbox/people", "internal/sandbox/pki"}
+// streets are the folders whose rooms are parties, each with the ground that a party may stand on besides the domain.
+var streets = map[string]string{
+	"internal/party":   "internal/party internal/finding internal/webhook internal/signing internal/registration internal/problem",
+	"internal/sandbox": "internal/sandbox/kernel internal/sandbox/people internal/sandbox/pki",
+}
 
-// TestNoPartyOfTheSandboxKnowsAnother: each folder of the sandbox has a line of its own in the table, which names the ground
-// alone. What one party needs of another goes over the wire, or through an interface that internal/sandbox fills in.
-func TestNoPartyOfTheSandboxKnowsAnother(t *testing.T) {
-	const whole = "internal/sandbox"
-	parties := 0
+// TestNoPartyKnowsAnother: each folder of a street has a line of its own in the table, which names the ground alone. What one
+// party needs of another goes over the wire, or through an interface that whoever assembles them fills in.
+func TestNoPartyKnowsAnother(t *testing.T) {
+	parties := map[string]int{}
 	for _, file := range sources(t) {
 		dir := filepath.ToSlash(filepath.Dir(file))
-		if dir == whole || !under(dir, whole) {
-			continue
-		}
-		parties++
-		if ruleOf(dir) != dir {
-			t.Errorf("%s: the folder has no line of its own in the table of rules", file)
-		}
-		for allowed := range strings.FieldsSeq(rules[ruleOf(dir)]) {
-			if !slices.Contains(sandboxGround, allowed) {
-				t.Errorf("%s may import %s, which is no ground of the sandbox", dir, allowed)
+		for street, ground := range streets {
+			if dir == street || !under(dir, street) || slices.Contains(testOnly, dir) {
+				continue
+			}
+			parties[street]++
+			if ruleOf(dir) != dir {
+				t.Errorf("%s: the folder has no line of its own in the table of rules", file)
+			}
+			for allowed := range strings.FieldsSeq(rules[ruleOf(dir)]) {
+				if !slices.Contains(strings.Fields(ground), allowed) {
+					t.Errorf("%s may import %s, which is no ground of %s", dir, allowed, street)
+				}
 			}
 		}
 	}
-	if parties < 10 {
-		t.Errorf("only %d files of parties were found", parties)
+	for street := range streets {
+		if parties[street] < 10 {
+			t.Errorf("only %d files of parties were found in %s", parties[street], street)
+		}
 	}
 }
 
@@ -295,7 +313,13 @@ func TestTheRulesBite(t *testing.T) {
 		refused    bool
 	}{
 		{"internal/sandbox", "kyso/internal/signing", true},
-		{"internal/sandbox", "kyso/internal/provider", true},
+		{"internal/sandbox", "kyso/internal/party", true},
+		{"internal/sandbox/vnpay", "kyso/internal/party/vnpay", true},
+		{"internal/party/vnpay", "kyso/internal/party", false},
+		{"internal/party/vnpay", "kyso/internal/party/rssp769", true},
+		{"internal/party/vnpay", "kyso/internal/party/partytest", true},
+		{"internal/party", "kyso/internal/party/vnpay", true},
+		{"internal/app", "kyso/internal/party/partytest", true},
 		{"internal/sandbox", "kyso/internal/sandbox/vnpay", false},
 		{"internal/sandbox/vnpay", "kyso/internal/sandbox/kernel", false},
 		{"internal/sandbox/vnpay", "kyso/internal/sandbox/rssp769", true},

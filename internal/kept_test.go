@@ -13,7 +13,7 @@ import (
 )
 
 // rooms are where programs that run for weeks keep something in memory between two requests.
-var rooms = []string{"account", "api", "app", "audit", "blob", "evidence", "limit", "provider", "registration", "signing", "seal", "store", "web", "../activities", "../worker"}
+var rooms = []string{"account", "api", "app", "audit", "blob", "evidence", "limit", "party", "registration", "signing", "seal", "store", "web", "../activities", "../worker"}
 
 // TestEverythingKeptInMemoryIsListed finds every type that keeps something between calls (it has a lock, a sync.Once, a
 // sync.Map or an atomic value) and every variable of that sort. Each has its row in docs/operations.md under "What is kept in
@@ -52,6 +52,9 @@ func keepers(t *testing.T, room string) []string {
 	t.Helper()
 	var found []string
 	err := filepath.WalkDir(room, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && slices.Contains(testOnly, "internal/"+filepath.ToSlash(path)) {
+			return fs.SkipDir
+		}
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}

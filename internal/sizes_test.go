@@ -29,7 +29,6 @@ var larger = map[string]size{
 	"internal/app":       {23, 3400}, // probes are to move to a room of their own
 	"internal/pades":     {36, 6600}, // five verbs as a face; rooms by phase are to come
 	"internal/pades/pdf": {23, 4400}, // reading and writing of one format
-	"internal/provider":  {21, 3550}, // a room for each party is to come
 	"internal/store":     {52, 8800}, // one package for one database; rooms by kind of record are to come
 	"starter":            {30, 4720}, // one command tree
 	"workflows":          {27, 4430}, // all processes share one contract package; Temporal names them by it

@@ -13,7 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"kyso/internal/app"
-	"kyso/internal/provider"
+	"kyso/internal/party/revocation"
+	"kyso/internal/party/tsa"
 )
 
 type extendFlags struct {
@@ -74,7 +75,7 @@ func (c *cli) extend(ctx context.Context, f *extendFlags, path string) error {
 	if err := writable(out); err != nil {
 		return err
 	}
-	increment, err := app.Extend(ctx, source, level, trust, &provider.Revocation{AllowPrivate: f.private}, &provider.TSA{URLs: authorities})
+	increment, err := app.Extend(ctx, source, level, trust, &revocation.Client{AllowPrivate: f.private}, &tsa.Client{URLs: authorities})
 	if err != nil {
 		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}

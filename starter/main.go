@@ -2,8 +2,8 @@
 // signed files on this machine, and runs the API itself (serve, migrate).
 //
 // Commands that work on signings know nothing but the API. It may import internal/app,
-// internal/apiclient, internal/pdfchild and internal/problem, and for verify internal/pades and
-// internal/provider.
+// internal/apiclient, internal/pdfchild and internal/problem, and for verify internal/pades,
+// internal/party/revocation and internal/party/tsa.
 package main
 
 import (

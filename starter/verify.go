@@ -12,7 +12,7 @@ import (
 
 	"kyso/internal/app"
 	"kyso/internal/pades"
-	"kyso/internal/provider"
+	"kyso/internal/party/revocation"
 	"kyso/internal/signing"
 )
 
@@ -123,7 +123,7 @@ func (c *cli) judge(f *verifyFlags) (func(context.Context, string, pades.Source)
 	}
 	var issuers signing.RevocationSource
 	if !f.offline {
-		issuers = &provider.Revocation{AllowPrivate: f.private}
+		issuers = &revocation.Client{AllowPrivate: f.private}
 	}
 	return func(ctx context.Context, name string, source pades.Source) (*pades.Verification, error) {
 		now := time.Now()

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"kyso/internal/pades"
+	"kyso/internal/party/ca"
 	"kyso/internal/problem"
-	"kyso/internal/provider"
 	"kyso/internal/registration"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
@@ -115,18 +115,18 @@ func TestHolderOfACertificateIsTurnedAway(t *testing.T) {
 func (e *enrolment) holdCertificate() {
 	e.Helper()
 	ctx := context.Background()
-	ca := &provider.CA{BaseURL: e.parties, Key: sandbox.DefaultCAKey, Clock: e.env.Now}
+	authority := &ca.Client{BaseURL: e.parties, Key: sandbox.DefaultCAKey, Clock: e.env.Now}
 	e.must(e.world.UpdateSettings(func(s *sandbox.Settings) { s.FaultRate = 0 }))
-	key, err := ca.CreateKey(ctx, "earlier", citizen)
+	key, err := authority.CreateKey(ctx, "earlier", citizen)
 	e.must(err)
-	csr, err := ca.CSR(ctx, key.ID, registration.Subject{CommonName: "TRẦN THỊ NGỌC ÁNH", UID: "CCCD:" + citizen, Province: "HÀ NỘI", Locality: "PHƯỜNG CẦU GIẤY"})
+	csr, err := authority.CSR(ctx, key.ID, registration.Subject{CommonName: "TRẦN THỊ NGỌC ÁNH", UID: "CCCD:" + citizen, Province: "HÀ NỘI", Locality: "PHƯỜNG CẦU GIẤY"})
 	e.must(err)
-	issued, err := ca.Issue(ctx, "earlier", csr, 12)
+	issued, err := authority.Issue(ctx, "earlier", csr, 12)
 	e.must(err)
-	e.must(ca.Install(ctx, key.ID, issued.Certificate))
-	e.must(ca.StartActivation(ctx, key.ID))
+	e.must(authority.Install(ctx, key.ID, issued.Certificate))
+	e.must(authority.StartActivation(ctx, key.ID))
 	e.must(e.world.SetPIN(citizen, "270519"))
-	e.must(ca.Activate(ctx, key.ID))
+	e.must(authority.Activate(ctx, key.ID))
 }
 
 // An attempt that fails is followed by another, with an order number of its own.

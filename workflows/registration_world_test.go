@@ -23,8 +23,11 @@ import (
 	"kyso/internal/decision"
 	"kyso/internal/forms"
 	"kyso/internal/incident"
+	"kyso/internal/party/ca"
+	"kyso/internal/party/esms"
+	"kyso/internal/party/vneid"
+	"kyso/internal/party/vnpay"
 	"kyso/internal/problem"
-	"kyso/internal/provider"
 	"kyso/internal/registration"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
@@ -44,8 +47,8 @@ func (j *journey) registrationActivities() *activities.Registration {
 	a := &activities.Registration{
 		Archiving: activities.Archiving{Margin: 90 * 24 * time.Hour},
 		Records:   j.records, Decisions: j.store.Decisions(), Logins: j.records, Serials: j.records, Signings: j.store, Trust: j.acts.Trust,
-		VNeID: &provider.VNeID{BaseURL: j.parties + "/vneid", Secret: sandbox.DefaultVNeIDSecret, Timeout: 2 * time.Second, Clock: j.env.Now},
-		SMS: &provider.ESMS{BaseURL: j.parties + "/esms", APIKey: sandbox.DefaultSMSAPIKey, SecretKey: sandbox.DefaultSMSSecretKey,
+		VNeID: &vneid.Client{BaseURL: j.parties + "/vneid", Secret: sandbox.DefaultVNeIDSecret, Timeout: 2 * time.Second, Clock: j.env.Now},
+		SMS: &esms.Client{BaseURL: j.parties + "/esms", APIKey: sandbox.DefaultSMSAPIKey, SecretKey: sandbox.DefaultSMSSecretKey,
 			Brandname: "KYSO", Timeout: 2 * time.Second, Clock: j.env.Now},
 		VNPay: j.vnpay(),
 		Store: func(ctx context.Context, name string, r io.Reader) (signing.Upload, error) {
@@ -63,15 +66,15 @@ func (j *journey) registrationActivities() *activities.Registration {
 // issuer is one of the sandbox's CAs with a party and a seal of its own.
 func (j *journey) issuer(code, path, key, party, taxCode string) activities.Issuer {
 	return activities.Issuer{
-		CA:     &provider.CA{BaseURL: j.parties + path, Key: key, Timeout: 2 * time.Second, Clock: j.env.Now},
+		CA:     &ca.Client{BaseURL: j.parties + path, Key: key, Timeout: 2 * time.Second, Clock: j.env.Now},
 		Sealer: j.sealer(code, party), SigningProvider: "vnpt",
 		Party: forms.Provider{Name: party, ShortName: "KYSO", TaxCode: taxCode, Licence: "01/GP-TN",
 			Representative: "Lê Thị Hồng Nhung", Title: "Giám đốc", Address: "Số 1 phố Tràng Tiền, Hà Nội", Hotline: "1900 0000"},
 	}
 }
 
-func (j *journey) vnpay() *provider.VNPay {
-	return &provider.VNPay{PayBase: j.parties + "/vnpay/paymentv2/vpcpay.html", APIBase: j.parties + "/vnpay/merchant_webapi/api/transaction",
+func (j *journey) vnpay() *vnpay.Client {
+	return &vnpay.Client{PayBase: j.parties + "/vnpay/paymentv2/vpcpay.html", APIBase: j.parties + "/vnpay/merchant_webapi/api/transaction",
 		TmnCode: sandbox.DefaultTmnCode, Secret: sandbox.DefaultVNPaySecret, ReturnURL: "http://127.0.0.1/return", Timeout: 2 * time.Second, Clock: j.env.Now}
 }
 
@@ -115,7 +118,7 @@ func newEnrolmentWith(j *journey, issuer, plan string) *enrolment {
 	requestID, token, body, header, err := j.world.RequestCertificateOf(issuer, citizen)
 	j.must(err)
 	e.token = token
-	request, err := (&provider.VNeID{Secret: sandbox.DefaultVNeIDSecret, Clock: j.env.Now}).Open(header, body)
+	request, err := (&vneid.Client{Secret: sandbox.DefaultVNeIDSecret, Clock: j.env.Now}).Open(header, body)
 	j.must(err)
 	e.request, _, err = account.Input{}.Request(request, j.env.Now())
 	j.must(err)

@@ -32,9 +32,11 @@ import (
 	"kyso/internal/incident"
 	"kyso/internal/keytest"
 	"kyso/internal/pades"
+	"kyso/internal/party/revocation"
+	"kyso/internal/party/rssp769"
+	"kyso/internal/party/tsa"
 	"kyso/internal/pdfchild"
 	"kyso/internal/pgtest"
-	"kyso/internal/provider"
 	"kyso/internal/sandbox"
 	"kyso/internal/seal"
 	"kyso/internal/signing"
@@ -163,16 +165,16 @@ func (j *journey) openWorld(keys func() (*rsa.PrivateKey, error)) {
 	j.must(err)
 	intermediates, err := j.world.Intermediates()
 	j.must(err)
-	intrust := provider.IntrustCA()
+	intrust := rssp769.IntrustCA()
 	j.acts = &activities.Signing{
 		Signers: map[string]signing.RemoteSigner{
-			"intrustca": &provider.RSSP769{Name: "intrustca", BaseURL: parties.URL, SPID: sandbox.DefaultSPID,
+			"intrustca": &rssp769.Client{Name: "intrustca", BaseURL: parties.URL, SPID: sandbox.DefaultSPID,
 				SPPassword: sandbox.DefaultSPPassword, Profile: intrust, Timeout: 2 * time.Second, Clock: j.env.Now},
-			"vnpt": &provider.RSSP769{Name: "vnpt", BaseURL: parties.URL + "/sca/sp769", SPID: sandbox.DefaultSPID,
-				SPPassword: sandbox.DefaultSPPassword, Profile: provider.VNPT(), Timeout: 2 * time.Second, Clock: j.env.Now},
+			"vnpt": &rssp769.Client{Name: "vnpt", BaseURL: parties.URL + "/sca/sp769", SPID: sandbox.DefaultSPID,
+				SPPassword: sandbox.DefaultSPPassword, Profile: rssp769.VNPT(), Timeout: 2 * time.Second, Clock: j.env.Now},
 		},
-		TSA:        &provider.TSA{URLs: []string{parties.URL + "/tsa"}, Clock: j.env.Now},
-		Revocation: &provider.Revocation{AllowPrivate: true, Clock: j.env.Now},
+		TSA:        &tsa.Client{URLs: []string{parties.URL + "/tsa"}, Clock: j.env.Now},
+		Revocation: &revocation.Client{AllowPrivate: true, Clock: j.env.Now},
 		Trust: func(context.Context) (signing.Trust, error) {
 			return signing.Trust{Roots: roots, Intermediates: intermediates}, nil
 		},
@@ -246,7 +248,7 @@ func (j *journey) at(after time.Duration, do func()) { j.env.RegisterDelayedCall
 func (j *journey) window(d time.Duration) {
 	j.Helper()
 	j.must(j.world.UpdateKnobs(user, func(k *sandbox.Knobs) { k.WindowSeconds = d.Seconds() }))
-	j.acts.Signers["intrustca"].(*provider.RSSP769).Profile.Window = d
+	j.acts.Signers["intrustca"].(*rssp769.Client).Profile.Window = d
 }
 
 func (j *journey) approve(userID string) func() {

@@ -11,8 +11,8 @@ import (
 
 	"kyso/internal/access"
 	"kyso/internal/api"
+	"kyso/internal/party/vnpay"
 	"kyso/internal/problem"
-	"kyso/internal/provider"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
@@ -128,7 +128,7 @@ func TestUnclearPaymentOfAClosedRegistration(t *testing.T) {
 
 // TestTheCitizensAddressReachesVNPay follows the address from what proxies write to the page that VNPay opens.
 func TestTheCitizensAddressReachesVNPay(t *testing.T) {
-	gateway := &provider.VNPay{PayBase: "https://pay.example/vpcpay.html", TmnCode: "KYSO0001", Secret: "secret", ReturnURL: "https://kyso.example/return"}
+	gateway := &vnpay.Client{PayBase: "https://pay.example/vpcpay.html", TmnCode: "KYSO0001", Secret: "secret", ReturnURL: "https://kyso.example/return"}
 	for _, c := range []struct {
 		trusted, forwarded, want string
 	}{

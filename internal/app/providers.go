@@ -4,23 +4,23 @@ import (
 	"context"
 	"slices"
 
+	"kyso/internal/party/rssp769"
 	"kyso/internal/problem"
-	"kyso/internal/provider"
 	"kyso/internal/signing"
 )
 
 // profile is how a provider's name becomes a profile of the wire.
 type profile struct {
-	make        func(Provider) provider.Profile
+	make        func(Provider) rssp769.Profile
 	sandboxPath string // where the sandbox serves it
 	userPrefix  string // before a citizen number in its user ids
 }
 
 // profiles are the providers that kyso can speak to.
 var profiles = map[string]profile{
-	"vnpt":      {func(Provider) provider.Profile { return provider.VNPT() }, "/sca/sp769", ""},
-	"intrustca": {func(Provider) provider.Profile { return provider.IntrustCA() }, "", "ICA."},
-	"neac":      {func(p Provider) provider.Profile { return provider.NEAC(p.CAName) }, "", ""},
+	"vnpt":      {func(Provider) rssp769.Profile { return rssp769.VNPT() }, "/sca/sp769", ""},
+	"intrustca": {func(Provider) rssp769.Profile { return rssp769.IntrustCA() }, "", "ICA."},
+	"neac":      {func(p Provider) rssp769.Profile { return rssp769.NEAC(p.CAName) }, "", ""},
 }
 
 // signers returns the client of every configured provider.
@@ -42,7 +42,7 @@ func (p Provider) signer() (signing.RemoteSigner, error) {
 	if !ok {
 		return nil, problem.New(problem.Invalid, "no provider is called %q", p.Name)
 	}
-	return &provider.RSSP769{Name: p.Name, BaseURL: p.URL, SPID: p.SPID, SPPassword: p.SPPassword, Profile: known.make(p)}, nil
+	return &rssp769.Client{Name: p.Name, BaseURL: p.URL, SPID: p.SPID, SPPassword: p.SPPassword, Profile: known.make(p)}, nil
 }
 
 // held reports whether a user has a certificate with a serial number at a provider.

@@ -13,7 +13,11 @@ import (
 	"kyso/internal/blob"
 	"kyso/internal/forms"
 	"kyso/internal/limit"
-	"kyso/internal/provider"
+	"kyso/internal/party/ca"
+	"kyso/internal/party/esms"
+	"kyso/internal/party/tsa"
+	"kyso/internal/party/vneid"
+	"kyso/internal/party/vnpay"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 )
@@ -37,7 +41,7 @@ func (a *App) registration() (*activities.Registration, error) {
 		CodeText:      a.accounts().Text,
 		Fold:          account.Fold,
 		VNeID:         a.vneid(),
-		SMS:           &provider.ESMS{BaseURL: cfg.SMSURL, APIKey: cfg.SMSAPIKey, SecretKey: cfg.SMSSecretKey, Brandname: cfg.SMSBrandname},
+		SMS:           &esms.Client{BaseURL: cfg.SMSURL, APIKey: cfg.SMSAPIKey, SecretKey: cfg.SMSSecretKey, Brandname: cfg.SMSBrandname},
 		VNPay:         a.vnpay(),
 		Trust:         a.Trust,
 		Store:         a.upload,
@@ -101,13 +105,13 @@ func (a *App) accounts() *account.Service {
 		Budget: limit.Budget{Name: budgetTexts, PerHour: a.Config.TextsPerHour, PerDay: a.Config.TextsPerDay}})
 }
 
-func (a *App) vneid() *provider.VNeID {
-	return &provider.VNeID{BaseURL: a.Config.Registration.VNeIDURL, Secret: a.Config.Registration.VNeIDSecret}
+func (a *App) vneid() *vneid.Client {
+	return &vneid.Client{BaseURL: a.Config.Registration.VNeIDURL, Secret: a.Config.Registration.VNeIDSecret}
 }
 
-func (a *App) vnpay() *provider.VNPay {
+func (a *App) vnpay() *vnpay.Client {
 	cfg := a.Config.Registration
-	return &provider.VNPay{PayBase: cfg.VNPayPayURL, APIBase: cfg.VNPayAPIURL, TmnCode: cfg.VNPayTmnCode, Secret: cfg.VNPaySecret,
+	return &vnpay.Client{PayBase: cfg.VNPayPayURL, APIBase: cfg.VNPayAPIURL, TmnCode: cfg.VNPayTmnCode, Secret: cfg.VNPaySecret,
 		ReturnURL: cfg.VNPayReturnURL}
 }
 
@@ -120,7 +124,7 @@ func (a *App) issuers() (map[string]activities.Issuer, error) {
 			return nil, err
 		}
 		one := activities.Issuer{
-			CA:    &provider.CA{BaseURL: i.CAURL, Key: i.CAKey},
+			CA:    &ca.Client{BaseURL: i.CAURL, Key: i.CAKey},
 			Party: i.Party,
 			Sealer: &Sealer{Key: key, RSA: a.Config.Registration.SealRSAScheme, Certificate: certificates[0], Chain: certificates[1:], TSA: a.tsa(),
 				Revocation: a.revocation(), Trust: a.Trust, Now: time.Now},
@@ -136,7 +140,7 @@ func (a *App) issuers() (map[string]activities.Issuer, error) {
 	return all, nil
 }
 
-func (a *App) tsa() *provider.TSA { return &provider.TSA{URLs: a.Config.TSAs} }
+func (a *App) tsa() *tsa.Client { return &tsa.Client{URLs: a.Config.TSAs} }
 
 // upload stores a file of bounded size.
 func (a *App) upload(ctx context.Context, name string, r io.Reader) (signing.Upload, error) {

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"kyso/internal/blob"
-	"kyso/internal/provider"
+	"kyso/internal/party/ca"
 	"kyso/internal/registration"
 	"kyso/internal/relay"
 	"kyso/internal/signing"
@@ -71,7 +71,7 @@ func (a *App) books() *relay.Mender {
 func (a *App) keys() map[string]registration.Keys {
 	all := map[string]registration.Keys{}
 	for _, i := range a.Config.Registration.Issuers {
-		all[i.Code] = &provider.CA{BaseURL: i.CAURL, Key: i.CAKey}
+		all[i.Code] = &ca.Client{BaseURL: i.CAURL, Key: i.CAKey}
 	}
 	return all
 }

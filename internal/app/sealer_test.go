@@ -23,9 +23,10 @@ import (
 	"kyso/internal/app"
 	"kyso/internal/forms"
 	"kyso/internal/pades"
+	"kyso/internal/party/revocation"
+	"kyso/internal/party/tsa"
 	"kyso/internal/pdfchild"
 	"kyso/internal/problem"
-	"kyso/internal/provider"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
 )
@@ -74,8 +75,8 @@ func (w sealWorld) sealer(t *testing.T, key crypto.Signer) *app.Sealer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &app.Sealer{Key: signer, Certificate: certificates[0], Chain: certificates[1:], TSA: &provider.TSA{URLs: []string{w.url + "/tsa"}},
-		Revocation: &provider.Revocation{AllowPrivate: true}, Now: time.Now}
+	s := &app.Sealer{Key: signer, Certificate: certificates[0], Chain: certificates[1:], TSA: &tsa.Client{URLs: []string{w.url + "/tsa"}},
+		Revocation: &revocation.Client{AllowPrivate: true}, Now: time.Now}
 	var trust signing.Trust
 	s.Trust = func(context.Context) (signing.Trust, error) { return trust, nil }
 	if trust.Roots, err = w.Roots(); err != nil {

@@ -10,13 +10,13 @@ import (
 
 	"kyso/internal/evidence"
 	"kyso/internal/pades"
+	"kyso/internal/party/revocation"
 	"kyso/internal/pdfchild"
-	"kyso/internal/provider"
 	"kyso/internal/signing"
 )
 
-func (a *App) revocation() *provider.Revocation {
-	return &provider.Revocation{Rewrite: a.Config.RevocationRewrite, AllowPrivate: a.Config.RevocationPrivate}
+func (a *App) revocation() *revocation.Client {
+	return &revocation.Client{Rewrite: a.Config.RevocationRewrite, AllowPrivate: a.Config.RevocationPrivate}
 }
 
 // Verify judges a file as a relying party does who is on the network: with the configured trust, and asking the

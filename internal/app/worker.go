@@ -12,8 +12,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"kyso/activities"
+	"kyso/internal/party/receiver"
 	"kyso/internal/pdfchild"
-	"kyso/internal/provider"
 	"kyso/workflows"
 )
 
@@ -31,7 +31,7 @@ func (a *App) NewWorker(interceptors ...interceptor.WorkerInterceptor) (worker.W
 	w := worker.New(a.Temporal, workflows.TaskQueue, a.workerOptions(interceptors))
 	workflows.Register(w)
 	activities.Register(w, signings, registrations, &activities.Webhook{Messages: a.Store.Webhooks(),
-		Sender: &provider.Webhooks{AllowPrivate: a.Config.WebhookPrivate}, Now: time.Now}, &activities.Decisions{Records: a.Store.Decisions(), Now: time.Now})
+		Sender: &receiver.Client{AllowPrivate: a.Config.WebhookPrivate}, Now: time.Now}, &activities.Decisions{Records: a.Store.Decisions(), Now: time.Now})
 	return w, nil
 }
 

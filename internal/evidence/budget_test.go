@@ -16,8 +16,8 @@ import (
 
 	"kyso/internal/evidence"
 	"kyso/internal/pades"
+	"kyso/internal/party/revocation"
 	"kyso/internal/problem"
-	"kyso/internal/provider"
 )
 
 // file stands for a PDF with n signatures, each by a certificate that names six addresses of its own.
@@ -94,7 +94,7 @@ func TestOneFileCausesSoManyRequests(t *testing.T) {
 		"few bytes":                {true, evidence.Rule{Silence: evidence.OnlyMentions, Budget: evidence.Budget{Requests: 100, Bytes: 4500, Time: time.Minute}}, 5, ""},
 	} {
 		asked.Store(0)
-		source := &provider.Revocation{AllowPrivate: true}
+		source := &revocation.Client{AllowPrivate: true}
 		_, missing, err := evidence.Gather(t.Context(), nil, f.needs(40, c.anchored, server.URL), source.Status, c.rule)
 		if n := asked.Load(); n != c.want || problem.CodeOf(err) != c.code {
 			t.Errorf("%s: %d requests, want %d; %v", name, n, c.want, err)
@@ -117,7 +117,7 @@ func TestOneFileHoldsUsSoLong(t *testing.T) {
 	}))
 	t.Cleanup(func() { close(stop); server.Close() })
 	for name, silence := range map[string]evidence.Silence{"a verdict": evidence.OnlyMentions, "an extension": evidence.FatalIfNew} {
-		source := &provider.Revocation{AllowPrivate: true} // patient: 15 s for each OCSP, a minute for each list
+		source := &revocation.Client{AllowPrivate: true} // patient: 15 s for each OCSP, a minute for each list
 		began := time.Now()
 		_, missing, err := evidence.Gather(t.Context(), nil, f.needs(40, true, server.URL), source.Status,
 			evidence.Rule{Fresh: true, Silence: silence, Budget: evidence.Budget{Requests: 1000, Bytes: 1 << 20, Time: 300 * time.Millisecond}})

@@ -18,7 +18,7 @@ import (
 	_ "kyso/internal/evidence"
 	"kyso/internal/finding"
 	_ "kyso/internal/pades"
-	_ "kyso/internal/provider"
+	_ "kyso/internal/party/revocation"
 )
 
 // syllable is what a Vietnamese word without any mark looks like.
@@ -87,7 +87,7 @@ func onlyTerms(text string) bool {
 }
 
 // speakers are the folders whose packages say something to readers.
-var speakers = []string{"../pades", "../evidence", "../provider", "../finding"}
+var speakers = []string{"../pades", "../evidence", "../party", "../finding"}
 
 // definition is a sentence as it stands in the source.
 type definition struct {
@@ -202,7 +202,7 @@ func definitions(files []*ast.File) map[string]*definition {
 }
 
 // plainWords are files from which every error reaches a reader of the verification.
-var plainWords = regexp.MustCompile(`^\.\./pades/(verify[a-z_]*|changes/[a-z]+|cms/(ber|parse|attributes|timestamp|algorithm))\.go$|^\.\./provider/revocation[a-z_]*\.go$`)
+var plainWords = regexp.MustCompile(`^\.\./pades/(verify[a-z_]*|changes/[a-z]+|cms/(ber|parse|attributes|timestamp|algorithm))\.go$|^\.\./party/revocation/[a-z]+\.go$`)
 
 // TestNothingIsSaidInOneLanguage: where errors reach readers, none is made of an English sentence.
 func TestNothingIsSaidInOneLanguage(t *testing.T) {
