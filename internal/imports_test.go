@@ -79,7 +79,7 @@ var rules = map[string]string{
 	"internal/web": "",
 	// The only place that assembles concrete parts.
 	"internal/app": "activities workflows internal/access internal/limit internal/audit internal/decision internal/evidence internal/incident internal/account internal/api internal/blob internal/forms internal/pades " +
-		"internal/party/ca internal/party/esms internal/party/receiver internal/party/revocation internal/party/rssp769 internal/party/tsa internal/party/vneid " +
+		"internal/party internal/party/ca internal/party/esms internal/party/receiver internal/party/revocation internal/party/rssp769 internal/party/tsa internal/party/vneid " +
 		"internal/party/vnpay internal/pdfchild internal/problem internal/registration internal/relay internal/seal internal/signing internal/store internal/web",
 
 	"worker":  "internal/app internal/pdfchild internal/problem",

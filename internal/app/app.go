@@ -1,6 +1,7 @@
 // Package app turns configuration into running parts. It is the only place that knows which concrete store, blob
 // store, provider and PDF engine stand behind the interfaces of the other packages: Config is read from the
-// environment (config.go), Open connects (app.go), and Worker and API assemble the two programs.
+// environment (config.go, and by each party's room its own variables), Open connects (app.go), and Worker and API assemble the
+// two programs.
 //
 // It may import everything but internal/sandbox: what stands in for the outside world is not part of the product.
 package app

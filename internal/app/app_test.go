@@ -24,6 +24,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"kyso/internal/app"
+	"kyso/internal/party/rssp769"
 	"kyso/internal/problem"
 )
 
@@ -40,7 +41,7 @@ func TestEmptyEnvironmentReachesTheSandbox(t *testing.T) {
 	if len(cfg.Providers) != 2 || cfg.Providers[0].Name != "intrustca" || cfg.Providers[1].Name != "vnpt" {
 		t.Errorf("providers are %+v", cfg.Providers)
 	}
-	for _, address := range append(cfg.TSAs, cfg.Providers[0].URL, cfg.Providers[1].URL) {
+	for _, address := range append(cfg.TSA.URLs, cfg.Providers[0].Signer.Probe().Address, cfg.Providers[1].Signer.Probe().Address) {
 		if !strings.HasPrefix(address, "http://127.0.0.1:8769") {
 			t.Errorf("a default leaves the machine: %s", address)
 		}
@@ -94,15 +95,19 @@ func TestSecretsComeFromFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := cfg.Providers[0].SPPassword; got != "s3cret" {
+	if got := cfg.Providers[0].Signer.(*rssp769.Client).SPPassword; got != "s3cret" {
 		t.Errorf("the password is %q, want what the file holds without its end of line", got)
 	}
 }
 
-// TestTheManualIsComplete wants every variable that the code reads to be explained in the comments of Config.
+// TestTheManualIsComplete wants every variable that the code reads to be explained in the comments of Config and of the parties' rooms.
 func TestTheManualIsComplete(t *testing.T) {
 	var source []byte
-	for _, name := range []string{"config.go", "config_registration.go"} {
+	rooms, err := filepath.Glob("../party/*/settings.go")
+	if err != nil || len(rooms) < 6 {
+		t.Fatalf("the settings of %d parties were found: %v", len(rooms), err)
+	}
+	for _, name := range append(rooms, "config.go", "config_registration.go", "config_issuers.go") {
 		part, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -115,16 +120,17 @@ func TestTheManualIsComplete(t *testing.T) {
 			manual += line
 		}
 	}
-	read := regexp.MustCompile(`r\.\w+\((?:prefix\+)?"((?:KYSO_)?[A-Z_]{3,})"`).FindAllSubmatch(source, -1)
+	read := regexp.MustCompile(`\b[rs]\.\w+\((?:prefix\+)?"((?:KYSO_)?[A-Z_]{3,})"`).FindAllSubmatch(source, -1)
 	if len(read) < 45 {
 		t.Fatalf("only %d variables found; the test does not see them", len(read))
 	}
 	for _, match := range read {
 		name := string(match[1])
-		if !strings.HasPrefix(name, "KYSO_") {
-			name = "KYSO_NAME_" + name
+		explained := strings.HasPrefix(name, "KYSO_") && strings.Contains(manual, name)
+		for _, prefix := range []string{"KYSO_NAME_", "KYSO_ISSUER_…_"} {
+			explained = explained || strings.Contains(manual, prefix+name)
 		}
-		if !strings.Contains(manual, name) {
+		if !explained {
 			t.Errorf("%s is read and not explained", name)
 		}
 	}

@@ -18,6 +18,8 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/pades"
+	"kyso/internal/party"
+	"kyso/internal/party/tsa"
 	"kyso/workflows"
 )
 
@@ -73,8 +75,8 @@ type Config struct {
 	// SandboxURL is KYSO_SANDBOX_URL (default http://127.0.0.1:8769): where the stand-ins of the outside parties answer these
 	// programs. It is the default of every party's address but the pay page's, which browsers open on their own machine.
 	SandboxURL string
-	// TSAs is KYSO_TSA: addresses of time-stamp authorities (RFC 3161), separated by commas, asked in this order.
-	TSAs []string
+	// TSA is how the time-stamp authorities are reached; see tsa.Read.
+	TSA *tsa.Client
 	// RevocationRewrite is KYSO_REVOCATION_REWRITE: pairs from=to separated by commas. An OCSP, CRL or issuer
 	// address in a certificate that begins with from is asked at to instead; some certificates in use carry
 	// addresses that have been dead for years.
@@ -154,36 +156,24 @@ type Config struct {
 	LogLevel slog.Level
 }
 
-// Provider is one remote signing provider. NAME below is its name in upper case.
+// Provider is one remote signing provider. NAME below is its name in upper case; the room of its wire reads the variables of its
+// account, see rssp769.Read.
 type Provider struct {
 	// Name is the profile: intrustca, vnpt or neac. It stands in records, so it is never renamed.
 	Name string
-	// URL is KYSO_NAME_URL: the base address, before the paths of the profile.
-	URL string
-	// SPID and SPPassword are KYSO_NAME_SP_ID and KYSO_NAME_SP_PASSWORD (secret): our account.
-	SPID       string
-	SPPassword string
-	// CAName is KYSO_NAME_CA_NAME: which CA the national gateway passes requests on to; for neac only.
-	CAName string
+	// Signer is its client.
+	Signer Signer
 	// WebhookToken is KYSO_NAME_WEBHOOK_TOKEN (secret): the last part of the address that the provider calls,
 	// /v1/webhooks/NAME/TOKEN. Empty means that no webhook is accepted; the poll finds the answer all the same.
 	WebhookToken string
 }
-
-// The account and the address of the sandbox on this machine, the defaults of every provider.
-const (
-	sandboxURL        = "http://127.0.0.1:8769"
-	sandboxSPID       = "5a4d-000000000000000001.apps.sandbox.invalid"
-	sandboxSPPassword = "sandbox-only"
-)
 
 // FromEnvironment reads the configuration from NAME=value lines as os.Environ returns them. The error names every
 // mistake, not only the first.
 func FromEnvironment(environ []string) (Config, error) { return newReader(environ).config() }
 
 func (r *reader) config() (Config, error) {
-	r.sandbox = r.text("KYSO_SANDBOX_URL", sandboxURL)
-	r.url("KYSO_SANDBOX_URL", r.sandbox)
+	r.sandbox = r.Address("KYSO_SANDBOX_URL", r.text("KYSO_SANDBOX_URL", party.SandboxURL))
 	cfg := Config{
 		SandboxURL:        r.sandbox,
 		Database:          r.secret("KYSO_DATABASE", "postgres://kyso@127.0.0.1:5432/kyso?sslmode=disable"),
@@ -192,7 +182,6 @@ func (r *reader) config() (Config, error) {
 		AuditKeyFile:      r.text("KYSO_AUDIT_KEY_FILE", ""),
 		Blobs:             r.text("KYSO_BLOBS", (&url.URL{Scheme: "file", Path: absolute(".kyso/blobs")}).String()),
 		TrustFile:         r.text("KYSO_TRUST", ".kyso/trust.pem"),
-		TSAs:              r.list("KYSO_TSA", r.sandbox+"/tsa"),
 		RevocationRewrite: r.pairs("KYSO_REVOCATION_REWRITE"),
 		RevocationPrivate: r.yes("KYSO_REVOCATION_PRIVATE"),
 		Policy: pades.Policy{
@@ -232,6 +221,7 @@ func (r *reader) config() (Config, error) {
 		StopTimeout:    r.duration("KYSO_STOP_TIMEOUT", 30*time.Second),
 	}
 	r.checkAddresses(&cfg)
+	cfg.TSA = tsa.Read(r)
 	cfg.Providers = r.providers()
 	cfg.Registration = r.registration(cfg.Providers)
 	cfg.Temporal = r.temporal()
@@ -243,7 +233,7 @@ func (r *reader) config() (Config, error) {
 func (r *reader) checkAddresses(cfg *Config) {
 	r.check("KYSO_LOG_LEVEL", cfg.LogLevel.UnmarshalText([]byte(r.text("KYSO_LOG_LEVEL", "info"))))
 	r.address("KYSO_API_LISTEN", cfg.APIListen)
-	r.url("KYSO_PUBLIC_URL", cfg.PublicURL)
+	r.Address("KYSO_PUBLIC_URL", cfg.PublicURL)
 	if cfg.AdminKey != "" && len(cfg.AdminKey) < 32 {
 		r.fail("KYSO_ADMIN_KEY", "needs at least 32 characters; make one with: openssl rand -base64 32")
 	}
@@ -252,12 +242,6 @@ func (r *reader) checkAddresses(cfg *Config) {
 	}
 	if cfg.BuildID != "" {
 		r.check("KYSO_BUILD_ID", workflows.CheckBuildID(cfg.BuildID))
-	}
-	if len(cfg.TSAs) == 0 {
-		r.fail("KYSO_TSA", "name at least one time-stamp authority")
-	}
-	for _, tsa := range cfg.TSAs {
-		r.url("KYSO_TSA", tsa)
 	}
 }
 
@@ -282,38 +266,20 @@ func (r *reader) providers() []Provider {
 	}
 	var list []Provider
 	for i, name := range names {
-		profile, known := profiles[name]
+		wire, known := wires[name]
 		if !known || slices.Contains(names[:i], name) {
 			r.fail("KYSO_PROVIDERS", fmt.Sprintf("%q is unknown or named twice; the profiles are %s", name,
-				strings.Join(slices.Sorted(maps.Keys(profiles)), ", ")))
+				strings.Join(slices.Sorted(maps.Keys(wires)), ", ")))
 			continue
 		}
 		prefix := "KYSO_" + strings.ToUpper(name) + "_"
-		p := Provider{
-			Name:         name,
-			URL:          r.text(prefix+"URL", r.sandbox+profile.sandboxPath),
-			SPID:         r.text(prefix+"SP_ID", sandboxSPID),
-			SPPassword:   r.secret(prefix+"SP_PASSWORD", sandboxSPPassword),
-			CAName:       r.text(prefix+"CA_NAME", ""),
-			WebhookToken: r.secret(prefix+"WEBHOOK_TOKEN", ""),
-		}
-		r.url(prefix+"URL", p.URL)
+		p := Provider{Name: name, Signer: wire.read(r, name), WebhookToken: r.secret(prefix+"WEBHOOK_TOKEN", "")}
 		if p.WebhookToken != "" && len(p.WebhookToken) < 16 {
 			r.fail(prefix+"WEBHOOK_TOKEN", "needs at least 16 characters; whoever guesses it can fill the inbox")
-		}
-		if p.URL != r.sandbox+profile.sandboxPath && !r.given(prefix+"SP_PASSWORD") {
-			r.fail(prefix+"SP_PASSWORD", "has to be given for a provider that is not the sandbox")
 		}
 		list = append(list, p)
 	}
 	return list
-}
-
-func (r *reader) url(name, value string) {
-	u, err := url.Parse(value)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		r.fail(name, "has to be an http or https address")
-	}
 }
 
 func (r *reader) address(name, value string) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"kyso/internal/forms"
+	"kyso/internal/party/ca"
 )
 
 // Issuer is a certification authority that citizens may choose in VNeID. KYSO_ISSUERS lists their codes, as VNeID sends
@@ -15,10 +16,8 @@ import (
 // capitals and _ for every other sign, such as KYSO_ISSUER_INTRUST_CA_URL for INTRUST-CA.
 type Issuer struct {
 	Code string
-	// CAURL is KYSO_ISSUER_…_URL: in front of /ca/v1, the certification authority with its key service.
-	CAURL string
-	// CAKey is KYSO_ISSUER_…_KEY (secret): the bearer key for it.
-	CAKey string
+	// CA is its client; see ca.Read and ca.ReadIssuer.
+	CA *ca.Client
 	// Party is KYSO_ISSUER_…_PARTY: who sells, as KYSO_PARTY says it.
 	Party forms.Provider
 	// SealKeyFile and SealCertificateFile are KYSO_ISSUER_…_SEAL_KEY_FILE and KYSO_ISSUER_…_SEAL_CERT_FILE: the seal on
@@ -52,7 +51,7 @@ func (r *reader) issuers(g Registration, providers []Provider) []Issuer {
 		}
 		seen[prefix] = true
 		if i == 0 {
-			list = append(list, Issuer{Code: code, CAURL: g.CAURL, CAKey: g.CAKey, Party: g.Party, SealKeyFile: g.SealKeyFile,
+			list = append(list, Issuer{Code: code, CA: g.CA, Party: g.Party, SealKeyFile: g.SealKeyFile,
 				SealCertificateFile: g.SealCertificateFile, AuthoritiesFile: r.text("KYSO_CA_AUTHORITIES", ""), AcceptanceProvider: g.AcceptanceProvider})
 			continue
 		}
@@ -76,13 +75,10 @@ func (r *reader) issuer(code, prefix, provider string, providers []Provider) Iss
 		}
 		return value
 	}
-	one := Issuer{Code: code, CAURL: must("URL"), CAKey: r.key(prefix+"KEY", "", false), SealKeyFile: must("SEAL_KEY_FILE"),
+	one := Issuer{Code: code, CA: ca.ReadIssuer(r, code, prefix), SealKeyFile: must("SEAL_KEY_FILE"),
 		SealCertificateFile: must("SEAL_CERT_FILE"), AuthoritiesFile: must("AUTHORITIES"),
 		AcceptanceProvider: cmp.Or(r.text(prefix+"ACCEPTANCE_PROVIDER", ""), provider)}
-	if one.CAURL != "" {
-		r.url(prefix+"URL", one.CAURL)
-	}
-	one.Party = r.sellerParty(prefix+"PARTY", onThisMachine(one.CAURL))
+	one.Party = r.sellerParty(prefix+"PARTY", onThisMachine(one.CA.BaseURL))
 	if !slices.ContainsFunc(providers, func(p Provider) bool { return p.Name == one.AcceptanceProvider }) {
 		r.fail(prefix+"ACCEPTANCE_PROVIDER", "has to be one of KYSO_PROVIDERS")
 	}

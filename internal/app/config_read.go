@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"kyso/internal/party"
 	"kyso/internal/problem"
 )
 
@@ -258,4 +260,36 @@ func (r *reader) networks(name string) []netip.Prefix {
 		list = append(list, network.Masked())
 	}
 	return list
+}
+
+var _ party.Settings = (*reader)(nil)
+
+// Sandbox implements party.Settings.
+func (r *reader) Sandbox() string { return r.sandbox }
+
+// Text implements party.Settings.
+func (r *reader) Text(name, fallback string) string { return r.text(name, fallback) }
+
+// List implements party.Settings.
+func (r *reader) List(name, fallback string) []string { return r.list(name, fallback) }
+
+// Fail implements party.Settings.
+func (r *reader) Fail(name, what string) { r.fail(name, what) }
+
+// Key implements party.Settings.
+func (r *reader) Key(name, fallback string, sandbox bool) string {
+	value := r.secret(name, fallback)
+	if !sandbox && !r.given(name) {
+		r.fail(name, "has to be given for a party that is not the sandbox")
+	}
+	return value
+}
+
+// Address implements party.Settings.
+func (r *reader) Address(name, value string) string {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		r.fail(name, "has to be an http or https address")
+	}
+	return value
 }

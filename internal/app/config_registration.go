@@ -11,40 +11,22 @@ import (
 	"slices"
 
 	"kyso/internal/forms"
+	"kyso/internal/party/ca"
+	"kyso/internal/party/esms"
+	"kyso/internal/party/vneid"
+	"kyso/internal/party/vnpay"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
 
 // Registration is the part of Config that registering certificates needs. It is read and explained like the rest.
 type Registration struct {
-	// VNeIDURL is KYSO_VNEID_URL: in front of /partner/v1, where VNeID is told how a registration stands.
-	VNeIDURL string
-	// VNeIDSecret is KYSO_VNEID_SECRET (secret): signs what VNeID and kyso tell each other.
-	VNeIDSecret string
-
-	// SMSURL is KYSO_SMS_URL: the base address of eSMS, which sends one-time codes.
-	SMSURL string
-	// SMSAPIKey and SMSSecretKey are KYSO_SMS_API_KEY and KYSO_SMS_SECRET_KEY (secret): our account there.
-	SMSAPIKey    string
-	SMSSecretKey string
-	// SMSBrandname is KYSO_SMS_BRANDNAME: the sender that phones show, registered together with the texts.
-	SMSBrandname string
-
-	// VNPayPayURL is KYSO_VNPAY_PAY_URL: the page that the citizen's browser is sent to, before its query.
-	VNPayPayURL string
-	// VNPayAPIURL is KYSO_VNPAY_API_URL: where payments are asked for and refunded (querydr, refund).
-	VNPayAPIURL string
-	// VNPayTmnCode and VNPaySecret are KYSO_VNPAY_TMN_CODE and KYSO_VNPAY_SECRET (secret): our terminal. The address
-	// for its IPN, …/v1/vnpay/ipn of the API, is set in VNPay's merchant portal.
-	VNPayTmnCode string
-	VNPaySecret  string
-	// VNPayReturnURL is KYSO_VNPAY_RETURN_URL: where the browser comes back to. It decides nothing.
-	VNPayReturnURL string
-
-	// CAURL is KYSO_CA_URL: in front of /ca/v1, the certification authority with its key service.
-	CAURL string
-	// CAKey is KYSO_CA_KEY (secret): the bearer key for it.
-	CAKey string
+	// VNeID, SMS, VNPay and CA are how these parties are reached. Their rooms read the variables and say what they mean: see
+	// vneid.Read, esms.Read, vnpay.Read and ca.Read.
+	VNeID *vneid.Client
+	SMS   *esms.Client
+	VNPay *vnpay.Client
+	CA    *ca.Client
 
 	// SealKeyFile is KYSO_SEAL_KEY_FILE: the private key of the seal on contracts, PEM with PKCS #8. Keys on PKCS #11
 	// tokens are not supported yet.
@@ -81,31 +63,13 @@ type Registration struct {
 	Limits workflows.RegistrationLimits
 }
 
-// The accounts that the sandbox knows, the defaults here.
-//
-//nolint:gosec // no secrets: they open nothing but stand-ins
-const (
-	sandboxVNeIDSecret  = "sandbox-only-vneid-secret"
-	sandboxCAKey        = "sandbox-only-ca-key"
-	sandboxSMSAPIKey    = "sandbox-only-esms-api-key"
-	sandboxSMSSecretKey = "sandbox-only-esms-secret-key"
-	sandboxVNPaySecret  = "SANDBOXSECRETSANDBOXSECRET123456"
-	sandboxVNeIDPath    = "/vneid"
-	sandboxVNPayPath    = "/paymentv2/vpcpay.html"
-	sandboxVNPayAPIPath = "/merchant_webapi/api/transaction"
-)
-
 // registration reads everything of Registration; providers are the signing providers in use.
 func (r *reader) registration(providers []Provider) Registration {
 	g := Registration{
-		VNeIDURL:            r.party("KYSO_VNEID_URL", sandboxVNeIDPath),
-		SMSURL:              r.party("KYSO_SMS_URL", ""),
-		SMSBrandname:        r.text("KYSO_SMS_BRANDNAME", "KYSO"),
-		VNPayPayURL:         r.text("KYSO_VNPAY_PAY_URL", sandboxURL+sandboxVNPayPath),
-		VNPayAPIURL:         r.party("KYSO_VNPAY_API_URL", sandboxVNPayAPIPath),
-		VNPayTmnCode:        r.text("KYSO_VNPAY_TMN_CODE", "DEMO0001"),
-		VNPayReturnURL:      r.text("KYSO_VNPAY_RETURN_URL", "http://127.0.0.1:8680/register"),
-		CAURL:               r.party("KYSO_CA_URL", ""),
+		VNeID:               vneid.Read(r),
+		SMS:                 esms.Read(r),
+		VNPay:               vnpay.Read(r),
+		CA:                  ca.Read(r),
 		SealKeyFile:         r.text("KYSO_SEAL_KEY_FILE", ".kyso/seal.key"),
 		SealCertificateFile: r.text("KYSO_SEAL_CERT_FILE", ".kyso/seal.pem"),
 		SealRSAScheme:       RSAScheme(r.text("KYSO_SEAL_RSA_SCHEME", string(SchemePSS))),
@@ -123,15 +87,7 @@ func (r *reader) registration(providers []Provider) Registration {
 			KeepMoney:  r.yes("KYSO_REGISTRATION_KEEP_MONEY"),
 		},
 	}
-	g.VNeIDSecret = r.key("KYSO_VNEID_SECRET", sandboxVNeIDSecret, g.VNeIDURL == r.sandbox+sandboxVNeIDPath)
-	g.SMSAPIKey = r.key("KYSO_SMS_API_KEY", sandboxSMSAPIKey, g.SMSURL == r.sandbox)
-	g.SMSSecretKey = r.key("KYSO_SMS_SECRET_KEY", sandboxSMSSecretKey, g.SMSURL == r.sandbox)
-	g.VNPaySecret = r.key("KYSO_VNPAY_SECRET", sandboxVNPaySecret,
-		g.VNPayPayURL == sandboxURL+sandboxVNPayPath && g.VNPayAPIURL == r.sandbox+sandboxVNPayAPIPath)
-	g.CAKey = r.key("KYSO_CA_KEY", sandboxCAKey, g.CAURL == r.sandbox)
-	g.Party = r.sellerParty("KYSO_PARTY", onThisMachine(g.CAURL) || g.CAURL == r.sandbox)
-	r.url("KYSO_VNPAY_PAY_URL", g.VNPayPayURL)
-	r.url("KYSO_VNPAY_RETURN_URL", g.VNPayReturnURL)
+	g.Party = r.sellerParty("KYSO_PARTY", onThisMachine(g.CA.BaseURL) || g.CA.BaseURL == r.sandbox)
 	if !slices.ContainsFunc(providers, func(p Provider) bool { return p.Name == g.AcceptanceProvider }) {
 		r.fail("KYSO_ACCEPTANCE_PROVIDER", "has to be one of KYSO_PROVIDERS")
 	}
@@ -147,22 +103,6 @@ func acceptanceProvider(providers []Provider) string {
 		return providers[0].Name
 	}
 	return "vnpt"
-}
-
-// party reads the address of an outside party; path is where the sandbox serves it.
-func (r *reader) party(name, path string) string {
-	address := r.text(name, r.sandbox+path)
-	r.url(name, address)
-	return address
-}
-
-// key reads a secret that has a default in the sandbox only.
-func (r *reader) key(name, fallback string, sandbox bool) string {
-	value := r.secret(name, fallback)
-	if !sandbox && !r.given(name) {
-		r.fail(name, "has to be given for a party that is not the sandbox")
-	}
-	return value
 }
 
 // onThisMachine reports whether an address can only be a stand-in.

@@ -18,7 +18,7 @@ func TestRegistrationReachesTheSandboxByDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := cfg.Registration
-	for _, address := range []string{g.VNeIDURL, g.SMSURL, g.VNPayPayURL, g.VNPayAPIURL, g.CAURL} {
+	for _, address := range []string{g.VNeID.BaseURL, g.SMS.BaseURL, g.VNPay.PayBase, g.VNPay.APIBase, g.CA.BaseURL} {
 		if !strings.HasPrefix(address, "http://127.0.0.1:8769") {
 			t.Errorf("a default leaves the machine: %s", address)
 		}
@@ -50,7 +50,7 @@ func TestRegistrationIsConfigured(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := cfg.Registration
-	if g.VNeIDSecret != "s3cret" || g.CAKey != "k" || g.AcceptanceProvider != "intrustca" || g.Party.ShortName != "Công ty A" ||
+	if g.VNeID.Secret != "s3cret" || g.CA.Key != "k" || g.AcceptanceProvider != "intrustca" || g.Party.ShortName != "Công ty A" ||
 		g.Limits.Order != 36*time.Hour || !g.Limits.KeepMoney || len(g.Packages) != 1 || g.Packages[0].PriceVND != 99_000 {
 		t.Errorf("got %+v", g)
 	}
@@ -113,8 +113,8 @@ func TestIssuers(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := cfg.Registration.Issuers
-	if len(list) != 2 || list[0].Code != "VNPT-CA" || list[0].CAURL != cfg.Registration.CAURL || list[0].Party != cfg.Registration.Party ||
-		list[1].Code != "INTRUST-CA" || list[1].CAKey != "k2" || list[1].Party.TaxCode != "0200000000" || list[1].SealKeyFile != "/b.key" ||
+	if len(list) != 2 || list[0].Code != "VNPT-CA" || list[0].CA != cfg.Registration.CA || list[0].Party != cfg.Registration.Party ||
+		list[1].Code != "INTRUST-CA" || list[1].CA.Key != "k2" || list[1].Party.TaxCode != "0200000000" || list[1].SealKeyFile != "/b.key" ||
 		list[1].AuthoritiesFile != "/b-ca.pem" || list[1].AcceptanceProvider != cfg.Registration.AcceptanceProvider {
 		t.Errorf("issuers %+v", list)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +19,7 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 
 	"kyso/internal/blob"
+	"kyso/internal/party"
 	"kyso/internal/seal"
 	"kyso/internal/signing"
 	"kyso/internal/store"
@@ -324,25 +324,25 @@ func (d *doctor) seal(context.Context) {
 // parties asks every outside party for anything: any answer shows that it is there. Whether it knows our account shows
 // at the first call.
 func (d *doctor) parties(ctx context.Context) {
-	addresses := map[string]string{"VNeID": d.cfg.Registration.VNeIDURL, "SMS": d.cfg.Registration.SMSURL, "VNPay": d.cfg.Registration.VNPayAPIURL, "CA": d.cfg.Registration.CAURL}
-	for _, i := range d.cfg.Registration.Issuers[1:] {
-		addresses["CA "+i.Code] = i.CAURL
+	g := d.cfg.Registration
+	probes := append([]party.Probe{g.VNeID.Probe(), g.SMS.Probe(), g.VNPay.Probe(), g.CA.Probe()}, d.cfg.TSA.Probes()...)
+	for _, i := range g.Issuers[1:] {
+		one := i.CA.Probe()
+		one.Name += " " + i.Code
+		probes = append(probes, one)
 	}
 	for _, p := range d.cfg.Providers {
-		addresses["provider "+p.Name] = p.URL
-	}
-	for i, tsa := range d.cfg.TSAs {
-		addresses[fmt.Sprintf("TSA %d", i+1)] = tsa
+		probes = append(probes, p.Signer.Probe())
 	}
 	type answer struct {
 		name string
 		err  error
 	}
 	answers := make(chan answer)
-	for name, address := range addresses {
-		go func() { answers <- answer{name, reach(ctx, address)} }()
+	for _, probe := range probes {
+		go func() { answers <- answer{probe.Name, probe.Ask(ctx)} }()
 	}
-	for range addresses {
+	for range probes {
 		a := <-answers
 		if a.err != nil {
 			d.say(a.name, Warning, a.err.Error(), "is its address right, and is it up? Steps that need it park until it is")
@@ -350,20 +350,6 @@ func (d *doctor) parties(ctx context.Context) {
 			d.say(a.name, Healthy, "answers", "")
 		}
 	}
-}
-
-func reach(ctx context.Context, address string) error {
-	ctx, cancel := context.WithTimeout(ctx, doctorWait)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodHead, address, nil)
-	if err != nil {
-		return errors.New("the address cannot be read")
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return errors.Join(errors.New("no answer from "+request.URL.Host), context.Cause(ctx))
-	}
-	return response.Body.Close()
 }
 
 // auditFile looks whether signed checkpoints leave the database. It writes what the API would make: a file beside it.

@@ -4,45 +4,48 @@ import (
 	"context"
 	"slices"
 
+	"kyso/internal/party"
 	"kyso/internal/party/rssp769"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
 )
 
-// profile is how a provider's name becomes a profile of the wire.
-type profile struct {
-	make        func(Provider) rssp769.Profile
-	sandboxPath string // where the sandbox serves it
-	userPrefix  string // before a citizen number in its user ids
+// Signer is the client of a signing provider, whatever wire it speaks.
+type Signer interface {
+	signing.RemoteSigner
+	Probe() party.Probe
 }
 
-// profiles are the providers that kyso can speak to.
-var profiles = map[string]profile{
-	"vnpt":      {func(Provider) rssp769.Profile { return rssp769.VNPT() }, "/sca/sp769", ""},
-	"intrustca": {func(Provider) rssp769.Profile { return rssp769.IntrustCA() }, "", "ICA."},
-	"neac":      {func(p Provider) rssp769.Profile { return rssp769.NEAC(p.CAName) }, "", ""},
+// wire is how the name of a signing provider becomes a client: the room of its wire reads its settings.
+type wire struct {
+	read       func(s party.Settings, name string) Signer
+	userPrefix func(name string) string // before a citizen number in its user ids
+}
+
+var over769 = wire{func(s party.Settings, name string) Signer { return rssp769.Read(s, name) }, rssp769.UserPrefix}
+
+// wires are the signing providers that kyso can speak to. One that speaks another wire is a room and a line.
+var wires = map[string]wire{
+	"intrustca": over769,
+	"neac":      over769,
+	"vnpt":      over769,
+}
+
+// userPrefix stands before a citizen number in the user ids of a provider.
+func userPrefix(name string) string {
+	if wire, known := wires[name]; known {
+		return wire.userPrefix(name)
+	}
+	return ""
 }
 
 // signers returns the client of every configured provider.
-func (a *App) signers() (map[string]signing.RemoteSigner, error) {
+func (a *App) signers() map[string]signing.RemoteSigner {
 	signers := map[string]signing.RemoteSigner{}
 	for _, p := range a.Config.Providers {
-		signer, err := p.signer()
-		if err != nil {
-			return nil, err
-		}
-		signers[p.Name] = signer
+		signers[p.Name] = p.Signer
 	}
-	return signers, nil
-}
-
-// signer returns the client of a provider.
-func (p Provider) signer() (signing.RemoteSigner, error) {
-	known, ok := profiles[p.Name]
-	if !ok {
-		return nil, problem.New(problem.Invalid, "no provider is called %q", p.Name)
-	}
-	return &rssp769.Client{Name: p.Name, BaseURL: p.URL, SPID: p.SPID, SPPassword: p.SPPassword, Profile: known.make(p)}, nil
+	return signers
 }
 
 // held reports whether a user has a certificate with a serial number at a provider.
@@ -51,11 +54,7 @@ func (a *App) held(ctx context.Context, name, id, user, serial string) (bool, er
 	if i < 0 {
 		return false, problem.New(problem.Invalid, "no provider is called %q", name)
 	}
-	signer, err := a.Config.Providers[i].signer()
-	if err != nil {
-		return false, err
-	}
-	list, err := signer.Certificates(ctx, id, user, serial)
+	list, err := a.Config.Providers[i].Signer.Certificates(ctx, id, user, serial)
 	return len(list) > 0, err
 }
 

@@ -13,11 +13,6 @@ import (
 	"kyso/internal/blob"
 	"kyso/internal/forms"
 	"kyso/internal/limit"
-	"kyso/internal/party/ca"
-	"kyso/internal/party/esms"
-	"kyso/internal/party/tsa"
-	"kyso/internal/party/vneid"
-	"kyso/internal/party/vnpay"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 )
@@ -40,9 +35,9 @@ func (a *App) registration() (*activities.Registration, error) {
 		Signings:      a.Store,
 		CodeText:      a.accounts().Text,
 		Fold:          account.Fold,
-		VNeID:         a.vneid(),
-		SMS:           &esms.Client{BaseURL: cfg.SMSURL, APIKey: cfg.SMSAPIKey, SecretKey: cfg.SMSSecretKey, Brandname: cfg.SMSBrandname},
-		VNPay:         a.vnpay(),
+		VNeID:         cfg.VNeID,
+		SMS:           cfg.SMS,
+		VNPay:         cfg.VNPay,
 		Trust:         a.Trust,
 		Store:         a.upload,
 		Open:          a.source,
@@ -57,7 +52,8 @@ func (a *App) registration() (*activities.Registration, error) {
 
 // registrationDoor is what the API needs to serve registrations.
 func (a *App) registrationDoor() *api.RegistrationOptions {
-	cfg, gateway := a.Config.Registration, a.vnpay()
+	cfg := a.Config.Registration
+	gateway := cfg.VNPay
 	input := account.Input{Unprintable: forms.Unprintable}
 	return &api.RegistrationOptions{
 		Records:      a.Store.Registrations(),
@@ -69,8 +65,8 @@ func (a *App) registrationDoor() *api.RegistrationOptions {
 		Packages:     cfg.Packages,
 		Issuers:      cfg.issuerCodes(),
 		Limits:       cfg.Limits,
-		OpenVNeID:    a.vneid().Open,
-		OpenToken:    a.vneid().OpenToken,
+		OpenVNeID:    cfg.VNeID.Open,
+		OpenToken:    cfg.VNeID.OpenToken,
 		Handoffs:     a.Store.Registrations(),
 		VerifyIPN:    gateway.VerifyIPN,
 		AskPayment: func(ctx context.Context, p registration.Payment) (registration.PaymentNotice, error) {
@@ -90,8 +86,8 @@ func (a *App) peopleDoor() *api.PeopleOptions {
 // userIDs are what a citizen number may be called at a signing provider.
 func userIDs(idNumber string) []string {
 	ids := []string{}
-	for _, p := range profiles {
-		if id := p.userPrefix + idNumber; !slices.Contains(ids, id) {
+	for name := range wires {
+		if id := userPrefix(name) + idNumber; !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
@@ -105,16 +101,6 @@ func (a *App) accounts() *account.Service {
 		Budget: limit.Budget{Name: budgetTexts, PerHour: a.Config.TextsPerHour, PerDay: a.Config.TextsPerDay}})
 }
 
-func (a *App) vneid() *vneid.Client {
-	return &vneid.Client{BaseURL: a.Config.Registration.VNeIDURL, Secret: a.Config.Registration.VNeIDSecret}
-}
-
-func (a *App) vnpay() *vnpay.Client {
-	cfg := a.Config.Registration
-	return &vnpay.Client{PayBase: cfg.VNPayPayURL, APIBase: cfg.VNPayAPIURL, TmnCode: cfg.VNPayTmnCode, Secret: cfg.VNPaySecret,
-		ReturnURL: cfg.VNPayReturnURL}
-}
-
 // issuers assembles what hangs on the choice of a CA. The keys of seals are read, which only a worker needs.
 func (a *App) issuers() (map[string]activities.Issuer, error) {
 	all := map[string]activities.Issuer{}
@@ -124,11 +110,11 @@ func (a *App) issuers() (map[string]activities.Issuer, error) {
 			return nil, err
 		}
 		one := activities.Issuer{
-			CA:    &ca.Client{BaseURL: i.CAURL, Key: i.CAKey},
+			CA:    i.CA,
 			Party: i.Party,
-			Sealer: &Sealer{Key: key, RSA: a.Config.Registration.SealRSAScheme, Certificate: certificates[0], Chain: certificates[1:], TSA: a.tsa(),
+			Sealer: &Sealer{Key: key, RSA: a.Config.Registration.SealRSAScheme, Certificate: certificates[0], Chain: certificates[1:], TSA: a.Config.TSA,
 				Revocation: a.revocation(), Trust: a.Trust, Now: time.Now},
-			SigningProvider: i.AcceptanceProvider, UserPrefix: profiles[i.AcceptanceProvider].userPrefix,
+			SigningProvider: i.AcceptanceProvider, UserPrefix: userPrefix(i.AcceptanceProvider),
 		}
 		if i.AuthoritiesFile != "" {
 			if one.Authorities, err = readCertificates(i.AuthoritiesFile); err != nil {
@@ -139,8 +125,6 @@ func (a *App) issuers() (map[string]activities.Issuer, error) {
 	}
 	return all, nil
 }
-
-func (a *App) tsa() *tsa.Client { return &tsa.Client{URLs: a.Config.TSAs} }
 
 // upload stores a file of bounded size.
 func (a *App) upload(ctx context.Context, name string, r io.Reader) (signing.Upload, error) {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"kyso/internal/blob"
-	"kyso/internal/party/ca"
 	"kyso/internal/registration"
 	"kyso/internal/relay"
 	"kyso/internal/signing"
@@ -62,7 +61,7 @@ func (a *App) forget(ctx context.Context) error {
 func (a *App) books() *relay.Mender {
 	records, engine := a.Store.Relay(), a.Workflows()
 	return &relay.Mender{
-		Reconciler: &relay.Reconciler{Books: records, Records: records, Paid: records, Found: records, Told: records, Ended: records, Engine: engine, VNPay: a.vnpay(), CAs: a.keys()},
+		Reconciler: &relay.Reconciler{Books: records, Records: records, Paid: records, Found: records, Told: records, Ended: records, Engine: engine, VNPay: a.Config.Registration.VNPay, CAs: a.keys()},
 		Incidents:  a.Store.Parked(), Processes: engine, Decisions: a.Store.Decisions(), Limits: a.Config.Registration.Limits,
 	}
 }
@@ -71,7 +70,7 @@ func (a *App) books() *relay.Mender {
 func (a *App) keys() map[string]registration.Keys {
 	all := map[string]registration.Keys{}
 	for _, i := range a.Config.Registration.Issuers {
-		all[i.Code] = &ca.Client{BaseURL: i.CAURL, Key: i.CAKey}
+		all[i.Code] = i.CA
 	}
 	return all
 }

@@ -72,17 +72,13 @@ func (a *App) deployment() worker.DeploymentOptions {
 
 // signing assembles what the activities of a signing need.
 func (a *App) signing() (*activities.Signing, error) {
-	signers, err := a.signers()
-	if err != nil {
-		return nil, err
-	}
 	runner := &pdfchild.Runner{MemoryMB: a.Config.PDFMemoryMB, MaxParallel: a.Config.PDFParallel}
 	return &activities.Signing{
 		Records:    a.Store,
 		Decisions:  a.Store.Decisions(),
 		Segments:   a.Blobs,
-		Signers:    signers,
-		TSA:        a.tsa(),
+		Signers:    a.signers(),
+		TSA:        a.Config.TSA,
 		Revocation: a.revocation(),
 		PDF:        func() activities.PDF { return runner.Session() },
 		Trust:      a.Trust,
