@@ -135,7 +135,7 @@ func (c *comparison) run(src io.ReaderAt, end int64) error {
 	if err != nil {
 		return err
 	}
-	if old.Locked() || old.Rebuilt() || c.new.Rebuilt() {
+	if old.Locked() || old.Rebuilt() || c.new.Rebuilt() || old.Base() != c.new.Base() {
 		return refuse(signedNotWhole)
 	}
 	c.old = old

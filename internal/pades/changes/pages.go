@@ -93,7 +93,10 @@ func (t *pageTree) branch(a, b *pdf.Dict, kids pdf.Array, above map[pdf.Name]pdf
 // both reads an object of both revisions as a dictionary, nil when it is none; the same one twice when nothing touched it. A
 // dictionary that was written with a key twice is refused.
 func (c *comparison) both(ref pdf.Ref) (a, b *pdf.Dict, err error) {
-	if a, err = dictOf(c.old, ref); err != nil || !c.touched[ref.Num] {
+	if a, err = dictOf(c.old, ref); err != nil {
+		return nil, nil, err
+	}
+	if moved, err := c.moved(ref.Num); err != nil || !moved {
 		return a, a, err
 	}
 	b, err = dictOf(c.new, ref)

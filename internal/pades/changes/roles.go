@@ -51,6 +51,14 @@ func (c *comparison) checkRoles() error {
 			return refuse(roleLost)
 		}
 	}
+	for _, num := range c.old.OpenNumbers() {
+		if c.roles[num] == 0 || c.compared[num] {
+			continue
+		}
+		if err := c.strict.object(step{num, true}); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 
 	"kyso/internal/pades/pdf"
@@ -40,6 +41,9 @@ func (c *comparison) readSections(end int64) error {
 		case section.Offset == signed:
 			if i == 0 {
 				return refuse(looseData)
+			}
+			if !slices.EqualFunc(c.old.Sections(), c.new.Sections()[i:], (*pdf.Section).Same) {
+				return refuse(signedLeftOut)
 			}
 			return c.readLater(c.new.Sections()[:i])
 		case section.Offset < end:
@@ -87,6 +91,9 @@ func (c *comparison) touch(num int) error {
 		return err
 	}
 	c.touched[num] = true
+	if was.Kind != pdf.Free && is.Kind != pdf.Free && generation(was) != generation(is) {
+		return refuse(referenceMoved) // some readers follow a reference only to its own generation
+	}
 	if is.Kind != pdf.Free {
 		if err := c.checkReadable(num); err != nil {
 			return err
@@ -96,6 +103,14 @@ func (c *comparison) touch(num int) error {
 		return nil
 	}
 	return c.replace(num)
+}
+
+// generation returns that of the object which an entry leads to (7.5.8.3).
+func generation(e pdf.Entry) int {
+	if e.Kind == pdf.Compressed {
+		return 0
+	}
+	return e.Gen
 }
 
 // checkReadable takes in an object that came. When it cannot be read, some readers look for objects by themselves then, and find what

@@ -66,18 +66,21 @@ func (w *walk) object(at step) error {
 	if err != nil {
 		return err
 	}
-	if !w.c.touched[at.num] {
-		if damaged {
-			return nil // to every reader, then and now
-		}
+	touched := w.c.touched[at.num]
+	if !touched {
 		if err := w.container(at); err != nil {
 			return err
 		}
-		return w.contents(before, before, at.drawing)
+		if !w.c.old.Open(at.num) {
+			return w.contents(before, before, at.drawing)
+		}
 	}
 	after, damagedNow, err := peek(w.c.new, at.num)
 	if err != nil {
 		return err
+	}
+	if !touched && damaged && damagedNow {
+		return w.c.sameDamage(at.num)
 	}
 	if damaged || damagedNow {
 		return refuse(unreadableReplaced)
@@ -105,6 +108,9 @@ func (w *walk) contents(before, after pdf.Object, drawing bool) error {
 		return refuse(streamCame)
 	}
 	if a == b {
+		if err := w.c.sameLength(a); err != nil {
+			return err
+		}
 		return w.dict(a.Dict, b.Dict, drawing)
 	}
 	if err := w.dict(a.Dict, b.Dict, drawing, "Length"); err != nil {
@@ -122,6 +128,51 @@ func (w *walk) contents(before, after pdf.Object, drawing bool) error {
 		return refuse(streamChanged)
 	}
 	return nil
+}
+
+// sameDamage takes in an object that cannot be read, then or now. One that has no end within the signed bytes goes on in what was
+// appended, for readers that overlook more than we do.
+func (c *comparison) sameDamage(num int) error {
+	ends, err := c.old.Ends(num)
+	if err != nil || ends {
+		return err
+	}
+	c.result.Why = newUnreadable.Say()
+	return c.raise(Unknown)
+}
+
+// sameLength demands that a stream that nothing touched has the data that it had: where /Length is wrong, readers look for the end,
+// and what was appended may hold it.
+func (c *comparison) sameLength(s *pdf.Stream) error {
+	was, ended, err := c.old.Length(s)
+	if err != nil {
+		return err
+	}
+	is, endsNow, err := c.new.Length(s)
+	if err == nil && (was != is || ended != endsNow) {
+		err = refuse(streamChanged)
+	}
+	return err
+}
+
+// moved reports whether an object may be another one than in the signed revision: later sections say where it is, or what it is
+// depends on what follows the signed bytes.
+func (c *comparison) moved(num int) (bool, error) {
+	if c.touched[num] {
+		return true, nil
+	}
+	if _, _, err := peek(c.old, num); err != nil {
+		return false, err
+	}
+	if c.old.Open(num) {
+		return true, nil
+	}
+	entry, err := c.old.Entry(num)
+	if err != nil || entry.Kind != pdf.Compressed {
+		return false, err
+	}
+	stream := pdf.Ref{Num: entry.Stream}
+	return false, c.strict.same("", stream, stream, false)
 }
 
 // value compares direct values, and queues the references in them.
@@ -160,6 +211,9 @@ func (w *walk) value(before, after pdf.Object, drawing bool) error {
 }
 
 func (w *walk) references(a, b pdf.Ref, drawing bool) error {
+	if a.Num == b.Num && a.Gen != b.Gen {
+		return refuse(referenceMoved)
+	}
 	if a.Num != b.Num {
 		return w.renumbered(a, b, drawing)
 	}

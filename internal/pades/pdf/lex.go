@@ -20,6 +20,7 @@ type parser struct {
 	base  int64 // file offset of buf[0]; negative when the bytes do not lie in the file as they are
 	eof   bool  // nothing follows buf
 	depth int   // levels of nesting that are still allowed
+	ended bool  // an indirect object was read up to its endobj or its stream
 
 	dangling *dangling // where references to numbers that the file does not announce are noted; may be nil
 }

@@ -69,6 +69,9 @@ type File struct {
 
 	dangling dangling
 
+	open  map[int]bool // objects whose reading depends on where the file ends
+	ended bool         // the last indirect object had an end
+
 	work    int64
 	scratch []byte
 	cache   map[int]Object
@@ -82,7 +85,7 @@ type File struct {
 // that is Locked nothing else may be asked.
 func Open(r io.ReaderAt, size int64, lim Limits) (*File, error) {
 	f := &File{r: r, size: size, lim: lim.withDefaults(), cache: map[int]Object{},
-		objStms: map[int]*objectStream{}, loading: map[int]bool{}}
+		objStms: map[int]*objectStream{}, loading: map[int]bool{}, open: map[int]bool{}}
 	header, err := f.readHeader()
 	if err != nil {
 		return nil, err

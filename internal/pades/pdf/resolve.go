@@ -44,12 +44,15 @@ func (f *File) parseAt(at int64, read func(*parser) (Object, error)) (Object, er
 // objectAt reads "num gen obj …" at a file offset.
 func (f *File) objectAt(at int64) (Object, Ref, error) {
 	var ref Ref
+	f.ended = false
 	obj, err := f.parseAt(at, func(p *parser) (Object, error) {
 		var err error
 		if ref, err = p.header(); err != nil {
 			return nil, err
 		}
-		return p.indirect()
+		obj, err := p.indirect()
+		f.ended = p.ended
+		return obj, err
 	})
 	if stream, ok := obj.(*Stream); ok {
 		stream.ref = ref
@@ -91,18 +94,19 @@ func (p *parser) indirect() (Object, error) {
 		}
 		return nil, broken("an object holds the bare word of %d characters", len(word))
 	}
-	dict, ok := obj.(*Dict)
-	if !ok {
-		return obj, nil
-	}
+	after := p.pos
 	p.skip()
 	const word = "stream"
 	if len(p.buf)-p.pos < len(word)+2 && !p.eof {
 		return nil, errShort
 	}
-	if !bytes.HasPrefix(p.buf[p.pos:], []byte(word)) {
-		return dict, nil
+	dict, ok := obj.(*Dict)
+	if !ok || !bytes.HasPrefix(p.buf[p.pos:], []byte(word)) {
+		p.ended = bytes.HasPrefix(p.buf[p.pos:], []byte("endobj"))
+		p.pos = after
+		return obj, nil
 	}
+	p.ended = true
 	p.pos += len(word)
 	if p.pos < len(p.buf) && p.buf[p.pos] == '\r' {
 		p.pos++
@@ -167,6 +171,7 @@ func (f *File) load(num int, e Entry) (Object, error) {
 	switch e.Kind {
 	case InUse:
 		obj, ref, err := f.objectAt(e.Offset)
+		f.leaveOpen(num, err != nil || !f.ended)
 		if err != nil {
 			return nil, err
 		}
@@ -178,10 +183,27 @@ func (f *File) load(num int, e Entry) (Object, error) {
 		}
 		return obj, nil
 	case Compressed:
-		return f.compressed(num, e)
+		obj, err := f.compressed(num, e)
+		f.leaveOpen(num, err != nil)
+		return obj, err
 	}
 	return nil, nil
 }
+
+func (f *File) leaveOpen(num int, open bool) {
+	if open {
+		f.open[num] = true
+	} else {
+		delete(f.open, num)
+	}
+}
+
+// Open reports whether an object that was asked for may be another one in a longer file with the same entry for it: it could not be
+// read, or has no end of its own. How long the data of a stream is, and what an object stream holds, may differ besides.
+func (f *File) Open(num int) bool { return f.open[num] }
+
+// OpenNumbers lists those that were found so far.
+func (f *File) OpenNumbers() []int { return sortedNumbers(f.open) }
 
 // Dict resolves o to a dictionary, that of a stream included; nil when it is something else.
 func (f *File) Dict(o Object) (*Dict, error) {

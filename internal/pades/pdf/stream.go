@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"sync"
+
+	"kyso/internal/problem"
 )
 
 // Data returns the decoded bytes of a stream, filters as structural streams use them.
@@ -176,6 +178,15 @@ func (f *File) streamError(err error) error {
 	return broken("a stream cannot be decoded: %v", err)
 }
 
+// Length returns how many bytes of the file a stream has; false when it has no end.
+func (f *File) Length(s *Stream) (int64, bool, error) {
+	length, err := f.streamLength(s, true)
+	if problem.CodeOf(err) == problem.DocumentBroken {
+		return 0, false, nil
+	}
+	return length, err == nil, err
+}
+
 // streamLength returns /Length when endstream stands there, else the distance to the next endstream.
 func (f *File) streamLength(s *Stream, resolve bool) (int64, error) {
 	var length int64
@@ -204,20 +215,39 @@ func (f *File) streamLength(s *Stream, resolve bool) (int64, error) {
 
 // searchEndstream looks for the keyword from an offset on.
 func (f *File) searchEndstream(from int64) (int64, error) {
-	const chunk, word = 64 << 10, "endstream"
-	for at := from; at < f.size; at += chunk {
+	length, found, err := f.search("endstream", from)
+	if err == nil && !found {
+		err = broken("a stream has no end")
+	}
+	return length, err
+}
+
+// search returns how far from an offset the next appearance of a word is.
+func (f *File) search(word string, from int64) (distance int64, found bool, err error) {
+	const chunk = 64 << 10
+	for at := max(from, 0); at < f.size; at += chunk {
 		buf, err := f.read(at, min(int64(chunk+len(word)), f.size-at))
 		if err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		if err := f.spend(int64(len(buf))); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		if i := bytes.Index(buf, []byte(word)); i >= 0 {
-			return at + int64(i) - from, nil
+			return at + int64(i) - from, true, nil
 		}
 	}
-	return 0, broken("a stream has no end")
+	return 0, false, nil
+}
+
+// Ends reports whether an endobj follows where an object should stand. What lies in an object stream ends with it.
+func (f *File) Ends(num int) (bool, error) {
+	entry, err := f.lookup(num)
+	if err != nil || entry.Kind != InUse {
+		return err == nil, err
+	}
+	_, found, err := f.search("endobj", entry.Offset)
+	return found, err
 }
 
 func (f *File) asciiHex(r io.Reader) ([]byte, error) {

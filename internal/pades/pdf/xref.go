@@ -44,6 +44,19 @@ type subsection struct {
 	widths       [3]int
 }
 
+// Same reports whether a section says the same as one of another file that begins with the same bytes: the data of a
+// cross-reference stream may end somewhere else there.
+func (s *Section) Same(other *Section) bool {
+	if s == nil || other == nil {
+		return s == other
+	}
+	return s.Offset == other.Offset && s.Stream == other.Stream && slices.EqualFunc(s.subs, other.subs, sameRows) && s.hidden.Same(other.hidden)
+}
+
+func sameRows(a, b subsection) bool {
+	return a.first == b.first && a.count == b.count && a.offset == b.offset && a.widths == b.widths && bytes.Equal(a.data, b.data) && slices.Equal(a.rows, b.rows)
+}
+
 // lookup finds the entry that counts for an object number: that of the newest section that has one.
 func (f *File) lookup(num int) (Entry, error) {
 	if f.rebuilt != nil {
