@@ -41,7 +41,7 @@ func (b *bar) note(words string) {
 	if b.redraws {
 		_, _ = fmt.Fprint(b.words, "\r\x1b[K")
 	}
-	_, _ = fmt.Fprintln(b.words, words)
+	_, _ = fmt.Fprintln(b.words, visible(words))
 	b.draw()
 }
 

@@ -181,7 +181,7 @@ func (c *cli) english() bool {
 
 // say writes one line of words.
 func (c *cli) say(vi, en string, args ...any) {
-	_, _ = fmt.Fprintf(c.words, c.text(vi, en)+"\n", args...) // nobody is left to tell
+	_, _ = fmt.Fprintf(c.words, c.text(vi, en)+"\n", visibleArgs(args)...) // nobody is left to tell
 }
 
 // print writes data in the form asked for. table is called for the table form only.
@@ -194,7 +194,7 @@ func (c *cli) print(raw apiclient.Raw, ids []string, table func(io.Writer)) erro
 		if err := json.Indent(&pretty, raw, "", "  "); err != nil {
 			return fmt.Errorf("the answer is no JSON: %w", err)
 		}
-		return c.printLines([]string{strings.TrimSpace(pretty.String())})
+		return c.printLines(strings.Split(strings.TrimSpace(pretty.String()), "\n"))
 	case asLines:
 		return c.printItems(raw)
 	}
@@ -224,9 +224,10 @@ func (c *cli) printItems(raw apiclient.Raw) error {
 	return nil
 }
 
+// printLines writes lines, whoever they are from: none of them can end early or steer the terminal.
 func (c *cli) printLines(lines []string) error {
 	for _, line := range lines {
-		if _, err := fmt.Fprintln(c.out, line); err != nil {
+		if _, err := fmt.Fprintln(c.out, visible(line)); err != nil {
 			return fmt.Errorf("writing the answer: %w", err)
 		}
 	}
@@ -235,6 +236,9 @@ func (c *cli) printLines(lines []string) error {
 
 // row writes one line of a table.
 func row(w io.Writer, cells ...string) {
+	for i := range cells {
+		cells[i] = strings.ReplaceAll(visible(cells[i]), "\t", " ")
+	}
 	_, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) // a tabwriter keeps the error until Flush
 }
 

@@ -87,7 +87,7 @@ func (p *progress) note(words string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.redraws {
-		_, _ = fmt.Fprintf(p.words, "\r\x1b[K%s\n", words)
+		_, _ = fmt.Fprintf(p.words, "\r\x1b[K%s\n", visible(words))
 		p.draw()
 		return
 	}
@@ -115,7 +115,7 @@ func (p *progress) show(words string) {
 		p.draw()
 		return
 	}
-	_, _ = fmt.Fprintln(p.words, words)
+	_, _ = fmt.Fprintln(p.words, visible(words))
 }
 
 func (p *progress) draw() {
@@ -126,7 +126,7 @@ func (p *progress) draw() {
 	if !p.ends.IsZero() {
 		text += " · " + p.left + " " + clock(time.Until(p.ends)) + p.suffix()
 	}
-	_, _ = fmt.Fprintf(p.words, "\r\x1b[K%s", text)
+	_, _ = fmt.Fprintf(p.words, "\r\x1b[K%s", visible(text))
 }
 
 func (p *progress) suffix() string {

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+)
+
+// visible makes text of others harmless to a terminal. Names in certificates, fields, files and answers may hold control characters
+// that move the cursor, and marks that turn the order of what is read. Each is written as \u and four digits, which in JSON is the
+// same character, and in words shows that it is there. Bytes that are no UTF-8 become U+FFFD.
+func visible(s string) string {
+	if strings.IndexFunc(s, misleads) < 0 && utf8.ValidString(s) {
+		return s
+	}
+	var out strings.Builder
+	for _, r := range s { // a byte that is no UTF-8 is U+FFFD here
+		if misleads(r) {
+			fmt.Fprintf(&out, `\u%04x`, r)
+		} else {
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
+}
+
+// misleads reports whether a character is a control (C0 but the tab, DEL, C1), ends a line, or steers the direction of text (Unicode
+// Standard Annex 9).
+func misleads(r rune) bool {
+	switch {
+	case r == '\t':
+		return false
+	case r < ' ', r >= 0x7f && r <= 0x9f, r == 0x2028, r == 0x2029:
+		return true
+	case r == 0x061c, r == 0x200e, r == 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+		return true
+	}
+	return false
+}
+
+// visibleArgs is visible for what goes into a sentence. An error may have several lines; those after the
+// first are indented, so that none looks like ours.
+func visibleArgs(args []any) []any {
+	out := make([]any, len(args))
+	for i, arg := range args {
+		switch value := arg.(type) {
+		case error:
+			out[i] = visibleLines(value.Error())
+		case fmt.Stringer:
+			out[i] = visible(value.String())
+		default:
+			if out[i] = arg; reflect.ValueOf(arg).Kind() == reflect.String {
+				out[i] = visible(reflect.ValueOf(arg).String())
+			}
+		}
+	}
+	return out
+}
+
+func visibleLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = visible(lines[i])
+	}
+	return strings.Join(lines, "\n  ")
+}
