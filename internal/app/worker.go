@@ -20,17 +20,13 @@ import (
 // NewWorker assembles a worker with every process and activity. The interceptors are for tools that watch or
 // disturb it; the product has its guard alone.
 func (a *App) NewWorker(interceptors ...interceptor.WorkerInterceptor) (worker.Worker, error) {
-	signings, err := a.signing()
-	if err != nil {
-		return nil, err
-	}
 	registrations, err := a.registration()
 	if err != nil {
 		return nil, err
 	}
 	w := worker.New(a.Temporal, workflows.TaskQueue, a.workerOptions(interceptors))
 	workflows.Register(w)
-	activities.Register(w, signings, registrations, &activities.Webhook{Messages: a.Store.Webhooks(),
+	activities.Register(w, a.signing(), registrations, &activities.Webhook{Messages: a.Store.Webhooks(),
 		Sender: &receiver.Client{AllowPrivate: a.Config.WebhookPrivate}, Now: time.Now}, &activities.Decisions{Records: a.Store.Decisions(), Now: time.Now})
 	return w, nil
 }
@@ -71,7 +67,7 @@ func (a *App) deployment() worker.DeploymentOptions {
 }
 
 // signing assembles what the activities of a signing need.
-func (a *App) signing() (*activities.Signing, error) {
+func (a *App) signing() *activities.Signing {
 	runner := &pdfchild.Runner{MemoryMB: a.Config.PDFMemoryMB, MaxParallel: a.Config.PDFParallel}
 	return &activities.Signing{
 		Records:    a.Store,
@@ -88,7 +84,7 @@ func (a *App) signing() (*activities.Signing, error) {
 		Now:        time.Now,
 		Pace:       &activities.Pace{PerSecond: a.Config.PollsPerSecond},
 		Retries:    a.Config.RetryPauses,
-	}, nil
+	}
 }
 
 // RunWorker polls until ctx ends, then lets running activities finish.

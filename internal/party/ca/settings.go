@@ -2,7 +2,7 @@ package ca
 
 import "kyso/internal/party"
 
-const sandboxKey = "sandbox-only-ca-key" //nolint:gosec // opens nothing but a stand-in
+const sandboxKey = "sandbox-only-ca-key" // opens nothing but a stand-in
 
 // Read reads the settings of the first certification authority.
 //

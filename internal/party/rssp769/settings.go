@@ -7,8 +7,6 @@ import (
 )
 
 // The account that the sandbox knows.
-//
-//nolint:gosec // opens nothing but a stand-in
 const (
 	sandboxSPID       = "5a4d-000000000000000001.apps.sandbox.invalid"
 	sandboxSPPassword = "sandbox-only"

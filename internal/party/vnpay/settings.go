@@ -6,7 +6,7 @@ import "kyso/internal/party"
 const (
 	sandboxPay    = party.SandboxURL + "/paymentv2/vpcpay.html"
 	sandboxAPI    = "/merchant_webapi/api/transaction"
-	sandboxSecret = "SANDBOXSECRETSANDBOXSECRET123456" //nolint:gosec // opens nothing but a stand-in
+	sandboxSecret = "SANDBOXSECRETSANDBOXSECRET123456" // opens nothing but a stand-in
 )
 
 // Read reads the settings of VNPay.
