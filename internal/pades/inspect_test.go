@@ -103,7 +103,7 @@ func TestReport(t *testing.T) {
 	for _, f := range report.Findings {
 		codes = append(codes, f.Code)
 	}
-	if got := strings.Join(codes, " "); got != "usage-rights active-scripts active-field active-page active-annotation active-annotation" {
+	if got := strings.Join(codes, " "); got != "usage-rights new-field-after-certification active-scripts active-field active-page active-annotation active-annotation" {
 		t.Errorf("findings %s", got)
 	}
 	report.Findings = nil

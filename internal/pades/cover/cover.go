@@ -64,7 +64,7 @@ func Signatures(f *pdf.File, fields []pdf.SignatureField) ([]Signature, error) {
 			s.End = f.Size()
 		}
 		kids, err := f.Array(field.Field.Get("Kids"))
-		if err != nil {
+		if err != nil && !damaged(err) {
 			return nil, err
 		}
 		for _, kid := range kids[:min(len(kids), maxWidgets)] {
@@ -104,7 +104,7 @@ func (s *Search) Find() ([]Cover, error) {
 	}
 	err := s.file.WalkPages(func(p *pdf.Page) (bool, error) {
 		annots, err := s.file.Array(p.Dict.Get("Annots"))
-		if err != nil {
+		if err != nil && !damaged(err) {
 			return false, err
 		}
 		for _, item := range annots {
@@ -117,8 +117,14 @@ func (s *Search) Find() ([]Cover, error) {
 		}
 		return len(s.found) < maxFound, nil
 	})
+	if damaged(err) {
+		err = nil
+	}
 	return s.found, err
 }
+
+// damaged reports whether something cannot be read, which harms nothing but itself.
+func damaged(err error) bool { return problem.CodeOf(err) == problem.DocumentBroken }
 
 // signature returns the index of the signature that a widget shows, or -1.
 func (s *Search) signature(ref pdf.Ref) int {
@@ -139,6 +145,9 @@ func (s *Search) widget(p *pdf.Page, annots pdf.Array, ref pdf.Ref, by int) erro
 		return err
 	}
 	crop, err := s.crop(p)
+	if damaged(err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -153,7 +162,7 @@ func (s *Search) widget(p *pdf.Page, annots pdf.Array, ref pdf.Ref, by int) erro
 		}
 	})
 	switch {
-	case problem.CodeOf(err) == problem.DocumentTooComplex:
+	case problem.CodeOf(err) == problem.DocumentTooComplex, damaged(err):
 		grid.Add(drawn.Box(box))
 	case err != nil:
 		return err
@@ -174,8 +183,13 @@ func (s *Search) widget(p *pdf.Page, annots pdf.Array, ref pdf.Ref, by int) erro
 	return err
 }
 
-// annotation reads where an annotation stands; ok is false for one that shows nothing.
+// annotation reads where an annotation stands; ok is false for one that shows nothing or cannot be read.
 func annotation(f *pdf.File, o pdf.Object) (annot *pdf.Dict, place drawn.Rect, ok bool, err error) {
+	defer func() {
+		if damaged(err) {
+			err = nil
+		}
+	}()
 	if annot, err = f.Dict(o); err != nil || annot == nil {
 		return nil, place, false, err
 	}
@@ -258,6 +272,9 @@ func (s *Search) under(p *pdf.Page, annots pdf.Array, by int, crop drawn.Rect, g
 	take := func(m drawn.Mark) { u.take(m, grid, box, crop) }
 	err := s.reader.Page(p, crop, take)
 	for _, item := range annots {
+		if damaged(err) {
+			u.something, err = true, nil
+		}
 		if err != nil {
 			break
 		}
@@ -287,7 +304,7 @@ func (s *Search) under(p *pdf.Page, annots pdf.Array, by int, crop drawn.Rect, g
 			u.over = other
 		}
 	}
-	if problem.CodeOf(err) == problem.DocumentTooComplex {
+	if problem.CodeOf(err) == problem.DocumentTooComplex || damaged(err) {
 		u.something, err = true, nil
 	}
 	return u, err
