@@ -92,7 +92,11 @@ func Verify(src Source, opt VerifyOptions) (*Verification, error) {
 	if err := v.checkAll(signatures); err != nil {
 		return nil, err
 	}
-	if err := v.checkCovers(signatures); err != nil {
+	switch err := v.checkCovers(signatures); problem.CodeOf(err) {
+	case "":
+	case problem.DocumentBroken, problem.DocumentTooComplex: // decides no verdict
+		result.Note(notExamined.Say())
+	default:
 		return nil, err
 	}
 	if opt.Material {
