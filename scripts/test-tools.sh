@@ -8,6 +8,7 @@ tools() {
 	cat <<-'END'
 		postgresql|initdb|the store on PostgreSQL
 		poppler-utils|pdfsig pdftotext pdftoppm|signatures, text and pages as Poppler sees them
+		libnss3-tools|certutil pk12util|the keys that Poppler signs with
 		qpdf|qpdf|the structure of written PDFs
 		mupdf-tools|mutool|pages as MuPDF sees them
 		chromium|chromium|the pages in a browser

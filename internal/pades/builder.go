@@ -406,7 +406,9 @@ func (b *builder) setForm(dict *pdf.Dict, changed bool) error {
 		return err
 	}
 	root = root.Clone()
-	if inCatalog {
+	if inCatalog && b.form.signed() == 0 {
+		root.Set("AcroForm", b.update.Add(dict)) // Poppler loses fields that it adds to a form in the catalog itself
+	} else if inCatalog {
 		root.Set("AcroForm", dict)
 	}
 	if err := b.certify(root); err != nil {

@@ -113,9 +113,9 @@ func needTools(t testing.TB, names ...string) {
 	for _, name := range names {
 		if _, err := exec.LookPath(name); err != nil {
 			if os.Getenv("CI") == "true" {
-				t.Fatalf("%s is not installed (Debian: poppler-utils, qpdf)", name)
+				t.Fatalf("%s is not installed (scripts/test-tools.sh installs it)", name)
 			}
-			t.Skipf("%s is not installed (Debian: poppler-utils, qpdf)", name)
+			t.Skipf("%s is not installed (scripts/test-tools.sh installs it)", name)
 		}
 	}
 }
