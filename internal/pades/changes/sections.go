@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"kyso/internal/finding"
 	"kyso/internal/pades/pdf"
 )
 
@@ -95,7 +96,7 @@ func (c *comparison) touch(num int) error {
 		return refuse(referenceMoved) // some readers follow a reference only to its own generation
 	}
 	if is.Kind != pdf.Free {
-		if err := c.checkReadable(num); err != nil {
+		if err := c.checkReadable(num, was.Kind == pdf.Free); err != nil {
 			return err
 		}
 	}
@@ -115,12 +116,24 @@ func generation(e pdf.Entry) int {
 
 // checkReadable takes in an object that came. When it cannot be read, some readers look for objects by themselves then, and find what
 // no section leads to.
-func (c *comparison) checkReadable(num int) error {
-	_, damaged, err := peek(c.new, num)
-	if err != nil || !damaged {
+func (c *comparison) checkReadable(num int, fresh bool) error {
+	object, damaged, err := peek(c.new, num)
+	if err != nil {
 		return err
 	}
-	c.result.Why = newUnreadable.Say()
+	if damaged {
+		return c.unknown(newUnreadable)
+	}
+	// A new signature with a wrong digit fails by itself.
+	if d, ok := object.(*pdf.Dict); c.new.WrongDigits(num) && !(ok && d.Get("ByteRange") != nil && fresh) {
+		return c.unknown(wrongDigits)
+	}
+	return nil
+}
+
+// unknown notes why it cannot be told what readers show.
+func (c *comparison) unknown(why *finding.Kind) error {
+	c.result.Why = why.Say()
 	return c.raise(Unknown)
 }
 
@@ -134,6 +147,11 @@ func (c *comparison) replace(num int) error {
 	after, _, err := peek(c.new, num)
 	if err != nil {
 		return err
+	}
+	if c.old.WrongDigits(num) {
+		if err := c.unknown(wrongDigits); err != nil {
+			return err
+		}
 	}
 	switch typeOf(before) {
 	case "ObjStm":

@@ -62,6 +62,8 @@ var (
 	lastSignature        = finding.Define("certified-last", "tệp được chứng thực là không ký thêm nữa", "it was certified to be the last signature")
 	fieldForbidden       = finding.Define("form-change-forbidden", "một ô của biểu mẫu bị sửa, điều mà chữ ký chứng thực không cho phép", "a form field was changed, which the certification forbids")
 	annotationForbidden  = finding.Define("annotation-change-forbidden", "một chú thích bị sửa, điều mà chữ ký chứng thực không cho phép", "an annotation was changed, which the certification forbids")
+	wrongDigits          = finding.Define("wrong-digits", "một chuỗi thập lục phân chứa ký tự không phải chữ số, nên các phần mềm có thể hiển thị khác nhau", "a hexadecimal string holds something else than digits, so that readers may show different things")
+	oldUnreadable        = finding.Define("signed-object-unreadable", "một đối tượng đã ký không đọc được, nên các phần mềm có thể tìm thấy đối tượng khác ở phần thêm vào", "an object that was signed cannot be read, so that readers may find another one in what was added")
 	unreadableReplaced   = finding.Define("unreadable-replaced", "một đối tượng không đọc được đã bị thay", "an object that cannot be read was replaced")
 	streamCame           = finding.Define("stream-added-or-removed", "một luồng dữ liệu được thêm vào hoặc bị xóa", "a stream came or went")
 	streamChanged        = finding.Define("stream-changed", "nội dung của một luồng dữ liệu bị sửa", "the data of a stream was changed")

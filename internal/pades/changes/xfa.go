@@ -53,8 +53,7 @@ func (c *comparison) compareXFA(before, after pdf.Object) error {
 		return err
 	}
 	if locked { // which fields the data is of is not looked at
-		c.result.Why = xfaLocked.Say()
-		return c.raise(Unknown)
+		return c.unknown(xfaLocked)
 	}
 	return c.raise(FormFilling)
 }

@@ -21,6 +21,7 @@ type parser struct {
 	eof   bool  // nothing follows buf
 	depth int   // levels of nesting that are still allowed
 	ended bool  // an indirect object was read up to its endobj or its stream
+	wrong bool  // a hexadecimal string held something else than digits
 
 	dangling *dangling // where references to numbers that the file does not announce are noted; may be nil
 }

@@ -69,8 +69,8 @@ func (p *parser) escape(out []byte) ([]byte, error) {
 	return append(out, byte(value)), nil
 }
 
-// hex reads a string in angle brackets (7.3.4.3). What is no digit is skipped, as readers do: one wrong letter must not make the
-// object unreadable that it stands in. Who depends on the digits reads them in the file.
+// hex reads a string in angle brackets (7.3.4.3). What is no digit is skipped, as most readers do: one wrong letter must not make
+// the object unreadable that it stands in. Who depends on the digits reads them in the file, or asks WrongDigits.
 func (p *parser) hex() (Object, error) {
 	p.pos++
 	out := make([]byte, 0, 32)
@@ -86,6 +86,7 @@ func (p *parser) hex() (Object, error) {
 		}
 		v := hexValue(c)
 		if v < 0 {
+			p.wrong = p.wrong || !isSpace(c)
 			continue
 		}
 		if high < 0 {

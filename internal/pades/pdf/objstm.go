@@ -50,6 +50,7 @@ func (f *File) parseCompressed(s *objectStream, i int) (Object, error) {
 	}
 	p := &parser{buf: s.data[at:], base: -1, eof: true, depth: f.lim.Depth, dangling: &f.dangling}
 	obj, err := p.object()
+	f.misread = p.wrong
 	if err := f.spend(int64(p.pos)); err != nil {
 		return nil, err
 	}

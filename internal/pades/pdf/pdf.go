@@ -68,6 +68,8 @@ type File struct {
 	barrier  Barrier       // why it does not
 
 	dangling dangling
+	wrong    map[int]bool // objects with a hexadecimal string that holds something else than digits
+	misread  bool         // whether the last one that was parsed is one
 
 	open  map[int]bool // objects whose reading depends on where the file ends
 	ended bool         // the last indirect object had an end
@@ -85,7 +87,7 @@ type File struct {
 // that is Locked nothing else may be asked.
 func Open(r io.ReaderAt, size int64, lim Limits) (*File, error) {
 	f := &File{r: r, size: size, lim: lim.withDefaults(), cache: map[int]Object{},
-		objStms: map[int]*objectStream{}, loading: map[int]bool{}, open: map[int]bool{}}
+		objStms: map[int]*objectStream{}, loading: map[int]bool{}, open: map[int]bool{}, wrong: map[int]bool{}}
 	header, err := f.readHeader()
 	if err != nil {
 		return nil, err
@@ -217,6 +219,10 @@ func (f *File) Rebuilt() bool { return f.rebuilt != nil }
 // KeepAsIs says that an object which cannot be read is problem.DocumentBroken from now on and no reason to scan the file: whoever
 // judges a file judges it as it is, and one damaged object says nothing about the others.
 func (f *File) KeepAsIs() { f.asItIs = true }
+
+// WrongDigits reports whether an object that was read has a hexadecimal string with something else than digits in it. Readers skip
+// that, or take it for a zero.
+func (f *File) WrongDigits(num int) bool { return f.wrong[num] }
 
 // Version returns the version of the header or, when it is later, of the catalog.
 func (f *File) Version() string {

@@ -29,6 +29,7 @@ func (f *File) parseAt(at int64, read func(*parser) (Object, error)) (Object, er
 		}
 		p := &parser{buf: buf, base: at, eof: length == f.size-at, depth: f.lim.Depth, dangling: &f.dangling}
 		obj, err := read(p)
+		f.misread = p.wrong
 		if spent := f.spend(int64(p.pos) + 16); spent != nil {
 			return nil, spent
 		}
@@ -163,11 +164,16 @@ func (f *File) find(num int) (Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.load(num, entry)
+	obj, err := f.load(num, entry)
+	if err == nil && f.misread {
+		f.wrong[num] = true
+	}
+	return obj, err
 }
 
 // load reads the object that an entry points to and makes sure that it bears the right number.
 func (f *File) load(num int, e Entry) (Object, error) {
+	f.misread = false
 	switch e.Kind {
 	case InUse:
 		obj, ref, err := f.objectAt(e.Offset)

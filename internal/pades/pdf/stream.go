@@ -240,16 +240,6 @@ func (f *File) search(word string, from int64) (distance int64, found bool, err 
 	return 0, false, nil
 }
 
-// Ends reports whether an endobj follows where an object should stand. What lies in an object stream ends with it.
-func (f *File) Ends(num int) (bool, error) {
-	entry, err := f.lookup(num)
-	if err != nil || entry.Kind != InUse {
-		return err == nil, err
-	}
-	_, found, err := f.search("endobj", entry.Offset)
-	return found, err
-}
-
 func (f *File) asciiHex(r io.Reader) ([]byte, error) {
 	raw, err := f.collect(r)
 	if err != nil {
