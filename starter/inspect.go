@@ -37,7 +37,7 @@ func (c *cli) inspect(ctx context.Context, policy pades.Policy, path string) err
 		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
 	if c.output == asTable {
-		return c.printLines(c.inspection(filepath.Base(path), found))
+		return c.printLines(shortened(c.inspection(filepath.Base(path), found)))
 	}
 	raw, err := json.Marshal(found)
 	if err != nil {

@@ -186,7 +186,7 @@ func (c *cli) printVerified(f verifiedFile, several bool) error {
 	}
 	lines := []string{f.File, c.text("KẾT LUẬN: KHÔNG ĐỌC ĐƯỢC TỆP", "VERDICT: THE FILE CANNOT BE READ") + " (" + unreadable + ")"}
 	if f.Error == nil {
-		lines = c.report(f.File, f.Verification)
+		lines = shortened(c.report(f.File, f.Verification))
 	}
 	if several {
 		lines = append(lines, "")

@@ -65,3 +65,17 @@ func visibleLines(s string) string {
 	}
 	return strings.Join(lines, "\n  ")
 }
+
+// maxLine is how many characters of a line are shown: names in a file may have millions, and JSON has them whole.
+const maxLine = 1000
+
+// shortened cuts lines that would push all others off the screen.
+func shortened(lines []string) []string {
+	out := make([]string, len(lines))
+	for i, line := range lines {
+		if out[i] = line; utf8.RuneCountInString(line) > maxLine {
+			out[i] = string([]rune(line)[:maxLine]) + "…"
+		}
+	}
+	return out
+}

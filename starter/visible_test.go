@@ -86,3 +86,21 @@ func TestTextOfOthersIsHarmless(t *testing.T) {
 		t.Errorf("%q became %q", vi, visible(vi))
 	}
 }
+
+// TestHugeNames: a name of a million letters fills one line of the table at most, and JSON has all of it.
+func TestHugeNames(t *testing.T) {
+	huge := strings.Repeat("ê", 1_000_000)
+	var found pades.Verification
+	fill(reflect.ValueOf(&found).Elem(), huge)
+	found.Signed = true
+	for form, most := range map[string]int{asTable: 100 * maxLine, asJSON: 1 << 30} {
+		var out bytes.Buffer
+		c := &cli{out: &out, words: io.Discard, output: form, lang: "vi", env: func(string) string { return "" }}
+		if err := c.printVerified(verifiedFile{File: "a.pdf", Verification: &found}, false); err != nil {
+			t.Fatal(err)
+		}
+		if out.Len() > most || form == asJSON && !strings.Contains(out.String(), huge) {
+			t.Errorf("%s: %d bytes", form, out.Len())
+		}
+	}
+}
