@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -156,8 +157,8 @@ func (c *client) do(ctx context.Context, method, url, contentType string, body i
 	return nil
 }
 
-// errNotNow is the answer 503.
-var errNotNow = errors.New("503 Service Unavailable")
+// errNotNow is an answer after which the same may be asked again: 503, and 429 for some seconds.
+var errNotNow = errors.New("not now")
 
 func send(request *http.Request) ([]byte, error) {
 	response, err := http.DefaultClient.Do(request)
@@ -169,8 +170,10 @@ func send(request *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", request.Method, request.URL.Path, err)
 	}
-	if response.StatusCode == http.StatusServiceUnavailable {
-		return nil, fmt.Errorf("%s %s: %w: %s", request.Method, request.URL.Path, errNotNow, strings.TrimSpace(string(answer)))
+	wait, _ := strconv.Atoi(response.Header.Get("Retry-After")) // 0 when there is none
+	busy := response.StatusCode == http.StatusTooManyRequests && 0 < wait && wait <= 5
+	if response.StatusCode == http.StatusServiceUnavailable || busy {
+		return nil, fmt.Errorf("%s %s: %w: %s: %s", request.Method, request.URL.Path, errNotNow, response.Status, strings.TrimSpace(string(answer)))
 	}
 	if response.StatusCode >= 300 {
 		return nil, fmt.Errorf("%s %s: %s: %s", request.Method, request.URL.Path, response.Status, strings.TrimSpace(string(answer)))

@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"time"
 
+	"kyso/internal/pades"
 	"kyso/internal/registration"
 )
 
@@ -338,13 +340,15 @@ func (d *demonstration) judgePaper(ctx context.Context, path string, pdf []byte)
 		return err
 	}
 	var errs []error
+	var kinds []string
 	for _, s := range v.Signatures {
-		if !s.Intact || !s.ChainTrusted || !s.CoversAll {
-			errs = append(errs, fmt.Errorf("%s: the signature of %s is %s %s", path, s.Field, s.Verdict, s.SubIndication))
+		kinds = append(kinds, s.Kind)
+		if s.Verdict != pades.TotalPassed {
+			errs = append(errs, fmt.Errorf("%s: %s is %s %s", path, s.Field, s.Verdict, s.SubIndication))
 		}
 	}
-	if len(v.Signatures) != 1 {
-		errs = append(errs, fmt.Errorf("%s has %d signatures", path, len(v.Signatures)))
+	if !slices.Equal(kinds, []string{"signature", "document-timestamp"}) { // B-LTA
+		errs = append(errs, fmt.Errorf("%s has %v", path, kinds))
 	}
 	for _, check := range []struct{ args, want []string }{
 		{[]string{"pdfsig", "-nocert", path}, []string{"Signature is Valid", "Total document signed"}},
