@@ -129,11 +129,11 @@ func (c *comparison) compareList(before, after pdf.Object) error {
 	return nil
 }
 
-// evidence returns the data of a stream, nil when there is no stream; damaged says that it is there and cannot be read.
+// evidence returns the data of a stream, nil when there is no stream; damaged says that it cannot be read, or is no longer there.
 func evidence(f *pdf.File, item pdf.Object) (data []byte, damaged bool, err error) {
 	value, damaged, err := follow(f, item)
-	if err != nil || damaged {
-		return nil, damaged, err
+	if err != nil || damaged || value == nil {
+		return nil, true, err
 	}
 	stream, ok := value.(*pdf.Stream)
 	if _, isRef := item.(pdf.Ref); !ok || !isRef {
