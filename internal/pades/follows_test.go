@@ -34,12 +34,22 @@ func inObjectStream(t *testing.T) []byte {
 		stream(fmt.Sprintf("/Type/XRef/W[1 2 1]/Index[7 1]/Size 99/Root 1 0 R/Prev %d", prev), "\x02\x00\x32\x00"), at)
 }
 
+// longTable is a file of a page with content that no entry leads to, by a cross-reference stream that goes on for length bytes; its
+// last row is that of the content.
+func longTable(length int) []byte {
+	file := onePage("/Contents[4 0 R 6 0 R]", "")
+	prev, at := bytes.Index(file, []byte("xref\n")), len(file)
+	rows := (length - 8) / 8
+	return fmt.Appendf(file, "60 0 obj\n<</Type/XRef/W[1 4 3]/Index[60 1 1000 %06d 6 1]/Size 99/Root 1 0 R/Prev %d/Length %06d>>\nstream\n\x01%c%c%c%c\x00\x00\x00\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n",
+		rows-1, prev, length, 0, 0, byte(at>>8)&0x7f, byte(at)&0x7f, at)
+}
+
 // TestWhatFollowsTheSignedBytes: an entry that stays the same can lead to another object once bytes follow. In each file a page has
 // content or a font that readers do not find when it is signed, and find when a revision without any change came behind it.
 func TestWhatFollowsTheSignedBytes(t *testing.T) {
 	w := newWorld(t)
 	ev := w.evidence(w.Now)
-	const far = 90_000
+	const far, tableLength = 90_000, 100_000
 	page := func(content string) []byte { return onePage("/Contents[4 0 R 6 0 R]", "", content) }
 	pad := func(file []byte, to int, more string) []byte {
 		return fmt.Appendf(append(file, bytes.Repeat([]byte(" "), to-len(file))...), "%s", more)
@@ -60,6 +70,13 @@ func TestWhatFollowsTheSignedBytes(t *testing.T) {
 		}},
 		"an object stream that comes": {inObjectStream(t), func(signed []byte) []byte {
 			return reviseRaw(t, signed, map[int]string{50: stream("/Type/ObjStm/N 1/First 4", "7 0 <</Type/Font/Subtype/Type1/BaseFont/ZapfDingbats>>")})
+		}},
+		"a cross-reference stream that goes on": {longTable(tableLength), func(signed []byte) []byte {
+			at := len(signed) + 1
+			start := bytes.Index(signed, []byte("stream\n\x01")) + len("stream\n")
+			more := pad(fmt.Appendf(signed, "\n6 0 obj\n%s\nendobj\n", stream("", evilText)), start+tableLength-8, "\x01")
+			more = append(more, 0, byte(at>>16), byte(at>>8), byte(at), 0, 0, 0)
+			return reviseRaw(t, append(more, "\nendstream\nendobj\n"...), nil)
 		}},
 		"another generation": {moveEntry(t, page(stream("", evilText)), evilNum, bytes.Index(page(stream("", evilText)), []byte("6 0 obj")), 1), func(signed []byte) []byte {
 			return reviseRaw(t, signed, map[int]string{evilNum: stream("", evilText)})
