@@ -290,7 +290,7 @@ func (k *kinds) printed(workflowID string) {
 		do(k.t, value.Get(&metadata))
 		commands = nil
 		for line := range strings.Lines(metadata.GetCurrentDetails()) {
-			if command, ok := strings.CutPrefix(line, "    starter "); ok {
+			if command, ok := strings.CutPrefix(line, "    kyso "); ok {
 				commands = append(commands, strings.TrimSpace(strings.ReplaceAll(command, `"…"`, "tested")))
 			}
 		}
