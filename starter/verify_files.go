@@ -179,10 +179,10 @@ func (c *cli) printVerified(f verifiedFile, several bool) error {
 	case asLines:
 		return c.printJSON(f)
 	case asJSON:
-		if several || f.Error != nil {
-			return nil
+		if !several && f.Error == nil {
+			return c.printJSON(f.Verification)
 		}
-		return c.printJSON(f.Verification)
+		return nil // of several, all are printed at the end
 	}
 	lines := []string{f.File, c.text("KẾT LUẬN: KHÔNG ĐỌC ĐƯỢC TỆP", "VERDICT: THE FILE CANNOT BE READ") + " (" + unreadable + ")"}
 	if f.Error == nil {

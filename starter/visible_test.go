@@ -17,7 +17,7 @@ import (
 func hostile() string {
 	var out strings.Builder
 	out.WriteString("An\r\nVERDICT: VALID (TOTAL_PASSED)\x1b[2J\x9b2J")
-	for r := rune(0); r < 0x3000; r++ {
+	for r := range rune(0x3000) {
 		if unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Bidi_Control, r) || r == 0x2028 || r == 0x2029 {
 			out.WriteRune(r)
 		}

@@ -93,9 +93,9 @@ func TestReportsAreDescribed(t *testing.T) {
 	}
 	for name, of := range map[string]reflect.Type{"Verification": reflect.TypeFor[pades.Verification](), "SignatureReport": reflect.TypeFor[pades.SignatureReport](),
 		"Inspection": reflect.TypeFor[pades.Report](), "TimeReport": reflect.TypeFor[pades.TimeReport](), "DocumentFinding": reflect.TypeFor[pades.Finding]()} {
-		for i := range of.NumField() {
-			key, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
-			hidden := of.Field(i).Tag.Get("hidden") == "true" // is never in an answer
+		for field := range of.Fields() {
+			key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			hidden := field.Tag.Get("hidden") == "true" // is never in an answer
 			if _, ok := spec.Components.Schemas[name].Properties[key]; key != "" && key != "-" && !hidden && !ok {
 				t.Errorf("%s does not describe %s", name, key)
 			}

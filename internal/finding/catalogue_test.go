@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -99,9 +100,7 @@ type definition struct {
 func TestEverySentenceIsFilledIn(t *testing.T) {
 	packages := map[string][]*ast.File{}
 	for _, root := range speakers {
-		for dir, files := range sources(t, root) {
-			packages[dir] = files
-		}
+		maps.Copy(packages, sources(t, root))
 	}
 	calls := 0
 	for dir, files := range packages {

@@ -92,7 +92,7 @@ func (p *page) content(lines []line) []byte {
 	for _, l := range lines {
 		p.mark(l)
 		if l.align == ruled {
-			fmt.Fprintf(p, "0.7 w %.2f %.2f m %.2f %.2f l S\n", l.x, l.y, l.x+l.width, l.y)
+			fmt.Fprintf(&p.Buffer, "0.7 w %.2f %.2f m %.2f %.2f l S\n", l.x, l.y, l.x+l.width, l.y)
 			continue
 		}
 		p.show(l)
@@ -121,7 +121,7 @@ func (p *page) mark(l line) {
 	if p.tag = l.tag; p.tag == nil {
 		p.tag = p.root.Add(tagged.Paragraph)
 	}
-	fmt.Fprintf(p, "/%s <</MCID %d>> BDC\n", p.tag.Role, p.marked.Mark(p.number, p.tag))
+	fmt.Fprintf(&p.Buffer, "/%s <</MCID %d>> BDC\n", p.tag.Role, p.marked.Mark(p.number, p.tag))
 }
 
 func (p *page) end() {
@@ -145,10 +145,10 @@ func (p *page) show(l line) {
 	if l.more {
 		text += " " // words of two lines are two words to who reads the text alone
 	}
-	fmt.Fprintf(p, "BT /%s %d Tf %.2f %.2f Td [", l.face, l.size, x, l.y)
+	fmt.Fprintf(&p.Buffer, "BT /%s %d Tf %.2f %.2f Td [", l.face, l.size, x, l.y)
 	for i, word := range strings.SplitAfter(text, " ") {
 		if i > 0 && stretch > 0 && word != "" {
-			fmt.Fprintf(p, "%.0f", -stretch*1000/float64(l.size))
+			fmt.Fprintf(&p.Buffer, "%.0f", -stretch*1000/float64(l.size))
 		}
 		if word != "" {
 			p.WriteByte('<')

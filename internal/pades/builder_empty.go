@@ -195,7 +195,7 @@ func (b *builder) checkCover() error {
 
 // refuseCover says why a box may not stand in its place.
 func refuseCover(page int, under cover.Under) error {
-	en, vi := "", ""
+	var en, vi string
 	switch {
 	case under.Over >= 0:
 		en, vi = fmt.Sprintf("the box covers an earlier signature on page %d", page), fmt.Sprintf("Khung chữ ký che một chữ ký đã có ở trang %d", page)

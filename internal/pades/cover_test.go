@@ -70,7 +70,7 @@ func TestSignaturesOverSignedContent(t *testing.T) {
 	ev := w.evidence(w.Now)
 	const fill = "1 g 0 0 595 842 re f"
 	price, empty := [4]int64{98, 696, 260, 714}, [4]int64{60, 150, 260, 214}
-	transparent := func(u *pdf.Update, form, _ *pdf.Dict) {
+	transparent := func(_ *pdf.Update, form, _ *pdf.Dict) {
 		form.Set("Resources", pdf.NewDict("ExtGState", pdf.NewDict("G0", pdf.NewDict("ca", 0.2))))
 	}
 	for name, c := range map[string]struct {

@@ -161,12 +161,12 @@ func encryptedBy(dictionary string) []byte {
 }
 
 // exchanged is an encrypted file in which one word of the same length was exchanged.
-func exchanged(t *testing.T, args, old, new string) []byte {
+func exchanged(t *testing.T, args, from, to string) []byte {
 	t.Helper()
 	data := encrypt(t, onePage("", ""), args)
-	changed := bytes.Replace(data, []byte(old), []byte(new), 1)
-	if bytes.Equal(changed, data) || len(old) != len(new) {
-		t.Fatalf("%q is not there", old)
+	changed := bytes.Replace(data, []byte(from), []byte(to), 1)
+	if bytes.Equal(changed, data) || len(from) != len(to) {
+		t.Fatalf("%q is not there", from)
 	}
 	return changed
 }

@@ -155,8 +155,8 @@ func (g geometry) matrix(width, height float64) pdf.Array {
 func (g geometry) place(b Box, taken, drawn []rect) (rect, error) {
 	width, height := g.shown()
 	if b.Width == 0 && b.Height == 0 {
-		r, clear, err := defaultPlace(width, height, append(drawn, taken...))
-		if err == nil && !clear && len(drawn) > 0 {
+		r, open, err := defaultPlace(width, height, append(drawn, taken...))
+		if err == nil && !open && len(drawn) > 0 {
 			r, _, err = defaultPlace(width, height, taken)
 		}
 		return r, err
@@ -198,7 +198,7 @@ func offPage(r rect, width, height float64) string {
 
 // defaultPlace takes the lower right corner or, when something stands there, the next free place to the left,
 // then above, so that two signers who both leave the choice to us do not cover each other.
-func defaultPlace(width, height float64, taken []rect) (place rect, clear bool, err error) {
+func defaultPlace(width, height float64, taken []rect) (place rect, open bool, err error) {
 	margin := min(defaultMargin, width/10, height/10)
 	w, h := min(defaultWidth, width-2*margin), min(defaultHeight, height-2*margin)
 	if w < leastWidth || h < leastHeight {

@@ -41,7 +41,7 @@ func xfaPackets() []string {
 // TestXFA: an empty XFA is none, a copy of a form that is whole without it is signed and said, and what makes pages is refused.
 func TestXFA(t *testing.T) {
 	whole := stream("", xdpStart+xfaTemplate+xfaData+xfaState+xdpEnd)
-	noLook := func(data []byte, old, new string) []byte { return bytes.Replace(data, []byte(old), []byte(new), 1) }
+	noLook := func(data []byte, from, to string) []byte { return bytes.Replace(data, []byte(from), []byte(to), 1) }
 	for name, c := range map[string]struct {
 		data []byte
 		code problem.Code

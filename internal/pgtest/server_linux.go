@@ -63,7 +63,7 @@ func Start(durable bool) (*Server, error) {
 func place() string {
 	const memory, tmpfs, room = "/dev/shm", 0x01021994, 2 << 30
 	var fs syscall.Statfs_t
-	if err := syscall.Statfs(memory, &fs); err != nil || fs.Type != tmpfs || fs.Bavail*uint64(fs.Bsize) < room { //nolint:gosec // a size
+	if err := syscall.Statfs(memory, &fs); err != nil || fs.Type != tmpfs || fs.Bavail*uint64(fs.Bsize) < room {
 		return "/tmp"
 	}
 	sweep(memory)

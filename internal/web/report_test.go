@@ -29,8 +29,8 @@ func TestThePageReadsWhatTheReportHolds(t *testing.T) {
 		}
 		delete(shapes, found[1])
 		always := map[string]bool{}
-		for i := range of.NumField() {
-			key, options, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+		for f := range of.Fields() {
+			key, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 			always[key] = !strings.Contains(options, "omit")
 		}
 		for _, f := range field.FindAllStringSubmatch(found[2], -1) {

@@ -67,7 +67,7 @@ func TestWhoReachesTemporalDecidesNothing(t *testing.T) {
 	}
 }
 
-// cancels cancels a process as the button of Temporal's UI does, and reads what the process then says.
+// cancels ends a process as the button of Temporal's UI does, and reads what the process then says.
 func (x *intruder) cancels(workflowID, command string) {
 	x.t.Helper()
 	do(x.t, x.temporal.CancelWorkflow(x.t.Context(), workflowID, ""))

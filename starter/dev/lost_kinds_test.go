@@ -304,7 +304,7 @@ func (k *kinds) printed(workflowID string) {
 	}
 }
 
-// runs runs a command until it reaches its process, which may be trying what was asked for before.
+// runs repeats a command until it reaches its process, which may be trying what was asked for before.
 func (k *kinds) runs(command string) {
 	k.t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(time.Second) {

@@ -191,7 +191,7 @@ func (r *restoreDrill) settle(t *testing.T) int {
 			}
 		}
 		out, err := r.kyso(t, "reconcile", "-o", "json").Output()
-		if _, disagree := err.(*exec.ExitError); err != nil && !disagree { //nolint:errorlint // straight from the command
+		if _, disagree := err.(*exec.ExitError); err != nil && !disagree {
 			t.Fatal(err)
 		}
 		if err := json.Unmarshal(out, &report); err != nil {

@@ -33,13 +33,14 @@ type signing struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
 	if len(os.Args) != 3 {
 		fmt.Fprintln(os.Stderr, "usage: sign FILE USER")
 		os.Exit(2)
 	}
-	if err := sign(ctx, os.Args[1], os.Args[2], os.Stdout); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := sign(ctx, os.Args[1], os.Args[2], os.Stdout)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -115,7 +116,11 @@ func call(ctx context.Context, method, path, contentType string, body []byte, ou
 	}
 	defer func() { _ = answer.Body.Close() }() // read to its end
 	if answer.StatusCode >= http.StatusBadRequest {
-		var problem struct{ Code, Title, Detail string }
+		var problem struct {
+			Code   string `json:"code"`
+			Title  string `json:"title"`
+			Detail string `json:"detail"`
+		}
 		_ = json.NewDecoder(answer.Body).Decode(&problem) // a body that is no problem leaves the status
 		return fmt.Errorf("%s: %s %s %s", answer.Status, problem.Code, problem.Title, problem.Detail)
 	}

@@ -3,6 +3,7 @@ package tagged
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"unicode/utf16"
 
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
@@ -68,7 +69,7 @@ func profile() []byte {
 	copy(out[8:], "\x04\x20\x00\x00mntrRGB XYZ ")
 	copy(out[24:], "\x07\xea\x00\x01\x00\x01\x00\x00\x00\x00\x00\x00acsp") // made on 2026-01-01
 	copy(out[68:], fixed(0.9642, 1, 0.8249))
-	return append(append(out, directory...), data...)
+	return slices.Concat(out, directory, data)
 }
 
 func fixed(values ...float64) []byte {

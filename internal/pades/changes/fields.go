@@ -1,8 +1,9 @@
 package changes
 
 import (
-	"kyso/internal/pades/pdf"
 	"slices"
+
+	"kyso/internal/pades/pdf"
 )
 
 // fieldTree compares the trees of fields (12.7.4).

@@ -1,8 +1,9 @@
 package changes
 
 import (
-	"kyso/internal/pades/pdf"
 	"slices"
+
+	"kyso/internal/pades/pdf"
 )
 
 // inheritable are the attributes that a page takes from its ancestors when it has none (table 31).

@@ -125,7 +125,7 @@ func (c *comparison) checkReadable(num int, fresh bool) error {
 		return c.unknown(newUnreadable)
 	}
 	// A new signature with a wrong digit fails by itself.
-	if d, ok := object.(*pdf.Dict); c.new.WrongDigits(num) && !(ok && d.Get("ByteRange") != nil && fresh) {
+	if d, ok := object.(*pdf.Dict); c.new.WrongDigits(num) && (!ok || d.Get("ByteRange") == nil || !fresh) {
 		return c.unknown(wrongDigits)
 	}
 	return nil

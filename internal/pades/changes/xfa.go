@@ -40,7 +40,7 @@ func (c *comparison) compareXFA(before, after pdf.Object) error {
 	}
 	for i := range was {
 		same := bytes.Equal(was[i].data, is[i].data)
-		if was[i].name != is[i].name || !same && !(filledParts[is[i].name] && onePacket(is[i])) {
+		if was[i].name != is[i].name || !same && (!filledParts[is[i].name] || !onePacket(is[i])) {
 			return differ
 		}
 	}

@@ -64,7 +64,6 @@ type path struct {
 	rings   [][]Point // in user space
 	current []Point
 	last    Point // in the space of the path
-	evenOdd bool
 	clips   bool
 }
 
