@@ -69,7 +69,7 @@ func (r Rule) budget() Budget {
 	return ofOurs
 }
 
-// What a reader is told of an issuer that did not answer.
+// Findings about an issuer that did not answer.
 var (
 	statusMissing = finding.Define("revocation-status-missing", "Chưa biết trạng thái thu hồi của chứng thư “{subject}” (số sê-ri {serial}): {why}.",
 		"The revocation status of the certificate “{subject}” (serial number {serial}) is not known: {why}.")

@@ -136,7 +136,7 @@ func (r Reply) Read(party string, value any) error {
 	return nil
 }
 
-// Unavailable is the error for an answer that a later try may mend.
+// Unavailable is the error for an answer that a retry may change.
 func (r Reply) Unavailable(format string, args ...any) *problem.Error {
 	e := problem.New(problem.ProviderUnavailable, "%s", fmt.Sprintf(format, args...))
 	e.RetryAfter = r.RetryAfter
@@ -147,7 +147,7 @@ func (r Reply) Unavailable(format string, args ...any) *problem.Error {
 func (r Reply) OK() bool { return r.Status >= 200 && r.Status < 300 }
 
 // unredirected returns client without redirects: none of these wires has them, a POST would lose its body, and
-// credentials or a fetch from inside our network must not follow somebody else's word.
+// credentials or a fetch from inside our network must not follow a redirect of another party.
 func unredirected(client *http.Client) *http.Client {
 	if client == nil {
 		client = plainClient

@@ -121,7 +121,7 @@ type tspReply struct {
 	Token asn1.RawValue `asn1:"optional"`
 }
 
-// passingFailures are the PKIFailureInfo bits that a later try may mend: timeNotAvailable and systemFailure.
+// passingFailures are the PKIFailureInfo bits after which a retry may succeed: timeNotAvailable and systemFailure.
 var passingFailures = []int{14, 25}
 
 // openTSPReply checks HTTP and PKI status and returns the token.
