@@ -23,7 +23,7 @@ const module = "kyso"
 // everything below it, unless a deeper one has a line of its own, and may always import itself.
 var rules = map[string]string{
 	"internal/problem":      "",
-	"internal/seal":         "",
+	"internal/vault":        "",
 	"internal/finding":      "",
 	"internal/doctest":      "",
 	"internal/page":         "",
@@ -41,8 +41,8 @@ var rules = map[string]string{
 	"internal/evidence":     "internal/finding internal/pades internal/signing internal/problem",
 	"internal/forms":        "internal/pades/font internal/problem",
 	"internal/pdfchild":     "internal/pades internal/problem",
-	"internal/store":        "internal/limit internal/page internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem internal/seal",
-	"internal/blob":         "internal/seal internal/signing internal/problem",
+	"internal/store":        "internal/limit internal/page internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem internal/vault",
+	"internal/blob":         "internal/vault internal/signing internal/problem",
 	"activities":            "internal/decision internal/evidence internal/webhook internal/signing internal/registration internal/pades internal/forms internal/problem",
 	"workflows":             "activities internal/decision internal/webhook internal/signing internal/registration internal/problem",
 	"internal/relay":        "activities workflows internal/page internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem",
@@ -80,14 +80,14 @@ var rules = map[string]string{
 	// The only place that assembles concrete parts.
 	"internal/app": "activities workflows internal/access internal/limit internal/audit internal/decision internal/evidence internal/incident internal/account internal/api internal/blob internal/forms internal/pades " +
 		"internal/party internal/party/ca internal/party/esms internal/party/receiver internal/party/revocation internal/party/rssp769 internal/party/tsa internal/party/vneid " +
-		"internal/party/vnpay internal/pdfchild internal/problem internal/registration internal/relay internal/seal internal/signing internal/store internal/web",
+		"internal/party/vnpay internal/pdfchild internal/problem internal/registration internal/relay internal/vault internal/signing internal/store internal/web",
 
 	"worker":  "internal/app internal/pdfchild internal/problem",
 	"starter": "internal/app internal/apiclient internal/audit internal/registration internal/pades internal/party/revocation internal/party/tsa internal/pdfchild internal/problem internal/signing",
 	// The whole world in one process: it also registers the search attributes that workflows names, draws a master
 	// key, and judges what its demo signed.
 	"starter/dev": "internal/app internal/apiclient internal/forms internal/pades internal/pdfchild " +
-		"internal/problem internal/registration internal/sandbox internal/seal workflows",
+		"internal/problem internal/registration internal/sandbox internal/vault workflows",
 
 	// Programs to copy from: they know the wire and nothing of kyso.
 	"examples": "",
@@ -95,7 +95,7 @@ var rules = map[string]string{
 	// For tests: nothing may import them.
 	"internal/pgtest":            "",
 	"internal/keytest":           "",
-	"internal/storetest":         "internal/pgtest internal/registration internal/seal internal/signing internal/store",
+	"internal/storetest":         "internal/pgtest internal/registration internal/vault internal/signing internal/store",
 	"internal/party/partytest":   "internal/keytest internal/party internal/problem internal/sandbox",
 	"internal/pades/cms/cmstest": "internal/pades",
 	"internal/pades/padestest":   "internal/pades internal/pades/cms/cmstest",
@@ -120,7 +120,7 @@ var owners = map[string]string{
 }
 
 // standardOnly import nothing but the standard library besides what rules gives them.
-var standardOnly = []string{"internal/problem", "internal/finding", "internal/limit", "internal/access", "internal/audit", "internal/decision", "internal/incident", "internal/webhook", "internal/signing", "internal/registration", "internal/seal"}
+var standardOnly = []string{"internal/problem", "internal/finding", "internal/limit", "internal/access", "internal/audit", "internal/decision", "internal/incident", "internal/webhook", "internal/signing", "internal/registration", "internal/vault"}
 
 // links lists what a program must not contain, however deep.
 var links = map[string]string{

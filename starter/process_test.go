@@ -23,9 +23,9 @@ import (
 	"kyso/internal/api"
 	"kyso/internal/audit"
 	"kyso/internal/problem"
-	"kyso/internal/seal"
 	"kyso/internal/signing"
 	"kyso/internal/store"
+	"kyso/internal/vault"
 	"kyso/workflows"
 )
 
@@ -44,7 +44,7 @@ func newAPI(t *testing.T) http.Handler {
 // newAPIIn keeps its store in a folder, under kyso.db.
 func newAPIIn(t *testing.T, dir string, change func(*api.Options)) http.Handler {
 	t.Helper()
-	key, err := seal.ReadOrCreateMasterKey(filepath.Join(dir, "master.key"))
+	key, err := vault.ReadOrCreateMasterKey(filepath.Join(dir, "master.key"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,9 +13,9 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/problem"
-	"kyso/internal/seal"
 	"kyso/internal/store"
 	"kyso/internal/storetest"
+	"kyso/internal/vault"
 	"kyso/internal/webhook"
 	"kyso/workflows"
 )
@@ -42,7 +42,7 @@ func (r *receiver) Send(context.Context, webhook.Endpoint, webhook.Message) (int
 // delivered runs a delivery in virtual time and returns how it ended and what the store says.
 func delivered(t *testing.T, r *receiver) (workflows.DeliveryResult, webhook.Message) {
 	t.Helper()
-	key, err := seal.ReadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.key"))
+	key, err := vault.ReadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.key"))
 	if err != nil {
 		t.Fatal(err)
 	}

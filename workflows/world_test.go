@@ -38,10 +38,10 @@ import (
 	"kyso/internal/pdfchild"
 	"kyso/internal/pgtest"
 	"kyso/internal/sandbox"
-	"kyso/internal/seal"
 	"kyso/internal/signing"
 	"kyso/internal/store"
 	"kyso/internal/storetest"
+	"kyso/internal/vault"
 	"kyso/workflows"
 )
 
@@ -187,7 +187,7 @@ func (j *journey) openWorld(keys func() (*rsa.PrivateKey, error)) {
 
 func (j *journey) openStore(dsn string) {
 	ctx, dir := context.Background(), j.TempDir()
-	key, err := seal.ReadOrCreateMasterKey(filepath.Join(dir, "master.key"))
+	key, err := vault.ReadOrCreateMasterKey(filepath.Join(dir, "master.key"))
 	j.must(err)
 	j.store, err = store.Open(ctx, dsn, key)
 	j.must(err)

@@ -23,10 +23,10 @@ import (
 	"kyso/internal/audit"
 	"kyso/internal/problem"
 	"kyso/internal/relay"
-	"kyso/internal/seal"
 	"kyso/internal/signing"
 	"kyso/internal/store"
 	"kyso/internal/storetest"
+	"kyso/internal/vault"
 	"kyso/workflows"
 )
 
@@ -78,7 +78,7 @@ func newStore(t *testing.T) *store.Store {
 // openStore opens a database and makes its tables, if it does not have them.
 func openStore(t *testing.T, dsn string) *store.Store {
 	t.Helper()
-	key, err := seal.ReadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.key"))
+	key, err := vault.ReadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.key"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,9 +24,9 @@ import (
 	"kyso/internal/blob"
 	"kyso/internal/pades"
 	"kyso/internal/problem"
-	"kyso/internal/seal"
 	"kyso/internal/signing"
 	"kyso/internal/store"
+	"kyso/internal/vault"
 	"kyso/workflows"
 )
 
@@ -123,7 +123,7 @@ func (a *App) Workflows() *workflows.Client {
 
 // OpenStore opens the store alone, for Migrate.
 func OpenStore(ctx context.Context, cfg Config) (*store.Store, error) {
-	key, err := seal.ReadMasterKey(cfg.MasterKeyFile)
+	key, err := vault.ReadMasterKey(cfg.MasterKeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading the master key: %w", err)
 	}

@@ -12,14 +12,14 @@ import (
 
 	"kyso/internal/audit"
 	"kyso/internal/problem"
-	"kyso/internal/seal"
 	"kyso/internal/signing"
+	"kyso/internal/vault"
 )
 
 // auditKey is what checkpoints of the audit log are signed with: a key of its own, or one derived from the master key.
 func auditKey(cfg Config) (ed25519.PrivateKey, error) {
 	if cfg.AuditKeyFile == "" {
-		master, err := seal.ReadMasterKey(cfg.MasterKeyFile)
+		master, err := vault.ReadMasterKey(cfg.MasterKeyFile)
 		if err != nil {
 			return nil, err
 		}

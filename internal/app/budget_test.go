@@ -23,9 +23,9 @@ import (
 	"kyso/internal/blob"
 	"kyso/internal/pades"
 	"kyso/internal/pades/cms/cmstest"
-	"kyso/internal/seal"
 	"kyso/internal/signing"
 	"kyso/internal/store"
+	"kyso/internal/vault"
 )
 
 // issuerServer stands for the OCSP responders, lists and issuers' addresses that certificates name.
@@ -97,7 +97,7 @@ func verifier(t *testing.T, trust signing.Trust) *httptest.Server {
 		t.Fatal(err)
 	}
 	a := &app.App{Config: cfg, Log: slog.New(slog.DiscardHandler), Trust: func(context.Context) (signing.Trust, error) { return trust, nil }}
-	master, err := seal.ReadOrCreateMasterKey(filepath.Join(dir, "master.key"))
+	master, err := vault.ReadOrCreateMasterKey(filepath.Join(dir, "master.key"))
 	if err == nil {
 		a.Store, err = store.Open(t.Context(), "sqlite:"+filepath.Join(dir, "kyso.db"), master)
 	}

@@ -20,9 +20,9 @@ import (
 
 	"kyso/internal/blob"
 	"kyso/internal/party"
-	"kyso/internal/seal"
 	"kyso/internal/signing"
 	"kyso/internal/store"
+	"kyso/internal/vault"
 	"kyso/workflows"
 )
 
@@ -102,7 +102,7 @@ func (d *doctor) masterKey(context.Context) {
 }
 
 func (d *doctor) database(ctx context.Context) {
-	key, err := seal.ReadMasterKey(d.cfg.MasterKeyFile)
+	key, err := vault.ReadMasterKey(d.cfg.MasterKeyFile)
 	if err != nil {
 		d.say("database", Warning, "not looked at: the master key cannot be read", "mend the master key first")
 		return

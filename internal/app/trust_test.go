@@ -17,9 +17,9 @@ import (
 
 	_ "modernc.org/sqlite"
 
-	"kyso/internal/seal"
 	"kyso/internal/signing"
 	"kyso/internal/store"
+	"kyso/internal/vault"
 )
 
 // rootPEM makes a root certificate.
@@ -107,7 +107,7 @@ func TestChangesOfTrustAreReadNow(t *testing.T) {
 	if err := os.WriteFile(path, rootPEM(t, "of the file"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	key, err := seal.ReadOrCreateMasterKey(filepath.Join(dir, "master.key"))
+	key, err := vault.ReadOrCreateMasterKey(filepath.Join(dir, "master.key"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,7 @@
 // implements signing.Blobs on a directory and on S3 (gocloud.dev/blob), reads a document of several segments as
 // one (SegmentReader, Stream), and takes uploads in (Upload).
 //
-// It knows nothing of PDF beyond the first bytes, and imports internal/seal, internal/signing and internal/problem.
+// It knows nothing of PDF beyond the first bytes, and imports internal/vault, internal/signing and internal/problem.
 package blob
 
 import (

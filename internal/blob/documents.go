@@ -10,8 +10,8 @@ import (
 	"path"
 
 	"kyso/internal/problem"
-	"kyso/internal/seal"
 	"kyso/internal/signing"
+	"kyso/internal/vault"
 )
 
 // put stores r under key, sealed when there is a secret.
@@ -19,7 +19,7 @@ func put(ctx context.Context, blobs signing.Blobs, key string, secret []byte, r 
 	if secret == nil {
 		return blobs.Put(ctx, key, r)
 	}
-	stream, err := seal.NewStream(secret, key)
+	stream, err := vault.NewStream(secret, key)
 	if err != nil {
 		return err
 	}

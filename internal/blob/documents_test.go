@@ -10,8 +10,8 @@ import (
 
 	"kyso/internal/blob"
 	"kyso/internal/problem"
-	"kyso/internal/seal"
 	"kyso/internal/signing"
+	"kyso/internal/vault"
 )
 
 // grown is a document of an upload and two increments.
@@ -76,7 +76,7 @@ func TestEveryChangedByteIsNoticed(t *testing.T) {
 // equally long, chunks within one, files of another document, a file cut between two chunks, one that is gone.
 func TestMovedSealedFilesDoNotOpen(t *testing.T) {
 	onBothBackends(t, func(t *testing.T, b *blob.Blobs) {
-		const chunk = seal.ChunkSize
+		const chunk = vault.ChunkSize
 		build := func() (signing.Upload, [][]byte) {
 			doc, err := blob.Upload(t.Context(), b, "x.pdf", bytes.NewReader(pdf(3*chunk)), 1<<20, true)
 			must(t, err)
@@ -148,7 +148,7 @@ func wantMismatch(t *testing.T, b *blob.Blobs, doc signing.Upload, s signing.Seg
 func TestSealedDocumentsNeedTheirKey(t *testing.T) {
 	b := open(t, "file://"+t.TempDir())
 	doc, _ := grown(t, b, true)
-	for _, key := range [][]byte{nil, seal.NewKey()} {
+	for _, key := range [][]byte{nil, vault.NewKey()} {
 		doc.Key = key
 		_, err := io.ReadAll(blob.Stream(t.Context(), b, doc, 0, -1))
 		wantCode(t, err, problem.DigestMismatch)
@@ -160,7 +160,7 @@ func TestDocumentsOfEarlierReleasesAreSealed(t *testing.T) {
 	onBothBackends(t, func(t *testing.T, b *blob.Blobs) {
 		doc, data := grown(t, b, false)
 		wantDocument(t, b, doc, data)
-		doc.KeyID, doc.Key = doc.ID, seal.NewKey()
+		doc.KeyID, doc.Key = doc.ID, vault.NewKey()
 		for range 2 {
 			segments, err := blob.SealDocument(t.Context(), b, doc)
 			must(t, err)

@@ -8,8 +8,8 @@ import (
 	"sync"
 
 	"kyso/internal/problem"
-	"kyso/internal/seal"
 	"kyso/internal/signing"
+	"kyso/internal/vault"
 )
 
 const (
@@ -148,7 +148,7 @@ func (s *stream) Read(p []byte) (int, error) {
 			err = problem.Wrap(problem.DigestMismatch, io.ErrUnexpectedEOF, "a segment ends %d bytes early", s.currentLeft)
 		}
 	}
-	if errors.Is(err, seal.ErrSealed) {
+	if errors.Is(err, vault.ErrSealed) {
 		err = problem.Wrap(problem.DigestMismatch, err, "the stored bytes of a document are not those that were stored")
 	}
 	return n, err
@@ -195,11 +195,11 @@ func openSegment(ctx context.Context, blobs signing.Blobs, key []byte, s signing
 	if !s.Sealed() {
 		return blobs.ReadRange(ctx, s.Key, offset, want)
 	}
-	sealed, err := seal.NewStream(key, s.Key)
+	sealed, err := vault.NewStream(key, s.Key)
 	if err != nil {
 		return nil, problem.Wrap(problem.DigestMismatch, err, "a sealed segment of a document without its key")
 	}
-	run := seal.RangeOf(s.Length, offset, want)
+	run := vault.RangeOf(s.Length, offset, want)
 	raw, err := blobs.ReadRange(ctx, s.Key, run.From, run.Size)
 	if err != nil {
 		return nil, err

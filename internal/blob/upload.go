@@ -18,8 +18,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"kyso/internal/problem"
-	"kyso/internal/seal"
 	"kyso/internal/signing"
+	"kyso/internal/vault"
 )
 
 // headerWithin is where readers look for %PDF-: ISO 32000-1 wants it first, and its Annex H notes that Acrobat
@@ -45,7 +45,7 @@ func Upload(ctx context.Context, blobs signing.Blobs, name string, r io.Reader, 
 	out := signing.Upload{ID: strings.ToLower(rand.Text()), Name: norm.NFC.String(name)}
 	key := "uploads/" + out.ID
 	if sealed {
-		out.KeyID, out.Key = out.ID, seal.NewKey()
+		out.KeyID, out.Key = out.ID, vault.NewKey()
 		key = sealedKey(out.KeyID, out.ID)
 	}
 	sum, err := putAndHash(ctx, blobs, key, out.Key, source, first)

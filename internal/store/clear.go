@@ -13,8 +13,8 @@ import (
 	"kyso/internal/page"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
-	"kyso/internal/seal"
 	"kyso/internal/signing"
+	"kyso/internal/vault"
 )
 
 const (
@@ -201,7 +201,7 @@ func (c Clear) claim(ctx context.Context, tx *sql.Tx, k *keys, u signing.Upload,
 	}
 	u.KeyID = root
 	if u.Key, err = c.documentKey(ctx, tx, k, root); problem.CodeOf(err) == problem.Erased {
-		u.Key, err = seal.NewKey(), nil
+		u.Key, err = vault.NewKey(), nil
 	}
 	if err != nil {
 		return u, err

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"kyso/internal/problem"
-	"kyso/internal/seal"
 	"kyso/internal/signing"
+	"kyso/internal/vault"
 )
 
 // nobody is whose document an upload is until a signing names its signer: its key is under the store's own.
@@ -107,6 +107,6 @@ func documentBox(k *keys, u signing.Upload) (*keys, error) {
 	if u.KeyID == "" {
 		return k, nil
 	}
-	box, err := seal.NewBox(u.Key)
+	box, err := vault.NewBox(u.Key)
 	return &keys{box: box}, err
 }

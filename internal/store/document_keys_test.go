@@ -6,15 +6,15 @@ import (
 	"testing"
 
 	"kyso/internal/problem"
-	"kyso/internal/seal"
 	"kyso/internal/signing"
 	"kyso/internal/store"
+	"kyso/internal/vault"
 )
 
 // sealedUpload is an upload whose one segment is sealed under a key of its own.
 func sealedUpload(id string) signing.Upload {
 	u := newUpload(id)
-	u.KeyID, u.Key = id, bytes.Repeat([]byte(id[:1]), seal.KeySize)
+	u.KeyID, u.Key = id, bytes.Repeat([]byte(id[:1]), vault.KeySize)
 	u.Segments = []signing.Segment{{Key: "sealed/" + id + "/" + id, Length: 7, SHA256: "ab12"}}
 	return u
 }

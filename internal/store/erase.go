@@ -8,7 +8,7 @@ import (
 
 	"kyso/internal/problem"
 	"kyso/internal/registration"
-	"kyso/internal/seal"
+	"kyso/internal/vault"
 )
 
 // SubjectOf returns the person behind a registration or a signing.
@@ -181,7 +181,7 @@ func (e *erasing) gone() []registration.Kind {
 func (e *erasing) act(ctx context.Context) error {
 	var wrapped []byte
 	if !e.next().IsZero() {
-		key := seal.NewKey()
+		key := vault.NewKey()
 		var err error
 		if wrapped, err = e.s.sealer.Wrap(ctx, subjectName(e.subjectID), key); err != nil {
 			return err

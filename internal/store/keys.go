@@ -10,14 +10,14 @@ import (
 	"fmt"
 
 	"kyso/internal/problem"
-	"kyso/internal/seal"
+	"kyso/internal/vault"
 )
 
 // keys seals columns and makes lookup digests.
 type keys struct {
 	refusals *refusals // of limits
-	box      *seal.Box
-	lookup   *seal.Lookup
+	box      *vault.Box
+	lookup   *vault.Lookup
 }
 
 // openKeys unwraps the data keys on first use and makes them in a new database.
@@ -30,14 +30,14 @@ func (s *Store) openKeys(ctx context.Context) (*keys, error) {
 	k := &keys{refusals: &s.refusals}
 	data, err := s.dataKey(ctx, "seal/1")
 	if err == nil {
-		k.box, err = seal.NewBox(data)
+		k.box, err = vault.NewBox(data)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the sealing key of the store: %w", err)
 	}
 	data, err = s.dataKey(ctx, "lookup")
 	if err == nil {
-		k.lookup, err = seal.NewLookup(data)
+		k.lookup, err = vault.NewLookup(data)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the lookup key of the store: %w", err)
@@ -52,7 +52,7 @@ func (s *Store) dataKey(ctx context.Context, name string) ([]byte, error) {
 	var wrapped []byte
 	err := s.db.QueryRowContext(ctx, find, name).Scan(&wrapped)
 	if errors.Is(err, sql.ErrNoRows) {
-		wrapped, err = s.sealer.Wrap(ctx, name, seal.NewKey())
+		wrapped, err = s.sealer.Wrap(ctx, name, vault.NewKey())
 		if err != nil {
 			return nil, err
 		}
@@ -71,7 +71,7 @@ func (s *Store) dataKey(ctx context.Context, name string) ([]byte, error) {
 
 // sealed encrypts a column value; row names the row as its primary key does.
 func (k *keys) sealed(table, column, row string, plain []byte) []byte {
-	return k.box.Seal(plain, seal.Place{Table: table, Column: column, Row: row})
+	return k.box.Seal(plain, vault.Place{Table: table, Column: column, Row: row})
 }
 
 // errBlank is a column whose value was erased. A sealed value is never empty.
@@ -81,7 +81,7 @@ func (k *keys) open(table, column, row string, value []byte) ([]byte, error) {
 	if len(value) == 0 {
 		return nil, errBlank
 	}
-	plain, err := k.box.Open(value, seal.Place{Table: table, Column: column, Row: row})
+	plain, err := k.box.Open(value, vault.Place{Table: table, Column: column, Row: row})
 	if err != nil {
 		return nil, fmt.Errorf("reading %s.%s: %w", table, column, err)
 	}

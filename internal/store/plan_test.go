@@ -16,10 +16,10 @@ import (
 	"kyso/internal/page"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
-	"kyso/internal/seal"
 	"kyso/internal/signing"
 	"kyso/internal/store"
 	"kyso/internal/storetest"
+	"kyso/internal/vault"
 	"kyso/internal/webhook"
 )
 
@@ -83,7 +83,7 @@ func wholeTable(step string) bool {
 // TestLoopsAndListsReadThroughAnIndex holds that no question of a loop or list reads a whole table, and that none of a loop sorts
 // more than the page that it returns: tables grow for years, and the loops ask every few seconds.
 func TestLoopsAndListsReadThroughAnIndex(t *testing.T) {
-	key, err := seal.ReadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.key"))
+	key, err := vault.ReadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.key"))
 	must(t, err)
 	path := filepath.Join(t.TempDir(), "kyso.db")
 	s, err := store.Open(t.Context(), "sqlite:"+path, key)

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"kyso/internal/seal"
 	"kyso/internal/signing"
 	"kyso/internal/store"
+	"kyso/internal/vault"
 )
 
 // With these variables set, the test binary is a second process that writes to the same file.
@@ -24,7 +24,7 @@ const (
 // writeUntilKilled saves uploads for ever and prints the id of each one after it was acknowledged.
 func writeUntilKilled(dsn, keyFile string) int {
 	ctx := context.Background()
-	key, err := seal.ReadMasterKey(keyFile)
+	key, err := vault.ReadMasterKey(keyFile)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -56,7 +56,7 @@ func TestTwoProcessesShareOneFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	dsn, keyFile := "sqlite:"+filepath.Join(dir, "kyso.db"), filepath.Join(dir, "master.key")
-	key, err := seal.ReadOrCreateMasterKey(keyFile)
+	key, err := vault.ReadOrCreateMasterKey(keyFile)
 	must(t, err)
 	s := open(t, dsn, key)
 	must(t, s.Migrate(t.Context()))

@@ -4,7 +4,7 @@
 // the two migration folders differ in column types only. Personal data is sealed before it reaches a statement.
 //
 // It decides nothing about a process: it refuses what contradicts an earlier record, and no more.
-// It imports internal/signing, internal/registration, internal/problem and internal/seal. It links the PostgreSQL driver; a program that
+// It imports internal/signing, internal/registration, internal/problem and internal/vault. It links the PostgreSQL driver; a program that
 // wants SQLite imports modernc.org/sqlite itself.
 package store
 

@@ -12,9 +12,9 @@ import (
 
 	"kyso/internal/pgtest"
 	"kyso/internal/problem"
-	"kyso/internal/seal"
 	"kyso/internal/store"
 	"kyso/internal/storetest"
+	"kyso/internal/vault"
 )
 
 func TestMain(m *testing.M) {
@@ -48,9 +48,9 @@ func onBothStores(t *testing.T, run func(t *testing.T, s *store.Store)) {
 	})
 }
 
-func masterKey(t testing.TB) *seal.MasterKey {
+func masterKey(t testing.TB) *vault.MasterKey {
 	t.Helper()
-	key, err := seal.ReadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.key"))
+	key, err := vault.ReadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.key"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestPingTellsWhatIsMissing(t *testing.T) {
 		must(t, s.Migrate(ctx))
 		must(t, s.Ping(ctx))
 		must(t, s.Migrate(ctx)) // again: nothing to do
-		if err := open(t, dsn, masterKey(t)).Ping(ctx); !errors.Is(err, seal.ErrSealed) {
+		if err := open(t, dsn, masterKey(t)).Ping(ctx); !errors.Is(err, vault.ErrSealed) {
 			t.Errorf("with another master key: got %v, want ErrSealed", err)
 		}
 	})

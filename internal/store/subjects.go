@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"kyso/internal/problem"
-	"kyso/internal/seal"
+	"kyso/internal/vault"
 )
 
 // subject is a person's own data key. What it seals is unreadable once the key is gone.
@@ -18,7 +18,7 @@ type subject struct {
 }
 
 func newSubject(id string, key []byte) (*subject, error) {
-	box, err := seal.NewBox(key)
+	box, err := vault.NewBox(key)
 	return &subject{id: id, keys: &keys{box: box}}, err
 }
 
@@ -46,7 +46,7 @@ func (c *core) subject(ctx context.Context, tx *sql.Tx, lookup string) (*subject
 		if problem.CodeOf(err) != problem.NotFound {
 			return found, err
 		}
-		id, key := "subj-"+rand.Text(), seal.NewKey()
+		id, key := "subj-"+rand.Text(), vault.NewKey()
 		wrapped, err := c.s.sealer.Wrap(ctx, subjectName(id), key)
 		if err != nil {
 			return nil, err
@@ -87,7 +87,7 @@ func (c *core) unwrapped(ctx context.Context, id string, wrapped []byte) (*keys,
 	if err != nil {
 		return nil, err
 	}
-	box, err := seal.NewBox(key)
+	box, err := vault.NewBox(key)
 	return &keys{box: box}, err
 }
 

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"kyso/internal/problem"
-	"kyso/internal/seal"
 	"kyso/internal/signing"
+	"kyso/internal/vault"
 )
 
 // sealedSegments is how segments are written when one of them is sealed. Programs of the release before expect a list
@@ -137,7 +137,7 @@ func (c *core) upload(ctx context.Context, from querier, k *keys, id string) (si
 	if u.HashState = state; err == nil && u.KeyID != "" {
 		u.HashState, err = box.open("uploads", "hash_state", id, state)
 	}
-	if u.KeyID != "" && errors.Is(err, seal.ErrSealed) {
+	if u.KeyID != "" && errors.Is(err, vault.ErrSealed) {
 		err = problem.Wrap(problem.DigestMismatch, err, "the record of an upload names another document's key")
 	}
 	return u, err

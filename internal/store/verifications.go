@@ -13,8 +13,8 @@ import (
 	"kyso/internal/page"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
-	"kyso/internal/seal"
 	"kyso/internal/signing"
+	"kyso/internal/vault"
 )
 
 // Verifications is the part of the store that keeps verifications. It implements signing.Verifications.
@@ -63,8 +63,8 @@ func (v Verifications) insert(ctx context.Context, tx *sql.Tx, k *keys, one sign
 	if err != nil {
 		return err
 	}
-	key := seal.NewKey()
-	box, err := seal.NewBox(key)
+	key := vault.NewKey()
+	box, err := vault.NewBox(key)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func scanVerification(rows scanner, k *keys, more ...any) (signing.Verification,
 	if err != nil {
 		return one, nil, err
 	}
-	box, err := seal.NewBox(key)
+	box, err := vault.NewBox(key)
 	own := &keys{box: box}
 	err = own.openText(err, &one.Name, "verifications", "name", one.ID, name)
 	return one, own, err

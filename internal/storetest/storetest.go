@@ -18,9 +18,9 @@ import (
 
 	"kyso/internal/pgtest"
 	"kyso/internal/registration"
-	"kyso/internal/seal"
 	"kyso/internal/signing"
 	"kyso/internal/store"
+	"kyso/internal/vault"
 )
 
 // Rows is how many rows Fill makes: more than any page.
@@ -102,7 +102,7 @@ type Filled struct {
 
 func open(t *testing.T, dsn, driver, source string) *Filled {
 	t.Helper()
-	key, err := seal.ReadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.key"))
+	key, err := vault.ReadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.key"))
 	check(t, err)
 	s, err := store.Open(t.Context(), dsn, key)
 	check(t, err)

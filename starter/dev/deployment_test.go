@@ -22,7 +22,7 @@ import (
 	"kyso/internal/app"
 	"kyso/internal/keytest"
 	"kyso/internal/pgtest"
-	"kyso/internal/seal"
+	"kyso/internal/vault"
 )
 
 // deployment is kyso as in production, by processes: PostgreSQL, a Temporal server over it, two workers and the API, all of
@@ -159,7 +159,7 @@ func (c *deployment) startParties() {
 	w.Addresses.APIKey, w.Addresses.Temporal = secrets.AdminKey, ""
 	do(c.t, w.startSandbox(Options{SandboxKeys: keytest.Keys()}, w.Addresses.API, w.Addresses.API+"/v1/webhooks/"+webhookProvider+"/"+secrets.WebhookToken))
 	do(c.t, w.ports.release(portAPI))
-	_, err = seal.ReadOrCreateMasterKey(f.file("master.key"))
+	_, err = vault.ReadOrCreateMasterKey(f.file("master.key"))
 	do(c.t, err)
 	w.Addresses.Temporal = net.JoinHostPort("127.0.0.1", strconv.Itoa(fourPorts(c.t)))
 	c.env = os.Environ()

@@ -3,7 +3,7 @@
 // killed. It serves loopback addresses only and is not for production.
 //
 // It is package main, so nothing can import it, and the worker never links the Temporal server. It may import
-// internal/app, internal/forms, internal/pades, internal/pdfchild, internal/sandbox, internal/seal, the contract in
+// internal/app, internal/forms, internal/pades, internal/pdfchild, internal/sandbox, internal/vault, the contract in
 // workflows, the Temporal server and the SQLite driver.
 package main
 

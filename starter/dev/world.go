@@ -20,7 +20,7 @@ import (
 
 	"kyso/internal/app"
 	"kyso/internal/sandbox"
-	"kyso/internal/seal"
+	"kyso/internal/vault"
 )
 
 // Options says what kind of world to start. The zero value is a whole one in .kyso.
@@ -191,7 +191,7 @@ func (w *World) startSandbox(opts Options, api, webhook string) error {
 }
 
 func (w *World) startKyso(ctx context.Context, opts Options, secrets secrets) error {
-	if _, err := seal.ReadOrCreateMasterKey(w.folder.file("master.key")); err != nil {
+	if _, err := vault.ReadOrCreateMasterKey(w.folder.file("master.key")); err != nil {
 		return fmt.Errorf("making the master key: %w", err)
 	}
 	cfg, err := app.FromEnvironment(append(environment(w.folder.path, w.Addresses, secrets), opts.Environment...))

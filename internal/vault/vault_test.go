@@ -1,4 +1,4 @@
-package seal_test
+package vault_test
 
 import (
 	"bytes"
@@ -8,14 +8,14 @@ import (
 	"sync"
 	"testing"
 
-	"kyso/internal/seal"
+	"kyso/internal/vault"
 )
 
-var here = seal.Place{Table: "signings", Column: "user_id", Row: "s-1"}
+var here = vault.Place{Table: "signings", Column: "user_id", Row: "s-1"}
 
-func newBox(t *testing.T) *seal.Box {
+func newBox(t *testing.T) *vault.Box {
 	t.Helper()
-	box, err := seal.NewBox(seal.NewKey())
+	box, err := vault.NewBox(vault.NewKey())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,18 +29,18 @@ func TestSealedValueOpensOnlyAtItsPlace(t *testing.T) {
 	if err != nil || string(plain) != "ICA.079095012345" {
 		t.Fatalf("opened %q, %v", plain, err)
 	}
-	elsewhere := map[string]seal.Place{
+	elsewhere := map[string]vault.Place{
 		"table":  {Table: "uploads", Column: "user_id", Row: "s-1"},
 		"column": {Table: "signings", Column: "reason", Row: "s-1"},
 		"row":    {Table: "signings", Column: "user_id", Row: "s-2"},
 		"shift":  {Table: "signings", Column: "user_i", Row: "ds-1"},
 	}
 	for name, place := range elsewhere {
-		if _, err := box.Open(sealed, place); !errors.Is(err, seal.ErrSealed) {
+		if _, err := box.Open(sealed, place); !errors.Is(err, vault.ErrSealed) {
 			t.Errorf("another %s: got %v, want ErrSealed", name, err)
 		}
 	}
-	if _, err := newBox(t).Open(sealed, here); !errors.Is(err, seal.ErrSealed) {
+	if _, err := newBox(t).Open(sealed, here); !errors.Is(err, vault.ErrSealed) {
 		t.Errorf("another key: got %v, want ErrSealed", err)
 	}
 }
@@ -51,10 +51,10 @@ func TestEveryChangedByteIsNoticed(t *testing.T) {
 	for i := range sealed {
 		changed := bytes.Clone(sealed)
 		changed[i] ^= 1
-		if _, err := box.Open(changed, here); !errors.Is(err, seal.ErrSealed) {
+		if _, err := box.Open(changed, here); !errors.Is(err, vault.ErrSealed) {
 			t.Errorf("byte %d changed: got %v, want ErrSealed", i, err)
 		}
-		if _, err := box.Open(sealed[:i], here); !errors.Is(err, seal.ErrSealed) {
+		if _, err := box.Open(sealed[:i], here); !errors.Is(err, vault.ErrSealed) {
 			t.Errorf("cut at %d: got %v, want ErrSealed", i, err)
 		}
 	}
@@ -68,8 +68,8 @@ func TestEqualValuesDoNotLookEqual(t *testing.T) {
 }
 
 func TestLookupIsKeyedAndSeparatesDomains(t *testing.T) {
-	one, _ := seal.NewLookup(seal.NewKey())
-	two, _ := seal.NewLookup(seal.NewKey())
+	one, _ := vault.NewLookup(vault.NewKey())
+	two, _ := vault.NewLookup(vault.NewKey())
 	value := []byte("ICA.079095012345")
 	first, again := one.Digest("user", value), one.Digest("user", value)
 	if first != again {
@@ -85,29 +85,29 @@ func TestLookupIsKeyedAndSeparatesDomains(t *testing.T) {
 
 func TestMasterKeyIsCreatedOnlyWhenAsked(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys", "master.key")
-	if _, err := seal.ReadMasterKey(path); !errors.Is(err, os.ErrNotExist) {
+	if _, err := vault.ReadMasterKey(path); !errors.Is(err, os.ErrNotExist) {
 		t.Fatalf("reading a missing key: got %v, want not exist", err)
 	}
-	first, err := seal.ReadOrCreateMasterKey(path)
+	first, err := vault.ReadOrCreateMasterKey(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm() != 0o600 || info.Size() != seal.KeySize {
+	if err != nil || info.Mode().Perm() != 0o600 || info.Size() != vault.KeySize {
 		t.Fatalf("key file: %v, %v", info, err)
 	}
 	wrapped, err := first.Wrap(t.Context(), "seal/1", []byte("data key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := seal.ReadMasterKey(path)
+	second, err := vault.ReadMasterKey(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if key, err := second.Unwrap(t.Context(), "seal/1", wrapped); err != nil || string(key) != "data key" {
 		t.Errorf("unwrapped %q, %v", key, err)
 	}
-	if _, err := second.Unwrap(t.Context(), "lookup", wrapped); !errors.Is(err, seal.ErrSealed) {
+	if _, err := second.Unwrap(t.Context(), "lookup", wrapped); !errors.Is(err, vault.ErrSealed) {
 		t.Errorf("unwrapped under another name: got %v, want ErrSealed", err)
 	}
 }
@@ -118,7 +118,7 @@ func TestProcessesThatCreateTheMasterKeyTogetherAgree(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range wrapped {
 		group.Go(func() {
-			key, err := seal.ReadOrCreateMasterKey(path)
+			key, err := vault.ReadOrCreateMasterKey(path)
 			if err != nil {
 				t.Error(err)
 				return
@@ -127,7 +127,7 @@ func TestProcessesThatCreateTheMasterKeyTogetherAgree(t *testing.T) {
 		})
 	}
 	group.Wait()
-	key, err := seal.ReadMasterKey(path)
+	key, err := vault.ReadMasterKey(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestMasterKeyOfWrongSizeIsRefused(t *testing.T) {
 	if err := os.WriteFile(path, []byte("too short"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := seal.ReadOrCreateMasterKey(path); err == nil {
+	if _, err := vault.ReadOrCreateMasterKey(path); err == nil {
 		t.Error("a key of 9 bytes was taken")
 	}
 }

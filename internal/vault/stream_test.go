@@ -1,4 +1,4 @@
-package seal_test
+package vault_test
 
 import (
 	"bytes"
@@ -8,14 +8,14 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"kyso/internal/seal"
+	"kyso/internal/vault"
 )
 
-const chunk = seal.ChunkSize
+const chunk = vault.ChunkSize
 
 func sealedFile(t *testing.T, key []byte, name string, plain []byte) []byte {
 	t.Helper()
-	s, err := seal.NewStream(key, name)
+	s, err := vault.NewStream(key, name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,11 +31,11 @@ func sealedFile(t *testing.T, key []byte, name string, plain []byte) []byte {
 }
 
 func opened(key []byte, name string, sealed []byte, length, offset, want int64) ([]byte, error) {
-	s, err := seal.NewStream(key, name)
+	s, err := vault.NewStream(key, name)
 	if err != nil {
 		return nil, err
 	}
-	r := seal.RangeOf(length, offset, want)
+	r := vault.RangeOf(length, offset, want)
 	if r.From > int64(len(sealed)) {
 		return nil, io.ErrUnexpectedEOF
 	}
@@ -51,12 +51,12 @@ func fileOf(size int) []byte {
 
 // TestEveryRangeOfASealedFileOpens tries sizes around the chunk and the batch, and ranges around their borders.
 func TestEveryRangeOfASealedFileOpens(t *testing.T) {
-	key := seal.NewKey()
+	key := vault.NewKey()
 	for _, size := range []int{0, 1, chunk - 1, chunk, chunk + 1, 8*chunk - 1, 8 * chunk, 8*chunk + 1, 16 * chunk, 19*chunk + 7} {
 		plain := fileOf(size)
 		sealed := sealedFile(t, key, "f", plain)
-		if int64(len(sealed)) != seal.SealedLength(int64(size)) {
-			t.Errorf("%d bytes are %d sealed, want %d", size, len(sealed), seal.SealedLength(int64(size)))
+		if int64(len(sealed)) != vault.SealedLength(int64(size)) {
+			t.Errorf("%d bytes are %d sealed, want %d", size, len(sealed), vault.SealedLength(int64(size)))
 		}
 		for _, from := range []int{0, 1, chunk - 1, chunk, chunk + 1, 8 * chunk, size - 1, size} {
 			for _, want := range []int{0, 1, 2, chunk, chunk + 1, 9 * chunk, size} {
@@ -74,7 +74,7 @@ func TestEveryRangeOfASealedFileOpens(t *testing.T) {
 
 // TestChangedSealedFilesDoNotOpen changes a sealed file in every way that keeps its parts whole.
 func TestChangedSealedFilesDoNotOpen(t *testing.T) {
-	key, size := seal.NewKey(), int64(3*chunk)
+	key, size := vault.NewKey(), int64(3*chunk)
 	plain := fileOf(int(size))
 	sealed := sealedFile(t, key, "f", plain)
 	part := len(sealed) / 3
@@ -87,7 +87,7 @@ func TestChangedSealedFilesDoNotOpen(t *testing.T) {
 		sealed []byte
 		length int64
 	}{
-		"another key":          {seal.NewKey(), "f", sealed, size},
+		"another key":          {vault.NewKey(), "f", sealed, size},
 		"another name":         {key, "g", sealed, size},
 		"a flipped bit":        {key, "f", flipped, size},
 		"two chunks swapped":   {key, "f", bytes.Join([][]byte{two, one, three}, nil), size},
@@ -101,7 +101,7 @@ func TestChangedSealedFilesDoNotOpen(t *testing.T) {
 		"a key that is no key": {key[:5], "f", sealed, size},
 	}
 	for name, c := range cases {
-		if got, err := opened(c.key, c.name, c.sealed, c.length, 0, c.length); !errors.Is(err, seal.ErrSealed) {
+		if got, err := opened(c.key, c.name, c.sealed, c.length, 0, c.length); !errors.Is(err, vault.ErrSealed) {
 			t.Errorf("%s: %d bytes, %v", name, len(got), err)
 		}
 	}
@@ -112,7 +112,7 @@ func TestChangedSealedFilesDoNotOpen(t *testing.T) {
 
 func TestABrokenReaderIsNotTakenForTheEnd(t *testing.T) {
 	gone := errors.New("gone")
-	s, err := seal.NewStream(seal.NewKey(), "f")
+	s, err := vault.NewStream(vault.NewKey(), "f")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestABrokenReaderIsNotTakenForTheEnd(t *testing.T) {
 
 func BenchmarkSealStream(b *testing.B) {
 	plain := fileOf(16 << 20)
-	s, err := seal.NewStream(seal.NewKey(), "f")
+	s, err := vault.NewStream(vault.NewKey(), "f")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,9 +1,9 @@
-// Package seal encrypts personal data at rest. A master key from a file wraps data keys; a data key encrypts
+// Package vault encrypts personal data at rest. A master key from a file wraps data keys; a data key encrypts
 // single column values with AES-256-GCM, bound to the place where they are stored; a lookup key turns values into
 // keyed digests, so that equal ones can be found without being readable.
 //
 // It knows no database and no domain, and imports the standard library only.
-package seal
+package vault
 
 import (
 	"crypto/aes"
