@@ -73,7 +73,8 @@ func withAnswer(api huma.API, of reflect.Type) operationOption {
 	}
 }
 
-// schemaName names the schemas of types whose own names are taken, or say too little without their package.
+// schemaName names a schema as its readers and the generated clients do: Signing for SigningBody. Types whose own names are
+// taken, or say too little without their package, are named here.
 func schemaName(of reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(of, hint)
 	for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
@@ -85,7 +86,7 @@ func schemaName(of reflect.Type, hint string) string {
 	case folder == "pades" && name == "Report":
 		return "Inspection"
 	}
-	return name
+	return strings.TrimSuffix(name, "Body")
 }
 
 // orKept describes the answer of a verification that was kept, beside that of one that was not.

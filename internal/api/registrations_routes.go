@@ -29,7 +29,7 @@ func (s *server) registrationDoors(api huma.API) {
 	huma.Register(api, get("getRegistration", "/v1/registrations/{id}", tagRegistrations, "Show a registration",
 		errorsOf(http.StatusNotFound)), s.getRegistration)
 	huma.Register(api, get("streamRegistrationEvents", "/v1/registrations/{id}/events", tagRegistrations, "Follow a registration (server-sent events)",
-		withEvents("RegistrationTransitionBody"), errorsOf(http.StatusNotFound)), s.streamRegistrationEvents)
+		withEvents("RegistrationTransition"), errorsOf(http.StatusNotFound)), s.streamRegistrationEvents)
 	huma.Register(api, get("getPaperContent", "/v1/registrations/{id}/documents/{name}/content", tagRegistrations,
 		"Download a paper, sealed or signed once it is", withFile(), errorsOf(http.StatusNotFound)), s.getPaperContent)
 }

@@ -71,7 +71,7 @@ func (s *server) signingOperations(api huma.API) {
 	huma.Register(api, get("getSigning", "/v1/signings/{id}", tagSignings, "Show a signing",
 		errorsOf(http.StatusNotFound)), s.getSigning)
 	huma.Register(api, get("streamEvents", "/v1/signings/{id}/events", tagSignings, "Follow a signing (server-sent events)",
-		withEvents("TransitionBody"), errorsOf(http.StatusNotFound)), s.streamEvents)
+		withEvents("Transition"), errorsOf(http.StatusNotFound)), s.streamEvents)
 	huma.Register(api, get("getSignedContent", "/v1/signings/{id}/documents/{n}/content", tagSignings, "Download a signed document",
 		withFile(), errorsOf(http.StatusNotFound, http.StatusConflict)), s.getSignedContent)
 }
@@ -146,7 +146,7 @@ func withFile() operationOption {
 }
 
 func withEvents(transition string) operationOption {
-	text := "Events: transition (id is its seq, data a " + transition + "), countdown (a CountdownBody; signings only) and attention (an AttentionBody with open). The stream ends after a final transition."
+	text := "Events: transition (id is its seq, data a " + transition + "), countdown (a Countdown; signings only) and attention (an Attention with open). The stream ends after a final transition."
 	return func(op *huma.Operation) {
 		op.Responses = map[string]*huma.Response{
 			"200": {Description: text, Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}},

@@ -52,8 +52,8 @@ type KeptVerification struct {
 	Trust     []string  `json:"trust" doc:"SHA-256 fingerprints of the certificates that were trusted then"`
 }
 
-// VerificationBody is the record of a verification with what was found.
-type VerificationBody struct {
+// VerificationRecord is the record of a verification with what was found.
+type VerificationRecord struct {
 	KeptVerification
 	Report json.RawMessage `json:"report" doc:"What was found, as POST /v1/verifications answered"`
 }
@@ -199,26 +199,26 @@ type verificationInput struct {
 }
 
 type verificationOutput struct {
-	Body VerificationBody
+	Body VerificationRecord
 }
 
 func (s *server) getVerification(ctx context.Context, in *verificationInput) (*verificationOutput, error) {
 	one, err := s.Verifications.Verification(ctx, in.ID)
-	return &verificationOutput{VerificationBody{keptVerification(one), one.Report}}, err
+	return &verificationOutput{VerificationRecord{keptVerification(one), one.Report}}, err
 }
 
 func (s *server) deleteVerification(ctx context.Context, in *verificationInput) (*struct{}, error) {
 	return nil, s.Verifications.Delete(ctx, in.ID, s.Now())
 }
 
-// EvidenceBody is what a verification rests on.
-type EvidenceBody struct {
+// VerificationEvidence is what a verification rests on.
+type VerificationEvidence struct {
 	signing.Material
 	Trust []string `json:"trust" doc:"SHA-256 fingerprints of the certificates that were trusted then"`
 }
 
 type evidenceOutput struct {
-	Body EvidenceBody
+	Body VerificationEvidence
 }
 
 func (s *server) getVerificationEvidence(ctx context.Context, in *verificationInput) (*evidenceOutput, error) {
@@ -227,7 +227,7 @@ func (s *server) getVerificationEvidence(ctx context.Context, in *verificationIn
 		return nil, err
 	}
 	material, err := s.Verifications.Material(ctx, in.ID)
-	return &evidenceOutput{EvidenceBody{material, one.Trust}}, err
+	return &evidenceOutput{VerificationEvidence{material, one.Trust}}, err
 }
 
 type reportInput struct {
@@ -243,7 +243,7 @@ func (s *server) getVerificationReport(ctx context.Context, in *reportInput) (*h
 	body, media, name := []byte(nil), pdfType, fileName(one.Name, "-verification")
 	if in.Format == "json" {
 		media, name = "application/json", name+".json"
-		body, err = json.Marshal(VerificationBody{keptVerification(one), one.Report})
+		body, err = json.Marshal(VerificationRecord{keptVerification(one), one.Report})
 	} else {
 		body, err = s.PDF.Report(one)
 	}

@@ -67,9 +67,9 @@ func TestAVerificationIsKeptOnWish(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 	}
-	var body api.VerificationBody
+	var body api.VerificationRecord
 	b.get(made.Kept.Self).into(t, &body)
-	var evidence api.EvidenceBody
+	var evidence api.VerificationEvidence
 	b.get(made.Kept.Self+"/evidence").into(t, &evidence)
 	if string(body.Report) != `{"size":14}` || len(evidence.Certificates) != 1 || len(evidence.OCSPs) != 1 || len(evidence.CRLs) != 0 || !slices.Equal(evidence.Trust, []string{"aa"}) {
 		t.Errorf("%+v, %+v", body, evidence)
