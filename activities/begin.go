@@ -47,7 +47,7 @@ type RegistrationStand struct {
 	AccountID string              `json:"account_id,omitempty"`
 	Ordered   bool                `json:"ordered,omitempty"` // a package was chosen
 	PriceVND  int64               `json:"price_vnd,omitempty"`
-	Attempts  int                 `json:"attempts,omitempty"` // to pay, that VNPay may know
+	Attempts  int                 `json:"attempts,omitempty"` // to pay, that the gateway may know
 	Signings  int                 `json:"signings,omitempty"` // of the acceptance record, begun so far
 	Issuing   bool                `json:"issuing,omitempty"`  // a key may exist at the CA
 	Reason    string              `json:"reason,omitempty"`   // of a record that is closing

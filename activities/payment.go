@@ -13,10 +13,10 @@ import (
 	"kyso/internal/registration"
 )
 
-// PaymentWindow is how long VNPay's page stays open for one attempt.
+// PaymentWindow is how long the gateway's page stays open for one attempt.
 const PaymentWindow = 15 * time.Minute
 
-// paymentGrace is how long after the window VNPay is first asked: an IPN is usually there by then.
+// paymentGrace is how long after the window the gateway is first asked: an IPN is usually there by then.
 const paymentGrace = 5 * time.Minute
 
 // OpenPaymentInput is an attempt to begin.
@@ -25,13 +25,13 @@ type OpenPaymentInput struct {
 	Attempt        int    `json:"attempt"` // counts from 1
 }
 
-// PaymentOpened is an attempt that VNPay may be asked for.
+// PaymentOpened is an attempt that the gateway may be asked for.
 type PaymentOpened struct {
 	TxnRef    string    `json:"txn_ref"`
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// OpenPayment records an attempt to pay before anybody is sent to VNPay. Key: registration and attempt, which make the
+// OpenPayment records an attempt to pay before anybody is sent to the gateway. Key: registration and attempt, which make the
 // TxnRef.
 func (a *Registration) OpenPayment(ctx context.Context, in OpenPaymentInput) (PaymentOpened, error) {
 	r, err := a.Records.Registration(ctx, in.RegistrationID)
@@ -80,7 +80,7 @@ func short(key string, n int) string {
 // PaymentView is how the attempts of a registration stand.
 type PaymentView struct {
 	PaidRef string   `json:"paid_ref,omitempty"` // the attempt that pays
-	Unclear string   `json:"unclear,omitempty"`  // an attempt that VNPay is still checking
+	Unclear string   `json:"unclear,omitempty"`  // an attempt that the gateway is still checking
 	Others  []string `json:"others,omitempty"`   // attempts beside PaidRef whose money may have to go back
 }
 
@@ -122,13 +122,13 @@ func (a *Registration) lookAtPayments(ctx context.Context, id string) (PaymentVi
 	})
 }
 
-// PaymentDecided is VNPay's final word on an attempt.
+// PaymentDecided is the gateway's final word on an attempt.
 type PaymentDecided struct {
 	Status registration.PaymentStatus `json:"status"`
 }
 
-// QueryPayment waits until an attempt is decided: by an IPN, or after its window by asking VNPay. While it is open the
-// activity fails with ErrorPending and says when to look again. Effect: records. Errors: PaymentUnclear when VNPay
+// QueryPayment waits until an attempt is decided: by an IPN, or after its window by asking the gateway. While it is open the
+// activity fails with ErrorPending and says when to look again. Effect: records. Errors: PaymentUnclear when the gateway
 // says neither paid nor failed, TransactionClaimed when its transaction pays another attempt.
 func (a *Registration) QueryPayment(ctx context.Context, ref string) (PaymentDecided, error) {
 	decided, err := a.queryPayment(ctx, ref)
@@ -168,12 +168,12 @@ func (a *Registration) queryPayment(ctx context.Context, ref string) (PaymentDec
 
 func unclear(p registration.Payment) error {
 	if p.Claimed() {
-		return problem.New(problem.TransactionClaimed, "VNPay says paid with a transaction that pays another attempt")
+		return problem.New(problem.TransactionClaimed, "the gateway says paid with a transaction that pays another attempt")
 	}
-	return problem.New(problem.PaymentUnclear, "VNPay says %s/%s", p.ResponseCode, p.BankStatus)
+	return problem.New(problem.PaymentUnclear, "the gateway says %s/%s", p.ResponseCode, p.BankStatus)
 }
 
-// AskPayment asks VNPay now how an attempt stands, whatever its window, and returns its status: pending when it may still be paid.
+// AskPayment asks the gateway now how an attempt stands, whatever its window, and returns its status: pending when it may still be paid.
 // Effect: records. Error: PaymentUnclear and TransactionClaimed as QueryPayment has them.
 func (a *Registration) AskPayment(ctx context.Context, ref string) (PaymentDecided, error) {
 	decided, err := a.askPayment(ctx, ref)
@@ -195,7 +195,7 @@ func (a *Registration) askPayment(ctx context.Context, ref string) (PaymentDecid
 	return PaymentDecided{p.Status}, err
 }
 
-// QueryID names one question: VNPay wants an id that is unique in its day.
+// QueryID names one question: the gateway wants an id that is unique in its day.
 func QueryID(ref string, now time.Time) string {
 	return "QR" + short(ref+now.UTC().Format(time.RFC3339Nano), 14)
 }

@@ -45,7 +45,7 @@ type Registration struct {
 	DefaultIssuer string            // that of registrations of before there were several
 	Now           func() time.Time
 	Archiving     Archiving // of sealed contracts
-	Pace          *Pace     // of questions to the CA and to VNPay
+	Pace          *Pace     // of questions to the CA and to the gateway
 	// Retries are the pauses before a parked process tries again by itself; see Parked.
 	Retries []time.Duration
 }

@@ -29,7 +29,7 @@ func (f *incidentFilter) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.Process, "process", "", "signing or registration")
 	flags.StringVar(&f.Code, "code", "", "problem code, such as provider-unavailable")
-	flags.StringVar(&f.Provider, "provider", "", "outside party, such as vnpay")
+	flags.StringVar(&f.Provider, "provider", "", "outside party, such as vnpt")
 	flags.StringVar(&f.Step, "step", "", "step that is parked")
 	flags.StringVar(&f.Assignee, "assignee", "", "who works on it")
 	flags.DurationVar(&f.older, "older", 0, "parked for at least this long, such as 2h")

@@ -10,8 +10,8 @@ import (
 )
 
 func (c *cli) reconcileCommand() *cobra.Command {
-	return &cobra.Command{Use: "reconcile", Short: "Compare all records with Temporal and VNPay, and list what does not agree", Args: exactly(0, "no argument"),
-		Long: `Compare every record that has not ended with its process, every process with its record, attempts to pay with VNPay, and every
+	return &cobra.Command{Use: "reconcile", Short: "Compare all records with Temporal and the payment gateways, and list what does not agree", Args: exactly(0, "no argument"),
+		Long: `Compare every record that has not ended with its process, every process with its record, attempts to pay with their gateways, and every
 registration that has ended with its money and with its certificate at the CA.
 
 Each mismatch is an incident: process-missing, record-missing, certificate-unpaid, certificate-lost or certificate-left. "incident

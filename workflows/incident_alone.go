@@ -71,7 +71,7 @@ func nudgesOf(ctx workflow.Context) nudges {
 	}}
 }
 
-// hearing are the steps whose party sends nudges: an IPN of VNPay, a webhook of the signing provider.
+// hearing are the steps whose party sends nudges: an IPN of the gateway, a webhook of the signing provider.
 var hearing = map[string]bool{StepPayment: true, StepSettle: true, StepRefund: true, StepRequest: true, StepAwaitApproval: true}
 
 func (i *incidents) hears() bool {

@@ -14,7 +14,7 @@ import (
 )
 
 // awaitPayment waits until one attempt is captured. A free package skips it. The citizen begins attempts, the IPN or
-// VNPay's answer decides them; the browser's return decides nothing.
+// the gateway's answer decides them; the browser's return decides nothing.
 func (r *registrationRun) awaitPayment(ctx workflow.Context) error {
 	if r.price == 0 {
 		return nil
@@ -29,7 +29,7 @@ func (r *registrationRun) awaitPayment(ctx workflow.Context) error {
 	for {
 		for len(decided) < r.attempts {
 			ref := activities.TxnRef(r.in.RegistrationID, len(decided)+1)
-			decided = append(decided, workflow.ExecuteActivity(poll(pollCtx, "Ask VNPay after the window"), registrationActivities.QueryPayment, ref))
+			decided = append(decided, workflow.ExecuteActivity(poll(pollCtx, "Ask the gateway after the window"), registrationActivities.QueryPayment, ref))
 		}
 		ready := countReady(decided)
 		if err := r.wait(ctx, StepPayment, until, func() bool { return r.news || r.fresh || countReady(decided) > ready }); err != nil {
@@ -61,24 +61,24 @@ func pollLater(ctx workflow.Context, ref string) workflow.Future {
 			set.SetError(err)
 			return
 		}
-		set.Chain(workflow.ExecuteActivity(poll(ctx, "Ask VNPay after the window"), registrationActivities.QueryPayment, ref))
+		set.Chain(workflow.ExecuteActivity(poll(ctx, "Ask the gateway after the window"), registrationActivities.QueryPayment, ref))
 	})
 	return decided
 }
 
-// stuck tells an attempt that VNPay could not be asked about for good, such as for an account that it does not accept. One whose fate
-// VNPay leaves open is looked at as such.
+// stuck tells an attempt that the gateway could not be asked about for good, such as for an account that it does not accept. One whose fate
+// the gateway leaves open is looked at as such.
 func stuck(err error) bool {
 	return err != nil && codeOf(err) != problem.PaymentUnclear && codeOf(err) != problem.TransactionClaimed
 }
 
-// askAgain parks until VNPay can be asked about an attempt, or until another is paid.
+// askAgain parks until the gateway can be asked about an attempt, or until another is paid.
 func (r *registrationRun) askAgain(ctx workflow.Context, ref string) error {
 	return r.step(ctx, StepPayment, "vnpay", func(ctx workflow.Context) error {
 		if paid, err := r.paidMeanwhile(ctx); paid || err != nil {
 			return err
 		}
-		return workflow.ExecuteActivity(call(ctx, "Ask VNPay about an attempt to pay"), registrationActivities.AskPayment, ref).Get(ctx, nil)
+		return workflow.ExecuteActivity(call(ctx, "Ask the gateway about an attempt to pay"), registrationActivities.AskPayment, ref).Get(ctx, nil)
 	})
 }
 
@@ -113,7 +113,7 @@ func (r *registrationRun) lookAtPayments(ctx workflow.Context) (bool, error) {
 			if paid, err := r.paidMeanwhile(ctx); paid || err != nil {
 				return err
 			}
-			return workflow.ExecuteActivity(call(ctx, "Ask VNPay about an unclear payment"), registrationActivities.QueryPayment, view.Unclear).Get(ctx, nil)
+			return workflow.ExecuteActivity(call(ctx, "Ask the gateway about an unclear payment"), registrationActivities.QueryPayment, view.Unclear).Get(ctx, nil)
 		})
 		if err != nil {
 			return false, err
@@ -156,8 +156,8 @@ func (r *registrationRun) refundOthers(ctx workflow.Context, refs []string) erro
 	return nil
 }
 
-// settleNow ends the attempts of a registration that is over without keeping its citizen waiting: VNPay is asked about each now. Money
-// that is there goes back; an attempt that may still be paid, or about which VNPay gives no answer, is left to a Refund.
+// settleNow ends the attempts of a registration that is over without keeping its citizen waiting: the gateway is asked about each now. Money
+// that is there goes back; an attempt that may still be paid, or about which the gateway gives no answer, is left to a Refund.
 func (r *registrationRun) settleNow(ctx workflow.Context) error {
 	if err := workflow.Await(ctx, func() bool { return r.paying == 0 }); err != nil {
 		return err
@@ -166,7 +166,7 @@ func (r *registrationRun) settleNow(ctx workflow.Context) error {
 	for attempt := 1; attempt <= r.attempts; attempt++ {
 		ref := activities.TxnRef(r.in.RegistrationID, attempt)
 		var now activities.PaymentDecided
-		err := workflow.ExecuteActivity(ask(ctx, "Ask VNPay about an attempt to pay"), registrationActivities.AskPayment, ref).Get(ctx, &now)
+		err := workflow.ExecuteActivity(ask(ctx, "Ask the gateway about an attempt to pay"), registrationActivities.AskPayment, ref).Get(ctx, &now)
 		switch {
 		case err != nil && r.in.Again != nil && codeOf(err) == problem.NotFound: // begun after the store's backup, see settle
 		case err != nil || !now.Status.Decided():
@@ -186,10 +186,10 @@ func (r *registrationRun) settleNow(ctx workflow.Context) error {
 	return nil
 }
 
-// settle ends one attempt of a registration that is over: it waits for VNPay's word and gives captured money back.
+// settle ends one attempt of a registration that is over: it waits for the gateway's word and gives captured money back.
 func (r *registrationRun) settle(ctx workflow.Context, attempt int) error {
 	var lost func(problem.Code) bool
-	if r.in.Again != nil { // an attempt that was begun after the store's backup, and that VNPay never saw
+	if r.in.Again != nil { // an attempt that was begun after the store's backup, and that the gateway never saw
 		lost = func(code problem.Code) bool { return code == problem.NotFound }
 	}
 	err := settle(ctx, &r.incidents, activities.TxnRef(r.in.RegistrationID, attempt), lost)
@@ -203,10 +203,10 @@ func (r *registrationRun) settle(ctx workflow.Context, attempt int) error {
 func settle(ctx workflow.Context, i *incidents, ref string, lost func(problem.Code) bool) error {
 	var decided activities.PaymentDecided
 	err := i.run(ctx, parkable{step: StepSettle, provider: "vnpay", actions: RegistrationRepairs(StepSettle), final: lost}, func(ctx workflow.Context) error {
-		if err := i.look(ctx, "Ask VNPay once", registrationActivities.QueryPayment, ref); err != nil {
+		if err := i.look(ctx, "Ask the gateway once", registrationActivities.QueryPayment, ref); err != nil {
 			return err
 		}
-		return workflow.ExecuteActivity(poll(ctx, "Wait for VNPay's word"), registrationActivities.QueryPayment, ref).Get(ctx, &decided)
+		return workflow.ExecuteActivity(poll(ctx, "Wait for the gateway's word"), registrationActivities.QueryPayment, ref).Get(ctx, &decided)
 	})
 	if err != nil || decided.Status != registration.PaymentCaptured {
 		return err
@@ -221,7 +221,7 @@ func refund(ctx workflow.Context, i *incidents, ref string) error {
 }
 
 // Refund watches one attempt to pay that no registration needs, and gives its money back if there is any: an order
-// that was dropped, or paid twice. It parks like every process when VNPay does not answer.
+// that was dropped, or paid twice. It parks like every process when the gateway does not answer.
 func Refund(ctx workflow.Context, in RefundInput) error {
 	if err := ownRun(ctx, RefundWorkflowID(in.TxnRef)); err != nil {
 		return err

@@ -74,7 +74,7 @@ func (c *Client) NudgeRegistration(ctx context.Context, id string) error {
 	return c.nudge(ctx, RegistrationWorkflowID(id))
 }
 
-// NudgeRefund tells a Refund that VNPay has news. One that has closed, or never was, is not an error.
+// NudgeRefund tells a Refund that the gateway has news. One that has closed, or never was, is not an error.
 func (c *Client) NudgeRefund(ctx context.Context, txnRef string) error {
 	return c.nudge(ctx, RefundWorkflowID(txnRef))
 }

@@ -51,7 +51,7 @@ type RegistrationStatus struct {
 	Deadline       time.Time           `json:"deadline,omitzero"`
 	// TxnRef is the attempt to pay that is open now.
 	TxnRef string `json:"txn_ref,omitempty"`
-	// Attempts are those to pay that this run began, with when each ends at VNPay.
+	// Attempts are those to pay that this run began, with when each ends at the gateway.
 	Attempts []activities.PaymentOpened `json:"attempts,omitempty"`
 	// Issuing says that a key may exist at the CA.
 	Issuing bool `json:"issuing,omitempty"`

@@ -174,7 +174,7 @@ type server struct {
 	limiter *limiter
 	turns   turns
 	trail   *trail
-	asking  sync.Map // attempts to pay that VNPay is being asked about for a browser
+	asking  sync.Map // attempts to pay that the gateway is being asked about for a browser
 }
 
 // New returns the handler of the whole API. It panics when a required option is missing, which is a mistake of the

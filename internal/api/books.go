@@ -16,7 +16,7 @@ import (
 func (s *server) bookOperations(api huma.API) {
 	huma.Register(api, post("repairIncident", "/v1/incidents/{id}/repair", tagOperations, "Begin a process again that was lost, close it with its compensation, or retry a parked refund",
 		http.StatusOK, errorsOf(http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable)), s.repairIncident)
-	huma.Register(api, post("reconcile", "/v1/reconciliations", tagOperations, "Compare a part of the records with Temporal and VNPay", http.StatusOK,
+	huma.Register(api, post("reconcile", "/v1/reconciliations", tagOperations, "Compare a part of the records with Temporal and the payment gateways", http.StatusOK,
 		errorsOf(http.StatusServiceUnavailable)), s.reconcile)
 }
 

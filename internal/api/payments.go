@@ -24,9 +24,9 @@ func (in *vnpayInput) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-// IPNBody is what VNPay reads.
+// IPNBody is what the gateway reads.
 type IPNBody struct {
-	RspCode string `json:"RspCode" enum:"00,01,02,04,97,99"` //nolint:tagliatelle // VNPay's names
+	RspCode string `json:"RspCode" enum:"00,01,02,04,97,99"` //nolint:tagliatelle // the gateway's names
 	Message string `json:"Message"`
 }
 
@@ -34,7 +34,7 @@ type ipnOutput struct {
 	Body IPNBody
 }
 
-// What VNPay is answered: it sends the notice again unless the code is 00 or 02.
+// What the gateway is answered: it sends the notice again unless the code is 00 or 02.
 var (
 	ipnRecorded = IPNBody{"00", "Confirm Success"}
 	ipnUnknown  = IPNBody{"01", "Order not found"}
@@ -44,7 +44,7 @@ var (
 	ipnFault    = IPNBody{"99", "Unknown error"}
 )
 
-// receiveIPN records VNPay's word about a payment. It always answers 200: the code says the rest.
+// receiveIPN records the gateway's word about a payment. It always answers 200: the code says the rest.
 func (s *server) receiveIPN(ctx context.Context, in *vnpayInput) (*ipnOutput, error) {
 	answer, err := s.notice(ctx, in.query)
 	if err != nil {
@@ -104,11 +104,11 @@ func (o *RegistrationOptions) tell(ctx context.Context, p registration.Payment) 
 	return o.Workflows.NudgeRegistration(ctx, r.ID)
 }
 
-// askWait bounds a question to VNPay that somebody waits for.
+// askWait bounds a question to the gateway that somebody waits for.
 const askWait = 8 * time.Second
 
-// ask has VNPay say now how an attempt stands (querydr), records its answer, and returns the attempt as it stands then. An attempt
-// that is decided is not asked about. Error: problem.GatewayUnavailable when VNPay gave no usable answer.
+// ask has the gateway say now how an attempt stands (querydr), records its answer, and returns the attempt as it stands then. An attempt
+// that is decided is not asked about. Error: problem.GatewayUnavailable when the gateway gave no usable answer.
 func (s *server) ask(ctx context.Context, p registration.Payment) (registration.Payment, error) {
 	if p.Status.Decided() {
 		return p, nil
@@ -117,12 +117,12 @@ func (s *server) ask(ctx context.Context, p registration.Payment) (registration.
 	defer cancel()
 	notice, err := s.Registration.AskPayment(askCtx, p)
 	if err != nil {
-		return p, problem.Wrap(problem.GatewayUnavailable, err, "VNPay could not be asked about attempt %d", p.Attempt)
+		return p, problem.Wrap(problem.GatewayUnavailable, err, "the gateway could not be asked about attempt %d", p.Attempt)
 	}
 	asked, fresh, err := s.Registration.Records.ApplyNotice(ctx, notice)
 	switch {
 	case problem.CodeOf(err) == problem.Invalid: // another amount
-		return p, problem.Wrap(problem.PaymentUnclear, err, "VNPay's answer about attempt %d does not fit it", p.Attempt)
+		return p, problem.Wrap(problem.PaymentUnclear, err, "the gateway's answer about attempt %d does not fit it", p.Attempt)
 	case err != nil:
 		return p, err
 	case fresh:
@@ -135,7 +135,7 @@ func (s *server) ask(ctx context.Context, p registration.Payment) (registration.
 // so that none is opened beside it.
 const secondPress = 30 * time.Second
 
-// mayPayAgain refuses another attempt unless VNPay says now of each open one that it is not paid. One that VNPay calls unfinished
+// mayPayAgain refuses another attempt unless the gateway says now of each open one that it is not paid. One that the gateway calls unfinished
 // may still be paid until its window ends; then one of the two is refunded. Errors: problem.AlreadyPaid, problem.PaymentUnclear,
 // problem.GatewayUnavailable.
 func (s *server) mayPayAgain(ctx context.Context, r registration.Registration) error {
@@ -173,7 +173,7 @@ type returnOutput struct {
 	Body ReturnBody
 }
 
-// showReturn answers the browser that comes back from VNPay. What it brings changes nothing and is a reason to ask VNPay now, whose
+// showReturn answers the browser that comes back from the gateway. What it brings changes nothing and is a reason to ask the gateway now, whose
 // own word decides.
 func (s *server) showReturn(ctx context.Context, in *vnpayInput) (*returnOutput, error) {
 	notice, err := s.Registration.VerifyIPN(in.query)

@@ -59,9 +59,9 @@ type RegistrationOptions struct {
 	// OpenToken does the same with a fresh token for a request, and Handoffs keeps it.
 	OpenToken func(h http.Header, body []byte) (registration.Handoff, error)
 	Handoffs  registration.Handoffs
-	// VerifyIPN verifies and reads what VNPay, or the browser coming from there, brings. Error: problem.SignatureInvalid.
+	// VerifyIPN verifies and reads what the gateway, or the browser coming from there, brings. Error: problem.SignatureInvalid.
 	VerifyIPN func(q url.Values) (registration.PaymentNotice, error)
-	// AskPayment asks VNPay now how an attempt stands (querydr). It changes nothing.
+	// AskPayment asks the gateway now how an attempt stands (querydr). It changes nothing.
 	AskPayment func(ctx context.Context, p registration.Payment) (registration.PaymentNotice, error)
 	// PayURL is where the citizen's browser is sent to pay.
 	PayURL func(p registration.Payment, clientIP, orderInfo string) string

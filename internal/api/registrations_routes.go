@@ -21,7 +21,7 @@ func (s *server) registrationDoors(api huma.API) {
 	huma.Register(api, post("receiveVNeIDToken", "/v1/vneid/tokens", tagWebhooks, "Take a fresh one-time token from VNeID for a request of before", http.StatusOK,
 		withBody("application/json", "As docs/wires.md says, signed by X-Timestamp and X-Signature"),
 		errorsOf(http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge)), s.receiveVNeIDToken)
-	huma.Register(api, get("receiveIPN", "/v1/vnpay/ipn", tagWebhooks, "Take VNPay's word about a payment", errorsOf()), s.receiveIPN)
+	huma.Register(api, get("receiveIPN", "/v1/vnpay/ipn", tagWebhooks, "Take a payment gateway's word about a payment", errorsOf()), s.receiveIPN)
 	huma.Register(api, get("showReturn", "/v1/vnpay/return", tagWebhooks, "Show how a payment stands after the browser came back; changes nothing",
 		errorsOf(http.StatusUnauthorized, http.StatusNotFound)), s.showReturn)
 	huma.Register(api, get("listPackages", "/v1/packages", tagRegistrations, "List what can be bought", errorsOf()), s.listPackages)

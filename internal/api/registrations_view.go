@@ -119,8 +119,8 @@ type PaymentBody struct {
 	ExpiresAt     time.Time                  `json:"expires_at"`
 	DecidedAt     *time.Time                 `json:"decided_at,omitempty"`
 	RefundedAt    *time.Time                 `json:"refunded_at,omitempty"`
-	TransactionNo string                     `json:"transaction_no,omitempty" doc:"VNPay's"`
-	ResponseCode  string                     `json:"response_code,omitempty" doc:"VNPay's"`
+	TransactionNo string                     `json:"transaction_no,omitempty" doc:"the gateway's"`
+	ResponseCode  string                     `json:"response_code,omitempty" doc:"the gateway's"`
 }
 
 // RegistrationTransitionBody is one recorded change of state.

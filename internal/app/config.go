@@ -137,7 +137,7 @@ type Config struct {
 	TextsPerHour, TextsPerDay, PushesPerHour, PushesPerDay int
 	// TrustedProxies is KYSO_TRUSTED_PROXIES: addresses and networks (10.0.0.0/8) of your own proxies, separated by
 	// commas. Of a request that one of them passes on, the client's address is the right-most one in X-Forwarded-For
-	// that is none of them: rates count it, and VNPay gets it. Empty means that the peer is the client.
+	// that is none of them: rates count it, and the payment gateway gets it. Empty means that the peer is the client.
 	TrustedProxies []netip.Prefix
 	// WebhookPrivate is KYSO_WEBHOOK_PRIVATE: whether webhooks may go to http addresses and into private networks.
 	// Their addresses come from outside, so only a development world says true.

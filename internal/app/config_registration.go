@@ -21,7 +21,7 @@ import (
 
 // Registration is the part of Config that registering certificates needs. It is read and explained like the rest.
 type Registration struct {
-	// VNeID, SMS, VNPay and CA are how these parties are reached. Their rooms read the variables and say what they mean: see
+	// VNeID, SMS, the gateway and CA are how these parties are reached. Their rooms read the variables and say what they mean: see
 	// vneid.Read, esms.Read, vnpay.Read and ca.Read.
 	VNeID *vneid.Client
 	SMS   *esms.Client

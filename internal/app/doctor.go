@@ -394,7 +394,7 @@ func (d *doctor) api(context.Context) {
 		d.say("admin key", Healthy, "none", "")
 	}
 	if strings.HasPrefix(d.cfg.PublicURL, "https://") && len(d.cfg.TrustedProxies) == 0 {
-		d.say("trusted proxies", Warning, "none is named, and KYSO_PUBLIC_URL is https: behind a proxy all clients are one address, which shares one rate, and VNPay is told the proxy's",
+		d.say("trusted proxies", Warning, "none is named, and KYSO_PUBLIC_URL is https: behind a proxy all clients are one address, which shares one rate, and the payment gateway is told the proxy's",
 			"name the addresses of your proxies in KYSO_TRUSTED_PROXIES")
 	}
 	if strings.HasPrefix(d.cfg.PublicURL, "http://") && !strings.Contains(d.cfg.PublicURL, "127.0.0.1") && !strings.Contains(d.cfg.PublicURL, "localhost") {

@@ -57,7 +57,7 @@ func (a *App) forget(ctx context.Context) error {
 	return errors.Join(a.Store.Limits().Forget(ctx, now), a.Store.ForgetSecrets(ctx, now), err)
 }
 
-// books compares the store with Temporal and VNPay, and does what operators decide about what does not agree.
+// books compares the store with Temporal and the payment gateways, and does what operators decide about what does not agree.
 func (a *App) books() *relay.Mender {
 	records, engine := a.Store.Relay(), a.Workflows()
 	return &relay.Mender{

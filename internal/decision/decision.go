@@ -71,7 +71,7 @@ const (
 type Resumption struct {
 	Close bool `json:"close,omitempty"` // the process ends with its compensation instead of going on
 	// What was known of the run before, and the record does not say.
-	Attempts int  `json:"attempts,omitempty"` // to pay, that VNPay may know
+	Attempts int  `json:"attempts,omitempty"` // to pay, that the gateway may know
 	Issuing  bool `json:"issuing,omitempty"`  // a key may exist at the CA
 }
 

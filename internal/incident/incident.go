@@ -137,7 +137,7 @@ type Report struct {
 	Failed   []Failure `json:"failed" doc:"What could not be compared, and has to be looked at again"`
 	Behind   []Behind  `json:"behind" doc:"Processes that stand where their record was. They are told again what it has"`
 	Closed   int       `json:"closed" doc:"Incidents whose cause has gone"`
-	Payments int       `json:"payments" doc:"Attempts to pay that VNPay knew and the store did not, or knew better"`
+	Payments int       `json:"payments" doc:"Attempts to pay that the gateway knew and the store did not, or knew better"`
 	Carried  int       `json:"carried" doc:"Messages that are carried again"`
 	Next     string    `json:"next,omitempty" doc:"Where to go on; absent when all of both books was compared"`
 }

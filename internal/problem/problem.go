@@ -79,11 +79,11 @@ const (
 	DeadlinePassed      Code = "deadline-passed"         // nobody acted in time
 	RefusedByOfficer    Code = "refused-by-officer"      // the review ended with no
 	Withdrawn           Code = "withdrawn"               // the citizen took the request back
-	PaymentUnclear      Code = "payment-unclear"         // VNPay says neither paid nor failed
-	GatewayUnavailable  Code = "gateway-unavailable"     // VNPay could not be asked about an open attempt to pay
+	PaymentUnclear      Code = "payment-unclear"         // the gateway says neither paid nor failed
+	GatewayUnavailable  Code = "gateway-unavailable"     // the gateway could not be asked about an open attempt to pay
 	AlreadyPaid         Code = "already-paid"            // the money is here; another attempt would be paid twice
-	TransactionClaimed  Code = "transaction-claimed"     // a VNPay transaction that pays another order already
-	RefundRefused       Code = "refund-refused"          // VNPay did not take a refund, for now
+	TransactionClaimed  Code = "transaction-claimed"     // a transaction of the gateway that pays another order already
+	RefundRefused       Code = "refund-refused"          // the gateway did not take a refund, for now
 	ProcessMissing      Code = "process-missing"         // a record that has not ended, without a process
 	RecordMissing       Code = "record-missing"          // a process whose record is not there, or is older than it
 	CertificateUnpaid   Code = "certificate-unpaid"      // a certificate is in use, or comes to be, and its price is not here

@@ -68,11 +68,11 @@ var texts = map[Code]Text{
 	Withdrawn:        {"Công dân đã rút yêu cầu", "The citizen withdrew the request"},
 	PaymentUnclear:   {"Giao dịch thanh toán đang được ngân hàng kiểm tra", "The bank is still checking the payment"},
 
-	GatewayUnavailable: {"Chưa hỏi được VNPay về lần thanh toán trước, vui lòng thử lại sau ít phút",
-		"VNPay could not be asked about the earlier payment; please try again in a few minutes"},
+	GatewayUnavailable: {"Chưa hỏi được cổng thanh toán về lần thanh toán trước, vui lòng thử lại sau ít phút",
+		"The payment gateway could not be asked about the earlier payment; please try again in a few minutes"},
 	AlreadyPaid:        {"Đã nhận được thanh toán, quý khách không cần thanh toán lại", "The payment has arrived; nothing more is to be paid"},
-	TransactionClaimed: {"Giao dịch VNPay này đã được dùng cho một yêu cầu khác", "This VNPay transaction pays another order already"},
-	RefundRefused:      {"VNPay chưa chấp nhận yêu cầu hoàn tiền", "VNPay has not taken the refund"},
+	TransactionClaimed: {"Giao dịch này của cổng thanh toán đã được dùng cho một yêu cầu khác", "This transaction of the payment gateway pays another order already"},
+	RefundRefused:      {"Cổng thanh toán chưa chấp nhận yêu cầu hoàn tiền", "The payment gateway has not taken the refund"},
 
 	ProviderCredentials: {"Nhà cung cấp không chấp nhận tài khoản kết nối", "The provider does not accept our account"},
 	ProviderRefused:     {"Nhà cung cấp từ chối yêu cầu", "The provider refused the request"},

@@ -14,12 +14,12 @@ type Payment struct {
 	Status         PaymentStatus
 	CreatedAt      time.Time // vnp_CreateDate
 	ExpiresAt      time.Time // vnp_ExpireDate
-	TransactionNo  string    // VNPay's, once known
+	TransactionNo  string    // the gateway's, once known
 	ResponseCode   string    // vnp_ResponseCode of the deciding answer
 	BankStatus     string    // vnp_TransactionStatus of it
 	DecidedAt      time.Time
 	RefundID       string    // vnp_RequestId of the refund, recorded before it is asked for
-	RefundedAt     time.Time // zero until VNPay took the refund
+	RefundedAt     time.Time // zero until the gateway took the refund
 }
 
 // PaymentStatus is where a payment stands.
@@ -57,15 +57,15 @@ func GoesBack(r Registration, p Payment) bool {
 	return over && r.Status != StatusActive && !r.KeptMoney && !inUse
 }
 
-// Decided reports whether VNPay will say nothing more of itself.
+// Decided reports whether the gateway will say nothing more of itself.
 func (s PaymentStatus) Decided() bool { return s != PaymentPending && s != PaymentReview }
 
-// Claimed reports whether VNPay says paid with a transaction that pays another attempt.
+// Claimed reports whether the gateway says paid with a transaction that pays another attempt.
 func (p Payment) Claimed() bool {
 	return p.Status == PaymentReview && p.TransactionNo != "" && StatusOf(p.ResponseCode, p.BankStatus) == PaymentCaptured
 }
 
-// StatusOf turns VNPay's two codes into a status: paid only when both are 00, review for money whose fate is not
+// StatusOf turns the gateway's two codes into a status: paid only when both are 00, review for money whose fate is not
 // clear.
 func StatusOf(responseCode, transactionStatus string) PaymentStatus {
 	switch {
@@ -79,7 +79,7 @@ func StatusOf(responseCode, transactionStatus string) PaymentStatus {
 	return PaymentFailed
 }
 
-// PaymentNotice is a verified word of VNPay about a payment: an IPN or the answer of querydr.
+// PaymentNotice is a verified word of the gateway about a payment: an IPN or the answer of querydr.
 type PaymentNotice struct {
 	TxnRef            string
 	AmountVND         int64
@@ -89,11 +89,11 @@ type PaymentNotice struct {
 	At                time.Time
 }
 
-// GivenBack reports whether VNPay shows that the whole price was refunded, or that the refund is on its way to the bank
-// (VNPay 2.1.0: vnp_TransactionStatus 05 and 06).
+// GivenBack reports whether the gateway shows that the whole price was refunded, or that the refund is on its way to the bank
+// (the gateway 2.1.0: vnp_TransactionStatus 05 and 06).
 func (n PaymentNotice) GivenBack(p Payment) bool {
 	return n.ResponseCode == "00" && (n.TransactionStatus == "05" || n.TransactionStatus == "06") && n.AmountVND == p.AmountVND
 }
 
-// TransactionNumber is the one spelling of a number that VNPay gave to a transaction: 014 is 14, and 0 is none.
+// TransactionNumber is the one spelling of a number that the gateway gave to a transaction: 014 is 14, and 0 is none.
 func TransactionNumber(text string) string { return strings.TrimLeft(text, "0") }

@@ -33,11 +33,11 @@ type SMS interface {
 	Send(ctx context.Context, requestID, phone, text string) error
 }
 
-// PaymentGateway is VNPay.
+// PaymentGateway is a payment party.
 type PaymentGateway interface {
 	// PayURL is where the citizen's browser is sent. It is the same for the same payment.
 	PayURL(p Payment, clientIP, orderInfo string) string
-	// Query asks for the state of a payment (querydr). A payment that VNPay never saw is PaymentFailed by code 91
+	// Query asks for the state of a payment (querydr). A payment that the gateway never saw is PaymentFailed by code 91
 	// once its time is over; before, Query returns PaymentPending codes (00/01).
 	Query(ctx context.Context, requestID string, p Payment) (PaymentNotice, error)
 	// Refund gives the whole amount back. A repeated requestID, or a payment that is refunded already, is a success.
@@ -205,7 +205,7 @@ type Records interface {
 	CreatePayment(ctx context.Context, p Payment) error // idempotent by TxnRef
 	Payment(ctx context.Context, txnRef string) (Payment, error)
 	Payments(ctx context.Context, registrationID string) ([]Payment, error)
-	// ApplyNotice records VNPay's word: it returns the payment after it and whether it changed anything. Amount
+	// ApplyNotice records the gateway's word: it returns the payment after it and whether it changed anything. Amount
 	// must be the payment's, else problem.Invalid; a decided payment is left alone (fresh false). A transaction number that
 	// pays another attempt makes it PaymentReview.
 	ApplyNotice(ctx context.Context, n PaymentNotice) (p Payment, fresh bool, err error)

@@ -28,10 +28,10 @@ const (
 	PhaseEnded    Phase = "ended" // without success
 )
 
-// Money is what VNPay took for an order.
+// Money is what the gateway took for an order.
 type Money string
 
-// What VNPay took.
+// What the gateway took.
 const (
 	MoneyFree   Money = "free"   // the order has no price, or there is no order yet
 	MoneyUnpaid Money = "unpaid" // no attempt paid
@@ -45,7 +45,7 @@ type Refund string
 // What became of it.
 const (
 	RefundNone  Refund = "none"
-	RefundAsked Refund = "asked" // VNPay has not confirmed it
+	RefundAsked Refund = "asked" // the gateway has not confirmed it
 	RefundDone  Refund = "done"
 	RefundKept  Refund = "kept" // kept by configuration, for a certificate that nobody accepted
 )
@@ -71,7 +71,7 @@ const (
 	CertificateUnpaid         = Verdict(problem.CertificateUnpaid) // a certificate is made or in force whose price is not here
 	CertificateLost           = Verdict(problem.CertificateLost)   // the citizen's certificate is not in force, and the record says that it is
 	CertificateLeft           = Verdict(problem.CertificateLeft)   // a certificate is in force that no record needs
-	Impossible        Verdict = "impossible"                       // money that VNPay never took has not gone back
+	Impossible        Verdict = "impossible"                       // money that the gateway never took has not gone back
 )
 
 // judgement is a line of the table: a combination that fits every list has the verdict. An empty list fits everything.

@@ -14,7 +14,7 @@ const (
 	StatusRequested       Status = "requested"         // VNeID's request is recorded; the citizen has not come yet
 	StatusHandedOff       Status = "handed-off"        // the citizen is here; account by phone, OTP, e-mail, password
 	StatusAccountReady    Status = "account-ready"     // waiting for the choice of a package
-	StatusAwaitingPayment Status = "awaiting-payment"  // ordered; VNPay decides
+	StatusAwaitingPayment Status = "awaiting-payment"  // ordered; the gateway decides
 	StatusAwaitingConsent Status = "awaiting-contract" // the contract is written; waiting for the citizen's OTP
 	StatusInReview        Status = "in-review"         // an officer decides
 	StatusNeedsMore       Status = "needs-more"        // the citizen corrects named fields

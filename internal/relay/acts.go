@@ -138,7 +138,7 @@ func (m *Mender) resumption(ctx context.Context, about decision.Object, actor st
 	return made.ID, err
 }
 
-// registrationAgain resumes a registration. VNPay is asked first, so that money is not overlooked.
+// registrationAgain resumes a registration. The gateway is asked first, so that money is not overlooked.
 func (m *Mender) registrationAgain(ctx context.Context, i incident.Incident, action, actor string) error {
 	record, err := m.Records.Registration(ctx, i.ProcessID)
 	status, statusErr := m.Engine.RegistrationStatus(ctx, i.ProcessID) // of the run that was; without one, nothing is known
@@ -203,7 +203,7 @@ func (m *Mender) closeAcceptance(ctx context.Context, id, actor string) error {
 	return m.resumeSigning(ctx, record, incident.Close, actor)
 }
 
-// attemptsOf is how many attempts to pay VNPay may know.
+// attemptsOf is how many attempts to pay the gateway may know.
 func attemptsOf(payments []registration.Payment, status workflows.RegistrationStatus) int {
 	n := 0
 	for _, opened := range status.Attempts {

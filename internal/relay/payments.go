@@ -13,9 +13,9 @@ import (
 	"kyso/workflows"
 )
 
-// payments writes into the store what VNPay knows of the attempts of a registration and the store does not: attempts that
+// payments writes into the store what the gateway knows of the attempts of a registration and the store does not: attempts that
 // the process began after the store's backup, and, when no process asks any more, what became of the others.
-// VNPay 2.1.0 has no list; an attempt is asked for by its reference and the second in which it was made, which the
+// Gateways have no list; an attempt is asked for by its reference and the second in which it was made, which the
 // process remembers.
 func (r *Reconciler) payments(ctx context.Context, s registration.Registration, status workflows.RegistrationStatus, state workflows.RunState, report *incident.Report) error {
 	if r.VNPay == nil || len(status.Attempts) == 0 && s.PriceVND == 0 {
@@ -53,7 +53,7 @@ func (r *Reconciler) payments(ctx context.Context, s registration.Registration, 
 // unheard is how long after its window an attempt may be open whose process asks for it.
 const unheard = time.Hour
 
-// doubtful reports whether VNPay has to be asked again what became of an attempt. A process that runs asks for its attempts
+// doubtful reports whether the gateway has to be asked again what became of an attempt. A process that runs asks for its attempts
 // itself. Without one, an attempt may have been paid although it seemed to have failed, and money that is here may have
 // gone back.
 func (r *Reconciler) doubtful(p registration.Payment, state workflows.RunState) bool {
@@ -66,7 +66,7 @@ func (r *Reconciler) doubtful(p registration.Payment, state workflows.RunState) 
 	return p.Status == registration.PaymentCaptured || orNow(r.Now).After(p.ExpiresAt)
 }
 
-// adopt asks VNPay for an attempt that the store does not know and writes it down when VNPay knows its amount.
+// adopt asks the gateway for an attempt that the store does not know and writes it down when the gateway knows its amount.
 func (r *Reconciler) adopt(ctx context.Context, p registration.Payment, report *incident.Report) error {
 	notice, err := r.VNPay.Query(ctx, questionID(p.TxnRef, orNow(r.Now)), p)
 	if err != nil {
@@ -86,11 +86,11 @@ func (r *Reconciler) adopt(ctx context.Context, p registration.Payment, report *
 	return err
 }
 
-// giveBack gives back what was paid for a registration that has no record. The store has no place for its attempts, so VNPay
-// alone says what was paid: all of them are asked about before any is given back. problem.Conflict while VNPay has not decided.
+// giveBack gives back what was paid for a registration that has no record. The store has no place for its attempts, so the gateway
+// alone says what was paid: all of them are asked about before any is given back. problem.Conflict while the gateway has not decided.
 func (r *Reconciler) giveBack(ctx context.Context, id string, attempts []activities.PaymentOpened) error {
 	if len(attempts) > 0 && r.VNPay == nil {
-		return problem.New(problem.Conflict, "the process began %d attempts to pay, and VNPay is not configured", len(attempts))
+		return problem.New(problem.Conflict, "the process began %d attempts to pay, and the gateway is not configured", len(attempts))
 	}
 	var paid []registration.Payment
 	for _, opened := range attempts {
@@ -106,7 +106,7 @@ func (r *Reconciler) giveBack(ctx context.Context, id string, attempts []activit
 			paid = append(paid, p)
 		case notice.GivenBack(p):
 		case !p.Status.Decided() || !orNow(r.Now).After(p.ExpiresAt):
-			return problem.New(problem.Conflict, "VNPay has not decided attempt %s (%s): close again later", p.TxnRef, p.Status)
+			return problem.New(problem.Conflict, "the gateway has not decided attempt %s (%s): close again later", p.TxnRef, p.Status)
 		}
 	}
 	for _, p := range paid {
@@ -136,7 +136,7 @@ func (r *Reconciler) ask(ctx context.Context, p registration.Payment, report *in
 	return err
 }
 
-// questionID names one question: VNPay wants an id that is unique in its day.
+// questionID names one question: the gateway wants an id that is unique in its day.
 func questionID(ref string, now time.Time) string {
 	sum := sha256.Sum256([]byte("reconcile " + ref + now.UTC().Format(time.RFC3339Nano)))
 	return "RC" + hex.EncodeToString(sum[:14])

@@ -84,14 +84,14 @@ type Runs interface {
 	Engine
 }
 
-// Gateway is VNPay.
+// Gateway is a payment party.
 type Gateway interface {
 	Query(ctx context.Context, requestID string, p registration.Payment) (registration.PaymentNotice, error)
 	// Refund gives the whole price back, once for each request id.
 	Refund(ctx context.Context, requestID string, p registration.Payment, actor string) error
 }
 
-// Reconciler compares the two books, the store and Temporal, both ways, and payments with VNPay. What does not agree
+// Reconciler compares the two books, the store and Temporal, both ways, and payments with the gateway. What does not agree
 // becomes an incident; an incident whose cause has gone is closed. A process that is behind its record is told again what it
 // has, by Behind. Comparing changes nothing else, so several reconcilers may run at once.
 type Reconciler struct {

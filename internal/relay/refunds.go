@@ -17,7 +17,7 @@ import (
 type Money interface {
 	// Unsettled returns captured payments, oldest first, of which it is not known yet that they pay for a certificate.
 	Unsettled(ctx context.Context, after page.Cursor, limit int) ([]registration.Payment, error)
-	// Undecided returns attempts to pay that VNPay has not decided, begun before a time, oldest first.
+	// Undecided returns attempts to pay that the gateway has not decided, begun before a time, oldest first.
 	Undecided(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]registration.Payment, error)
 	// MarkSettled notes that a payment pays for a certificate in use, so that nobody asks about it again.
 	MarkSettled(ctx context.Context, txnRef string, at time.Time) error
@@ -95,8 +95,8 @@ func (r *Refunds) settle(ctx context.Context, p registration.Payment) error {
 	return nil
 }
 
-// refund starts the refund, again when the run before was lost or ended before VNPay had captured: the id of the refund
-// is made of the payment, so VNPay gives back once.
+// refund starts the refund, again when the run before was lost or ended before the gateway had captured: the id of the refund
+// is made of the payment, so the gateway gives back once.
 func (r *Refunds) refund(ctx context.Context, in workflows.RefundInput) error {
 	state, err := r.Engine.State(ctx, workflows.RefundWorkflowID(in.TxnRef))
 	switch {

@@ -19,7 +19,7 @@ const (
 	recompare = 7 * 24 * time.Hour
 	// retryCompare is when one is compared again that could not be.
 	retryCompare = time.Hour
-	// askedFor is how long VNPay is asked what became of money that pays for a certificate in use.
+	// askedFor is how long the gateway is asked what became of money that pays for a certificate in use.
 	askedFor = 35 * 24 * time.Hour
 )
 
@@ -91,7 +91,7 @@ func (r *Reconciler) contract(ctx context.Context, s registration.Registration, 
 	return r.found(ctx, report, incident.Registration, s.ID, incident.ArchiveStep, problem.ProcessMissing, "the contract is to be kept archived, the process for it is %s", state)
 }
 
-// stands asks the parties and judges. VNPay is asked about the money of a certificate in use: what is given back elsewhere is told to
+// stands asks the parties and judges. The gateway is asked about the money of a certificate in use: what is given back elsewhere is told to
 // nobody.
 func (r *Reconciler) stands(ctx context.Context, s registration.Registration, report *incident.Report) (registration.Verdict, registration.Standing, error) {
 	payments, err := r.Paid.Payments(ctx, s.ID)

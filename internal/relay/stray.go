@@ -23,7 +23,7 @@ type begun struct {
 
 // strayRegistration closes a registration that has no record, wherever it stands: it stops the process, revokes what the CA made and
 // gives back what was paid. Everything has its key from the id of the registration. It is refused while no worker says what
-// the process began, and while VNPay has not decided an attempt.
+// the process began, and while the gateway has not decided an attempt.
 func (m *Mender) strayRegistration(ctx context.Context, id, action string) error {
 	workflowID := workflows.RegistrationWorkflowID(id)
 	state, err := m.Engine.State(ctx, workflowID)

@@ -144,7 +144,7 @@ func compareAgain(ctx context.Context, tx *sql.Tx, id string) error {
 	return err
 }
 
-// claimTransaction gives a transaction of VNPay to an attempt, unless another has it. Without a number nobody can tell whose
+// claimTransaction gives a transaction of the gateway to an attempt, unless another has it. Without a number nobody can tell whose
 // the money is.
 func claimTransaction(ctx context.Context, tx *sql.Tx, number, ref string) (ours bool, err error) {
 	if number == "" {

@@ -52,7 +52,7 @@ var registrationWords = map[string]string{
 	"requested":         "Đã nhận yêu cầu từ VNeID · VNeID's request is recorded",
 	"handed-off":        "Công dân đã vào, tạo tài khoản · the citizen came over; account",
 	"account-ready":     "Tài khoản sẵn sàng, chọn gói · account ready; choose a package",
-	"awaiting-payment":  "Chờ thanh toán VNPay · waiting for VNPay",
+	"awaiting-payment":  "Chờ thanh toán · waiting for the payment",
 	"awaiting-contract": "Đã thanh toán, chờ ký hợp đồng · paid; the contract waits for the citizen's code",
 	"in-review":         "Hợp đồng đã ký, hồ sơ được thẩm định · contract signed and sealed; in review",
 	"issuing":           "Được duyệt, tạo khóa và cấp chứng thư · approved; key and certificate",
@@ -102,7 +102,7 @@ func (e *enrolment) ask(ctx context.Context) error {
 	return nil
 }
 
-// stage is a status, and what a citizen, VNPay's page, the phone or an officer does there.
+// stage is a status, and what a citizen, the gateway's page, the phone or an officer does there.
 type stage struct {
 	status string
 	do     func(context.Context) error
@@ -236,7 +236,7 @@ func (e *enrolment) openAccount(ctx context.Context) error {
 	return e.act(ctx, "account", map[string]string{"code": digits, "email": "ngoc.anh@example.vn", "password": "mật khẩu của buổi thử"}) //nolint:gosec // of a person who does not exist
 }
 
-// pay opens VNPay's page in the sandbox and pays there. The browser's return is left out: the IPN decides.
+// pay opens the gateway's page in the sandbox and pays there. The browser's return is left out: the IPN decides.
 func (e *enrolment) pay(ctx context.Context) error {
 	ref, err := e.beginPayment(ctx)
 	if err != nil {
@@ -245,7 +245,7 @@ func (e *enrolment) pay(ctx context.Context) error {
 	return e.world.Sandbox.PayOrder(ref, "pay")
 }
 
-// beginPayment opens VNPay's page and returns the order's number.
+// beginPayment opens the gateway's page and returns the order's number.
 func (e *enrolment) beginPayment(ctx context.Context) (string, error) {
 	var attempt struct {
 		TxnRef string `json:"txn_ref"`
@@ -257,7 +257,7 @@ func (e *enrolment) beginPayment(ctx context.Context) (string, error) {
 	if _, err := e.world.Sandbox.OpenPayURL(attempt.PayURL); err != nil {
 		return "", err
 	}
-	e.sayf("  Trang VNPay · VNPay's page, order %s", attempt.TxnRef)
+	e.sayf("  Trang thanh toán · the page to pay, order %s", attempt.TxnRef)
 	return attempt.TxnRef, nil
 }
 

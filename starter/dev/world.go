@@ -304,7 +304,7 @@ func (f *folder) secrets() (secrets, error) {
 	return s, nil
 }
 
-// registerPage is where citizens enter kyso, coming from VNeID or back from VNPay.
+// registerPage is where citizens enter kyso, coming from VNeID or back from the gateway.
 const registerPage = "/register"
 
 // environment is the configuration of a world as the environment variables of internal/app.Config. A worker of its

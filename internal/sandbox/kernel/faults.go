@@ -13,7 +13,7 @@ import (
 
 // FaultSettings are the faults of all users.
 type FaultSettings struct {
-	// FaultRate is the share of requests to the signing provider, the CA, VNeID, VNPay's API and eSMS, between 0 and 1,
+	// FaultRate is the share of requests to the signing provider, the CA, VNeID, the payment gateway's API and eSMS, between 0 and 1,
 	// that meet a random fault: an answer lost after the effect, 500, junk or 429. OCSP, CRL and time-stamp requests
 	// meet 500, junk and 429, always before any effect.
 	FaultRate float64 `json:"fault_rate,omitempty"`
@@ -29,8 +29,8 @@ type FaultKnobs struct {
 
 // Fault is one misbehaviour of a wire that recognises repeated requests.
 type Fault struct {
-	// On is the call: certificates, sign, status, a call of the CA (ca-search, ca-key, …), vneid-report, vnpay-query,
-	// vnpay-refund, sms, or any when empty.
+	// On is the call: certificates, sign, status, a call of the CA (ca-search, ca-key, …), vneid-report, sms,
+	// a call of a payment gateway (its name with -query or -refund), or any when empty.
 	On string `json:"on,omitempty"`
 	// Do is what happens. Without effect: 500, 429. After the effect: 500-after, lost (the connection is cut),
 	// junk, truncated, huge (10 MB). slow answers rightly after DelayMS.

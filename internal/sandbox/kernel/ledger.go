@@ -23,9 +23,9 @@ const (
 	EffectIssue       EffectKind = "issue"       // the CA issued for a CSR; Key is the request id
 	EffectRevoke      EffectKind = "revoke"      // the CA revoked through its wire; Key is the serial number
 	EffectSMS         EffectKind = "sms"         // a phone received a text; Key is the request id
-	EffectCharge      EffectKind = "charge"      // VNPay captured a payment; Key is vnp_TxnRef
-	EffectRefund      EffectKind = "refund"      // VNPay gave money back; Key is vnp_TxnRef
-	EffectIPN         EffectKind = "ipn"         // an IPN was sent, or lost on purpose; Key is vnp_TxnRef, Detail the answer
+	EffectCharge      EffectKind = "charge"      // the gateway captured a payment; Key is the order
+	EffectRefund      EffectKind = "refund"      // the gateway gave money back; Key is the order
+	EffectIPN         EffectKind = "ipn"         // an IPN was sent, or lost on purpose; Key is the order, Detail the answer
 	EffectReport      EffectKind = "report"      // VNeID took a status from kyso; Key is the request id
 )
 

@@ -1,0 +1,133 @@
+package internal_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// wire is what the protocol of an outside party says, and where it may be said.
+type wire struct {
+	words *regexp.Regexp // in code, comments and texts
+	rooms []string       // folders and files; the rest of the tree knows nothing of the wire
+	// despite are files outside the rooms in which a word has to stand, with the reason. A file without one is taken out.
+	despite map[string]string
+}
+
+// wires are the outside parties whose words are held in their rooms. A party is two folders (its client and its stand-in) and
+// a line in each registry.
+var wires = map[string]wire{
+	"vnpay": {
+		words: regexp.MustCompile(`(?i)vnp_|vnpay|querydr|tmncode|\brspcode\b|\bresponsecode\b|\btransactionstatus\b|\btransactionno\b`),
+		rooms: []string{"internal/party/vnpay", "internal/sandbox/vnpay"},
+		despite: map[string]string{
+			"activities/payment.go":                  "not yet",
+			"activities/registration.go":             "not yet",
+			"internal/access/reserved.go":            "not yet",
+			"internal/api/access_rules.go":           "not yet",
+			"internal/api/payments.go":               "not yet",
+			"internal/api/registrations_options.go":  "not yet",
+			"internal/api/registrations_routes.go":   "not yet",
+			"internal/api/registrations_view.go":     "not yet",
+			"internal/api/strict.go":                 "not yet",
+			"internal/api/text.go":                   "not yet",
+			"internal/app/config_registration.go":    "not yet",
+			"internal/app/doctor.go":                 "not yet",
+			"internal/app/registration.go":           "not yet",
+			"internal/app/relay.go":                  "not yet",
+			"internal/party/party.go":                "not yet",
+			"internal/registration/payment.go":       "not yet",
+			"internal/registration/ports.go":         "not yet",
+			"internal/relay/payments.go":             "not yet",
+			"internal/relay/reconcile.go":            "not yet",
+			"internal/relay/standing.go":             "not yet",
+			"internal/sandbox/names.go":              "not yet",
+			"internal/sandbox/sandbox.go":            "not yet",
+			"internal/store/payments.go":             "not yet",
+			"internal/web/ui/src/pages/register.tsx": "not yet",
+			"scripts/compose/walk.sh":                "not yet",
+			"starter/dev/world.go":                   "not yet",
+			"workflows/payment.go":                   "not yet",
+			"workflows/registration_run.go":          "not yet",
+		},
+	},
+}
+
+// TestWiresStayInTheirRooms looks for the words of each wire in the whole tree. Documentation, migrations, generated files and
+// the worlds that tests make may name a party.
+func TestWiresStayInTheirRooms(t *testing.T) {
+	said := map[string]map[string][]string{} // by wire and file
+	for _, file := range texts(t) {
+		text, err := os.ReadFile(filepath.Join("..", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, w := range wires {
+			if within(file, w.rooms) {
+				continue
+			}
+			if words := w.words.FindAllString(string(text), -1); len(words) > 0 {
+				if said[name] == nil {
+					said[name] = map[string][]string{}
+				}
+				said[name][file] = words
+			}
+		}
+	}
+	for name, w := range wires {
+		for file, words := range said[name] {
+			if w.despite[file] == "" {
+				slices.Sort(words)
+				t.Errorf("%s speaks %s: %v", file, name, slices.Compact(words))
+			}
+		}
+		for file := range w.despite {
+			if said[name][file] == nil {
+				t.Errorf("%s no longer speaks %s: take its line out", file, name)
+			}
+		}
+	}
+}
+
+func within(file string, rooms []string) bool {
+	return slices.ContainsFunc(rooms, func(room string) bool { return file == room || strings.HasPrefix(file, room+"/") })
+}
+
+// texts are the files that people write and programs are made of, without tests.
+func texts(t *testing.T) []string {
+	t.Helper()
+	var list []string
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		file, err := filepath.Rel("..", path)
+		if err != nil {
+			return err
+		}
+		file = filepath.ToSlash(file)
+		if entry.IsDir() {
+			skip := []string{"docs", "examples", "internal/web/dist", "internal/store/migrations"}
+			if file != "." && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules" || entry.Name() == "testdata" || slices.Contains(skip, file)) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		kinds := []string{".go", ".ts", ".tsx", ".html", ".sh"}
+		if slices.Contains(kinds, filepath.Ext(file)) && !strings.Contains(file, "_test.") && !strings.Contains(file, ".test.") {
+			list = append(list, file)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) < 300 {
+		t.Fatalf("only %d files were found", len(list))
+	}
+	return list
+}
