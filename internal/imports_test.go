@@ -40,6 +40,11 @@ var rules = map[string]string{
 	"internal/pades/font":   "",
 	"internal/evidence":     "internal/finding internal/pades internal/signing internal/problem",
 	"internal/forms":        "internal/pades/font internal/problem",
+	"internal/pemfile":      "internal/pades internal/problem",
+	"internal/truststore":   "internal/pemfile internal/signing internal/problem",
+	"internal/eseal":        "internal/evidence internal/pades internal/pemfile internal/registration internal/signing internal/problem",
+	"internal/verification": "internal/evidence internal/forms internal/pades internal/pdfchild internal/signing internal/problem",
+	"internal/telemetry":    "internal/incident internal/limit",
 	"internal/pdfchild":     "internal/pades internal/problem",
 	"internal/store":        "internal/limit internal/page internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem internal/vault",
 	"internal/blob":         "internal/vault internal/signing internal/problem",
@@ -78,16 +83,17 @@ var rules = map[string]string{
 	// The pages are clients of the API that run in a browser.
 	"internal/web": "",
 	// The only place that assembles concrete parts.
-	"internal/app": "activities workflows internal/access internal/limit internal/audit internal/decision internal/evidence internal/incident internal/account internal/api internal/blob internal/forms internal/pades " +
+	"internal/app": "activities workflows internal/access internal/limit internal/audit internal/decision internal/evidence internal/incident internal/account internal/api internal/blob internal/eseal internal/forms internal/pades " +
 		"internal/party internal/party/ca internal/party/esms internal/party/receiver internal/party/revocation internal/party/rssp769 internal/party/tsa internal/party/vneid " +
-		"internal/party/vnpay internal/pdfchild internal/problem internal/registration internal/relay internal/vault internal/signing internal/store internal/web",
+		"internal/party/vnpay internal/pdfchild internal/pemfile internal/problem internal/registration internal/relay internal/vault internal/signing internal/store internal/telemetry internal/truststore " +
+		"internal/verification internal/web",
 
-	"worker":  "internal/app internal/pdfchild internal/problem",
-	"starter": "internal/app internal/apiclient internal/audit internal/registration internal/pades internal/party/revocation internal/party/tsa internal/pdfchild internal/problem internal/signing",
+	"worker":  "internal/app internal/pdfchild internal/problem internal/telemetry",
+	"starter": "internal/app internal/apiclient internal/audit internal/registration internal/pades internal/party/revocation internal/party/tsa internal/pdfchild internal/problem internal/signing internal/telemetry internal/truststore internal/verification",
 	// The whole world in one process: it also registers the search attributes that workflows names, draws a master
 	// key, and judges what its demo signed.
 	"starter/dev": "internal/app internal/apiclient internal/forms internal/pades internal/pdfchild " +
-		"internal/problem internal/registration internal/sandbox internal/vault workflows",
+		"internal/eseal internal/pemfile internal/problem internal/registration internal/sandbox internal/telemetry internal/vault workflows",
 
 	// Programs to copy from: they know the wire and nothing of kyso.
 	"examples": "",
@@ -106,7 +112,7 @@ var testOnly = []string{"internal/pgtest", "internal/keytest", "internal/storete
 
 // owners lists modules that only these folders may import: each part has one place that knows it.
 var owners = map[string]string{
-	"go.temporal.io/sdk":                "workflows activities worker starter internal/app starter/dev",
+	"go.temporal.io/sdk":                "workflows activities worker starter internal/app internal/telemetry starter/dev",
 	"go.temporal.io/server":             "starter/dev",
 	"github.com/temporalio/ui-server":   "starter/dev",
 	"modernc.org/sqlite":                "starter/dev internal/storetest",

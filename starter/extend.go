@@ -12,9 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"kyso/internal/app"
 	"kyso/internal/party/revocation"
 	"kyso/internal/party/tsa"
+	"kyso/internal/truststore"
+	"kyso/internal/verification"
 )
 
 type extendFlags struct {
@@ -43,7 +44,7 @@ or that world. The issuers named in the certificates are asked.`,
 }
 
 func (c *cli) extend(ctx context.Context, f *extendFlags, path string) error {
-	level, err := app.ExtendLevel(f.level)
+	level, err := verification.Level(f.level)
 	if err != nil {
 		return usage("--level: B-LT or B-LTA")
 	}
@@ -57,7 +58,7 @@ func (c *cli) extend(ctx context.Context, f *extendFlags, path string) error {
 	if trustFile == "" {
 		return usage("nobody to trust: give --trust or KYSO_TRUST, a PEM bundle with root certificates")
 	}
-	trust, err := app.ReadTrust(trustFile)
+	trust, err := truststore.Read(trustFile)
 	if err != nil {
 		return &exitError{code: exitUsage, err: err}
 	}
@@ -75,7 +76,7 @@ func (c *cli) extend(ctx context.Context, f *extendFlags, path string) error {
 	if err := writable(out); err != nil {
 		return err
 	}
-	increment, err := app.Extend(ctx, source, level, trust, &revocation.Client{AllowPrivate: f.private}, &tsa.Client{URLs: authorities})
+	increment, err := verification.Extend(ctx, source, level, trust, &revocation.Client{AllowPrivate: f.private}, &tsa.Client{URLs: authorities})
 	if err != nil {
 		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kyso/internal/app"
+	"kyso/internal/telemetry"
 )
 
 func (c *cli) serveCommand() *cobra.Command {
@@ -24,7 +25,7 @@ TLS in front, its names in KYSO_API_HOSTS and its address in KYSO_PUBLIC_URL.`,
 			if err != nil {
 				return &exitError{code: exitUsage, err: err}
 			}
-			service, err := app.Open(cmd.Context(), config, app.NewLog(c.words, config.LogLevel))
+			service, err := app.Open(cmd.Context(), config, telemetry.NewLog(c.words, config.LogLevel))
 			if err != nil {
 				return err
 			}

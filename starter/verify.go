@@ -10,10 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"kyso/internal/app"
 	"kyso/internal/pades"
 	"kyso/internal/party/revocation"
 	"kyso/internal/signing"
+	"kyso/internal/truststore"
+	"kyso/internal/verification"
 )
 
 type verifyFlags struct {
@@ -117,7 +118,7 @@ func (c *cli) judge(f *verifyFlags) (func(context.Context, string, pades.Source)
 	var trust signing.Trust
 	if bundle := c.trustFile(f); bundle != "" {
 		var err error
-		if trust, err = app.ReadTrust(bundle); err != nil {
+		if trust, err = truststore.Read(bundle); err != nil {
 			return nil, &exitError{code: exitUsage, err: err}
 		}
 	}
@@ -127,7 +128,7 @@ func (c *cli) judge(f *verifyFlags) (func(context.Context, string, pades.Source)
 	}
 	return func(ctx context.Context, name string, source pades.Source) (*pades.Verification, error) {
 		now := time.Now()
-		found, err := app.Verify(ctx, source, trust, issuers, now)
+		found, err := verification.Verify(ctx, source, trust, issuers, now)
 		if err == nil && f.report != "" {
 			err = writeReport(f.report, found, trust, name, source, now.Truncate(time.Second))
 		}
@@ -137,7 +138,7 @@ func (c *cli) judge(f *verifyFlags) (func(context.Context, string, pades.Source)
 
 // writeReport writes what was found to a file, as PDF or JSON by its name.
 func writeReport(to string, found *pades.Verification, trust signing.Trust, name string, source pades.Source, at time.Time) error {
-	report, err := app.ReportFile(filepath.Ext(to), found, trust, name, io.NewSectionReader(source, 0, source.Size()), at)
+	report, err := verification.File(filepath.Ext(to), found, trust, name, io.NewSectionReader(source, 0, source.Size()), at)
 	if err == nil {
 		err = os.WriteFile(filepath.Clean(to), report, 0o600)
 	}

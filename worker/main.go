@@ -16,6 +16,7 @@ import (
 
 	"kyso/internal/app"
 	"kyso/internal/pdfchild"
+	"kyso/internal/telemetry"
 )
 
 func main() {
@@ -33,7 +34,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log := app.NewLog(os.Stdout, cfg.LogLevel)
+	log := telemetry.NewLog(os.Stdout, cfg.LogLevel)
 	slog.SetDefault(log)
 	a, err := app.Open(ctx, cfg, log)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
-	"kyso/internal/app"
+	"kyso/internal/eseal"
 	"kyso/internal/pades"
 	"kyso/internal/problem"
 	"kyso/internal/sandbox"
@@ -52,7 +52,7 @@ func renewed(ctx workflow.Context, in workflows.ArchiveInput, times int) error {
 // every archived signing. In the end both verify from themselves.
 func TestPapersOfARegistrationAreArchived(t *testing.T) {
 	e := newEnrolment(t, "PS0")
-	sealer, ok := e.reg.Issuers[sandbox.FirstIssuer].Sealer.(*app.Sealer)
+	sealer, ok := e.reg.Issuers[sandbox.FirstIssuer].Sealer.(*eseal.Sealer)
 	if !ok {
 		t.Fatal("the sealer is another one")
 	}

@@ -18,9 +18,9 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/account"
-	"kyso/internal/app"
 	"kyso/internal/blob"
 	"kyso/internal/decision"
+	"kyso/internal/eseal"
 	"kyso/internal/forms"
 	"kyso/internal/incident"
 	"kyso/internal/party/ca"
@@ -482,7 +482,7 @@ func (e *enrolment) parkedAt(step string, reason problem.Code) {
 }
 
 // sealer is the provider's own seal, with a certificate of the sandbox's CA.
-func (j *journey) sealer(issuer, party string) *app.Sealer {
+func (j *journey) sealer(issuer, party string) *eseal.Sealer {
 	j.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	j.must(err)
@@ -490,7 +490,7 @@ func (j *journey) sealer(issuer, party string) *app.Sealer {
 	j.must(err)
 	cert, err := x509.ParseCertificate(der)
 	j.must(err)
-	sealer := &app.Sealer{Key: key, Certificate: cert, TSA: j.acts.TSA, Revocation: j.acts.Revocation, Trust: j.acts.Trust, Now: j.env.Now}
+	sealer := &eseal.Sealer{Key: key, Certificate: cert, TSA: j.acts.TSA, Revocation: j.acts.Revocation, Trust: j.acts.Trust, Now: j.env.Now}
 	for _, der := range chain {
 		issuer, err := x509.ParseCertificate(der)
 		j.must(err)

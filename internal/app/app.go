@@ -8,13 +8,9 @@ package app
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"strings"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -26,6 +22,8 @@ import (
 	"kyso/internal/problem"
 	"kyso/internal/signing"
 	"kyso/internal/store"
+	"kyso/internal/telemetry"
+	"kyso/internal/truststore"
 	"kyso/internal/vault"
 	"kyso/workflows"
 )
@@ -40,8 +38,8 @@ type App struct {
 	Trust    func(context.Context) (signing.Trust, error) // as the files and the changes in the store say now
 	Recorder *audit.Recorder
 
-	bundle  *trustBundle // behind Trust
-	unwatch func() error // of the metrics
+	bundle  *truststore.Bundle // behind Trust
+	unwatch func() error       // of the metrics
 }
 
 // Open connects to the store, the blobs and Temporal, and reads the trusted certificates. It does not wait: what
@@ -55,14 +53,14 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*App, error) {
 }
 
 func (a *App) open(ctx context.Context) error {
-	trust, err := openTrust(a.Config.TrustFile, a.Log)
+	trust, err := truststore.Open(a.Config.TrustFile, a.Log)
 	if err != nil {
 		return err
 	}
 	if a.Store, err = OpenStore(ctx, a.Config); err != nil {
 		return err
 	}
-	trust.records = a.Store.Trusted()
+	trust.Records = a.Store.Trusted()
 	a.bundle, a.Trust = trust, trust.Now
 	if a.Recorder, err = a.newRecorder(); err != nil {
 		return err
@@ -72,14 +70,10 @@ func (a *App) open(ctx context.Context) error {
 	}
 	options := a.Config.Temporal
 	options.Logger = sdklog.NewStructuredLogger(a.Log)
-	told, err := process()
-	if err != nil {
+	if err := telemetry.Instrument(&options); err != nil {
 		return err
 	}
-	if err := told.instrument(&options); err != nil {
-		return err
-	}
-	if err := errors.Join(a.watchIncidents(), a.watchLimits()); err != nil {
+	if a.unwatch, err = telemetry.Watch(a.Store.Parked().Groups, a.Store.Limits().Refusals); err != nil {
 		return err
 	}
 	if a.Temporal, err = client.DialContext(ctx, options); err != nil {
@@ -165,54 +159,6 @@ func DialTemporal(ctx context.Context, cfg Config) (*workflows.Client, error) {
 		return nil, problem.Wrap(problem.ProviderUnavailable, err, "connecting to Temporal at %s", cfg.Temporal.HostPort)
 	}
 	return &workflows.Client{Temporal: c}, nil
-}
-
-// ReadTrust reads PEM bundles, whose paths are separated by commas: self-signed certificates are trusted roots, the others are issuers that answers of
-// providers may leave out.
-func ReadTrust(paths string) (signing.Trust, error) {
-	var trust signing.Trust
-	var certificates []*x509.Certificate
-	for path := range strings.SplitSeq(paths, ",") {
-		more, err := readCertificates(strings.TrimSpace(path))
-		if err != nil {
-			return trust, fmt.Errorf("reading the trusted certificates: %w", err)
-		}
-		certificates = append(certificates, more...)
-	}
-	for _, cert := range certificates {
-		if cert.CheckSignatureFrom(cert) == nil {
-			trust.Roots = append(trust.Roots, cert)
-		} else {
-			trust.Intermediates = append(trust.Intermediates, cert)
-		}
-	}
-	if len(trust.Roots) == 0 {
-		return trust, problem.New(problem.Invalid, "%s holds no self-signed certificate, so nothing would be trusted", paths)
-	}
-	return trust, nil
-}
-
-// readCertificates reads a PEM file of certificates, in order.
-func readCertificates(path string) ([]*x509.Certificate, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var certificates []*x509.Certificate
-	for {
-		var block *pem.Block
-		if block, data = pem.Decode(data); block == nil {
-			return certificates, nil
-		}
-		if block.Type != "CERTIFICATE" {
-			return nil, problem.New(problem.Invalid, "%s holds a PEM block of type %s; only certificates belong there", path, block.Type)
-		}
-		cert, err := pades.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("parsing a certificate of %s: %w", path, err)
-		}
-		certificates = append(certificates, cert)
-	}
 }
 
 // source gives a stored file as something that is read by range.

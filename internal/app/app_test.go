@@ -1,17 +1,11 @@
 package app_test
 
 import (
-	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -24,7 +18,9 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"kyso/internal/app"
+	"kyso/internal/keytest"
 	"kyso/internal/party/rssp769"
+	"kyso/internal/pdfchild"
 	"kyso/internal/problem"
 )
 
@@ -107,7 +103,7 @@ func TestTheManualIsComplete(t *testing.T) {
 	if err != nil || len(rooms) < 6 {
 		t.Fatalf("the settings of %d parties were found: %v", len(rooms), err)
 	}
-	for _, name := range append(rooms, "config.go", "config_registration.go", "config_issuers.go") {
+	for _, name := range append(rooms, "../eseal/settings.go", "config.go", "config_registration.go", "config_issuers.go") {
 		part, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -120,7 +116,7 @@ func TestTheManualIsComplete(t *testing.T) {
 			manual += line
 		}
 	}
-	read := regexp.MustCompile(`\b[rs]\.\w+\((?:prefix\+)?"((?:KYSO_)?[A-Z_]{3,})"`).FindAllSubmatch(source, -1)
+	read := regexp.MustCompile(`\b[rse]\.\w+\((?:prefix\+)?"((?:KYSO_)?[A-Z_]{3,})"`).FindAllSubmatch(source, -1)
 	if len(read) < 45 {
 		t.Fatalf("only %d variables found; the test does not see them", len(read))
 	}
@@ -136,74 +132,26 @@ func TestTheManualIsComplete(t *testing.T) {
 	}
 }
 
-func TestTrustTellsRootsFromIssuers(t *testing.T) {
-	root, rootKey := certificate(t, "root", nil, nil)
-	issuer, _ := certificate(t, "issuer", root, rootKey)
-	file := filepath.Join(t.TempDir(), "trust.pem")
-	write := func(certs ...*x509.Certificate) {
-		var b bytes.Buffer
-		for _, c := range certs {
-			if err := pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(issuer, root)
-	trust, err := app.ReadTrust(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(trust.Roots) != 1 || !trust.Roots[0].Equal(root) || len(trust.Intermediates) != 1 || !trust.Intermediates[0].Equal(issuer) {
-		t.Errorf("%d roots and %d intermediates", len(trust.Roots), len(trust.Intermediates))
-	}
-	other, _ := certificate(t, "National Root", nil, nil)
-	second := filepath.Join(t.TempDir(), "national.pem")
-	if err := os.WriteFile(second, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: other.Raw}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if trust, err := app.ReadTrust(file + ", " + second); err != nil || len(trust.Roots) != 2 || len(trust.Intermediates) != 1 {
-		t.Errorf("two bundles: %d roots and %d intermediates, %v", len(trust.Roots), len(trust.Intermediates), err)
-	}
-	if _, err := app.ReadTrust(file + "," + second + ".none"); err == nil {
-		t.Error("a bundle that is not there was passed over")
-	}
-	write(issuer)
-	if _, err := app.ReadTrust(file); problem.CodeOf(err) != problem.Invalid {
-		t.Errorf("a bundle without a root: %v, want %s", err, problem.Invalid)
-	}
-}
-
-func certificate(t *testing.T, name string, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	if parent == nil {
-		parent, parentKey = template, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, parentKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cert, key
+func TestMain(m *testing.M) {
+	pdfchild.Main() // this program is its own PDF process
+	os.Exit(m.Run())
 }
 
 // TestEverythingRegistersOnARealWorker would panic on two activities of one name or an exported method that is none:
 // the test environment of the SDK lets both pass.
 func TestEverythingRegistersOnARealWorker(t *testing.T) {
-	cert, key := certificate(t, "seal", nil, nil)
-	keyFile, certificateFile := writeSeal(t, key, cert.Raw)
-	cfg, err := app.FromEnvironment(plain("KYSO_SEAL_KEY_FILE="+keyFile, "KYSO_SEAL_CERT_FILE="+certificateFile))
+	cert, key := keytest.Certificate(t, "seal", nil, nil)
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, block := range map[string]*pem.Block{"seal.key": {Type: "PRIVATE KEY", Bytes: pkcs8}, "seal.pem": {Type: "CERTIFICATE", Bytes: cert.Raw}} {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg, err := app.FromEnvironment(plain("KYSO_SEAL_KEY_FILE="+filepath.Join(dir, "seal.key"), "KYSO_SEAL_CERT_FILE="+filepath.Join(dir, "seal.pem")))
 	if err != nil {
 		t.Fatal(err)
 	}

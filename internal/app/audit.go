@@ -3,16 +3,15 @@ package app
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"kyso/internal/audit"
+	"kyso/internal/pemfile"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
+	"kyso/internal/truststore"
 	"kyso/internal/vault"
 )
 
@@ -29,7 +28,7 @@ func auditKey(cfg Config) (ed25519.PrivateKey, error) {
 		}
 		return ed25519.NewKeyFromSeed(seed), nil
 	}
-	signer, err := ReadSealKey(cfg.AuditKeyFile)
+	signer, err := pemfile.Key(cfg.AuditKeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading the key of the audit log: %w", err)
 	}
@@ -72,23 +71,10 @@ func (a *App) trustNow() string {
 	if err != nil {
 		return "unknown"
 	}
-	return digestOf(trust)
+	return truststore.Digest(trust)
 }
 
 // noteTrust keeps in the audit log that this program trusts others than before. Only the API writes the log.
 func (a *App) noteTrust(trust signing.Trust) {
-	a.Recorder.Note("settings", "api", "", "trust "+digestOf(trust))
-}
-
-// digestOf names a set of trusted certificates.
-func digestOf(trust signing.Trust) string {
-	sum := sha256.New()
-	for _, c := range slices.Concat(trust.Roots, trust.Intermediates) {
-		sum.Write(c.Raw)
-	}
-	for _, c := range trust.Removed {
-		sum.Write(c.Raw[:1])
-		sum.Write(c.Raw)
-	}
-	return hex.EncodeToString(sum.Sum(nil)[:8])
+	a.Recorder.Note("settings", "api", "", "trust "+truststore.Digest(trust))
 }

@@ -21,6 +21,7 @@ import (
 	"kyso/internal/app"
 	"kyso/internal/audit"
 	"kyso/internal/blob"
+	"kyso/internal/forms"
 	"kyso/internal/pades"
 	"kyso/internal/pades/cms/cmstest"
 	"kyso/internal/signing"
@@ -127,13 +128,17 @@ func verifier(t *testing.T, trust signing.Trust) *httptest.Server {
 // long, and asks about no certificate of a stranger.
 func TestOneVerificationHasOneBudget(t *testing.T) {
 	now := time.Now()
+	paper, err := forms.Sample(now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ours, strangers := cmstest.Fixed(t, now), cmstest.Stranger(t, now)
 	door := verifier(t, signing.Trust{Roots: []*x509.Certificate{ours.Root.Cert}})
 	for name, hangs := range map[string]bool{"answers nonsense": false, "hangs": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			known, foreign := newIssuerServer(t, hangs), newIssuerServer(t, hangs)
-			file := signedBy(t, strangers, signedBy(t, ours, paper(t), 15, known), 15, foreign)
+			file := signedBy(t, strangers, signedBy(t, ours, bytes.Clone(paper), 15, known), 15, foreign)
 			began := time.Now()
 			answer, err := http.Post(door.URL+"/v1/verifications", "application/pdf", bytes.NewReader(file))
 			if err != nil {

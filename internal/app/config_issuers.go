@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"kyso/internal/eseal"
 	"kyso/internal/forms"
 	"kyso/internal/party/ca"
 )
@@ -20,10 +21,8 @@ type Issuer struct {
 	CA *ca.Client
 	// Party is KYSO_ISSUER_…_PARTY: who sells, as KYSO_PARTY says it.
 	Party forms.Provider
-	// SealKeyFile and SealCertificateFile are KYSO_ISSUER_…_SEAL_KEY_FILE and KYSO_ISSUER_…_SEAL_CERT_FILE: the seal on
-	// this party's contracts.
-	SealKeyFile         string
-	SealCertificateFile string
+	// Seal is on this party's contracts; see eseal.Read and eseal.ReadIssuer.
+	Seal eseal.Settings
 	// AuthoritiesFile is KYSO_CA_AUTHORITIES for the first and KYSO_ISSUER_…_AUTHORITIES for the others: PEM, the
 	// certificates under which this CA issues, roots or issuing CAs. A certificate of another CA is refused. With one
 	// issuer it may be left out: then every root of KYSO_TRUST will do.
@@ -51,11 +50,11 @@ func (r *reader) issuers(g Registration, providers []Provider) []Issuer {
 		}
 		seen[prefix] = true
 		if i == 0 {
-			list = append(list, Issuer{Code: code, CA: g.CA, Party: g.Party, SealKeyFile: g.SealKeyFile,
-				SealCertificateFile: g.SealCertificateFile, AuthoritiesFile: r.text("KYSO_CA_AUTHORITIES", ""), AcceptanceProvider: g.AcceptanceProvider})
+			list = append(list, Issuer{Code: code, CA: g.CA, Party: g.Party, Seal: g.Seal,
+				AuthoritiesFile: r.text("KYSO_CA_AUTHORITIES", ""), AcceptanceProvider: g.AcceptanceProvider})
 			continue
 		}
-		list = append(list, r.issuer(code, prefix, g.AcceptanceProvider, providers))
+		list = append(list, r.issuer(code, prefix, g, providers))
 	}
 	if len(list) == 0 {
 		r.fail("KYSO_ISSUERS", "there has to be one")
@@ -67,7 +66,7 @@ func (r *reader) issuers(g Registration, providers []Provider) []Issuer {
 }
 
 // issuer reads one after the first. Nothing of it has a default: another CA's would be wrong.
-func (r *reader) issuer(code, prefix, provider string, providers []Provider) Issuer {
+func (r *reader) issuer(code, prefix string, first Registration, providers []Provider) Issuer {
 	must := func(name string) string {
 		value := r.text(prefix+name, "")
 		if value == "" {
@@ -75,9 +74,9 @@ func (r *reader) issuer(code, prefix, provider string, providers []Provider) Iss
 		}
 		return value
 	}
-	one := Issuer{Code: code, CA: ca.ReadIssuer(r, code, prefix), SealKeyFile: must("SEAL_KEY_FILE"),
-		SealCertificateFile: must("SEAL_CERT_FILE"), AuthoritiesFile: must("AUTHORITIES"),
-		AcceptanceProvider: cmp.Or(r.text(prefix+"ACCEPTANCE_PROVIDER", ""), provider)}
+	one := Issuer{Code: code, CA: ca.ReadIssuer(r, code, prefix), Seal: eseal.ReadIssuer(r, code, prefix, first.Seal),
+		AuthoritiesFile:    must("AUTHORITIES"),
+		AcceptanceProvider: cmp.Or(r.text(prefix+"ACCEPTANCE_PROVIDER", ""), first.AcceptanceProvider)}
 	one.Party = r.sellerParty(prefix+"PARTY", onThisMachine(one.CA.BaseURL))
 	if !slices.ContainsFunc(providers, func(p Provider) bool { return p.Name == one.AcceptanceProvider }) {
 		r.fail(prefix+"ACCEPTANCE_PROVIDER", "has to be one of KYSO_PROVIDERS")

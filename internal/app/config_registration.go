@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 
+	"kyso/internal/eseal"
 	"kyso/internal/forms"
 	"kyso/internal/party/ca"
 	"kyso/internal/party/esms"
@@ -28,14 +29,8 @@ type Registration struct {
 	VNPay *vnpay.Client
 	CA    *ca.Client
 
-	// SealKeyFile is KYSO_SEAL_KEY_FILE: the private key of the seal on contracts, PEM with PKCS #8. Keys on PKCS #11
-	// tokens are not supported yet.
-	SealKeyFile string
-	// SealCertificateFile is KYSO_SEAL_CERT_FILE: PEM, the certificate of that key first, then its issuers.
-	SealCertificateFile string
-	// SealRSAScheme is KYSO_SEAL_RSA_SCHEME: how seals with an RSA key sign, "pss" (the default) or "pkcs1-v1_5". It holds for
-	// the seal of every issuer; ECDSA keys have one way.
-	SealRSAScheme RSAScheme
+	// Seal is on the contracts of the first issuer's party; see eseal.Read.
+	Seal eseal.Settings
 
 	// Packages is KYSO_PACKAGES: the path of a JSON file, a list of {"code", "name_vi", "name_en", "price_vnd", "months",
 	// "sign_quota", "scope"}. A price of 0 skips payment; a certificate lives 36 months at most. Without it there are
@@ -66,15 +61,13 @@ type Registration struct {
 // registration reads everything of Registration; providers are the signing providers in use.
 func (r *reader) registration(providers []Provider) Registration {
 	g := Registration{
-		VNeID:               vneid.Read(r),
-		SMS:                 esms.Read(r),
-		VNPay:               vnpay.Read(r),
-		CA:                  ca.Read(r),
-		SealKeyFile:         r.text("KYSO_SEAL_KEY_FILE", ".kyso/seal.key"),
-		SealCertificateFile: r.text("KYSO_SEAL_CERT_FILE", ".kyso/seal.pem"),
-		SealRSAScheme:       RSAScheme(r.text("KYSO_SEAL_RSA_SCHEME", string(SchemePSS))),
-		Packages:            r.packages("KYSO_PACKAGES"),
-		AcceptanceProvider:  r.text("KYSO_ACCEPTANCE_PROVIDER", acceptanceProvider(providers)),
+		VNeID:              vneid.Read(r),
+		SMS:                esms.Read(r),
+		VNPay:              vnpay.Read(r),
+		CA:                 ca.Read(r),
+		Seal:               eseal.Read(r),
+		Packages:           r.packages("KYSO_PACKAGES"),
+		AcceptanceProvider: r.text("KYSO_ACCEPTANCE_PROVIDER", acceptanceProvider(providers)),
 		Limits: workflows.RegistrationLimits{
 			HandOff:    r.duration("KYSO_REGISTRATION_HANDOFF", 0),
 			Account:    r.duration("KYSO_REGISTRATION_ACCOUNT", 0),
@@ -90,9 +83,6 @@ func (r *reader) registration(providers []Provider) Registration {
 	g.Party = r.sellerParty("KYSO_PARTY", onThisMachine(g.CA.BaseURL) || g.CA.BaseURL == r.sandbox)
 	if !slices.ContainsFunc(providers, func(p Provider) bool { return p.Name == g.AcceptanceProvider }) {
 		r.fail("KYSO_ACCEPTANCE_PROVIDER", "has to be one of KYSO_PROVIDERS")
-	}
-	if g.SealRSAScheme != SchemePSS && g.SealRSAScheme != SchemePKCS1 {
-		r.fail("KYSO_SEAL_RSA_SCHEME", "has to be pss or pkcs1-v1_5")
 	}
 	g.Issuers = r.issuers(g, providers)
 	return g

@@ -114,7 +114,7 @@ func TestIssuers(t *testing.T) {
 	}
 	list := cfg.Registration.Issuers
 	if len(list) != 2 || list[0].Code != "VNPT-CA" || list[0].CA != cfg.Registration.CA || list[0].Party != cfg.Registration.Party ||
-		list[1].Code != "INTRUST-CA" || list[1].CA.Key != "k2" || list[1].Party.TaxCode != "0200000000" || list[1].SealKeyFile != "/b.key" ||
+		list[1].Code != "INTRUST-CA" || list[1].CA.Key != "k2" || list[1].Party.TaxCode != "0200000000" || list[1].Seal.KeyFile != "/b.key" ||
 		list[1].AuthoritiesFile != "/b-ca.pem" || list[1].AcceptanceProvider != cfg.Registration.AcceptanceProvider {
 		t.Errorf("issuers %+v", list)
 	}

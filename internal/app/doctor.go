@@ -20,8 +20,11 @@ import (
 
 	"kyso/internal/blob"
 	"kyso/internal/party"
+	"kyso/internal/pemfile"
 	"kyso/internal/signing"
 	"kyso/internal/store"
+	"kyso/internal/telemetry"
+	"kyso/internal/truststore"
 	"kyso/internal/vault"
 	"kyso/workflows"
 )
@@ -58,7 +61,7 @@ type doctor struct {
 
 // Examine looks at everything that the configuration names, and says what is wrong and what to do about it.
 func Examine(ctx context.Context, cfg Config) []Finding {
-	d := &doctor{cfg: cfg, log: sdklog.NewStructuredLogger(NewLog(discard{}, cfg.LogLevel))}
+	d := &doctor{cfg: cfg, log: sdklog.NewStructuredLogger(telemetry.NewLog(discard{}, cfg.LogLevel))}
 	for _, look := range []func(context.Context){d.masterKey, d.database, d.blobs, d.temporal, d.trust, d.seal, d.parties, d.api, d.auditFile} {
 		limited, cancel := context.WithTimeout(ctx, 3*doctorWait)
 		look(limited)
@@ -244,7 +247,7 @@ const trustSoon = 60 * 24 * time.Hour
 
 // trust looks at whom this installation trusts: the files, with the changes in the store over them.
 func (d *doctor) trust(ctx context.Context) {
-	trust, err := ReadTrust(d.cfg.TrustFile)
+	trust, err := truststore.Read(d.cfg.TrustFile)
 	if err != nil {
 		d.say("trust", Fault, err.Error(), "KYSO_TRUST has to name a PEM bundle with the roots of the certification authorities")
 		return
@@ -306,18 +309,15 @@ func (d *doctor) seal(context.Context) {
 		if i > 0 {
 			part += " " + issuer.Code
 		}
-		list, err := readCertificates(issuer.SealCertificateFile)
-		if err == nil {
-			_, err = os.Stat(issuer.SealKeyFile)
-		}
+		list, err := issuer.Seal.Probe()
 		if err == nil && issuer.AuthoritiesFile != "" {
-			_, err = readCertificates(issuer.AuthoritiesFile)
+			_, err = pemfile.Certificates(issuer.AuthoritiesFile)
 		}
 		if err != nil {
 			d.say(part, Fault, err.Error(), "the variables of issuer "+issuer.Code+" have to name the key and certificate of its seal, and its authorities")
 			continue
 		}
-		d.expiry(part, list, filepath.Base(issuer.SealCertificateFile), "have it renewed; contracts cannot be sealed without")
+		d.expiry(part, list, filepath.Base(issuer.Seal.CertificateFile), "have it renewed; contracts cannot be sealed without")
 	}
 }
 

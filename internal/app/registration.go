@@ -11,8 +11,10 @@ import (
 	"kyso/internal/account"
 	"kyso/internal/api"
 	"kyso/internal/blob"
+	"kyso/internal/eseal"
 	"kyso/internal/forms"
 	"kyso/internal/limit"
+	"kyso/internal/pemfile"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 )
@@ -98,26 +100,26 @@ func userIDs(idNumber string) []string {
 func (a *App) accounts() *account.Service {
 	return account.New(a.Store.Registrations(), a.Store.Limits(), time.Now, account.Options{
 		Input:  account.Input{Unprintable: forms.Unprintable},
-		Budget: limit.Budget{Name: budgetTexts, PerHour: a.Config.TextsPerHour, PerDay: a.Config.TextsPerDay}})
+		Budget: limit.Budget{Name: limit.Texts, PerHour: a.Config.TextsPerHour, PerDay: a.Config.TextsPerDay}})
 }
 
 // issuers assembles what hangs on the choice of a CA. The keys of seals are read, which only a worker needs.
 func (a *App) issuers() (map[string]activities.Issuer, error) {
 	all := map[string]activities.Issuer{}
 	for _, i := range a.Config.Registration.Issuers {
-		key, certificates, err := ReadSeal(i.SealKeyFile, i.SealCertificateFile)
+		key, certificates, err := i.Seal.Open()
 		if err != nil {
 			return nil, err
 		}
 		one := activities.Issuer{
 			CA:    i.CA,
 			Party: i.Party,
-			Sealer: &Sealer{Key: key, RSA: a.Config.Registration.SealRSAScheme, Certificate: certificates[0], Chain: certificates[1:], TSA: a.Config.TSA,
+			Sealer: &eseal.Sealer{Key: key, RSA: i.Seal.RSA, Certificate: certificates[0], Chain: certificates[1:], TSA: a.Config.TSA,
 				Revocation: a.revocation(), Trust: a.Trust, Now: time.Now},
 			SigningProvider: i.AcceptanceProvider, UserPrefix: userPrefix(i.AcceptanceProvider),
 		}
 		if i.AuthoritiesFile != "" {
-			if one.Authorities, err = readCertificates(i.AuthoritiesFile); err != nil {
+			if one.Authorities, err = pemfile.Certificates(i.AuthoritiesFile); err != nil {
 				return nil, fmt.Errorf("reading the authorities of %s: %w", i.Code, err)
 			}
 		}

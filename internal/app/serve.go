@@ -18,6 +18,7 @@ import (
 	"kyso/internal/pades"
 	"kyso/internal/pdfchild"
 	"kyso/internal/signing"
+	"kyso/internal/verification"
 	"kyso/internal/web"
 )
 
@@ -52,13 +53,13 @@ func (a *App) apiOptions() api.Options {
 		Decisions:      a.Store.Decisions(),
 		Audit:          a.Recorder,
 		Endpoints:      a.Store.Webhooks(),
-		Trust:          a.trustDesk(),
+		Trust:          &signing.TrustDesk{Files: a.bundle.Files, Records: a.Store.Trusted()},
 		Verifications:  a.Store.Verifications(),
 		PlainEndpoints: a.Config.WebhookPrivate,
 		AdminKey:       a.Config.AdminKey,
 		PublicURL:      strings.TrimSuffix(a.Config.PublicURL, "/"),
 		Rate:           a.Config.APIRate,
-		PushBudget:     limit.Budget{Name: budgetPushes, PerHour: a.Config.PushesPerHour, PerDay: a.Config.PushesPerDay},
+		PushBudget:     limit.Budget{Name: limit.Pushes, PerHour: a.Config.PushesPerHour, PerDay: a.Config.PushesPerDay},
 		Counter:        a.Store.Limits(),
 		TrustedProxies: a.Config.TrustedProxies,
 		Hosts:          a.Config.APIHosts,
@@ -88,8 +89,14 @@ func (a *App) pdf() *api.PDF {
 			found, err := a.Verify(ctx, src)
 			return encoded(found, err)
 		},
-		Record: func(ctx context.Context, src api.Source) (signing.Verification, error) { return a.record(ctx, src) },
-		Report: VerificationPDF,
+		Record: func(ctx context.Context, src api.Source) (signing.Verification, error) {
+			trust, err := a.Trust(ctx)
+			if err != nil {
+				return signing.Verification{}, err
+			}
+			return verification.Record(ctx, src, trust, a.revocation(), time.Now())
+		},
+		Report: verification.PDF,
 		Preview: func(look api.Look) ([]byte, error) {
 			opts := pades.PreviewOptions{Width: look.Width, Height: look.Height}
 			opts.SignerName, opts.Reason, opts.Location, opts.SigningTime = look.Name, look.Reason, look.Location, look.At
@@ -100,6 +107,16 @@ func (a *App) pdf() *api.PDF {
 		},
 		Unprintable: pades.Unprintable,
 	}
+}
+
+// Verify judges a file as a relying party does who is on the network: with the configured trust, and asking the
+// issuers for what the file does not say about its certificates.
+func (a *App) Verify(ctx context.Context, src pades.Source) (*pades.Verification, error) {
+	trust, err := a.Trust(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return verification.Verify(ctx, src, trust, a.revocation(), time.Now())
 }
 
 func encoded(report any, err error) (json.RawMessage, error) {
@@ -119,7 +136,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx)) // until the last answer is noted
 	var recorder sync.WaitGroup
-	a.bundle.note(a.noteTrust)
+	a.bundle.Note(a.noteTrust)
 	recorder.Go(func() {
 		a.noteSettings()
 		a.Recorder.Run(recording)

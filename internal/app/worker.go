@@ -13,7 +13,9 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/party/receiver"
+	"kyso/internal/party/revocation"
 	"kyso/internal/pdfchild"
+	"kyso/internal/telemetry"
 	"kyso/workflows"
 )
 
@@ -64,6 +66,10 @@ func (a *App) deployment() worker.DeploymentOptions {
 		Version:                   worker.WorkerDeploymentVersion{DeploymentName: workflows.DeploymentName, BuildID: a.Config.BuildID},
 		DefaultVersioningBehavior: workflow.VersioningBehaviorPinned,
 	}
+}
+
+func (a *App) revocation() *revocation.Client {
+	return &revocation.Client{Rewrite: a.Config.RevocationRewrite, AllowPrivate: a.Config.RevocationPrivate}
 }
 
 // signing assembles what the activities of a signing need.
@@ -119,7 +125,7 @@ func (a *App) ServeHealth(ctx context.Context) error {
 // Health answers /healthz (the process lives), /readyz (store, blobs and Temporal answer) and /metrics.
 func (a *App) Health() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", Metrics())
+	mux.Handle("GET /metrics", telemetry.Metrics())
 	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := a.Ready(r.Context()); err != nil {

@@ -22,6 +22,7 @@ import (
 	"kyso/internal/app"
 	"kyso/internal/keytest"
 	"kyso/internal/pgtest"
+	"kyso/internal/telemetry"
 	"kyso/internal/vault"
 )
 
@@ -300,6 +301,6 @@ func (c *deployment) open() {
 	c.t.Helper()
 	cfg, err := app.FromEnvironment(slices.Concat(c.env, c.today))
 	do(c.t, err)
-	c.world.App, err = app.Open(c.t.Context(), cfg, app.NewLog(io.Discard, 0))
+	c.world.App, err = app.Open(c.t.Context(), cfg, telemetry.NewLog(io.Discard, 0))
 	do(c.t, err)
 }

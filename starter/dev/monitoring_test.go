@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"kyso/internal/app"
+	"kyso/internal/telemetry"
 )
 
 // metricName matches what a query may name.
@@ -18,7 +18,7 @@ var metricName = regexp.MustCompile(`\b(kyso|temporal|process|go)_[a-z_]+`)
 func scrape(t *testing.T) (map[string]bool, string) {
 	t.Helper()
 	w := httptest.NewRecorder()
-	app.Metrics().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	telemetry.Metrics().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
 	names := map[string]bool{}
 	for line := range strings.SplitSeq(w.Body.String(), "\n") {
 		if line != "" && !strings.HasPrefix(line, "#") {

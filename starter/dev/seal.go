@@ -12,7 +12,8 @@ import (
 	"slices"
 	"time"
 
-	"kyso/internal/app"
+	"kyso/internal/eseal"
+	"kyso/internal/pemfile"
 	"kyso/internal/sandbox"
 )
 
@@ -48,7 +49,7 @@ func (w *World) keepParty() error {
 // state was removed, or the end is near.
 func (w *World) keepSeal(s sealFiles) error {
 	path := w.folder.file(s.certificate)
-	key, certificates, err := app.ReadSeal(w.folder.file(s.key), path)
+	key, certificates, err := eseal.Settings{KeyFile: w.folder.file(s.key), CertificateFile: path}.Open()
 	if err != nil {
 		key, err = w.folder.sealKey(s.key)
 	}
@@ -87,7 +88,7 @@ func sealHolds(cert *x509.Certificate, authorities []byte, parties string) bool 
 
 // sealKey reads the key of the seal, or draws one. Keys from elsewhere are not overwritten.
 func (f *folder) sealKey(name string) (crypto.Signer, error) {
-	key, err := app.ReadSealKey(f.file(name))
+	key, err := pemfile.Key(f.file(name))
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}

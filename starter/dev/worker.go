@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/interceptor"
 
 	"kyso/internal/app"
+	"kyso/internal/telemetry"
 )
 
 // readyLine is what a worker process prints once it polls.
@@ -57,7 +58,7 @@ func runWorker(ctx context.Context, out io.Writer, data string) error {
 	if err != nil {
 		return err
 	}
-	a, err := app.Open(ctx, cfg, app.NewLog(logFile, slog.LevelInfo))
+	a, err := app.Open(ctx, cfg, telemetry.NewLog(logFile, slog.LevelInfo))
 	if err != nil {
 		return errors.Join(err, logFile.Close())
 	}

@@ -20,6 +20,7 @@ import (
 
 	"kyso/internal/app"
 	"kyso/internal/sandbox"
+	"kyso/internal/telemetry"
 	"kyso/internal/vault"
 )
 
@@ -146,7 +147,7 @@ func (w *World) openLog(name string) (*slog.Logger, error) {
 		return nil, err
 	}
 	w.logs = append(w.logs, file)
-	return app.NewLog(file, slog.LevelInfo), nil
+	return telemetry.NewLog(file, slog.LevelInfo), nil
 }
 
 // startSandbox starts the outside parties. api is where browsers find kyso, and the parties unless opts.KysoURL is; webhook is where they tell about decisions, if

@@ -1,4 +1,5 @@
-package app
+// Package telemetry is what a program of kyso tells of itself: metrics, traces and its log.
+package telemetry
 
 import (
 	"context"
@@ -7,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -16,15 +16,12 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
-	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.temporal.io/sdk/client"
 	temporalotel "go.temporal.io/sdk/contrib/opentelemetry"
 	"go.temporal.io/sdk/interceptor"
-
-	"kyso/internal/incident"
 )
 
 // telemetry is what this process tells of itself. OpenTelemetry's providers are global, so there is one for a process,
@@ -64,7 +61,15 @@ func (t *telemetry) startTraces() error {
 	return nil
 }
 
-// instrument has the client and its workers tell of themselves.
+// Instrument has the client of Temporal and its workers tell of themselves.
+func Instrument(options *client.Options) error {
+	t, err := process()
+	if err != nil {
+		return err
+	}
+	return t.instrument(options)
+}
+
 func (t *telemetry) instrument(options *client.Options) error {
 	options.MetricsHandler = temporalotel.NewMetricsHandler(temporalotel.MetricsHandlerOptions{Meter: otel.Meter("temporal"),
 		OnError: func(error) {}}) // a name that is taken is not worth a crash
@@ -76,40 +81,6 @@ func (t *telemetry) instrument(options *client.Options) error {
 		return fmt.Errorf("tracing: %w", err)
 	}
 	options.Interceptors = append(options.Interceptors, interceptor.ClientInterceptor(tracing))
-	return nil
-}
-
-// watchIncidents tells how many processes are parked for each cause, and since when the oldest is. Every API and worker
-// tells the same, from the store: take the maximum over them.
-func (a *App) watchIncidents() error {
-	meter := otel.Meter("kyso")
-	parked, err := meter.Int64ObservableGauge("kyso_incidents", metric.WithDescription("Parked processes by cause"))
-	if err != nil {
-		return fmt.Errorf("making metrics: %w", err)
-	}
-	oldest, err := meter.Float64ObservableGauge("kyso_incident_oldest_seconds", metric.WithDescription("Age of the oldest parked process by cause"))
-	if err != nil {
-		return fmt.Errorf("making metrics: %w", err)
-	}
-	registered, err := meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		groups, err := a.Store.Parked().Groups(ctx, incident.Filter{})
-		if err != nil {
-			return err
-		}
-		for _, g := range groups {
-			cause := metric.WithAttributes(attribute.String("process", string(g.Process)), attribute.String("step", g.Step),
-				attribute.String("reason", g.Reason), attribute.String("provider", g.Provider))
-			o.ObserveInt64(parked, int64(g.Count), cause)
-			o.ObserveFloat64(oldest, time.Since(g.Oldest).Seconds(), cause)
-		}
-		return nil
-	}, parked, oldest)
-	if err != nil {
-		return fmt.Errorf("making metrics: %w", err)
-	}
-	a.unwatch = registered.Unregister
 	return nil
 }
 

@@ -1,8 +1,12 @@
-package app
+// Package truststore keeps whom this installation trusts: the certificates in the files of KYSO_TRUST, with the changes in the
+// store over them.
+package truststore
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"os"
@@ -10,21 +14,25 @@ import (
 	"strings"
 	"sync"
 
+	"kyso/internal/pemfile"
+	"kyso/internal/problem"
 	"kyso/internal/signing"
 )
 
-// trustBundle is the trusted certificates as the files of KYSO_TRUST and the changes in the store say now: each use looks whether
+// Bundle is the trusted certificates as the files of KYSO_TRUST and the changes in the store say now: each use looks whether
 // a file was changed or a change was made, and reads them again then. Whoever takes a CA out of the file or the list takes it out
 // of every program, without a restart.
 //
 // Files that cannot be read, or hold no root, change nothing: the certificates from before stay, the log says so at each use of
 // another state of the files, and `kyso doctor` names the fault. A file that is replaced by renaming is never seen half-written.
 // A store that cannot be asked is an error: what was trusted before is not taken for what is trusted now.
-type trustBundle struct {
-	paths   string
-	log     *slog.Logger
-	records signing.TrustRecords // nil means the files alone
-	noted   func(signing.Trust)  // of a change; may be nil
+type Bundle struct {
+	// Records are the changes; nil means the files alone. Set them before the first use.
+	Records signing.TrustRecords
+
+	paths string
+	log   *slog.Logger
+	noted func(signing.Trust) // of a change; may be nil
 
 	mu      sync.Mutex
 	seen    string // state of the files that was read or refused last
@@ -33,27 +41,27 @@ type trustBundle struct {
 	trust   *signing.Trust
 }
 
-// openTrust reads the files a first time, when a fault is an error.
-func openTrust(paths string, log *slog.Logger) (*trustBundle, error) {
-	b := &trustBundle{paths: paths, log: log, seen: filesNow(paths)}
-	trust, err := ReadTrust(paths)
+// Open reads the files a first time, when a fault is an error.
+func Open(paths string, log *slog.Logger) (*Bundle, error) {
+	b := &Bundle{paths: paths, log: log, seen: filesNow(paths)}
+	trust, err := Read(paths)
 	b.files = slices.Concat(trust.Roots, trust.Intermediates)
 	return b, err
 }
 
-// note has each change that is read from now on noted.
-func (b *trustBundle) note(changed func(signing.Trust)) {
+// Note has each change that is read from now on noted.
+func (b *Bundle) Note(changed func(signing.Trust)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.noted = changed
 }
 
 // Now returns whom the files and the changes trust now.
-func (b *trustBundle) Now(ctx context.Context) (signing.Trust, error) {
+func (b *Bundle) Now(ctx context.Context) (signing.Trust, error) {
 	version := 0
-	if b.records != nil {
+	if b.Records != nil {
 		var err error
-		if version, err = b.records.TrustVersion(ctx); err != nil {
+		if version, err = b.Records.TrustVersion(ctx); err != nil {
 			return signing.Trust{}, err
 		}
 	}
@@ -66,13 +74,13 @@ func (b *trustBundle) Now(ctx context.Context) (signing.Trust, error) {
 }
 
 // read lays the changes over the files. Nothing is kept of what could not be read.
-func (b *trustBundle) read(ctx context.Context) (signing.Trust, error) {
+func (b *Bundle) read(ctx context.Context) (signing.Trust, error) {
 	var changes []signing.TrustChange
 	first, version := b.trust == nil, 0
 	b.trust = nil
-	if b.records != nil {
+	if b.Records != nil {
 		var err error
-		if changes, version, err = b.records.TrustChanges(ctx); err != nil {
+		if changes, version, err = b.Records.TrustChanges(ctx); err != nil {
 			return signing.Trust{}, err
 		}
 	}
@@ -93,7 +101,7 @@ func (b *trustBundle) read(ctx context.Context) (signing.Trust, error) {
 }
 
 // Files returns what the files hold now.
-func (b *trustBundle) Files() []*x509.Certificate {
+func (b *Bundle) Files() []*x509.Certificate {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.look() {
@@ -103,13 +111,13 @@ func (b *trustBundle) Files() []*x509.Certificate {
 }
 
 // look reads the files again when they changed, and reports whether others are trusted now.
-func (b *trustBundle) look() bool {
+func (b *Bundle) look() bool {
 	now := filesNow(b.paths)
 	if now == b.seen {
 		return false
 	}
 	b.seen = now
-	trust, err := ReadTrust(b.paths)
+	trust, err := Read(b.paths)
 	if err != nil {
 		b.log.Error("the trusted certificates were changed and cannot be read; those from before stay", "error", err.Error())
 		return false
@@ -132,7 +140,40 @@ func filesNow(paths string) string {
 	return state.String()
 }
 
-// trustDesk changes the list of trusted certificates.
-func (a *App) trustDesk() *signing.TrustDesk {
-	return &signing.TrustDesk{Files: a.bundle.Files, Records: a.Store.Trusted()}
+// Read reads PEM bundles, whose paths are separated by commas: self-signed certificates are trusted roots, the others are issuers
+// that answers of providers may leave out.
+func Read(paths string) (signing.Trust, error) {
+	var trust signing.Trust
+	var certificates []*x509.Certificate
+	for path := range strings.SplitSeq(paths, ",") {
+		more, err := pemfile.Certificates(strings.TrimSpace(path))
+		if err != nil {
+			return trust, fmt.Errorf("reading the trusted certificates: %w", err)
+		}
+		certificates = append(certificates, more...)
+	}
+	for _, cert := range certificates {
+		if cert.CheckSignatureFrom(cert) == nil {
+			trust.Roots = append(trust.Roots, cert)
+		} else {
+			trust.Intermediates = append(trust.Intermediates, cert)
+		}
+	}
+	if len(trust.Roots) == 0 {
+		return trust, problem.New(problem.Invalid, "%s holds no self-signed certificate, so nothing would be trusted", paths)
+	}
+	return trust, nil
+}
+
+// Digest names a set of trusted certificates.
+func Digest(trust signing.Trust) string {
+	sum := sha256.New()
+	for _, c := range slices.Concat(trust.Roots, trust.Intermediates) {
+		sum.Write(c.Raw)
+	}
+	for _, c := range trust.Removed {
+		sum.Write(c.Raw[:1])
+		sum.Write(c.Raw)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
 }

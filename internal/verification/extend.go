@@ -1,4 +1,4 @@
-package app
+package verification
 
 import (
 	"context"
@@ -22,7 +22,7 @@ import (
 func Extend(ctx context.Context, src pades.Source, level signing.Level, trust signing.Trust, revocation signing.RevocationSource,
 	tsa signing.TimestampAuthority,
 ) ([]byte, error) {
-	if _, err := ExtendLevel(string(level)); err != nil {
+	if _, err := Level(string(level)); err != nil {
 		return nil, err
 	}
 	session := (&pdfchild.Runner{}).Session()
@@ -51,8 +51,8 @@ func Extend(ctx context.Context, src pades.Source, level signing.Level, trust si
 	return slices.Concat(extended.Increment, archived.Increment), nil
 }
 
-// ExtendLevel reads a level that a file can be extended to.
-func ExtendLevel(name string) (signing.Level, error) {
+// Level reads a level that a file can be extended to.
+func Level(name string) (signing.Level, error) {
 	level := signing.Level(name)
 	if !level.Valid() || !level.AtLeast(signing.LevelLT) {
 		return "", problem.New(problem.Invalid, "a file is extended to B-LT or B-LTA")

@@ -1,4 +1,4 @@
-package app_test
+package eseal_test
 
 import (
 	"bytes"
@@ -20,8 +20,9 @@ import (
 	"testing"
 	"time"
 
-	"kyso/internal/app"
+	"kyso/internal/eseal"
 	"kyso/internal/forms"
+	"kyso/internal/keytest"
 	"kyso/internal/pades"
 	"kyso/internal/party/revocation"
 	"kyso/internal/party/tsa"
@@ -29,6 +30,7 @@ import (
 	"kyso/internal/problem"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
+	"kyso/internal/verification"
 )
 
 func TestMain(m *testing.M) {
@@ -64,18 +66,18 @@ func newSealWorld(t *testing.T) sealWorld {
 }
 
 // sealer makes a sealer from files, as a worker does.
-func (w sealWorld) sealer(t *testing.T, key crypto.Signer) *app.Sealer {
+func (w sealWorld) sealer(t *testing.T, key crypto.Signer) *eseal.Sealer {
 	t.Helper()
 	der, chain, err := w.IssueSeal(key.Public(), sealName)
 	if err != nil {
 		t.Fatal(err)
 	}
 	keyFile, certificateFile := writeSeal(t, key, append([][]byte{der}, chain...)...)
-	signer, certificates, err := app.ReadSeal(keyFile, certificateFile)
+	signer, certificates, err := eseal.Settings{KeyFile: keyFile, CertificateFile: certificateFile}.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &app.Sealer{Key: signer, Certificate: certificates[0], Chain: certificates[1:], TSA: &tsa.Client{URLs: []string{w.url + "/tsa"}},
+	s := &eseal.Sealer{Key: signer, Certificate: certificates[0], Chain: certificates[1:], TSA: &tsa.Client{URLs: []string{w.url + "/tsa"}},
 		Revocation: &revocation.Client{AllowPrivate: true}, Now: time.Now}
 	var trust signing.Trust
 	s.Trust = func(context.Context) (signing.Trust, error) { return trust, nil }
@@ -126,7 +128,7 @@ func paper(t *testing.T) []byte {
 	return pdf
 }
 
-func trustNow(t *testing.T, s *app.Sealer) signing.Trust {
+func trustNow(t *testing.T, s *eseal.Sealer) signing.Trust {
 	t.Helper()
 	trust, err := s.Trust(t.Context())
 	if err != nil {
@@ -148,12 +150,12 @@ func TestSealIsJudgedByOthers(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		key       crypto.Signer
-		scheme    app.RSAScheme
+		scheme    eseal.RSAScheme
 		algorithm string
 	}{
 		"RSA":        {rsaKey, "", "RSASSA-PSS with SHA-256"},
-		"RSA, older": {rsaKey, app.SchemePKCS1, "RSASSA-PKCS1-v1_5 with SHA-256"},
-		"ECDSA":      {sealKey(t), app.SchemePSS, "ECDSA with SHA-256"},
+		"RSA, older": {rsaKey, eseal.SchemePKCS1, "RSASSA-PKCS1-v1_5 with SHA-256"},
+		"ECDSA":      {sealKey(t), eseal.SchemePSS, "ECDSA with SHA-256"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := w.sealer(t, c.key)
@@ -167,7 +169,7 @@ func TestSealIsJudgedByOthers(t *testing.T) {
 			if !bytes.HasPrefix(sealed, file) {
 				t.Error("the paper was rewritten")
 			}
-			found, err := app.Verify(t.Context(), bytes.NewReader(sealed), trustNow(t, s), s.Revocation, time.Now())
+			found, err := verification.Verify(t.Context(), bytes.NewReader(sealed), trustNow(t, s), s.Revocation, time.Now())
 			if err != nil || len(found.Findings) != 0 || len(found.Signatures) != 2 {
 				t.Fatalf("%+v, %v", found, err)
 			}
@@ -295,7 +297,7 @@ func TestSealIsArchivedLater(t *testing.T) {
 	s.TSA = authority
 	file := sealed.PDF
 	for round, level := range []string{"B-T", "B-LTA", "B-LTA"} {
-		found, err := app.Verify(t.Context(), bytes.NewReader(file), trustNow(t, s), s.Revocation, time.Now())
+		found, err := verification.Verify(t.Context(), bytes.NewReader(file), trustNow(t, s), s.Revocation, time.Now())
 		if err != nil || len(found.Findings) != 0 || len(found.Signatures) != round+1 {
 			t.Fatalf("round %d: %+v, %v", round, found, err)
 		}
@@ -317,27 +319,27 @@ func TestSealIsArchivedLater(t *testing.T) {
 // TestNothingIsSealedInVain wants no file from a seal that others would refuse.
 func TestNothingIsSealedInVain(t *testing.T) {
 	for name, c := range map[string]struct {
-		do   func(sealWorld, *app.Sealer) error
+		do   func(sealWorld, *eseal.Sealer) error
 		want problem.Code
 	}{
-		"revoked": {func(w sealWorld, s *app.Sealer) error {
+		"revoked": {func(w sealWorld, s *eseal.Sealer) error {
 			return w.Revoke(hex.EncodeToString(s.Certificate.SerialNumber.Bytes()), 1, time.Now().Add(-time.Minute))
 		}, problem.CertificateRevoked},
-		"no status": {func(w sealWorld, _ *app.Sealer) error {
+		"no status": {func(w sealWorld, _ *eseal.Sealer) error {
 			return w.SetSettings(sandbox.Settings{OCSP: "down", CRL: "down"})
 		}, problem.RevocationUnknown},
-		"no time-stamp": {func(w sealWorld, _ *app.Sealer) error {
+		"no time-stamp": {func(w sealWorld, _ *eseal.Sealer) error {
 			return w.SetSettings(sandbox.Settings{TSA: "down"})
 		}, problem.ProviderUnavailable},
-		"expired": {func(_ sealWorld, s *app.Sealer) error {
+		"expired": {func(_ sealWorld, s *eseal.Sealer) error {
 			s.Now = func() time.Time { return s.Certificate.NotAfter.Add(time.Second) }
 			return nil
 		}, problem.CertificateExpired},
-		"not trusted": {func(_ sealWorld, s *app.Sealer) error {
+		"not trusted": {func(_ sealWorld, s *eseal.Sealer) error {
 			s.Trust = func(context.Context) (signing.Trust, error) { return signing.Trust{}, nil }
 			return nil
 		}, problem.CertificateInvalid},
-		"another key": {func(_ sealWorld, s *app.Sealer) error {
+		"another key": {func(_ sealWorld, s *eseal.Sealer) error {
 			s.Key = sealKey(t)
 			return nil
 		}, problem.SignatureInvalid},
@@ -357,9 +359,9 @@ func TestNothingIsSealedInVain(t *testing.T) {
 }
 
 func TestKeyAndCertificateOfTheSealBelongTogether(t *testing.T) {
-	cert, key := certificate(t, "seal", nil, nil)
+	cert, key := keytest.Certificate(t, "seal", nil, nil)
 	keyFile, certificateFile := writeSeal(t, key, cert.Raw)
-	if _, _, err := app.ReadSeal(keyFile, certificateFile); err != nil {
+	if _, _, err := (eseal.Settings{KeyFile: keyFile, CertificateFile: certificateFile}).Open(); err != nil {
 		t.Errorf("a pair: %v", err)
 	}
 	otherKey, _ := writeSeal(t, sealKey(t))
@@ -369,7 +371,7 @@ func TestKeyAndCertificateOfTheSealBelongTogether(t *testing.T) {
 		"no certificate":      {keyFile, os.DevNull},
 		"the key twice":       {keyFile, keyFile},
 	} {
-		if _, _, err := app.ReadSeal(files[0], files[1]); problem.CodeOf(err) != problem.Invalid {
+		if _, _, err := (eseal.Settings{KeyFile: files[0], CertificateFile: files[1]}).Open(); problem.CodeOf(err) != problem.Invalid {
 			t.Errorf("%s: %v, want %s", name, err, problem.Invalid)
 		}
 	}

@@ -1,4 +1,5 @@
-package app
+// Package eseal puts the organisation's electronic seal (e-seal) on papers that kyso wrote itself.
+package eseal
 
 import (
 	"bytes"
@@ -9,9 +10,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding"
-	"encoding/pem"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -142,15 +141,6 @@ func (s *Sealer) seal(ctx context.Context, file []byte, reason string, box pades
 	return prepared.Field, slices.Concat(file, embedded.Increment), nil
 }
 
-// RSAScheme is how an RSA key signs.
-type RSAScheme string
-
-// The schemes; the empty one is SchemePSS, which Circular 15/2025/TT-BKHCN, Annex I 1.2, asks for.
-const (
-	SchemePSS   RSAScheme = "pss"        // RSASSA-PSS, with a salt as long as the digest
-	SchemePKCS1 RSAScheme = "pkcs1-v1_5" // RSASSA-PKCS1-v1_5, for keys and relying parties that know no other
-)
-
 // options are what the key is asked for. An ECDSA key has one way, and signs as DER.
 func (s *Sealer) options() crypto.SignerOpts {
 	if _, isRSA := s.Key.Public().(*rsa.PublicKey); isRSA && s.RSA != SchemePKCS1 {
@@ -214,47 +204,4 @@ func hashState(file []byte) ([]byte, error) {
 		return nil, fmt.Errorf("storing the state of a hash: %w", err)
 	}
 	return state, nil
-}
-
-// ReadSeal reads the key of the seal (PEM, PKCS #8, not encrypted) and its certificates (PEM, the seal's own first, then
-// its issuers). What does not belong together is problem.Invalid.
-func ReadSeal(keyFile, certificateFile string) (crypto.Signer, []*x509.Certificate, error) {
-	key, err := ReadSealKey(keyFile)
-	if err != nil {
-		return nil, nil, err
-	}
-	certificates, err := readCertificates(certificateFile)
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading the certificate of the seal: %w", err)
-	}
-	if len(certificates) == 0 {
-		return nil, nil, problem.New(problem.Invalid, "%s holds no certificate", certificateFile)
-	}
-	public, ok := key.Public().(interface{ Equal(x crypto.PublicKey) bool })
-	if !ok || !public.Equal(certificates[0].PublicKey) {
-		return nil, nil, problem.New(problem.Invalid, "the first certificate of %s is not that of the key in %s", certificateFile, keyFile)
-	}
-	return key, certificates, nil
-}
-
-// ReadSealKey reads the key alone.
-func ReadSealKey(path string) (crypto.Signer, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading the key of the seal: %w", err)
-	}
-	block, _ := pem.Decode(data)
-	if block == nil || block.Type != "PRIVATE KEY" {
-		return nil, problem.New(problem.Invalid, "%s is not a PEM file with an unencrypted PKCS #8 key (BEGIN PRIVATE KEY)", path)
-	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		// The library's words may quote what stands in the file.
-		return nil, problem.New(problem.Invalid, "the key in %s cannot be read", path)
-	}
-	signer, ok := key.(crypto.Signer)
-	if !ok {
-		return nil, problem.New(problem.Invalid, "the key in %s cannot sign", path)
-	}
-	return signer, nil
 }

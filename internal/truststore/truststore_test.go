@@ -1,14 +1,10 @@
-package app
+package truststore
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
+	"bytes"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"log/slog"
-	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +13,8 @@ import (
 
 	_ "modernc.org/sqlite"
 
+	"kyso/internal/keytest"
+	"kyso/internal/problem"
 	"kyso/internal/signing"
 	"kyso/internal/store"
 	"kyso/internal/vault"
@@ -25,17 +23,8 @@ import (
 // rootPEM makes a root certificate.
 func rootPEM(t *testing.T, name string) []byte {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	root, _ := keytest.Certificate(t, name, nil, nil)
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Raw})
 }
 
 // TestTrustIsReadNow: a CA that is put into one of the files, or taken out, counts at the next use. A file that holds nothing of use
@@ -58,7 +47,7 @@ func TestTrustIsReadNow(t *testing.T) {
 	}
 	put(one, first)
 	put(two, second)
-	b, err := openTrust(one+", "+two, slog.New(slog.DiscardHandler))
+	b, err := Open(one+", "+two, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +55,7 @@ func TestTrustIsReadNow(t *testing.T) {
 		t.Fatal(err)
 	}
 	changes := 0
-	b.note(func(signing.Trust) { changes++ })
+	b.Note(func(signing.Trust) { changes++ })
 	want := func(what string, noted int, names ...string) {
 		t.Helper()
 		for range 2 {
@@ -118,13 +107,13 @@ func TestChangesOfTrustAreReadNow(t *testing.T) {
 	if err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	var programs []*trustBundle // an API and a worker
+	var programs []*Bundle // an API and a worker
 	for range 2 {
-		b, err := openTrust(path, slog.New(slog.DiscardHandler))
+		b, err := Open(path, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.records = s.Trusted()
+		b.Records = s.Trusted()
 		programs = append(programs, b)
 	}
 	desk := &signing.TrustDesk{Files: programs[0].Files, Records: s.Trusted()}
@@ -160,5 +149,45 @@ func TestChangesOfTrustAreReadNow(t *testing.T) {
 	}
 	if trust, err := programs[1].Now(t.Context()); err == nil {
 		t.Errorf("a store that cannot be asked trusts %d roots", len(trust.Roots))
+	}
+}
+
+func TestTrustTellsRootsFromIssuers(t *testing.T) {
+	root, rootKey := keytest.Certificate(t, "root", nil, nil)
+	issuer, _ := keytest.Certificate(t, "issuer", root, rootKey)
+	file := filepath.Join(t.TempDir(), "trust.pem")
+	write := func(certs ...*x509.Certificate) {
+		var b bytes.Buffer
+		for _, c := range certs {
+			if err := pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(issuer, root)
+	trust, err := Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(trust.Roots) != 1 || !trust.Roots[0].Equal(root) || len(trust.Intermediates) != 1 || !trust.Intermediates[0].Equal(issuer) {
+		t.Errorf("%d roots and %d intermediates", len(trust.Roots), len(trust.Intermediates))
+	}
+	other, _ := keytest.Certificate(t, "National Root", nil, nil)
+	second := filepath.Join(t.TempDir(), "national.pem")
+	if err := os.WriteFile(second, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: other.Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if trust, err := Read(file + ", " + second); err != nil || len(trust.Roots) != 2 || len(trust.Intermediates) != 1 {
+		t.Errorf("two bundles: %d roots and %d intermediates, %v", len(trust.Roots), len(trust.Intermediates), err)
+	}
+	if _, err := Read(file + "," + second + ".none"); err == nil {
+		t.Error("a bundle that is not there was passed over")
+	}
+	write(issuer)
+	if _, err := Read(file); problem.CodeOf(err) != problem.Invalid {
+		t.Errorf("a bundle without a root: %v, want %s", err, problem.Invalid)
 	}
 }

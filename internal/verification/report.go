@@ -1,4 +1,4 @@
-package app
+package verification
 
 import (
 	"bytes"
@@ -19,9 +19,9 @@ import (
 	"kyso/internal/signing"
 )
 
-// VerificationPDF writes a verification as a report of pages. It walks over the JSON, so that all that it says stands in the report,
+// PDF writes a verification as a report of pages. It walks over the JSON, so that all that it says stands in the report,
 // also what a later release adds.
-func VerificationPDF(v signing.Verification) ([]byte, error) {
+func PDF(v signing.Verification) ([]byte, error) {
 	r := &reportWriter{}
 	r.begin("Tệp / File")
 	r.add("name", v.Name)
@@ -41,8 +41,8 @@ func VerificationPDF(v signing.Verification) ([]byte, error) {
 	return forms.VerificationReport(v.Name, v.CreatedAt, r.sections)
 }
 
-// ReportFile is the report of a verification on this machine, in the form of a file name's ending: .pdf or .json.
-func ReportFile(ending string, found *pades.Verification, trust signing.Trust, name string, file io.Reader, at time.Time) ([]byte, error) {
+// File is the report of a verification on this machine, in the form of a file name's ending: .pdf or .json.
+func File(ending string, found *pades.Verification, trust signing.Trust, name string, file io.Reader, at time.Time) ([]byte, error) {
 	sum := sha256.New()
 	size, err := io.Copy(sum, file)
 	if err != nil {
@@ -58,7 +58,7 @@ func ReportFile(ending string, found *pades.Verification, trust signing.Trust, n
 	}
 	switch strings.ToLower(ending) {
 	case ".pdf":
-		return VerificationPDF(v)
+		return PDF(v)
 	case ".json":
 		return json.MarshalIndent(map[string]any{"name": v.Name, "size": v.Size, "sha256": v.SHA256, "created_at": v.CreatedAt, "trust": v.Trust, "report": v.Report}, "", "  ")
 	}

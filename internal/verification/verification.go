@@ -1,4 +1,6 @@
-package app
+// Package verification judges and extends signed PDF files as a relying party on the network does, and writes reports of what it
+// found. Files are parsed in processes of their own.
+package verification
 
 import (
 	"context"
@@ -10,35 +12,14 @@ import (
 
 	"kyso/internal/evidence"
 	"kyso/internal/pades"
-	"kyso/internal/party/revocation"
 	"kyso/internal/pdfchild"
 	"kyso/internal/signing"
 )
 
-func (a *App) revocation() *revocation.Client {
-	return &revocation.Client{Rewrite: a.Config.RevocationRewrite, AllowPrivate: a.Config.RevocationPrivate}
-}
-
-// Verify judges a file as a relying party does who is on the network: with the configured trust, and asking the
-// issuers for what the file does not say about its certificates.
-func (a *App) Verify(ctx context.Context, src pades.Source) (*pades.Verification, error) {
-	found, _, err := a.judge(ctx, src, false)
-	return found, err
-}
-
-func (a *App) judge(ctx context.Context, src pades.Source, material bool) (*pades.Verification, signing.Trust, error) {
-	trust, err := a.Trust(ctx)
-	if err != nil {
-		return nil, trust, err
-	}
-	found, err := verify(ctx, src, trust, a.revocation(), pades.VerifyOptions{Now: time.Now(), Material: material})
-	return found, trust, err
-}
-
-// record judges a file and returns what is kept of that, but for what only the caller knows.
-func (a *App) record(ctx context.Context, src pades.Source) (signing.Verification, error) {
+// Record judges a file at the time now, as Verify does, and returns what is kept of that, but for what only the caller knows.
+func Record(ctx context.Context, src pades.Source, trust signing.Trust, revocation signing.RevocationSource, now time.Time) (signing.Verification, error) {
 	var out signing.Verification
-	found, trust, err := a.judge(ctx, src, true)
+	found, err := verify(ctx, src, trust, revocation, pades.VerifyOptions{Now: now, Material: true})
 	if err != nil {
 		return out, err
 	}

@@ -1,4 +1,4 @@
-package app
+package verification
 
 import (
 	"bytes"
@@ -86,11 +86,11 @@ func leaves(value any, each func(name, text string), name string) {
 // TestTheReportSaysAllThatTheJSONSays reads the pages with pdftotext, judges the file with qpdf, and wants a label for each name.
 func TestTheReportSaysAllThatTheJSONSays(t *testing.T) {
 	v := everything(t, 40)
-	pdf, err := VerificationPDF(v)
+	pdf, err := PDF(v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := VerificationPDF(v)
+	again, err := PDF(v)
 	if err != nil || !bytes.Equal(pdf, again) {
 		t.Errorf("the same verification gives other bytes: %v", err)
 	}

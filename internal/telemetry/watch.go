@@ -1,0 +1,81 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"kyso/internal/incident"
+	"kyso/internal/limit"
+)
+
+// Watch tells of parked processes and refusals from now on, until stop.
+func Watch(groups Groups, refusals func() map[string]int64) (stop func() error, err error) {
+	incidents, err := watchIncidents(groups)
+	if err != nil {
+		return nil, err
+	}
+	limits, err := watchLimits(refusals)
+	if err != nil {
+		return nil, errors.Join(err, incidents.Unregister())
+	}
+	return func() error { return errors.Join(incidents.Unregister(), limits.Unregister()) }, nil
+}
+
+// Groups counts parked processes by cause.
+type Groups func(ctx context.Context, f incident.Filter) ([]incident.Group, error)
+
+// watchIncidents tells how many processes are parked for each cause, and since when the oldest is. Every API and worker
+// tells the same, from the store: take the maximum over them.
+func watchIncidents(groupsOf Groups) (metric.Registration, error) {
+	meter := otel.Meter("kyso")
+	parked, err := meter.Int64ObservableGauge("kyso_incidents", metric.WithDescription("Parked processes by cause"))
+	if err != nil {
+		return nil, fmt.Errorf("making metrics: %w", err)
+	}
+	oldest, err := meter.Float64ObservableGauge("kyso_incident_oldest_seconds", metric.WithDescription("Age of the oldest parked process by cause"))
+	if err != nil {
+		return nil, fmt.Errorf("making metrics: %w", err)
+	}
+	return meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		groups, err := groupsOf(ctx, incident.Filter{})
+		if err != nil {
+			return err
+		}
+		for _, g := range groups {
+			cause := metric.WithAttributes(attribute.String("process", string(g.Process)), attribute.String("step", g.Step),
+				attribute.String("reason", g.Reason), attribute.String("provider", g.Provider))
+			o.ObserveInt64(parked, int64(g.Count), cause)
+			o.ObserveFloat64(oldest, time.Since(g.Oldest).Seconds(), cause)
+		}
+		return nil
+	}, parked, oldest)
+}
+
+// watchLimits tells how often each limit refused something. Budgets are told of from the start, so that an alert sees the first
+// refusal.
+func watchLimits(refusals func() map[string]int64) (metric.Registration, error) {
+	meter := otel.Meter("kyso")
+	refused, err := meter.Int64ObservableCounter("kyso_limit_refusals", metric.WithDescription("Refusals by limit; that of a budget means that all of it is spent"))
+	if err != nil {
+		return nil, fmt.Errorf("making metrics: %w", err)
+	}
+	return meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		counts := refusals()
+		for _, name := range limit.BudgetLimits() {
+			o.ObserveInt64(refused, counts[name], metric.WithAttributes(attribute.String("limit", name)))
+			delete(counts, name)
+		}
+		for name, n := range counts {
+			o.ObserveInt64(refused, n, metric.WithAttributes(attribute.String("limit", name)))
+		}
+		return nil
+	}, refused)
+}
