@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"kyso/internal/pades/font"
+	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/pdf"
 )
 
@@ -23,7 +24,7 @@ var vietnamTime = time.FixedZone("+07", 7*60*60)
 
 // addAppearance writes the appearance of a signature as a form XObject with all that it needs (12.5.5, 8.10). Its
 // own space is the box as a reader sees it; the matrix turns it on a rotated page.
-func addAppearance(u *pdf.Update, g geometry, width, height float64, opt PrepareOptions) (pdf.Ref, error) {
+func addAppearance(u *pdf.Update, g geometry.Page, width, height float64, opt PrepareOptions) (pdf.Ref, error) {
 	t := &typesetter{}
 	resources := pdf.NewDict()
 	content := appendBorder(make([]byte, 0, 4096), width, height)
@@ -33,12 +34,12 @@ func addAppearance(u *pdf.Update, g geometry, width, height float64, opt Prepare
 		if err != nil {
 			return pdf.Ref{}, fmt.Errorf("embedding the image: %w", err)
 		}
-		area := rect{padding, padding, padding + side, height - padding}
+		area := geometry.Rect{X0: padding, Y0: padding, X1: padding + side, Y1: height - padding}
 		content = appendImage(content, area, picture)
 		resources.Set("XObject", pdf.NewDict("Im0", picture.ref))
-		left = area.x1 + padding
+		left = area.X1 + padding
 	}
-	content, err := appendText(content, t, rect{left, padding, width - padding, height - padding}, opt)
+	content, err := appendText(content, t, geometry.Rect{X0: left, Y0: padding, X1: width - padding, Y1: height - padding}, opt)
 	if err != nil {
 		return pdf.Ref{}, err
 	}
@@ -48,8 +49,8 @@ func addAppearance(u *pdf.Update, g geometry, width, height float64, opt Prepare
 	}
 	resources.Set("Font", fonts)
 	form := pdf.NewDict("Type", pdf.Name("XObject"), "Subtype", pdf.Name("Form"),
-		"BBox", pdf.Array{int64(0), int64(0), round(width), round(height)}, "Resources", resources)
-	if m := g.matrix(width, height); m != nil {
+		"BBox", pdf.Array{int64(0), int64(0), geometry.Round(width), geometry.Round(height)}, "Resources", resources)
+	if m := g.Matrix(width, height); m != nil {
 		form.Set("Matrix", m)
 	}
 	return u.AddStream(form, content), nil
@@ -59,7 +60,7 @@ func addAppearance(u *pdf.Update, g geometry, width, height float64, opt Prepare
 // room for the text. 0 means that the box is too narrow for one.
 func imageSide(width, height float64) float64 {
 	const least = 12
-	side := min(height-2*padding, width/3, width-leastWidth-padding)
+	side := min(height-2*padding, width/3, width-geometry.LeastWidth-padding)
 	if side < least {
 		return 0
 	}
@@ -77,11 +78,11 @@ func appendBorder(out []byte, width, height float64) []byte {
 }
 
 // appendImage draws the picture as large as the area allows, in its middle.
-func appendImage(out []byte, area rect, p picture) []byte {
-	scale := min(area.width()/float64(p.width), area.height()/float64(p.height))
+func appendImage(out []byte, area geometry.Rect, p picture) []byte {
+	scale := min(area.Width()/float64(p.width), area.Height()/float64(p.height))
 	w, h := float64(p.width)*scale, float64(p.height)*scale
 	out = append(out, "q "...)
-	out = appendNumbers(out, w, 0, 0, h, area.x0+(area.width()-w)/2, area.y0+(area.height()-h)/2)
+	out = appendNumbers(out, w, 0, 0, h, area.X0+(area.Width()-w)/2, area.Y0+(area.Height()-h)/2)
 	return append(out, "cm /Im0 Do Q\n"...)
 }
 
@@ -111,7 +112,7 @@ func paragraphs(t *typesetter, opt PrepareOptions) ([][]glyph, error) {
 }
 
 // appendText sets the paragraphs into the area, in the middle of its height.
-func appendText(out []byte, t *typesetter, area rect, opt PrepareOptions) ([]byte, error) {
+func appendText(out []byte, t *typesetter, area geometry.Rect, opt PrepareOptions) ([]byte, error) {
 	text, err := paragraphs(t, opt)
 	if err != nil {
 		return nil, err
@@ -120,16 +121,16 @@ func appendText(out []byte, t *typesetter, area rect, opt PrepareOptions) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	lines, size := fit(text, ellipsis, area.width(), area.height())
+	lines, size := fit(text, ellipsis, area.Width(), area.Height())
 	for _, line := range lines {
 		t.use(line)
 	}
 	block := float64(len(lines)) * leading * size
-	y := area.y1 - (area.height()-block)/2 - baseLine*size
+	y := area.Y1 - (area.Height()-block)/2 - baseLine*size
 	out = append(out, "BT\n"...)
 	for i, line := range lines {
 		if i == 0 {
-			out = appendNumbers(out, area.x0, y)
+			out = appendNumbers(out, area.X0, y)
 		} else {
 			out = appendNumbers(out, 0, -leading*size)
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"kyso/internal/pades/cms"
+	"kyso/internal/pades/document"
+	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
 )
@@ -21,14 +23,14 @@ const archiveHole = 16 << 10
 // that allows no changes allows validation data and time-stamps. The same input gives the same bytes.
 //
 // hashState is the SHA-256 state after all of src; nil means that the file is read once.
-func PrepareArchive(src Source, hashState []byte) (*Prepared, error) {
-	f, err := openStrict(src)
+func PrepareArchive(src document.Source, hashState []byte) (*Prepared, error) {
+	f, err := document.OpenSigned(src)
 	if err != nil {
 		return nil, err
 	}
 	var b *builder
-	err = settled(f, func() error {
-		b = &builder{file: f, archive: true, opt: PrepareOptions{Box: Box{Page: 1, Invisible: true}, HoleSize: archiveHole, HashState: hashState}}
+	err = document.Settled(f, func() error {
+		b = &builder{file: f, archive: true, opt: PrepareOptions{Box: geometry.Box{Page: 1, Invisible: true}, HoleSize: archiveHole, HashState: hashState}}
 		return b.read()
 	})
 	if err != nil {
@@ -71,7 +73,7 @@ func EmbedArchive(p Prepared, sourceSize int64, hashState, token []byte) (*Exten
 	out := &Extended{Increment: append([]byte(nil), p.Increment...)}
 	hex.Encode(out.Increment[p.HoleOffset:], token)
 	beforeHole.Write(out.Increment[p.HoleOffset-1:])
-	out.SHA256, out.HashState, err = sumAndState(beforeHole)
+	out.SHA256, out.HashState, err = document.SumAndState(beforeHole)
 	return out, err
 }
 

@@ -1,9 +1,14 @@
 package pades
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
+	"kyso/internal/pades/document"
+	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/pdf"
+	"kyso/internal/pades/structure"
 	"kyso/internal/problem"
 )
 
@@ -17,7 +22,7 @@ type builder struct {
 	field *pdf.SignatureField // that is there and empty; nil for a new one
 	name  string
 	spots []spot
-	tags  *tags // of a tagged file that shows a new field
+	tags  *structure.Tags // of a tagged file that shows a new field
 
 	empty []spot // of the fields for signers to come
 
@@ -30,13 +35,13 @@ type builder struct {
 // spot is where a signature stands: one page, or one widget of a field that is there.
 type spot struct {
 	page   *pdf.Page // nil for a widget that is on no page
-	geo    geometry
-	place  rect    // on the shown page; no area when nothing is shown
-	widget pdf.Ref // of the field that is there; zero for a new one
+	geo    geometry.Page
+	place  geometry.Rect // on the shown page; no area when nothing is shown
+	widget pdf.Ref       // of the field that is there; zero for a new one
 	dict   *pdf.Dict
 }
 
-func (s spot) visible() bool { return s.place.width() > 0 && s.place.height() > 0 }
+func (s spot) visible() bool { return s.place.Width() > 0 && s.place.Height() > 0 }
 
 // read does all reading before anything is written.
 func (b *builder) read() error {
@@ -96,7 +101,7 @@ func (b *builder) pages() ([]*pdf.Page, error) {
 	if box.AllPages {
 		var all []*pdf.Page
 		err := b.file.WalkPages(func(p *pdf.Page) (bool, error) {
-			if all = append(all, p); len(all) > MaxWidgets {
+			if all = append(all, p); len(all) > geometry.MaxWidgets {
 				return false, tooManyPages(b.opt.Box)
 			}
 			return true, nil
@@ -110,7 +115,7 @@ func (b *builder) pages() ([]*pdf.Page, error) {
 	if len(numbers) == 0 {
 		numbers = []int{box.Page}
 	}
-	if len(numbers) > MaxWidgets {
+	if len(numbers) > geometry.MaxWidgets {
 		return nil, tooManyPages(b.opt.Box)
 	}
 	seen := make(map[pdf.Ref]bool, len(numbers))
@@ -134,13 +139,13 @@ func (b *builder) pages() ([]*pdf.Page, error) {
 	return out, nil
 }
 
-func tooManyPages(box Box) error {
+func tooManyPages(box geometry.Box) error {
 	field := "pages"
 	if box.AllPages {
 		field = "all_pages"
 	}
-	return problem.OfField(problem.PlacementInvalid, field, fmt.Sprintf("a signature is shown on at most %d pages", MaxWidgets),
-		fmt.Sprintf("Chữ ký hiển thị trên tối đa %d trang", MaxWidgets))
+	return problem.OfField(problem.PlacementInvalid, field, fmt.Sprintf("a signature is shown on at most %d pages", geometry.MaxWidgets),
+		fmt.Sprintf("Chữ ký hiển thị trên tối đa %d trang", geometry.MaxWidgets))
 }
 
 // noPage says how many pages there are.
@@ -160,7 +165,7 @@ func (b *builder) noPage(number int) error {
 // choosePlace puts the box on a page.
 func (b *builder) choosePlace(s *spot) error {
 	var err error
-	if s.geo, err = pageGeometry(b.file, s.page); err != nil {
+	if s.geo, err = geometry.Of(b.file, s.page); err != nil {
 		return fmt.Errorf("reading the page boxes: %w", err)
 	}
 	taken, err := b.taken(s)
@@ -171,7 +176,7 @@ func (b *builder) choosePlace(s *spot) error {
 	if err != nil {
 		return fmt.Errorf("reading the page: %w", err)
 	}
-	s.place, err = s.geo.place(b.opt.Box, taken, drawn)
+	s.place, err = s.geo.Place(b.opt.Box, taken, drawn)
 	if problem.CodeOf(err) == problem.PlacementInvalid && b.opt.Box.Width == 0 && b.opt.Box.Height == 0 {
 		return nil // nobody asked for a place, and there is none on so small a page
 	}
@@ -179,7 +184,7 @@ func (b *builder) choosePlace(s *spot) error {
 }
 
 // taken lists where form fields stand on the page, for the default box to keep clear of.
-func (b *builder) taken(s *spot) ([]rect, error) {
+func (b *builder) taken(s *spot) ([]geometry.Rect, error) {
 	if b.opt.Box.Width != 0 || b.opt.Box.Height != 0 {
 		return nil, nil
 	}
@@ -188,7 +193,7 @@ func (b *builder) taken(s *spot) ([]rect, error) {
 		return nil, err
 	}
 	const enough = 500
-	var out []rect
+	var out []geometry.Rect
 	for _, item := range annots[:min(len(annots), enough)] {
 		annot, err := b.file.Dict(item)
 		if err != nil {
@@ -201,12 +206,12 @@ func (b *builder) taken(s *spot) ([]rect, error) {
 		if err != nil {
 			return nil, err
 		}
-		r, ok, err := readRect(b.file, corners)
+		r, ok, err := geometry.ReadRect(b.file, corners)
 		if err != nil {
 			return nil, err
 		}
 		if ok {
-			out = append(out, s.geo.toShown(r))
+			out = append(out, s.geo.ToShown(r))
 		}
 	}
 	return out, nil
@@ -239,7 +244,7 @@ func (b *builder) write() error {
 		return err
 	}
 	if b.tags != nil {
-		if err := b.tags.write(b.update); err != nil {
+		if err := b.tags.Write(b.update); err != nil {
 			return fmt.Errorf("adding the widget to the structure: %w", err)
 		}
 	}
@@ -291,7 +296,7 @@ func (b *builder) addWidgets(ref pdf.Ref, field *pdf.Dict) error {
 
 func (b *builder) tag(widget *pdf.Dict, ref pdf.Ref, s spot) {
 	if b.tags != nil && s.visible() {
-		b.tags.take(widget, ref, s.page.Ref)
+		b.tags.Add(widget, ref, s.page.Ref)
 	}
 }
 
@@ -309,7 +314,7 @@ func (b *builder) widget(s spot, looks map[look]pdf.Ref) (*pdf.Dict, error) {
 		d.Set("Rect", pdf.Array{int64(0), int64(0), int64(0), int64(0)})
 		return d, nil
 	}
-	d.Set("Rect", s.geo.toUser(s.place).array())
+	d.Set("Rect", s.geo.ToUser(s.place).Array())
 	appearance, err := b.appearance(s, looks)
 	if err == nil {
 		d.Set("AP", pdf.NewDict("N", appearance))
@@ -319,7 +324,7 @@ func (b *builder) widget(s spot, looks map[look]pdf.Ref) (*pdf.Dict, error) {
 
 // appearance draws what a spot shows, once for all that look the same.
 func (b *builder) appearance(s spot, looks map[look]pdf.Ref) (pdf.Ref, error) {
-	as := look{s.place.width(), s.place.height(), s.geo.rotate}
+	as := look{s.place.Width(), s.place.Height(), s.geo.Rotate}
 	if ref, ok := looks[as]; ok {
 		return ref, nil
 	}
@@ -414,19 +419,27 @@ func (b *builder) setForm(dict *pdf.Dict, changed bool) error {
 	if err := b.certify(root); err != nil {
 		return err
 	}
-	declarePAdES(b.file, root)
+	document.DeclarePAdES(b.file, root)
 	b.update.Set(b.file.RootRef(), root)
 	return nil
 }
 
-// declarePAdES names the extension whose structures we write (7.12; ETSI EN 319 142-1 recommends it). PDF 2.0 has
-// them itself. A catalog that is not written anyway is left alone.
-func declarePAdES(f *pdf.File, root *pdf.Dict) {
-	extensions, ok := root.Get("Extensions").(*pdf.Dict)
-	if f.Version() >= "2.0" || !ok && root.Get("Extensions") != nil || extensions.Get("ESIC") != nil {
-		return
+// readTags finds where the structure of a tagged file takes in what the signature shows. Inspect says when it does not.
+func (b *builder) readTags() error {
+	if !slices.ContainsFunc(b.spots, spot.visible) {
+		return nil
 	}
-	extensions = extensions.Clone()
-	extensions.Set("ESIC", pdf.NewDict("BaseVersion", pdf.Name("1.7"), "ExtensionLevel", int64(1)))
-	root.Set("Extensions", extensions)
+	var err error
+	b.tags, err = structure.Read(b.file)
+	if _, outside := errors.AsType[structure.Outside](err); outside {
+		b.tags, err = nil, nil
+	}
+	others := []pdf.Ref{b.file.RootRef(), b.form.ref}
+	for _, s := range b.spots {
+		others = append(others, s.page.Ref)
+	}
+	if b.tags != nil && b.tags.Touches(others...) {
+		b.tags = nil
+	}
+	return err
 }

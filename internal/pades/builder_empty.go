@@ -6,6 +6,7 @@ import (
 
 	"kyso/internal/pades/cover"
 	"kyso/internal/pades/drawn"
+	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
 )
@@ -54,10 +55,10 @@ func (b *builder) readEmptyFields() error {
 			return wrong(b.noPage(box.Page))
 		}
 		s := spot{page: page}
-		if s.geo, err = pageGeometry(b.file, page); err != nil {
+		if s.geo, err = geometry.Of(b.file, page); err != nil {
 			return fmt.Errorf("reading the page boxes: %w", err)
 		}
-		if s.place, err = s.geo.place(box, nil, nil); err != nil {
+		if s.place, err = s.geo.Place(box, nil, nil); err != nil {
 			return wrong(err)
 		}
 		b.empty = append(b.empty, s)
@@ -77,7 +78,7 @@ func viOf(err error) string {
 func (b *builder) checkEmptyFields() error {
 	for i, s := range b.empty {
 		for _, other := range append(append([]spot{}, b.spots...), b.empty[:i]...) {
-			if other.page != nil && other.page.Ref == s.page.Ref && other.visible() && s.place.overlaps(other.place) {
+			if other.page != nil && other.page.Ref == s.page.Ref && other.visible() && s.place.Overlaps(other.place) {
 				return problem.OfField(problem.PlacementInvalid, fmt.Sprintf("empty_fields[%d]", i),
 					fmt.Sprintf("empty field %d lies over another box of this signature", i+1), fmt.Sprintf("Ô ký trống %d đè lên khung khác của chữ ký này", i+1))
 			}
@@ -98,7 +99,7 @@ func (b *builder) addEmptyFields() ([]pdf.Ref, error) {
 		}
 		b.form.names[name] = true
 		ref := b.update.Add(pdf.NewDict("Type", pdf.Name("Annot"), "Subtype", pdf.Name("Widget"), "FT", pdf.Name("Sig"), "T", pdf.TextString(name),
-			"F", int64(printed), "P", s.page.Ref, "Rect", s.geo.toUser(s.place).array()))
+			"F", int64(printed), "P", s.page.Ref, "Rect", s.geo.ToUser(s.place).Array()))
 		if err := b.addToPage(s.page, ref); err != nil {
 			return nil, err
 		}
@@ -118,7 +119,7 @@ func (b *builder) chooseField() error {
 		return err
 	}
 	switch {
-	case free > 0 && b.opt.Box.isZero():
+	case free > 0 && b.opt.Box.IsZero():
 		b.opt.FieldNumber = free
 		return nil
 	case free > 0:
@@ -146,18 +147,18 @@ func (fm *form) firstEmpty(f *pdf.File) (int, error) {
 }
 
 // drawn lists where text and pictures stand on a page that others have signed, for the default box to keep clear of.
-func (b *builder) drawn(s *spot) ([]rect, error) {
+func (b *builder) drawn(s *spot) ([]geometry.Rect, error) {
 	if b.archive || b.form.signed() == 0 || b.opt.Box.Width != 0 || b.opt.Box.Height != 0 {
 		return nil, nil
 	}
 	const enough = 5000
-	var out []rect
-	crop := s.geo.crop.drawn()
+	var out []geometry.Rect
+	crop := s.geo.Crop.Drawn()
 	reader := &drawn.Reader{File: b.file, Work: cover.Work}
 	err := reader.Page(s.page, crop, func(m drawn.Mark) {
 		r := m.Bounds()
 		if m.Kind != drawn.Shape && r.Area() > 0 && r.Area() < crop.Area()/2 && len(out) < enough {
-			out = append(out, s.geo.toShown(rect{r.X0, r.Y0, r.X1, r.Y1}))
+			out = append(out, s.geo.ToShown(geometry.Rect{X0: r.X0, Y0: r.Y0, X1: r.X1, Y1: r.Y1}))
 		}
 	})
 	if problem.CodeOf(err) == problem.DocumentTooComplex {
@@ -177,12 +178,12 @@ func (b *builder) checkCover() error {
 	if err != nil {
 		return err
 	}
-	search := cover.New(b.file, list, shownPart(b.file))
+	search := cover.New(b.file, list)
 	for _, s := range b.spots {
 		if !s.visible() {
 			continue
 		}
-		under, err := search.Box(s.page, s.geo.toUser(s.place).drawn())
+		under, err := search.Box(s.page, s.geo.ToUser(s.place).Drawn())
 		if err != nil {
 			return err
 		}
@@ -200,8 +201,8 @@ func refuseCover(page int, under cover.Under) error {
 	case under.Over >= 0:
 		en, vi = fmt.Sprintf("the box covers an earlier signature on page %d", page), fmt.Sprintf("Khung chữ ký che một chữ ký đã có ở trang %d", page)
 	case under.Large:
-		en = fmt.Sprintf("the box covers %d%% of page %d, which others have signed", percentOf(under.Share), page)
-		vi = fmt.Sprintf("Khung chữ ký che %d%% trang %d mà người khác đã ký", percentOf(under.Share), page)
+		en = fmt.Sprintf("the box covers %d%% of page %d, which others have signed", cover.Percent(under.Share), page)
+		vi = fmt.Sprintf("Khung chữ ký che %d%% trang %d mà người khác đã ký", cover.Percent(under.Share), page)
 	case under.Text:
 		en, vi = fmt.Sprintf("the box covers text on page %d, which others have signed", page), fmt.Sprintf("Khung chữ ký che chữ ở trang %d mà người khác đã ký", page)
 	default:
@@ -209,16 +210,3 @@ func refuseCover(page int, under cover.Under) error {
 	}
 	return problem.OfField(problem.PlacementCovers, "allow_cover", en, vi)
 }
-
-// shownPart says what is shown of a page.
-func shownPart(f *pdf.File) func(*pdf.Page) (drawn.Rect, error) {
-	return func(p *pdf.Page) (drawn.Rect, error) {
-		geo, err := pageGeometry(f, p)
-		return geo.crop.drawn(), err
-	}
-}
-
-func (r rect) drawn() drawn.Rect { return drawn.Rect{X0: r.x0, Y0: r.y0, X1: r.x1, Y1: r.y1} }
-
-// percentOf rounds a share, and makes it at least 1.
-func percentOf(share float64) int { return max(1, int(share*100+0.5)) }

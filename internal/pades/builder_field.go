@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"slices"
 
+	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
 )
 
 // readField finds the empty field that is to be signed, and its widgets.
 func (b *builder) readField() error {
-	if !b.opt.Box.isZero() {
+	if !b.opt.Box.IsZero() {
 		return problem.New(problem.PlacementInvalid, "a field of the file has its own place")
 	}
 	field, err := b.form.emptyField(b.file, b.opt.Field, b.opt.FieldNumber)
@@ -31,7 +32,7 @@ func (b *builder) readField() error {
 	if len(kids) == 0 {
 		kids = pdf.Array{field.Ref}
 	}
-	if len(kids) > MaxWidgets {
+	if len(kids) > geometry.MaxWidgets {
 		return problem.New(problem.DocumentTooComplex, "the field has %d widgets", len(kids))
 	}
 	for _, kid := range kids {
@@ -44,10 +45,6 @@ func (b *builder) readField() error {
 		}
 	}
 	return nil
-}
-
-func (b Box) isZero() bool {
-	return b.Page == 0 && b.X == 0 && b.Y == 0 && b.Width == 0 && b.Height == 0 && !b.Invisible && len(b.Pages) == 0 && !b.AllPages
 }
 
 // emptyField returns the field with that name, or with that number in the order of the form, when it may be signed.
@@ -99,7 +96,7 @@ func (b *builder) readWidget(ref pdf.Ref) error {
 	if err != nil {
 		return err
 	}
-	r, ok, err := readRect(b.file, corners)
+	r, ok, err := geometry.ReadRect(b.file, corners)
 	if err != nil {
 		return err
 	}
@@ -109,11 +106,11 @@ func (b *builder) readWidget(ref pdf.Ref) error {
 		}
 	}
 	if s.page != nil {
-		if s.geo, err = pageGeometry(b.file, s.page); err != nil {
+		if s.geo, err = geometry.Of(b.file, s.page); err != nil {
 			return err
 		}
 		const least = 8 // points; nothing can be read in less
-		if shown := s.geo.toShown(r); shown.width() >= least && shown.height() >= least {
+		if shown := s.geo.ToShown(r); shown.Width() >= least && shown.Height() >= least {
 			s.place = shown
 		}
 	}

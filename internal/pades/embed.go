@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
 
 	"kyso/internal/pades/cms"
+	"kyso/internal/pades/document"
 	"kyso/internal/problem"
 )
 
@@ -51,7 +51,7 @@ func Embed(in EmbedInput) (*Embedded, error) {
 	}
 	hex.Encode(out.Increment[p.HoleOffset:], signature)
 	beforeHole.Write(out.Increment[p.HoleOffset-1:])
-	if out.SHA256, out.HashState, err = sumAndState(beforeHole); err != nil {
+	if out.SHA256, out.HashState, err = document.SumAndState(beforeHole); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -87,17 +87,17 @@ func checkHole(p *Prepared, sourceSize int64) error {
 // checkDigests computes H1, H2 and H3 again and returns the hash state of everything before the hole. The bytes
 // before the hole are hashed once for all three digests of the file.
 func checkDigests(p *Prepared, state []byte) (beforeHole hash.Hash, err error) {
-	beforeHole, err = resumeHash(state)
+	beforeHole, err = document.ResumeHash(state)
 	if err != nil {
 		return nil, err
 	}
 	hole, end := p.HoleOffset-1, p.HoleOffset+p.HoleLength+1
 	beforeHole.Write(p.Increment[:hole])
-	whole, err := cloneHash(beforeHole)
+	whole, err := document.CloneHash(beforeHole)
 	if err != nil {
 		return nil, err
 	}
-	around, err := cloneHash(beforeHole)
+	around, err := document.CloneHash(beforeHole)
 	if err != nil {
 		return nil, err
 	}
@@ -167,31 +167,4 @@ func assemble(in *EmbedInput, match *cms.Match) ([]byte, error) {
 		return nil, problem.Wrap(problem.Internal, err, "assembling the signature")
 	}
 	return signature, nil
-}
-
-// resumeHash continues a SHA-256 whose state was stored.
-func resumeHash(state []byte) (hash.Hash, error) {
-	h := sha256.New()
-	if err := h.(encoding.BinaryUnmarshaler).UnmarshalBinary(state); err != nil {
-		return nil, problem.Wrap(problem.Invalid, err, "resuming the hash of the source")
-	}
-	return h, nil
-}
-
-func cloneHash(h hash.Hash) (hash.Hash, error) {
-	clone, err := h.(hash.Cloner).Clone()
-	if err != nil {
-		return nil, fmt.Errorf("cloning a hash: %w", err)
-	}
-	return clone, nil
-}
-
-// sumAndState returns the digest so far and the state from which hashing can go on.
-func sumAndState(h hash.Hash) (sum [32]byte, state []byte, err error) {
-	state, err = h.(encoding.BinaryMarshaler).MarshalBinary()
-	if err != nil {
-		return sum, nil, fmt.Errorf("storing the state of a hash: %w", err)
-	}
-	h.Sum(sum[:0])
-	return sum, state, nil
 }

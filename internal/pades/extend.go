@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"kyso/internal/pades/cms"
+	"kyso/internal/pades/document"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
 )
@@ -17,8 +18,8 @@ import (
 // up on it. With nothing to add the increment is empty.
 //
 // hashState is the SHA-256 state after all of src; nil means that the file is read once.
-func Extend(src Source, ev Evidence, hashState []byte) (*Extended, error) {
-	f, err := openStrict(src)
+func Extend(src document.Source, ev Evidence, hashState []byte) (*Extended, error) {
+	f, err := document.OpenSigned(src)
 	if err != nil {
 		return nil, err
 	}
@@ -26,34 +27,14 @@ func Extend(src Source, ev Evidence, hashState []byte) (*Extended, error) {
 	if err != nil {
 		return nil, fmt.Errorf("extending the document security store: %w", err)
 	}
-	h, err := sourceHash(src, hashState)
+	h, err := document.Hash(src, hashState)
 	if err != nil {
 		return nil, err
 	}
 	h.Write(increment)
 	out := &Extended{Increment: increment}
-	out.SHA256, out.HashState, err = sumAndState(h)
+	out.SHA256, out.HashState, err = document.SumAndState(h)
 	return out, err
-}
-
-// openStrict opens a file that must be whole: validation data is appended to signed files, and a signed file with
-// damaged cross-references is not one that we wrote.
-func openStrict(src Source) (*pdf.File, error) {
-	if err := CheckSize(src); err != nil {
-		return nil, err
-	}
-	f, err := pdf.Open(src, src.Size(), pdf.Limits{})
-	if err != nil {
-		return nil, fmt.Errorf("opening the signed file: %w", err)
-	}
-	if err := readable(f); err != nil {
-		return nil, err
-	}
-	if f.Rebuilt() {
-		return nil, problem.New(problem.DocumentBroken, "the cross-references of the file are damaged")
-	}
-	f.KeepAsIs()
-	return f, nil
 }
 
 // extendStore returns the increment, nil when there is nothing to add.
@@ -87,7 +68,7 @@ func extendStore(f *pdf.File, ev Evidence) ([]byte, error) {
 	} else {
 		root = root.Clone()
 		root.Set("DSS", update.Add(store))
-		declarePAdES(f, root)
+		document.DeclarePAdES(f, root)
 		update.Set(f.RootRef(), root)
 	}
 	return update.Bytes()
@@ -239,8 +220,8 @@ type NeedsOptions struct {
 // issuers, and the OCSP responders that do not carry id-pkix-ocsp-nocheck, as far as neither the file nor opt.Have
 // holds an OCSP answer or CRL about them. Roots need nothing. The caller fetches, adds to Have and asks again,
 // because an answer may name a responder that is itself in question.
-func Needs(src Source, opt NeedsOptions) ([]Need, error) {
-	f, err := openStrict(src)
+func Needs(src document.Source, opt NeedsOptions) ([]Need, error) {
+	f, err := document.OpenSigned(src)
 	if err != nil {
 		return nil, err
 	}

@@ -18,13 +18,13 @@ const (
 	Overlay         FindingCode = "overlay"          // an annotation that can cover what is signed
 	ValueMismatch   FindingCode = "value-mismatch"   // a form field shows another text than its value
 	RedrawnFields   FindingCode = "redrawn-fields"   // readers draw the fields anew from their values (NeedAppearances)
-	NotExamined     FindingCode = "not-examined"     // too many objects to look for hidden ones, or damaged ones
 
 	BytesBeforeHeader FindingCode = "bytes-before-header" // the file does not begin with %PDF-
 	BytesAfterEnd     FindingCode = "bytes-after-end"     // more than white space follows the last %%EOF
 	UsageRights       FindingCode = "usage-rights"        // a signature of Adobe's that opens functions of Acrobat Reader (UR3)
 	XFACopy           FindingCode = "xfa-copy"            // the form is there a second time, as XFA
 
+	NotExamined     FindingCode = "not-examined"                  // too many objects to look for hidden ones, or damaged ones
 	CoversSigned    FindingCode = "covers-signed-content"         // a signature lies over what was signed before it
 	CoversSignature FindingCode = "covers-signature"              // a signature lies over the box of an earlier one
 	NewField        FindingCode = "new-field-after-certification" // a certification lets others sign, and the file has no field for them
@@ -38,12 +38,8 @@ var (
 	overlay       = finding.Define(Overlay, "Trang {page} có chú thích ({name}) có thể che nội dung.", "Page {page} has an annotation ({name}) that can cover its content.")
 	valueMismatch = finding.Define(ValueMismatch, "Ô “{name}” hiển thị khác với giá trị của nó.", "The field “{name}” shows something else than its value.")
 	redrawnFields = finding.Define(RedrawnFields, "Các ô của biểu mẫu được vẽ lại khi mở tệp.", "The fields of the form are drawn anew when the file is opened.")
-	coversSigned  = finding.Define(CoversSigned, "Chữ ký “{name}” che {share}% trang {page}, nơi có nội dung đã được ký trước đó.",
-		"The signature “{name}” covers {share}% of page {page}, where something was signed before it.")
-	coversSignature = finding.Define(CoversSignature, "Chữ ký “{name}” che một chữ ký đã có ở trang {page}.", "The signature “{name}” covers an earlier signature on page {page}.")
-	newField        = finding.Define(NewField, "Tài liệu đã được chứng thực và không có ô ký trống: thêm ô ký mới nằm ngoài những gì mức chứng thực cho phép.",
+	newField      = finding.Define(NewField, "Tài liệu đã được chứng thực và không có ô ký trống: thêm ô ký mới nằm ngoài những gì mức chứng thực cho phép.",
 		"The file is certified and has no empty signature field: to add one is not among what the certification permits.")
-	notExamined = finding.Define(NotExamined, "Không tìm hết được nội dung ẩn trong tệp.", "Not all of the file could be searched for hidden content.")
 )
 
 // What does not stand where it should.
@@ -68,10 +64,6 @@ var (
 	pageCountWrong         = finding.Define("page-count", "Tệp ghi có {said} trang nhưng thực tế có {counted} trang.", "The page tree says {said} pages and has {counted}.")
 	portfolio              = finding.Define("portfolio", "Tệp là một tập hồ sơ: chữ ký bao gồm các tệp đính kèm, nhưng phần mềm đọc có thể không hiển thị chúng.",
 		"The file is a portfolio: a signature covers its attachments, a reader may not show them.")
-	structureOdd = finding.Define("structure-odd", "Cây cấu trúc của tệp không đúng chuẩn: chữ ký không được thêm vào cây này.",
-		"The structure tree is not as the standard has it: a signature is not added to it.")
-	structureHuge = finding.Define("structure-huge", "Cây cấu trúc của tệp có một phần quá lớn: chữ ký không được thêm vào cây này.",
-		"The structure tree is too large in one piece: a signature is not added to it.")
 )
 
 // What runs or sends something.

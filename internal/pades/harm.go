@@ -2,9 +2,9 @@ package pades
 
 import (
 	"fmt"
-	"io"
 
 	"kyso/internal/pades/changes"
+	"kyso/internal/pades/document"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
 )
@@ -47,11 +47,11 @@ const spareWork = 32 << 20
 
 // spare refuses a file whose earlier signatures would be judged worse with the increment, before anybody is asked to approve. What
 // is too much to compare is left to the verification of the finished file.
-func (b *builder) spare(src Source, increment []byte) error {
+func (b *builder) spare(src document.Source, increment []byte) error {
 	if b.form.signed() == 0 || b.file.Rebuilt() {
 		return nil
 	}
-	whole := &appended{src, increment}
+	whole := document.Append(src, increment)
 	f, err := pdf.Open(whole, whole.Size(), pdf.Limits{})
 	if err != nil {
 		return fmt.Errorf("opening the prepared file: %w", err)
@@ -64,35 +64,4 @@ func (b *builder) spare(src Source, increment []byte) error {
 		return nil
 	}
 	return problem.New(problem.DocumentBroken, "a further signature would harm an earlier one: %s", found.Why.EN)
-}
-
-// appended is a file with an increment behind it.
-type appended struct {
-	Source
-	increment []byte
-}
-
-func (a *appended) Size() int64 { return a.Source.Size() + int64(len(a.increment)) }
-
-func (a *appended) ReadAt(p []byte, at int64) (int, error) {
-	size, n := a.Source.Size(), 0
-	if at < size {
-		want := min(int64(len(p)), size-at)
-		read, err := a.Source.ReadAt(p[:want], at)
-		if n = read; int64(read) < want {
-			return n, err
-		}
-	}
-	if n == len(p) {
-		return n, nil
-	}
-	from := at + int64(n) - size
-	if from >= int64(len(a.increment)) {
-		return n, io.EOF
-	}
-	copied := copy(p[n:], a.increment[from:])
-	if n += copied; n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
 }

@@ -7,6 +7,8 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"kyso/internal/pades/cover"
+	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
 )
@@ -91,7 +93,7 @@ func (s *search) changed(o pdf.Object, depth int) (bool, error) {
 			return false, nil
 		}
 		if len(s.seen) >= maxExamined {
-			s.add(notExamined.Say())
+			s.add(cover.NotExamined())
 			return false, nil
 		}
 		s.seen[ref] = true
@@ -176,12 +178,12 @@ func (s *search) annotation(p *pdf.Page, annot *pdf.Dict) error {
 	if err != nil {
 		return err
 	}
-	r, ok, err := readRect(s.file, corners)
+	r, ok, err := geometry.ReadRect(s.file, corners)
 	if err != nil || !ok {
 		return err
 	}
-	g, err := pageGeometry(s.file, p)
-	if err == nil && r.width()*r.height() > g.crop.width()*g.crop.height()/100 {
+	g, err := geometry.Of(s.file, p)
+	if err == nil && r.Width()*r.Height() > g.Crop.Width()*g.Crop.Height()/100 {
 		s.add(overlay.Say("page", p.Number, "name", string(kind)))
 	}
 	return err
@@ -385,7 +387,7 @@ func (s *search) layers() error {
 func (s *search) objects() error {
 	last := s.file.NextNumber()
 	if s.file.Rebuilt() || last > maxExamined { // in what was rebuilt, old and new revisions cannot be told apart
-		s.add(notExamined.Say())
+		s.add(cover.NotExamined())
 		return nil
 	}
 	scan, err := pdf.Open(s.file.Reader(), s.file.Size(), pdf.Limits{})
@@ -395,7 +397,7 @@ func (s *search) objects() error {
 	for num := 1; num < last; num++ {
 		object, err := scan.Get(num)
 		if scan.Rebuilt() || problem.CodeOf(err) == problem.DocumentBroken {
-			s.add(notExamined.Say()) // one damaged object must not end the search in silence
+			s.add(cover.NotExamined()) // one damaged object must not end the search in silence
 			return nil
 		}
 		if err != nil {

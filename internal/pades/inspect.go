@@ -6,91 +6,24 @@ import (
 	"slices"
 
 	"kyso/internal/pades/cover"
+	"kyso/internal/pades/document"
+	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/pdf"
+	"kyso/internal/pades/structure"
 	"kyso/internal/problem"
 )
-
-// withDefaults fills in the bounds.
-func (p Policy) withDefaults() Policy {
-	if p.MaxSize <= 0 {
-		p.MaxSize = 256 << 20
-	}
-	if p.MaxPages <= 0 {
-		p.MaxPages = 20000
-	}
-	return p
-}
-
-// MaxFileBytes is the longest file that is signed, extended or verified: 2 GiB. Offsets of longer ones do not fit into the 31 bits
-// that many readers and validators keep them in, so that others could not verify what we sign; and verifying reads the file once
-// for each signature.
-const MaxFileBytes = 2 << 30
-
-// CheckSize refuses a file that is longer, without reading it.
-func CheckSize(src Source) error {
-	if src.Size() > MaxFileBytes {
-		return problem.OfField(problem.TooLarge, "", fmt.Sprintf("the file has %d bytes, and at most %d can be handled", src.Size(), int64(MaxFileBytes)),
-			fmt.Sprintf("Tệp có %d byte; tối đa %d byte (2 GiB)", src.Size(), int64(MaxFileBytes)))
-	}
-	return nil
-}
-
-// open applies the checks that every phase repeats: size, structure, encryption.
-func open(src Source, policy Policy) (*pdf.File, error) {
-	policy = policy.withDefaults()
-	if err := CheckSize(src); err != nil {
-		return nil, err
-	}
-	if src.Size() > policy.MaxSize {
-		return nil, problem.New(problem.TooLarge, "the file has more than %d bytes", policy.MaxSize)
-	}
-	f, err := pdf.Open(src, src.Size(), pdf.Limits{Pages: policy.MaxPages})
-	if err != nil {
-		return nil, fmt.Errorf("opening the file: %w", err)
-	}
-	if err := readable(f); err != nil {
-		return nil, err
-	}
-	if f.AttachmentsLocked() {
-		return nil, problem.New(problem.DocumentAttached, "the attachments of the file are encrypted, so that the signer cannot see all that is signed")
-	}
-	if existing, _ := f.MaySign(); !existing {
-		return nil, problem.New(problem.DocumentLocked, "the owner of the encrypted file allows neither to fill in fields nor to sign (ISO 32000-2, table 22, bits 6 and 9)")
-	}
-	count, err := f.PageCount()
-	if err != nil {
-		return nil, fmt.Errorf("counting the pages: %w", err)
-	}
-	if count > policy.MaxPages {
-		return nil, problem.New(problem.TooLarge, "the file has more than %d pages", policy.MaxPages)
-	}
-	return f, nil
-}
-
-// readable says why a file cannot be read, when it is encrypted.
-func readable(f *pdf.File) error {
-	switch f.LockedBy() {
-	case pdf.NoBarrier:
-		return nil
-	case pdf.NeedsPassword:
-		return problem.New(problem.DocumentEncrypted, "the file is encrypted and does not open without a password")
-	case pdf.NeedsCertificate:
-		return problem.New(problem.DocumentRecipients, "the file is encrypted to the certificates of its recipients")
-	}
-	return problem.New(problem.DocumentCipher, "the file is encrypted by a security handler or with an algorithm that is not known here")
-}
 
 // Inspect decides whether the file may be signed and reports what is on it. A refusal is a problem: one of
 // DocumentBroken, DocumentEncrypted, DocumentXFA, DocumentLocked, DocumentActive, DocumentMisleading, DocumentTooComplex,
 // TooLarge.
 // It reads untrusted bytes: run it where it may be killed.
-func Inspect(src Source, policy Policy) (*Report, error) {
-	f, err := open(src, policy)
+func Inspect(src document.Source, policy document.Policy) (*Report, error) {
+	f, err := document.Open(src, policy)
 	if err != nil {
 		return nil, err
 	}
 	var report *Report
-	err = settled(f, func() (err error) {
+	err = document.Settled(f, func() (err error) {
 		report, err = inspect(f, policy)
 		return err
 	})
@@ -100,18 +33,7 @@ func Inspect(src Source, policy Policy) (*Report, error) {
 	return report, nil
 }
 
-// settled does something again when it found the file damaged on the way: what was read before the file was scanned and after
-// that do not go together.
-func settled(f *pdf.File, do func() error) error {
-	before := f.Rebuilt()
-	err := do()
-	if f.Rebuilt() == before {
-		return err
-	}
-	return do()
-}
-
-func inspect(f *pdf.File, policy Policy) (*Report, error) {
+func inspect(f *pdf.File, policy document.Policy) (*Report, error) {
 	fm, err := readForm(f)
 	if err != nil {
 		return nil, err
@@ -213,13 +135,13 @@ func (r *Report) pages(f *pdf.File, fm *form, active *activity, hidden *search) 
 	return err
 }
 
-func pageSize(f *pdf.File, p *pdf.Page) (PageSize, error) {
-	g, err := pageGeometry(f, p)
+func pageSize(f *pdf.File, p *pdf.Page) (geometry.PageSize, error) {
+	g, err := geometry.Of(f, p)
 	if err != nil {
-		return PageSize{}, err
+		return geometry.PageSize{}, err
 	}
-	width, height := g.shown()
-	return PageSize{Width: width, Height: height, Rotate: g.rotate}, nil
+	width, height := g.Size()
+	return geometry.PageSize{Width: width, Height: height, Rotate: g.Rotate}, nil
 }
 
 // warn adds what does not stop a signature and yet deserves a word.
@@ -239,9 +161,9 @@ func (r *Report) warn(f *pdf.File) error {
 	if root.Get("Collection") != nil {
 		r.note(portfolio.Say())
 	}
-	_, err = readTags(f)
-	if outside, ok := errors.AsType[untagged](err); ok {
-		r.note(outside.why.Say())
+	_, err = structure.Read(f)
+	if outside, ok := errors.AsType[structure.Outside](err); ok {
+		r.note(outside.Why.Say())
 		return nil
 	}
 	return err
@@ -258,12 +180,12 @@ func (s *search) signatures(fm *form) error {
 	if err != nil {
 		return err
 	}
-	found, err := cover.New(s.file, list, shownPart(s.file)).Find()
+	found, err := cover.New(s.file, list).Find()
 	if err != nil {
 		return err
 	}
 	for _, c := range found {
-		for _, f := range coverFindings(c, list) {
+		for _, f := range c.Findings(list) {
 			s.add(f)
 		}
 	}

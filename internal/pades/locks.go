@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strings"
 
+	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
 )
@@ -83,7 +84,7 @@ func (fm *form) findWidgets(f *pdf.File) error {
 		if err != nil {
 			return err
 		}
-		for _, kid := range kids[:min(len(kids), MaxWidgets)] {
+		for _, kid := range kids[:min(len(kids), geometry.MaxWidgets)] {
 			if ref, ok := kid.(pdf.Ref); ok {
 				fm.widgets[ref] = i
 			}

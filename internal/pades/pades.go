@@ -16,34 +16,22 @@ package pades
 
 import (
 	"crypto/x509"
-	"io"
 	"time"
+
+	"kyso/internal/pades/document"
+	"kyso/internal/pades/geometry"
 )
-
-// Source is a document that is read by range.
-type Source interface {
-	io.ReaderAt
-	Size() int64
-}
-
-// Policy bounds what is accepted. The zero value means the defaults.
-type Policy struct {
-	MaxSize             int64 `json:"max_size,omitempty"`  // bytes; default 256 MiB
-	MaxPages            int   `json:"max_pages,omitempty"` // default 20,000
-	RefuseActiveContent bool  `json:"refuse_active_content,omitempty"`
-	RefuseHiddenContent bool  `json:"refuse_hidden_content,omitempty"` // refuse what a Finding says may mislead the signer
-}
 
 // Report is what Inspect found in a file that may be signed.
 type Report struct {
-	Version       string   `json:"version"` // such as 1.7
-	Pages         int      `json:"pages"`
-	Signatures    int      `json:"signatures"`        // signed signature fields already in the file
-	DocMDP        int      `json:"doc_mdp,omitempty"` // P of a certification signature; 0 when there is none
-	ActiveContent []string `json:"active_content,omitempty" doc:"Deprecated: in English, what the findings active-… say"`
-	Warnings      []string `json:"warnings,omitempty" doc:"Deprecated: the English texts of findings that mislead nobody"`
-	FirstPage     PageSize `json:"first_page"`
-	LastPage      PageSize `json:"last_page"`
+	Version       string            `json:"version"` // such as 1.7
+	Pages         int               `json:"pages"`
+	Signatures    int               `json:"signatures"`        // signed signature fields already in the file
+	DocMDP        int               `json:"doc_mdp,omitempty"` // P of a certification signature; 0 when there is none
+	ActiveContent []string          `json:"active_content,omitempty" doc:"Deprecated: in English, what the findings active-… say"`
+	Warnings      []string          `json:"warnings,omitempty" doc:"Deprecated: the English texts of findings that mislead nobody"`
+	FirstPage     geometry.PageSize `json:"first_page"`
+	LastPage      geometry.PageSize `json:"last_page"`
 
 	Findings []Finding `json:"findings,omitempty" doc:"What may mislead the signer, what runs, and what else is odd"`
 
@@ -59,31 +47,6 @@ type FieldReport struct {
 	Signed bool   `json:"signed"`
 	Locked bool   `json:"locked,omitempty"` // empty, and an earlier signature forbids to sign it
 }
-
-// PageSize is the size of a page as shown, in points, after CropBox and Rotate.
-type PageSize struct {
-	Width  float64 `json:"width"`
-	Height float64 `json:"height"`
-	Rotate int     `json:"rotate,omitempty"` // 0, 90, 180 or 270
-}
-
-// Box says where the visible signature stands on the page as a reader sees it: points from the left and bottom
-// edges of the shown page.
-type Box struct {
-	Page      int     `json:"page"` // 1 is the first page, 0 the last
-	X         float64 `json:"x"`
-	Y         float64 `json:"y"`
-	Width     float64 `json:"width"`  // 0 means the default box, lower right; none is visible on a page too small for it
-	Height    float64 `json:"height"` // 0 with Width 0
-	Invisible bool    `json:"invisible,omitempty"`
-
-	// Pages shows the same box on several pages: one signature field with a widget on each. Page is then ignored.
-	Pages    []int `json:"pages,omitempty"`     // numbered as Page
-	AllPages bool  `json:"all_pages,omitempty"` // every page, at most MaxWidgets
-}
-
-// MaxWidgets is on how many pages one signature may be shown.
-const MaxWidgets = 1000
 
 // Certification says that the first signature of a file certifies it, and what is allowed afterwards (12.8.2.2). The numbers
 // are those of /P.
@@ -115,8 +78,8 @@ const (
 
 // PrepareOptions says what to prepare.
 type PrepareOptions struct {
-	Policy Policy
-	Box    Box
+	Policy document.Policy
+	Box    geometry.Box
 
 	// An empty signature field of the file to sign into, by its fully qualified name or by its number in Report.Fields. It has
 	// its own place, and Box must be zero. Without either a new field is added.
@@ -127,7 +90,7 @@ type PrepareOptions struct {
 
 	// EmptyFields are signature fields that a certification brings along for the signers to come, in this order: Table 257 lists
 	// signing among what it may permit, and not to add a field. Each has a place; kyso names them.
-	EmptyFields []Box
+	EmptyFields []geometry.Box
 
 	// AllowNewField adds a field of its own to a file whose certification lets others sign (P = 2 or 3) and has no field for them.
 	// Some verifiers call that a change that was not permitted.

@@ -3,13 +3,12 @@ package pades
 import (
 	"crypto/sha256"
 	"fmt"
-	"hash"
-	"io"
 	"time"
 
 	"golang.org/x/text/unicode/norm"
 
 	"kyso/internal/pades/cms"
+	"kyso/internal/pades/document"
 	"kyso/internal/problem"
 )
 
@@ -25,16 +24,16 @@ const (
 // Prepare writes the one incremental update of a signature: field and widget, appearance, signature dictionary
 // with an empty hole. It returns the digests that everything later is checked against. The same input gives the
 // same bytes. Refusals are those of Inspect, and PlacementInvalid.
-func Prepare(src Source, opt PrepareOptions) (*Prepared, error) {
+func Prepare(src document.Source, opt PrepareOptions) (*Prepared, error) {
 	if err := opt.complete(); err != nil {
 		return nil, err
 	}
-	f, err := open(src, opt.Policy)
+	f, err := document.Open(src, opt.Policy)
 	if err != nil {
 		return nil, err
 	}
 	var b *builder
-	err = settled(f, func() error {
+	err = document.Settled(f, func() error {
 		b = &builder{file: f, opt: opt}
 		return b.read()
 	})
@@ -53,15 +52,15 @@ func Prepare(src Source, opt PrepareOptions) (*Prepared, error) {
 
 // CheckPlacement says whether a signature could be prepared so, as far as that can be seen without its certificate. It writes
 // nothing and reads little. Refusals are those of Prepare; those of a place name its field as the API does.
-func CheckPlacement(src Source, opt PrepareOptions) error {
+func CheckPlacement(src document.Source, opt PrepareOptions) error {
 	if err := opt.checkRules(); err != nil {
 		return err
 	}
-	f, err := open(src, opt.Policy)
+	f, err := document.Open(src, opt.Policy)
 	if err != nil {
 		return err
 	}
-	return settled(f, func() error { return (&builder{file: f, opt: opt}).read() })
+	return document.Settled(f, func() error { return (&builder{file: f, opt: opt}).read() })
 }
 
 // complete fills in defaults and refuses what cannot be prepared.
@@ -95,7 +94,7 @@ func pdfDate(t time.Time) string {
 }
 
 // finish writes the increment, fills in the byte range and takes the digests.
-func (b *builder) finish(src Source) (*Prepared, error) {
+func (b *builder) finish(src document.Source) (*Prepared, error) {
 	increment, err := b.update.Bytes()
 	if err != nil {
 		return nil, fmt.Errorf("writing the update: %w", err)
@@ -112,15 +111,15 @@ func (b *builder) finish(src Source) (*Prepared, error) {
 }
 
 // digest takes H1, H2 and H3. Both digests of the file share everything before the hole.
-func (p *Prepared) digest(src Source, opt PrepareOptions) error {
-	whole, err := sourceHash(src, opt.HashState)
+func (p *Prepared) digest(src document.Source, opt PrepareOptions) error {
+	whole, err := document.Hash(src, opt.HashState)
 	if err != nil {
 		return err
 	}
 	hole := p.HoleOffset - 1
 	after := hole + p.HoleLength + 2
 	whole.Write(p.Increment[:hole])
-	covered, err := cloneHash(whole)
+	covered, err := document.CloneHash(whole)
 	if err != nil {
 		return err
 	}
@@ -135,23 +134,4 @@ func (p *Prepared) digest(src Source, opt PrepareOptions) error {
 	}
 	p.H3 = sha256.Sum256(p.SignedAttrs)
 	return nil
-}
-
-// sourceHash returns SHA-256 after all bytes of the source: continued from the stored state or, without one, by
-// reading the source once.
-func sourceHash(src Source, state []byte) (hash.Hash, error) {
-	if state != nil {
-		return resumeHash(state)
-	}
-	h := sha256.New()
-	// The wrapping keeps io.CopyBuffer to the buffer given.
-	n, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{io.NewSectionReader(src, 0, src.Size())},
-		make([]byte, 256<<10))
-	if err != nil {
-		return nil, fmt.Errorf("reading the file: %w", err)
-	}
-	if n != src.Size() {
-		return nil, fmt.Errorf("reading the file: %w", io.ErrUnexpectedEOF)
-	}
-	return h, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
 )
@@ -19,7 +20,7 @@ type PreviewOptions struct {
 // Of the embedded options SignerName, SigningTime, Reason, Location and Image are used. Errors: problem.PlacementInvalid
 // when the box is too small for its text, problem.Invalid.
 func Preview(opt PreviewOptions) ([]byte, error) {
-	if opt.Width < leastWidth || opt.Height < leastHeight {
+	if opt.Width < geometry.LeastWidth || opt.Height < geometry.LeastHeight {
 		return nil, problem.New(problem.PlacementInvalid, "the box of %.0f × %.0f points is too small", opt.Width, opt.Height)
 	}
 	page := blankPage(opt.Width, opt.Height)
@@ -29,12 +30,12 @@ func Preview(opt PreviewOptions) ([]byte, error) {
 		return nil, fmt.Errorf("opening the blank page: %w", err)
 	}
 	u := pdf.NewUpdate(file)
-	form, err := addAppearance(u, geometry{}, opt.Width, opt.Height, opt.PrepareOptions)
+	form, err := addAppearance(u, geometry.Page{}, opt.Width, opt.Height, opt.PrepareOptions)
 	if err != nil {
 		return nil, err
 	}
 	u.Set(pdf.Ref{Num: previewPage}, pdf.NewDict("Type", pdf.Name("Page"), "Parent", pdf.Ref{Num: 2},
-		"MediaBox", pdf.Array{int64(0), int64(0), round(opt.Width), round(opt.Height)},
+		"MediaBox", pdf.Array{int64(0), int64(0), geometry.Round(opt.Width), geometry.Round(opt.Height)},
 		"Resources", pdf.NewDict("XObject", pdf.NewDict("Look", form)), "Contents", u.AddStream(pdf.NewDict(), []byte("/Look Do"))))
 	added, err := u.Bytes()
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"kyso/internal/pades/cms"
+	"kyso/internal/pades/cover"
+	"kyso/internal/pades/document"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
 )
@@ -19,7 +21,7 @@ const maxSignatures = 100
 
 // verifier is one run of Verify.
 type verifier struct {
-	src   Source
+	src   document.Source
 	file  *pdf.File
 	now   time.Time
 	roots *x509.CertPool
@@ -60,15 +62,15 @@ type signature struct {
 // only add validation data, time-stamps and further signatures.
 //
 // The error is for files that cannot be examined at all; everything else is a verdict.
-func Verify(src Source, opt VerifyOptions) (*Verification, error) {
-	if err := CheckSize(src); err != nil {
+func Verify(src document.Source, opt VerifyOptions) (*Verification, error) {
+	if err := document.CheckSize(src); err != nil {
 		return nil, err
 	}
 	f, err := pdf.Open(src, src.Size(), pdf.Limits{})
 	if err != nil {
 		return nil, fmt.Errorf("opening the file: %w", err)
 	}
-	if err := readable(f); err != nil {
+	if err := document.Readable(f); err != nil {
 		return nil, err
 	}
 	f.KeepAsIs()
@@ -95,7 +97,7 @@ func Verify(src Source, opt VerifyOptions) (*Verification, error) {
 	switch err := v.checkCovers(signatures); problem.CodeOf(err) {
 	case "":
 	case problem.DocumentBroken, problem.DocumentTooComplex: // decides no verdict
-		result.Note(notExamined.Say())
+		result.Note(cover.NotExamined())
 	default:
 		return nil, err
 	}

@@ -48,15 +48,6 @@ func (v *verifier) rulesOf(field pdf.SignatureField) (changes.Rules, error) {
 	return changes.Rules{DocMDP: rules.docMDP, Locked: rules.locks.cover}, err
 }
 
-// coverFindings says it in words.
-func coverFindings(c cover.Cover, list []cover.Signature) []Finding {
-	out := []Finding{coversSigned.Say("name", list[c.By].Name, "share", percentOf(c.Share), "page", c.Page)}
-	if c.Over >= 0 {
-		out = append(out, coversSignature.Say("name", list[c.By].Name, "page", c.Page))
-	}
-	return out
-}
-
 // checkCovers adds to the report of a signature, and to those of all before it, that it lies over what they signed. It decides no
 // verdict: each signed what the file was.
 func (v *verifier) checkCovers(signatures []*signature) error {
@@ -71,14 +62,14 @@ func (v *verifier) checkCovers(signatures []*signature) error {
 	if err != nil {
 		return err
 	}
-	found, err := cover.New(v.file, list, shownPart(v.file)).Find()
+	found, err := cover.New(v.file, list).Find()
 	if err != nil {
 		return err
 	}
 	for _, c := range found {
 		for i, r := range reports {
 			if i == c.By || list[i].End < list[c.By].End {
-				for _, f := range coverFindings(c, list) {
+				for _, f := range c.Findings(list) {
 					r.note(f)
 				}
 			}

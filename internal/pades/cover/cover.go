@@ -1,10 +1,11 @@
 // Package cover finds signatures that lie over what was signed before them.
 //
-// It imports the standard library, internal/problem, internal/pades/pdf and internal/pades/drawn only.
+// It imports the standard library, internal/finding, internal/problem, and of internal/pades geometry, drawn and pdf only.
 package cover
 
 import (
 	"kyso/internal/pades/drawn"
+	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
 )
@@ -81,15 +82,20 @@ func Signatures(f *pdf.File, fields []pdf.SignatureField) ([]Signature, error) {
 type Search struct {
 	file   *pdf.File
 	list   []Signature
-	crop   func(p *pdf.Page) (drawn.Rect, error) // what is shown of a page, in user space
-	first  int64                                 // end of the first signature
+	first  int64 // end of the first signature
 	reader *drawn.Reader
 	found  []Cover
 }
 
-// New begins a search among the signatures of a file. crop says what is shown of a page, in user space.
-func New(f *pdf.File, list []Signature, crop func(p *pdf.Page) (drawn.Rect, error)) *Search {
-	return &Search{file: f, list: list, crop: crop, reader: &drawn.Reader{File: f, Work: Work}}
+// New begins a search among the signatures of a file.
+func New(f *pdf.File, list []Signature) *Search {
+	return &Search{file: f, list: list, reader: &drawn.Reader{File: f, Work: Work}}
+}
+
+// crop is what is shown of a page, in user space.
+func (s *Search) crop(p *pdf.Page) (drawn.Rect, error) {
+	page, err := geometry.Of(s.file, p)
+	return page.Crop.Drawn(), err
 }
 
 // Find finds out which signatures lie over what earlier ones signed. What is too much to read counts as covered when a large

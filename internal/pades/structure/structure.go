@@ -1,4 +1,7 @@
-package pades
+// Package structure takes the widgets of a signature into the structure tree of a tagged PDF (ISO 32000-2, 14.7 and 14.8).
+//
+// It imports the standard library, internal/finding, internal/problem and internal/pades/pdf only.
+package structure
 
 import (
 	"errors"
@@ -9,10 +12,10 @@ import (
 	"kyso/internal/problem"
 )
 
-// tags is where the structure tree of a tagged file takes in the widgets of a signature (14.7, 14.8.4.5): an element Form for
+// Tags is where the structure tree of a tagged file takes in the widgets of a signature (14.7, 14.8.4.5): an element Form for
 // each, and its entry in the parent tree, so that readers that speak come to the signature. The objects that change are those on
 // one path, whatever the size of the tree.
-type tags struct {
+type Tags struct {
 	file *pdf.File
 	root node   // StructTreeRoot
 	top  node   // the element that the new ones go under; the root itself in a file without one for the document
@@ -40,21 +43,29 @@ const (
 	leafFull = 128      // entries; a further leaf then begins
 )
 
-// untagged is why a signature stays out of a structure tree.
-type untagged struct{ why *finding.Kind }
+// Outside is why a signature stays out of a structure tree.
+type Outside struct{ Why *finding.Kind }
 
-func (u untagged) Error() string { return u.why.Say().EN }
+func (u Outside) Error() string { return u.Why.Say().EN }
 
-var oddStructure, hugeStructure = untagged{structureOdd}, untagged{structureHuge}
+// Why a structure tree is left alone.
+var (
+	structureOdd = finding.Define("structure-odd", "Cây cấu trúc của tệp không đúng chuẩn: chữ ký không được thêm vào cây này.",
+		"The structure tree is not as the standard has it: a signature is not added to it.")
+	structureHuge = finding.Define("structure-huge", "Cây cấu trúc của tệp có một phần quá lớn: chữ ký không được thêm vào cây này.",
+		"The structure tree is too large in one piece: a signature is not added to it.")
+)
 
-// readTags returns nil for a file that is not tagged. An error of type untagged says why a tagged one is signed outside its
+var oddStructure, hugeStructure = Outside{structureOdd}, Outside{structureHuge}
+
+// Read returns nil for a file that is not tagged. An error of type Outside says why a tagged one is signed outside its
 // structure; nothing of it stops a signature.
-func readTags(f *pdf.File) (*tags, error) {
+func Read(f *pdf.File) (*Tags, error) {
 	root, err := f.Catalog()
 	if err != nil {
 		return nil, err
 	}
-	t := &tags{file: f}
+	t := &Tags{file: f}
 	mark, err := t.dict(root.Get("MarkInfo"))
 	if err != nil || mark.Get("Marked") != true || root.Get("StructTreeRoot") == nil {
 		return nil, err
@@ -76,7 +87,7 @@ func readTags(f *pdf.File) (*tags, error) {
 }
 
 // value reads an object of bounded length, without repairing the file.
-func (t *tags) value(o pdf.Object) (pdf.Object, error) {
+func (t *Tags) value(o pdf.Object) (pdf.Object, error) {
 	for range tagDepth {
 		ref, ok := o.(pdf.Ref)
 		if !ok {
@@ -97,13 +108,13 @@ func (t *tags) value(o pdf.Object) (pdf.Object, error) {
 	return nil, oddStructure
 }
 
-func (t *tags) dict(o pdf.Object) (*pdf.Dict, error) {
+func (t *Tags) dict(o pdf.Object) (*pdf.Dict, error) {
 	value, err := t.value(o)
 	d, _ := value.(*pdf.Dict)
 	return d, err
 }
 
-func (t *tags) node(o pdf.Object) (node, error) {
+func (t *Tags) node(o pdf.Object) (node, error) {
 	d, err := t.dict(o)
 	if err == nil && (d == nil || d.HasDuplicates()) {
 		err = oddStructure
@@ -114,7 +125,7 @@ func (t *tags) node(o pdf.Object) (node, error) {
 
 // readTop finds the element of the whole document: the only kid of the root. One that is too long to be written again has the
 // new elements beside it.
-func (t *tags) readTop() error {
+func (t *Tags) readTop() error {
 	t.top = t.root
 	kids, err := t.kids(t.root.dict)
 	if err != nil || len(kids) != 1 {
@@ -138,7 +149,7 @@ func (t *tags) readTop() error {
 }
 
 // kids returns /K, which may be a list, an object that is one, or a single kid.
-func (t *tags) kids(d *pdf.Dict) (pdf.Array, error) {
+func (t *Tags) kids(d *pdf.Dict) (pdf.Array, error) {
 	k := d.Get("K")
 	value, err := t.value(k)
 	if list, many := value.(pdf.Array); many || err != nil || k == nil {
@@ -148,7 +159,7 @@ func (t *tags) kids(d *pdf.Dict) (pdf.Array, error) {
 }
 
 // readParents follows the parent tree to its last leaf, and finds the next key.
-func (t *tags) readParents() error {
+func (t *Tags) readParents() error {
 	at := t.root.dict.Get("ParentTree")
 	for range tagDepth {
 		n, err := t.node(at)
@@ -174,11 +185,11 @@ func (t *tags) readParents() error {
 	return oddStructure
 }
 
-func (t *tags) onPath(ref pdf.Ref) bool {
+func (t *Tags) onPath(ref pdf.Ref) bool {
 	return ref.Num > 0 && (ref == t.root.ref || ref == t.top.ref || slices.ContainsFunc(t.path, func(n node) bool { return n.ref == ref }))
 }
 
-func (t *tags) array(d *pdf.Dict, key pdf.Name) (pdf.Array, error) {
+func (t *Tags) array(d *pdf.Dict, key pdf.Name) (pdf.Array, error) {
 	value, err := t.value(d.Get(key))
 	list, ok := value.(pdf.Array)
 	if err == nil && !ok && value != nil {
@@ -187,7 +198,7 @@ func (t *tags) array(d *pdf.Dict, key pdf.Name) (pdf.Array, error) {
 	return list, err
 }
 
-func (t *tags) limits(n node) pdf.Array {
+func (t *Tags) limits(n node) pdf.Array {
 	limits, err := t.array(n.dict, "Limits")
 	if err != nil {
 		return nil
@@ -196,7 +207,7 @@ func (t *tags) limits(n node) pdf.Array {
 }
 
 // readLeaf takes the next key from the root, or from the last entry where the root has none or one that is used.
-func (t *tags) readLeaf(leaf node) error {
+func (t *Tags) readLeaf(leaf node) error {
 	nums, err := t.array(leaf.dict, "Nums")
 	if err != nil {
 		return err
@@ -218,20 +229,20 @@ func (t *tags) readLeaf(leaf node) error {
 	return nil
 }
 
-// touches reports whether one of the objects that would be written again has another part in the file.
-func (t *tags) touches(others ...pdf.Ref) bool {
+// Touches reports whether one of the objects that would be written again has another part in the file.
+func (t *Tags) Touches(others ...pdf.Ref) bool {
 	return slices.ContainsFunc(others, t.onPath)
 }
 
-// take gives a widget its key.
-func (t *tags) take(widget *pdf.Dict, ref, page pdf.Ref) {
+// Add gives a widget its key.
+func (t *Tags) Add(widget *pdf.Dict, ref, page pdf.Ref) {
 	widget.Set("StructParent", t.next)
 	t.forms = append(t.forms, formElement{t.next, ref, page})
 	t.next++
 }
 
-// write adds the elements, and their entries in the parent tree.
-func (t *tags) write(u *pdf.Update) error {
+// Write adds the elements, and their entries in the parent tree.
+func (t *Tags) Write(u *pdf.Update) error {
 	var elements, entries pdf.Array
 	for _, form := range t.forms {
 		ref := u.Add(pdf.NewDict("Type", pdf.Name("StructElem"), "S", pdf.Name("Form"), "P", t.top.ref, "Pg", form.page,
@@ -257,7 +268,7 @@ func (t *tags) write(u *pdf.Update) error {
 	return nil
 }
 
-func (t *tags) addKids(u *pdf.Update, d *pdf.Dict, elements pdf.Array) error {
+func (t *Tags) addKids(u *pdf.Update, d *pdf.Dict, elements pdf.Array) error {
 	kids, err := t.kids(d)
 	if err != nil {
 		return err
@@ -273,7 +284,7 @@ func (t *tags) addKids(u *pdf.Update, d *pdf.Dict, elements pdf.Array) error {
 }
 
 // addEntries appends to the last leaf of the parent tree, or begins another leaf beside a full one. The limits above follow.
-func (t *tags) addEntries(u *pdf.Update, root *pdf.Dict, entries pdf.Array) error {
+func (t *Tags) addEntries(u *pdf.Update, root *pdf.Dict, entries pdf.Array) error {
 	last := len(t.path) - 1
 	leaf := t.path[last].dict.Clone()
 	nums, err := t.array(leaf, "Nums")
@@ -311,30 +322,10 @@ func (t *tags) addEntries(u *pdf.Update, root *pdf.Dict, entries pdf.Array) erro
 }
 
 // put writes a list where it stands: in its dictionary, or as an object of its own.
-func (t *tags) put(u *pdf.Update, d *pdf.Dict, key pdf.Name, list pdf.Array) {
+func (t *Tags) put(u *pdf.Update, d *pdf.Dict, key pdf.Name, list pdf.Array) {
 	if ref, ok := d.Get(key).(pdf.Ref); ok {
 		u.Set(ref, list)
 		return
 	}
 	d.Set(key, list)
-}
-
-// readTags finds where the structure of a tagged file takes in what the signature shows. Inspect says when it does not.
-func (b *builder) readTags() error {
-	if !slices.ContainsFunc(b.spots, spot.visible) {
-		return nil
-	}
-	var err error
-	b.tags, err = readTags(b.file)
-	if _, outside := errors.AsType[untagged](err); outside {
-		b.tags, err = nil, nil
-	}
-	others := []pdf.Ref{b.file.RootRef(), b.form.ref}
-	for _, s := range b.spots {
-		others = append(others, s.page.Ref)
-	}
-	if b.tags != nil && b.tags.touches(others...) {
-		b.tags = nil
-	}
-	return err
 }
