@@ -378,25 +378,26 @@ func (a *Registration) KeepMoney(ctx context.Context, id string) error {
 	}))
 }
 
-// ReportInput is what VNeID is told.
+// ReportInput names a registration that ended. Status is how; histories of earlier releases hold VNeID's own word for it.
 type ReportInput struct {
-	RegistrationID string `json:"registration_id"`
-	Status         string `json:"status"`
+	RegistrationID string              `json:"registration_id"`
+	Status         registration.Status `json:"status"`
 }
 
-// ReportStatus tells VNeID how the registration stands. Effect: one report. Key: VNeID's request id and the status.
+// ReportStatus tells VNeID how the registration ended, as its record says. Effect: one report. Key: VNeID's request id and the
+// status.
 func (a *Registration) ReportStatus(ctx context.Context, in ReportInput) error {
 	r, err := a.Records.Registration(ctx, in.RegistrationID)
 	if err != nil {
 		return fail(err)
 	}
-	if r.Reported == in.Status {
+	if r.Reported != "" {
 		return nil
 	}
-	if want := reportOf(r.Status); want != in.Status {
+	if !r.Status.Final() || in.Status.Known() && in.Status != r.Status {
 		return fail(problem.New(problem.Conflict, "the registration is %s: VNeID is not told %s", r.Status, in.Status))
 	}
-	report := registration.Report{RequestID: r.RequestID, Status: in.Status, Issuer: r.Issuer}
+	report := registration.Report{RequestID: r.RequestID, Status: r.Status, Issuer: r.Issuer}
 	if r.Issued != nil {
 		report.Serial, report.NotBefore, report.NotAfter = r.Issued.Serial, r.Issued.NotBefore, r.Issued.NotAfter
 	}
@@ -404,20 +405,7 @@ func (a *Registration) ReportStatus(ctx context.Context, in ReportInput) error {
 		return fail(err)
 	}
 	return fail(a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
-		r.Reported = in.Status
+		r.Reported = r.Status
 		return nil
 	}))
-}
-
-// reportOf is the status that VNeID gets at the end of a registration; empty before.
-func reportOf(status registration.Status) string {
-	switch {
-	case !status.Final():
-		return ""
-	case status == registration.StatusActive:
-		return "ACTIVE"
-	case status == registration.StatusRefused || status == registration.StatusIneligible:
-		return "REJECTED"
-	}
-	return "CANCELLED"
 }

@@ -248,7 +248,7 @@ func believers(id string) map[string]any {
 		"OpenPayment":   activities.OpenPaymentInput{RegistrationID: id, Attempt: 7},
 		"KeepMoney":     id,
 		"Remind":        activities.RemindInput{RegistrationID: id, Step: "invented", Number: 1},
-		"ReportStatus":  activities.ReportInput{RegistrationID: id, Status: "REJECTED"},
+		"ReportStatus":  activities.ReportInput{RegistrationID: id, Status: registration.StatusRefused},
 		"RecordRegistrationIncident": registration.Incident{RegistrationID: id, ClosedAt: time.Now(), Action: workflows.RepairSkip, Actor: "the-minister",
 			Attention: registration.Attention{IncidentID: "i", Step: "x", Reason: "x"}},
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"kyso/activities"
 	"kyso/internal/pades"
 	"kyso/internal/party/ca"
 	"kyso/internal/problem"
@@ -61,7 +62,7 @@ func (e *enrolment) checkActive(r registration.Registration) {
 	if len(sealed.Signatures) != 2 || sealed.Signatures[0].Verdict != pades.TotalPassed || sealed.Signatures[0].Level != "B-LTA" || r.Contract.Level != "B-LTA" {
 		e.Errorf("the contract: %s, %+v", r.Contract.Level, sealed.Signatures)
 	}
-	if r.Reported != "ACTIVE" || e.world.CountEffects(sandbox.EffectReport, r.RequestID) == 0 {
+	if r.Reported != registration.StatusActive || e.world.CountEffects(sandbox.EffectReport, r.RequestID) == 0 {
 		e.Errorf("VNeID was told %q", r.Reported)
 	}
 }
@@ -328,8 +329,18 @@ func TestOfficerRefuses(t *testing.T) {
 			e := newEnrolment(t, plan)
 			e.acts[registration.StatusInReview] = func() { e.once("refuse", func() { e.decide(registration.DecisionRefuse) }) }
 			r := e.enrol(registration.StatusRefused)
-			if r.Reported != "REJECTED" {
+			if r.Reported != registration.StatusRefused {
 				t.Errorf("VNeID was told %q", r.Reported)
+			}
+			untold := func(r *registration.Registration) error { r.Reported = ""; return nil }
+			e.must(e.reg.Records.Change(t.Context(), e.id, untold))
+			if err := e.reg.ReportStatus(t.Context(), activities.ReportInput{RegistrationID: e.id, Status: registration.StatusActive}); err == nil {
+				t.Error("VNeID was told of an end that is not the one of the record")
+			}
+			// The word of VNeID stands in histories of earlier releases.
+			e.must(e.reg.ReportStatus(t.Context(), activities.ReportInput{RegistrationID: e.id, Status: "REJECTED"}))
+			if again := e.registration(); again.Reported != registration.StatusRefused || e.world.CountEffects(sandbox.EffectReport, r.RequestID) != 1 {
+				t.Errorf("told %q in %d reports", again.Reported, e.world.CountEffects(sandbox.EffectReport, r.RequestID))
 			}
 		})
 	}

@@ -280,11 +280,6 @@ const reportFor = 3 * day
 // report tells VNeID how it ended, patiently. A failure hurts nobody: the process then waits for an operator, who may
 // skip it.
 func (r *registrationRun) report(ctx workflow.Context, status registration.Status) error {
-	word := map[registration.Status]string{registration.StatusActive: "ACTIVE", registration.StatusRefused: "REJECTED",
-		registration.StatusIneligible: "REJECTED"}[status]
-	if word == "" {
-		word = "CANCELLED"
-	}
 	return r.step(ctx, StepReport, "vneid", func(ctx workflow.Context) error {
 		tries := reportAttempts
 		if automatic(ctx) {
@@ -293,7 +288,7 @@ func (r *registrationRun) report(ctx workflow.Context, status registration.Statu
 		options := workflow.WithRetryPolicy(poll(ctx, "Tell VNeID"), temporal.RetryPolicy{
 			InitialInterval: 2 * time.Second, BackoffCoefficient: 2, MaximumInterval: time.Hour, MaximumAttempts: tries})
 		return workflow.ExecuteActivity(options, registrationActivities.ReportStatus,
-			activities.ReportInput{RegistrationID: r.in.RegistrationID, Status: word}).Get(ctx, nil)
+			activities.ReportInput{RegistrationID: r.in.RegistrationID, Status: status}).Get(ctx, nil)
 	})
 }
 

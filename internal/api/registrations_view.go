@@ -29,23 +29,23 @@ type RegistrationBody struct {
 	Attention  *AttentionBody      `json:"attention,omitempty" doc:"Only while the registration is parked and an operator has to act"`
 	Outcome    *OutcomeBody        `json:"outcome,omitempty" doc:"Why it ended otherwise than active"`
 
-	HandedOffAt *time.Time      `json:"handed_off_at,omitempty"`
-	HasAccount  bool            `json:"has_account"`
-	Package     string          `json:"package,omitempty" doc:"Code of the ordered package"`
-	PriceVND    int64           `json:"price_vnd,omitempty" doc:"As ordered"`
-	Months      int             `json:"months,omitempty" doc:"Validity of the certificate, as ordered"`
-	PaidRef     string          `json:"paid_ref,omitempty" doc:"The attempt that pays"`
-	ConsentedAt *time.Time      `json:"consented_at,omitempty" doc:"When the citizen agreed to the contract"`
-	Review      *ReviewBody     `json:"review,omitempty" doc:"The last decision of an officer"`
-	Reviews     int             `json:"reviews,omitempty" doc:"Decisions so far"`
-	Certificate *IssuedBody     `json:"certificate,omitempty"`
-	Activation  *ActivationBody `json:"activation,omitempty"`
-	SigningID   string          `json:"signing_id,omitempty" doc:"The last signing of the acceptance record"`
-	RevokedAt   *time.Time      `json:"revoked_at,omitempty"`
-	Reported    string          `json:"reported,omitempty" doc:"Last status that VNeID took"`
-	Documents   []PaperBody     `json:"documents"`
-	Claim       *ClaimBody      `json:"claim,omitempty" doc:"For officers: who works on it"`
-	ReviewDue   *time.Time      `json:"review_due,omitempty" doc:"For officers: by when it should be decided on"`
+	HandedOffAt *time.Time          `json:"handed_off_at,omitempty"`
+	HasAccount  bool                `json:"has_account"`
+	Package     string              `json:"package,omitempty" doc:"Code of the ordered package"`
+	PriceVND    int64               `json:"price_vnd,omitempty" doc:"As ordered"`
+	Months      int                 `json:"months,omitempty" doc:"Validity of the certificate, as ordered"`
+	PaidRef     string              `json:"paid_ref,omitempty" doc:"The attempt that pays"`
+	ConsentedAt *time.Time          `json:"consented_at,omitempty" doc:"When the citizen agreed to the contract"`
+	Review      *ReviewBody         `json:"review,omitempty" doc:"The last decision of an officer"`
+	Reviews     int                 `json:"reviews,omitempty" doc:"Decisions so far"`
+	Certificate *IssuedBody         `json:"certificate,omitempty"`
+	Activation  *ActivationBody     `json:"activation,omitempty"`
+	SigningID   string              `json:"signing_id,omitempty" doc:"The last signing of the acceptance record"`
+	RevokedAt   *time.Time          `json:"revoked_at,omitempty"`
+	Reported    registration.Status `json:"reported,omitempty" doc:"The end that VNeID took a report of"`
+	Documents   []PaperBody         `json:"documents"`
+	Claim       *ClaimBody          `json:"claim,omitempty" doc:"For officers: who works on it"`
+	ReviewDue   *time.Time          `json:"review_due,omitempty" doc:"For officers: by when it should be decided on"`
 
 	Person      *PersonBody                  `json:"person,omitempty" doc:"Only in the answer for one registration; absent once the person was erased"`
 	Warnings    []string                     `json:"warnings,omitempty" doc:"What an officer should look at, in English"`
@@ -166,7 +166,10 @@ func (s *server) registrationSummary(ctx context.Context, r registration.Registr
 		Status: r.Status, Title: text.VI, TitleEN: text.EN, Final: r.Status.Final(), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 		Deadline: utc(r.Deadline), ServerTime: s.Now().UTC(), Attention: registrationAttention(ctx, r),
 		HandedOffAt: utc(r.HandedOffAt), HasAccount: r.AccountID != "", Package: r.Package, PriceVND: r.PriceVND, Months: r.Months,
-		PaidRef: r.PaidRef, Reviews: r.Reviews, RevokedAt: utc(r.RevokedAt), Reported: r.Reported, Documents: papers(r)}
+		PaidRef: r.PaidRef, Reviews: r.Reviews, RevokedAt: utc(r.RevokedAt), Documents: papers(r)}
+	if r.Reported != "" { // a registration has one end
+		body.Reported = r.Status
+	}
 	if r.Reason != "" {
 		body.Outcome = outcomeBody(signing.Transition{Detail: r.Reason})
 	}

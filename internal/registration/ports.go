@@ -22,7 +22,7 @@ type VNeID interface {
 type Report struct {
 	RequestID string
 	Issuer    string // code of the CA that issues
-	Status    string // RECEIVED, IN_PROGRESS, WAITING_APPROVAL, REJECTED, ISSUED, ACTIVE, REVOKED, CANCELLED
+	Status    Status // a final one; the client has VNeID's word for it
 	Serial    string
 	NotBefore time.Time
 	NotAfter  time.Time

@@ -44,7 +44,7 @@ type Facts struct {
 	Activation  *Activation `json:"activation,omitempty"` // PIN and OTP
 	Acceptance  *Acceptance `json:"acceptance,omitempty"` // biên bản nghiệm thu
 	RevokedAt   time.Time   `json:"revoked_at,omitzero"`
-	Reported    string      `json:"reported,omitempty"`   // last status that VNeID took
+	Reported    Status      `json:"reported,omitempty"`   // the end that VNeID took; rows of earlier releases hold its own word for it
 	KeptMoney   bool        `json:"kept_money,omitempty"` // by policy, for a certificate that nobody accepted
 	Holds       bool        `json:"holds,omitempty"`      // an active certificate of the CA already, as the CA said
 }

@@ -52,6 +52,9 @@ func Statuses() []Status {
 		StatusRefused, StatusIneligible, StatusWithdrawn, StatusExpired, StatusCancelled}
 }
 
+// Known reports whether s is one of Statuses.
+func (s Status) Known() bool { return slices.Contains(Statuses(), s) }
+
 // Final reports whether nothing can follow s.
 func (s Status) Final() bool { return len(next[s]) == 0 }
 

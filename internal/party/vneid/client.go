@@ -47,12 +47,24 @@ type statusReport struct {
 	Issuer    string    `json:"issuer,omitempty"`
 }
 
+// wordOf is VNeID's word for the end of a registration. Its words for what comes before are not in use.
+func wordOf(end registration.Status) string {
+	switch end {
+	case registration.StatusActive:
+		return "ACTIVE"
+	case registration.StatusRefused, registration.StatusIneligible:
+		return "REJECTED"
+	}
+	return "CANCELLED"
+}
+
 // Report implements registration.VNeID. The event id is made from request and status, so that VNeID knows a repeated
 // report.
 func (v *Client) Report(ctx context.Context, r registration.Report) error {
-	event := sha256.Sum256([]byte(r.RequestID + r.Status))
+	word := wordOf(r.Status)
+	event := sha256.Sum256([]byte(r.RequestID + word))
 	body, err := json.Marshal(statusReport{
-		Status: r.Status, Issuer: r.Issuer, Serial: r.Serial, ValidFrom: r.NotBefore.UTC(), ValidTo: r.NotAfter.UTC(),
+		Status: word, Issuer: r.Issuer, Serial: r.Serial, ValidFrom: r.NotBefore.UTC(), ValidTo: r.NotAfter.UTC(),
 		EventID: hex.EncodeToString(event[:])[:32],
 	})
 	if err != nil {

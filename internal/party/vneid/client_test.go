@@ -31,7 +31,7 @@ func macOf(text string) string {
 
 func testReport() registration.Report {
 	return registration.Report{
-		RequestID: "VNEID/20261126 1", Status: "ACTIVE", Serial: "540101",
+		RequestID: "VNEID/20261126 1", Status: registration.StatusActive, Serial: "540101",
 		NotBefore: partytest.Now.In(time.FixedZone("GMT+7", 7*60*60)), NotAfter: partytest.Now.AddDate(1, 0, 0),
 	}
 }
@@ -51,11 +51,15 @@ func TestReportBody(t *testing.T) {
 	if got.Header.Get("X-Timestamp") != stamp || got.Header.Get("X-Signature") != macOf(stamp+"."+got.Body) {
 		t.Errorf("signed with %v", got.Header)
 	}
-	if err := v.Report(context.Background(), registration.Report{RequestID: "R", Status: "RECEIVED"}); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := p.Last().Body, `{"status":"RECEIVED","event_id":"`; !strings.HasPrefix(got, want) || len(got) != len(want)+34 {
-		t.Errorf("sent %s", got)
+	words := map[registration.Status]string{registration.StatusActive: "ACTIVE", registration.StatusRefused: "REJECTED", registration.StatusIneligible: "REJECTED",
+		registration.StatusWithdrawn: "CANCELLED", registration.StatusExpired: "CANCELLED", registration.StatusCancelled: "CANCELLED"}
+	for status, word := range words {
+		if err := v.Report(context.Background(), registration.Report{RequestID: "R", Status: status}); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := p.Last().Body, `{"status":"`+word+`","event_id":"`; !strings.HasPrefix(got, want) || len(got) != len(want)+34 {
+			t.Errorf("%s: sent %s", status, got)
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ func TestSandbox(t *testing.T) {
 	w.Ahead.Add(int64(6 * time.Minute))
 	_, err = clientOf(w).Open(header, body)
 	partytest.CheckProblem(t, err, problem.SignatureInvalid)
-	report := registration.Report{RequestID: id, Status: "ACTIVE", Serial: "5401", NotBefore: time.Now(), NotAfter: time.Now().AddDate(1, 0, 0)}
+	report := registration.Report{RequestID: id, Status: registration.StatusActive, Serial: "5401", NotBefore: time.Now(), NotAfter: time.Now().AddDate(1, 0, 0)}
 	w.Meets("vneid-report", func(slow bool) error {
 		v := clientOf(w)
 		if slow {
