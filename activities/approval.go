@@ -58,7 +58,7 @@ func (a *Signing) requestApproval(ctx context.Context, signingID string) (Reques
 	if err != nil {
 		return Requested{}, err
 	}
-	approval.ResponseID, approval.TranCode = accepted.ResponseID, accepted.TranCode
+	approval.Reference, approval.Names = accepted.Reference, accepted.Names
 	approval.AcceptedAt = a.Now()
 	approval.ExpiresAt = approval.AcceptedAt.Add(accepted.Window)
 	return Requested{ExpiresAt: approval.ExpiresAt}, a.Records.SaveApproval(ctx, s.ID, approval)
@@ -152,18 +152,20 @@ func (a *Signing) pollApproval(ctx context.Context, in PollInput) (Polled, error
 	case outcome == "":
 		return Polled{}, pending(a.Pace.Next(s.Provider, pollPause(now.Sub(s.Approval.AcceptedAt))))
 	}
-	s.Approval.Outcome = outcome
-	return Polled{Outcome: outcome}, a.Records.SaveApproval(ctx, s.ID, s.Approval)
+	return Polled{Outcome: outcome}, a.Records.SaveApproval(ctx, s.ID, signing.Approval{OurID: s.Approval.OurID, Outcome: outcome})
 }
 
+// poll looks once, and keeps the reference when the provider gave another.
 func (a *Signing) poll(ctx context.Context, s signing.Signing) (signing.Poll, error) {
 	signer, err := a.signer(s.Provider)
 	if err != nil {
 		return signing.Poll{}, err
 	}
-	return signer.Poll(ctx, signing.ApprovalRef{
-		OurID: s.Approval.OurID, ResponseID: s.Approval.ResponseID, TranCode: s.Approval.TranCode, UserID: s.UserID,
-	})
+	poll, err := signer.Poll(ctx, signing.ApprovalRef{OurID: s.Approval.OurID, Reference: s.Approval.Reference, UserID: s.UserID})
+	if err != nil || poll.Reference == "" || poll.Reference == s.Approval.Reference {
+		return poll, err
+	}
+	return poll, a.Records.SaveApproval(ctx, s.ID, signing.Approval{OurID: s.Approval.OurID, Reference: poll.Reference})
 }
 
 // saveValues keeps every value of an answer, or none: an approval that lacks one is not an answer yet.

@@ -185,7 +185,7 @@ func (w *walker) ask(ctx context.Context, documents int) error {
 	if err := errors.Join(w.to(ctx, signing.StatusRequested), w.desk.SaveApproval(ctx, w.id, approval)); err != nil {
 		return err
 	}
-	approval.ResponseID, approval.AcceptedAt, approval.ExpiresAt = "r-"+w.id, time.Now(), time.Now().Add(5*time.Minute)
+	approval.Reference, approval.AcceptedAt, approval.ExpiresAt = "r-"+w.id, time.Now(), time.Now().Add(5*time.Minute)
 	if err := errors.Join(w.desk.SaveApproval(ctx, w.id, approval), w.to(ctx, signing.StatusAwaitingApproval)); err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func TestEventsUntilTheEnd(t *testing.T) {
 	}
 	now := time.Now()
 	must(t, b.store.SaveApproval(t.Context(), created.ID, signing.Approval{OurID: "o", ShortCode: "7A3F-09C1"}))
-	must(t, b.store.SaveApproval(t.Context(), created.ID, signing.Approval{OurID: "o", ShortCode: "7A3F-09C1", ResponseID: "r", AcceptedAt: now, ExpiresAt: now.Add(5 * time.Minute)}))
+	must(t, b.store.SaveApproval(t.Context(), created.ID, signing.Approval{OurID: "o", ShortCode: "7A3F-09C1", Reference: "r", AcceptedAt: now, ExpiresAt: now.Add(5 * time.Minute)}))
 	b.move(created.ID, 3, signing.StatusAwaitingApproval)
 	if e := next(t, events); e.id != "3" {
 		t.Errorf("third %+v", e)

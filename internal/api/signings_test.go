@@ -122,7 +122,7 @@ func TestShowSigningWhileThePhoneRings(t *testing.T) {
 	b.move(created.ID, 1, signing.StatusPreparing, signing.StatusRequested)
 	approval := signing.Approval{OurID: "kyso-1", ShortCode: signing.ShortCode(h3)}
 	must(t, b.store.SaveApproval(t.Context(), created.ID, approval))
-	approval.ResponseID, approval.AcceptedAt, approval.ExpiresAt = "r", now.Add(-40*time.Second), now.Add(260*time.Second)
+	approval.Reference, approval.AcceptedAt, approval.ExpiresAt = "r", now.Add(-40*time.Second), now.Add(260*time.Second)
 	must(t, b.store.SaveApproval(t.Context(), created.ID, approval))
 
 	var before api.SigningBody

@@ -57,7 +57,7 @@ func (s *server) receiveWebhook(ctx context.Context, in *webhookInput) (*webhook
 	if err != nil {
 		return nil, err
 	}
-	message := signing.InboxMessage{ID: inboxID(in.Provider, body), Provider: in.Provider, TransactionID: transaction,
+	message := signing.InboxMessage{ID: inboxID(in.Provider, body), Provider: in.Provider, Request: transaction,
 		Body: body, ReceivedAt: s.Now().UTC().Truncate(time.Microsecond)}
 	fresh, err := s.Desk.Receive(ctx, message)
 	if err != nil {

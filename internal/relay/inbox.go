@@ -10,15 +10,15 @@ import (
 	"kyso/internal/signing"
 )
 
-// unknownFor is how long a webhook of an unknown transaction is looked at again. A request is recorded before it is
+// unknownFor is how long a webhook of an unknown request is looked at again. A request is recorded before it is
 // sent, so none of ours stays unknown for long.
 const unknownFor = time.Hour
 
-// Messages is the inbox of webhooks. problem.NotFound for an unknown transaction.
+// Messages is the inbox of webhooks. problem.NotFound for an unknown request.
 type Messages interface {
 	// Waiting returns messages that were received before a time and not handed over, oldest first.
 	Waiting(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]signing.InboxMessage, error)
-	FindApproval(ctx context.Context, provider, transactionID string) (signingID string, err error)
+	FindApproval(ctx context.Context, provider, name string) (signingID string, err error)
 	MarkHandled(ctx context.Context, id string) error
 }
 
@@ -49,8 +49,8 @@ func (i *Inbox) Once(ctx context.Context) error {
 
 // Handle tells the process that a webhook speaks of to look now, and closes the row.
 func (i *Inbox) Handle(ctx context.Context, m signing.InboxMessage) error {
-	if m.TransactionID != "" {
-		id, err := i.Messages.FindApproval(ctx, m.Provider, m.TransactionID)
+	if m.Request != "" {
+		id, err := i.Messages.FindApproval(ctx, m.Provider, m.Request)
 		switch {
 		case problem.CodeOf(err) == problem.NotFound && orNow(i.Now).Sub(m.ReceivedAt) < unknownFor:
 			return nil // perhaps it overtook the answer that names this id

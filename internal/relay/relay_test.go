@@ -160,7 +160,7 @@ var loops = []struct {
 		for id := range f.IDs("signings", "id") {
 			f.Exec(`INSERT INTO approvals (our_id, signing_id, response_id, tran_code, short_code, outcome) VALUES ($1, $2, '', '', '', '')`, "kyso-"+id, id)
 			f.Exec(`INSERT INTO approval_ids (provider, transaction_id, our_id) VALUES ('intrustca', $1, $1)`, "kyso-"+id)
-			_, err := f.Receive(t.Context(), signing.InboxMessage{ID: "m-" + id, Provider: "intrustca", TransactionID: "kyso-" + id, Body: []byte("{}"), ReceivedAt: storetest.Half(len(want))})
+			_, err := f.Receive(t.Context(), signing.InboxMessage{ID: "m-" + id, Provider: "intrustca", Request: "kyso-" + id, Body: []byte("{}"), ReceivedAt: storetest.Half(len(want))})
 			must(t, err)
 			want[id] = true
 		}

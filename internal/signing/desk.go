@@ -26,8 +26,8 @@ type Desk interface {
 	// Signings lists newest first.
 	Signings(ctx context.Context, f Filter) ([]Signing, error)
 
-	// FindApproval returns the signing that sent a request known to the provider under any of its three ids.
-	FindApproval(ctx context.Context, provider, transactionID string) (signingID string, err error)
+	// FindApproval returns the signing that sent a request, by our id of it or by one of its names at the provider.
+	FindApproval(ctx context.Context, provider, name string) (signingID string, err error)
 
 	// Receive commits a webhook as it came, before it is answered. fresh is false when the same event (same
 	// provider and digest of the body) was received before.
@@ -58,11 +58,11 @@ type Filter struct {
 
 // InboxMessage is a webhook as it came.
 type InboxMessage struct {
-	ID            string // hex SHA-256 over provider and body
-	Provider      string
-	TransactionID string
-	Body          []byte // may hold signature values, no personal data
-	ReceivedAt    time.Time
+	ID         string // hex SHA-256 over provider and body
+	Provider   string
+	Request    string // which request it speaks of: our id or a name of the provider's; empty when it names none
+	Body       []byte // may hold signature values, no personal data
+	ReceivedAt time.Time
 }
 
 // AnswerLife is how long an answer is kept, and so how long the retry of a request is known as one.

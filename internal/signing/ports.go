@@ -29,7 +29,7 @@ type RemoteSigner interface {
 
 // ApprovalRequest is one prompt on the owner's phone.
 type ApprovalRequest struct {
-	ID          string // our transaction id, stable over retries
+	ID          string // ours, stable over retries
 	UserID      string
 	Serial      string // of the chosen certificate
 	Description string // shown on the phone
@@ -45,19 +45,20 @@ type DigestToSign struct {
 
 // Accepted is the provider's word that the owner is being asked.
 type Accepted struct {
-	ResponseID string
-	TranCode   string
-	Window     time.Duration // how long the owner has; zero when the provider does not say
+	Reference string        // see Approval
+	Names     []string      // see Approval
+	Window    time.Duration // how long the owner has; zero when the provider does not say
 }
 
-// ApprovalRef names a request towards the provider.
-type ApprovalRef struct{ OurID, ResponseID, TranCode, UserID string }
+// ApprovalRef names a request towards the provider. Reference is empty while the answer to Request is not known.
+type ApprovalRef struct{ OurID, Reference, UserID string }
 
 // Poll is one look at a request.
 type Poll struct {
-	Outcome Outcome
-	Answers []ProviderAnswer // as the provider sent them, in its order; the caller proves which is whose
-	Message string           // the provider's own words, redacted; for learning unknown texts
+	Outcome   Outcome
+	Reference string           // takes the place of the one in ApprovalRef from now on; empty keeps that one
+	Answers   []ProviderAnswer // as the provider sent them, in its order; the caller proves which is whose
+	Message   string           // the provider's own words, redacted; for learning unknown texts
 }
 
 // ProviderAnswer is one signature in a provider's answer. What it says of itself may be missing or wrong.

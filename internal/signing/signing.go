@@ -5,8 +5,7 @@ package signing
 
 import "time"
 
-// MaxDocuments is how many documents one approval on the phone may cover. The 769 profile states no limit; its
-// CSC sibling allows 50 hashes in one call.
+// MaxDocuments is how many documents one approval on the phone may cover. A provider may take fewer.
 const MaxDocuments = 50
 
 // Level is a PAdES baseline level of ETSI EN 319 142-1.
@@ -127,13 +126,14 @@ type Prepared struct {
 	RevocationNote string // what the certificate check before signing found; no personal data
 }
 
-// Approval is the request that the provider accepted. The provider knows one request under up to three ids; all
-// three are kept, because providers differ in which one they want back.
+// Approval is the request that the provider accepted.
 type Approval struct {
-	OurID      string // our transaction_id, made from the signing id and the business attempt
-	ResponseID string // data.transaction_id of the answer; may differ from ours
-	TranCode   string // data.tran_code
-	ShortCode  string // shown on our page and on the phone, so that the two can be compared
+	OurID string // our id of the request, made from the signing id and the business attempt
+	// Reference is what the provider's client has to know of the request. That client alone makes and reads it; the store seals
+	// it, since it may hold secrets. A zero one in SaveApproval leaves what is stored.
+	Reference  string
+	Names      []string // by which a webhook of the provider may speak of the request, besides OurID; SaveApproval adds them, nothing returns them
+	ShortCode  string   // shown on our page and on the phone, so that the two can be compared
 	AcceptedAt time.Time
 	ExpiresAt  time.Time // the end of the provider's own window
 	Outcome    Outcome   // empty while waiting

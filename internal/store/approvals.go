@@ -18,12 +18,21 @@ func (s *Store) SaveApproval(ctx context.Context, id string, a signing.Approval)
 	if a.OurID == "" {
 		return problem.New(problem.Invalid, "an approval has a transaction id of ours")
 	}
+	k, err := s.openKeys(ctx)
+	if err != nil {
+		return err
+	}
 	return s.change(ctx, "saving an approval", id, func(tx *sql.Tx) error {
+		reference, err := s.sealedReference(ctx, tx, k, id, a)
+		if err != nil {
+			return err
+		}
+		before := namesOfBefore(a.Names)
 		inserted, err := affected(tx.ExecContext(ctx, `
 			INSERT INTO approvals (our_id, signing_id, response_id, tran_code, short_code, accepted_at, expires_at,
-				outcome)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (our_id) DO NOTHING`,
-			a.OurID, id, a.ResponseID, a.TranCode, a.ShortCode, at(a.AcceptedAt), at(a.ExpiresAt), string(a.Outcome)))
+				outcome, reference)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (our_id) DO NOTHING`,
+			a.OurID, id, before[0], before[1], a.ShortCode, at(a.AcceptedAt), at(a.ExpiresAt), string(a.Outcome), reference))
 		if err != nil {
 			return err
 		}
@@ -31,7 +40,7 @@ func (s *Store) SaveApproval(ctx context.Context, id string, a signing.Approval)
 		if news {
 			_, err = tx.ExecContext(ctx, `UPDATE signings SET approval_id = $1 WHERE id = $2`, a.OurID, id)
 		} else {
-			news, err = fillApproval(ctx, tx, id, a)
+			news, err = fillApproval(ctx, tx, id, a, before, reference)
 		}
 		if err != nil {
 			return err
@@ -45,8 +54,29 @@ func (s *Store) SaveApproval(ctx context.Context, id string, a signing.Approval)
 	})
 }
 
+// sealedReference seals the reference of an approval with the people's data of its signing; nil for none.
+func (s *Store) sealedReference(ctx context.Context, tx *sql.Tx, k *keys, id string, a signing.Approval) ([]byte, error) {
+	if a.Reference == "" {
+		return nil, nil
+	}
+	k, err := (&core{s}).ofSigning(ctx, tx, k, id)
+	if err != nil {
+		return nil, err
+	}
+	return k.sealed("approvals", "reference", a.OurID, []byte(a.Reference)), nil
+}
+
+// namesOfBefore are the first two names of a request: programs of the release before ask the provider by these columns.
+func namesOfBefore(names []string) (first [2]string) {
+	copy(first[:], names)
+	return first
+}
+
+// referenceOfBefore is the reference of a request that a program of the release before made: the two columns, a line each.
+func referenceOfBefore(first, second string) string { return strings.TrimSpace(first + "\n" + second) }
+
 // fillApproval adds what is new to a stored approval, and reports whether that decided it.
-func fillApproval(ctx context.Context, tx *sql.Tx, id string, a signing.Approval) (decided bool, err error) {
+func fillApproval(ctx context.Context, tx *sql.Tx, id string, a signing.Approval, before [2]string, reference []byte) (decided bool, err error) {
 	var owner string
 	var outcome signing.Outcome
 	err = tx.QueryRowContext(ctx, `SELECT signing_id, outcome FROM approvals WHERE our_id = $1`, a.OurID).
@@ -67,15 +97,16 @@ func fillApproval(ctx context.Context, tx *sql.Tx, id string, a signing.Approval
 			short_code  = COALESCE(NULLIF($3, ''), short_code),
 			accepted_at = COALESCE($4, accepted_at),
 			expires_at  = COALESCE($5, expires_at),
-			outcome     = COALESCE(NULLIF($6, ''), outcome)
+			outcome     = COALESCE(NULLIF($6, ''), outcome),
+			reference   = COALESCE($8, reference)
 		WHERE our_id = $7`,
-		a.ResponseID, a.TranCode, a.ShortCode, at(a.AcceptedAt), at(a.ExpiresAt), string(a.Outcome), a.OurID)
+		before[0], before[1], a.ShortCode, at(a.AcceptedAt), at(a.ExpiresAt), string(a.Outcome), a.OurID, reference)
 	return outcome == "" && a.Outcome != "", err
 }
 
-// saveApprovalIDs makes the request findable under each of its ids.
+// saveApprovalIDs makes the request findable under our id and each of its names.
 func saveApprovalIDs(ctx context.Context, tx *sql.Tx, id string, a signing.Approval) error {
-	for _, known := range []string{a.OurID, a.ResponseID, a.TranCode} {
+	for _, known := range append([]string{a.OurID}, a.Names...) {
 		if known == "" {
 			continue
 		}
@@ -91,11 +122,11 @@ func saveApprovalIDs(ctx context.Context, tx *sql.Tx, id string, a signing.Appro
 }
 
 // FindApproval implements signing.Desk.
-func (s *Store) FindApproval(ctx context.Context, provider, transactionID string) (string, error) {
+func (s *Store) FindApproval(ctx context.Context, provider, name string) (string, error) {
 	var id string
 	err := s.db.QueryRowContext(ctx, `
 		SELECT a.signing_id FROM approval_ids i JOIN approvals a ON a.our_id = i.our_id
-		WHERE i.provider = $1 AND i.transaction_id = $2`, provider, transactionID).Scan(&id)
+		WHERE i.provider = $1 AND i.transaction_id = $2`, provider, name).Scan(&id)
 	if err != nil {
 		return "", fmt.Errorf("finding an approval: %w", orNoSuch(err, "request"))
 	}

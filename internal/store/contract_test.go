@@ -287,12 +287,13 @@ func TestApprovals(t *testing.T) {
 		created(t, s, "s2")
 		sent := signing.Approval{OurID: "s/1", ShortCode: "4F7A-09C2"}
 		accepted := sent
-		accepted.ResponseID, accepted.TranCode = "resp-1", "tran-1"
+		accepted.Reference, accepted.Names = "opaque", []string{"resp-1", "tran-1"}
 		accepted.AcceptedAt, accepted.ExpiresAt = minute(1), minute(5)
 		twice(t, func() error { return s.SaveApproval(ctx, "s", sent) })
 		twice(t, func() error { return s.SaveApproval(ctx, "s", accepted) })
 		must(t, s.SaveApproval(ctx, "s", sent)) // a late retry does not take the acceptance back
 		in.Approval = accepted
+		in.Approval.Names = nil
 		wantSigning(t, s, in)
 
 		accepted.Outcome = signing.OutcomeApproved
@@ -304,9 +305,11 @@ func TestApprovals(t *testing.T) {
 		wantCode(t, s.SaveApproval(ctx, "none", sent), problem.NotFound)
 		wantCode(t, s.SaveApproval(ctx, "s", signing.Approval{}), problem.Invalid)
 
-		next := signing.Approval{OurID: "s/2", ResponseID: "resp-2"}
+		next := signing.Approval{OurID: "s/2", Reference: "another", Names: []string{"resp-2"}}
 		must(t, s.SaveApproval(ctx, "s", next))
 		must(t, s.SaveApproval(ctx, "s", accepted)) // an old request does not hide the newest
+		next.Reference, next.Names = "renewed", nil
+		must(t, s.SaveApproval(ctx, "s", next))
 		in.Approval = next
 		wantSigning(t, s, in)
 		for _, id := range []string{"s/1", "resp-1", "tran-1", "s/2", "resp-2"} {
@@ -319,6 +322,27 @@ func TestApprovals(t *testing.T) {
 		wantCode(t, err, problem.NotFound)
 		_, err = s.FindApproval(ctx, "intrust", "")
 		wantCode(t, err, problem.NotFound)
+	})
+}
+
+// TestApprovalsOfTheReleaseBefore: its rows are read, and it reads ours.
+func TestApprovalsOfTheReleaseBefore(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		ctx, in := t.Context(), created(t, s, "s")
+		in.Approval = signing.Approval{OurID: "s/1", Reference: "opaque"}
+		must(t, s.SaveApproval(ctx, "s", signing.Approval{OurID: "s/1", Reference: "opaque", Names: []string{"resp-1", "tran-1"}}))
+		wantSigning(t, s, in)
+		var first, second string
+		must(t, s.DB().QueryRowContext(ctx, `SELECT response_id, tran_code FROM approvals WHERE our_id = 's/1'`).Scan(&first, &second))
+		if first != "resp-1" || second != "tran-1" {
+			t.Errorf("the release before reads %q and %q", first, second)
+		}
+		for columns, want := range map[string]string{`'r-1', 'c-1'`: "r-1\nc-1", `'r-1', ''`: "r-1", `'', ''`: ""} {
+			_, err := s.DB().ExecContext(ctx, `UPDATE approvals SET reference = NULL, (response_id, tran_code) = (`+columns+`)`)
+			must(t, err)
+			in.Approval.Reference = want
+			wantSigning(t, s, in)
+		}
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 func message(id string, n int) signing.InboxMessage {
-	return signing.InboxMessage{ID: id, Provider: "intrust", TransactionID: "resp-1", Body: []byte(`{"status":1}`),
+	return signing.InboxMessage{ID: id, Provider: "intrust", Request: "resp-1", Body: []byte(`{"status":1}`),
 		ReceivedAt: minute(n).UTC()}
 }
 

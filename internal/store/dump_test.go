@@ -32,6 +32,7 @@ var canaries = map[string]string{
 	"operator's note":           "gọi cho khách 0912345678",
 	"idempotency key":           "khach-0987654321",
 	"answer":                    "answer with a file name",
+	"reference":                 "what authorises a request",
 	"digest of a body":          "e3b0c44298fc1c149afbf4c8996fb92427ae41e4",
 	"plain hash of the user id": sum("ICA.079095012345"),
 }
@@ -55,7 +56,7 @@ func live(t *testing.T, s *store.Store) {
 	must(t, s.ChooseCertificate(ctx, "s", "f"))
 	must(t, s.SavePlacement(ctx, "s", 0, signing.Placement{Page: 1}))
 	must(t, s.SavePrepared(ctx, "s", 0, signing.Prepared{H1: "1"}))
-	must(t, s.SaveApproval(ctx, "s", signing.Approval{OurID: "s/1", ResponseID: "r", AcceptedAt: day0}))
+	must(t, s.SaveApproval(ctx, "s", signing.Approval{OurID: "s/1", Reference: canaries["reference"], AcceptedAt: day0}))
 	must(t, s.SaveValue(ctx, "s", signing.SignatureValue{RequestID: "s/1", Value: []byte(canaries["signature value"]),
 		ReceivedAt: day0, Use: signing.UseEmbedded}))
 	evidence := canaries["evidence"]

@@ -53,7 +53,7 @@ func (e *erasing) signing(ctx context.Context, id string) error {
 		err = e.all(ctx, []any{id, []byte{}}, `UPDATE documents SET name = $2, prepared = '' WHERE signing_id = $1`)
 	}
 	if err == nil {
-		err = e.all(ctx, []any{id}, `DELETE FROM certificates WHERE signing_id = $1`, `DELETE FROM signature_values WHERE signing_id = $1`,
+		err = e.all(ctx, []any{id}, `UPDATE approvals SET reference = NULL WHERE signing_id = $1`, `DELETE FROM certificates WHERE signing_id = $1`, `DELETE FROM signature_values WHERE signing_id = $1`,
 			`DELETE FROM evidence WHERE signing_id = $1`)
 	}
 	for _, upload := range uploads {
@@ -158,6 +158,9 @@ func (e *erasing) signingAgain(ctx context.Context, id string) error {
 		{`SELECT request_id, position, value FROM signature_values WHERE signing_id = $1`,
 			`UPDATE signature_values SET value = $1 WHERE signing_id = $2 AND request_id = $3 AND position = $4`,
 			"signature_values", "value", func(name string, n int) string { return valueRow(id, name, n) }},
+		{`SELECT our_id, 0, reference FROM approvals WHERE signing_id = $1 AND reference IS NOT NULL`,
+			`UPDATE approvals SET reference = $1 WHERE signing_id = $2 AND our_id = $3 AND 0 = $4`,
+			"approvals", "reference", func(name string, _ int) string { return name }},
 		{`SELECT kind || '/' || digest, position, data FROM evidence WHERE signing_id = $1`,
 			`UPDATE evidence SET data = $1 WHERE signing_id = $2 AND kind || '/' || digest = $3 AND position = $4`,
 			"evidence", "data", func(name string, _ int) string { return id + "/" + name }},

@@ -21,7 +21,7 @@ func (s *Store) Receive(ctx context.Context, m signing.InboxMessage) (fresh bool
 		inserted, err := affected(tx.ExecContext(ctx, `
 			INSERT INTO inbox (id, provider, transaction_id, body, received_at, handled)
 			VALUES ($1, $2, $3, $4, $5, FALSE) ON CONFLICT (id) DO NOTHING`,
-			m.ID, m.Provider, m.TransactionID, k.sealed("inbox", "body", m.ID, m.Body), at(m.ReceivedAt)))
+			m.ID, m.Provider, m.Request, k.sealed("inbox", "body", m.ID, m.Body), at(m.ReceivedAt)))
 		fresh = inserted > 0
 		return err
 	})

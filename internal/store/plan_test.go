@@ -141,7 +141,7 @@ func TestLoopsReadTheirPartialIndex(t *testing.T) {
 		f.Exec(`UPDATE signings SET status = 'signed', level = 'B-T'`)
 		f.Copy("payments", "txn_ref", "KS01", storetest.Rows, "txn_ref", "registration_id")
 		f.Exec(`UPDATE payments SET status = 'captured', settled_at = created_at`)
-		_, err := f.Receive(t.Context(), signing.InboxMessage{ID: "m", Provider: "intrustca", TransactionID: "t", Body: []byte("{}"), ReceivedAt: storetest.Start})
+		_, err := f.Receive(t.Context(), signing.InboxMessage{ID: "m", Provider: "intrustca", Request: "t", Body: []byte("{}"), ReceivedAt: storetest.Start})
 		must(t, err)
 		f.Copy("inbox", "id", "m", storetest.Rows, "id")
 		f.Exec(`UPDATE inbox SET handled = TRUE`)

@@ -72,7 +72,7 @@ func (r Relay) Waiting(ctx context.Context, before time.Time, after page.Cursor,
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var m signing.InboxMessage
 		var body []byte
-		if err := rows.Scan(&m.ID, &m.Provider, &m.TransactionID, &body, into(&m.ReceivedAt)); err != nil {
+		if err := rows.Scan(&m.ID, &m.Provider, &m.Request, &body, into(&m.ReceivedAt)); err != nil {
 			return err
 		}
 		m.Body, err = k.open("inbox", "body", m.ID, body)

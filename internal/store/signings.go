@@ -146,7 +146,7 @@ func (k *keys) user(id string) string { return k.lookup.Digest("user", []byte(id
 const signingQuery = `
 	SELECT s.id, s.provider, s.user_id, s.serial, s.level, s.reason, s.location, s.certificate, s.status, s.created_at,
 		s.updated_at, s.finished_at,
-		COALESCE(a.our_id, ''), COALESCE(a.response_id, ''), COALESCE(a.tran_code, ''), COALESCE(a.short_code, ''),
+		COALESCE(a.our_id, ''), COALESCE(a.response_id, ''), COALESCE(a.tran_code, ''), COALESCE(a.short_code, ''), a.reference,
 		a.accepted_at, a.expires_at, COALESCE(a.outcome, ''),
 		COALESCE(i.id, ''), COALESCE(i.step, ''), COALESCE(i.reason, ''), COALESCE(i.message, ''), COALESCE(i.provider, ''), i.since,
 		COALESCE(i.attempts, 0), COALESCE(s.subject_id, ''), s.erased_at, u.wrapped
@@ -165,12 +165,13 @@ type openedSigning struct {
 
 func (s *Store) scanSigning(ctx context.Context, row scanner, k *keys) (*openedSigning, error) {
 	out := &openedSigning{keys: k}
-	var user, reason, location, wrapped []byte
+	var user, reason, location, wrapped, reference []byte
 	var subjectID string
+	var before [2]string
 	a, n := &out.Approval, &out.Attention
 	err := row.Scan(&out.ID, &out.Provider, &user, &out.Serial, &out.Level, &reason, &location, &out.Certificate, &out.Status,
 		into(&out.CreatedAt), into(&out.UpdatedAt), into(&out.FinishedAt),
-		&a.OurID, &a.ResponseID, &a.TranCode, &a.ShortCode, into(&a.AcceptedAt), into(&a.ExpiresAt), &a.Outcome,
+		&a.OurID, &before[0], &before[1], &a.ShortCode, &reference, into(&a.AcceptedAt), into(&a.ExpiresAt), &a.Outcome,
 		&n.IncidentID, &n.Step, &n.Reason, &n.Message, &n.Provider, into(&n.Since), &n.Attempts, &subjectID, into(&out.ErasedAt), &wrapped)
 	if err == nil && !out.ErasedAt.IsZero() {
 		out.keys = nil
@@ -183,6 +184,9 @@ func (s *Store) scanSigning(ctx context.Context, row scanner, k *keys) (*openedS
 	err = k.openText(err, &out.UserID, "signings", "user_id", out.ID, user)
 	err = k.openText(err, &out.Reason, "signings", "reason", out.ID, reason)
 	err = k.openText(err, &out.Location, "signings", "location", out.ID, location)
+	if a.Reference = referenceOfBefore(before[0], before[1]); reference != nil {
+		err = k.openText(err, &a.Reference, "approvals", "reference", a.OurID, reference)
+	}
 	return out, err
 }
 

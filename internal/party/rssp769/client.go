@@ -189,18 +189,18 @@ func (p *Client) accepted(id string, a answer) signing.Accepted {
 	if given := time.Duration(a.data.ExpiredIn.Int()) * time.Second; given > 0 && given <= maxWindow {
 		window = given
 	}
-	return signing.Accepted{
-		ResponseID: party.OrDefault(string(a.data.TransactionID), id), TranCode: string(a.data.TranCode), Window: window,
-	}
+	ref := reference{Transaction: party.OrDefault(string(a.data.TransactionID), id), Code: string(a.data.TranCode)}
+	return signing.Accepted{Reference: ref.text(), Names: ref.names(), Window: window}
 }
 
 // Poll implements signing.RemoteSigner. The id in the path is the one from the provider's answer; some
 // installations want tran_code there, so that is tried once when the first is not found.
 func (p *Client) Poll(ctx context.Context, ref signing.ApprovalRef) (signing.Poll, error) {
-	id := party.OrDefault(ref.ResponseID, ref.OurID)
+	known := readReference(ref.Reference)
+	id := party.OrDefault(known.Transaction, ref.OurID)
 	answer, verdict, err := p.status(ctx, id)
-	if err == nil && verdict == unknown && ref.TranCode != "" && ref.TranCode != id {
-		answer, verdict, err = p.status(ctx, ref.TranCode)
+	if err == nil && verdict == unknown && known.Code != "" && known.Code != id {
+		answer, verdict, err = p.status(ctx, known.Code)
 	}
 	if err != nil {
 		return signing.Poll{}, fmt.Errorf("asking for the answer: %w", err)

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -109,7 +110,7 @@ func TestSignRequestBodies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := (signing.Accepted{ResponseID: "SP-2026-000001", TranCode: "f0c1d1c8", Window: 300 * time.Second}); got != want {
+			if want := asAccepted("SP-2026-000001", "f0c1d1c8"); !reflect.DeepEqual(got, want) {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
 			if want := (exchange{tt.path, tt.want}); s.seen[0] != want {
@@ -179,7 +180,7 @@ func TestDecisions(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := script(t, VNPT(), tt.answer)
-			poll, err := s.Poll(context.Background(), signing.ApprovalRef{OurID: "SP-2026-000001", ResponseID: "SP-2026-000001"})
+			poll, err := s.Poll(context.Background(), signing.ApprovalRef{OurID: "SP-2026-000001", Reference: "SP-2026-000001"})
 			if problem.CodeOf(err) != tt.code || poll.Outcome != tt.want {
 				t.Errorf("got %q, %v; want %q, code %q", poll.Outcome, err, tt.want, tt.code)
 			}
@@ -202,9 +203,32 @@ func TestPollSuccessWithEmptyValue(t *testing.T) {
 	}
 }
 
+// asAccepted is what a provider without a window of its own accepted by its ids for the request.
+func asAccepted(ids ...string) signing.Accepted {
+	text := `{"transaction":"` + ids[0] + `"}`
+	if len(ids) == 2 {
+		text = `{"transaction":"` + ids[0] + `","code":"` + ids[1] + `"}`
+	}
+	return signing.Accepted{Reference: text, Names: ids, Window: 300 * time.Second}
+}
+
+func TestReferences(t *testing.T) {
+	for text, want := range map[string]reference{
+		"": {}, "theirs": {Transaction: "theirs"}, "theirs\ncode": {Transaction: "theirs", Code: "code"}, "77": {Transaction: "77"},
+		`{"transaction":"theirs","code":"c"}`: {Transaction: "theirs", Code: "c"},
+	} {
+		if got := readReference(text); got != want {
+			t.Errorf("%q: got %+v", text, got)
+		}
+		if got := readReference(want.text()); got != want {
+			t.Errorf("%+v: got %+v", want, got)
+		}
+	}
+}
+
 func TestPollFallsBackOnTranCodeOnce(t *testing.T) {
 	s := script(t, IntrustCA(), partytest.Answer{Status: 404, Body: notFound}, partytest.OK(finished))
-	ref := signing.ApprovalRef{OurID: "ours", ResponseID: "theirs/1", TranCode: "code"}
+	ref := signing.ApprovalRef{OurID: "ours", Reference: "theirs/1\ncode"}
 	poll, err := s.Poll(context.Background(), ref)
 	if err != nil || poll.Outcome != signing.OutcomeApproved {
 		t.Fatalf("got %+v, %v", poll, err)
@@ -241,10 +265,10 @@ func TestRequestAfterALostAnswer(t *testing.T) {
 		want    signing.Accepted
 		code    problem.Code
 	}{
-		{"known by our id", []partytest.Answer{partytest.OK(waiting)}, 1, signing.Accepted{ResponseID: "SP-2026-000001", Window: 300 * time.Second}, ""},
-		{"decided already", []partytest.Answer{partytest.OK(finished)}, 1, signing.Accepted{ResponseID: "SP-2026-000001", Window: 300 * time.Second}, ""},
+		{"known by our id", []partytest.Answer{partytest.OK(waiting)}, 1, asAccepted("SP-2026-000001"), ""},
+		{"decided already", []partytest.Answer{partytest.OK(finished)}, 1, asAccepted("SP-2026-000001"), ""},
 		{"not known: the same id once more", []partytest.Answer{{Status: 404, Body: notFound}, partytest.OK(accepted)}, 2,
-			signing.Accepted{ResponseID: "SP-2026-000001", TranCode: "f0c1d1c8", Window: 300 * time.Second}, ""},
+			asAccepted("SP-2026-000001", "f0c1d1c8"), ""},
 		{"no status to be had: nothing is sent", []partytest.Answer{{Status: 500}}, 1, signing.Accepted{}, problem.ProviderUnavailable},
 		{"no word whether it is known: nothing is sent", []partytest.Answer{partytest.OK(`{"status_code":200,"message":"hm"}`)}, 1,
 			signing.Accepted{}, problem.ProviderUnavailable},
@@ -255,7 +279,7 @@ func TestRequestAfterALostAnswer(t *testing.T) {
 			req := sampleRequest()
 			req.Retry = true
 			got, err := s.Request(context.Background(), req)
-			if got != tt.want || problem.CodeOf(err) != tt.code || len(s.seen) != tt.calls {
+			if !reflect.DeepEqual(got, tt.want) || problem.CodeOf(err) != tt.code || len(s.seen) != tt.calls {
 				t.Errorf("got %+v, %v after %d calls; want %+v, %q after %d", got, err, len(s.seen), tt.want, tt.code, tt.calls)
 			}
 			for _, e := range s.seen[1:] {
@@ -276,18 +300,18 @@ func TestRequestDuplicate(t *testing.T) {
 		code    problem.Code
 	}{
 		{"then the status", []partytest.Answer{{Status: 400, Body: duplicate}, partytest.OK(waiting)},
-			signing.Accepted{ResponseID: "SP-2026-000001", Window: 300 * time.Second}, ""},
+			asAccepted("SP-2026-000001"), ""},
 		{"HTTP 409", []partytest.Answer{{Status: 409, Body: `{}`}, partytest.OK(waiting)},
-			signing.Accepted{ResponseID: "SP-2026-000001", Window: 300 * time.Second}, ""},
+			asAccepted("SP-2026-000001"), ""},
 		{"that names the transaction", []partytest.Answer{{Status: 400, Body: named}},
-			signing.Accepted{ResponseID: "theirs", TranCode: "77", Window: 300 * time.Second}, ""},
+			asAccepted("theirs", "77"), ""},
 		{"without a status", []partytest.Answer{{Status: 400, Body: duplicate}, {Status: 404, Body: notFound}},
 			signing.Accepted{}, problem.ProviderUnavailable},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := script(t, VNPT(), tt.answers...)
 			got, err := s.Request(context.Background(), sampleRequest())
-			if got != tt.want || problem.CodeOf(err) != tt.code {
+			if !reflect.DeepEqual(got, tt.want) || problem.CodeOf(err) != tt.code {
 				t.Errorf("got %+v, %v; want %+v, %q", got, err, tt.want, tt.code)
 			}
 		})
@@ -353,7 +377,7 @@ func TestWindowOfTheAnswer(t *testing.T) {
 	} {
 		s := script(t, VNPT(), partytest.OK(`{"status_code":200,"data":{"transaction_id":9,"expired_in":`+value+`}}`))
 		got, err := s.Request(context.Background(), sampleRequest())
-		if err != nil || got.Window != want || got.ResponseID != "9" {
+		if err != nil || got.Window != want || readReference(got.Reference).Transaction != "9" {
 			t.Errorf("expired_in %s: got %+v, %v; want %s", value, got, err, want)
 		}
 	}

@@ -69,10 +69,10 @@ func TestContractApproval(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if accepted.ResponseID == req.ID || accepted.TranCode == "" || accepted.Window <= 290*time.Second || accepted.Window > 300*time.Second {
+			if accepted.Names[0] == req.ID || len(accepted.Names) != 2 || accepted.Window <= 290*time.Second || accepted.Window > 300*time.Second {
 				t.Errorf("accepted %+v", accepted)
 			}
-			ref := signing.ApprovalRef{OurID: req.ID, ResponseID: accepted.ResponseID, TranCode: accepted.TranCode, UserID: c.user}
+			ref := signing.ApprovalRef{OurID: req.ID, Reference: accepted.Reference, UserID: c.user}
 			if poll, err := p.Poll(context.Background(), ref); err != nil || poll.Outcome != "" {
 				t.Fatalf("before the approval: %+v, %v", poll, err)
 			}
@@ -120,7 +120,7 @@ func TestContractOutcomes(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.Ahead.Add(int64(time.Second))
-			poll, err := p.Poll(context.Background(), signing.ApprovalRef{OurID: "sig-1", ResponseID: accepted.ResponseID, TranCode: accepted.TranCode})
+			poll, err := p.Poll(context.Background(), signing.ApprovalRef{OurID: "sig-1", Reference: accepted.Reference})
 			if err != nil || poll.Outcome != tt.want {
 				t.Errorf("got %+v, %v; want %s", poll, err, tt.want)
 			}
@@ -174,7 +174,7 @@ func TestContractFaults(t *testing.T) {
 				if _, err := w.Approve(partytest.Subscriber); err != nil {
 					t.Fatal(err)
 				}
-				ref := signing.ApprovalRef{OurID: name, ResponseID: accepted.ResponseID, TranCode: accepted.TranCode}
+				ref := signing.ApprovalRef{OurID: name, Reference: accepted.Reference}
 				if poll, err := p.Poll(context.Background(), ref); err != nil || poll.Outcome != signing.OutcomeApproved {
 					t.Errorf("got %+v, %v", poll, err)
 				}
