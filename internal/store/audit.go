@@ -114,7 +114,7 @@ func (l AuditLog) Chain(ctx context.Context) (int, error) {
 	}
 	taken := 0
 	err := l.s.write(ctx, "chaining the audit log", func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `UPDATE audit_head SET seq = seq WHERE id = 1`); err != nil {
+		if err := lockAudit(ctx, tx, ""); err != nil {
 			return err
 		}
 		entries, err := takeWaiting(ctx, tx)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -55,7 +54,7 @@ func (r Relay) CarryAgain(ctx context.Context, m webhook.Message) error {
 // LastSeq implements relay.Records: how many transitions a signing has, and the detail of a registration's last one.
 func (r Relay) LastSeq(ctx context.Context, signingID string) (int, error) {
 	var n int
-	err := r.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM transitions WHERE signing_id = $1`, signingID).Scan(&n)
+	err := r.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM process_transitions WHERE kind = 'signing' AND process_id = $1`, signingID).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("counting transitions: %w", err)
 	}
@@ -87,78 +86,51 @@ func (r Relay) MarkRefund(ctx context.Context, txnRef, refundID string, when tim
 	return r.Registrations().MarkRefund(ctx, txnRef, refundID, when)
 }
 
-// tableOf is where the incidents of a process are kept: beside its record, or apart when it has none.
-func (r Relay) tableOf(ctx context.Context, in incident.Incident) (table, column string, err error) {
-	table, column, records := "incidents", "signing_id", "signings"
-	if in.Process == incident.Registration {
-		table, column, records = "registration_incidents", "registration_id", "registrations"
-	}
-	var found int
-	if err := r.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM `+records+` WHERE id = $1`, in.ProcessID).Scan(&found); err != nil {
-		return "", "", err
-	}
-	if found == 0 {
-		return "stray_incidents", "process_id", nil
-	}
-	return table, column, nil
-}
-
 // OpenMismatch implements relay.Mismatches. While one of the same reason is open nothing is added; the id counts, so that
 // two relays that find the same thing write one row. It counts across records that were lost and restored, whose incidents
-// lie apart.
+// are strays.
 func (r Relay) OpenMismatch(ctx context.Context, in incident.Incident) (fresh bool, err error) {
-	table, column, err := r.tableOf(ctx, in)
+	l, err := ledgerOf(in.Process)
+	if err != nil {
+		return false, err
+	}
+	var records, open, strays, all int
+	err = r.db.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM `+l.records+` WHERE id = $1), COUNT(CASE WHEN closed_at IS NULL AND NOT stray THEN 1 END),
+		COUNT(CASE WHEN closed_at IS NULL AND stray THEN 1 END), COUNT(*) FROM process_incidents WHERE process_id = $1 AND reason = $2`,
+		in.ProcessID, in.Reason).Scan(&records, &open, &strays, &all)
 	if err != nil {
 		return false, fmt.Errorf("looking for incidents: %w", err)
 	}
-	var open, all, strays int
-	err = r.db.QueryRowContext(ctx, `SELECT COUNT(CASE WHEN closed_at IS NULL THEN 1 END), COUNT(*) FROM `+table+` WHERE `+column+` = $1 AND reason = $2`,
-		in.ProcessID, in.Reason).Scan(&open, &all)
-	if err == nil && table != "stray_incidents" {
-		err = r.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM stray_incidents WHERE process_id = $1 AND reason = $2`, in.ProcessID, in.Reason).Scan(&strays)
+	in.ID, in.Attempts = fmt.Sprintf("%s-%s-%d", in.ProcessID, in.Reason, all+1), 1
+	switch {
+	case records > 0 && open > 0 || records == 0 && strays > 0:
+		return false, nil
+	case records > 0:
+		return true, l.open(ctx, r.Store, in)
 	}
-	if err != nil || open > 0 {
-		return false, err
-	}
-	all += strays
-	in.ID = fmt.Sprintf("%s-%s-%d", in.ProcessID, in.Reason, all+1)
-	switch table {
-	case "incidents":
-		return true, r.OpenIncident(ctx, signing.Incident{ID: in.ID, SigningID: in.ProcessID, Attention: signing.Attention{IncidentID: in.ID, Step: in.Step,
-			Reason: in.Reason, Message: in.Message, Provider: in.Provider, Since: in.Since, Attempts: 1}})
-	case "registration_incidents":
-		return true, r.Registrations().OpenRegistrationIncident(ctx, registration.Incident{RegistrationID: in.ProcessID, Attention: registration.Attention{
-			IncidentID: in.ID, Step: in.Step, Reason: in.Reason, Message: in.Message, Provider: in.Provider, Since: in.Since, Attempts: 1}})
-	}
+	return true, r.straying(ctx, "opening an incident", func(tx *sql.Tx, k *keys) error { return insertIncident(ctx, tx, k, in, true) })
+}
+
+// straying writes about a process without a record.
+func (r Relay) straying(ctx context.Context, doing string, fn func(tx *sql.Tx, k *keys) error) error {
 	k, err := r.openKeys(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
-	return true, r.mark(ctx, "opening an incident", `INSERT INTO stray_incidents (id, process, process_id, step, reason, message, provider, since, attempts, action, actor, note)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, '', $9, $10) ON CONFLICT (id) DO NOTHING`, in.ID, string(in.Process), in.ProcessID, in.Step, in.Reason, in.Message,
-		in.Provider, at(in.Since), k.sealed("stray_incidents", "actor", in.ID, nil), k.sealed("stray_incidents", "note", in.ID, nil))
+	return r.write(ctx, doing, func(tx *sql.Tx) error { return fn(tx, k) })
 }
 
 // OpenMismatches implements relay.Mismatches.
 func (r Relay) OpenMismatches(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]incident.Incident, error) {
-	var list []incident.Incident
-	for _, t := range parkedTables {
-		o := new(older).add(t.where).add(`closed_at IS NULL AND reason IN (?1, ?2, ?3, ?4, ?5)`, mismatches()...).add(`since <= ?1`, at(before))
-		tail, args := o.tail(`since`, `id`, after, limit)
-		some, err := r.Parked().parked(ctx, t.process, t.table, t.column, tail, args)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, some...)
-	}
-	slices.SortFunc(list, oldestIncident)
-	return list[:min(limit, len(list))], nil
+	o := new(older).add(`closed_at IS NULL AND reason IN (?1, ?2, ?3, ?4, ?5)`, mismatches()...).add(`since <= ?1`, at(before))
+	tail, args := o.tail(`since`, `id`, after, limit)
+	return r.Parked().parked(ctx, tail, args)
 }
 
 // GivenUp implements relay.Mismatches.
 func (r Relay) GivenUp(ctx context.Context, process incident.Process, id string) (bool, error) {
 	var closed int
-	err := r.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM stray_incidents WHERE process_id = $1 AND reason = $2 AND process = $3 AND action = $4 AND closed_at IS NOT NULL`,
+	err := r.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM process_incidents WHERE process_id = $1 AND reason = $2 AND kind = $3 AND action = $4 AND stray AND closed_at IS NOT NULL`,
 		id, incident.RecordMissing, string(process), incident.Close).Scan(&closed)
 	if err != nil {
 		return false, fmt.Errorf("looking for incidents: %w", err)
@@ -168,54 +140,52 @@ func (r Relay) GivenUp(ctx context.Context, process incident.Process, id string)
 
 // CloseIncidents implements relay.Mismatches: every open incident of a process, those of one reason, or one.
 func (r Relay) CloseIncidents(ctx context.Context, in incident.Incident) (closed int, err error) {
-	for _, process := range []string{"incidents", "registration_incidents", "stray_incidents"} {
-		column := map[string]string{"incidents": "signing_id", "registration_incidents": "registration_id"}[process]
-		if column == "" {
-			column = "process_id"
-		}
-		ids, err := r.openOf(ctx, process, column, in)
-		if err != nil {
+	list, err := r.openOf(ctx, in)
+	for _, one := range list {
+		if err := one.close(ctx, r, in); err != nil && problem.CodeOf(err) != problem.NotFound {
 			return closed, err
 		}
-		for _, id := range ids {
-			if err := r.closeOne(ctx, process, id, in); err != nil && problem.CodeOf(err) != problem.NotFound {
-				return closed, err
-			}
-			closed++
-		}
+		closed++
 	}
-	return closed, nil
+	return closed, err
 }
 
-func (r Relay) openOf(ctx context.Context, table, column string, in incident.Incident) ([]string, error) {
-	var ids []string
-	rows, err := r.db.QueryContext(ctx, `SELECT id FROM `+table+` WHERE `+column+` = $1 AND ($2 = '' OR reason = $2) AND ($3 = '' OR id = $3) AND closed_at IS NULL`, in.ProcessID, in.Reason, in.ID)
+// openOne is an open incident of a process.
+type openOne struct {
+	id    string
+	kind  incident.Process
+	stray bool
+}
+
+func (r Relay) openOf(ctx context.Context, in incident.Incident) ([]openOne, error) {
+	var list []openOne
+	rows, err := r.db.QueryContext(ctx, `SELECT id, kind, stray FROM process_incidents
+		WHERE process_id = $1 AND ($2 = '' OR reason = $2) AND ($3 = '' OR id = $3) AND closed_at IS NULL`, in.ProcessID, in.Reason, in.ID)
 	err = each(rows, err, func(rows *sql.Rows) error {
-		var id string
-		err := rows.Scan(&id)
-		ids = append(ids, id)
+		var one openOne
+		err := rows.Scan(&one.id, &one.kind, &one.stray)
+		list = append(list, one)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listing open incidents: %w", err)
 	}
-	return ids, nil
+	return list, nil
 }
 
-func (r Relay) closeOne(ctx context.Context, table, id string, in incident.Incident) error {
-	switch table {
-	case "incidents":
-		return r.CloseIncident(ctx, signing.Incident{ID: id, SigningID: in.ProcessID, ClosedAt: in.ClosedAt, Action: in.Action, Actor: in.Actor, Note: in.Note})
-	case "registration_incidents":
-		return r.Registrations().CloseRegistrationIncident(ctx, registration.Incident{RegistrationID: in.ProcessID,
-			Attention: registration.Attention{IncidentID: id}, ClosedAt: in.ClosedAt, Action: in.Action, Actor: in.Actor, Note: in.Note})
+func (o openOne) close(ctx context.Context, r Relay, in incident.Incident) error {
+	in.ID, in.Process = o.id, o.kind
+	if !o.stray {
+		l, err := ledgerOf(o.kind)
+		if err != nil {
+			return err
+		}
+		return l.close(ctx, r.Store, in)
 	}
-	k, err := r.openKeys(ctx)
-	if err != nil {
+	return r.straying(ctx, "closing an incident", func(tx *sql.Tx, k *keys) error {
+		_, err := closeIncident(ctx, tx, k, in, strayCells)
 		return err
-	}
-	return r.mark(ctx, "closing an incident", `UPDATE stray_incidents SET closed_at = $1, action = $2, actor = $3, note = $4 WHERE id = $5 AND closed_at IS NULL`,
-		at(in.ClosedAt), in.Action, k.sealed("stray_incidents", "actor", id, []byte(in.Actor)), k.sealed("stray_incidents", "note", id, []byte(in.Note)), id)
+	})
 }
 
 // ForgetTold implements relay.Toldness.
@@ -268,7 +238,7 @@ func (r Relay) MarkRevoked(ctx context.Context, id, serial string, when time.Tim
 // Accepted implements relay.Ended.
 func (r Relay) Accepted(ctx context.Context, id, reason string) (bool, error) {
 	var accepted int
-	err := r.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM registration_incidents WHERE registration_id = $1 AND reason = $2 AND action = $3 AND closed_at IS NOT NULL`,
+	err := r.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM process_incidents WHERE process_id = $1 AND reason = $2 AND action = $3 AND NOT stray AND closed_at IS NOT NULL`,
 		id, reason, incident.Accept).Scan(&accepted)
 	if err != nil {
 		return false, fmt.Errorf("looking for incidents: %w", err)

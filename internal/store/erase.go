@@ -283,6 +283,7 @@ func (e *erasing) keptOf(id string, kind registration.Kind) bool {
 const (
 	registrationsOf = `(SELECT id FROM registrations WHERE subject_id = $1)`
 	signingsOf      = `(SELECT id FROM signings WHERE subject_id = $1)`
+	incidentsOf     = `process_id IN (SELECT id FROM registrations WHERE subject_id = $1 UNION ALL SELECT id FROM signings WHERE subject_id = $1)`
 	accountsOf      = `(SELECT id FROM accounts WHERE subject_id = $1)`
 )
 
@@ -299,10 +300,8 @@ func (e *erasing) words(ctx context.Context) error {
 	err := e.all(ctx, []any{e.subjectID, []byte{}},
 		`UPDATE reviews SET public_note = $2, internal_note = $2 WHERE registration_id IN `+registrationsOf,
 		`UPDATE corrections SET changes = $2 WHERE registration_id IN `+registrationsOf,
-		`UPDATE registration_incidents SET note = $2 WHERE registration_id IN `+registrationsOf,
-		`UPDATE incidents SET note = $2 WHERE signing_id IN `+signingsOf,
-		`UPDATE incident_entries SET words = $2 WHERE incident_id IN (SELECT id FROM registration_incidents WHERE registration_id IN `+registrationsOf+`)`,
-		`UPDATE incident_entries SET words = $2 WHERE incident_id IN (SELECT id FROM incidents WHERE signing_id IN `+signingsOf+`)`,
+		`UPDATE process_incidents SET note = $2 WHERE `+incidentsOf,
+		`UPDATE incident_entries SET words = $2 WHERE incident_id IN (SELECT id FROM process_incidents WHERE `+incidentsOf+`)`,
 		`UPDATE decisions SET content = $2 WHERE process = 'registration' AND object IN `+registrationsOf,
 		`UPDATE decisions SET content = $2 WHERE process = 'signing' AND object IN `+signingsOf,
 	)

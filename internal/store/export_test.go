@@ -40,11 +40,33 @@ func (s *Store) Through(db *sql.DB) *Store {
 	return &Store{db: db, engine: s.engine, sealer: s.sealer, now: s.now, writer: s.writer}
 }
 
-// MigrateTo brings the schema to a version, as an earlier release did.
+// MigrateTo brings the schema to a version, as an earlier release did. What is newer is taken down, and leaves its records.
 func (s *Store) MigrateTo(ctx context.Context, version int64) error {
 	provider, err := s.provider()
-	if err == nil {
-		_, err = provider.UpTo(ctx, version)
+	if err != nil {
+		return err
+	}
+	if _, err = provider.UpTo(ctx, version); err == nil {
+		_, err = provider.DownTo(ctx, version)
 	}
 	return err
+}
+
+// Sealed seals a value as the release before does.
+func (s *Store) Sealed(ctx context.Context, table, column, row, plain string) ([]byte, error) {
+	k, err := s.openKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return k.sealed(table, column, row, []byte(plain)), nil
+}
+
+// OpenSealed opens a value as the release before does.
+func (s *Store) OpenSealed(ctx context.Context, table, column, row string, value []byte) (string, error) {
+	k, err := s.openKeys(ctx)
+	if err != nil {
+		return "", err
+	}
+	plain, err := k.open(table, column, row, value)
+	return string(plain), err
 }

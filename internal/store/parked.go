@@ -16,17 +16,10 @@ import (
 // Parked is the part of the store that operators work with.
 func (s *Store) Parked() Parked { return Parked{s} }
 
-// Parked implements incident.Desk over the incidents of both processes.
+// Parked implements incident.Desk over the incidents of every kind of process.
 type Parked struct{ *Store }
 
 var _ incident.Desk = Parked{}
-
-// parkedTables are where the incidents of each process are, and what their process is called there.
-var parkedTables = []struct {
-	process              incident.Process
-	table, column, where string
-}{{incident.Signing, "incidents", "signing_id", `1 = 1`}, {incident.Registration, "registration_incidents", "registration_id", `1 = 1`},
-	{incident.Signing, "stray_incidents", "process_id", `process = 'signing'`}, {incident.Registration, "stray_incidents", "process_id", `process = 'registration'`}}
 
 const (
 	parkedLimit    = 500
@@ -40,30 +33,14 @@ func (p Parked) List(ctx context.Context, f incident.Filter) ([]incident.Inciden
 		limit = parkedLimit
 	}
 	limit = min(limit, maxParkedLimit)
-	var list []incident.Incident
-	for _, t := range parkedTables {
-		if f.Process != "" && f.Process != t.process {
-			continue
-		}
-		tail, args := narrowParked(f, t.where)
-		args = append(args, limit)
-		some, err := p.parked(ctx, t.process, t.table, t.column, fmt.Sprintf(tail+` ORDER BY since, id LIMIT $%d`, len(args)), args)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, some...)
-	}
-	slices.SortFunc(list, oldestIncident)
-	return list[:min(limit, len(list))], nil
+	tail, args := narrowParked(f)
+	args = append(args, limit)
+	return p.parked(ctx, fmt.Sprintf(tail+` ORDER BY since, id LIMIT $%d`, len(args)), args)
 }
 
-func oldestIncident(a, b incident.Incident) int {
-	return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID))
-}
-
-func narrowParked(f incident.Filter, where string) (string, []any) {
-	conditions, args := []string{where}, []any{}
-	for _, c := range []struct{ column, value string }{{"reason", f.Reason}, {"provider", f.Provider}, {"step", f.Step}, {"assignee", f.Assignee}} {
+func narrowParked(f incident.Filter) (string, []any) {
+	conditions, args := []string{`1 = 1`}, []any{}
+	for _, c := range []struct{ column, value string }{{"kind", string(f.Process)}, {"reason", f.Reason}, {"provider", f.Provider}, {"step", f.Step}, {"assignee", f.Assignee}} {
 		if c.value != "" {
 			args = append(args, c.value)
 			conditions = append(conditions, c.column+` = $`+strconv.Itoa(len(args)))
@@ -83,21 +60,24 @@ func narrowParked(f incident.Filter, where string) (string, []any) {
 	return ` WHERE ` + strings.Join(conditions, ` AND `), args
 }
 
-func (p Parked) parked(ctx context.Context, process incident.Process, table, column, tail string, args []any) ([]incident.Incident, error) {
+// parked reads the incidents that the end of a query names.
+func (p Parked) parked(ctx context.Context, tail string, args []any) ([]incident.Incident, error) {
 	k, err := p.openKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var list []incident.Incident
-	rows, err := p.db.QueryContext(ctx, `SELECT id, `+column+`, step, reason, message, provider, since, attempts, assignee, closed_at, action, actor, note FROM `+
-		table+tail, args...)
+	rows, err := p.db.QueryContext(ctx, `SELECT id, kind, process_id, stray, step, reason, message, provider, since, attempts, assignee, closed_at, action, actor, note
+		FROM process_incidents`+tail, args...)
 	err = each(rows, err, func(rows *sql.Rows) error {
-		in := incident.Incident{Process: process}
+		var in incident.Incident
+		var stray bool
 		var actor, note []byte
-		err := rows.Scan(&in.ID, &in.ProcessID, &in.Step, &in.Reason, &in.Message, &in.Provider, into(&in.Since), &in.Attempts, &in.Assignee,
+		err := rows.Scan(&in.ID, &in.Process, &in.ProcessID, &stray, &in.Step, &in.Reason, &in.Message, &in.Provider, into(&in.Since), &in.Attempts, &in.Assignee,
 			into(&in.ClosedAt), &in.Action, &actor, &note)
-		err = k.openText(err, &in.Actor, table, "actor", in.ID, actor)
-		err = k.openWords(err, &in.Note, table, "note", in.ID, note)
+		cells := cellsOf(in.Process, stray)
+		err = k.openText(err, &in.Actor, cells, "actor", in.ID, actor)
+		err = k.openWords(err, &in.Note, cells, "note", in.ID, note)
 		list = append(list, in)
 		return err
 	})
@@ -110,32 +90,28 @@ func (p Parked) parked(ctx context.Context, process incident.Process, table, col
 // Groups implements incident.Desk.
 func (p Parked) Groups(ctx context.Context, f incident.Filter) ([]incident.Group, error) {
 	found := map[incident.Group]*incident.Group{}
-	for _, t := range parkedTables {
-		if f.Process != "" && f.Process != t.process {
-			continue
+	tail, args := narrowParked(f)
+	// Grouped here and not in SQL: SQLite tells the type of a plain column only, so the oldest time would come as text.
+	rows, err := p.db.QueryContext(ctx, `SELECT kind, step, reason, provider, since FROM process_incidents`+tail, args...)
+	err = each(rows, err, func(rows *sql.Rows) error {
+		var g incident.Group
+		var since time.Time
+		if err := rows.Scan(&g.Process, &g.Step, &g.Reason, &g.Provider, into(&since)); err != nil {
+			return err
 		}
-		tail, args := narrowParked(f, t.where)
-		// Grouped here and not in SQL: SQLite tells the type of a plain column only, so the oldest time would come as text.
-		rows, err := p.db.QueryContext(ctx, `SELECT step, reason, provider, since FROM `+t.table+tail, args...)
-		err = each(rows, err, func(rows *sql.Rows) error {
-			g := incident.Group{Process: t.process}
-			var since time.Time
-			if err := rows.Scan(&g.Step, &g.Reason, &g.Provider, into(&since)); err != nil {
-				return err
-			}
-			if found[g] == nil {
-				found[g] = &incident.Group{Process: g.Process, Step: g.Step, Reason: g.Reason, Provider: g.Provider, Oldest: since}
-			}
-			of := found[g]
-			of.Count++
-			if since.Before(of.Oldest) {
-				of.Oldest = since
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, fmt.Errorf("grouping incidents: %w", err)
+		of := found[g]
+		if of == nil {
+			of = &incident.Group{Process: g.Process, Step: g.Step, Reason: g.Reason, Provider: g.Provider, Oldest: since}
+			found[g] = of
 		}
+		of.Count++
+		if since.Before(of.Oldest) {
+			of.Oldest = since
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("grouping incidents: %w", err)
 	}
 	groups := make([]incident.Group, 0, len(found))
 	for _, g := range found {
@@ -147,17 +123,15 @@ func (p Parked) Groups(ctx context.Context, f incident.Filter) ([]incident.Group
 
 // Show implements incident.Desk.
 func (p Parked) Show(ctx context.Context, id string) (incident.Incident, []incident.Entry, error) {
-	for _, t := range parkedTables {
-		list, err := p.parked(ctx, t.process, t.table, t.column, ` WHERE `+t.where+` AND id = $1`, []any{id})
-		if err != nil {
-			return incident.Incident{}, nil, err
-		}
-		if len(list) == 1 {
-			entries, err := p.entries(ctx, id)
-			return list[0], entries, err
-		}
+	list, err := p.parked(ctx, ` WHERE id = $1`, []any{id})
+	if err == nil && len(list) == 0 {
+		err = noSuch("incident")
 	}
-	return incident.Incident{}, nil, noSuch("incident")
+	if err != nil {
+		return incident.Incident{}, nil, err
+	}
+	entries, err := p.entries(ctx, id)
+	return list[0], entries, err
 }
 
 func (p Parked) entries(ctx context.Context, id string) ([]incident.Entry, error) {
@@ -186,8 +160,8 @@ func entryRow(id string, seq int) string { return id + "/" + strconv.Itoa(seq) }
 
 // Assign implements incident.Desk.
 func (p Parked) Assign(ctx context.Context, id, assignee string, by incident.Deed) error {
-	return p.beside(ctx, "assigning an incident", id, by, incident.Entry{Kind: incident.Assigned, Text: assignee}, func(tx *sql.Tx, table string) error {
-		_, err := tx.ExecContext(ctx, `UPDATE `+table+` SET assignee = $1 WHERE id = $2`, assignee, id)
+	return p.beside(ctx, "assigning an incident", id, by, incident.Entry{Kind: incident.Assigned, Text: assignee}, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE process_incidents SET assignee = $1 WHERE id = $2`, assignee, id)
 		return err
 	})
 }
@@ -197,37 +171,34 @@ func (p Parked) Note(ctx context.Context, id, text string, by incident.Deed) err
 	return p.beside(ctx, "noting something about an incident", id, by, incident.Entry{Kind: incident.Noted, Text: text}, nil)
 }
 
-// beside adds an entry to an incident of either process, with what else changes, once for each request.
-func (p Parked) beside(ctx context.Context, doing, id string, by incident.Deed, e incident.Entry, change func(tx *sql.Tx, table string) error) error {
+// beside adds an entry to an incident, with what else changes, once for each request.
+func (p Parked) beside(ctx context.Context, doing, id string, by incident.Deed, e incident.Entry, change func(tx *sql.Tx) error) error {
 	k, err := p.openKeys(ctx)
 	if err != nil {
 		return err
 	}
 	return p.write(ctx, doing, func(tx *sql.Tx) error {
-		for _, t := range parkedTables {
-			// An update that changes nothing locks the row, so that entries get numbers of their own.
-			known, err := affected(tx.ExecContext(ctx, `UPDATE `+t.table+` SET step = step WHERE id = $1`, id))
-			if err != nil {
-				return err
-			}
-			if known == 0 {
-				continue
-			}
-			if done, err := entered(ctx, tx, id, by.Request); done || err != nil {
-				return err
-			}
-			if change != nil {
-				if err := change(tx, t.table); err != nil {
-					return err
-				}
-			}
-			e.At, e.Actor = by.At, by.Actor
-			if err := addEntry(ctx, tx, k, id, by.Request, e); err != nil {
-				return err
-			}
-			return note(ctx, tx, e.At, "incident", id, e.Actor, string(e.Kind))
+		// An update that changes nothing locks the row, so that entries get numbers of their own.
+		known, err := affected(tx.ExecContext(ctx, `UPDATE process_incidents SET step = step WHERE id = $1`, id))
+		if err != nil {
+			return err
 		}
-		return noSuch("incident")
+		if known == 0 {
+			return noSuch("incident")
+		}
+		if done, err := entered(ctx, tx, id, by.Request); done || err != nil {
+			return err
+		}
+		if change != nil {
+			if err := change(tx); err != nil {
+				return err
+			}
+		}
+		e.At, e.Actor = by.At, by.Actor
+		if err := addEntry(ctx, tx, k, id, by.Request, e); err != nil {
+			return err
+		}
+		return note(ctx, tx, e.At, "incident", id, e.Actor, string(e.Kind))
 	})
 }
 

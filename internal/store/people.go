@@ -96,7 +96,7 @@ func corrected(ctx context.Context, tx *sql.Tx, id, correctionID string) (bool, 
 func newCorrection(ctx context.Context, tx *sql.Tx, id string, round registration.Round, correctionID string, now time.Time) error {
 	if round.Incident != "" {
 		var open int
-		err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM registration_incidents WHERE id = $1 AND registration_id = $2 AND closed_at IS NULL`,
+		err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM process_incidents WHERE id = $1 AND process_id = $2 AND closed_at IS NULL`,
 			round.Incident, id).Scan(&open)
 		if err == nil && open == 0 {
 			err = conflict("the registration is not waiting for a repair")

@@ -31,7 +31,7 @@ func (c *core) write(ctx context.Context, doing string, fn func(tx *sql.Tx, k *k
 		return err
 	}
 	return c.s.write(ctx, doing, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `UPDATE audit_head SET seq = seq WHERE id = 1`); err != nil {
+		if err := lockAudit(ctx, tx, ""); err != nil {
 			return err
 		}
 		return fn(tx, k)
@@ -124,7 +124,7 @@ func (r Registrations) insert(ctx context.Context, tx *sql.Tx, k *keys, id strin
 const registrationQuery = `
 	SELECT r.id, r.request_id, r.subject_id, r.issuer, r.status, r.seq, r.reason, r.created_at, r.updated_at, r.deadline, r.facts, r.certificate,
 		COALESCE(i.id, ''), COALESCE(i.step, ''), COALESCE(i.reason, ''), COALESCE(i.message, ''), COALESCE(i.provider, ''), i.since, COALESCE(i.attempts, 0)
-	FROM registrations r LEFT JOIN registration_incidents i ON i.id = r.incident_id`
+	FROM registrations r LEFT JOIN process_incidents i ON i.id = r.incident_id`
 
 func scanRegistration(row scanner) (out registration.Registration, certificate []byte, err error) {
 	var facts string

@@ -153,7 +153,7 @@ const signingQuery = `
 	FROM signings s
 	LEFT JOIN subjects u ON u.id = s.subject_id
 	LEFT JOIN approvals a ON a.our_id = s.approval_id
-	LEFT JOIN incidents i ON i.id = s.incident_id`
+	LEFT JOIN process_incidents i ON i.id = s.incident_id`
 
 type scanner interface{ Scan(dest ...any) error }
 

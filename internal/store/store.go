@@ -132,14 +132,8 @@ func (s *Store) write(ctx context.Context, doing string, fn func(tx *sql.Tx) err
 // change is write for one signing: fn runs while its row is locked. problem.NotFound when there is none.
 func (s *Store) change(ctx context.Context, doing, id string, fn func(tx *sql.Tx) error) error {
 	return s.write(ctx, doing, func(tx *sql.Tx) error {
-		// An update that changes nothing locks the row on PostgreSQL; SQLite has no SELECT … FOR UPDATE, and its
-		// transaction holds the lock of the whole file already.
-		locked, err := affected(tx.ExecContext(ctx, `UPDATE signings SET status = status WHERE id = $1`, id))
-		if err != nil {
+		if err := lockSigning(ctx, tx, id); err != nil {
 			return err
-		}
-		if locked == 0 {
-			return noSuch("signing")
 		}
 		return fn(tx)
 	})

@@ -23,13 +23,10 @@ type Webhooks struct{ *Store }
 var _ webhook.Records = Webhooks{}
 
 // announceAttention writes down that a process is parked, or goes on again. What failed is not said: it is for operators.
-func announceAttention(ctx context.Context, tx *sql.Tx, kind, id, incidentID string, open bool, when time.Time) error {
-	e := webhook.Event{Kind: kind, ID: id, Name: webhook.Attention, Open: &open, Self: "/v1/" + kind + "s/" + id, At: when}
-	query := `SELECT status, (SELECT COUNT(*) FROM transitions t WHERE t.signing_id = s.id) FROM signings s WHERE s.id = $1`
-	if kind == "registration" {
-		query = `SELECT status, seq FROM registrations WHERE id = $1`
-	}
-	if err := tx.QueryRowContext(ctx, query, id).Scan(&e.Status, &e.Seq); err != nil {
+func announceAttention(ctx context.Context, tx *sql.Tx, l ledger, id, incidentID string, open bool, when time.Time) error {
+	e := webhook.Event{Kind: string(l.kind), ID: id, Name: webhook.Attention, Open: &open, Self: l.self(id), At: when}
+	var err error
+	if e.Status, e.Seq, err = l.standing(ctx, tx, id); err != nil {
 		return err
 	}
 	sum := sha256.Sum256([]byte(incidentID))

@@ -102,7 +102,7 @@ func (r *restoreDrill) run(t *testing.T) {
 // rows logs how much each database holds.
 func (r *restoreDrill) rows(t *testing.T) {
 	t.Helper()
-	for name, tables := range map[string][]string{"kyso.db": {"registrations", "registration_transitions", "payments", "signings", "transitions", "decisions", "audit"},
+	for name, tables := range map[string][]string{"kyso.db": {"registrations", "payments", "signings", "process_transitions", "process_incidents", "decisions", "audit"},
 		"temporal.db": {"current_executions", "history_node"}} {
 		db, err := sql.Open("sqlite", "file:"+filepath.Join(r.data, name)+"?mode=ro&_pragma=busy_timeout(20000)")
 		do(t, err)
