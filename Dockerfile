@@ -12,7 +12,7 @@ RUN npm ci --no-audit --no-fund
 COPY internal/web/ui ./
 RUN node build.mjs
 
-FROM golang:1.26.8-bookworm AS source
+FROM golang:1.26.10-bookworm AS source
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download

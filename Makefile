@@ -1,6 +1,6 @@
 # "make" alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: demo dev build web build-dev test bench fuzz lint help
+.PHONY: demo dev build web build-dev test test-quick race bench fuzz lint vulnerabilities help
 
 GO ?= go
 
@@ -36,7 +36,7 @@ build-dev: web
 	@[ -x bin/kyso-dev ] || echo "Đang biên dịch lần đầu, mất vài phút · building for the first time, this takes some minutes"
 	@$(GO) build -o bin/kyso-dev ./starter/dev
 
-# The longest package comes first: it waits more than it computes, and the others run beside it.
+# The longest package comes first: it waits more than it computes, and the others run meanwhile.
 test: export GOFLAGS = $(TEST_GOFLAGS)
 test: ## Check the code and run every test; installs the tools that tests need where it can
 	@scripts/test-tools.sh
@@ -46,8 +46,12 @@ test: ## Check the code and run every test; installs the tools that tests need w
 	$(GO) run $(WORKFLOWCHECK) ./workflows/...
 	scripts/in-memory.sh $(GO) test -vet=off -timeout $(TEST_TIMEOUT) -p 2 $(COUNT) ./starter/dev ./...
 
+# What takes long looks at testing.Short: whole corpora, all mutations, all doors times all databases.
+test-quick: ## Run the tests that need no browser, no foreign tool and no second process: less than two minutes
+	$(GO) test -short -vet=off -p 2 $$($(GO) list ./... | grep -v /starter/dev)
+
 # KYSO_PARKED=20000 make bench: how many phones wait in the last table; that many take hours to begin.
-bench: ## Measure what a signature costs beside hashing, and flows beside workflows that do nothing
+bench: ## Measure what a signature costs against hashing, and flows against workflows that do nothing
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./internal/...
 	KYSO_MANY=1000 $(GO) test -run TestManyDocuments -v ./starter/dev
 	$(GO) test -run '^$$' -bench 'Flows|Parked' -benchtime 1x -v -timeout 6h ./starter/dev
@@ -56,9 +60,20 @@ bench: ## Measure what a signature costs beside hashing, and flows beside workfl
 fuzz: ## Give every fuzz target a minute, or as long as FUZZ says
 	scripts/fuzz.sh $(or $(FUZZ),1m)
 
-lint: ## Run the linters of .golangci.yml and Temporal's workflow checker
-	$(GO) run $(GOLANGCI_LINT) run ./...
+lint: ## Run golangci-lint, Temporal's workflow checker, shellcheck and the list of words that kyso does not use
+	scripts/words.sh
+	scripts/shellcheck.sh
 	$(GO) run $(WORKFLOWCHECK) ./workflows/...
+	$(GO) run $(GOLANGCI_LINT) run ./...
+
+# The rooms where goroutines share data. The others run under the race detector by hand: it takes ten times as long.
+RACED := ./internal/audit ./internal/blob ./internal/limit ./internal/party/... ./internal/pdfchild ./internal/relay ./internal/sandbox/... ./internal/web ./starter
+
+race: ## Run the tests of concurrent packages with the race detector
+	$(GO) test -race -vet=off -timeout $(TEST_TIMEOUT) -p 2 $(COUNT) $(RACED)
+
+vulnerabilities: build build-dev ## Look for functions with known vulnerabilities in the programs; VULNDB=latest for the newest list
+	scripts/vulnerabilities.sh bin/kyso bin/kyso-worker bin/kyso-dev
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -60,8 +60,11 @@ finish() {
 	set +e
 	[ "$code" = 0 ] || { logs >"$work/logs/services.log" 2>&1; echo "logs of the services: $work/logs/services.log" >&2; }
 	[ -n "$keep" ] || down >"$work/logs/down.log" 2>&1
-	[ "$code" = 0 ] && say "VERDICT: $way: a registration became active and files were signed, across a restart and a kill" ||
+	if [ "$code" = 0 ]; then
+		say "VERDICT: $way: a registration became active and files were signed, across a restart and a kill"
+	else
 		loud "VERDICT: $way: FAILED"
+	fi
 	exit "$code"
 }
 trap finish EXIT

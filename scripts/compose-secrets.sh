@@ -22,7 +22,7 @@ printf 'postgres://kyso:%s@127.0.0.1:5432/kyso?sslmode=disable' "$password" >.ky
 printf 'postgres://kyso:%s@postgres:5432/kyso?sslmode=disable' "$password" >.kyso/secrets/compose-database-url
 printf '[default]\naws_access_key_id = kyso\naws_secret_access_key = %s\n' "$(cat .kyso/secrets/objects-password)" >.kyso/secrets/objects-credentials
 
-# Compose mounts the files as they are, and the accounts in the containers are not yours: they have to read them. Nobody
-# else reaches them, because the folder is closed.
+# Compose mounts the files as they are, and the accounts in the containers are not yours: they have to read them. No other account
+# reaches them, because the folder is closed.
 chmod 444 .kyso/secrets/*
 echo "secrets are in .kyso/secrets (admin-key is the first key to the API), the master key is .kyso/master.key" >&2

@@ -20,7 +20,7 @@ runs() {
 	return $answer
 }
 
-# What a run left that was killed stays in memory until somebody removes it.
+# What a run left that was killed stays in memory until the next run removes it.
 for left in "$memory"/kyso-tests-*; do
 	[ ! -d "$left" ] || kill -0 "${left##*-}" 2>/dev/null || rm -rf "$left"
 done

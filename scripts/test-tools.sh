@@ -13,6 +13,7 @@ tools() {
 		mupdf-tools|mutool|pages as MuPDF sees them
 		chromium|chromium|the pages in a browser
 		openssl|openssl|CMS and time-stamps as OpenSSL sees them
+		shellcheck|shellcheck|the scripts of the repository
 	END
 }
 

@@ -102,7 +102,7 @@ func TestCancelAndRepair(t *testing.T) {
 	b.flows.status = workflows.SigningStatus{Status: signing.StatusCancelled, Step: "done", Seq: 1}
 	wantStatus(t, b.post(created.Self+"/cancel", ``), http.StatusOK)
 	wantStatus(t, b.post(created.Self+"/cancel", `{"reason":"hợp đồng đổi điều khoản","actor":"crm:42"}`), http.StatusOK)
-	got := b.post(created.Self+"/repair", `{"action":"retry","reason":"account mended","actor":"op-1"}`)
+	got := b.post(created.Self+"/repair", `{"action":"retry","reason":"account fixed","actor":"op-1"}`)
 	wantStatus(t, got, http.StatusOK)
 	var repaired api.RepairBody
 	got.into(t, &repaired)
@@ -110,7 +110,7 @@ func TestCancelAndRepair(t *testing.T) {
 		t.Errorf("repaired %s", got.body)
 	}
 	want := []any{workflows.Cancel{Actor: "admin"}, workflows.Cancel{Actor: "crm:42", Reason: "hợp đồng đổi điều khoản"},
-		workflows.Repair{Action: "retry", Actor: "op-1", Reason: "account mended"}}
+		workflows.Repair{Action: "retry", Actor: "op-1", Reason: "account fixed"}}
 	for i := range want {
 		if b.flows.acts[i] != want[i] {
 			t.Errorf("act %+v, want %+v", b.flows.acts[i], want[i])

@@ -175,12 +175,12 @@ func TestParkedSigning(t *testing.T) {
 	if len(incidents.Items) != 1 || incidents.Items[0].Path != created.Self || incidents.Items[0].Process != "signing" {
 		t.Errorf("incidents %+v", incidents)
 	}
-	incident.ClosedAt, incident.Action, incident.Actor, incident.Note = time.Now(), "retry", "op-1", "account mended"
+	incident.ClosedAt, incident.Action, incident.Actor, incident.Note = time.Now(), "retry", "op-1", "account fixed"
 	must(t, b.store.CloseIncident(t.Context(), incident))
 	var open, all api.IncidentList
 	b.get("/v1/incidents").into(t, &open)
 	b.get("/v1/incidents?all=true").into(t, &all)
-	if len(open.Items) != 0 || len(all.Items) != 1 || all.Items[0].ClosedAt == nil || all.Items[0].Note != "account mended" {
+	if len(open.Items) != 0 || len(all.Items) != 1 || all.Items[0].ClosedAt == nil || all.Items[0].Note != "account fixed" {
 		t.Errorf("open %+v, all %+v", open, all)
 	}
 }

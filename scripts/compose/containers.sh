@@ -1,7 +1,7 @@
 # docker-compose.yml in containers. Sourced after engine.sh.
 # shellcheck shell=bash disable=SC2154,SC2034
 way="docker-compose.yml, $images images"
-project=kyso-check
+project="kyso-check"
 
 # Images are built beforehand, by the real Dockerfile, so that Compose needs no builder; networks of an own engine lead
 # nowhere, so the build uses the machine's.

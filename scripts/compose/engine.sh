@@ -46,10 +46,10 @@ use_running_engine() {
 # start_engine: an engine of its own, whose data goes with it. Its networks are bridges without rules of iptables: containers
 # reach each other and the machine their published ports, but nothing outside.
 start_engine() {
-	[ "$(id -u)" = 0 ] && command -v dockerd >/dev/null || {
+	if [ "$(id -u)" != 0 ] || ! command -v dockerd >/dev/null; then
 		echo "an own engine needs root and dockerd (Debian: apt-get install docker.io)" >&2
 		return 1
-	}
+	fi
 	export DOCKER_HOST=unix://$work/docker.sock
 	if docker info >/dev/null 2>&1; then # kept from the last time
 		images=stand-ins
@@ -58,12 +58,12 @@ start_engine() {
 	fi
 	dockerd --iptables=false --bridge=none --data-root "$work/docker" --exec-root "$work/docker-exec" --pidfile "$work/docker.pid" \
 		--host "$DOCKER_HOST" >"$work/logs/dockerd.log" 2>&1 &
-	within 60 test -S "$work/docker.sock" && within 30 docker info >/dev/null 2>&1 &&
-		docker network create kyso-check-probe >/dev/null && docker network rm kyso-check-probe >/dev/null || {
+	if ! { within 60 test -S "$work/docker.sock" && within 30 docker info >/dev/null 2>&1 &&
+		docker network create kyso-check-probe >/dev/null && docker network rm kyso-check-probe >/dev/null; }; then
 		tail -n 5 "$work/logs/dockerd.log" >&2
 		echo "dockerd does not start here, or makes no networks" >&2
 		return 1
-	}
+	fi
 	find_client && find_compose || return 1
 	images=stand-ins
 }

@@ -47,12 +47,14 @@ up() {
 }
 is_up() { [ -e "$run/up" ] || { kill -0 "$supervisor" && return 1; } || { cat "$run/logs/supervisor.log"; exit 1; }; }
 
+# shellcheck disable=SC2016 # the text is JavaScript
 services() { json 'Object.entries(j).map(([n, s]) => `  ${n}: ${s.status}, started ${s.starts} ×`).join("\n")' <"$run/state.json"; }
 
 # doctor takes the environment of the API from the configuration, as its process has it.
 doctor() {
 	local pid
 	pid=$(json j.api.pid <"$run/state.json")
+	# shellcheck disable=SC2046 # one argument for each variable
 	env -i $(tr '\0' '\n' <"/proc/$pid/environ" | grep -v ' ' | tr '\n' ' ') "$kyso" doctor --lang en
 }
 logs() { tail -n 60 "$run/logs"/*.log; }

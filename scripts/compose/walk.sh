@@ -68,6 +68,7 @@ pay_and_agree() {
 	local page
 	page=$("$kyso" register pay "$registration" 2>/dev/null)
 	control --output /dev/null "$page"
+	# shellcheck disable=SC2001 # a group of a pattern is what sed can
 	control --output /dev/null -X POST "$CONTROL/payments/$(sed 's/.*vnp_TxnRef=\([^&]*\).*/\1/' <<<"$page")/pay"
 	comes registration "$registration" awaiting-contract
 	"$kyso" register contract "$registration" --code "$(code contract)" >/dev/null
@@ -111,6 +112,7 @@ ledger() { control "$CONTROL/ledger?kind=$1" | json '(j.effects ?? j).length'; }
 
 # sample FILE: a page to sign.
 sample() {
+	# shellcheck disable=SC2016 # the text is JavaScript
 	node -e '
 const parts = ["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R]/Count 1>>",
   "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>/Contents 4 0 R>>"];
