@@ -76,4 +76,4 @@ vulnerabilities: build build-dev ## Look for functions with known vulnerabilitie
 	scripts/vulnerabilities.sh bin/kyso bin/kyso-worker bin/kyso-dev
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
