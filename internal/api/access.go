@@ -70,19 +70,18 @@ func onlyOwn(ctx context.Context, all ...access.Scope) string {
 // nobody is given another's answer.
 func (s *server) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, pattern := s.mux.Handler(r)
-		rule, ruled := s.rules[pattern]
-		if !ruled { // pages, their files and health ask nobody, and no store
+		info := infoOf(r.Context())
+		at := info.route
+		if at == nil { // pages, their files and health ask nobody, and no store
 			next.ServeHTTP(w, r)
 			return
 		}
 		who, err := s.identify(r)
 		from := s.clientAddress(r)
-		if err := s.limiter.admit(r.Context(), w.Header(), classOf(pattern, r.Method), who, from, s.Now()); err != nil {
+		if err := s.limiter.admit(r.Context(), w.Header(), at.class(), who, from, s.Now()); err != nil {
 			writeProblem(w, r, err)
 			return
 		}
-		info := infoOf(r.Context())
 		s.noteCaller(who, err)
 		if who != nil {
 			info.owner = who.owner
@@ -91,9 +90,9 @@ func (s *server) guarded(next http.Handler) http.Handler {
 			writeProblem(w, r, full)
 			return
 		}
-		if !rule.open {
+		if !at.access.open {
 			if err == nil {
-				err = s.check(r.Context(), who, rule, objectID(pattern, r.URL.Path))
+				err = s.check(r.Context(), who, at.access, objectID(at.at, r.URL.Path))
 			}
 			if err != nil {
 				if problem.CodeOf(err) == problem.Unauthenticated {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"kyso/internal/access"
@@ -18,25 +17,47 @@ import (
 
 const tagAccess = "access"
 
-func (s *server) accessOperations(api huma.API) {
-	huma.Register(api, post("openSession", "/v1/session", tagAccess, "Open a session for a browser: a guest's, or that of a key", http.StatusOK,
-		errorsOf(http.StatusUnauthorized)), s.openSession)
-	huma.Register(api, get("getSession", "/v1/session", tagAccess, "Show who one is", errorsOf()), s.getSession)
-	huma.Register(api, operation(http.MethodDelete, "endSession", "/v1/session", tagAccess, "Log out", http.StatusNoContent,
-		[]operationOption{errorsOf()}), s.endSession)
-	huma.Register(api, post("resume", "/v1/resume", tagAccess, "Take over what a one-time link leads to", http.StatusOK,
-		errorsOf(http.StatusNotFound, http.StatusConflict)), s.resume)
-	huma.Register(api, post("linkSigning", "/v1/signings/{id}/resume-link", tagAccess, "Make a one-time link to a signing for another device", http.StatusOK,
-		errorsOf(http.StatusNotFound)), s.linkSigning)
-	if s.Registration != nil {
-		huma.Register(api, post("linkRegistration", "/v1/registrations/{id}/resume-link", tagAccess, "Make a one-time link to a registration for another device",
-			http.StatusOK, errorsOf(http.StatusNotFound)), s.linkRegistration)
+// linkRoutes are the links to registrations, where there are any.
+func (s *server) linkRoutes() []route {
+	return []route{
+		on(s.linkRegistration, route{id: "linkRegistration", at: "POST /v1/registrations/{id}/resume-link", tag: tagAccess,
+			summary: "Make a one-time link to a registration for another device",
+			access:  rule{own: registrations, admin: true, object: access.Registration}, secret: true,
+			problems: []int{http.StatusNotFound}}),
 	}
-	huma.Register(api, post("createKey", "/v1/keys", tagAccess, "Make an API key; its secret is shown this once", http.StatusCreated,
-		errorsOf()), s.createKey)
-	huma.Register(api, get("listKeys", "/v1/keys", tagAccess, "List API keys, newest first", errorsOf()), s.listKeys)
-	huma.Register(api, operation(http.MethodDelete, "revokeKey", "/v1/keys/{id}", tagAccess, "Revoke an API key and the sessions it opened",
-		http.StatusNoContent, []operationOption{errorsOf(http.StatusNotFound)}), s.revokeKey)
+}
+
+func (s *server) accessRoutes() []route {
+	return []route{
+		on(s.openSession, route{id: "openSession", at: "POST /v1/session", tag: tagAccess,
+			summary: "Open a session for a browser: a guest's, or that of a key",
+			access:  rule{open: true}, cost: classEnter, key: keyRefused,
+			problems: []int{http.StatusUnauthorized}}),
+		on(s.getSession, route{id: "getSession", at: "GET /v1/session", tag: tagAccess,
+			summary: "Show who one is",
+			access:  rule{own: anybody}}),
+		on(s.endSession, route{id: "endSession", at: "DELETE /v1/session", tag: tagAccess, status: http.StatusNoContent,
+			summary: "Log out",
+			access:  rule{own: anybody}, key: keyRefused}),
+		on(s.resume, route{id: "resume", at: "POST /v1/resume", tag: tagAccess,
+			summary: "Take over what a one-time link leads to",
+			access:  rule{own: anybody}, cost: classEnter,
+			problems: []int{http.StatusNotFound, http.StatusConflict}}),
+		on(s.linkSigning, route{id: "linkSigning", at: "POST /v1/signings/{id}/resume-link", tag: tagAccess,
+			summary: "Make a one-time link to a signing for another device",
+			access:  rule{own: signings, object: access.Signing}, secret: true,
+			problems: []int{http.StatusNotFound}}),
+		on(s.createKey, route{id: "createKey", at: "POST /v1/keys", tag: tagAccess, status: http.StatusCreated,
+			summary: "Make an API key; its secret is shown this once",
+			access:  rule{all: keepers}, secret: true}),
+		on(s.listKeys, route{id: "listKeys", at: "GET /v1/keys", tag: tagAccess,
+			summary: "List API keys, newest first",
+			access:  rule{all: keepers}}),
+		on(s.revokeKey, route{id: "revokeKey", at: "DELETE /v1/keys/{id}", tag: tagAccess, status: http.StatusNoContent,
+			summary:  "Revoke an API key and the sessions it opened",
+			access:   rule{all: keepers},
+			problems: []int{http.StatusNotFound}}),
+	}
 }
 
 // SessionRequest opens a session. It may be left out.

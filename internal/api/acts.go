@@ -3,8 +3,11 @@ package api
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
+
+	"kyso/internal/access"
 
 	"kyso/internal/problem"
 	"kyso/internal/signing"
@@ -13,6 +16,31 @@ import (
 
 // maxNote is how many characters of an operator's reason are kept.
 const maxNote = 300
+
+func (s *server) actRoutes() []route {
+	return []route{
+		on(s.listCertificates, route{id: "listCertificates", at: "GET /v1/signings/{id}/certificates", tag: tagSignings,
+			summary:  "List the signer's certificates",
+			access:   rule{own: signings, object: access.Signing},
+			problems: []int{http.StatusNotFound}}),
+		on(s.chooseCertificate, route{id: "chooseCertificate", at: "POST /v1/signings/{id}/certificate", tag: tagSignings,
+			summary:  "Choose the certificate",
+			access:   rule{own: signings, object: access.Signing},
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}}),
+		on(s.place, route{id: "place", at: "POST /v1/signings/{id}/placement", tag: tagSignings,
+			summary:  "Place the signature boxes",
+			access:   rule{own: signings, object: access.Signing},
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}}),
+		on(s.cancel, route{id: "cancel", at: "POST /v1/signings/{id}/cancel", tag: tagSignings,
+			summary:  "Cancel before the owner approves",
+			access:   rule{own: signings, all: operators, object: access.Signing},
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}}),
+		on(s.repair, route{id: "repair", at: "POST /v1/signings/{id}/repair", tag: tagOperations,
+			summary:  "Repair a parked signing",
+			access:   rule{all: operators},
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}}),
+	}
+}
 
 // CertificateBody is one certificate that the provider holds for the signer.
 type CertificateBody struct {

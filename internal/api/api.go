@@ -169,8 +169,8 @@ func setDefault[T int | int64 | time.Duration](value *T, fallback T) {
 type server struct {
 	Options
 	mux     *http.ServeMux
-	spec    []byte // the OpenAPI description
-	rules   map[string]rule
+	spec    []byte             // the OpenAPI description
+	served  map[string]*served // by pattern
 	limiter *limiter
 	turns   turns
 	trail   *trail
@@ -219,9 +219,8 @@ func newServer(options Options) *server {
 		"key":     {Type: "http", Scheme: "bearer", Description: "An API key, kyso_…; see POST /v1/keys"},
 		"session": {Type: "apiKey", In: "cookie", Name: s.cookieName(), Description: "A browser's session; see POST /v1/session"},
 	}
-	s.operations(humago.New(s.mux, config))
-	s.rules = rulesOf(config.OpenAPI)
-	s.trail = newTrail(config.OpenAPI)
+	s.served = serve(humago.New(s.mux, config), s.routes())
+	s.trail = &trail{keys: map[string]int64{}}
 	s.pages(config.OpenAPI)
 	return s
 }

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"kyso/internal/audit"
 	"kyso/internal/problem"
 )
@@ -25,34 +23,10 @@ const (
 	noteFailed  = "log-in-failed" // a key was wrong, or past its time; a code or a password was refused
 )
 
-// parties are the actors of open routes, whose handlers prove them.
-var parties = map[string]string{"POST /v1/vneid/requests": "vneid", "POST /v1/vneid/tokens": "vneid", "POST /v1/webhooks/{provider}/{token}": "{provider}"}
-
-// trail is how the routes are named in the audit log, and which keys were seen lately.
+// trail knows which keys were seen lately.
 type trail struct {
-	operations map[string]string   // operation ids by pattern
-	queries    map[string][]string // names of the parameters in the query, by pattern
-	mu         sync.Mutex
-	keys       map[string]int64 // the hour in which a key was seen last
-}
-
-func newTrail(openapi *huma.OpenAPI) *trail {
-	t := &trail{operations: map[string]string{}, queries: map[string][]string{}, keys: map[string]int64{}}
-	for path, item := range openapi.Paths {
-		for method, op := range map[string]*huma.Operation{http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put,
-			http.MethodPatch: item.Patch, http.MethodDelete: item.Delete} {
-			if op == nil {
-				continue
-			}
-			t.operations[method+" "+path], t.queries[method+" "+path] = op.OperationID, []string{}
-			for _, p := range op.Parameters {
-				if p.In == "query" {
-					t.queries[method+" "+path] = append(t.queries[method+" "+path], p.Name)
-				}
-			}
-		}
-	}
-	return t
+	mu   sync.Mutex
+	keys map[string]int64 // the hour in which a key was seen last
 }
 
 // firstInHour reports whether a key was not seen in this hour before.
@@ -67,53 +41,46 @@ func (t *trail) firstInHour(keyID string, now time.Time) bool {
 	return true
 }
 
-// reveals reports whether a route gives out documents or what a dossier holds.
-func reveals(pattern string) bool {
-	return strings.HasPrefix(pattern, "GET ") && (strings.Contains(pattern, "/documents/") || strings.Contains(pattern, "/verifications/") || strings.HasSuffix(pattern, "/dossier"))
-}
-
 // noteRequest keeps in the audit log who did what. Paths and answers are not kept: they may hold anything. Refusals are
 // counted, so that nobody floods the log.
-func (s *server) noteRequest(r *http.Request, pattern string, info *requestInfo, status int, replayed bool) {
-	operation := s.trail.operations[pattern]
-	reads := reveals(pattern)
-	if operation == "" || r.Method == http.MethodGet && !reads {
+func (s *server) noteRequest(r *http.Request, info *requestInfo, status int, replayed bool) {
+	at := info.route
+	if at == nil || r.Method == http.MethodGet && !at.reveals {
 		return
 	}
+	object := cmp.Or(info.object, objectID(at.at, r.URL.Path))
 	switch {
 	case status >= http.StatusBadRequest && info.code == problem.Unauthenticated:
 		if info.passed { // else it is counted at the door
-			s.Audit.Stranger(noteFailed, "", info.owner, operation)
+			s.Audit.Stranger(noteFailed, "", info.owner, at.id)
 		}
 	case status >= http.StatusBadRequest && provesNothing(info.owner):
-		s.Audit.Stranger(refusalOf(pattern), "", info.owner, operation+" "+string(info.code))
+		s.Audit.Stranger(at.refusal(), "", info.owner, at.id+" "+string(info.code))
 	case status >= http.StatusBadRequest:
-		s.Audit.Count(refusalOf(pattern), "", info.owner, operation+" "+string(info.code))
-	case reads:
-		s.Audit.Count(noteRead, objectID(pattern, r.URL.Path), info.owner, operation)
+		s.Audit.Count(at.refusal(), "", info.owner, at.id+" "+string(info.code))
+	case at.reveals:
+		s.Audit.Count(noteRead, objectID(at.at, r.URL.Path), info.owner, at.id)
 	case replayed:
-		s.Audit.Count(noteActed, cmp.Or(info.object, objectID(pattern, r.URL.Path)), info.owner, operation+" answered again")
+		s.Audit.Count(noteActed, object, info.owner, at.id+" answered again")
 	default:
 		actor := info.owner
-		if party := parties[pattern]; party != "" {
-			actor = cmp.Or(pathPart(pattern, r.URL.Path, party), party)
+		if at.party != "" {
+			actor = cmp.Or(pathPart(at.at, r.URL.Path, at.party), at.party)
 		}
-		s.Audit.Note(noteActed, cmp.Or(info.object, objectID(pattern, r.URL.Path)), actor, operation)
+		s.Audit.Note(noteActed, object, actor, at.id)
 	}
 }
 
-// provesNothing reports whether a caller of this name may be anybody: such names can be drawn anew.
-func provesNothing(owner string) bool { return owner == "" || strings.HasPrefix(owner, guestPrefix) }
-
-// logIns are the routes that a person proves himself on by a code, a password or both. What they refuse is a failed log-in.
-var logIns = map[string]bool{"POST /v1/login": true, "POST /v1/login/code": true, "POST /v1/password-reset": true, "POST /v1/password-reset/code": true}
-
-func refusalOf(pattern string) string {
-	if logIns[pattern] {
+// refusal is the kind of entry that a refusal of the route leaves.
+func (r *route) refusal() string {
+	if r.proves {
 		return noteFailed
 	}
 	return noteRefused
 }
+
+// provesNothing reports whether a caller of this name may be anybody: such names can be drawn anew.
+func provesNothing(owner string) bool { return owner == "" || strings.HasPrefix(owner, guestPrefix) }
 
 // endedKey is an expired or revoked key: its id is known, and stands in the audit log when it comes again.
 type endedKey struct{ id, what string }
@@ -132,10 +99,18 @@ func (s *server) noteCaller(who *caller, err error) {
 	}
 }
 
-func (s *server) auditOperations(api huma.API) {
-	huma.Register(api, get("listAudit", "/v1/audit", tagOperations, "Read the audit log, oldest first", errorsOf()), s.listAudit)
-	huma.Register(api, get("listCheckpoints", "/v1/audit/checkpoints", tagOperations, "Read the signed checkpoints of the audit log, oldest first", errorsOf()), s.listCheckpoints)
-	huma.Register(api, get("listExportedCheckpoints", "/v1/audit/exported", tagOperations, "Read the checkpoints that this server copied out of the database", errorsOf()), s.listExported)
+func (s *server) auditRoutes() []route {
+	return []route{
+		on(s.listAudit, route{id: "listAudit", at: "GET /v1/audit", tag: tagOperations,
+			summary: "Read the audit log, oldest first",
+			access:  rule{all: operators}}),
+		on(s.listCheckpoints, route{id: "listCheckpoints", at: "GET /v1/audit/checkpoints", tag: tagOperations,
+			summary: "Read the signed checkpoints of the audit log, oldest first",
+			access:  rule{all: operators}}),
+		on(s.listExported, route{id: "listExportedCheckpoints", at: "GET /v1/audit/exported", tag: tagOperations,
+			summary: "Read the checkpoints that this server copied out of the database",
+			access:  rule{all: operators}}),
+	}
 }
 
 type auditInput struct {

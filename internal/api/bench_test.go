@@ -45,6 +45,7 @@ type testBench struct {
 	files  *files
 	logs   *lockedBuffer
 	server *httptest.Server
+	given  api.Options
 }
 
 func newBench(t *testing.T, change ...func(*api.Options)) *testBench {
@@ -63,6 +64,7 @@ func newBenchOn(t *testing.T, on *store.Store, change ...func(*api.Options)) *te
 	for _, c := range change {
 		c(&options)
 	}
+	b.given = options
 	b.server = httptest.NewUnstartedServer(nil)
 	b.server.Config = api.NewServer(api.New(options))
 	b.server.Start()

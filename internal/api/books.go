@@ -5,19 +5,23 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"kyso/internal/decision"
 	"kyso/internal/incident"
 	"kyso/internal/problem"
 	"kyso/workflows"
 )
 
-func (s *server) bookOperations(api huma.API) {
-	huma.Register(api, post("repairIncident", "/v1/incidents/{id}/repair", tagOperations, "Begin a process again that was lost, close it with its compensation, or retry a parked refund",
-		http.StatusOK, errorsOf(http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable)), s.repairIncident)
-	huma.Register(api, post("reconcile", "/v1/reconciliations", tagOperations, "Compare a part of the records with Temporal and the payment gateways", http.StatusOK,
-		errorsOf(http.StatusServiceUnavailable)), s.reconcile)
+func (s *server) bookRoutes() []route {
+	return []route{
+		on(s.repairIncident, route{id: "repairIncident", at: "POST /v1/incidents/{id}/repair", tag: tagOperations,
+			summary:  "Begin a process again that was lost, close it with its compensation, or retry a parked refund",
+			access:   rule{all: operators},
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}}),
+		on(s.reconcile, route{id: "reconcile", at: "POST /v1/reconciliations", tag: tagOperations,
+			summary:  "Compare a part of the records with Temporal and the payment gateways",
+			access:   rule{all: operators},
+			problems: []int{http.StatusServiceUnavailable}}),
+	}
 }
 
 // IncidentRepairRequest says what an operator does about a process and a record that do not agree, or about a refund that is parked.

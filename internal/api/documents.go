@@ -17,6 +17,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"kyso/internal/access"
+
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"golang.org/x/text/unicode/norm"
@@ -31,6 +33,23 @@ const (
 	maxNameLength = 200 // characters
 	unnamed       = "document.pdf"
 )
+
+func (s *server) documentRoutes() []route {
+	return []route{
+		on(s.createDocument, route{id: "createDocument", at: "POST /v1/documents", tag: tagDocuments, status: http.StatusCreated,
+			summary: "Upload a PDF",
+			access:  rule{own: signings}, cost: classHeavy, body: bodyFile,
+			problems: []int{http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusRequestTimeout}, with: []operationOption{withBody(pdfType, "The file; it is stored as it streams in")}}),
+		on(s.getDocument, route{id: "getDocument", at: "GET /v1/documents/{id}", tag: tagDocuments,
+			summary: "Show a document",
+			access:  rule{own: signings, object: access.Document}, reveals: true,
+			problems: []int{http.StatusNotFound}}),
+		on(s.getDocumentContent, route{id: "getDocumentContent", at: "GET /v1/documents/{id}/content", tag: tagDocuments,
+			summary: "Download a document",
+			access:  rule{own: signings, object: access.Document}, reveals: true, answer: answerFile,
+			problems: []int{http.StatusNotFound}}),
+	}
+}
 
 // DocumentBody is an uploaded or signed file.
 type DocumentBody struct {

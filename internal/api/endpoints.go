@@ -12,6 +12,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"kyso/internal/access"
 	"kyso/internal/page"
 	"kyso/internal/webhook"
 )
@@ -25,15 +26,36 @@ const (
 	secretBytes    = 32
 )
 
-func (s *server) endpointOperations(api huma.API) {
-	known := errorsOf(http.StatusNotFound)
-	huma.Register(api, post("createEndpoint", endpointsPath, tagEndpoints, "Have a program told of what happens to what is yours", http.StatusCreated, errorsOf(http.StatusConflict)), s.createEndpoint)
-	huma.Register(api, get("listEndpoints", endpointsPath, tagEndpoints, "List webhook endpoints, newest first", errorsOf()), s.listEndpoints)
-	huma.Register(api, operation(http.MethodDelete, "deleteEndpoint", endpointsPath+"/{id}", tagEndpoints, "Stop telling", http.StatusNoContent, []operationOption{known}), s.deleteEndpoint)
-	huma.Register(api, post("rotateSecret", endpointsPath+"/{id}/rotate", tagEndpoints, "Make another secret; the one before signs too for a day", http.StatusOK, known), s.rotateSecret)
-	huma.Register(api, post("testEndpoint", endpointsPath+"/{id}/test", tagEndpoints, "Send a message of type kyso.test", http.StatusAccepted, known), s.testEndpoint)
-	huma.Register(api, post("replayMessages", endpointsPath+"/{id}/replay", tagEndpoints, "Send the messages of a range again", http.StatusAccepted, known), s.replayMessages)
-	huma.Register(api, get("listMessages", endpointsPath+"/{id}/messages", tagEndpoints, "List messages and what became of them, newest first", known), s.listMessages)
+func (s *server) endpointRoutes() []route {
+	return []route{
+		on(s.createEndpoint, route{id: "createEndpoint", at: "POST /v1/webhook-endpoints", tag: tagEndpoints, status: http.StatusCreated,
+			summary: "Have a program told of what happens to what is yours",
+			access:  rule{own: programs}, secret: true,
+			problems: []int{http.StatusConflict}}),
+		on(s.listEndpoints, route{id: "listEndpoints", at: "GET /v1/webhook-endpoints", tag: tagEndpoints,
+			summary: "List webhook endpoints, newest first",
+			access:  rule{own: programs}}),
+		on(s.deleteEndpoint, route{id: "deleteEndpoint", at: "DELETE /v1/webhook-endpoints/{id}", tag: tagEndpoints, status: http.StatusNoContent,
+			summary:  "Stop telling",
+			access:   rule{own: programs, object: access.Endpoint},
+			problems: []int{http.StatusNotFound}}),
+		on(s.rotateSecret, route{id: "rotateSecret", at: "POST /v1/webhook-endpoints/{id}/rotate", tag: tagEndpoints,
+			summary: "Make another secret; the one before signs too for a day",
+			access:  rule{own: programs, object: access.Endpoint}, secret: true,
+			problems: []int{http.StatusNotFound}}),
+		on(s.testEndpoint, route{id: "testEndpoint", at: "POST /v1/webhook-endpoints/{id}/test", tag: tagEndpoints, status: http.StatusAccepted,
+			summary:  "Send a message of type kyso.test",
+			access:   rule{own: programs, object: access.Endpoint},
+			problems: []int{http.StatusNotFound}}),
+		on(s.replayMessages, route{id: "replayMessages", at: "POST /v1/webhook-endpoints/{id}/replay", tag: tagEndpoints, status: http.StatusAccepted,
+			summary:  "Send the messages of a range again",
+			access:   rule{own: programs, object: access.Endpoint},
+			problems: []int{http.StatusNotFound}}),
+		on(s.listMessages, route{id: "listMessages", at: "GET /v1/webhook-endpoints/{id}/messages", tag: tagEndpoints,
+			summary:  "List messages and what became of them, newest first",
+			access:   rule{own: programs, object: access.Endpoint},
+			problems: []int{http.StatusNotFound}}),
+	}
 }
 
 // EndpointRequest says where and of what.

@@ -27,7 +27,6 @@ const (
 	maxKeyLength   = 255
 	maxKeptAnswer  = 256 << 10
 	uploadPath     = "/v1/documents"
-	webhookPrefix  = "/v1/webhooks/"
 )
 
 // idempotent makes every write with an Idempotency-Key happen once: the first answer is kept and given again. It
@@ -40,20 +39,23 @@ const (
 // that the same key is refused, and never makes a second secret. What was made by a request that died before its answer was
 // kept is named by its key as well (see madeID): the retry finds it and gives a secret that works.
 //
-// Where a key cannot act it is refused, so that no caller relies on it: see keyUseOf. It stands behind the authorisation:
+// Where a key cannot act it is refused, so that no caller relies on it: see keyUse. It stands behind the authorisation:
 // only a known caller leaves a row, and a key is its owner's, so the same one of two callers names two requests.
 func (s *server) idempotent(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, pattern := s.mux.Handler(r)
-		use := keyUseOf(pattern, s.rules[pattern])
-		if pattern == "POST "+verificationPath && !keptByRequest(r) {
+		at := infoOf(r.Context()).route
+		use := keyNeedless
+		if at != nil {
+			use = at.keyUse()
+		}
+		if use == keyActs && at.creates != nil && !at.creates(r) {
 			use = keyRefused
 		}
 		if use == keyRefused && len(r.Header.Values(keyHeader)) > 0 {
 			writeProblem(w, r, fieldErrors{{Location: "header." + keyHeader, Message: "has no effect on this route, so it is refused: repeat the request without it"}})
 			return
 		}
-		if use == keyRefused && r.URL.Path == verificationPath || use == keyNeedless && (isRead(r.Method) || strings.HasPrefix(r.URL.Path, webhookPrefix)) {
+		if isRead(r.Method) || at != nil && at.body == bodyOwn {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -85,7 +87,8 @@ const secretLife = 15 * time.Minute
 type keyUse int
 
 const (
-	keyActs keyUse = iota
+	keyByMethod keyUse = iota // see route.keyUse
+	keyActs
 	// keyRefused: a verification that is not kept creates nothing; what opens, changes or ends the session of a browser is done once by
 	// whoever holds a password, a code or the session, and its answer is a cookie, which is not kept.
 	keyRefused
@@ -95,34 +98,14 @@ const (
 	keyNeedless
 )
 
-// keyUseOf is the one rule. A write is named by its route, METHOD and path.
-func keyUseOf(route string, of rule) keyUse {
-	method, path, _ := strings.Cut(route, " ")
-	switch {
-	case route == "" || isRead(method):
-		return keyNeedless
-	case path == "/v1/session" || path == "/v1/me/password" || method == http.MethodPost && (path == "/v1/login" || path == "/v1/password-reset"):
-		return keyRefused
-	case of.open:
-		return keyNeedless
-	}
-	return keyActs
-}
-
 func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
 // secretUntil is until when an answer of a route is kept because it holds a secret; zero for others.
-func (s *server) secretUntil(path string) time.Time {
-	if path == "/v1/keys" || path == endpointsPath || strings.HasSuffix(path, "/rotate") || strings.HasSuffix(path, "/resume-link") {
+func (s *server) secretUntil(at *served) time.Time {
+	if at.secret {
 		return s.Now().Add(secretLife)
 	}
 	return time.Time{}
-}
-
-// acts reports whether an Idempotency-Key acts on an operation, for its description.
-func acts(method, path string) bool {
-	route := method + " " + path
-	return keyUseOf(route, rules[route]) == keyActs
 }
 
 // once runs the request unless an answer for its key is there already.
@@ -143,7 +126,7 @@ func (s *server) once(w http.ResponseWriter, r *http.Request, key, digest string
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 5*time.Second)
 	defer cancel()
-	answer := signing.Answer{SecretUntil: s.secretUntil(r.URL.Path), Status: capture.status, ContentType: w.Header().Get("Content-Type"), Body: capture.body.Bytes()}
+	answer := signing.Answer{SecretUntil: s.secretUntil(infoOf(r.Context()).route), Status: capture.status, ContentType: w.Header().Get("Content-Type"), Body: capture.body.Bytes()}
 	answer.About = s.aboutOf(r, answer)
 	if err := s.Desk.Answered(ctx, key, answer); err != nil {
 		s.Logger.ErrorContext(ctx, "keeping an idempotent answer", "request_id", infoOf(ctx).id, "error", err.Error())
@@ -156,12 +139,12 @@ func (s *server) aboutOf(r *http.Request, a signing.Answer) string {
 		ID           string `json:"id"`
 		Registration string `json:"registration_id"`
 	}
-	_, pattern := s.mux.Handler(r)
-	if named := objectID(pattern, r.URL.Path); named != "" {
+	info := infoOf(r.Context())
+	if named := objectID(info.route.at, r.URL.Path); named != "" {
 		return named
 	}
 	_ = json.Unmarshal(a.Body, &made) // one that is no object is about none
-	return cmp.Or(made.ID, made.Registration, infoOf(r.Context()).object)
+	return cmp.Or(made.ID, made.Registration, info.object)
 }
 
 // remember waits a little while the first request with the key is still at work.
@@ -259,7 +242,8 @@ func keptByRequest(r *http.Request) bool {
 
 // streamed reports whether the body of a request is a file, which is never held in memory.
 func streamed(r *http.Request) bool {
-	return r.Method == http.MethodPost && (r.URL.Path == uploadPath || r.URL.Path == verificationPath)
+	at := infoOf(r.Context()).route
+	return at != nil && at.body == bodyFile
 }
 
 // bufferedBody reads a JSON body whole, with a limit and a deadline, and puts it back. An upload is left alone.

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"kyso/internal/incident"
 	"kyso/internal/page"
 	"kyso/internal/problem"
@@ -14,15 +12,30 @@ import (
 	"kyso/workflows"
 )
 
-func (s *server) incidentOperations(api huma.API) {
-	known := errorsOf(http.StatusNotFound)
-	huma.Register(api, get("listIncidents", "/v1/incidents", tagOperations, "List parked processes of both kinds, oldest first", errorsOf()), s.listIncidents)
-	huma.Register(api, get("groupIncidents", "/v1/incident-groups", tagOperations, "Count parked processes by cause, the largest group first", errorsOf()), s.groupIncidents)
-	huma.Register(api, get("showIncident", "/v1/incidents/{id}", tagOperations, "Show an incident with what was tried and said", known), s.showIncident)
-	huma.Register(api, post("noteIncident", "/v1/incidents/{id}/notes", tagOperations, "Add words for other operators", http.StatusCreated, known), s.noteIncident)
-	huma.Register(api, post("assignIncident", "/v1/incidents/{id}/assign", tagOperations, "Say who works on it", http.StatusOK, known), s.assignIncident)
-	huma.Register(api, post("decideIncidents", "/v1/incident-decisions", tagOperations, "Record a repair of all that is parked for one cause, to be sent by Temporal's batch operations",
-		http.StatusCreated, errorsOf()), s.decideIncidents)
+func (s *server) incidentRoutes() []route {
+	return []route{
+		on(s.listIncidents, route{id: "listIncidents", at: "GET /v1/incidents", tag: tagOperations,
+			summary: "List parked processes of both kinds, oldest first",
+			access:  rule{all: operators}}),
+		on(s.groupIncidents, route{id: "groupIncidents", at: "GET /v1/incident-groups", tag: tagOperations,
+			summary: "Count parked processes by cause, the largest group first",
+			access:  rule{all: operators}}),
+		on(s.showIncident, route{id: "showIncident", at: "GET /v1/incidents/{id}", tag: tagOperations,
+			summary:  "Show an incident with what was tried and said",
+			access:   rule{all: operators},
+			problems: []int{http.StatusNotFound}}),
+		on(s.noteIncident, route{id: "noteIncident", at: "POST /v1/incidents/{id}/notes", tag: tagOperations, status: http.StatusCreated,
+			summary:  "Add words for other operators",
+			access:   rule{all: operators},
+			problems: []int{http.StatusNotFound}}),
+		on(s.assignIncident, route{id: "assignIncident", at: "POST /v1/incidents/{id}/assign", tag: tagOperations,
+			summary:  "Say who works on it",
+			access:   rule{all: operators},
+			problems: []int{http.StatusNotFound}}),
+		on(s.decideIncidents, route{id: "decideIncidents", at: "POST /v1/incident-decisions", tag: tagOperations, status: http.StatusCreated,
+			summary: "Record a repair of all that is parked for one cause, to be sent by Temporal's batch operations",
+			access:  rule{all: operators}}),
+	}
 }
 
 // IncidentFilter narrows incidents. It is exported because huma reads embedded structs only then.

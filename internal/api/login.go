@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"kyso/internal/access"
@@ -56,15 +55,28 @@ type PeopleOptions struct {
 	UserIDs func(idNumber string) []string
 }
 
-func (s *server) peopleOperations(api huma.API) {
-	acts := errorsOf(http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable)
-	huma.Register(api, post("sendLoginCode", "/v1/login/code", tagPeople, "Send a one-time code to the phone of an account", http.StatusAccepted, acts), s.sendLoginCode)
-	huma.Register(api, post("logIn", "/v1/login", tagPeople, "Log in by code and password; the session gets a new secret", http.StatusOK, acts), s.logIn)
-	huma.Register(api, post("sendResetCode", "/v1/password-reset/code", tagPeople, "Send a one-time code for a password that was forgotten", http.StatusAccepted, acts), s.sendResetCode)
-	huma.Register(api, post("resetPassword", "/v1/password-reset", tagPeople, "Set a password that was forgotten; in force after the cooling time", http.StatusAccepted, acts), s.resetPassword)
-	huma.Register(api, operation(http.MethodDelete, "dropReset", "/v1/password-reset", tagPeople, "Drop a reset that is not in force yet", http.StatusNoContent,
-		[]operationOption{errorsOf()}), s.dropReset)
-	s.meOperations(api)
+func (s *server) peopleRoutes() []route {
+	return []route{
+		on(s.sendLoginCode, route{id: "sendLoginCode", at: "POST /v1/login/code", tag: tagPeople, status: http.StatusAccepted,
+			summary: "Send a one-time code to the phone of an account",
+			access:  rule{own: registrations}, cost: classEnter, proves: true,
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}}),
+		on(s.logIn, route{id: "logIn", at: "POST /v1/login", tag: tagPeople,
+			summary: "Log in by code and password; the session gets a new secret",
+			access:  rule{own: registrations}, cost: classEnter, key: keyRefused, proves: true,
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}}),
+		on(s.sendResetCode, route{id: "sendResetCode", at: "POST /v1/password-reset/code", tag: tagPeople, status: http.StatusAccepted,
+			summary: "Send a one-time code for a password that was forgotten",
+			access:  rule{own: registrations}, cost: classEnter, proves: true,
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}}),
+		on(s.resetPassword, route{id: "resetPassword", at: "POST /v1/password-reset", tag: tagPeople, status: http.StatusAccepted,
+			summary: "Set a password that was forgotten; in force after the cooling time",
+			access:  rule{own: registrations}, cost: classEnter, key: keyRefused, proves: true,
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}}),
+		on(s.dropReset, route{id: "dropReset", at: "DELETE /v1/password-reset", tag: tagPeople, status: http.StatusNoContent,
+			summary: "Drop a reset that is not in force yet",
+			access:  rule{own: registrations, account: true}}),
+	}
 }
 
 // PhoneRequest names a phone.

@@ -8,23 +8,38 @@ import (
 	"strings"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"kyso/internal/access"
 	"kyso/internal/account"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 )
 
-func (s *server) meOperations(api huma.API) {
-	known := errorsOf(http.StatusNotFound)
-	huma.Register(api, get("showMe", "/v1/me", tagPeople, "Show whose account it is", known), s.showMe)
-	huma.Register(api, get("listMyRegistrations", "/v1/me/registrations", tagPeople, "List the registrations of the person, newest first", known), s.listMyRegistrations)
-	huma.Register(api, get("listMySignings", "/v1/me/signings", tagPeople, "List the signings of the person, newest first", known), s.listMySignings)
-	huma.Register(api, get("listMySessions", "/v1/me/sessions", tagPeople, "List where the account is logged in", known), s.listMySessions)
-	huma.Register(api, operation(http.MethodDelete, "endMySession", "/v1/me/sessions/{session}", tagPeople, "End a session of the account", http.StatusNoContent,
-		[]operationOption{known}), s.endMySession)
-	huma.Register(api, post("changePassword", "/v1/me/password", tagPeople, "Change the password; the other sessions end", http.StatusOK, errorsOf()), s.changePassword)
+func (s *server) meRoutes() []route {
+	return []route{
+		on(s.showMe, route{id: "showMe", at: "GET /v1/me", tag: tagPeople,
+			summary:  "Show whose account it is",
+			access:   rule{own: registrations, account: true},
+			problems: []int{http.StatusNotFound}}),
+		on(s.listMyRegistrations, route{id: "listMyRegistrations", at: "GET /v1/me/registrations", tag: tagPeople,
+			summary:  "List the registrations of the person, newest first",
+			access:   rule{own: registrations, account: true},
+			problems: []int{http.StatusNotFound}}),
+		on(s.listMySignings, route{id: "listMySignings", at: "GET /v1/me/signings", tag: tagPeople,
+			summary:  "List the signings of the person, newest first",
+			access:   rule{own: registrations, account: true},
+			problems: []int{http.StatusNotFound}}),
+		on(s.listMySessions, route{id: "listMySessions", at: "GET /v1/me/sessions", tag: tagPeople,
+			summary:  "List where the account is logged in",
+			access:   rule{own: registrations, account: true},
+			problems: []int{http.StatusNotFound}}),
+		on(s.endMySession, route{id: "endMySession", at: "DELETE /v1/me/sessions/{session}", tag: tagPeople, status: http.StatusNoContent,
+			summary:  "End a session of the account",
+			access:   rule{own: registrations, account: true},
+			problems: []int{http.StatusNotFound}}),
+		on(s.changePassword, route{id: "changePassword", at: "POST /v1/me/password", tag: tagPeople,
+			summary: "Change the password; the other sessions end",
+			access:  rule{own: registrations, account: true}, cost: classEnter, key: keyRefused}),
+	}
 }
 
 // ofPerson reports whether something belongs to the person of an account, whichever browser began it: registrations of

@@ -23,10 +23,12 @@ import (
 
 // requestInfo is what the log line of a request says beside its route and status.
 type requestInfo struct {
-	id    string
-	code  problem.Code // of the problem answered, if any
-	cause error        // of a 5xx answer
-	sent  func() bool  // whether the answer has begun
+	id      string
+	pattern string       // of http.ServeMux; empty for an unknown route
+	route   *served      // nil for pages, their files and health
+	code    problem.Code // of the problem answered, if any
+	cause   error        // of a 5xx answer
+	sent    func() bool  // whether the answer has begun
 
 	owner  string // of the caller; empty for a stranger
 	passed bool   // the caller was let through
@@ -49,14 +51,14 @@ func infoOf(ctx context.Context) *requestInfo {
 func (s *server) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
-		info := &requestInfo{id: newRequestID()}
 		_, pattern := s.mux.Handler(r)
+		info := &requestInfo{id: newRequestID(), pattern: pattern, route: s.served[pattern]}
 		setCommonHeaders(w.Header(), info.id)
 		observer := &responseObserver{ResponseWriter: w, control: http.NewResponseController(w), stall: s.Limits.Stall}
 		info.sent = func() bool { return observer.status != 0 }
 		observer.extend()
 		defer func() { // also when the answer is cut
-			s.noteRequest(r, pattern, info, observer.statusOr200(), w.Header().Get(replayedHeader) != "")
+			s.noteRequest(r, info, observer.statusOr200(), w.Header().Get(replayedHeader) != "")
 		}()
 		next.ServeHTTP(observer, r.WithContext(context.WithValue(r.Context(), infoKey{}, info)))
 		s.log(r.Context(), info, pattern, observer, time.Since(started))
@@ -203,18 +205,6 @@ func (s *server) recovered(next http.Handler) http.Handler {
 	})
 }
 
-// streams are the routes that may take as long as their peer goes on; all others have Limits.Request.
-var streams = map[string]bool{
-	"POST /v1/documents":                          true,
-	"GET /v1/documents/{id}/content":              true,
-	"POST " + verificationPath:                    true,
-	"GET /v1/signings/{id}/documents/{n}/content": true,
-	"GET /v1/signings/{id}/events":                true,
-
-	"GET /v1/registrations/{id}/events":                   true,
-	"GET /v1/registrations/{id}/documents/{name}/content": true,
-}
-
 // route calls the handler of the request's route, and answers unknown routes and methods with a problem.
 func (s *server) route(w http.ResponseWriter, r *http.Request) {
 	handler, pattern := s.mux.Handler(r)
@@ -222,7 +212,7 @@ func (s *server) route(w http.ResponseWriter, r *http.Request) {
 		s.noRoute(w, r, handler)
 		return
 	}
-	if !streams[pattern] {
+	if at := infoOf(r.Context()).route; at == nil || !at.lasts() {
 		ctx, cancel := context.WithTimeout(r.Context(), s.Limits.Request)
 		defer cancel()
 		r = r.WithContext(ctx)

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"kyso/internal/access"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
 )
@@ -47,28 +48,38 @@ type Look struct {
 	At            time.Time
 }
 
-func (s *server) pdfOperations(api huma.API) {
-	inspection, verification := withAnswer(api, s.PDF.Inspection), withAnswer(api, s.PDF.Verification)
-	huma.Register(api, get("inspectDocument", "/v1/documents/{id}/inspection", tagDocuments, "Say whether a document can be signed",
-		inspection, errorsOf(http.StatusNotFound)), s.inspectDocument)
-	huma.Register(api, get("verifyDocument", "/v1/documents/{id}/verification", tagDocuments, "Verify the signatures of a stored document",
-		verification, errorsOf(http.StatusNotFound)), s.verifyDocument)
-	huma.Register(api, post("verify", verificationPath, tagDocuments, "Verify the signatures of a PDF",
-		http.StatusOK, verification, orKept(), withBody(pdfType, "The file; it is forgotten after the answer"),
-		errorsOf(http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusRequestTimeout)), s.verify)
-	huma.Register(api, get("verifySigned", "/v1/signings/{id}/documents/{n}/verification", tagSignings, "Verify the signatures of a signed document",
-		verification, errorsOf(http.StatusNotFound, http.StatusConflict)), s.verifySigned)
-	huma.Register(api, get("previewAppearance", "/v1/signings/{id}/appearance", tagSignings, "Draw how the visible signature will look",
-		withFile(), errorsOf(http.StatusNotFound, http.StatusConflict)), s.previewAppearance)
+func (s *server) pdfRoutes() []route {
+	return []route{
+		on(s.inspectDocument, route{id: "inspectDocument", at: "GET /v1/documents/{id}/inspection", tag: tagDocuments,
+			summary: "Say whether a document can be signed",
+			access:  rule{own: signings, object: access.Document}, cost: classHeavy, reveals: true,
+			problems: []int{http.StatusNotFound}, with: []operationOption{withAnswer(s.PDF.Inspection)}}),
+		on(s.verifyDocument, route{id: "verifyDocument", at: "GET /v1/documents/{id}/verification", tag: tagDocuments,
+			summary: "Verify the signatures of a stored document",
+			access:  rule{own: signings, object: access.Document}, cost: classHeavy, reveals: true,
+			problems: []int{http.StatusNotFound}, with: []operationOption{withAnswer(s.PDF.Verification)}}),
+		on(s.verify, route{id: "verify", at: "POST /v1/verifications", tag: tagDocuments,
+			summary: "Verify the signatures of a PDF",
+			access:  rule{own: signings}, cost: classHeavy, body: bodyFile, creates: keptByRequest,
+			problems: []int{http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusRequestTimeout}, with: []operationOption{withAnswer(s.PDF.Verification), orKept(), withBody(pdfType, "The file; it is forgotten after the answer")}}),
+		on(s.verifySigned, route{id: "verifySigned", at: "GET /v1/signings/{id}/documents/{n}/verification", tag: tagSignings,
+			summary: "Verify the signatures of a signed document",
+			access:  rule{own: signings, object: access.Signing}, cost: classHeavy, reveals: true,
+			problems: []int{http.StatusNotFound, http.StatusConflict}, with: []operationOption{withAnswer(s.PDF.Verification)}}),
+		on(s.previewAppearance, route{id: "previewAppearance", at: "GET /v1/signings/{id}/appearance", tag: tagSignings,
+			summary: "Draw how the visible signature will look",
+			access:  rule{own: signings, object: access.Signing}, cost: classHeavy,
+			problems: []int{http.StatusNotFound, http.StatusConflict}, with: []operationOption{withFile()}}),
+	}
 }
 
 // withAnswer describes an answer that is JSON written elsewhere, by the type that it was made of.
-func withAnswer(api huma.API, of reflect.Type) operationOption {
-	return func(op *huma.Operation) {
+func withAnswer(of reflect.Type) operationOption {
+	return func(op *huma.Operation, schemas huma.Registry) {
 		if of == nil {
 			return
 		}
-		schema := api.OpenAPI().Components.Schemas.Schema(of, true, "")
+		schema := schemas.Schema(of, true, "")
 		op.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}}
 	}
 }
@@ -91,7 +102,7 @@ func schemaName(of reflect.Type, hint string) string {
 
 // orKept describes the answer of a verification that was kept, beside that of one that was not.
 func orKept() operationOption {
-	return func(op *huma.Operation) {
+	return func(op *huma.Operation, _ huma.Registry) {
 		if found := op.Responses["200"]; found != nil {
 			op.Responses["201"] = &huma.Response{Description: "What was found; kept is the record of it, a KeptVerification", Content: found.Content}
 		}

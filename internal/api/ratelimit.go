@@ -18,38 +18,14 @@ type class struct {
 	share int // the whole rate is divided by it
 }
 
-// What a request costs us decides its class. Entering is where secrets could be tried out and guests are made.
+// What a request costs us decides its class: heavy ones read whole PDF files. Entering is where a stranger becomes somebody:
+// secrets could be tried out there, and guests are made.
 var (
 	classRead  = class{"read", 1}
 	classWrite = class{"write", 5}
 	classHeavy = class{"heavy", 10}
 	classEnter = class{"enter", 20}
 )
-
-// heavy are the routes that read whole PDF files.
-var heavy = map[string]bool{
-	"POST /v1/documents": true, "POST " + verificationPath: true, "GET /v1/documents/{id}/inspection": true,
-	"GET /v1/documents/{id}/verification": true, "GET /v1/signings/{id}/appearance": true,
-	"GET /v1/signings/{id}/documents/{n}/verification": true, "GET /v1/verifications/{id}/report": true, "GET /v1/verifications/{id}/evidence": true,
-}
-
-// entries are the routes at which a stranger becomes somebody.
-var entries = map[string]bool{"POST /v1/session": true, "POST /v1/resume": true, "POST /v1/hand-off": true, "POST /v1/login": true,
-	"POST /v1/login/code": true, "POST /v1/password-reset": true, "POST /v1/password-reset/code": true, "POST /v1/me/password": true}
-
-func classOf(pattern, method string) class {
-	switch {
-	case entries[pattern]:
-		return classEnter
-	case rules[pattern].open: // outside parties, who may come in crowds and prove themselves in the handler
-		return classRead
-	case heavy[pattern]:
-		return classHeavy
-	case method == http.MethodGet || method == http.MethodHead:
-		return classRead
-	}
-	return classWrite
-}
 
 const (
 	limitWindow = time.Minute

@@ -2,64 +2,125 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
-	"github.com/danielgtaylor/huma/v2"
+	"kyso/internal/access"
 )
 
-// registrationOperations registers what belongs to registering certificates.
-func (s *server) registrationOperations(api huma.API) {
-	s.registrationDoors(api)
-	s.citizenOperations(api)
-	s.officerOperations(api)
+// registrationRoutes are what belongs to registering certificates.
+func (s *server) registrationRoutes() []route {
+	return slices.Concat(s.registrationDoors(), s.linkRoutes(), s.citizenRoutes(), s.officerRoutes())
 }
 
 // registrationDoors are the doors of outside parties, and what everybody reads.
-func (s *server) registrationDoors(api huma.API) {
-	huma.Register(api, post("receiveVNeIDRequest", "/v1/vneid/requests", tagWebhooks, "Take a citizen's request from VNeID", http.StatusAccepted,
-		withBody("application/json", "As docs/wires.md says, signed by X-Timestamp and X-Signature"),
-		errorsOf(http.StatusUnauthorized, http.StatusConflict, http.StatusRequestEntityTooLarge)), s.receiveVNeIDRequest)
-	huma.Register(api, post("receiveVNeIDToken", "/v1/vneid/tokens", tagWebhooks, "Take a fresh one-time token from VNeID for a request of before", http.StatusOK,
-		withBody("application/json", "As docs/wires.md says, signed by X-Timestamp and X-Signature"),
-		errorsOf(http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge)), s.receiveVNeIDToken)
-	huma.Register(api, get("receiveIPN", "/v1/vnpay/ipn", tagWebhooks, "Take a payment gateway's word about a payment", errorsOf()), s.receiveIPN)
-	huma.Register(api, get("showReturn", "/v1/vnpay/return", tagWebhooks, "Show how a payment stands after the browser came back; changes nothing",
-		errorsOf(http.StatusUnauthorized, http.StatusNotFound)), s.showReturn)
-	huma.Register(api, get("listPackages", "/v1/packages", tagRegistrations, "List what can be bought", errorsOf()), s.listPackages)
-	huma.Register(api, get("listRegistrations", "/v1/registrations", tagRegistrations, "List registrations, newest first", errorsOf()), s.listRegistrations)
-	huma.Register(api, get("getRegistration", "/v1/registrations/{id}", tagRegistrations, "Show a registration",
-		errorsOf(http.StatusNotFound)), s.getRegistration)
-	huma.Register(api, get("streamRegistrationEvents", "/v1/registrations/{id}/events", tagRegistrations, "Follow a registration (server-sent events)",
-		withEvents("RegistrationTransition"), errorsOf(http.StatusNotFound)), s.streamRegistrationEvents)
-	huma.Register(api, get("getPaperContent", "/v1/registrations/{id}/documents/{name}/content", tagRegistrations,
-		"Download a paper, sealed or signed once it is", withFile(), errorsOf(http.StatusNotFound)), s.getPaperContent)
-}
-
-func (s *server) citizenOperations(api huma.API) {
-	acts := errorsOf(http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable)
-	act := func(id, path, summary string, status int) huma.Operation {
-		return post(id, "/v1/registrations/{id}/"+path, tagRegistrations, summary, status, acts)
+func (s *server) registrationDoors() []route {
+	return []route{
+		on(s.receiveVNeIDRequest, route{id: "receiveVNeIDRequest", at: "POST /v1/vneid/requests", tag: tagWebhooks, status: http.StatusAccepted,
+			summary: "Take a citizen's request from VNeID",
+			access:  rule{open: true}, party: "vneid",
+			problems: []int{http.StatusUnauthorized, http.StatusConflict, http.StatusRequestEntityTooLarge}, with: []operationOption{withBody("application/json", "As docs/wires.md says, signed by X-Timestamp and X-Signature")}}),
+		on(s.receiveVNeIDToken, route{id: "receiveVNeIDToken", at: "POST /v1/vneid/tokens", tag: tagWebhooks,
+			summary: "Take a fresh one-time token from VNeID for a request of before",
+			access:  rule{open: true}, party: "vneid",
+			problems: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge}, with: []operationOption{withBody("application/json", "As docs/wires.md says, signed by X-Timestamp and X-Signature")}}),
+		on(s.receiveIPN, route{id: "receiveIPN", at: "GET /v1/vnpay/ipn", tag: tagWebhooks,
+			summary: "Take a payment gateway's word about a payment",
+			access:  rule{open: true}, foreign: true}),
+		on(s.showReturn, route{id: "showReturn", at: "GET /v1/vnpay/return", tag: tagWebhooks,
+			summary: "Show how a payment stands after the browser came back; changes nothing",
+			access:  rule{open: true}, foreign: true,
+			problems: []int{http.StatusUnauthorized, http.StatusNotFound}}),
+		on(s.listPackages, route{id: "listPackages", at: "GET /v1/packages", tag: tagRegistrations,
+			summary: "List what can be bought",
+			access:  rule{open: true}}),
+		on(s.listRegistrations, route{id: "listRegistrations", at: "GET /v1/registrations", tag: tagRegistrations,
+			summary: "List registrations, newest first",
+			access:  rule{own: registrations, all: readers}}),
+		on(s.getRegistration, route{id: "getRegistration", at: "GET /v1/registrations/{id}", tag: tagRegistrations,
+			summary:  "Show a registration",
+			access:   rule{own: registrations, all: readers, object: access.Registration},
+			problems: []int{http.StatusNotFound}}),
+		on(s.streamRegistrationEvents, route{id: "streamRegistrationEvents", at: "GET /v1/registrations/{id}/events", tag: tagRegistrations,
+			summary: "Follow a registration (server-sent events)",
+			access:  rule{own: registrations, all: readers, object: access.Registration}, answer: answerEvents,
+			problems: []int{http.StatusNotFound}, with: []operationOption{withEvents("RegistrationTransition")}}),
+		on(s.getPaperContent, route{id: "getPaperContent", at: "GET /v1/registrations/{id}/documents/{name}/content", tag: tagRegistrations,
+			summary: "Download a paper, sealed or signed once it is",
+			access:  rule{own: registrations, all: officers, object: access.Registration}, reveals: true, answer: answerFile,
+			problems: []int{http.StatusNotFound}}),
 	}
-	huma.Register(api, post("handOff", "/v1/hand-off", tagRegistrations, "Come from VNeID with a one-time token", http.StatusOK, acts), s.handOff)
-	huma.Register(api, act("sendCode", "code", "Send a one-time code", http.StatusAccepted), s.sendCode)
-	huma.Register(api, act("openAccount", "account", "Prove the phone and open the account, or log in", http.StatusOK), s.openAccount)
-	huma.Register(api, act("choosePackage", "package", "Order a package", http.StatusOK), s.choosePackage)
-	huma.Register(api, act("pay", "pay", "Begin an attempt to pay", http.StatusOK), s.pay)
-	huma.Register(api, act("consentToContract", "contract", "Agree to the contract by one-time code", http.StatusOK), s.consentToContract)
-	huma.Register(api, act("correctRegistration", "correction", "Correct the fields that the officer asked for", http.StatusOK), s.correctRegistration)
-	huma.Register(api, act("activateKey", "activation", "Activate the key by one-time code, after the PIN", http.StatusOK), s.activateKey)
-	huma.Register(api, act("signAcceptance", "acceptance", "Have the phone ask again for the acceptance record", http.StatusOK), s.signAcceptance)
-	huma.Register(api, act("withdraw", "withdraw", "Take the request back", http.StatusOK), s.withdraw)
 }
 
-func (s *server) officerOperations(api huma.API) {
-	acts := errorsOf(http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable)
-	huma.Register(api, get("showDossier", "/v1/registrations/{id}/dossier", tagReview, "Show all that an officer compares; noted in the audit log",
-		errorsOf(http.StatusNotFound)), s.showDossier)
-	huma.Register(api, post("claimRegistration", "/v1/registrations/{id}/claim", tagReview, "Take a dossier for a quarter of an hour, or prolong that", http.StatusOK, acts), s.claimRegistration)
-	huma.Register(api, operation(http.MethodDelete, "releaseRegistration", "/v1/registrations/{id}/claim", tagReview, "Give a dossier back",
-		http.StatusNoContent, []operationOption{errorsOf(http.StatusNotFound)}), s.releaseRegistration)
-	huma.Register(api, post("reviewRegistration", "/v1/registrations/{id}/review", tagReview, "Decide on a dossier (officer)", http.StatusOK, acts), s.reviewRegistration)
-	huma.Register(api, post("repairRegistration", "/v1/registrations/{id}/repair", tagOperations, "Repair a parked registration", http.StatusOK, acts), s.repairRegistration)
-	huma.Register(api, operation(http.MethodDelete, "eraseSubject", "/v1/subjects/{id}", tagOperations, "Erase the person behind a registration or a signing, when all of theirs have ended",
-		http.StatusOK, []operationOption{errorsOf(http.StatusNotFound, http.StatusConflict)}), s.eraseSubject)
+func (s *server) citizenRoutes() []route {
+	return []route{
+		on(s.handOff, route{id: "handOff", at: "POST /v1/hand-off", tag: tagRegistrations,
+			summary: "Come from VNeID with a one-time token",
+			access:  rule{own: registrations}, cost: classEnter,
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable}}),
+		on(s.sendCode, route{id: "sendCode", at: "POST /v1/registrations/{id}/code", tag: tagRegistrations, status: http.StatusAccepted,
+			summary:  "Send a one-time code",
+			access:   rule{own: registrations, object: access.Registration},
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable}}),
+		on(s.openAccount, route{id: "openAccount", at: "POST /v1/registrations/{id}/account", tag: tagRegistrations,
+			summary:  "Prove the phone and open the account, or log in",
+			access:   rule{own: registrations, object: access.Registration},
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable}}),
+		on(s.choosePackage, route{id: "choosePackage", at: "POST /v1/registrations/{id}/package", tag: tagRegistrations,
+			summary:  "Order a package",
+			access:   rule{own: registrations, object: access.Registration},
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable}}),
+		on(s.pay, route{id: "pay", at: "POST /v1/registrations/{id}/pay", tag: tagRegistrations,
+			summary:  "Begin an attempt to pay",
+			access:   rule{own: registrations, object: access.Registration},
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable}}),
+		on(s.consentToContract, route{id: "consentToContract", at: "POST /v1/registrations/{id}/contract", tag: tagRegistrations,
+			summary:  "Agree to the contract by one-time code",
+			access:   rule{own: registrations, object: access.Registration},
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable}}),
+		on(s.correctRegistration, route{id: "correctRegistration", at: "POST /v1/registrations/{id}/correction", tag: tagRegistrations,
+			summary:  "Correct the fields that the officer asked for",
+			access:   rule{own: registrations, object: access.Registration},
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable}}),
+		on(s.activateKey, route{id: "activateKey", at: "POST /v1/registrations/{id}/activation", tag: tagRegistrations,
+			summary:  "Activate the key by one-time code, after the PIN",
+			access:   rule{own: registrations, object: access.Registration},
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable}}),
+		on(s.signAcceptance, route{id: "signAcceptance", at: "POST /v1/registrations/{id}/acceptance", tag: tagRegistrations,
+			summary:  "Have the phone ask again for the acceptance record",
+			access:   rule{own: registrations, object: access.Registration},
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable}}),
+		on(s.withdraw, route{id: "withdraw", at: "POST /v1/registrations/{id}/withdraw", tag: tagRegistrations,
+			summary:  "Take the request back",
+			access:   rule{own: registrations, object: access.Registration},
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable}}),
+	}
+}
+
+func (s *server) officerRoutes() []route {
+	return []route{
+		on(s.showDossier, route{id: "showDossier", at: "GET /v1/registrations/{id}/dossier", tag: tagReview,
+			summary: "Show all that an officer compares; noted in the audit log",
+			access:  rule{all: officers}, reveals: true,
+			problems: []int{http.StatusNotFound}}),
+		on(s.claimRegistration, route{id: "claimRegistration", at: "POST /v1/registrations/{id}/claim", tag: tagReview,
+			summary:  "Take a dossier for a quarter of an hour, or prolong that",
+			access:   rule{all: officers},
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}}),
+		on(s.releaseRegistration, route{id: "releaseRegistration", at: "DELETE /v1/registrations/{id}/claim", tag: tagReview, status: http.StatusNoContent,
+			summary:  "Give a dossier back",
+			access:   rule{all: officers},
+			problems: []int{http.StatusNotFound}}),
+		on(s.reviewRegistration, route{id: "reviewRegistration", at: "POST /v1/registrations/{id}/review", tag: tagReview,
+			summary:  "Decide on a dossier (officer)",
+			access:   rule{all: officers},
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}}),
+		on(s.repairRegistration, route{id: "repairRegistration", at: "POST /v1/registrations/{id}/repair", tag: tagOperations,
+			summary:  "Repair a parked registration",
+			access:   rule{all: operators},
+			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}}),
+		on(s.eraseSubject, route{id: "eraseSubject", at: "DELETE /v1/subjects/{id}", tag: tagOperations,
+			summary:  "Erase the person behind a registration or a signing, when all of theirs have ended",
+			access:   rule{all: operators},
+			problems: []int{http.StatusNotFound, http.StatusConflict}}),
+	}
 }

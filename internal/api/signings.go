@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,29 @@ const (
 	// relay starts what was not started.
 	startWait = 10 * time.Second
 )
+
+func (s *server) signingRoutes() []route {
+	return []route{
+		on(s.createSigning, route{id: "createSigning", at: "POST /v1/signings", tag: tagSignings, status: http.StatusAccepted,
+			summary: "Ask for a signature",
+			access:  rule{own: signings}}),
+		on(s.listSignings, route{id: "listSignings", at: "GET /v1/signings", tag: tagSignings,
+			summary: "List signings, newest first",
+			access:  rule{own: signings, all: operators}}),
+		on(s.getSigning, route{id: "getSigning", at: "GET /v1/signings/{id}", tag: tagSignings,
+			summary:  "Show a signing",
+			access:   rule{own: signings, all: operators, object: access.Signing},
+			problems: []int{http.StatusNotFound}}),
+		on(s.streamEvents, route{id: "streamEvents", at: "GET /v1/signings/{id}/events", tag: tagSignings,
+			summary: "Follow a signing (server-sent events)",
+			access:  rule{own: signings, all: operators, object: access.Signing}, answer: answerEvents,
+			problems: []int{http.StatusNotFound}, with: []operationOption{withEvents("Transition")}}),
+		on(s.getSignedContent, route{id: "getSignedContent", at: "GET /v1/signings/{id}/documents/{n}/content", tag: tagSignings,
+			summary: "Download a signed document",
+			access:  rule{own: signings, object: access.Signing}, reveals: true, answer: answerFile,
+			problems: []int{http.StatusNotFound, http.StatusConflict}}),
+	}
+}
 
 // SigningRequest asks for a signing.
 type SigningRequest struct {

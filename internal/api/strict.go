@@ -14,9 +14,9 @@ import (
 )
 
 // describeKey adds the Idempotency-Key to the description of a write on which it acts.
-func describeKey(op *huma.Operation, method, path string) {
+func describeKey(op *huma.Operation, r route) {
 	described := slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.Name == keyHeader })
-	if described || !acts(method, path) {
+	if described || r.keyUse() != keyActs {
 		return
 	}
 	longest := maxKeyLength
@@ -28,14 +28,13 @@ func describeKey(op *huma.Operation, method, path string) {
 // twice, and names that come twice in an object. Routes of outside parties are read as those parties write.
 func (s *server) strict(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, pattern := s.mux.Handler(r)
-		known, ours := s.trail.queries[pattern]
-		if !ours || strings.HasPrefix(r.URL.Path, "/v1/vnpay/") || strings.HasPrefix(r.URL.Path, webhookPrefix) {
+		at := infoOf(r.Context()).route
+		if at == nil || at.foreign {
 			next.ServeHTTP(w, r)
 			return
 		}
-		fields := checkQuery(r, known)
-		if r.Body != nil && r.Method != http.MethodGet && isJSON(r.Header.Get("Content-Type")) && !streamed(r) {
+		fields := checkQuery(r, at.queries)
+		if r.Body != nil && r.Method != http.MethodGet && isJSON(r.Header.Get("Content-Type")) && at.body == bodyJSON {
 			body, err := s.bufferedBody(w, r)
 			if err != nil {
 				writeProblem(w, r, err)

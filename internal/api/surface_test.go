@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -42,7 +41,7 @@ func newSurfaceOn(t *testing.T, on *store.Store, change ...func(*api.Options)) *
 	return s
 }
 
-// operation is one operation of the description.
+// operation is one route.
 type operation struct {
 	route      string // METHOD path
 	id         string
@@ -50,35 +49,19 @@ type operation struct {
 	body       bool // JSON
 }
 
-type parameter struct {
-	Name string `json:"name"`
-	In   string `json:"in"`
-}
+type parameter struct{ Name, In string }
 
-// operations are all that the description names.
+// operations are all routes that are served.
 func (s *surface) operations() []operation {
 	s.t.Helper()
-	var spec struct {
-		Paths map[string]map[string]struct {
-			ID         string      `json:"operationId"`
-			Parameters []parameter `json:"parameters"`
-			Body       *struct {
-				Content map[string]json.RawMessage `json:"content"`
-			} `json:"requestBody"`
-		} `json:"paths"`
-	}
-	s.get("/openapi.json").into(s.t, &spec)
 	var list []operation
-	for path, methods := range spec.Paths {
-		for method, op := range methods {
-			o := operation{route: strings.ToUpper(method) + " " + path, id: op.ID, parameters: op.Parameters}
-			if op.Body != nil {
-				_, o.body = op.Body.Content["application/json"]
-			}
-			list = append(list, o)
+	for _, r := range api.Routes(s.given) {
+		o := operation{route: r.At, id: r.ID, body: r.JSON}
+		for _, p := range r.Parameters {
+			o.parameters = append(o.parameters, parameter{p.Name, p.In})
 		}
+		list = append(list, o)
 	}
-	slices.SortFunc(list, func(a, b operation) int { return strings.Compare(a.route, b.route) })
 	if len(list) < 60 {
 		s.t.Fatalf("only %d operations were found", len(list))
 	}

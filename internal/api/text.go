@@ -16,9 +16,9 @@ import (
 func (s *server) legible(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var fields fieldErrors
-		_, pattern := s.mux.Handler(r)
-		checkPath(pattern, r.URL.Path, &fields)
-		if !strings.HasPrefix(r.URL.Path, "/v1/vnpay/") {
+		info := infoOf(r.Context())
+		checkPath(info.pattern, r.URL.Path, &fields)
+		if info.route == nil || !info.route.foreign {
 			checkQueryText(r.URL.RawQuery, &fields)
 		}
 		if err := fields.err(); err != nil {

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"kyso/internal/signing"
 )
 
@@ -16,11 +14,20 @@ const (
 	trustPath = "/v1/trust"
 )
 
-func (s *server) trustOperations(api huma.API) {
-	huma.Register(api, get("listTrust", trustPath, tagTrust, "List the certification authorities that are trusted, and those that were removed", errorsOf()), s.listTrust)
-	huma.Register(api, post("addTrust", trustPath, tagTrust, "Trust a certification authority, or trust it again", http.StatusCreated, errorsOf(http.StatusConflict)), s.addTrust)
-	huma.Register(api, operation(http.MethodDelete, "removeTrust", trustPath+"/{fingerprint}", tagTrust, "Trust a certification authority no longer", http.StatusOK,
-		[]operationOption{errorsOf(http.StatusNotFound, http.StatusConflict)}), s.removeTrust)
+func (s *server) trustRoutes() []route {
+	return []route{
+		on(s.listTrust, route{id: "listTrust", at: "GET /v1/trust", tag: tagTrust,
+			summary: "List the certification authorities that are trusted, and those that were removed",
+			access:  rule{all: trustReaders}}),
+		on(s.addTrust, route{id: "addTrust", at: "POST /v1/trust", tag: tagTrust, status: http.StatusCreated,
+			summary:  "Trust a certification authority, or trust it again",
+			access:   rule{all: trustees},
+			problems: []int{http.StatusConflict}}),
+		on(s.removeTrust, route{id: "removeTrust", at: "DELETE /v1/trust/{fingerprint}", tag: tagTrust,
+			summary:  "Trust a certification authority no longer",
+			access:   rule{all: trustees},
+			problems: []int{http.StatusNotFound, http.StatusConflict}}),
+	}
 }
 
 // AuthorityBody is one certificate of the list of trusted ones.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"strings"
 	"time"
 
 	"kyso/internal/limit"
@@ -44,13 +43,13 @@ func holders(ctx context.Context, own, each int) []limit.Holder {
 // a known caller.
 func (s *server) inTurn(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, pattern := s.mux.Handler(r)
+		at := infoOf(r.Context()).route
 		var free func()
 		var err error
 		switch {
-		case pattern == "POST "+uploadPath || pattern == "POST "+verificationPath:
+		case at != nil && at.body == bodyFile:
 			free, err = s.turns.uploads.Take(r.Context(), holders(r.Context(), s.turns.limits.UploadsEach, s.turns.limits.UploadsEach)...)
-		case strings.HasPrefix(pattern, "GET ") && strings.HasSuffix(pattern, "/events"):
+		case at != nil && at.answer == answerEvents:
 			free, err = s.turns.streams.Take(r.Context(), holders(r.Context(), streamsOfGuest, s.turns.limits.StreamsEach)...)
 		default:
 			next.ServeHTTP(w, r)

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"kyso/internal/access"
 	"kyso/internal/page"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
@@ -21,19 +22,32 @@ import (
 
 const verificationPath = "/v1/verifications"
 
-func (s *server) verificationOperations(api huma.API) {
-	known := errorsOf(http.StatusNotFound)
-	huma.Register(api, get("listVerifications", verificationPath, tagDocuments, "List the verifications that you had kept, newest first", errorsOf()), s.listVerifications)
-	huma.Register(api, get("getVerification", verificationPath+"/{id}", tagDocuments, "Show a verification that was kept", known), s.getVerification)
-	huma.Register(api, get("getVerificationReport", verificationPath+"/{id}/report", tagDocuments, "Download the report of a verification, as PDF or JSON",
-		withReport(), known), s.getVerificationReport)
-	huma.Register(api, get("getVerificationEvidence", verificationPath+"/{id}/evidence", tagDocuments, "Show what a verification rests on: certificates, OCSP answers and CRLs, as DER", known), s.getVerificationEvidence)
-	huma.Register(api, operation(http.MethodDelete, "deleteVerification", verificationPath+"/{id}", tagDocuments, "Delete a verification with its evidence",
-		http.StatusNoContent, []operationOption{known}), s.deleteVerification)
+func (s *server) verificationRoutes() []route {
+	return []route{
+		on(s.listVerifications, route{id: "listVerifications", at: "GET /v1/verifications", tag: tagDocuments,
+			summary: "List the verifications that you had kept, newest first",
+			access:  rule{own: signings}}),
+		on(s.getVerification, route{id: "getVerification", at: "GET /v1/verifications/{id}", tag: tagDocuments,
+			summary: "Show a verification that was kept",
+			access:  rule{own: signings, object: access.Verification}, reveals: true,
+			problems: []int{http.StatusNotFound}}),
+		on(s.getVerificationReport, route{id: "getVerificationReport", at: "GET /v1/verifications/{id}/report", tag: tagDocuments,
+			summary: "Download the report of a verification, as PDF or JSON",
+			access:  rule{own: signings, object: access.Verification}, cost: classHeavy, reveals: true,
+			problems: []int{http.StatusNotFound}, with: []operationOption{withReport()}}),
+		on(s.getVerificationEvidence, route{id: "getVerificationEvidence", at: "GET /v1/verifications/{id}/evidence", tag: tagDocuments,
+			summary: "Show what a verification rests on: certificates, OCSP answers and CRLs, as DER",
+			access:  rule{own: signings, object: access.Verification}, cost: classHeavy, reveals: true,
+			problems: []int{http.StatusNotFound}}),
+		on(s.deleteVerification, route{id: "deleteVerification", at: "DELETE /v1/verifications/{id}", tag: tagDocuments, status: http.StatusNoContent,
+			summary:  "Delete a verification with its evidence",
+			access:   rule{own: signings, object: access.Verification},
+			problems: []int{http.StatusNotFound}}),
+	}
 }
 
 func withReport() operationOption {
-	return func(op *huma.Operation) {
+	return func(op *huma.Operation, _ huma.Registry) {
 		op.Responses = map[string]*huma.Response{"200": {Description: "The report", Content: map[string]*huma.MediaType{
 			pdfType:            {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
 			"application/json": {},

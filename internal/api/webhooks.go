@@ -18,6 +18,15 @@ import (
 	"kyso/internal/signing"
 )
 
+func (s *server) webhookRoutes() []route {
+	return []route{
+		on(s.receiveWebhook, route{id: "receiveWebhook", at: "POST /v1/webhooks/{provider}/{token}", tag: tagWebhooks,
+			summary: "Take a provider's webhook",
+			access:  rule{open: true}, party: "{provider}", body: bodyOwn, foreign: true,
+			problems: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge}, with: []operationOption{withBody("application/json", "The body of the 769 profile: transaction_id, status_code, signed_files")}}),
+	}
+}
+
 // maxTransaction is how many bytes an id of a provider has at most.
 const maxTransaction = 512
 
