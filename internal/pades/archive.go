@@ -1,7 +1,6 @@
 package pades
 
 import (
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
@@ -10,8 +9,10 @@ import (
 
 	"kyso/internal/pades/cms"
 	"kyso/internal/pades/document"
+	"kyso/internal/pades/dss"
 	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/pdf"
+	"kyso/internal/pades/trust"
 	"kyso/internal/problem"
 )
 
@@ -96,7 +97,7 @@ func archiveSignature(byteRange, contents *pdf.Slot) *pdf.Dict {
 // archived reports whether a trusted document time-stamp covers the signature together with everything that is needed to
 // judge its certificate (B-LTA; EN 319 142-1, 6.3).
 func (v *verifier) archived(s *signature, at time.Time) bool {
-	chain, err := v.buildChain(s.cert, at)
+	chain, err := v.pool.Chain(s.cert, at, v.anchors)
 	if err != nil {
 		return false
 	}
@@ -114,19 +115,19 @@ func (v *verifier) carries(end int64, chain []*x509.Certificate, at time.Time) b
 	if err != nil {
 		return false
 	}
-	store, err := readStore(earlier)
+	store, err := dss.Read(earlier)
 	if err != nil {
 		return false
 	}
-	held := newPool()
-	held.add(store, true)
+	held := trust.NewPool()
+	held.Add(store, true)
 	for _, other := range v.signatures {
 		if other.cms != nil && other.end <= end {
-			held.addSignedData(other.cms)
+			held.AddSignedData(other.cms)
 		}
 	}
 	for i, cert := range chain[:len(chain)-1] {
-		if !held.inFile[sha256.Sum256(cert.Raw)] || !held.statusAt(cert, chain[i+1], at, v.now).inFile {
+		if !held.Carried(cert) || !held.StatusAt(cert, chain[i+1], at, v.now).InFile {
 			return false
 		}
 	}

@@ -1,8 +1,13 @@
 package pades
 
 import (
+	"crypto/x509"
+
+	"kyso/internal/pades/cms"
 	"kyso/internal/pades/document"
+	"kyso/internal/pades/dss"
 	"kyso/internal/pades/geometry"
+	"kyso/internal/pades/trust"
 )
 
 type (
@@ -10,6 +15,10 @@ type (
 	Source = document.Source
 	// Policy bounds what is accepted.
 	Policy = document.Policy
+	// Evidence is validation material: DER certificates, OCSP responses and CRLs.
+	Evidence = dss.Evidence
+	// CertificateStatus is what is known of a certificate at some time.
+	CertificateStatus = trust.CertificateStatus
 	// Box says where the visible signature stands on a page.
 	Box = geometry.Box
 	// PageSize is the size of a page as shown.
@@ -24,3 +33,16 @@ const MaxFileBytes = document.MaxFileBytes
 
 // CheckSize refuses a file that is longer, without reading it.
 func CheckSize(src Source) error { return document.CheckSize(src) }
+
+// ParseCertificate is x509.ParseCertificate for keys that are for RSASSA-PSS only, too.
+func ParseCertificate(der []byte) (*x509.Certificate, error) { return cms.ParseCertificate(der) }
+
+// The certificate statuses.
+const (
+	CertificateGood        = trust.CertificateGood
+	CertificateRevoked     = trust.CertificateRevoked
+	CertificateOnHold      = trust.CertificateOnHold
+	CertificateExpired     = trust.CertificateExpired
+	CertificateNotYetValid = trust.CertificateNotYetValid
+	CertificateUnknown     = trust.CertificateUnknown
+)

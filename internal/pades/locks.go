@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strings"
 
+	"kyso/internal/pades/dss"
 	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
@@ -99,7 +100,7 @@ func (fm *form) checkFinish(f *pdf.File) error {
 	if fm.signed() >= maxSignatures {
 		return problem.New(problem.DocumentTooComplex, "the file has %d signatures already", fm.signed())
 	}
-	if _, err := readStore(f); err != nil {
+	if _, err := dss.Read(f); err != nil {
 		return fmt.Errorf("reading the document security store: %w", err)
 	}
 	return nil

@@ -19,7 +19,9 @@ import (
 	"time"
 
 	"kyso/internal/pades/document"
+	"kyso/internal/pades/dss"
 	"kyso/internal/pades/geometry"
+	"kyso/internal/pades/trust"
 )
 
 // Report is what Inspect found in a file that may be signed.
@@ -148,13 +150,6 @@ type Embedded struct {
 	HashState      []byte   // marshalled state after the whole signed file
 }
 
-// Evidence is validation material: DER certificates, OCSP responses and CRLs.
-type Evidence struct {
-	Certificates [][]byte `json:"certificates,omitempty"`
-	OCSPs        [][]byte `json:"ocsps,omitempty"`
-	CRLs         [][]byte `json:"crls,omitempty"`
-}
-
 // Extended is an increment that adds a document security store.
 type Extended struct {
 	Increment []byte
@@ -168,8 +163,8 @@ type VerifyOptions struct {
 	Intermediates []*x509.Certificate
 	Removed       []*x509.Certificate // CAs through which no chain may lead, nor through another certificate of their key that is not listed
 	Now           time.Time
-	Evidence      Evidence // fetched by the caller; used beside what the file carries
-	Material      bool     // have Verification.Material filled
+	Evidence      dss.Evidence // fetched by the caller; used beside what the file carries
+	Material      bool         // have Verification.Material filled
 }
 
 // Verdict is the main indication of ETSI EN 319 102-1.
@@ -192,7 +187,7 @@ type Verification struct {
 
 	// Material is what the verdict rests on, from the file and from the caller, when VerifyOptions.Material asks for it: the
 	// certificates of the chains that were looked at, and the statements about them whose signatures hold.
-	Material *Evidence `json:"material,omitempty" hidden:"true"`
+	Material *dss.Evidence `json:"material,omitempty" hidden:"true"`
 }
 
 // SignatureReport is the finding on one signature or document time-stamp.
@@ -224,25 +219,12 @@ type SignatureReport struct {
 	CoversAll     bool      `json:"covers_all"`              // to the last byte of the file
 	LaterChanges  string    `json:"later_changes,omitempty"` // a changes.Kind, such as "signatures"; "" when nothing follows
 
-	ChainTrusted    bool              `json:"chain_trusted"`
-	CertificateThen CertificateStatus `json:"certificate_then"` // at the best known signing time
-	CertificateNow  CertificateStatus `json:"certificate_now"`
-	StatusMade      time.Time         `json:"status_made,omitzero"` // when the OCSP answer or CRL was made (thisUpdate) that CertificateNow rests on
-	Findings        []Finding         `json:"findings,omitempty" doc:"What is to be said of the signature"`
-	Problems        []string          `json:"problems,omitempty" doc:"Deprecated: the English texts of findings"`
+	ChainTrusted    bool                    `json:"chain_trusted"`
+	CertificateThen trust.CertificateStatus `json:"certificate_then"` // at the best known signing time
+	CertificateNow  trust.CertificateStatus `json:"certificate_now"`
+	StatusMade      time.Time               `json:"status_made,omitzero"` // when the OCSP answer or CRL was made (thisUpdate) that CertificateNow rests on
+	Findings        []Finding               `json:"findings,omitempty" doc:"What is to be said of the signature"`
+	Problems        []string                `json:"problems,omitempty" doc:"Deprecated: the English texts of findings"`
 
 	why string // the key of meanings that says the reason in words
 }
-
-// CertificateStatus is what is known of a certificate at some time.
-type CertificateStatus string
-
-// The certificate statuses.
-const (
-	CertificateGood        CertificateStatus = "good"
-	CertificateRevoked     CertificateStatus = "revoked"
-	CertificateOnHold      CertificateStatus = "on-hold"
-	CertificateExpired     CertificateStatus = "expired"
-	CertificateNotYetValid CertificateStatus = "not-yet-valid"
-	CertificateUnknown     CertificateStatus = "unknown"
-)

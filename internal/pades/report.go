@@ -135,7 +135,7 @@ func (v *verifier) readTime(s *signature) {
 
 // authorityOf names the authority of a token that is not judged.
 func (v *verifier) authorityOf(token *cms.Token) string {
-	return authorityName(token.SignedData.Certificate(v.pool.certs))
+	return authorityName(token.SignedData.Certificate(v.pool.Certs))
 }
 
 // stamped takes in what a time-stamp says. A valid one counts before one that is not judged, that before a broken one; of valid ones

@@ -12,7 +12,9 @@ import (
 	"kyso/internal/pades/cms"
 	"kyso/internal/pades/cover"
 	"kyso/internal/pades/document"
+	"kyso/internal/pades/dss"
 	"kyso/internal/pades/pdf"
+	"kyso/internal/pades/trust"
 	"kyso/internal/problem"
 )
 
@@ -21,16 +23,12 @@ const maxSignatures = 100
 
 // verifier is one run of Verify.
 type verifier struct {
-	src   document.Source
-	file  *pdf.File
-	now   time.Time
-	roots *x509.CertPool
-	pool  *pool
-	poes  []poe
-
-	trustless bool                         // no root is known
-	distrusts func(*x509.Certificate) bool // of CAs
-	looked    []*x509.Certificate          // what the verdicts rest on
+	src     document.Source
+	file    *pdf.File
+	now     time.Time
+	pool    *trust.Pool
+	anchors trust.Anchors
+	poes    []poe
 
 	signatures []*signature
 }
@@ -78,7 +76,7 @@ func Verify(src document.Source, opt VerifyOptions) (*Verification, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the signature fields: %w", err)
 	}
-	v := &verifier{src: src, file: f, now: opt.Now, roots: x509.NewCertPool(), pool: newPool()}
+	v := &verifier{src: src, file: f, now: opt.Now, pool: trust.NewPool()}
 	result := &Verification{Verdict: Indeterminate, Signatures: []SignatureReport{}} // never null in JSON
 	v.addStore(result)
 	signatures, err := v.collect(fields)
@@ -102,7 +100,7 @@ func Verify(src document.Source, opt VerifyOptions) (*Verification, error) {
 		return nil, err
 	}
 	if opt.Material {
-		result.Material = v.material()
+		result.Material = v.pool.Material()
 	}
 	result.Verdict = TotalPassed
 	for _, s := range signatures {
@@ -117,25 +115,21 @@ func Verify(src document.Source, opt VerifyOptions) (*Verification, error) {
 
 // addStore takes in what the document security store of the file holds.
 func (v *verifier) addStore(result *Verification) {
-	store, err := readStore(v.file)
+	store, err := dss.Read(v.file)
 	if err != nil {
 		result.Note(storeUnreadable.Say())
 		return
 	}
-	v.pool.add(store, true)
+	v.pool.Add(store, true)
 }
 
 // addKnown takes in what the caller trusts and knows.
 func (v *verifier) addKnown(opt VerifyOptions) {
-	v.trustless = len(opt.Roots) == 0
-	for _, root := range opt.Roots {
-		v.roots.AddCert(root)
-	}
+	v.anchors = trust.NewAnchors(opt.Roots, opt.Intermediates, opt.Removed)
 	for _, cert := range opt.Intermediates {
-		v.pool.addCertificate(cert, false)
+		v.pool.AddCertificate(cert, false)
 	}
-	v.pool.add(opt.Evidence, false)
-	v.distrusts = opt.distrusts
+	v.pool.Add(opt.Evidence, false)
 }
 
 // collect reads the signed fields and their CMS, in the order of the form.
@@ -150,7 +144,7 @@ func (v *verifier) collect(fields []pdf.SignatureField) ([]*signature, error) {
 		}
 		s := &signature{field: field, report: &SignatureReport{
 			Field: field.Name, Kind: "signature", Verdict: TotalPassed,
-			CertificateThen: CertificateUnknown, CertificateNow: CertificateUnknown,
+			CertificateThen: trust.CertificateUnknown, CertificateNow: trust.CertificateUnknown,
 		}}
 		list = append(list, s)
 		if field.Field == nil {
@@ -170,7 +164,7 @@ func (v *verifier) collect(fields []pdf.SignatureField) ([]*signature, error) {
 			s.malformed(err)
 			continue
 		}
-		v.pool.addSignedData(s.cms)
+		v.pool.AddSignedData(s.cms)
 	}
 	return list, nil
 }

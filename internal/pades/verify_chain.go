@@ -1,16 +1,15 @@
 package pades
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"slices"
 	"time"
 
 	"kyso/internal/finding"
+	"kyso/internal/pades/trust"
 )
 
 // Sub-indications of EN 319 102-1 §5.1.3 that this package uses.
@@ -46,22 +45,22 @@ type chainResult struct {
 	trusted bool   // a chain to a root was found
 	sub     string // why it may not be relied on; empty when it may
 	problem *finding.Kind
-	leaf    standing // revocation of the certificate itself
-	inFile  bool     // certificates and revocation data of the chain are all in the file
+	leaf    trust.Standing // revocation of the certificate itself
+	inFile  bool           // certificates and revocation data of the chain are all in the file
 	issuer  *x509.Certificate
 }
 
 // checkChain validates a certificate at a moment for which existence of the signature is proven (or now).
 func (v *verifier) checkChain(cert *x509.Certificate, at time.Time) chainResult {
-	r := chainResult{leaf: standing{status: CertificateUnknown}}
-	v.looksAt(cert)
-	chain, err := v.buildChain(cert, at)
+	r := chainResult{leaf: trust.Standing{Status: trust.CertificateUnknown}}
+	v.pool.LookAt(cert)
+	chain, err := v.pool.Chain(cert, at, v.anchors)
 	if err != nil {
 		r.sub, r.problem = subNoChain, noChain
-		if v.trustless {
+		if v.anchors.None {
 			r.problem = noTrust
 		}
-		if errors.Is(err, errRemoved) {
+		if errors.Is(err, trust.ErrRemoved) {
 			r.problem = removedAuthority
 		}
 		if _, unhandled := errors.AsType[x509.UnhandledCriticalExtension](err); unhandled {
@@ -75,46 +74,6 @@ func (v *verifier) checkChain(cert *x509.Certificate, at time.Time) chainResult 
 	return r
 }
 
-// buildChain finds a chain to a root, at a moment or, when the certificate was not valid then, at the nearest one
-// when it was: whether the moment fits is judged apart.
-func (v *verifier) buildChain(cert *x509.Certificate, at time.Time) ([]*x509.Certificate, error) {
-	if at.After(cert.NotAfter) {
-		at = cert.NotAfter
-	}
-	if at.Before(cert.NotBefore) {
-		at = cert.NotBefore
-	}
-	intermediates := x509.NewCertPool()
-	for _, c := range v.pool.certs {
-		intermediates.AddCert(c)
-	}
-	chains, err := cert.Verify(x509.VerifyOptions{
-		Roots: v.roots, Intermediates: intermediates, CurrentTime: at,
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, chain := range chains {
-		if !slices.ContainsFunc(chain[1:], v.distrusts) {
-			v.looksAt(chain...)
-			return chain, nil
-		}
-	}
-	return nil, errRemoved
-}
-
-// errRemoved means that chains to a root exist, and each leads through a CA that was removed.
-var errRemoved = errors.New("a CA was removed")
-
-// distrusts reports whether no chain may lead through a certificate.
-func (o VerifyOptions) distrusts(c *x509.Certificate) bool {
-	sameKey := func(r *x509.Certificate) bool {
-		return bytes.Equal(r.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo)
-	}
-	return slices.ContainsFunc(o.Removed, sameKey) && !slices.ContainsFunc(slices.Concat(o.Roots, o.Intermediates), c.Equal)
-}
-
 // checkMembers checks keys, validity and revocation of a chain, the leaf first.
 func (v *verifier) checkMembers(chain []*x509.Certificate, at time.Time, r *chainResult) (sub string, problem *finding.Kind) {
 	leaf := chain[0]
@@ -124,25 +83,25 @@ func (v *verifier) checkMembers(chain []*x509.Certificate, at time.Time, r *chai
 	r.inFile = true
 	var unknown bool
 	for i, cert := range chain[:len(chain)-1] {
-		found := v.pool.statusAt(cert, chain[i+1], at, v.now)
-		r.inFile = r.inFile && found.inFile && v.pool.inFile[sha256.Sum256(cert.Raw)]
-		unknown = unknown || found.status == CertificateUnknown
+		found := v.pool.StatusAt(cert, chain[i+1], at, v.now)
+		r.inFile = r.inFile && found.InFile && v.pool.Carried(cert)
+		unknown = unknown || found.Status == trust.CertificateUnknown
 		if i == 0 {
 			r.leaf = found
-		} else if found.status == CertificateRevoked || found.status == CertificateOnHold {
+		} else if found.Status == trust.CertificateRevoked || found.Status == trust.CertificateOnHold {
 			return subRevokedCA, issuerRevoked
 		}
 	}
 	switch {
-	case r.leaf.status == CertificateRevoked:
+	case r.leaf.Status == trust.CertificateRevoked:
 		return subRevoked, wasRevoked
 	case at.Before(leaf.NotBefore):
-		r.leaf.status = CertificateNotYetValid
+		r.leaf.Status = trust.CertificateNotYetValid
 		return subNotYetValid, wasNotValid
 	case at.After(leaf.NotAfter):
-		r.leaf.status = CertificateExpired
+		r.leaf.Status = trust.CertificateExpired
 		return subExpired, hasExpired
-	case r.leaf.status == CertificateOnHold:
+	case r.leaf.Status == trust.CertificateOnHold:
 		return subTryLater, onHold
 	case unknown && len(chain) > 1:
 		return subTryLater, noInfo

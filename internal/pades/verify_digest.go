@@ -34,7 +34,7 @@ func (v *verifier) checkDigest(s *signature) error {
 		r.fail(TotalFailed, subHash, bytesChanged.Say())
 		return nil
 	}
-	if s.cert = s.cms.Certificate(v.pool.certs); s.cert == nil {
+	if s.cert = s.cms.Certificate(v.pool.Certs); s.cert == nil {
 		v.noCertificate(s)
 		return nil
 	}
@@ -54,7 +54,7 @@ func (v *verifier) checkDigest(s *signature) error {
 
 // noCertificate says why nothing can be said of the signer: the certificate is of a kind that is not known here, or not there.
 func (v *verifier) noCertificate(s *signature) {
-	if why := s.cms.WhyUnreadable(v.pool.unreadable); why != nil {
+	if why := s.cms.WhyUnreadable(v.pool.Unreadable); why != nil {
 		s.report.failAs(Indeterminate, subNoCertificate, whyUnreadable, signerUnreadable.Say("why", why))
 		return
 	}
@@ -119,7 +119,7 @@ func (v *verifier) checkTokenDigest(s *signature) error {
 		return err
 	}
 	var cert *x509.Certificate
-	if cert, err = s.token.VerifyDigest(sum, v.pool.certs); err == nil {
+	if cert, err = s.token.VerifyDigest(sum, v.pool.Certs); err == nil {
 		s.cert, r.Intact = cert, true
 		r.setCertificate(cert)
 		return nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kyso/internal/pades/cms"
+	"kyso/internal/pades/trust"
 )
 
 // checkSigner judges an intact signature: attributes, algorithms, time, chain and revocation.
@@ -16,8 +17,8 @@ func (v *verifier) checkSigner(s *signature) {
 	at, stamped, stampsInFile := v.provenTime(s)
 	chain := v.checkChain(s.cert, at)
 	r.ChainTrusted = chain.trusted
-	r.CertificateThen = chain.leaf.status
-	r.CertificateNow, r.StatusMade = v.pool.statusNow(s.cert, chain.issuer, v.now)
+	r.CertificateThen = chain.leaf.Status
+	r.CertificateNow, r.StatusMade = v.pool.StatusNow(s.cert, chain.issuer, v.now)
 	if chain.sub != "" {
 		r.fail(Indeterminate, chain.sub, chain.problem.Say())
 	}
@@ -75,8 +76,8 @@ func (v *verifier) provenTime(s *signature) (at time.Time, stamped, inFile bool)
 			r.stamped(TimeReport{Stamp: StampInvalid})
 			continue
 		}
-		v.pool.addSignedData(token.SignedData)
-		cert, err := token.VerifyMessage(s.cms.Signer.Signature, v.pool.certs)
+		v.pool.AddSignedData(token.SignedData)
+		cert, err := token.VerifyMessage(s.cms.Signer.Signature, v.pool.Certs)
 		stamp := TimeReport{At: token.Time, By: ByTimestamp, Authority: v.authorityOf(token), Stamp: StampNotJudged}
 		if err != nil {
 			said := stampUnjudged
@@ -140,7 +141,7 @@ func (v *verifier) controlTime(end int64) time.Time {
 // checkAuthority judges the certificate of a time-stamp authority. control is the time at which the token itself
 // provably existed: until then the authority's key must have been sound.
 func (v *verifier) checkAuthority(token *cms.Token, cert *x509.Certificate, control time.Time) chainResult {
-	if token.Time.After(v.now.Add(clockSkew)) {
+	if token.Time.After(v.now.Add(trust.ClockSkew)) {
 		return chainResult{sub: subConstraints, problem: stampFuture}
 	}
 	signer := &token.SignedData.Signer
@@ -158,9 +159,9 @@ func (v *verifier) checkAuthority(token *cms.Token, cert *x509.Certificate, cont
 	// A retired authority is revoked with a reason; with none, or with a lost key, anybody may have made the token
 	// since (RFC 3161 §4).
 	const unspecified, keyCompromise, caCompromise = 0, 1, 2
-	later := v.pool.statusAt(cert, r.issuer, control, v.now)
-	if later.status == CertificateRevoked {
-		switch later.reason {
+	later := v.pool.StatusAt(cert, r.issuer, control, v.now)
+	if later.Status == trust.CertificateRevoked {
+		switch later.Reason {
 		case unspecified, keyCompromise, caCompromise:
 			r.sub, r.problem = subRevoked, authorityRevoked
 		}
@@ -173,8 +174,8 @@ func (v *verifier) checkDocumentTimestamp(s *signature) {
 	r := s.report
 	chain := v.checkAuthority(s.token, s.cert, v.controlTime(s.end))
 	r.ChainTrusted = chain.trusted
-	r.CertificateThen = chain.leaf.status
-	r.CertificateNow, r.StatusMade = v.pool.statusNow(s.cert, chain.issuer, v.now)
+	r.CertificateThen = chain.leaf.Status
+	r.CertificateNow, r.StatusMade = v.pool.StatusNow(s.cert, chain.issuer, v.now)
 	if chain.sub != "" {
 		r.fail(Indeterminate, chain.sub, chain.problem.Say())
 	}
