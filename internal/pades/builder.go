@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"kyso/internal/pades/appearance"
 	"kyso/internal/pades/document"
 	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/pdf"
@@ -328,7 +329,7 @@ func (b *builder) appearance(s spot, looks map[look]pdf.Ref) (pdf.Ref, error) {
 	if ref, ok := looks[as]; ok {
 		return ref, nil
 	}
-	ref, err := addAppearance(b.update, s.geo, as.width, as.height, b.opt)
+	ref, err := appearance.Add(b.update, s.geo, as.width, as.height, b.opt.content())
 	if err != nil {
 		return ref, fmt.Errorf("drawing the appearance: %w", err)
 	}

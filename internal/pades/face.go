@@ -3,6 +3,7 @@ package pades
 import (
 	"crypto/x509"
 
+	"kyso/internal/pades/appearance"
 	"kyso/internal/pades/cms"
 	"kyso/internal/pades/document"
 	"kyso/internal/pades/dss"
@@ -46,3 +47,19 @@ const (
 	CertificateNotYetValid = trust.CertificateNotYetValid
 	CertificateUnknown     = trust.CertificateUnknown
 )
+
+// PreviewOptions say how a visible signature would look.
+type PreviewOptions struct {
+	Width, Height float64 // of the box, points; both at least 1
+	PrepareOptions
+}
+
+// Preview returns a PDF of one page that shows what Prepare would draw into a box of this size: the same code draws it.
+// Of the embedded options SignerName, SigningTime, Reason, Location and Image are used. Errors: problem.PlacementInvalid
+// when the box is too small for its text, problem.Invalid.
+func Preview(opt PreviewOptions) ([]byte, error) {
+	return appearance.Preview(opt.Width, opt.Height, opt.content())
+}
+
+// Unprintable returns the first letter of a text that a visible signature cannot show; "" when it can show all.
+func Unprintable(text string) (string, error) { return appearance.Unprintable(text) }

@@ -3,10 +3,10 @@ package pades
 import (
 	"crypto/sha256"
 	"fmt"
-	"time"
 
 	"golang.org/x/text/unicode/norm"
 
+	"kyso/internal/pades/appearance"
 	"kyso/internal/pades/cms"
 	"kyso/internal/pades/document"
 	"kyso/internal/problem"
@@ -88,11 +88,6 @@ func (opt *PrepareOptions) complete() error {
 	return nil
 }
 
-// pdfDate writes a date (7.9.4) in the zone of Viet Nam.
-func pdfDate(t time.Time) string {
-	return t.In(vietnamTime).Format("D:20060102150405") + "+07'00'"
-}
-
 // finish writes the increment, fills in the byte range and takes the digests.
 func (b *builder) finish(src document.Source) (*Prepared, error) {
 	increment, err := b.update.Bytes()
@@ -134,4 +129,9 @@ func (p *Prepared) digest(src document.Source, opt PrepareOptions) error {
 	}
 	p.H3 = sha256.Sum256(p.SignedAttrs)
 	return nil
+}
+
+// content is what the options say of the appearance.
+func (opt *PrepareOptions) content() appearance.Content {
+	return appearance.Content{SignerName: opt.SignerName, SigningTime: opt.SigningTime, Reason: opt.Reason, Location: opt.Location, Image: opt.Image}
 }

@@ -3,6 +3,7 @@ package pades
 import (
 	"slices"
 
+	"kyso/internal/pades/appearance"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
 )
@@ -45,7 +46,7 @@ func (b *builder) signature() *pdf.Dict {
 	}
 	d := pdf.NewDict("Type", pdf.Name("Sig"), "Filter", pdf.Name("Adobe.PPKLite"),
 		"SubFilter", pdf.Name("ETSI.CAdES.detached"), "ByteRange", b.byteRange, "Contents", b.contents,
-		"M", pdf.String(pdfDate(b.opt.SigningTime)))
+		"M", pdf.Date(b.opt.SigningTime.In(appearance.Zone)))
 	for _, item := range []struct{ key, value string }{
 		{"Name", b.opt.SignerName}, {"Reason", b.opt.Reason}, {"Location", b.opt.Location},
 	} {

@@ -197,7 +197,7 @@ func (v *verifier) describe(s *signature) {
 		return t
 	}
 	s.report.Reason, s.report.Location = text("Reason"), text("Location")
-	if at, ok := parseDate(text("M")); ok {
+	if at, ok := pdf.ParseDate(text("M")); ok {
 		s.report.ClaimedTime = at
 	}
 	var rules form

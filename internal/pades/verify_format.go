@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"time"
 
 	"kyso/internal/pades/cms"
 	"kyso/internal/pades/pdf"
@@ -194,14 +193,3 @@ func hashAround(src io.ReaderAt, h crypto.Hash, gapStart, gapEnd, end int64) ([]
 
 // onlyReader hides WriteTo, so that the buffer is used.
 type onlyReader struct{ io.Reader }
-
-// parseDate reads a PDF date such as D:20260131093000+07'00' (ISO 32000-2, 7.9.4).
-func parseDate(s string) (time.Time, bool) {
-	s = string(bytes.ReplaceAll([]byte(s), []byte("'"), nil))
-	for _, layout := range []string{"D:20060102150405-0700", "D:20060102150405Z0000", "D:20060102150405Z", "D:20060102150405"} {
-		if at, err := time.Parse(layout, s); err == nil {
-			return at.UTC(), true
-		}
-	}
-	return time.Time{}, false
-}

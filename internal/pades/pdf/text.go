@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"strings"
+	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -106,4 +107,18 @@ func appendStrings(out *strings.Builder, operands []Object) bool {
 		}
 	}
 	return true
+}
+
+// Date writes a time, in its zone, as a date (7.9.4). The zone lies whole hours from UTC.
+func Date(t time.Time) String { return String(t.Format("D:20060102150405-07'00'")) }
+
+// ParseDate reads a PDF date such as D:20260131093000+07'00' (ISO 32000-2, 7.9.4).
+func ParseDate(s string) (time.Time, bool) {
+	s = strings.ReplaceAll(s, "'", "")
+	for _, layout := range []string{"D:20060102150405-0700", "D:20060102150405Z0000", "D:20060102150405Z", "D:20060102150405"} {
+		if at, err := time.Parse(layout, s); err == nil {
+			return at.UTC(), true
+		}
+	}
+	return time.Time{}, false
 }

@@ -1,4 +1,8 @@
-package pades
+// Package appearance draws what a visible signature shows: text in the usual Vietnamese form, with a picture beside it
+// (ISO 32000-2, 12.5.5).
+//
+// It imports the standard library, internal/problem, of internal/pades font, geometry and pdf, x/text for normal forms, and go-fonts.
+package appearance
 
 import (
 	"fmt"
@@ -19,18 +23,26 @@ const (
 	baseLine    = 0.95 // from the top of a line down, in em: room for a circumflex with a tone
 )
 
-// vietnamTime is the zone that signing times are shown in. Viet Nam has had no daylight saving since 1975.
-var vietnamTime = time.FixedZone("+07", 7*60*60)
+// Content is what a visible signature says.
+type Content struct {
+	SignerName       string
+	SigningTime      time.Time // shown in GMT+7
+	Reason, Location string    // optional
+	Image            []byte    // PNG or JPEG shown at the left; optional
+}
 
-// addAppearance writes the appearance of a signature as a form XObject with all that it needs (12.5.5, 8.10). Its
+// Zone is the zone that signing times are shown in. Viet Nam has had no daylight saving since 1975.
+var Zone = time.FixedZone("+07", 7*60*60)
+
+// Add writes the appearance of a signature as a form XObject with all that it needs (12.5.5, 8.10). Its
 // own space is the box as a reader sees it; the matrix turns it on a rotated page.
-func addAppearance(u *pdf.Update, g geometry.Page, width, height float64, opt PrepareOptions) (pdf.Ref, error) {
+func Add(u *pdf.Update, g geometry.Page, width, height float64, c Content) (pdf.Ref, error) {
 	t := &typesetter{}
 	resources := pdf.NewDict()
 	content := appendBorder(make([]byte, 0, 4096), width, height)
 	left := padding
-	if side := imageSide(width, height); len(opt.Image) > 0 && side > 0 {
-		picture, err := addImage(u, opt.Image)
+	if side := imageSide(width, height); len(c.Image) > 0 && side > 0 {
+		picture, err := addImage(u, c.Image)
 		if err != nil {
 			return pdf.Ref{}, fmt.Errorf("embedding the image: %w", err)
 		}
@@ -39,7 +51,7 @@ func addAppearance(u *pdf.Update, g geometry.Page, width, height float64, opt Pr
 		resources.Set("XObject", pdf.NewDict("Im0", picture.ref))
 		left = area.X1 + padding
 	}
-	content, err := appendText(content, t, geometry.Rect{X0: left, Y0: padding, X1: width - padding, Y1: height - padding}, opt)
+	content, err := appendText(content, t, geometry.Rect{X0: left, Y0: padding, X1: width - padding, Y1: height - padding}, c)
 	if err != nil {
 		return pdf.Ref{}, err
 	}
@@ -87,12 +99,12 @@ func appendImage(out []byte, area geometry.Rect, p picture) []byte {
 }
 
 // paragraphs returns the text in the usual Vietnamese form.
-func paragraphs(t *typesetter, opt PrepareOptions) ([][]glyph, error) {
+func paragraphs(t *typesetter, c Content) ([][]glyph, error) {
 	items := []struct{ label, value string }{
-		{"Ký bởi:", opt.SignerName},
-		{"Ngày ký:", opt.SigningTime.In(vietnamTime).Format("02/01/2006 15:04:05 -07:00")},
-		{"Lý do:", opt.Reason},
-		{"Nơi ký:", opt.Location},
+		{"Ký bởi:", c.SignerName},
+		{"Ngày ký:", c.SigningTime.In(Zone).Format("02/01/2006 15:04:05 -07:00")},
+		{"Lý do:", c.Reason},
+		{"Nơi ký:", c.Location},
 	}
 	out := make([][]glyph, 0, len(items))
 	for i, item := range items {
@@ -112,8 +124,8 @@ func paragraphs(t *typesetter, opt PrepareOptions) ([][]glyph, error) {
 }
 
 // appendText sets the paragraphs into the area, in the middle of its height.
-func appendText(out []byte, t *typesetter, area geometry.Rect, opt PrepareOptions) ([]byte, error) {
-	text, err := paragraphs(t, opt)
+func appendText(out []byte, t *typesetter, area geometry.Rect, c Content) ([]byte, error) {
+	text, err := paragraphs(t, c)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package pades
+package appearance
 
 import (
 	"bytes"
@@ -10,32 +10,26 @@ import (
 	"kyso/internal/problem"
 )
 
-// PreviewOptions say how a visible signature would look.
-type PreviewOptions struct {
-	Width, Height float64 // of the box, points; both at least 1
-	PrepareOptions
-}
-
 // Preview returns a PDF of one page that shows what Prepare would draw into a box of this size: the same code draws it.
-// Of the embedded options SignerName, SigningTime, Reason, Location and Image are used. Errors: problem.PlacementInvalid
+// Errors: problem.PlacementInvalid
 // when the box is too small for its text, problem.Invalid.
-func Preview(opt PreviewOptions) ([]byte, error) {
-	if opt.Width < geometry.LeastWidth || opt.Height < geometry.LeastHeight {
-		return nil, problem.New(problem.PlacementInvalid, "the box of %.0f × %.0f points is too small", opt.Width, opt.Height)
+func Preview(width, height float64, c Content) ([]byte, error) {
+	if width < geometry.LeastWidth || height < geometry.LeastHeight {
+		return nil, problem.New(problem.PlacementInvalid, "the box of %.0f × %.0f points is too small", width, height)
 	}
-	page := blankPage(opt.Width, opt.Height)
+	page := blankPage(width, height)
 	src := bytes.NewReader(page)
 	file, err := pdf.Open(src, src.Size(), pdf.Limits{})
 	if err != nil {
 		return nil, fmt.Errorf("opening the blank page: %w", err)
 	}
 	u := pdf.NewUpdate(file)
-	form, err := addAppearance(u, geometry.Page{}, opt.Width, opt.Height, opt.PrepareOptions)
+	form, err := Add(u, geometry.Page{}, width, height, c)
 	if err != nil {
 		return nil, err
 	}
 	u.Set(pdf.Ref{Num: previewPage}, pdf.NewDict("Type", pdf.Name("Page"), "Parent", pdf.Ref{Num: 2},
-		"MediaBox", pdf.Array{int64(0), int64(0), geometry.Round(opt.Width), geometry.Round(opt.Height)},
+		"MediaBox", pdf.Array{int64(0), int64(0), geometry.Round(width), geometry.Round(height)},
 		"Resources", pdf.NewDict("XObject", pdf.NewDict("Look", form)), "Contents", u.AddStream(pdf.NewDict(), []byte("/Look Do"))))
 	added, err := u.Bytes()
 	if err != nil {

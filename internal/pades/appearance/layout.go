@@ -1,4 +1,4 @@
-package pades
+package appearance
 
 // Sizes of the text in an appearance.
 const (
