@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"kyso/internal/finding"
+	"kyso/internal/pades/form"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
 )
@@ -58,7 +59,7 @@ var (
 )
 
 // document looks at what hangs on the catalog and on the fields of the form.
-func (a *activity) document(fm *form) error {
+func (a *activity) document(fm *form.Form) error {
 	root, err := a.file.Catalog()
 	if err != nil {
 		return err
@@ -80,7 +81,7 @@ func (a *activity) document(fm *form) error {
 	if scripts.Get("Names") != nil || scripts.Get("Kids") != nil {
 		a.add("JavaScript", ofNames)
 	}
-	if fm.dict == nil {
+	if fm.Dict == nil {
 		return nil
 	}
 	return a.file.WalkFields(func(_ string, _ pdf.Name, _ pdf.Ref, field *pdf.Dict) error {

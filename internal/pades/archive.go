@@ -37,7 +37,7 @@ func PrepareArchive(src document.Source, hashState []byte) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.form.signed() == 0 {
+	if b.form.Signed() == 0 {
 		return nil, problem.New(problem.Invalid, "the file holds no signature that could be archived")
 	}
 	if err := b.write(); err != nil {
@@ -76,16 +76,6 @@ func EmbedArchive(p Prepared, sourceSize int64, hashState, token []byte) (*Exten
 	beforeHole.Write(out.Increment[p.HoleOffset-1:])
 	out.SHA256, out.HashState, err = document.SumAndState(beforeHole)
 	return out, err
-}
-
-// archiveName returns a free name for the field of a document time-stamp.
-func (fm *form) archiveName() (string, error) {
-	for n := 1; n <= len(fm.names)+1; n++ {
-		if name := fmt.Sprintf("Timestamp%d", n); !fm.names[name] {
-			return name, nil
-		}
-	}
-	return "", problem.New(problem.Internal, "no name is free")
 }
 
 // archiveSignature returns the dictionary of a document time-stamp.

@@ -7,6 +7,7 @@ import (
 
 	"kyso/internal/pades/appearance"
 	"kyso/internal/pades/document"
+	"kyso/internal/pades/form"
 	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/pades/structure"
@@ -19,7 +20,7 @@ type builder struct {
 	opt     PrepareOptions
 	archive bool // a document time-stamp and not a signature
 
-	form  *form
+	form  *form.Form
 	field *pdf.SignatureField // that is there and empty; nil for a new one
 	name  string
 	spots []spot
@@ -47,10 +48,10 @@ func (s spot) visible() bool { return s.place.Width() > 0 && s.place.Height() > 
 // read does all reading before anything is written.
 func (b *builder) read() error {
 	var err error
-	if b.form, err = readForm(b.file); err != nil {
+	if b.form, err = form.Read(b.file); err != nil {
 		return err
 	}
-	if err := b.form.checkRules(b.opt); err != nil {
+	if err := b.opt.checkFirst(b.form); err != nil {
 		return err
 	}
 	if err := b.readEmptyFields(); err != nil {
@@ -62,9 +63,9 @@ func (b *builder) read() error {
 	if b.opt.Field != "" || b.opt.FieldNumber != 0 {
 		return b.readField()
 	}
-	name := b.form.freeName
+	name := b.form.FreeName
 	if b.archive {
-		name = b.form.archiveName
+		name = b.form.ArchiveName
 	}
 	if b.name, err = name(); err != nil {
 		return err
@@ -236,7 +237,7 @@ func (b *builder) write() error {
 	b.value = b.update.Add(b.signature())
 	field := pdf.NewDict("FT", pdf.Name("Sig"), "T", pdf.TextString(b.name), "V", b.value)
 	if lock := b.opt.Lock; lock != nil {
-		field.Set("Lock", b.update.Add(lock.dict("SigFieldLock")))
+		field.Set("Lock", b.update.Add(lock.Dict("SigFieldLock")))
 	}
 	if b.tags != nil {
 		field.Set("TU", pdf.TextString("Chữ ký số (digital signature): "+b.opt.SignerName))
@@ -372,11 +373,11 @@ func (b *builder) list(o pdf.Object) (ref pdf.Ref, items pdf.Array, err error) {
 // addToForm appends fields to the form, in the fewest objects that must change: an indirect list of fields
 // alone when the flags are set already, else the form, else the catalog.
 func (b *builder) addToForm(more []pdf.Ref) error {
-	listRef, fields, err := b.list(b.form.dict.Get("Fields"))
+	listRef, fields, err := b.list(b.form.Dict.Get("Fields"))
 	if err != nil {
 		return err
 	}
-	dict := b.form.dict.Clone()
+	dict := b.form.Dict.Clone()
 	for _, field := range more {
 		fields = append(fields, field)
 	}
@@ -399,12 +400,12 @@ func (b *builder) setForm(dict *pdf.Dict, changed bool) error {
 		dict.Set("SigFlags", flags|3) // signatures exist, append only (12.7.3, table 225)
 		changed = true
 	}
-	own := b.form.ref.Num > 0 && b.form.dict != nil
+	own := b.form.Ref.Num > 0 && b.form.Dict != nil
 	if own && changed {
-		b.update.Set(b.form.ref, dict)
+		b.update.Set(b.form.Ref, dict)
 	}
 	inCatalog := !own && changed
-	if !inCatalog && b.opt.Certify == Approval {
+	if !inCatalog && b.opt.Certify == form.Approval {
 		return nil
 	}
 	root, err := b.file.Catalog()
@@ -412,7 +413,7 @@ func (b *builder) setForm(dict *pdf.Dict, changed bool) error {
 		return err
 	}
 	root = root.Clone()
-	if inCatalog && b.form.signed() == 0 {
+	if inCatalog && b.form.Signed() == 0 {
 		root.Set("AcroForm", b.update.Add(dict)) // Poppler loses fields that it adds to a form in the catalog itself
 	} else if inCatalog {
 		root.Set("AcroForm", dict)
@@ -435,7 +436,7 @@ func (b *builder) readTags() error {
 	if _, outside := errors.AsType[structure.Outside](err); outside {
 		b.tags, err = nil, nil
 	}
-	others := []pdf.Ref{b.file.RootRef(), b.form.ref}
+	others := []pdf.Ref{b.file.RootRef(), b.form.Ref}
 	for _, s := range b.spots {
 		others = append(others, s.page.Ref)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"kyso/internal/pades/cover"
 	"kyso/internal/pades/drawn"
+	"kyso/internal/pades/form"
 	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
@@ -22,7 +23,7 @@ func (opt *PrepareOptions) checkEmptyFields() error {
 		return nil
 	case len(opt.EmptyFields) > MaxEmptyFields:
 		return wrong(fmt.Sprintf("a certification brings at most %d empty fields", MaxEmptyFields), fmt.Sprintf("Chữ ký chứng thực mang theo tối đa %d ô ký trống", MaxEmptyFields))
-	case opt.Certify != CertifyForms && opt.Certify != CertifyFormsAndNote:
+	case opt.Certify != form.CertifyForms && opt.Certify != form.CertifyFormsAndNote:
 		return wrong("empty fields come with a certification of kind 2 or 3", "Ô ký trống chỉ đi cùng chữ ký chứng thực mức 2 hoặc 3")
 	case opt.Lock != nil:
 		return wrong("a lock of all fields would lock the empty ones", "Khóa biểu mẫu sẽ khóa cả các ô ký trống")
@@ -91,13 +92,13 @@ func (b *builder) checkEmptyFields() error {
 func (b *builder) addEmptyFields() ([]pdf.Ref, error) {
 	const printed = 4 // 12.5.3
 	var out []pdf.Ref
-	b.form.names[b.name] = true
+	b.form.Names[b.name] = true
 	for _, s := range b.empty {
-		name, err := b.form.freeName()
+		name, err := b.form.FreeName()
 		if err != nil {
 			return nil, err
 		}
-		b.form.names[name] = true
+		b.form.Names[name] = true
 		ref := b.update.Add(pdf.NewDict("Type", pdf.Name("Annot"), "Subtype", pdf.Name("Widget"), "FT", pdf.Name("Sig"), "T", pdf.TextString(name),
 			"F", int64(printed), "P", s.page.Ref, "Rect", s.geo.ToUser(s.place).Array()))
 		if err := b.addToPage(s.page, ref); err != nil {
@@ -111,10 +112,10 @@ func (b *builder) addEmptyFields() ([]pdf.Ref, error) {
 // chooseField takes the first empty field of a file whose certification lets others sign: signing is what it permits, and a new
 // field is not (12.8.2.2, table 257). Without one, a new field is for the caller to ask for.
 func (b *builder) chooseField() error {
-	if b.archive || b.opt.Field != "" || b.opt.FieldNumber != 0 || b.opt.AllowNewField || b.form.docMDP < int(CertifyForms) {
+	if b.archive || b.opt.Field != "" || b.opt.FieldNumber != 0 || b.opt.AllowNewField || b.form.DocMDP < int(form.CertifyForms) {
 		return nil
 	}
-	free, err := b.form.firstEmpty(b.file)
+	free, err := b.form.FirstEmpty(b.file)
 	if err != nil {
 		return err
 	}
@@ -132,23 +133,9 @@ func (b *builder) chooseField() error {
 		"Tài liệu đã được chứng thực và không có ô ký trống: mức chứng thực không cho phép thêm ô ký, một số phần mềm sẽ coi tài liệu là đã bị sửa")
 }
 
-// firstEmpty returns the number of the first field that may be signed; 0 when there is none.
-func (fm *form) firstEmpty(f *pdf.File) (int, error) {
-	for i := range fm.signatures {
-		_, err := fm.emptyField(f, "", i+1)
-		if err == nil {
-			return i + 1, nil
-		}
-		if problem.CodeOf(err).Kind() != problem.KindInvalid {
-			return 0, err
-		}
-	}
-	return 0, nil
-}
-
 // drawn lists where text and pictures stand on a page that others have signed, for the default box to keep clear of.
 func (b *builder) drawn(s *spot) ([]geometry.Rect, error) {
-	if b.archive || b.form.signed() == 0 || b.opt.Box.Width != 0 || b.opt.Box.Height != 0 {
+	if b.archive || b.form.Signed() == 0 || b.opt.Box.Width != 0 || b.opt.Box.Height != 0 {
 		return nil, nil
 	}
 	const enough = 5000
@@ -171,10 +158,10 @@ func (b *builder) drawn(s *spot) ([]geometry.Rect, error) {
 // itself, and those of fields, are not the caller's choice.
 func (b *builder) checkCover() error {
 	box := b.opt.Box
-	if b.opt.AllowCover || b.archive || b.form.signed() == 0 || box.Width == 0 && box.Height == 0 {
+	if b.opt.AllowCover || b.archive || b.form.Signed() == 0 || box.Width == 0 && box.Height == 0 {
 		return nil
 	}
-	list, err := cover.Signatures(b.file, b.form.signatures)
+	list, err := cover.Signatures(b.file, b.form.Signatures)
 	if err != nil {
 		return err
 	}

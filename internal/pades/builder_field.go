@@ -14,7 +14,7 @@ func (b *builder) readField() error {
 	if !b.opt.Box.IsZero() {
 		return problem.New(problem.PlacementInvalid, "a field of the file has its own place")
 	}
-	field, err := b.form.emptyField(b.file, b.opt.Field, b.opt.FieldNumber)
+	field, err := b.form.EmptyField(b.file, b.opt.Field, b.opt.FieldNumber)
 	if err != nil {
 		return err
 	}
@@ -45,36 +45,6 @@ func (b *builder) readField() error {
 		}
 	}
 	return nil
-}
-
-// emptyField returns the field with that name, or with that number in the order of the form, when it may be signed.
-func (fm *form) emptyField(f *pdf.File, name string, number int) (*pdf.SignatureField, error) {
-	i := number - 1
-	if name != "" {
-		i = slices.IndexFunc(fm.signatures, func(f pdf.SignatureField) bool { return f.Name == name })
-	}
-	if i < 0 || i >= len(fm.signatures) {
-		return nil, problem.OfField(problem.PlacementInvalid, "field_number", "the file has no such signature field", "Tệp không có ô ký này")
-	}
-	field := &fm.signatures[i]
-	value, err := f.Resolve(field.Field.Get("V"))
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case value != nil:
-		return nil, problem.OfField(problem.PlacementInvalid, "field_number", "the field is signed already", "Ô ký này đã được ký")
-	case field.Ref.Num == 0:
-		return nil, problem.New(problem.DocumentBroken, "the field is not an indirect object")
-	case fm.locked(field.Name):
-		return nil, problem.New(problem.DocumentLocked, "an earlier signature locks the field")
-	}
-	return field, nil
-}
-
-// locked reports whether an earlier signature forbids to sign an empty field.
-func (fm *form) locked(name string) bool {
-	return fm.docMDP == int(CertifyNoChanges) || fm.locks.cover(name)
 }
 
 // readWidget takes in one widget of the field. One without a page of its own is looked for on all pages.
@@ -144,7 +114,7 @@ func (b *builder) fillField() error {
 	b.value = b.update.Add(b.signature())
 	field.Set("V", b.value)
 	if b.opt.Lock != nil && field.Get("Lock") == nil {
-		field.Set("Lock", b.update.Add(b.opt.Lock.dict("SigFieldLock")))
+		field.Set("Lock", b.update.Add(b.opt.Lock.Dict("SigFieldLock")))
 	}
 	looks := map[look]pdf.Ref{}
 	for _, s := range b.spots {
@@ -165,5 +135,5 @@ func (b *builder) fillField() error {
 		}
 	}
 	b.update.Set(b.field.Ref, field)
-	return b.setForm(b.form.dict.Clone(), false)
+	return b.setForm(b.form.Dict.Clone(), false)
 }

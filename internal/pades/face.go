@@ -7,6 +7,7 @@ import (
 	"kyso/internal/pades/cms"
 	"kyso/internal/pades/document"
 	"kyso/internal/pades/dss"
+	"kyso/internal/pades/form"
 	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/trust"
 )
@@ -20,6 +21,12 @@ type (
 	Evidence = dss.Evidence
 	// CertificateStatus is what is known of a certificate at some time.
 	CertificateStatus = trust.CertificateStatus
+	// Certification says that the first signature of a file certifies it, and what is allowed afterwards.
+	Certification = form.Certification
+	// Lock says which form fields may not change once the signature is there.
+	Lock = form.Lock
+	// LockAction says what the fields of a Lock are.
+	LockAction = form.LockAction
 	// Box says where the visible signature stands on a page.
 	Box = geometry.Box
 	// PageSize is the size of a page as shown.
@@ -63,3 +70,18 @@ func Preview(opt PreviewOptions) ([]byte, error) {
 
 // Unprintable returns the first letter of a text that a visible signature cannot show; "" when it can show all.
 func Unprintable(text string) (string, error) { return appearance.Unprintable(text) }
+
+// The certifications. Validation data and document time-stamps may always be added.
+const (
+	Approval            = form.Approval // no certification
+	CertifyNoChanges    = form.CertifyNoChanges
+	CertifyForms        = form.CertifyForms        // filling in forms and signing
+	CertifyFormsAndNote = form.CertifyFormsAndNote // and annotations
+)
+
+// The actions of a lock.
+const (
+	LockAll     = form.LockAll
+	LockInclude = form.LockInclude // the fields named
+	LockExclude = form.LockExclude // all but the fields named
+)

@@ -48,7 +48,7 @@ const spareWork = 32 << 20
 // spare refuses a file whose earlier signatures would be judged worse with the increment, before anybody is asked to approve. What
 // is too much to compare is left to the verification of the finished file.
 func (b *builder) spare(src document.Source, increment []byte) error {
-	if b.form.signed() == 0 || b.file.Rebuilt() {
+	if b.form.Signed() == 0 || b.file.Rebuilt() {
 		return nil
 	}
 	whole := document.Append(src, increment)

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"kyso/internal/pades/cover"
+	"kyso/internal/pades/form"
 	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
@@ -190,15 +191,15 @@ func (s *search) annotation(p *pdf.Page, annot *pdf.Dict) error {
 }
 
 // form looks at the values of fields and at what is drawn for them.
-func (s *search) form(fm *form) error {
-	if fm.dict == nil {
+func (s *search) form(fm *form.Form) error {
+	if fm.Dict == nil {
 		return nil
 	}
-	redrawn, err := s.file.Resolve(fm.dict.Get("NeedAppearances"))
+	redrawn, err := s.file.Resolve(fm.Dict.Get("NeedAppearances"))
 	if err != nil {
 		return err
 	}
-	if redrawn == true && len(fm.names) > len(fm.signatures) {
+	if redrawn == true && len(fm.Names) > len(fm.Signatures) {
 		s.add(redrawnFields.Say())
 	}
 	values := map[string]pdf.Object{}
@@ -315,11 +316,11 @@ func (s *search) simpleFonts(form *pdf.Dict) (bool, error) {
 }
 
 // document looks at what belongs to no page; the pages come first.
-func (s *search) document(fm *form) error {
+func (s *search) document(fm *form.Form) error {
 	if err := s.form(fm); err != nil {
 		return err
 	}
-	if fm.xfa {
+	if fm.XFA {
 		s.add(xfaCopy.Say())
 	}
 	if err := s.layers(); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"kyso/internal/pades/cover"
 	"kyso/internal/pades/document"
+	"kyso/internal/pades/form"
 	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/pades/structure"
@@ -34,11 +35,11 @@ func Inspect(src document.Source, policy document.Policy) (*Report, error) {
 }
 
 func inspect(f *pdf.File, policy document.Policy) (*Report, error) {
-	fm, err := readForm(f)
+	fm, err := form.Read(f)
 	if err != nil {
 		return nil, err
 	}
-	report := &Report{Version: f.Version(), Signatures: fm.signed(), DocMDP: fm.docMDP}
+	report := &Report{Version: f.Version(), Signatures: fm.Signed(), DocMDP: fm.DocMDP}
 	if err := report.fields(f, fm); err != nil {
 		return nil, fmt.Errorf("reading the signature fields: %w", err)
 	}
@@ -68,19 +69,19 @@ func inspect(f *pdf.File, policy document.Policy) (*Report, error) {
 }
 
 // fields lists the signature fields. When the file takes no new one and has no empty one either, it is refused.
-func (r *Report) fields(f *pdf.File, fm *form) error {
-	_, full := fm.freeName()
+func (r *Report) fields(f *pdf.File, fm *form.Form) error {
+	_, full := fm.FreeName()
 	taken := map[string]bool{} // some writers put the value into a widget
-	for _, field := range fm.signatures {
+	for _, field := range fm.Signatures {
 		value, err := f.Resolve(field.Field.Get("V"))
 		if err != nil {
 			return err
 		}
 		taken[field.Name] = taken[field.Name] || value != nil
 	}
-	for i, field := range fm.signatures {
+	for i, field := range fm.Signatures {
 		one := FieldReport{Number: i + 1, Name: field.Name, Signed: taken[field.Name]}
-		one.Locked = !one.Signed && fm.locked(field.Name)
+		one.Locked = !one.Signed && fm.Locked(field.Name)
 		if !one.Signed && !one.Locked && field.Ref.Num > 0 {
 			full = nil
 		}
@@ -90,20 +91,20 @@ func (r *Report) fields(f *pdf.File, fm *form) error {
 }
 
 // placeFields says on which pages the fields stand, while the pages are walked.
-func (r *Report) placeFields(fm *form, p *pdf.Page, annots pdf.Array) {
+func (r *Report) placeFields(fm *form.Form, p *pdf.Page, annots pdf.Array) {
 	for _, annot := range annots {
 		ref, ok := annot.(pdf.Ref)
 		if !ok {
 			continue
 		}
-		if i, ok := fm.widgets[ref]; ok && r.Fields[i].Page == 0 {
+		if i, ok := fm.Widgets[ref]; ok && r.Fields[i].Page == 0 {
 			r.Fields[i].Page = p.Number
 		}
 	}
 }
 
 // pages walks the page tree: count, sizes of the first and the last page, actions on the way.
-func (r *Report) pages(f *pdf.File, fm *form, active *activity, hidden *search) error {
+func (r *Report) pages(f *pdf.File, fm *form.Form, active *activity, hidden *search) error {
 	var last *pdf.Page
 	err := f.WalkPages(func(p *pdf.Page) (bool, error) {
 		r.Pages = p.Number
@@ -175,8 +176,8 @@ func (r *Report) note(found Finding) {
 }
 
 // signatures looks for signatures over each other, and for a certification that has no room for another one.
-func (s *search) signatures(fm *form) error {
-	list, err := cover.Signatures(s.file, fm.signatures)
+func (s *search) signatures(fm *form.Form) error {
+	list, err := cover.Signatures(s.file, fm.Signatures)
 	if err != nil {
 		return err
 	}
@@ -189,10 +190,10 @@ func (s *search) signatures(fm *form) error {
 			s.add(f)
 		}
 	}
-	if fm.docMDP < int(CertifyForms) {
+	if fm.DocMDP < int(form.CertifyForms) {
 		return nil
 	}
-	free, err := fm.firstEmpty(s.file)
+	free, err := fm.FirstEmpty(s.file)
 	if err == nil && free == 0 {
 		s.add(newField.Say())
 	}

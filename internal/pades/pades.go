@@ -20,6 +20,7 @@ import (
 
 	"kyso/internal/pades/document"
 	"kyso/internal/pades/dss"
+	"kyso/internal/pades/form"
 	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/trust"
 )
@@ -50,34 +51,6 @@ type FieldReport struct {
 	Locked bool   `json:"locked,omitempty"` // empty, and an earlier signature forbids to sign it
 }
 
-// Certification says that the first signature of a file certifies it, and what is allowed afterwards (12.8.2.2). The numbers
-// are those of /P.
-type Certification int
-
-// The certifications. Validation data and document time-stamps may always be added.
-const (
-	Approval            Certification = 0 // no certification
-	CertifyNoChanges    Certification = 1
-	CertifyForms        Certification = 2 // filling in forms and signing
-	CertifyFormsAndNote Certification = 3 // and annotations
-)
-
-// Lock says which form fields may not change once the signature is there (12.8.2.4).
-type Lock struct {
-	Action LockAction `json:"action"`
-	Fields []string   `json:"fields,omitempty"` // fully qualified names, for include and exclude
-}
-
-// LockAction says what the fields of a Lock are.
-type LockAction string
-
-// The actions.
-const (
-	LockAll     LockAction = "all"
-	LockInclude LockAction = "include" // the fields named
-	LockExclude LockAction = "exclude" // all but the fields named
-)
-
 // PrepareOptions says what to prepare.
 type PrepareOptions struct {
 	Policy document.Policy
@@ -88,7 +61,7 @@ type PrepareOptions struct {
 	Field       string
 	FieldNumber int
 
-	Certify Certification // only of a file without signatures
+	Certify form.Certification // only of a file without signatures
 
 	// EmptyFields are signature fields that a certification brings along for the signers to come, in this order: Table 257 lists
 	// signing among what it may permit, and not to add a field. Each has a place; kyso names them.
@@ -101,7 +74,7 @@ type PrepareOptions struct {
 	// AllowCover lets the box lie over what earlier signers signed.
 	AllowCover bool
 
-	Lock *Lock // nil locks nothing; a field that brings a lock along keeps that
+	Lock *form.Lock // nil locks nothing; a field that brings a lock along keeps that
 
 	Certificate *x509.Certificate // of the signer; its digest goes into the signed attributes
 	SigningTime time.Time         // /M, and "Ngày ký" in the appearance, shown in GMT+7

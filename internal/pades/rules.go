@@ -4,13 +4,14 @@ import (
 	"slices"
 
 	"kyso/internal/pades/appearance"
+	"kyso/internal/pades/form"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
 )
 
 // checkRules refuses options that make no sense whatever the file is.
 func (opt *PrepareOptions) checkRules() error {
-	if opt.Certify < Approval || opt.Certify > CertifyFormsAndNote {
+	if opt.Certify < form.Approval || opt.Certify > form.CertifyFormsAndNote {
 		return problem.New(problem.Invalid, "a certification is 1, 2 or 3")
 	}
 	if err := opt.checkEmptyFields(); err != nil {
@@ -21,17 +22,17 @@ func (opt *PrepareOptions) checkRules() error {
 		return nil
 	}
 	switch {
-	case lock.Action == LockAll && len(lock.Fields) == 0:
-	case (lock.Action == LockInclude || lock.Action == LockExclude) && len(lock.Fields) > 0:
+	case lock.Action == form.LockAll && len(lock.Fields) == 0:
+	case (lock.Action == form.LockInclude || lock.Action == form.LockExclude) && len(lock.Fields) > 0:
 	default:
 		return problem.New(problem.Invalid, "a lock is all, or include or exclude with names of fields")
 	}
 	return nil
 }
 
-// checkRules refuses what the file does not allow.
-func (fm *form) checkRules(opt PrepareOptions) error {
-	if opt.Certify != Approval && fm.signed() > 0 {
+// checkFirst refuses a certification of a file that is signed already.
+func (opt *PrepareOptions) checkFirst(fm *form.Form) error {
+	if opt.Certify != form.Approval && fm.Signed() > 0 {
 		return problem.New(problem.DocumentLocked, "only the first signature of a file can certify it")
 	}
 	return nil
@@ -67,40 +68,20 @@ func (b *builder) references() pdf.Array {
 		params.Set("V", pdf.Name("1.2"))
 		return pdf.NewDict("Type", pdf.Name("SigRef"), "TransformMethod", method, "TransformParams", params)
 	}
-	if b.opt.Certify != Approval {
+	if b.opt.Certify != form.Approval {
 		out = append(out, reference("DocMDP", pdf.NewDict("Type", pdf.Name("TransformParams"), "P", int64(b.opt.Certify))))
 	}
 	if b.opt.Lock != nil {
-		d := reference("FieldMDP", b.opt.Lock.dict("TransformParams"))
+		d := reference("FieldMDP", b.opt.Lock.Dict("TransformParams"))
 		d.Set("Data", b.file.RootRef())
 		out = append(out, d)
 	}
 	return out
 }
 
-// dict writes a lock for the field or for the transform of its signature; both have the same keys.
-func (l *Lock) dict(typ pdf.Name) *pdf.Dict {
-	d := pdf.NewDict("Type", typ)
-	switch l.Action {
-	case LockInclude:
-		d.Set("Action", pdf.Name("Include"))
-	case LockExclude:
-		d.Set("Action", pdf.Name("Exclude"))
-	default:
-		d.Set("Action", pdf.Name("All"))
-		return d
-	}
-	fields := make(pdf.Array, 0, len(l.Fields))
-	for _, name := range l.Fields {
-		fields = append(fields, pdf.TextString(name))
-	}
-	d.Set("Fields", fields)
-	return d
-}
-
 // certify names the certification in the catalog (12.8.6).
 func (b *builder) certify(root *pdf.Dict) error {
-	if b.opt.Certify == Approval {
+	if b.opt.Certify == form.Approval {
 		return nil
 	}
 	perms, err := b.file.Dict(root.Get("Perms"))
@@ -122,32 +103,8 @@ func (b *builder) keepLock(field *pdf.SignatureField) error {
 	if b.opt.Lock != nil {
 		return problem.New(problem.DocumentLocked, "the field brings its own lock along")
 	}
-	action, err := b.file.NameOf(own.Get("Action"))
-	if err != nil {
-		return err
-	}
-	lock := &Lock{Action: LockAll}
-	switch action {
-	case "Include":
-		lock.Action = LockInclude
-	case "Exclude":
-		lock.Action = LockExclude
-	}
-	if lock.Action != LockAll {
-		list, err := b.file.Array(own.Get("Fields"))
-		if err != nil {
-			return err
-		}
-		for _, item := range list {
-			name, err := b.file.TextOf(item)
-			if err != nil {
-				return err
-			}
-			lock.Fields = append(lock.Fields, name)
-		}
-	}
-	b.opt.Lock = lock
-	return nil
+	b.opt.Lock, err = form.ReadLock(b.file, own)
+	return err
 }
 
 // Bits of /Ff in a seed value dictionary: which of its wishes are orders (12.7.5.5, table 237).

@@ -13,13 +13,11 @@ import (
 	"kyso/internal/pades/cover"
 	"kyso/internal/pades/document"
 	"kyso/internal/pades/dss"
+	"kyso/internal/pades/form"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/pades/trust"
 	"kyso/internal/problem"
 )
-
-// maxSignatures bounds the work on one file: each signature means hashing the file once.
-const maxSignatures = 100
 
 // verifier is one run of Verify.
 type verifier struct {
@@ -139,8 +137,8 @@ func (v *verifier) collect(fields []pdf.SignatureField) ([]*signature, error) {
 		if v.isEmpty(field) {
 			continue
 		}
-		if len(list) == maxSignatures {
-			return nil, problem.New(problem.DocumentTooComplex, "the file has more than %d signatures", maxSignatures)
+		if len(list) == form.MaxSignatures {
+			return nil, problem.New(problem.DocumentTooComplex, "the file has more than %d signatures", form.MaxSignatures)
 		}
 		s := &signature{field: field, report: &SignatureReport{
 			Field: field.Name, Kind: "signature", Verdict: TotalPassed,
@@ -200,9 +198,9 @@ func (v *verifier) describe(s *signature) {
 	if at, ok := pdf.ParseDate(text("M")); ok {
 		s.report.ClaimedTime = at
 	}
-	var rules form
-	if err := rules.readReferences(v.file, s.field.Value); err == nil {
-		s.report.Certifies = rules.docMDP
+	var rules form.Permissions
+	if err := rules.ReadReferences(v.file, s.field.Value); err == nil {
+		s.report.Certifies = rules.DocMDP
 	}
 }
 

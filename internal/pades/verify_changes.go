@@ -3,6 +3,7 @@ package pades
 import (
 	"kyso/internal/pades/changes"
 	"kyso/internal/pades/cover"
+	"kyso/internal/pades/form"
 	"kyso/internal/pades/pdf"
 )
 
@@ -43,9 +44,9 @@ func (v *verifier) checkCoverage(s *signature) error {
 // rulesOf reads what the signature and the lock of its field forbid. With DocMDP and P = 1 that is every change (ISO 32000-2,
 // 12.8.2.2); validation data and document time-stamps are not changes in that sense.
 func (v *verifier) rulesOf(field pdf.SignatureField) (changes.Rules, error) {
-	var rules form
-	err := rules.readLocks(v.file, field)
-	return changes.Rules{DocMDP: rules.docMDP, Locked: rules.locks.cover}, err
+	var rules form.Permissions
+	err := rules.ReadLocks(v.file, field)
+	return changes.Rules{DocMDP: rules.DocMDP, Locked: rules.Locks.Cover}, err
 }
 
 // checkCovers adds to the report of a signature, and to those of all before it, that it lies over what they signed. It decides no

@@ -1,4 +1,4 @@
-package pades
+package form
 
 import (
 	"bytes"
@@ -11,8 +11,8 @@ import (
 // the pages and AcroForm; Acrobat makes the pages of a dynamic form from XFA alone, and shows its values in a static one. So a static
 // form is signed, with a finding, when AcroForm is whole: every field has a widget with a look, which all readers show alike as long
 // as nobody fills it in. An empty XFA is none.
-func (fm *form) readXFA(f *pdf.File) error {
-	parts, err := xfaParts(f, fm.dict.Get("XFA"))
+func (fm *Form) readXFA(f *pdf.File) error {
+	parts, err := xfaParts(f, fm.Dict.Get("XFA"))
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (fm *form) readXFA(f *pdf.File) error {
 	} else if needs == true || bytes.Contains(data, []byte("dynamicRender>required")) {
 		return problem.New(problem.DocumentXFA, "the pages of the form are made from XFA (NeedsRendering)")
 	}
-	fm.xfa = true
+	fm.XFA = true
 	return fm.checkLooks(f)
 }
 
@@ -69,7 +69,7 @@ func xfaParts(f *pdf.File, entry pdf.Object) ([][]byte, error) {
 }
 
 // checkLooks refuses a form with a field that AcroForm does not show by itself. Buttons to press and signatures need no look.
-func (fm *form) checkLooks(f *pdf.File) error {
+func (fm *Form) checkLooks(f *pdf.File) error {
 	shown, whole := 0, true
 	err := f.WalkFields(func(_ string, typ pdf.Name, _ pdf.Ref, field *pdf.Dict) error {
 		kids, err := f.Array(field.Get("Kids"))
