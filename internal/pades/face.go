@@ -3,12 +3,15 @@ package pades
 import (
 	"crypto/x509"
 
+	"kyso/internal/finding"
 	"kyso/internal/pades/appearance"
 	"kyso/internal/pades/cms"
+	"kyso/internal/pades/cover"
 	"kyso/internal/pades/document"
 	"kyso/internal/pades/dss"
 	"kyso/internal/pades/form"
 	"kyso/internal/pades/geometry"
+	"kyso/internal/pades/inspect"
 	"kyso/internal/pades/trust"
 )
 
@@ -27,6 +30,16 @@ type (
 	Lock = form.Lock
 	// LockAction says what the fields of a Lock are.
 	LockAction = form.LockAction
+	// Report is what Inspect found in a file that may be signed.
+	Report = inspect.Report
+	// FieldReport is a signature field that the file brings along.
+	FieldReport = inspect.FieldReport
+	// FindingCode names a kind of Finding.
+	FindingCode = inspect.FindingCode
+	// Finding is one sentence about a file or a signature. Those of Inspect say what may make the file look otherwise later, or on
+	// another screen, than it does to the person who is asked to sign. Files that were prepared for a shadow attack have one (Mainka,
+	// Mladenov, Rohlmann: Shadow Attacks, NDSS 2021); honest files may have one, too.
+	Finding = finding.Finding
 	// Box says where the visible signature stands on a page.
 	Box = geometry.Box
 	// PageSize is the size of a page as shown.
@@ -85,3 +98,29 @@ const (
 	LockInclude = form.LockInclude // the fields named
 	LockExclude = form.LockExclude // all but the fields named
 )
+
+// The kinds of finding that Inspect reports.
+const (
+	HiddenPage      = inspect.HiddenPage
+	HiddenLayer     = inspect.HiddenLayer
+	ReplacedContent = inspect.ReplacedContent
+	Overlay         = inspect.Overlay
+	ValueMismatch   = inspect.ValueMismatch
+	RedrawnFields   = inspect.RedrawnFields
+	NotExamined     = cover.CodeNotExamined
+
+	BytesBeforeHeader = inspect.BytesBeforeHeader
+	BytesAfterEnd     = inspect.BytesAfterEnd
+	UsageRights       = inspect.UsageRights
+	XFACopy           = inspect.XFACopy
+
+	CoversSigned    = cover.CodeCoversSigned
+	CoversSignature = cover.CodeCoversSignature
+	NewField        = inspect.NewField
+)
+
+// Inspect decides whether the file may be signed and reports what is on it. A refusal is a problem: one of
+// DocumentBroken, DocumentEncrypted, DocumentXFA, DocumentLocked, DocumentActive, DocumentMisleading, DocumentTooComplex,
+// TooLarge.
+// It reads untrusted bytes: run it where it may be killed.
+func Inspect(src Source, policy Policy) (*Report, error) { return inspect.File(src, policy) }

@@ -18,38 +18,13 @@ import (
 	"crypto/x509"
 	"time"
 
+	"kyso/internal/finding"
 	"kyso/internal/pades/document"
 	"kyso/internal/pades/dss"
 	"kyso/internal/pades/form"
 	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/trust"
 )
-
-// Report is what Inspect found in a file that may be signed.
-type Report struct {
-	Version       string            `json:"version"` // such as 1.7
-	Pages         int               `json:"pages"`
-	Signatures    int               `json:"signatures"`        // signed signature fields already in the file
-	DocMDP        int               `json:"doc_mdp,omitempty"` // P of a certification signature; 0 when there is none
-	ActiveContent []string          `json:"active_content,omitempty" doc:"Deprecated: in English, what the findings active-… say"`
-	Warnings      []string          `json:"warnings,omitempty" doc:"Deprecated: the English texts of findings that mislead nobody"`
-	FirstPage     geometry.PageSize `json:"first_page"`
-	LastPage      geometry.PageSize `json:"last_page"`
-
-	Findings []Finding `json:"findings,omitempty" doc:"What may mislead the signer, what runs, and what else is odd"`
-
-	// Fields are the signature fields of the file in the order of its form.
-	Fields []FieldReport `json:"fields,omitempty"`
-}
-
-// FieldReport is a signature field that the file brings along.
-type FieldReport struct {
-	Number int    `json:"number"` // 1 is the first
-	Name   string `json:"name"`
-	Page   int    `json:"page,omitempty"` // of its first widget; 0 when that is on no page
-	Signed bool   `json:"signed"`
-	Locked bool   `json:"locked,omitempty"` // empty, and an earlier signature forbids to sign it
-}
 
 // PrepareOptions says what to prepare.
 type PrepareOptions struct {
@@ -155,7 +130,7 @@ type Verification struct {
 	Verdict    Verdict           `json:"verdict" enum:"TOTAL_PASSED,INDETERMINATE,TOTAL_FAILED" doc:"The worst of all signatures; INDETERMINATE when there is none"`
 	Signed     bool              `json:"signed" doc:"false: the file holds no signature, and there is nothing to judge"`
 	Signatures []SignatureReport `json:"signatures"`
-	Findings   []Finding         `json:"findings,omitempty" doc:"What is to be said of the file and of what could not be found out"`
+	Findings   []finding.Finding `json:"findings,omitempty" doc:"What is to be said of the file and of what could not be found out"`
 	Warnings   []string          `json:"warnings,omitempty" doc:"Deprecated: the English texts of findings"`
 
 	// Material is what the verdict rests on, from the file and from the caller, when VerifyOptions.Material asks for it: the
@@ -196,7 +171,7 @@ type SignatureReport struct {
 	CertificateThen trust.CertificateStatus `json:"certificate_then"` // at the best known signing time
 	CertificateNow  trust.CertificateStatus `json:"certificate_now"`
 	StatusMade      time.Time               `json:"status_made,omitzero"` // when the OCSP answer or CRL was made (thisUpdate) that CertificateNow rests on
-	Findings        []Finding               `json:"findings,omitempty" doc:"What is to be said of the signature"`
+	Findings        []finding.Finding       `json:"findings,omitempty" doc:"What is to be said of the signature"`
 	Problems        []string                `json:"problems,omitempty" doc:"Deprecated: the English texts of findings"`
 
 	why string // the key of meanings that says the reason in words

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"kyso/internal/finding"
 	"kyso/internal/pades/cms"
 	"kyso/internal/pades/cover"
 	"kyso/internal/pades/document"
@@ -263,12 +264,12 @@ func (r *SignatureReport) setCertificate(cert *x509.Certificate) {
 }
 
 // fail lowers the verdict; the first reason of the worst verdict stays.
-func (r *SignatureReport) fail(verdict Verdict, sub string, found Finding) {
+func (r *SignatureReport) fail(verdict Verdict, sub string, found finding.Finding) {
 	r.failAs(verdict, sub, sub, found)
 }
 
 // failAs is fail with a reason that its sub-indication alone does not say; why is a key of meanings.
-func (r *SignatureReport) failAs(verdict Verdict, sub, why string, found Finding) {
+func (r *SignatureReport) failAs(verdict Verdict, sub, why string, found finding.Finding) {
 	if worse(verdict, r.Verdict) {
 		r.Verdict, r.SubIndication, r.why = verdict, sub, why
 	}
@@ -276,7 +277,7 @@ func (r *SignatureReport) failAs(verdict Verdict, sub, why string, found Finding
 }
 
 // note adds a finding to the report.
-func (r *SignatureReport) note(found Finding) {
+func (r *SignatureReport) note(found finding.Finding) {
 	if !slices.Contains(r.Findings, found) {
 		r.Findings = append(r.Findings, found)
 		r.Problems = append(r.Problems, found.EN)
@@ -284,7 +285,7 @@ func (r *SignatureReport) note(found Finding) {
 }
 
 // Note adds a finding about the file, such as what its caller could not find out.
-func (v *Verification) Note(found Finding) {
+func (v *Verification) Note(found finding.Finding) {
 	if !slices.Contains(v.Findings, found) {
 		v.Findings = append(v.Findings, found)
 		v.Warnings = append(v.Warnings, found.EN)

@@ -2,12 +2,19 @@ package cover
 
 import "kyso/internal/finding"
 
+// The codes of the findings.
+const (
+	CodeCoversSigned    = "covers-signed-content" // a signature lies over what was signed before it
+	CodeCoversSignature = "covers-signature"      // a signature lies over the box of an earlier one
+	CodeNotExamined     = "not-examined"          // too many objects to look for hidden ones, or damaged ones
+)
+
 // What is said of a signature that lies over what was signed, and of a search that did not come to its end.
 var (
-	coversSigned = finding.Define("covers-signed-content", "Chữ ký “{name}” che {share}% trang {page}, nơi có nội dung đã được ký trước đó.",
+	coversSigned = finding.Define(CodeCoversSigned, "Chữ ký “{name}” che {share}% trang {page}, nơi có nội dung đã được ký trước đó.",
 		"The signature “{name}” covers {share}% of page {page}, where something was signed before it.")
-	coversSignature = finding.Define("covers-signature", "Chữ ký “{name}” che một chữ ký đã có ở trang {page}.", "The signature “{name}” covers an earlier signature on page {page}.")
-	notExamined     = finding.Define("not-examined", "Không tìm hết được nội dung ẩn trong tệp.", "Not all of the file could be searched for hidden content.")
+	coversSignature = finding.Define(CodeCoversSignature, "Chữ ký “{name}” che một chữ ký đã có ở trang {page}.", "The signature “{name}” covers an earlier signature on page {page}.")
+	notExamined     = finding.Define(CodeNotExamined, "Không tìm hết được nội dung ẩn trong tệp.", "Not all of the file could be searched for hidden content.")
 )
 
 // NotExamined says that the search for hidden content did not come to its end.

@@ -1,11 +1,9 @@
-package pades
+package inspect
 
-import "kyso/internal/finding"
-
-// Finding is one sentence about a file or a signature. Those of Inspect say what may make the file look otherwise later, or on
-// another screen, than it does to the person who is asked to sign. Files that were prepared for a shadow attack have one (Mainka,
-// Mladenov, Rohlmann: Shadow Attacks, NDSS 2021); honest files may have one, too.
-type Finding = finding.Finding
+import (
+	"kyso/internal/finding"
+	"kyso/internal/pades/cover"
+)
 
 // FindingCode names a kind of Finding.
 type FindingCode = string
@@ -24,10 +22,7 @@ const (
 	UsageRights       FindingCode = "usage-rights"        // a signature of Adobe's that opens functions of Acrobat Reader (UR3)
 	XFACopy           FindingCode = "xfa-copy"            // the form is there a second time, as XFA
 
-	NotExamined     FindingCode = "not-examined"                  // too many objects to look for hidden ones, or damaged ones
-	CoversSigned    FindingCode = "covers-signed-content"         // a signature lies over what was signed before it
-	CoversSignature FindingCode = "covers-signature"              // a signature lies over the box of an earlier one
-	NewField        FindingCode = "new-field-after-certification" // a certification lets others sign, and the file has no field for them
+	NewField FindingCode = "new-field-after-certification" // a certification lets others sign, and the file has no field for them
 )
 
 var (
@@ -84,9 +79,9 @@ const (
 )
 
 // misleads reports whether a finding is a reason to refuse, when files that may mislead are refused.
-func misleads(f Finding) bool {
+func misleads(f finding.Finding) bool {
 	switch f.Code {
-	case RedrawnFields, NotExamined, BytesBeforeHeader, BytesAfterEnd, UsageRights, NewField:
+	case RedrawnFields, cover.CodeNotExamined, BytesBeforeHeader, BytesAfterEnd, UsageRights, NewField:
 		return false
 	}
 	return true

@@ -1,4 +1,4 @@
-package pades
+package inspect
 
 import (
 	"fmt"
@@ -21,7 +21,7 @@ const (
 type activity struct {
 	file        *pdf.File
 	found       []string
-	findings    []Finding
+	findings    []finding.Finding
 	annotations int
 }
 

@@ -1,10 +1,15 @@
-package pades
+// Package inspect decides whether a file may be signed, and finds what may mislead the person who is asked to sign it.
+//
+// It imports the standard library, internal/finding, internal/problem, x/text for normal forms, and of internal/pades cover,
+// document, form, geometry, pdf and structure only.
+package inspect
 
 import (
 	"errors"
 	"fmt"
 	"slices"
 
+	"kyso/internal/finding"
 	"kyso/internal/pades/cover"
 	"kyso/internal/pades/document"
 	"kyso/internal/pades/form"
@@ -14,11 +19,11 @@ import (
 	"kyso/internal/problem"
 )
 
-// Inspect decides whether the file may be signed and reports what is on it. A refusal is a problem: one of
+// File decides whether the file may be signed and reports what is on it. A refusal is a problem: one of
 // DocumentBroken, DocumentEncrypted, DocumentXFA, DocumentLocked, DocumentActive, DocumentMisleading, DocumentTooComplex,
 // TooLarge.
 // It reads untrusted bytes: run it where it may be killed.
-func Inspect(src document.Source, policy document.Policy) (*Report, error) {
+func File(src document.Source, policy document.Policy) (*Report, error) {
 	f, err := document.Open(src, policy)
 	if err != nil {
 		return nil, err
@@ -171,7 +176,7 @@ func (r *Report) warn(f *pdf.File) error {
 }
 
 // note adds a finding that is no reason to refuse the file.
-func (r *Report) note(found Finding) {
+func (r *Report) note(found finding.Finding) {
 	r.Findings, r.Warnings = append(r.Findings, found), append(r.Warnings, found.EN)
 }
 

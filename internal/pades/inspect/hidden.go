@@ -1,4 +1,4 @@
-package pades
+package inspect
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"kyso/internal/finding"
 	"kyso/internal/pades/cover"
 	"kyso/internal/pades/form"
 	"kyso/internal/pades/geometry"
@@ -18,11 +19,11 @@ import (
 type search struct {
 	file  *pdf.File
 	shown map[int]bool // object numbers of the pages in the tree
-	found []Finding
+	found []finding.Finding
 	seen  map[pdf.Ref]bool // content that was compared with its history
 }
 
-func (s *search) add(f Finding) {
+func (s *search) add(f finding.Finding) {
 	for _, have := range s.found {
 		if have.Code == f.Code && have.Page == f.Page && have.Name == f.Name {
 			return
