@@ -9,6 +9,7 @@ import (
 
 	"kyso/internal/decision"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 )
@@ -177,11 +178,11 @@ func (a *Signing) cancelled(ctx context.Context, id string) (bool, error) {
 }
 
 func aboutSigning(id string) decision.Object {
-	return decision.Object{Process: decision.Signing, ID: id}
+	return decision.Object{Process: process.Signing, ID: id}
 }
 
 func aboutRegistration(id string) decision.Object {
-	return decision.Object{Process: decision.Registration, ID: id}
+	return decision.Object{Process: process.Registration, ID: id}
 }
 
 // took reports whether a process took a decision of a kind whose content fits; nil for any.

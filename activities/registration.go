@@ -13,6 +13,7 @@ import (
 	"kyso/internal/decision"
 	"kyso/internal/pades"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 )
@@ -67,11 +68,11 @@ func (a *Registration) RecordRegistrationMove(ctx context.Context, in MoveInput)
 
 // RecordRegistrationIncident writes an incident, opened or closed. Key: the incident id. Error: Denied for an end that its actor
 // did not decide, and for a refund of another registration.
-func (a *Registration) RecordRegistrationIncident(ctx context.Context, in registration.Incident) (Parked, error) {
-	about := aboutRegistration(in.RegistrationID)
+func (a *Registration) RecordRegistrationIncident(ctx context.Context, in process.Incident) (Parked, error) {
+	about := aboutRegistration(in.ProcessID)
 	if ref, ok := refundOf(ctx); ok {
 		p, err := a.Records.Payment(ctx, ref)
-		if err == nil && p.RegistrationID != in.RegistrationID {
+		if err == nil && p.RegistrationID != in.ProcessID {
 			err = problem.New(problem.Denied, "the attempt to pay is of another registration")
 		}
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"kyso/internal/decision"
 	"kyso/internal/pades"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 )
 
@@ -255,11 +256,11 @@ type PlacementsInput struct {
 }
 
 // RecordIncident writes an incident, opened or closed. Key: the incident id. Error: Denied for an end that its actor did not decide.
-func (a *Signing) RecordIncident(ctx context.Context, in signing.Incident) (Parked, error) {
+func (a *Signing) RecordIncident(ctx context.Context, in process.Incident) (Parked, error) {
 	if in.ClosedAt.IsZero() {
 		return parked(a.Retries), fail(a.Records.OpenIncident(ctx, in))
 	}
-	if err := repaired(ctx, a.Decisions, aboutSigning(in.SigningID), in.Action, in.Actor); err != nil {
+	if err := repaired(ctx, a.Decisions, aboutSigning(in.ProcessID), in.Action, in.Actor); err != nil {
 		return Parked{}, fail(err)
 	}
 	return Parked{}, fail(a.Records.CloseIncident(ctx, in))

@@ -29,11 +29,12 @@ var rules = map[string]string{
 	"internal/page":         "",
 	"internal/access":       "internal/page",
 	"internal/webhook":      "internal/page",
-	"internal/incident":     "internal/page",
-	"internal/decision":     "",
+	"internal/incident":     "internal/page internal/process",
+	"internal/process":      "internal/problem",
+	"internal/decision":     "internal/process",
 	"internal/limit":        "internal/problem",
-	"internal/signing":      "internal/limit internal/page internal/problem",
-	"internal/registration": "internal/limit internal/page internal/problem",
+	"internal/signing":      "internal/limit internal/page internal/problem internal/process",
+	"internal/registration": "internal/limit internal/page internal/problem internal/process",
 	"internal/account":      "internal/limit internal/registration internal/problem",
 	"internal/audit":        "internal/registration internal/problem",
 	"internal/pades":        "internal/finding internal/pades/font internal/problem",
@@ -46,12 +47,12 @@ var rules = map[string]string{
 	"internal/verification": "internal/evidence internal/forms internal/pades internal/pdfchild internal/signing internal/problem",
 	"internal/telemetry":    "internal/incident internal/limit",
 	"internal/pdfchild":     "internal/pades internal/problem",
-	"internal/store":        "internal/limit internal/page internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem internal/vault",
+	"internal/store":        "internal/limit internal/page internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem internal/vault internal/process",
 	"internal/blob":         "internal/vault internal/signing internal/problem",
-	"activities":            "internal/decision internal/evidence internal/webhook internal/signing internal/registration internal/pades internal/forms internal/problem",
-	"workflows":             "activities internal/decision internal/webhook internal/signing internal/registration internal/problem",
-	"internal/relay":        "activities workflows internal/page internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem",
-	"internal/api":          "workflows internal/limit internal/page internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/account internal/problem",
+	"activities":            "internal/decision internal/evidence internal/webhook internal/signing internal/registration internal/pades internal/forms internal/problem internal/process",
+	"workflows":             "activities internal/decision internal/webhook internal/signing internal/registration internal/problem internal/process",
+	"internal/relay":        "activities workflows internal/page internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem internal/process",
+	"internal/api":          "workflows internal/limit internal/page internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/account internal/problem internal/process",
 
 	// The clients of outside parties, each in a room of its own on one ground; see TestNoPartyKnowsAnother.
 	"internal/party":            "internal/problem",
@@ -126,7 +127,7 @@ var owners = map[string]string{
 }
 
 // standardOnly import nothing but the standard library besides what rules gives them.
-var standardOnly = []string{"internal/problem", "internal/finding", "internal/limit", "internal/access", "internal/audit", "internal/decision", "internal/incident", "internal/webhook", "internal/signing", "internal/registration", "internal/vault"}
+var standardOnly = []string{"internal/problem", "internal/finding", "internal/limit", "internal/access", "internal/audit", "internal/process", "internal/decision", "internal/incident", "internal/webhook", "internal/signing", "internal/registration", "internal/vault"}
 
 // links lists what a program must not contain, however deep.
 var links = map[string]string{

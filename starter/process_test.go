@@ -23,6 +23,7 @@ import (
 	"kyso/internal/api"
 	"kyso/internal/audit"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 	"kyso/internal/store"
 	"kyso/internal/vault"
@@ -211,7 +212,7 @@ func (w *walker) complete(ctx context.Context, record signing.Signing) error {
 }
 
 func (p *processes) park(ctx context.Context, id string) error {
-	return p.desk.OpenIncident(ctx, signing.Incident{ID: "inc-" + id, SigningID: id, Attention: signing.Attention{Step: "request",
+	return p.desk.OpenIncident(ctx, process.Incident{ProcessID: id, Attention: process.Attention{IncidentID: "inc-" + id, Step: "request",
 		Reason: string(problem.ProviderCredentials), Message: "the provider turned our account away", Provider: "intrustca", Since: time.Now(), Attempts: 1}})
 }
 
@@ -249,13 +250,13 @@ func (p *processes) Cancel(ctx context.Context, id, _ string, _ workflows.Cancel
 }
 
 // Repair implements api.Workflows: a retry fails again.
-func (p *processes) Repair(ctx context.Context, id, _ string, in workflows.Repair) (workflows.RepairResult, error) {
-	if in.Action == workflows.RepairCancel {
+func (p *processes) Repair(ctx context.Context, id, _ string, in process.Repair) (workflows.RepairResult, error) {
+	if in.Action == process.RepairCancel {
 		status, err := p.Cancel(ctx, id, "", workflows.Cancel{})
-		err = errors.Join(err, p.desk.CloseIncident(ctx, signing.Incident{ID: "inc-" + id, SigningID: id, ClosedAt: time.Now(), Action: in.Action, Actor: "op", Note: in.Reason}))
-		return workflows.RepairResult{Outcome: workflows.RepairRecovered, Status: status}, err
+		err = errors.Join(err, p.desk.CloseIncident(ctx, process.Incident{ProcessID: id, Attention: process.Attention{IncidentID: "inc-" + id}, ClosedAt: time.Now(), Action: in.Action, Actor: "op", Note: in.Reason}))
+		return workflows.RepairResult{Outcome: process.RepairRecovered, Status: status}, err
 	}
-	return workflows.RepairResult{Outcome: workflows.RepairFailedAgain, Status: workflows.SigningStatus{Status: signing.StatusCreated}}, nil
+	return workflows.RepairResult{Outcome: process.RepairFailedAgain, Status: workflows.SigningStatus{Status: signing.StatusCreated}}, nil
 }
 
 // Nudge implements api.Workflows.

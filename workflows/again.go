@@ -11,6 +11,7 @@ import (
 
 	"kyso/internal/decision"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 )
@@ -19,7 +20,7 @@ import (
 // the record and never of a run, so a step that the lost run did already finds its effect and does not repeat it. A process reads it
 // from the store; in the input of a run only DecisionID counts, the rest is for workers of releases that believed it.
 type Again struct {
-	Recorded // the decision that lets the run begin
+	process.Recorded // the decision that lets the run begin
 
 	Status   string    `json:"status"`
 	Seq      int       `json:"seq"`
@@ -50,14 +51,14 @@ func againSeries(ctx workflow.Context) string {
 // is closed: providers have no cancel, and a value that still comes is recorded and never used.
 func SigningAgainOf(s signing.Signing, seq int, decisionID string, closing bool) SigningInput {
 	in := SigningInputOf(s)
-	in.Again = &Again{Recorded: Recorded{decisionID}, Status: string(s.Status), Seq: seq, Deadline: s.Approval.ExpiresAt, Close: closing, Asked: s.Approval.OurID != ""}
+	in.Again = &Again{Recorded: process.Recorded{DecisionID: decisionID}, Status: string(s.Status), Seq: seq, Deadline: s.Approval.ExpiresAt, Close: closing, Asked: s.Approval.OurID != ""}
 	return in
 }
 
 // RegistrationAgainOf is what a registration resumes from; known is what is known of the run before.
 func RegistrationAgainOf(r registration.Registration, limits RegistrationLimits, reason, decisionID string, known decision.Resumption) RegistrationInput {
 	in := RegistrationInputOf(r, limits)
-	in.Again = &Again{Recorded: Recorded{decisionID}, Status: string(r.Status), Seq: r.Seq, Deadline: r.Deadline, Close: known.Close, AccountID: r.AccountID,
+	in.Again = &Again{Recorded: process.Recorded{DecisionID: decisionID}, Status: string(r.Status), Seq: r.Seq, Deadline: r.Deadline, Close: known.Close, AccountID: r.AccountID,
 		Ordered: r.Package != "", PriceVND: r.PriceVND, Attempts: known.Attempts, Issuing: known.Issuing, Reason: reason}
 	if r.Acceptance != nil {
 		in.Again.Signings = r.Acceptance.Attempt

@@ -17,6 +17,7 @@ import (
 
 	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
@@ -147,10 +148,10 @@ func (j *journey) recoveredAlone(steps ...string) {
 	j.must(err)
 	seen := map[string]bool{}
 	for _, in := range all {
-		if in.Action != workflows.RepairAuto || in.Actor != "kyso" || in.ClosedAt.IsZero() {
+		if in.Action != process.RepairAuto || in.Actor != "kyso" || in.ClosedAt.IsZero() {
 			j.Errorf("%s was closed by %q, %q", in.Step, in.Action, in.Actor)
 		}
-		_, entries, err := j.store.Parked().Show(context.Background(), in.ID)
+		_, entries, err := j.store.Parked().Show(context.Background(), in.IncidentID)
 		j.must(err)
 		if len(entries) != in.Attempts {
 			j.Errorf("%s: %d entries for %d attempts", in.Step, len(entries), in.Attempts)
@@ -259,12 +260,12 @@ func TestParkedProcessIsNotDrivenByAStorm(t *testing.T) {
 // While a process tries by itself, an operator's repair acts at once, whatever it is.
 func TestRepairTakesThePlaceOfATry(t *testing.T) {
 	for name, c := range map[string]struct {
-		repair  workflows.Repair
+		repair  process.Repair
 		want    signing.Status
 		outcome string
 	}{
-		"retry":   {retry(), signing.StatusSigned, workflows.RepairRecovered},
-		"give up": {giveUp(), signing.StatusCancelled, workflows.RepairGivenUp},
+		"retry":   {retry(), signing.StatusSigned, process.RepairRecovered},
+		"give up": {giveUp(), signing.StatusCancelled, process.RepairGivenUp},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := newJourney(t)

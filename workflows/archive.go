@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"kyso/activities"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 )
 
@@ -118,7 +119,7 @@ func (r *archiveRun) step(ctx workflow.Context, step, provider string, do func(w
 	if err := workflow.UpsertTypedSearchAttributes(ctx, AttributeStep.ValueSet(step), AttributeDeadline.ValueUnset()); err != nil {
 		return err
 	}
-	return r.incidents.run(ctx, parkable{step: step, provider: provider, actions: []string{RepairRetry, RepairCancel}}, do)
+	return r.incidents.run(ctx, parkable{step: step, provider: provider, actions: []string{process.RepairRetry, process.RepairCancel}}, do)
 }
 
 func (r *archiveRun) read(ctx workflow.Context) (at time.Time, err error) {
@@ -167,7 +168,7 @@ func (r *archiveRun) renew(ctx workflow.Context) error {
 	})
 }
 
-func (r *archiveRun) keepIncident(ctx workflow.Context, open Attention, end incidentEnd) (activities.Parked, error) {
+func (r *archiveRun) keepIncident(ctx workflow.Context, open process.Attention, end incidentEnd) (activities.Parked, error) {
 	if r.in.RegistrationID != "" {
 		return keepRegistrationIncident(ctx, r.in.RegistrationID, open, end)
 	}
@@ -182,7 +183,7 @@ func (r *archiveRun) setHandlers(ctx workflow.Context) error {
 	}
 	return errors.Join(
 		workflow.SetQueryHandler(ctx, QueryStatus, func() (SigningStatus, error) { return snapshot(), nil }),
-		setUpdate(ctx, &r.incidents, UpdateRepair, r.checkRepair, func(ctx workflow.Context, in Repair) (RepairResult, error) {
+		setUpdate(ctx, &r.incidents, UpdateRepair, r.checkRepair, func(ctx workflow.Context, in process.Repair) (RepairResult, error) {
 			outcome, err := r.accept(ctx, in)
 			return RepairResult{Outcome: outcome, Status: snapshot()}, err
 		}),

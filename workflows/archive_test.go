@@ -17,6 +17,7 @@ import (
 	"kyso/activities"
 	"kyso/internal/incident"
 	"kyso/internal/pades"
+	"kyso/internal/process"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
 	"kyso/workflows"
@@ -86,7 +87,7 @@ func TestArchiveForYears(t *testing.T) {
 			t.Errorf("parked as %+v", open[0])
 		}
 		j.must(j.world.UpdateSettings(func(s *sandbox.Settings) { s.TSA = "" }))
-		j.update(workflows.UpdateRepair, retry(), func(result any, err error) { j.wantRepair(result, err, workflows.RepairRecovered) })()
+		j.update(workflows.UpdateRepair, retry(), func(result any, err error) { j.wantRepair(result, err, process.RepairRecovered) })()
 	}
 	j.at(7*year, watch)
 	s := j.keep(3)
@@ -149,7 +150,7 @@ func TestArchiveGivenUp(t *testing.T) {
 	j.request(signing.Signing{Level: signing.LevelLTA}, page("one"))
 	j.at(10*time.Second, j.approve(user))
 	j.at(time.Hour, func() { j.must(j.world.UpdateSettings(func(s *sandbox.Settings) { s.TSA = "down" })) })
-	j.at(5*365*24*time.Hour, j.update(workflows.UpdateRepair, giveUp(), func(result any, err error) { j.wantRepair(result, err, workflows.RepairGivenUp) }))
+	j.at(5*365*24*time.Hour, j.update(workflows.UpdateRepair, giveUp(), func(result any, err error) { j.wantRepair(result, err, process.RepairGivenUp) }))
 	s := j.keep(1)
 	if result := j.verify(s)[0]; len(result.Signatures) != 2 {
 		t.Errorf("%+v", result)

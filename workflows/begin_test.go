@@ -12,6 +12,7 @@ import (
 
 	"kyso/internal/decision"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 	"kyso/workflows"
@@ -99,7 +100,7 @@ func lie[In any](input In, decisionID string, fields ...string) In {
 		fields = slices.Collect(maps.Keys(all))
 	}
 	v := reflect.ValueOf(&input).Elem()
-	again := &workflows.Again{Recorded: workflows.Recorded{DecisionID: decisionID}}
+	again := &workflows.Again{Recorded: process.Recorded{DecisionID: decisionID}}
 	for _, name := range fields {
 		if named[name] {
 			continue
@@ -175,17 +176,17 @@ func TestABeginningNeedsItsOwnDecision(t *testing.T) {
 	for name, draw := range map[string]func(*enrolment) string{
 		"unknown": func(*enrolment) string { return "run-nowhere" },
 		"another record": func(e *enrolment) string {
-			return e.decideOn(decision.Decision{Kind: decision.Resume, Object: decision.Object{Process: decision.Registration, ID: "another"}}, decision.Resumption{})
+			return e.decideOn(decision.Decision{Kind: decision.Resume, Object: decision.Object{Process: process.Registration, ID: "another"}}, decision.Resumption{})
 		},
 		"another process": func(e *enrolment) string {
-			return e.decideOn(decision.Decision{Kind: decision.Resume, Object: decision.Object{Process: decision.Signing, ID: e.id}}, decision.Resumption{})
+			return e.decideOn(decision.Decision{Kind: decision.Resume, Object: decision.Object{Process: process.Signing, ID: e.id}}, decision.Resumption{})
 		},
 		"operator's": func(e *enrolment) string {
 			return e.decideOn(decision.Decision{Kind: "begin-again", Object: e.object()}, map[string]string{"action": "begin-again"})
 		},
 		"taken": func(e *enrolment) string {
 			id := e.decideOn(decision.Decision{Kind: decision.Resume, Object: e.object()}, decision.Resumption{})
-			_, err := e.store.Decisions().Take(context.Background(), decision.Take{DecisionID: id, Kind: decision.Resume, Process: decision.Registration, Object: e.id,
+			_, err := e.store.Decisions().Take(context.Background(), decision.Take{DecisionID: id, Kind: decision.Resume, Process: process.Registration, Object: e.id,
 				Taker: "run another"}, e.env.Now())
 			e.must(err)
 			return id
@@ -242,7 +243,7 @@ func TestInventedFieldsChangeNothing(t *testing.T) {
 			e.journey.request(signing.Signing{Documents: []signing.Document{{Placement: nil}}}, page("x"))
 			e.runAs(workflows.SigningWorkflowID(e.journey.id))
 			e.must(e.store.Move(context.Background(), e.journey.id, signing.Transition{Seq: 1, Status: signing.StatusAwaitingPlacement, At: e.env.Now()}))
-			id := e.decideOn(decision.Decision{Kind: decision.Resume, Object: decision.Object{Process: decision.Signing, ID: e.journey.id}}, decision.Resumption{})
+			id := e.decideOn(decision.Decision{Kind: decision.Resume, Object: decision.Object{Process: process.Signing, ID: e.journey.id}}, decision.Resumption{})
 			return e.standing(workflows.Signing, lie(workflows.SigningInput{SigningID: e.journey.id}, id, fields...))
 		},
 	}

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"kyso/internal/problem"
+	"kyso/internal/process"
 )
 
 // Client starts, answers, watches and repairs the processes. It is the only code that knows workflow ids and
@@ -67,9 +68,9 @@ func (c *Client) Cancel(ctx context.Context, signingID, decisionID string, in Ca
 	return countdown(status), err
 }
 
-// Repair acts on a parked process and waits up to RepairWait for what becomes of it. When the signing itself has ended, it is
+// Repair acts on a parked process and waits up to process.RepairWait for what becomes of it. When the signing itself has ended, it is
 // the process that keeps its documents archived.
-func (c *Client) Repair(ctx context.Context, signingID, decisionID string, in Repair) (RepairResult, error) {
+func (c *Client) Repair(ctx context.Context, signingID, decisionID string, in process.Repair) (RepairResult, error) {
 	var result RepairResult
 	in.DecisionID = decisionID
 	err := c.update(ctx, SigningWorkflowID(signingID), decisionID, UpdateRepair, in, &result)

@@ -5,6 +5,7 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 
+	"kyso/internal/process"
 	"kyso/internal/signing"
 )
 
@@ -65,8 +66,8 @@ type SigningStatus struct {
 	Status    signing.Status `json:"status"`
 	Step      string         `json:"step"`
 	// Seq counts the transitions so far; the store holds each.
-	Seq       int        `json:"seq"`
-	Attention *Attention `json:"attention,omitempty"` // set while parked
+	Seq       int                `json:"seq"`
+	Attention *process.Attention `json:"attention,omitempty"` // set while parked
 	// Deadline is when the current wait ends by itself; for an approval, the end of the provider's window.
 	Deadline time.Time `json:"deadline,omitzero"`
 	// Remaining counts down to Deadline in whole seconds, never below zero. The client fills it in: a workflow's
@@ -74,72 +75,27 @@ type SigningStatus struct {
 	Remaining int `json:"remaining_seconds,omitempty"`
 }
 
-// Attention is an open incident.
-type Attention struct {
-	IncidentID string    `json:"incident_id"`
-	Step       string    `json:"step"`
-	Reason     string    `json:"reason"`
-	Message    string    `json:"message"`
-	Provider   string    `json:"provider,omitempty"`
-	Since      time.Time `json:"since"`
-	Attempts   int       `json:"attempts"` // how often the step was run, automatic retries of one run not counted
-	Actions    []string  `json:"actions"`  // what a repair may do
-	// RetryAt is when the process tries again by itself; zero when it waits for a repair or a nudge alone, or is trying.
-	RetryAt time.Time `json:"retry_at,omitzero"`
-}
-
 // ChooseCertificate is the argument of UpdateChooseCertificate.
 type ChooseCertificate struct {
-	Recorded
+	process.Recorded
 	Fingerprint string `json:"fingerprint"` // SHA-256 of the certificate, hex
 }
 
 // Place is the argument of UpdatePlace: one placement for each document, in order.
 type Place struct {
-	Recorded
+	process.Recorded
 	Placements []signing.Placement `json:"placements"`
 }
 
 // Cancel is the argument of UpdateCancel.
 type Cancel struct {
-	Recorded
+	process.Recorded
 	Actor  string `json:"actor"`  // who, as an opaque id
 	Reason string `json:"reason"` // a code or a few words without personal data
 }
 
-// Repair is the argument of UpdateRepair and SignalRepair.
-type Repair struct {
-	Recorded
-	Action string `json:"action"` // one of Attention.Actions
-	Actor  string `json:"actor"`
-	Reason string `json:"reason"`
-}
-
-// What a repair may do.
-const (
-	RepairRetry  = "retry"  // run the step again
-	RepairCancel = "cancel" // give the process up, with its compensation
-	RepairFix    = "fix"    // run the step again after data was corrected in the store
-	RepairSkip   = "skip"   // go on without the step; only where nothing depends on it
-)
-
-// RepairAuto closes an incident that ended without an operator: the outside party that caused it serves again. No caller may ask for it.
-const RepairAuto = "auto"
-
 // RepairResult says what became of a repair.
 type RepairResult struct {
-	Outcome string        `json:"outcome"` // RepairRecovered, RepairFailedAgain, RepairGivenUp, RepairSkipped or RepairStillWaiting
+	Outcome string        `json:"outcome"` // process.RepairRecovered, process.RepairFailedAgain, process.RepairGivenUp, process.RepairSkipped or process.RepairStillWaiting
 	Status  SigningStatus `json:"status"`
 }
-
-// Outcomes of a repair.
-const (
-	RepairRecovered    = "recovered"     // the step succeeded, the process goes on
-	RepairFailedAgain  = "failed-again"  // the step failed and the process is parked again
-	RepairSkipped      = "skipped"       // the process goes on without the step
-	RepairGivenUp      = "given-up"      // the process ends as cancelled, as the repair asked
-	RepairStillWaiting = "still-waiting" // no result within RepairWait
-)
-
-// RepairWait is how long the repair update waits for the step's result before it answers.
-const RepairWait = 20 * time.Second

@@ -8,18 +8,11 @@ import (
 	"kyso/activities"
 	"kyso/internal/decision"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 )
 
-// Recorded is the part of every update and of the repair signal that counts: the id of a recorded decision. The process
-// reads the decision from the store; what the message says beside it is for workers of releases that knew no decisions.
-type Recorded struct {
-	DecisionID string `json:"decision_id,omitempty"`
-}
-
-func (r Recorded) decisionID() string { return r.DecisionID }
-
 // message is the argument of an update or of the repair signal.
-type message interface{ decisionID() string }
+type message interface{ Decision() string }
 
 // setUpdate sets the handler of an update. check refuses what the state does not allow: as the validator, where a refusal
 // leaves nothing in the history, and once more on what was decided. act then acts on what was decided.
@@ -44,7 +37,7 @@ func setUpdate[M message, Out any](ctx workflow.Context, i *incidents, name stri
 		return act(ctx, in)
 	}
 	validator := func(in M) error {
-		if in.decisionID() == "" {
+		if in.Decision() == "" {
 			return refuse(problem.Denied, "an update carries the id of a recorded decision")
 		}
 		if i.begun != nil && !i.begun.over {
@@ -83,7 +76,7 @@ func decided[M message](ctx workflow.Context, i *incidents, kind string, in M, t
 	var taken struct { // activities.Decided, its content read as the message
 		Content M `json:"content"`
 	}
-	take := decision.Take{DecisionID: in.decisionID(), Kind: kind, Process: decision.Process(i.command), Object: i.processID, Taker: taker}
+	take := decision.Take{DecisionID: in.Decision(), Kind: kind, Process: process.Kind(i.command), Object: i.processID, Taker: taker}
 	if i.open != nil {
 		take.Step, take.Reason = i.open.Step, i.open.Reason
 	}
@@ -105,7 +98,7 @@ func (i *incidents) receiveSignals(ctx workflow.Context) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		signals := workflow.GetSignalChannel(ctx, SignalRepair)
 		for n := 1; ; n++ {
-			var in Repair
+			var in process.Repair
 			if !signals.Receive(ctx, &in) {
 				return
 			}
@@ -116,7 +109,7 @@ func (i *incidents) receiveSignals(ctx workflow.Context) {
 	})
 }
 
-func (i *incidents) repairBySignal(ctx workflow.Context, in Repair, signal string) (err error) {
+func (i *incidents) repairBySignal(ctx workflow.Context, in process.Repair, signal string) (err error) {
 	if !i.waiting {
 		return refuse(problem.Conflict, "the process is not waiting for a repair")
 	}

@@ -19,6 +19,7 @@ import (
 	"kyso/activities"
 	"kyso/internal/decision"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
@@ -130,7 +131,7 @@ func TestARegistrationEndsWithItsCertificate(t *testing.T) {
 func (e *enrolment) begun() {
 	e.Helper()
 	id := e.decideOn(decision.Decision{Kind: decision.Start, Object: e.object()}, struct{}{})
-	_, err := e.store.Decisions().Take(context.Background(), decision.Take{DecisionID: id, Kind: decision.Start, Process: decision.Registration, Object: e.id,
+	_, err := e.store.Decisions().Take(context.Background(), decision.Take{DecisionID: id, Kind: decision.Start, Process: process.Registration, Object: e.id,
 		Taker: "run 1"}, e.env.Now())
 	e.must(err)
 }
@@ -249,8 +250,8 @@ func believers(id string) map[string]any {
 		"KeepMoney":     id,
 		"Remind":        activities.RemindInput{RegistrationID: id, Step: "invented", Number: 1},
 		"ReportStatus":  activities.ReportInput{RegistrationID: id, Status: registration.StatusRefused},
-		"RecordRegistrationIncident": registration.Incident{RegistrationID: id, ClosedAt: time.Now(), Action: workflows.RepairSkip, Actor: "the-minister",
-			Attention: registration.Attention{IncidentID: "i", Step: "x", Reason: "x"}},
+		"RecordRegistrationIncident": process.Incident{ProcessID: id, ClosedAt: time.Now(), Action: process.RepairSkip, Actor: "the-minister",
+			Attention: process.Attention{IncidentID: "i", Step: "x", Reason: "x"}},
 	}
 }
 

@@ -11,8 +11,7 @@ import (
 	"kyso/activities"
 	"kyso/internal/decision"
 	"kyso/internal/problem"
-	"kyso/internal/registration"
-	"kyso/internal/signing"
+	"kyso/internal/process"
 )
 
 // Temporal lets anybody who reaches it schedule an activity on a task queue: alone, or by a workflow of their own. A worker of kyso
@@ -48,15 +47,15 @@ var mayAsk = map[string]func(by asker, arg any) bool{
 	"ContractDue":         only(contractArchiveOf, itself),
 	"ArchiveContract":     only(contractArchiveOf, func(in activities.ContractInput) string { return in.RegistrationID }),
 	"RecordIncident": func(by asker, arg any) bool {
-		in, ok := arg.(signing.Incident)
-		return ok && (by == signingOf(in.SigningID) || by == archiveOf(in.SigningID))
+		in, ok := arg.(process.Incident)
+		return ok && (by == signingOf(in.ProcessID) || by == archiveOf(in.ProcessID))
 	},
 
 	"BeginRegistration":      ofRegistration(func(in activities.Begin) string { return in.ID }),
 	"RecordRegistrationMove": ofRegistration(func(in activities.MoveInput) string { return in.RegistrationID }),
 	"RecordRegistrationIncident": func(by asker, arg any) bool { // that of a refund names the attempt, and the activity looks it up
-		in, ok := arg.(registration.Incident)
-		return ok && (by == registrationOf(in.RegistrationID) || by == contractArchiveOf(in.RegistrationID) || by.kind == "Refund")
+		in, ok := arg.(process.Incident)
+		return ok && (by == registrationOf(in.ProcessID) || by == contractArchiveOf(in.ProcessID) || by.kind == "Refund")
 	},
 	"RecordHandOff":      ofRegistration(itself),
 	"RecordAccount":      ofRegistration(func(in activities.AccountInput) string { return in.RegistrationID }),
@@ -98,9 +97,9 @@ var mayAsk = map[string]func(by asker, arg any) bool{
 
 	"TakeDecision": func(by asker, arg any) bool {
 		in, ok := arg.(decision.Take)
-		askers := map[decision.Process][]asker{
-			decision.Signing:      {signingOf(in.Object), archiveOf(in.Object)},
-			decision.Registration: {registrationOf(in.Object), contractArchiveOf(in.Object), {"Refund", RefundWorkflowID(in.Object)}},
+		askers := map[process.Kind][]asker{
+			process.Signing:      {signingOf(in.Object), archiveOf(in.Object)},
+			process.Registration: {registrationOf(in.Object), contractArchiveOf(in.Object), {"Refund", RefundWorkflowID(in.Object)}},
 		}
 		return ok && slices.Contains(askers[in.Process], by)
 	},

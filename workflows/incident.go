@@ -12,6 +12,7 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 )
 
 // errGivenUp is what a step returns when an operator's repair gave the process up.
@@ -27,13 +28,13 @@ type incidents struct {
 	// byIncident says that the process has no record of its own: it is repaired by the id of its incident.
 	byIncident bool
 	// keep records the open incident; end carries what is known of its end.
-	keep     func(ctx workflow.Context, open Attention, end incidentEnd) (activities.Parked, error)
-	nudges   nudges     // from the party that the process waits for
-	episodes int        // how often the process was parked
-	open     *Attention // the incident that waits or is being retried
-	listens  bool       // parked by a release that tries again by itself
-	waiting  bool       // parked now, or trying again by itself: a repair is welcome
-	repair   *Repair
+	keep     func(ctx workflow.Context, open process.Attention, end incidentEnd) (activities.Parked, error)
+	nudges   nudges             // from the party that the process waits for
+	episodes int                // how often the process was parked
+	open     *process.Attention // the incident that waits or is being retried
+	listens  bool               // parked by a release that tries again by itself
+	waiting  bool               // parked now, or trying again by itself: a repair is welcome
+	repair   *process.Repair
 	settled  int    // counts retries that ended
 	outcome  string // of the last of them
 	begun    *began // nil for a process whose run takes nothing from the store before it begins
@@ -60,20 +61,20 @@ func (i *incidents) run(ctx workflow.Context, p parkable, do func(workflow.Conte
 		err := i.try(ctx, do)
 		switch {
 		case err == nil:
-			return i.close(ctx, RepairRecovered)
+			return i.close(ctx, process.RepairRecovered)
 		case errors.Is(err, errTakenOver): // an operator's repair takes the place of the failure
 		case ctx.Err() != nil || isEnd(err) || p.final != nil && p.final(codeOf(err)):
-			return errors.Join(err, i.close(ctx, RepairFailedAgain))
+			return errors.Join(err, i.close(ctx, process.RepairFailedAgain))
 		default:
 			if err := i.park(ctx, p, attempt, err); err != nil {
 				return err
 			}
 		}
 		switch i.repair.Action {
-		case RepairCancel:
-			return errors.Join(errGivenUp, i.close(ctx, RepairGivenUp))
-		case RepairSkip:
-			return i.close(ctx, RepairSkipped)
+		case process.RepairCancel:
+			return errors.Join(errGivenUp, i.close(ctx, process.RepairGivenUp))
+		case process.RepairSkip:
+			return i.close(ctx, process.RepairSkipped)
 		}
 	}
 }
@@ -90,10 +91,10 @@ func isEnd(err error) bool {
 // park makes the failure visible and waits for a repair.
 func (i *incidents) park(ctx workflow.Context, p parkable, attempt int, cause error) error {
 	i.listens = workflow.GetVersion(ctx, "parked-listens", workflow.DefaultVersion, 1) != workflow.DefaultVersion
-	var marked Attention
+	var marked process.Attention
 	if i.open == nil {
 		i.episodes++
-		i.open = &Attention{
+		i.open = &process.Attention{
 			IncidentID: i.nextID(), Since: workflow.Now(ctx),
 		}
 		i.alone = alone{}
@@ -112,7 +113,7 @@ func (i *incidents) park(ctx workflow.Context, p parkable, attempt int, cause er
 	if err != nil {
 		return err
 	}
-	i.settle(RepairFailedAgain)
+	i.settle(process.RepairFailedAgain)
 	i.repair, i.waiting = nil, true
 	if i.listens {
 		err = i.listen(ctx, parked.Pauses)
@@ -122,7 +123,7 @@ func (i *incidents) park(ctx workflow.Context, p parkable, attempt int, cause er
 	}
 	i.waiting = false
 	if err != nil {
-		return errors.Join(err, i.close(ctx, RepairFailedAgain))
+		return errors.Join(err, i.close(ctx, process.RepairFailedAgain))
 	}
 	return nil
 }
@@ -140,8 +141,8 @@ func (i *incidents) close(ctx workflow.Context, outcome string) error {
 	if i.open == nil {
 		return nil
 	}
-	end := incidentEnd{at: workflow.Now(ctx), action: RepairCancel}
-	if i.repair != nil && (i.repair.Action != RepairAuto || ctx.Err() == nil) { // a cancelled process did not recover by itself
+	end := incidentEnd{at: workflow.Now(ctx), action: process.RepairCancel}
+	if i.repair != nil && (i.repair.Action != process.RepairAuto || ctx.Err() == nil) { // a cancelled process did not recover by itself
 		end.action, end.actor, end.note = i.repair.Action, i.repair.Actor, i.repair.Reason
 	}
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
@@ -206,7 +207,7 @@ func party(provider string) string {
 }
 
 // checkRepair is the validator of the update: what it rejects leaves nothing in the history.
-func (i *incidents) checkRepair(in Repair) error {
+func (i *incidents) checkRepair(in process.Repair) error {
 	switch {
 	case !i.waiting:
 		return refuse(problem.Conflict, "the process is not waiting for a repair")
@@ -219,17 +220,17 @@ func (i *incidents) checkRepair(in Repair) error {
 }
 
 // accept takes a repair and waits for what becomes of it.
-func (i *incidents) accept(ctx workflow.Context, in Repair) (string, error) {
-	if i.repair == nil || i.repair.Action == RepairAuto {
+func (i *incidents) accept(ctx workflow.Context, in process.Repair) (string, error) {
+	if i.repair == nil || i.repair.Action == process.RepairAuto {
 		i.repair = &in
 	}
 	before := i.settled
-	ok, err := workflow.AwaitWithTimeout(ctx, RepairWait, func() bool { return i.settled > before })
+	ok, err := workflow.AwaitWithTimeout(ctx, process.RepairWait, func() bool { return i.settled > before })
 	if err != nil {
 		return "", err
 	}
 	if !ok {
-		return RepairStillWaiting, nil
+		return process.RepairStillWaiting, nil
 	}
 	return i.outcome, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 )
 
 // A parked process waits for three things at once: a repair, a nudge of the party that may free it, and, when an outside party
@@ -103,9 +104,9 @@ func (i *incidents) listen(ctx workflow.Context, pauses []time.Duration) error {
 	case i.hears():
 		i.heard++
 		i.nudges.read()
-		i.repair = &Repair{Action: RepairAuto, Actor: actorSelf, Reason: "the party sent news"}
+		i.repair = &process.Repair{Action: process.RepairAuto, Actor: actorSelf, Reason: "the party sent news"}
 	default:
-		i.repair = &Repair{Action: RepairAuto, Actor: actorSelf, Reason: "tried again after a pause"}
+		i.repair = &process.Repair{Action: process.RepairAuto, Actor: actorSelf, Reason: "tried again after a pause"}
 	}
 	return nil
 }
@@ -135,12 +136,12 @@ func (i *incidents) look(ctx workflow.Context, summary string, activity, in any)
 	if app, ok := errors.AsType[*temporal.ApplicationError](err); err != nil && (!ok || app.Type() != activities.ErrorPending) {
 		return err
 	}
-	return i.close(ctx, RepairRecovered)
+	return i.close(ctx, process.RepairRecovered)
 }
 
 // try runs the step. When the process tries by itself, an operator's repair still acts at once: it ends the try.
 func (i *incidents) try(ctx workflow.Context, do func(workflow.Context) error) error {
-	if i.repair == nil || i.repair.Action != RepairAuto {
+	if i.repair == nil || i.repair.Action != process.RepairAuto {
 		return do(ctx)
 	}
 	own, run := i.open, &automaticRun{on: true}
@@ -150,7 +151,7 @@ func (i *incidents) try(ctx workflow.Context, do func(workflow.Context) error) e
 	var err error
 	done := false
 	workflow.Go(runCtx, func(ctx workflow.Context) { err, done = do(ctx), true })
-	takenOver := func() bool { return i.open == own && i.repair != nil && i.repair.Action != RepairAuto }
+	takenOver := func() bool { return i.open == own && i.repair != nil && i.repair.Action != process.RepairAuto }
 	detached, _ := workflow.NewDisconnectedContext(ctx) // a cancelled step ends by itself
 	awaited := workflow.Await(detached, func() bool { return done || takenOver() })
 	if !done {

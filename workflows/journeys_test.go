@@ -13,18 +13,19 @@ import (
 	"kyso/internal/incident"
 	"kyso/internal/pades"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
 	"kyso/internal/storetest"
 	"kyso/workflows"
 )
 
-func retry() workflows.Repair {
-	return workflows.Repair{Action: workflows.RepairRetry, Actor: "ops-1", Reason: "the party is back"}
+func retry() process.Repair {
+	return process.Repair{Action: process.RepairRetry, Actor: "ops-1", Reason: "the party is back"}
 }
 
-func giveUp() workflows.Repair {
-	return workflows.Repair{Action: workflows.RepairCancel, Actor: "ops-1", Reason: "agreed with the requester"}
+func giveUp() process.Repair {
+	return process.Repair{Action: process.RepairCancel, Actor: "ops-1", Reason: "agreed with the requester"}
 }
 
 func TestSignedAtEveryLevel(t *testing.T) {
@@ -60,7 +61,7 @@ func TestSignedOnPostgreSQL(t *testing.T) {
 		j.parked(workflows.StepTimestamp, "provider-unavailable")
 		j.must(j.world.UpdateSettings(func(s *sandbox.Settings) { s.TSA = "" }))
 	})
-	j.at(21*time.Minute, j.update(workflows.UpdateRepair, retry(), func(result any, err error) { j.wantRepair(result, err, workflows.RepairRecovered) }))
+	j.at(21*time.Minute, j.update(workflows.UpdateRepair, retry(), func(result any, err error) { j.wantRepair(result, err, process.RepairRecovered) }))
 	for _, result := range j.verify(j.run(signing.StatusSigned)) {
 		if result.Verdict != pades.TotalPassed {
 			t.Errorf("the file: %+v", result)
@@ -350,9 +351,9 @@ func TestRevokedWhileWaiting(t *testing.T) {
 	j.at(96*time.Hour, j.approve(user))
 	j.at(97*time.Hour, func() {
 		j.parked(workflows.StepEmbed, "certificate-revoked")
-		j.update(workflows.UpdateRepair, retry(), func(result any, err error) { j.wantRepair(result, err, workflows.RepairFailedAgain) })()
+		j.update(workflows.UpdateRepair, retry(), func(result any, err error) { j.wantRepair(result, err, process.RepairFailedAgain) })()
 	})
-	j.at(98*time.Hour, j.update(workflows.UpdateRepair, giveUp(), func(result any, err error) { j.wantRepair(result, err, workflows.RepairGivenUp) }))
+	j.at(98*time.Hour, j.update(workflows.UpdateRepair, giveUp(), func(result any, err error) { j.wantRepair(result, err, process.RepairGivenUp) }))
 	s := j.run(signing.StatusCancelled)
 	j.wantUses(s, signing.UseLate)
 }
@@ -368,7 +369,7 @@ func TestSuspendedWhileWaitingThenRestored(t *testing.T) {
 		j.parked(workflows.StepEmbed, "certificate-revoked")
 		j.must(j.world.Restore(j.serial()))
 	})
-	j.at(98*time.Hour, j.update(workflows.UpdateRepair, retry(), func(result any, err error) { j.wantRepair(result, err, workflows.RepairRecovered) }))
+	j.at(98*time.Hour, j.update(workflows.UpdateRepair, retry(), func(result any, err error) { j.wantRepair(result, err, process.RepairRecovered) }))
 	j.run(signing.StatusSigned)
 }
 
@@ -432,7 +433,7 @@ func TestWrongValuesPark(t *testing.T) {
 			j.at(10*time.Second, j.approve(user))
 			j.at(time.Hour, func() {
 				j.parked(workflows.StepEmbed, "signature-invalid")
-				j.update(workflows.UpdateRepair, retry(), func(result any, err error) { j.wantRepair(result, err, workflows.RepairFailedAgain) })()
+				j.update(workflows.UpdateRepair, retry(), func(result any, err error) { j.wantRepair(result, err, process.RepairFailedAgain) })()
 			})
 			j.at(2*time.Hour, j.update(workflows.UpdateRepair, giveUp(), nil))
 			s := j.run(signing.StatusCancelled)
@@ -463,20 +464,20 @@ func TestProviderDownParksAndASignalRepairs(t *testing.T) {
 	j.request(signing.Signing{}, page("x"))
 	j.at(time.Hour, func() {
 		j.parked(workflows.StepRequest, "provider-unavailable")
-		dance := workflows.Repair{Action: "dance", Actor: "ops-1", Reason: "no such action"}
+		dance := process.Repair{Action: "dance", Actor: "ops-1", Reason: "no such action"}
 		j.env.SignalWorkflow(workflows.SignalRepair, carrying(dance, j.decide(workflows.UpdateRepair, dance)))
 	})
 	j.at(61*time.Minute, func() {
 		j.parked(workflows.StepRequest, "provider-unavailable")
 		j.must(j.world.SetKnobs(user, sandbox.Knobs{}))
-		j.env.SignalWorkflow(workflows.SignalRepair, workflows.Repair{Recorded: workflows.Recorded{
+		j.env.SignalWorkflow(workflows.SignalRepair, process.Repair{Recorded: process.Recorded{
 			DecisionID: j.decideForMany(workflows.StepRequest, "provider-unavailable", retry())}})
 	})
 	j.at(62*time.Minute, j.approve(user))
 	j.run(signing.StatusSigned)
 	all, err := j.store.Parked().List(context.Background(), incident.Filter{All: true})
 	j.must(err)
-	if len(all) != 1 || all[0].Action != workflows.RepairRetry || all[0].Actor != "ops-1" || all[0].ClosedAt.IsZero() {
+	if len(all) != 1 || all[0].Action != process.RepairRetry || all[0].Actor != "ops-1" || all[0].ClosedAt.IsZero() {
 		t.Errorf("incidents: %+v", all)
 	}
 }
@@ -485,7 +486,7 @@ func TestWrongAccountParks(t *testing.T) {
 	j := newJourney(t)
 	j.request(signing.Signing{Provider: "nobody"}, page("x"))
 	j.at(time.Hour, func() { j.parked(workflows.StepFindCertificates, "provider-credentials") })
-	j.at(2*time.Hour, j.update(workflows.UpdateRepair, workflows.Repair{Action: "retry"}, func(_ any, err error) { wantCode(t, err, problem.Invalid) }))
+	j.at(2*time.Hour, j.update(workflows.UpdateRepair, process.Repair{Action: "retry"}, func(_ any, err error) { wantCode(t, err, problem.Invalid) }))
 	j.at(3*time.Hour, j.update(workflows.UpdateRepair, giveUp(), nil))
 	j.run(signing.StatusCancelled)
 }

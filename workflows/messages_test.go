@@ -20,6 +20,7 @@ import (
 
 	"kyso/internal/decision"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
@@ -39,7 +40,7 @@ var invented = map[string]any{
 	workflows.UpdateActivate:          workflows.CodeUsed{CodeID: "code-of-another"},
 	workflows.UpdateSignAcceptance:    workflows.SignAcceptance{},
 	workflows.UpdateWithdraw:          workflows.Withdraw{Actor: "the-minister", Reason: "x"},
-	workflows.UpdateRepair:            workflows.Repair{Action: workflows.RepairCancel, Actor: "the-minister", Reason: "x"},
+	workflows.UpdateRepair:            process.Repair{Action: process.RepairCancel, Actor: "the-minister", Reason: "x"},
 	workflows.UpdateChooseCertificate: workflows.ChooseCertificate{Fingerprint: strings.Repeat("a", 64)},
 	workflows.UpdatePlace:             workflows.Place{Placements: []signing.Placement{{Page: 1, X: 1, Y: 1, Width: 100, Height: 50}}},
 	workflows.UpdateCancel:            workflows.Cancel{Actor: "the-minister", Reason: "x"},
@@ -138,7 +139,7 @@ func (a *attacker) varieties(name string) map[string]func() string {
 		"unknown id":     func() string { return "dec-nowhere" },
 		"another object": func() string { return record(name, decision.Object{Process: a.object().Process, ID: "another"}) },
 		"another process": func() string {
-			other := map[decision.Process]decision.Process{decision.Signing: decision.Registration, decision.Registration: decision.Signing}
+			other := map[process.Kind]process.Kind{process.Signing: process.Registration, process.Registration: process.Signing}
 			return record(name, decision.Object{Process: other[a.object().Process], ID: a.object().ID})
 		},
 		"another kind": func() string { return record("not-"+name, a.object()) },
@@ -175,8 +176,8 @@ func (a *attacker) signals() {
 		a.env.SignalWorkflow(workflows.SignalRepair, carrying(invented[workflows.UpdateRepair], draw()))
 	}
 	for _, cause := range [][2]string{{"another-step", "provider-refused"}, {workflows.StepIssue, "another-reason"}} {
-		id := a.decideForMany(cause[0], cause[1], invented[workflows.UpdateRepair].(workflows.Repair))
-		a.env.SignalWorkflow(workflows.SignalRepair, workflows.Repair{Recorded: workflows.Recorded{DecisionID: id}})
+		id := a.decideForMany(cause[0], cause[1], invented[workflows.UpdateRepair].(process.Repair))
+		a.env.SignalWorkflow(workflows.SignalRepair, process.Repair{Recorded: process.Recorded{DecisionID: id}})
 	}
 	a.env.SignalWorkflow(workflows.SignalNudge, nil)
 }

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"kyso/internal/pades"
+	"kyso/internal/process"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
 	"kyso/workflows"
@@ -63,7 +64,7 @@ func TestRevokedBeforeDelivery(t *testing.T) {
 	j.before("DeliverDocuments", func() { j.must(j.world.Revoke(j.serial(), 1, j.env.Now().Add(-time.Second))) })
 	j.at(time.Hour, func() {
 		j.parked(workflows.StepDeliver, "certificate-revoked")
-		if a := j.status().Attention; !slices.Equal(a.Actions, []string{workflows.RepairRetry, workflows.RepairCancel}) || !strings.Contains(a.Message, "revoked") {
+		if a := j.status().Attention; !slices.Equal(a.Actions, []string{process.RepairRetry, process.RepairCancel}) || !strings.Contains(a.Message, "revoked") {
 			t.Errorf("%v may be done about %q", a.Actions, a.Message)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 )
 
@@ -227,11 +228,11 @@ func Refund(ctx workflow.Context, in RefundInput) error {
 		return err
 	}
 	i := &incidents{processID: in.TxnRef, command: "registration", byIncident: true, nudges: nudgesOf(ctx)}
-	i.keep = func(ctx workflow.Context, open Attention, end incidentEnd) (activities.Parked, error) {
+	i.keep = func(ctx workflow.Context, open process.Attention, end incidentEnd) (activities.Parked, error) {
 		return keepRegistrationIncident(ctx, in.RegistrationID, open, end)
 	}
 	i.receiveSignals(ctx)
-	err := setUpdate(ctx, i, UpdateRepair, i.checkRepair, func(ctx workflow.Context, repair Repair) (RegistrationRepairResult, error) {
+	err := setUpdate(ctx, i, UpdateRepair, i.checkRepair, func(ctx workflow.Context, repair process.Repair) (RegistrationRepairResult, error) {
 		outcome, err := i.accept(ctx, repair)
 		return RegistrationRepairResult{Outcome: outcome, Status: RegistrationStatus{RegistrationID: in.RegistrationID, Attention: i.open}}, err
 	})

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 )
 
@@ -81,7 +82,7 @@ func (c *Client) NudgeRefund(ctx context.Context, txnRef string) error {
 
 // HandOff says that the citizen came. decisionID names the recorded decision that every act needs.
 func (c *Client) HandOff(ctx context.Context, id, decisionID string) (RegistrationStatus, error) {
-	return c.act(ctx, id, decisionID, UpdateHandOff, HandOff{Recorded{decisionID}})
+	return c.act(ctx, id, decisionID, UpdateHandOff, HandOff{process.Recorded{DecisionID: decisionID}})
 }
 
 // SendCode has a recorded one-time code sent.
@@ -104,7 +105,7 @@ func (c *Client) ChoosePackage(ctx context.Context, id, decisionID string, in Ch
 
 // Pay begins an attempt to pay; the answer's TxnRef names it.
 func (c *Client) Pay(ctx context.Context, id, decisionID string) (RegistrationStatus, error) {
-	return c.act(ctx, id, decisionID, UpdatePay, Pay{Recorded{decisionID}})
+	return c.act(ctx, id, decisionID, UpdatePay, Pay{process.Recorded{DecisionID: decisionID}})
 }
 
 // ConsentToContract says that the code for the contract was accepted.
@@ -115,7 +116,7 @@ func (c *Client) ConsentToContract(ctx context.Context, id, decisionID string, i
 
 // Review says what an officer decided.
 func (c *Client) Review(ctx context.Context, id, decisionID string, in registration.Review) (RegistrationStatus, error) {
-	return c.act(ctx, id, decisionID, UpdateReview, ReviewMade{Recorded{decisionID}, in})
+	return c.act(ctx, id, decisionID, UpdateReview, ReviewMade{process.Recorded{DecisionID: decisionID}, in})
 }
 
 // Correct says that the fields an officer asked for are corrected.
@@ -132,7 +133,7 @@ func (c *Client) Activate(ctx context.Context, id, decisionID string, in CodeUse
 
 // SignAcceptance asks the phone for the acceptance record again.
 func (c *Client) SignAcceptance(ctx context.Context, id, decisionID string) (RegistrationStatus, error) {
-	return c.act(ctx, id, decisionID, UpdateSignAcceptance, SignAcceptance{Recorded{decisionID}})
+	return c.act(ctx, id, decisionID, UpdateSignAcceptance, SignAcceptance{process.Recorded{DecisionID: decisionID}})
 }
 
 // Withdraw takes the request back; what was paid and issued is undone.
@@ -141,9 +142,9 @@ func (c *Client) Withdraw(ctx context.Context, id, decisionID string, in Withdra
 	return c.act(ctx, id, decisionID, UpdateWithdraw, in)
 }
 
-// RepairRegistration acts on a parked registration and waits up to RepairWait for what becomes of it. When the registration
+// RepairRegistration acts on a parked registration and waits up to process.RepairWait for what becomes of it. When the registration
 // itself has ended, it is the process that keeps its contract archived.
-func (c *Client) RepairRegistration(ctx context.Context, id, decisionID string, in Repair) (RegistrationRepairResult, error) {
+func (c *Client) RepairRegistration(ctx context.Context, id, decisionID string, in process.Repair) (RegistrationRepairResult, error) {
 	var result RegistrationRepairResult
 	in.DecisionID = decisionID
 	err := c.update(ctx, RegistrationWorkflowID(id), decisionID, UpdateRepair, in, &result)
@@ -157,7 +158,7 @@ func (c *Client) RepairRegistration(ctx context.Context, id, decisionID string, 
 }
 
 // RepairRefund acts on a parked Refund.
-func (c *Client) RepairRefund(ctx context.Context, txnRef, decisionID string, in Repair) (RegistrationRepairResult, error) {
+func (c *Client) RepairRefund(ctx context.Context, txnRef, decisionID string, in process.Repair) (RegistrationRepairResult, error) {
 	var result RegistrationRepairResult
 	in.DecisionID = decisionID
 	err := c.update(ctx, RefundWorkflowID(txnRef), decisionID, UpdateRepair, in, &result)

@@ -4,11 +4,12 @@ import (
 	"time"
 
 	"kyso/activities"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 )
 
 // Updates of Registration, beside UpdateRepair. SignalNudge tells it that the store holds news, such as an IPN.
-// An update carries the id of a recorded decision; see Recorded.
+// An update carries the id of a recorded decision; see process.Recorded.
 const (
 	UpdateHandOff        = "hand-off"        // HandOff: the one-time token was used
 	UpdateSendCode       = "send-code"       // SendCode: a one-time code is recorded, send it
@@ -47,7 +48,7 @@ type RegistrationStatus struct {
 	Status         registration.Status `json:"status"`
 	Step           string              `json:"step"`
 	Seq            int                 `json:"seq"`
-	Attention      *Attention          `json:"attention,omitempty"`
+	Attention      *process.Attention  `json:"attention,omitempty"`
 	Deadline       time.Time           `json:"deadline,omitzero"`
 	// TxnRef is the attempt to pay that is open now.
 	TxnRef string `json:"txn_ref,omitempty"`
@@ -60,53 +61,53 @@ type RegistrationStatus struct {
 }
 
 // HandOff is the argument of UpdateHandOff.
-type HandOff struct{ Recorded }
+type HandOff struct{ process.Recorded }
 
 // SendCode is the argument of UpdateSendCode.
 type SendCode struct {
-	Recorded
+	process.Recorded
 	CodeID string `json:"code_id"`
 }
 
 // AccountReady is the argument of UpdateAccount.
 type AccountReady struct {
-	Recorded
+	process.Recorded
 	AccountID string `json:"account_id"`
 }
 
 // ChoosePackage is the argument of UpdatePackage.
 type ChoosePackage struct {
-	Recorded
+	process.Recorded
 	Code string `json:"code"`
 }
 
 // Pay is the argument of UpdatePay. The answer's TxnRef names the attempt.
-type Pay struct{ Recorded }
+type Pay struct{ process.Recorded }
 
 // CodeUsed is the argument of UpdateConsent and UpdateActivate.
 type CodeUsed struct {
-	Recorded
+	process.Recorded
 	CodeID string `json:"code_id"`
 }
 
 // ReviewMade is the argument of UpdateReview.
 type ReviewMade struct {
-	Recorded
+	process.Recorded
 	Review registration.Review `json:"review"`
 }
 
 // Corrected is the argument of UpdateCorrect.
 type Corrected struct {
-	Recorded
+	process.Recorded
 	CorrectionID string `json:"correction_id"`
 }
 
 // SignAcceptance is the argument of UpdateSignAcceptance.
-type SignAcceptance struct{ Recorded }
+type SignAcceptance struct{ process.Recorded }
 
 // Withdraw is the argument of UpdateWithdraw.
 type Withdraw struct {
-	Recorded
+	process.Recorded
 	Actor  string `json:"actor"`
 	Reason string `json:"reason"`
 }

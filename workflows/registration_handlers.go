@@ -8,6 +8,7 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 )
 
@@ -79,7 +80,7 @@ func (r *registrationRun) onHandOff(ctx workflow.Context, _ HandOff) (Registrati
 
 // moved waits until the registration has left a status or is parked, so that the answer tells what follows.
 func (r *registrationRun) moved(ctx workflow.Context, from registration.Status) (RegistrationStatus, error) {
-	_, err := workflow.AwaitWithTimeout(ctx, RepairWait, func() bool { return r.status.Status != from || r.open != nil })
+	_, err := workflow.AwaitWithTimeout(ctx, process.RepairWait, func() bool { return r.status.Status != from || r.open != nil })
 	return r.snapshot(), err
 }
 
@@ -240,7 +241,7 @@ func (r *registrationRun) onWithdraw(ctx workflow.Context, in Withdraw) (Registr
 	return r.snapshot(), err
 }
 
-func (r *registrationRun) onRepairRegistration(ctx workflow.Context, in Repair) (RegistrationRepairResult, error) {
+func (r *registrationRun) onRepairRegistration(ctx workflow.Context, in process.Repair) (RegistrationRepairResult, error) {
 	outcome, err := r.accept(ctx, in)
 	return RegistrationRepairResult{Outcome: outcome, Status: r.snapshot()}, err
 }

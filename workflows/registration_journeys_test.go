@@ -11,6 +11,7 @@ import (
 	"kyso/internal/pades"
 	"kyso/internal/party/ca"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
@@ -365,7 +366,7 @@ func TestCATakesDays(t *testing.T) {
 // The CA refuses; its mistake is mended and an operator tries again. Or the case is given up: nothing was issued, and
 // the money goes back.
 func TestCARefuses(t *testing.T) {
-	for name, repair := range map[string]workflows.Repair{"mended": retry(), "given-up": giveUp()} {
+	for name, repair := range map[string]process.Repair{"mended": retry(), "given-up": giveUp()} {
 		t.Run(name, func(t *testing.T) {
 			e := newEnrolment(t, "PS1")
 			e.must(e.world.UpdateKnobs(citizen, func(k *sandbox.Knobs) { k.IssueFails = "refused" }))
@@ -385,7 +386,7 @@ func TestCARefuses(t *testing.T) {
 }
 
 // whenParked looks every ten minutes; once the registration is parked it does something and repairs.
-func (e *enrolment) whenParked(step string, reason problem.Code, repair workflows.Repair, before func()) {
+func (e *enrolment) whenParked(step string, reason problem.Code, repair process.Repair, before func()) {
 	var look func()
 	look = func() {
 		r := e.registration()
@@ -520,7 +521,7 @@ func TestVNeIDIsDown(t *testing.T) {
 						}
 						if days > 3 {
 							e.parkedAt(workflows.StepReport, problem.ProviderUnavailable)
-							e.update(workflows.UpdateRepair, workflows.Repair{Action: workflows.RepairSkip, Actor: "ops-1", Reason: "told by letter"}, nil)()
+							e.update(workflows.UpdateRepair, process.Repair{Action: process.RepairSkip, Actor: "ops-1", Reason: "told by letter"}, nil)()
 						}
 						e.must(e.world.UpdateSettings(func(s *sandbox.Settings) { s.VNeID = "" }))
 					})
@@ -580,7 +581,7 @@ func TestRefundIsDown(t *testing.T) {
 // Too many wrong PINs lock the key on the phone. An operator has it unlocked and goes on, or gives the case up: the
 // certificate is revoked and the money goes back.
 func TestKeyIsLocked(t *testing.T) {
-	for name, repair := range map[string]workflows.Repair{"unlocked": retry(), "given-up": giveUp()} {
+	for name, repair := range map[string]process.Repair{"unlocked": retry(), "given-up": giveUp()} {
 		t.Run(name, func(t *testing.T) {
 			e := newEnrolment(t, "PS1")
 			e.must(e.world.UpdateKnobs(citizen, func(k *sandbox.Knobs) { k.KeyLocked = true }))

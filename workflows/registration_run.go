@@ -12,6 +12,7 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 )
@@ -42,12 +43,12 @@ const (
 	StepReport      = "report"
 )
 
-// otherRepairs are what a repair may do at a step beside RepairRetry; RepairCancel where a step is not named. Data may
+// otherRepairs are what a repair may do at a step beside process.RepairRetry; process.RepairCancel where a step is not named. Data may
 // be wrong where papers and certificates are made of it; nothing depends on one code or on the report; and what makes
 // good money and certificates must happen.
 var otherRepairs = map[string][]string{
-	StepPapers: {RepairFix, RepairCancel}, StepKey: {RepairFix, RepairCancel}, StepIssue: {RepairFix, RepairCancel},
-	StepSendCode: {RepairSkip, RepairCancel}, StepReport: {RepairSkip},
+	StepPapers: {process.RepairFix, process.RepairCancel}, StepKey: {process.RepairFix, process.RepairCancel}, StepIssue: {process.RepairFix, process.RepairCancel},
+	StepSendCode: {process.RepairSkip, process.RepairCancel}, StepReport: {process.RepairSkip},
 	StepRevoke: nil, StepSettle: nil, StepRefund: nil,
 }
 
@@ -55,9 +56,9 @@ var otherRepairs = map[string][]string{
 func RegistrationRepairs(step string) []string {
 	other, named := otherRepairs[step]
 	if !named {
-		other = []string{RepairCancel}
+		other = []string{process.RepairCancel}
 	}
-	return append([]string{RepairRetry}, other...)
+	return append([]string{process.RepairRetry}, other...)
 }
 
 // FixFields returns what a fix may correct at a step: the data of the person that the step works with, and nothing else. The key
@@ -125,7 +126,7 @@ func (r *registrationRun) await(ctx workflow.Context, step string, limit time.Du
 // before the deadline.
 func (r *registrationRun) wait(ctx workflow.Context, step string, until time.Time, done func() bool) error {
 	// A retried step that reaches a wait for a person has recovered.
-	if err := errors.Join(r.close(ctx, RepairRecovered), r.waiting(ctx, step, until)); err != nil {
+	if err := errors.Join(r.close(ctx, process.RepairRecovered), r.waiting(ctx, step, until)); err != nil {
 		return err
 	}
 	begin, sent := workflow.Now(ctx), 0
@@ -234,7 +235,7 @@ func (r *registrationRun) signOnce(ctx workflow.Context, attempt int) (bool, err
 			return err
 		}
 		if r.listens { // what stopped the step is over; the phone may take its time
-			if err := r.close(ctx, RepairRecovered); err != nil {
+			if err := r.close(ctx, process.RepairRecovered); err != nil {
 				return err
 			}
 		}
@@ -321,16 +322,14 @@ func (r *registrationRun) describe(ctx workflow.Context) {
 	workflow.SetCurrentDetails(ctx, text+r.ignored)
 }
 
-func (r *registrationRun) keepIncident(ctx workflow.Context, open Attention, end incidentEnd) (activities.Parked, error) {
+func (r *registrationRun) keepIncident(ctx workflow.Context, open process.Attention, end incidentEnd) (activities.Parked, error) {
 	return keepRegistrationIncident(ctx, r.in.RegistrationID, open, end)
 }
 
-func keepRegistrationIncident(ctx workflow.Context, id string, open Attention, end incidentEnd) (activities.Parked, error) {
+func keepRegistrationIncident(ctx workflow.Context, id string, open process.Attention, end incidentEnd) (activities.Parked, error) {
 	var parked activities.Parked
-	err := workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordRegistrationIncident, registration.Incident{
-		RegistrationID: id, ClosedAt: end.at, Action: end.action, Actor: end.actor, Note: end.note,
-		Attention: registration.Attention{IncidentID: open.IncidentID, Step: open.Step, Reason: open.Reason, Message: open.Message,
-			Provider: open.Provider, Since: open.Since, Attempts: open.Attempts},
+	err := workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordRegistrationIncident, process.Incident{
+		Process: process.Registration, ProcessID: id, Attention: open, ClosedAt: end.at, Action: end.action, Actor: end.actor, Note: end.note,
 	}).Get(ctx, &parked)
 	return parked, err
 }

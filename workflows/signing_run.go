@@ -10,6 +10,7 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 )
 
@@ -22,7 +23,7 @@ func (r *signingRun) step(ctx workflow.Context, step, provider string, do func(w
 	final := func(code problem.Code) bool {
 		return r.status.Status.Check(signing.StatusRefused) == nil && refusal(code)
 	}
-	err := r.incidents.run(ctx, parkable{step: step, provider: provider, actions: []string{RepairRetry, RepairCancel}, final: final}, do)
+	err := r.incidents.run(ctx, parkable{step: step, provider: provider, actions: []string{process.RepairRetry, process.RepairCancel}, final: final}, do)
 	if err != nil && ctx.Err() == nil && final(codeOf(err)) {
 		return ended{signing.StatusRefused, codeOf(err)}
 	}
@@ -30,17 +31,14 @@ func (r *signingRun) step(ctx workflow.Context, step, provider string, do func(w
 }
 
 // keepIncident records an incident of the signing.
-func (r *signingRun) keepIncident(ctx workflow.Context, open Attention, end incidentEnd) (activities.Parked, error) {
+func (r *signingRun) keepIncident(ctx workflow.Context, open process.Attention, end incidentEnd) (activities.Parked, error) {
 	return recordSigningIncident(ctx, r.in.SigningID, open, end)
 }
 
-func recordSigningIncident(ctx workflow.Context, signingID string, open Attention, end incidentEnd) (activities.Parked, error) {
+func recordSigningIncident(ctx workflow.Context, signingID string, open process.Attention, end incidentEnd) (activities.Parked, error) {
 	var parked activities.Parked
-	err := workflow.ExecuteLocalActivity(record(ctx), signingActivities.RecordIncident, signing.Incident{
-		ID: open.IncidentID, SigningID: signingID, ClosedAt: end.at, Action: end.action, Actor: end.actor, Note: end.note,
-		Attention: signing.Attention{
-			Step: open.Step, Reason: open.Reason, Message: open.Message, Provider: open.Provider, Since: open.Since, Attempts: open.Attempts,
-		},
+	err := workflow.ExecuteLocalActivity(record(ctx), signingActivities.RecordIncident, process.Incident{
+		Process: process.Signing, ProcessID: signingID, Attention: open, ClosedAt: end.at, Action: end.action, Actor: end.actor, Note: end.note,
 	}).Get(ctx, &parked)
 	return parked, err
 }
@@ -241,7 +239,7 @@ func (r *signingRun) onCancel(ctx workflow.Context, in Cancel) (SigningStatus, e
 	return r.snapshot(), err
 }
 
-func (r *signingRun) onRepair(ctx workflow.Context, in Repair) (RepairResult, error) {
+func (r *signingRun) onRepair(ctx workflow.Context, in process.Repair) (RepairResult, error) {
 	outcome, err := r.accept(ctx, in)
 	return RepairResult{Outcome: outcome, Status: r.snapshot()}, err
 }

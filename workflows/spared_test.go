@@ -13,6 +13,7 @@ import (
 	"kyso/internal/pades"
 	"kyso/internal/pades/padestest"
 	"kyso/internal/pades/pdf"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 	"kyso/workflows"
 )
@@ -61,12 +62,12 @@ func TestDeliverySparesEarlierSignatures(t *testing.T) {
 	j.at(10*time.Second, j.approve(user))
 	j.at(time.Hour, func() {
 		j.parked(workflows.StepDeliver, "verification-failed")
-		if a := j.status().Attention; a != nil && (!slices.Equal(a.Actions, []string{workflows.RepairRetry, workflows.RepairCancel}) || !strings.Contains(a.Message, "harms an earlier one")) {
+		if a := j.status().Attention; a != nil && (!slices.Equal(a.Actions, []string{process.RepairRetry, process.RepairCancel}) || !strings.Contains(a.Message, "harms an earlier one")) {
 			t.Errorf("%v may be done about %q", a.Actions, a.Message)
 		}
 	})
-	j.at(2*time.Hour, j.update(workflows.UpdateRepair, retry(), func(result any, err error) { j.wantRepair(result, err, workflows.RepairFailedAgain) }))
-	j.at(3*time.Hour, j.update(workflows.UpdateRepair, giveUp(), func(result any, err error) { j.wantRepair(result, err, workflows.RepairGivenUp) }))
+	j.at(2*time.Hour, j.update(workflows.UpdateRepair, retry(), func(result any, err error) { j.wantRepair(result, err, process.RepairFailedAgain) }))
+	j.at(3*time.Hour, j.update(workflows.UpdateRepair, giveUp(), func(result any, err error) { j.wantRepair(result, err, process.RepairGivenUp) }))
 	s := j.run(signing.StatusCancelled)
 	if s.Documents[0].SignedID != "" {
 		t.Error("the file was delivered")

@@ -9,6 +9,7 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/decision"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
@@ -55,7 +56,7 @@ func TestANoticeReachesThePhoneOfTheAccount(t *testing.T) {
 	content, err := json.Marshal(notice)
 	e.must(err)
 	_, err = e.store.Decisions().Decide(context.Background(), decision.Decision{ID: decision.NoticeID("n-1"), Kind: decision.Notice,
-		Object: decision.Object{Process: decision.Account, ID: "acct-1"}, Actor: "acct-1", Principal: "guest", Content: content, CreatedAt: e.env.Now(),
+		Object: decision.Object{Process: process.Account, ID: "acct-1"}, Actor: "acct-1", Principal: "guest", Content: content, CreatedAt: e.env.Now(),
 		ExpiresAt: e.env.Now().Add(decision.Life)})
 	e.must(err)
 	notice.At = notice.At.AddDate(1, 0, 0) // what a run is started with does not count

@@ -37,6 +37,7 @@ import (
 	"kyso/internal/party/tsa"
 	"kyso/internal/pdfchild"
 	"kyso/internal/pgtest"
+	"kyso/internal/process"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
 	"kyso/internal/store"
@@ -278,7 +279,7 @@ func (j *journey) decide(kind string, content any) string {
 }
 
 // decideForMany records a decision about every process that is parked for one cause.
-func (j *journey) decideForMany(step, reason string, repair workflows.Repair) string {
+func (j *journey) decideForMany(step, reason string, repair process.Repair) string {
 	return j.decideOn(decision.Decision{Kind: workflows.UpdateRepair, Object: decision.Object{Process: j.object().Process}, Step: step, Reason: reason}, repair)
 }
 
@@ -299,7 +300,7 @@ func (j *journey) object() decision.Object {
 	if j.about.ID != "" {
 		return j.about
 	}
-	return decision.Object{Process: decision.Signing, ID: j.id}
+	return decision.Object{Process: process.Signing, ID: j.id}
 }
 
 // carrying returns the argument of an update with the id of a decision.

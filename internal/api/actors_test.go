@@ -13,6 +13,7 @@ import (
 	"kyso/internal/access"
 	"kyso/internal/api"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
@@ -200,10 +201,10 @@ func (d *desk) sendNamed(one input, name string, headers []string) answer {
 func TestTheAdministratorNamesAnother(t *testing.T) {
 	d := newDesk(t)
 	d.records.set("r", func(r *registration.Registration) {
-		r.Status, r.Attention = registration.StatusIssuing, registration.Attention{Step: workflows.StepPapers, Reason: "invalid", Since: time.Now()}
+		r.Status, r.Attention = registration.StatusIssuing, process.Attention{Step: workflows.StepPapers, Reason: "invalid", Since: time.Now()}
 	})
 	wantStatus(t, d.post("/v1/registrations/r/repair", `{"action":"retry","reason":"the CA is back","actor":"op-7"}`), http.StatusOK)
-	if acts := d.flows.acts; len(acts) != 1 || acts[0] != any(workflows.Repair{Action: "retry", Actor: "op-7", Reason: "the CA is back"}) {
+	if acts := d.flows.acts; len(acts) != 1 || acts[0] != any(process.Repair{Action: "retry", Actor: "op-7", Reason: "the CA is back"}) {
 		t.Errorf("told %+v", acts)
 	}
 	_, err := d.store.AuditLog().Chain(t.Context())
@@ -263,7 +264,7 @@ func TestFourEyesThroughMadeKeys(t *testing.T) {
 	reset := func(status registration.Status) {
 		d.records.set("r", func(r *registration.Registration) {
 			r.Status, r.Review = status, nil
-			r.Attention = registration.Attention{Step: workflows.StepPapers, Reason: "invalid", Since: time.Now()}
+			r.Attention = process.Attention{Step: workflows.StepPapers, Reason: "invalid", Since: time.Now()}
 		})
 		d.records.claims = nil
 	}

@@ -10,6 +10,7 @@ import (
 	"kyso/internal/access"
 
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 	"kyso/workflows"
 )
@@ -297,8 +298,8 @@ func (s *server) repair(ctx context.Context, in *repairInput) (*repairOutput, er
 }
 
 // checkRepair checks what every repair has.
-func checkRepair(ctx context.Context, action, actor, reason string, fields *fieldErrors) workflows.Repair {
-	repair := workflows.Repair{Action: action, Actor: actorOf(ctx, "body.actor", actor, fields), Reason: checkNote(reason, fields)}
+func checkRepair(ctx context.Context, action, actor, reason string, fields *fieldErrors) process.Repair {
+	repair := process.Repair{Action: action, Actor: actorOf(ctx, "body.actor", actor, fields), Reason: checkNote(reason, fields)}
 	if repair.Reason == "" {
 		fields.add("body.reason", "must say why")
 	}

@@ -12,6 +12,7 @@ import (
 
 	"kyso/internal/api"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 	"kyso/workflows"
 )
@@ -39,7 +40,7 @@ func TestChooseCertificate(t *testing.T) {
 		t.Errorf("certificates %+v", list)
 	}
 	b.flows.status = workflows.SigningStatus{Status: signing.StatusAwaitingCertificate, Step: "choose-certificate", Seq: 1,
-		Deadline: time.Now().Add(time.Hour), Attention: &workflows.Attention{IncidentID: "i", Reason: "internal", Actions: []string{"retry"}}}
+		Deadline: time.Now().Add(time.Hour), Attention: &process.Attention{IncidentID: "i", Reason: "internal", Actions: []string{"retry"}}}
 	for _, serial := range []string{"54ab", "00:54:AB", strings.Repeat("A1", 32)} {
 		got := b.post(created.Self+"/certificate", `{"serial":"`+serial+`"}`, "Idempotency-Key", "choose-"+serial)
 		wantStatus(t, got, http.StatusOK)
@@ -106,11 +107,11 @@ func TestCancelAndRepair(t *testing.T) {
 	wantStatus(t, got, http.StatusOK)
 	var repaired api.RepairBody
 	got.into(t, &repaired)
-	if repaired.Outcome != workflows.RepairRecovered || repaired.Signing.ID != created.ID {
+	if repaired.Outcome != process.RepairRecovered || repaired.Signing.ID != created.ID {
 		t.Errorf("repaired %s", got.body)
 	}
 	want := []any{workflows.Cancel{Actor: "admin"}, workflows.Cancel{Actor: "crm:42", Reason: "hợp đồng đổi điều khoản"},
-		workflows.Repair{Action: "retry", Actor: "op-1", Reason: "account fixed"}}
+		process.Repair{Action: "retry", Actor: "op-1", Reason: "account fixed"}}
 	for i := range want {
 		if b.flows.acts[i] != want[i] {
 			t.Errorf("act %+v, want %+v", b.flows.acts[i], want[i])

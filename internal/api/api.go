@@ -24,6 +24,7 @@ import (
 	"kyso/internal/decision"
 	"kyso/internal/incident"
 	"kyso/internal/limit"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 	"kyso/internal/webhook"
 	"kyso/workflows"
@@ -38,7 +39,7 @@ type Workflows interface {
 	ChooseCertificate(ctx context.Context, signingID, updateID string, in workflows.ChooseCertificate) (workflows.SigningStatus, error)
 	Place(ctx context.Context, signingID, updateID string, in workflows.Place) (workflows.SigningStatus, error)
 	Cancel(ctx context.Context, signingID, updateID string, in workflows.Cancel) (workflows.SigningStatus, error)
-	Repair(ctx context.Context, signingID, updateID string, in workflows.Repair) (workflows.RepairResult, error)
+	Repair(ctx context.Context, signingID, updateID string, in process.Repair) (workflows.RepairResult, error)
 	Nudge(ctx context.Context, signingID string) error
 	Ping(ctx context.Context) error
 }

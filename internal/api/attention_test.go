@@ -11,8 +11,8 @@ import (
 	"kyso/internal/access"
 	"kyso/internal/api"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
-	"kyso/internal/signing"
 )
 
 // TestOwnersSeeThatSomethingIsParked: on every answer an owner sees the state and what it may do, and nothing of what failed;
@@ -22,12 +22,12 @@ func TestOwnersSeeThatSomethingIsParked(t *testing.T) {
 	owner := bearer(s.key("team-owner", access.Signings, access.Registrations))("")
 	s.as = append(slices.Clone(owner), "X-Owner", "team-owner")
 	signingID, _ := s.signingFor("")
-	must(t, s.store.OpenIncident(t.Context(), signing.Incident{ID: "secret-incident", SigningID: signingID, Attention: signing.Attention{Step: "timestamp",
+	must(t, s.store.OpenIncident(t.Context(), process.Incident{ProcessID: signingID, Attention: process.Attention{IncidentID: "secret-incident", Step: "timestamp",
 		Reason: string(problem.ProviderUnavailable), Message: "answered 503", Provider: "tsa", Since: time.Now(), Attempts: 7}}))
 	registrationID, _ := s.registrationFor("POST /v1/registrations/{id}/withdraw")
 	s.records.set(registrationID, func(r *registration.Registration) {
 		r.Status = registration.StatusIssuing
-		r.Attention = registration.Attention{IncidentID: "secret-incident", Step: "timestamp", Reason: string(problem.ProviderUnavailable), Message: "answered 503", Provider: "tsa", Since: time.Now(), Attempts: 7}
+		r.Attention = process.Attention{IncidentID: "secret-incident", Step: "timestamp", Reason: string(problem.ProviderUnavailable), Message: "answered 503", Provider: "tsa", Since: time.Now(), Attempts: 7}
 	})
 	operator := bearer(s.key("op-1", access.Operator))("")
 	for path, act := range map[string]string{"/v1/signings/" + signingID: "cancel", "/v1/signings": "cancel", "/v1/registrations/" + registrationID: "withdraw", "/v1/registrations": "withdraw"} {

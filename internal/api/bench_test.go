@@ -22,6 +22,7 @@ import (
 	"kyso/internal/api"
 	"kyso/internal/audit"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/relay"
 	"kyso/internal/signing"
 	"kyso/internal/store"
@@ -260,9 +261,9 @@ func (f *flows) Cancel(ctx context.Context, _, updateID string, in workflows.Can
 }
 
 // Repair implements api.Workflows.
-func (f *flows) Repair(ctx context.Context, _, updateID string, in workflows.Repair) (workflows.RepairResult, error) {
+func (f *flows) Repair(ctx context.Context, _, updateID string, in process.Repair) (workflows.RepairResult, error) {
 	status, err := f.act(ctx, updateID, in)
-	return workflows.RepairResult{Outcome: workflows.RepairRecovered, Status: status}, err
+	return workflows.RepairResult{Outcome: process.RepairRecovered, Status: status}, err
 }
 
 // Nudge implements api.Workflows.

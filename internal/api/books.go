@@ -8,6 +8,7 @@ import (
 	"kyso/internal/decision"
 	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/workflows"
 )
 
@@ -58,12 +59,12 @@ func (s *server) repairIncident(ctx context.Context, in *repairIncidentInput) (*
 	if err != nil {
 		return nil, err
 	}
-	outcome := workflows.RepairRecovered
-	_, refund := workflows.RefundOf(found.ProcessID, found.ID)
+	outcome := process.RepairRecovered
+	_, refund := workflows.RefundOf(found.ProcessID, found.IncidentID)
 	switch {
 	case !found.ClosedAt.IsZero() && found.Action == in.Body.Action && found.Actor == actor: // by this caller, whose answer was lost
 	case refund && s.Registration != nil:
-		outcome, err = s.repairRefund(ctx, in.Key, found, workflows.Repair{Action: in.Body.Action, Actor: actor, Reason: note})
+		outcome, err = s.repairRefund(ctx, in.Key, found, process.Repair{Action: in.Body.Action, Actor: actor, Reason: note})
 	default:
 		err = s.resolve(ctx, in, found, actor, note)
 	}
@@ -77,23 +78,23 @@ func (s *server) repairIncident(ctx context.Context, in *repairIncidentInput) (*
 	return &repairIncidentOutput{IncidentRepairedBody{shown.Body, outcome}}, nil
 }
 
-func (s *server) repairRefund(ctx context.Context, key string, found incident.Incident, repair workflows.Repair) (string, error) {
+func (s *server) repairRefund(ctx context.Context, key string, found process.Incident, repair process.Repair) (string, error) {
 	switch allowed := workflows.RegistrationRepairs(found.Step); {
 	case !slices.Contains(allowed, repair.Action):
 		return "", problem.New(problem.Invalid, "action %q is not one of %v", repair.Action, allowed)
 	case !found.ClosedAt.IsZero():
 		return "", problem.New(problem.Conflict, "the incident is closed")
 	}
-	result, err := s.repairParked(ctx, key, found.ProcessID, found.ID, repair)
+	result, err := s.repairParked(ctx, key, found.ProcessID, found.IncidentID, repair)
 	return result.Outcome, err
 }
 
 // resolve does what was decided about a process and a record that do not agree.
-func (s *server) resolve(ctx context.Context, in *repairIncidentInput, found incident.Incident, actor, note string) error {
+func (s *server) resolve(ctx context.Context, in *repairIncidentInput, found process.Incident, actor, note string) error {
 	if s.Books == nil || !incident.Mismatch(found.Reason) {
 		return problem.New(problem.Conflict, "its process is there: repair the %s", found.Process)
 	}
-	about := decision.Object{Process: decision.Process(found.Process), ID: found.ProcessID}
+	about := decision.Object{Process: found.Process, ID: found.ProcessID}
 	if _, err := s.decide(ctx, in.Key, deed{about, in.Body.Action, actor, in.Body}); err != nil {
 		return err
 	}

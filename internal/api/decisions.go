@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"kyso/internal/decision"
+	"kyso/internal/process"
 )
 
 // deed is what a caller decided about a process: the argument of the update that carries it out.
@@ -50,11 +51,11 @@ func keyOf(ctx context.Context) string {
 }
 
 func aboutSigning(id string) decision.Object {
-	return decision.Object{Process: decision.Signing, ID: id}
+	return decision.Object{Process: process.Signing, ID: id}
 }
 
 func aboutRegistration(id string) decision.Object {
-	return decision.Object{Process: decision.Registration, ID: id}
+	return decision.Object{Process: process.Registration, ID: id}
 }
 
 // principalOf is who authenticated.

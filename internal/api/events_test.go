@@ -11,6 +11,7 @@ import (
 	"kyso/internal/access"
 	"kyso/internal/api"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 )
 
@@ -111,7 +112,7 @@ func TestEventsUntilTheEnd(t *testing.T) {
 	if e := next(t, events); e.id != "" || e.name != "countdown" || !strings.Contains(e.data, `"short_code":"7A3F-09C1"`) || !strings.Contains(e.data, `"remaining_seconds":29`) {
 		t.Errorf("countdown %+v", e)
 	}
-	incident := signing.Incident{ID: "i", SigningID: created.ID, Attention: signing.Attention{Step: "await-approval", Reason: "provider-unavailable", Message: "away", Since: now.UTC().Truncate(time.Second), Attempts: 1}}
+	incident := process.Incident{ProcessID: created.ID, Attention: process.Attention{IncidentID: "i", Step: "await-approval", Reason: "provider-unavailable", Message: "away", Since: now.UTC().Truncate(time.Second), Attempts: 1}}
 	must(t, b.store.OpenIncident(t.Context(), incident))
 	if e := next(t, events); e.name != "attention" || !strings.Contains(e.data, `"open":true`) || !strings.Contains(e.data, `"code":"provider-unavailable"`) {
 		t.Errorf("attention %+v", e)

@@ -8,17 +8,18 @@ import (
 
 	"kyso/internal/decision"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/workflows"
 )
 
 // BulkDecisionRequest is a repair of every process that is parked at one step with one code.
 type BulkDecisionRequest struct {
-	Process decision.Process `json:"process" enum:"signing,registration"`
-	Step    string           `json:"step" minLength:"1" maxLength:"64" pattern:"^[a-z-]+$" doc:"As attention.step" example:"issue"`
-	Code    problem.Code     `json:"code" minLength:"1" maxLength:"64" pattern:"^[a-z-]+$" doc:"As attention.code" example:"provider-unavailable"`
-	Action  string           `json:"action" enum:"retry,fix,skip,cancel" doc:"A process whose step does not offer it ignores the decision"`
-	Reason  string           `json:"reason" minLength:"1" maxLength:"1000" doc:"Why, in a few words without personal data; they stay in the histories"`
-	Actor   string           `json:"actor,omitempty" maxLength:"64" doc:"Who decides; the owner of the key or session, and only the administrator may name another"`
+	Process process.Kind `json:"process" enum:"signing,registration"`
+	Step    string       `json:"step" minLength:"1" maxLength:"64" pattern:"^[a-z-]+$" doc:"As attention.step" example:"issue"`
+	Code    problem.Code `json:"code" minLength:"1" maxLength:"64" pattern:"^[a-z-]+$" doc:"As attention.code" example:"provider-unavailable"`
+	Action  string       `json:"action" enum:"retry,fix,skip,cancel" doc:"A process whose step does not offer it ignores the decision"`
+	Reason  string       `json:"reason" minLength:"1" maxLength:"1000" doc:"Why, in a few words without personal data; they stay in the histories"`
+	Actor   string       `json:"actor,omitempty" maxLength:"64" doc:"Who decides; the owner of the key or session, and only the administrator may name another"`
 }
 
 type bulkDecisionInput struct {

@@ -8,7 +8,7 @@ import (
 	"kyso/internal/incident"
 	"kyso/internal/page"
 	"kyso/internal/problem"
-	"kyso/internal/signing"
+	"kyso/internal/process"
 	"kyso/workflows"
 )
 
@@ -50,7 +50,7 @@ type IncidentFilter struct {
 }
 
 func (f IncidentFilter) filter() incident.Filter {
-	return incident.Filter{Process: incident.Process(f.Process), Reason: f.Code, Provider: f.Provider, Step: f.Step, Assignee: f.Assignee, Before: f.Before, All: f.All}
+	return incident.Filter{Process: process.Kind(f.Process), Reason: f.Code, Provider: f.Provider, Step: f.Step, Assignee: f.Assignee, Before: f.Before, All: f.All}
 }
 
 type listIncidentsInput struct {
@@ -61,28 +61,27 @@ type listIncidentsInput struct {
 
 // IncidentBody is one parked step.
 type IncidentBody struct {
-	ID        string           `json:"id"`
-	Process   incident.Process `json:"process" enum:"signing,registration"`
-	ProcessID string           `json:"process_id"`
-	Path      string           `json:"path" doc:"Of the signing or registration"`
-	Attention AttentionBody    `json:"attention"`
-	Assignee  string           `json:"assignee,omitempty" doc:"Who works on it"`
-	ClosedAt  *time.Time       `json:"closed_at,omitempty"`
-	Action    string           `json:"action,omitempty" doc:"The repair that closed it"`
-	Actor     string           `json:"actor,omitempty"`
-	Note      string           `json:"note,omitempty" doc:"Why the operator did it"`
+	ID        string        `json:"id"`
+	Process   process.Kind  `json:"process" enum:"signing,registration"`
+	ProcessID string        `json:"process_id"`
+	Path      string        `json:"path" doc:"Of the signing or registration"`
+	Attention AttentionBody `json:"attention"`
+	Assignee  string        `json:"assignee,omitempty" doc:"Who works on it"`
+	ClosedAt  *time.Time    `json:"closed_at,omitempty"`
+	Action    string        `json:"action,omitempty" doc:"The repair that closed it"`
+	Actor     string        `json:"actor,omitempty"`
+	Note      string        `json:"note,omitempty" doc:"Why the operator did it"`
 }
 
-func incidentBody(i incident.Incident) IncidentBody {
-	body := IncidentBody{ID: i.ID, Process: i.Process, ProcessID: i.ProcessID, Path: signingPath(i.ProcessID), Assignee: i.Assignee, ClosedAt: utc(i.ClosedAt),
+func incidentBody(i process.Incident) IncidentBody {
+	body := IncidentBody{ID: i.IncidentID, Process: i.Process, ProcessID: i.ProcessID, Path: signingPath(i.ProcessID), Assignee: i.Assignee, ClosedAt: utc(i.ClosedAt),
 		Action: i.Action, Actor: i.Actor, Note: i.Note,
-		Attention: *attentionBody(signing.Attention{IncidentID: i.ID, Step: i.Step, Reason: i.Reason, Message: i.Message, Provider: i.Provider,
-			Since: i.Since, Attempts: i.Attempts})}
-	if i.Process == incident.Registration {
+		Attention: *attentionBody(i.Attention)}
+	if i.Process == process.Registration {
 		body.Path = registrationPath(i.ProcessID)
-	}
-	if i.Process == incident.Registration && !incident.Mismatch(i.Reason) {
-		body.Attention.Actions = workflows.RegistrationRepairs(i.Step)
+		if !incident.Mismatch(i.Reason) {
+			body.Attention.Actions = workflows.RegistrationRepairs(i.Step)
+		}
 	}
 	if !i.ClosedAt.IsZero() {
 		body.Attention.Actions = []string{}
@@ -117,7 +116,7 @@ func (s *server) listIncidents(ctx context.Context, in *listIncidentsInput) (*li
 	}
 	if len(list) == in.Limit {
 		last := list[len(list)-1]
-		out.Next = nextPage("/v1/incidents", page.After(last.Since, last.ID), in.Limit, "process", in.Process, "code", in.Code, "provider", in.Provider,
+		out.Next = nextPage("/v1/incidents", page.After(last.Since, last.IncidentID), in.Limit, "process", in.Process, "code", in.Code, "provider", in.Provider,
 			"step", in.Step, "assignee", in.Assignee, "parked_before", when(in.Before), "all", yes(in.All))
 	}
 	return &listIncidentsOutput{out}, nil
@@ -125,14 +124,14 @@ func (s *server) listIncidents(ctx context.Context, in *listIncidentsInput) (*li
 
 // IncidentGroupBody counts incidents with the same cause.
 type IncidentGroupBody struct {
-	Process  incident.Process `json:"process" enum:"signing,registration"`
-	Step     string           `json:"step"`
-	Code     problem.Code     `json:"code"`
-	Title    string           `json:"title"`
-	TitleEN  string           `json:"title_en"`
-	Provider string           `json:"provider,omitempty"`
-	Count    int              `json:"count"`
-	Oldest   time.Time        `json:"oldest"`
+	Process  process.Kind `json:"process" enum:"signing,registration"`
+	Step     string       `json:"step"`
+	Code     problem.Code `json:"code"`
+	Title    string       `json:"title"`
+	TitleEN  string       `json:"title_en"`
+	Provider string       `json:"provider,omitempty"`
+	Count    int          `json:"count"`
+	Oldest   time.Time    `json:"oldest"`
 }
 
 // IncidentGroupList is the causes of all incidents, the largest first.

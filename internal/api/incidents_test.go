@@ -8,13 +8,13 @@ import (
 	"kyso/internal/access"
 	"kyso/internal/api"
 	"kyso/internal/problem"
-	"kyso/internal/signing"
+	"kyso/internal/process"
 )
 
 func TestIncidentsAreWorkedOn(t *testing.T) {
 	b := newBench(t)
 	created := b.signing()
-	must(t, b.store.OpenIncident(t.Context(), signing.Incident{ID: "inc-1", SigningID: created.ID, Attention: signing.Attention{Step: "timestamp",
+	must(t, b.store.OpenIncident(t.Context(), process.Incident{ProcessID: created.ID, Attention: process.Attention{IncidentID: "inc-1", Step: "timestamp",
 		Reason: string(problem.ProviderUnavailable), Message: "answered 503", Provider: "tsa", Since: time.Now().Add(-time.Hour), Attempts: 1}}))
 	operator := bearer(b.key("op-7", access.Operator))("")
 	var groups api.IncidentGroupList

@@ -7,6 +7,7 @@ import (
 
 	"kyso/internal/access"
 	"kyso/internal/audit"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 	"kyso/internal/storetest"
@@ -56,8 +57,8 @@ var pagedLists = []struct {
 		want := map[string]bool{}
 		for i := range storetest.Rows {
 			id := fmt.Sprintf("inc-%04d", i)
-			must(t, f.Store.Registrations().OpenRegistrationIncident(t.Context(), registration.Incident{RegistrationID: "reg-a",
-				Attention: registration.Attention{IncidentID: id, Step: "issue", Reason: "provider-unavailable", Since: storetest.Half(i), Attempts: 1}}))
+			must(t, f.Store.Registrations().OpenRegistrationIncident(t.Context(), process.Incident{ProcessID: "reg-a",
+				Attention: process.Attention{IncidentID: id, Step: "issue", Reason: "provider-unavailable", Since: storetest.Half(i), Attempts: 1}}))
 			want[id] = true
 		}
 		return want

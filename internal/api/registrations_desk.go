@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
@@ -165,7 +166,7 @@ type registrationRepairOutput struct {
 func (s *server) repairRegistration(ctx context.Context, in *registrationRepairInput) (*registrationRepairOutput, error) {
 	var fields fieldErrors
 	repair := checkRepair(ctx, in.Body.Action, in.Body.Actor, in.Body.Reason, &fields)
-	if len(in.Body.Fields) > 0 && repair.Action != workflows.RepairFix {
+	if len(in.Body.Fields) > 0 && repair.Action != process.RepairFix {
 		fields.add("body.fields", "must be left out unless the action is fix")
 	}
 	if err := fields.err(); err != nil {
@@ -198,7 +199,7 @@ func (s *server) repairRegistration(ctx context.Context, in *registrationRepairI
 }
 
 // repairParked repairs the process that an incident of a registration is of: its own, or the Refund of an attempt to pay.
-func (s *server) repairParked(ctx context.Context, key, registrationID, incidentID string, repair workflows.Repair) (workflows.RegistrationRepairResult, error) {
+func (s *server) repairParked(ctx context.Context, key, registrationID, incidentID string, repair process.Repair) (workflows.RegistrationRepairResult, error) {
 	object, send := registrationID, s.Registration.Workflows.RepairRegistration
 	if ref, ok := workflows.RefundOf(registrationID, incidentID); ok {
 		object, send = ref, s.Registration.Workflows.RepairRefund

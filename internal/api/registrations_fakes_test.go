@@ -15,6 +15,7 @@ import (
 	"kyso/internal/account"
 	"kyso/internal/api"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/store"
 	"kyso/workflows"
@@ -414,15 +415,15 @@ func (f *fakeFlows) Withdraw(_ context.Context, _, _ string, in workflows.Withdr
 	return f.act(in)
 }
 
-func (f *fakeFlows) RepairRegistration(_ context.Context, _, _ string, in workflows.Repair) (workflows.RegistrationRepairResult, error) {
+func (f *fakeFlows) RepairRegistration(_ context.Context, _, _ string, in process.Repair) (workflows.RegistrationRepairResult, error) {
 	status, err := f.act(in)
-	return workflows.RegistrationRepairResult{Outcome: workflows.RepairRecovered, Status: status}, err
+	return workflows.RegistrationRepairResult{Outcome: process.RepairRecovered, Status: status}, err
 }
 
-func (f *fakeFlows) RepairRefund(_ context.Context, ref, _ string, in workflows.Repair) (workflows.RegistrationRepairResult, error) {
+func (f *fakeFlows) RepairRefund(_ context.Context, ref, _ string, in process.Repair) (workflows.RegistrationRepairResult, error) {
 	f.refund = ref
 	status, err := f.act(in)
-	return workflows.RegistrationRepairResult{Outcome: workflows.RepairRecovered, Status: status}, err
+	return workflows.RegistrationRepairResult{Outcome: process.RepairRecovered, Status: status}, err
 }
 
 // desk is the API with registrations.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kyso/internal/account"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
@@ -26,8 +27,8 @@ type RegistrationWorkflows interface {
 	Activate(ctx context.Context, id, updateID string, in workflows.CodeUsed) (workflows.RegistrationStatus, error)
 	SignAcceptance(ctx context.Context, id, updateID string) (workflows.RegistrationStatus, error)
 	Withdraw(ctx context.Context, id, updateID string, in workflows.Withdraw) (workflows.RegistrationStatus, error)
-	RepairRegistration(ctx context.Context, id, updateID string, in workflows.Repair) (workflows.RegistrationRepairResult, error)
-	RepairRefund(ctx context.Context, txnRef, updateID string, in workflows.Repair) (workflows.RegistrationRepairResult, error)
+	RepairRegistration(ctx context.Context, id, updateID string, in process.Repair) (workflows.RegistrationRepairResult, error)
+	RepairRefund(ctx context.Context, txnRef, updateID string, in process.Repair) (workflows.RegistrationRepairResult, error)
 	NudgeRegistration(ctx context.Context, id string) error
 	NudgeRefund(ctx context.Context, txnRef string) error
 	RegistrationStatus(ctx context.Context, id string) (workflows.RegistrationStatus, error)

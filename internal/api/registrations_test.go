@@ -13,6 +13,7 @@ import (
 	"kyso/internal/access"
 	"kyso/internal/api"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
@@ -284,7 +285,7 @@ func TestShowAndFollowRegistration(t *testing.T) {
 	must(t, d.store.SaveUpload(t.Context(), signed))
 	d.records.set("r", func(r *registration.Registration) {
 		r.Status, r.Contract = registration.StatusIssuing, &registration.Paper{UploadID: "gone", SHA256: "aa", SealedID: signed.ID, Sealed: signed.SHA256}
-		r.Attention = registration.Attention{IncidentID: "r-1", Step: workflows.StepIssue, Reason: "provider-refused", Since: time.Now()}
+		r.Attention = process.Attention{IncidentID: "r-1", Step: workflows.StepIssue, Reason: "provider-refused", Since: time.Now()}
 	})
 	d.records.moves["r"] = []registration.Transition{{Seq: 1, Status: registration.StatusHandedOff, At: time.Now()}}
 	got := d.get("/v1/registrations/r")
@@ -321,7 +322,7 @@ func TestShowAndFollowRegistration(t *testing.T) {
 	d.records.moves["r"] = append(d.records.moves["r"], registration.Transition{Seq: 2, Status: registration.StatusExpired, At: time.Now()})
 	unlock()
 	d.records.set("r", func(r *registration.Registration) {
-		r.Status, r.Reason, r.Attention = registration.StatusExpired, string(problem.DeadlinePassed), registration.Attention{}
+		r.Status, r.Reason, r.Attention = registration.StatusExpired, string(problem.DeadlinePassed), process.Attention{}
 	})
 	if e := next(t, events); e.id != "2" || !strings.Contains(e.data, `"final":true`) {
 		t.Errorf("last %+v", e)
@@ -337,7 +338,7 @@ func TestShowAndFollowRegistration(t *testing.T) {
 func TestIdentityIsFixedByTwoPeople(t *testing.T) {
 	d := newDesk(t)
 	d.records.set("r", func(r *registration.Registration) {
-		r.Status, r.Attention = registration.StatusIssuing, registration.Attention{Step: workflows.StepPapers, Reason: "invalid", Since: time.Now()}
+		r.Status, r.Attention = registration.StatusIssuing, process.Attention{Step: workflows.StepPapers, Reason: "invalid", Since: time.Now()}
 	})
 	fix := func(actor, day string) answer {
 		return d.post("/v1/registrations/r/repair", `{"action":"fix","reason":"card seen","actor":"`+actor+`","fields":{"id_issued_on":"`+day+`"}}`)
@@ -363,12 +364,12 @@ func TestRefusedFixChangesNothing(t *testing.T) {
 	for _, step := range []string{workflows.StepCheckHolder, workflows.StepSendCode, workflows.StepPayment, workflows.StepSeal, workflows.StepInstall, workflows.StepPIN,
 		workflows.StepActivate, workflows.StepAcceptance, workflows.StepRevoke, workflows.StepSettle, workflows.StepRefund, workflows.StepReport} {
 		d.records.set("r", func(r *registration.Registration) {
-			r.Status, r.Attention = registration.StatusHandedOff, registration.Attention{Step: step, Reason: "gateway-unavailable", Since: time.Now()}
+			r.Status, r.Attention = registration.StatusHandedOff, process.Attention{Step: step, Reason: "gateway-unavailable", Since: time.Now()}
 		})
 		fix := d.post("/v1/registrations/r/repair", `{"action":"fix","reason":"letter seen","actor":"op","fields":{"address":"Số 1","email":"a@example.vn"}}`)
 		d.wantProblem(fix, http.StatusUnprocessableEntity, problem.Invalid)
 	}
-	d.records.set("r", func(r *registration.Registration) { r.Attention = registration.Attention{} })
+	d.records.set("r", func(r *registration.Registration) { r.Attention = process.Attention{} })
 	d.wantProblem(d.post("/v1/registrations/r/repair", `{"action":"fix","reason":"x","actor":"op","fields":{"address":"Số 1"}}`), http.StatusConflict, problem.Conflict)
 	if len(d.records.fixed) > 0 || len(d.flows.acts) > 0 {
 		t.Errorf("fixed %v, acts %v", d.records.fixed, d.flows.acts)
@@ -378,12 +379,12 @@ func TestRefusedFixChangesNothing(t *testing.T) {
 func TestRepairAndErasure(t *testing.T) {
 	d := newDesk(t)
 	d.records.set("r", func(r *registration.Registration) {
-		r.Status, r.Attention = registration.StatusIssuing, registration.Attention{Step: workflows.StepPapers, Reason: "invalid", Since: time.Now()}
+		r.Status, r.Attention = registration.StatusIssuing, process.Attention{Step: workflows.StepPapers, Reason: "invalid", Since: time.Now()}
 	})
 	d.wantProblem(d.post("/v1/registrations/r/repair", `{"action":"retry","reason":"x","fields":{"address":"y"}}`), http.StatusUnprocessableEntity, problem.Invalid)
 	d.wantProblem(d.post("/v1/registrations/r/repair", `{"action":"pray","reason":"x"}`), http.StatusUnprocessableEntity, problem.Invalid)
 	wantStatus(t, d.post("/v1/registrations/r/repair", `{"action":"fix","reason":"address corrected","actor":"op","fields":{"address":"Số 1"}}`), http.StatusOK)
-	if d.records.fixed["r"]["address"] != "Số 1" || d.flows.acts[0] != any(workflows.Repair{Action: "fix", Actor: "op", Reason: "address corrected"}) {
+	if d.records.fixed["r"]["address"] != "Số 1" || d.flows.acts[0] != any(process.Repair{Action: "fix", Actor: "op", Reason: "address corrected"}) {
 		t.Errorf("fixed %v, told %v", d.records.fixed, d.flows.acts)
 	}
 
@@ -546,7 +547,7 @@ func TestAFixChangesTheDataOfItsStep(t *testing.T) {
 	for step, fields := range allowed {
 		for _, name := range registration.CorrectableFields {
 			d.records.set("r", func(r *registration.Registration) {
-				r.Status, r.Attention = registration.StatusIssuing, registration.Attention{Step: step, Reason: "invalid", Since: time.Now()}
+				r.Status, r.Attention = registration.StatusIssuing, process.Attention{Step: step, Reason: "invalid", Since: time.Now()}
 			})
 			before := maps.Clone(d.records.fixed["r"])
 			got := d.post("/v1/registrations/r/repair", fmt.Sprintf(`{"action":"fix","reason":"letter seen","actor":"op-%s","fields":{%q:%q}}`, name, name, values[name]))

@@ -256,8 +256,7 @@ func registrationAttention(ctx context.Context, r registration.Registration) *At
 	if !a.Open() {
 		return nil
 	}
-	body := attentionBody(signing.Attention{Step: a.Step, Reason: a.Reason, Message: a.Message, Provider: a.Provider, Since: a.Since,
-		Attempts: a.Attempts, IncidentID: a.IncidentID})
+	body := attentionBody(a)
 	if !incident.Mismatch(a.Reason) {
 		body.Actions = workflows.RegistrationRepairs(a.Step)
 	}

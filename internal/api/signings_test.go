@@ -11,6 +11,7 @@ import (
 
 	"kyso/internal/api"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 	"kyso/workflows"
 )
@@ -156,7 +157,7 @@ func TestShowSigningWhileThePhoneRings(t *testing.T) {
 func TestParkedSigning(t *testing.T) {
 	b := newBench(t)
 	created := b.signing()
-	incident := signing.Incident{ID: "inc-1", SigningID: created.ID, Attention: signing.Attention{Step: "request", Reason: string(problem.ProviderCredentials),
+	incident := process.Incident{ProcessID: created.ID, Attention: process.Attention{IncidentID: "inc-1", Step: "request", Reason: string(problem.ProviderCredentials),
 		Message: "turned away", Provider: "intrustca", Since: time.Now().UTC().Truncate(time.Second), Attempts: 2}}
 	must(t, b.store.OpenIncident(t.Context(), incident))
 	var shown api.SigningBody

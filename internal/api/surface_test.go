@@ -10,10 +10,9 @@ import (
 
 	"kyso/internal/access"
 	"kyso/internal/api"
-	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
-	"kyso/internal/signing"
 	"kyso/internal/store"
 )
 
@@ -185,7 +184,7 @@ func (s *surface) signingFor(route string) (id, body string) {
 func (s *surface) incident() string {
 	signingID, _ := s.signingFor("")
 	id := fmt.Sprint("inc-", s.next())
-	must(s.t, s.store.OpenIncident(s.t.Context(), signing.Incident{ID: id, SigningID: signingID, Attention: signing.Attention{Step: "timestamp",
+	must(s.t, s.store.OpenIncident(s.t.Context(), process.Incident{ProcessID: signingID, Attention: process.Attention{IncidentID: id, Step: "timestamp",
 		Reason: string(problem.ProviderUnavailable), Message: "answered 503", Provider: "tsa", Since: time.Now(), Attempts: 1}}))
 	return id
 }
@@ -193,8 +192,8 @@ func (s *surface) incident() string {
 // lostSigning makes a signing whose process is missing and returns the incident that says so.
 func (s *surface) lostSigning() string {
 	signingID, _ := s.signingFor("")
-	i := incident.Incident{Process: incident.Signing, ProcessID: signingID, Step: "created",
-		Reason: string(problem.ProcessMissing), Message: "Temporal knows no run", Since: time.Now(), Attempts: 1}
+	i := process.Incident{Process: process.Signing, ProcessID: signingID, Attention: process.Attention{Step: "created",
+		Reason: string(problem.ProcessMissing), Message: "Temporal knows no run", Since: time.Now(), Attempts: 1}}
 	_, err := s.store.Relay().OpenMismatch(s.t.Context(), i)
 	must(s.t, err)
 	return signingID + "-" + i.Reason + "-1"
@@ -229,7 +228,7 @@ func (s *surface) registrationFor(route string) (id, body string) {
 		case "activation":
 			status, r.Issued, r.Activation = registration.StatusActivating, &registration.Issued{KeyID: "key-1"}, &registration.Activation{PINSetAt: time.Now()}
 		case "repair":
-			status, r.Attention = registration.StatusIssuing, registration.Attention{Step: "issue", Reason: "invalid", Since: time.Now()}
+			status, r.Attention = registration.StatusIssuing, process.Attention{Step: "issue", Reason: "invalid", Since: time.Now()}
 		}
 		if strings.HasPrefix(route, "DELETE /v1/subjects") {
 			status = registration.StatusCancelled

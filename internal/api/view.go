@@ -7,6 +7,7 @@ import (
 	"kyso/internal/access"
 	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 	"kyso/workflows"
 )
@@ -230,10 +231,10 @@ func countdownBody(in signing.Signing, now time.Time) *CountdownBody {
 		RemainingSeconds: max(0, int(a.ExpiresAt.Sub(now)/time.Second))}
 }
 
-func attentionBody(a signing.Attention) *AttentionBody {
+func attentionBody(a process.Attention) *AttentionBody {
 	code := problem.Code(a.Reason)
 	text := code.Text()
-	actions := []string{workflows.RepairRetry, workflows.RepairCancel}
+	actions := []string{process.RepairRetry, process.RepairCancel}
 	if incident.Mismatch(a.Reason) {
 		actions = incident.Acts(a.Reason, a.Step)
 	}
@@ -299,12 +300,11 @@ func statusBody(ctx context.Context, id string, in workflows.SigningStatus) Stat
 }
 
 // processAttention is the attention that a process itself tells of; nil when it is not parked.
-func processAttention(a *workflows.Attention) *AttentionBody {
+func processAttention(a *process.Attention) *AttentionBody {
 	if a == nil {
 		return nil
 	}
-	body := attentionBody(signing.Attention{Step: a.Step, Reason: a.Reason, Message: a.Message,
-		Provider: a.Provider, Since: a.Since, Attempts: a.Attempts, IncidentID: a.IncidentID})
+	body := attentionBody(*a)
 	body.Actions = a.Actions
 	return body
 }

@@ -7,18 +7,8 @@ import (
 	"context"
 	"encoding/json"
 	"time"
-)
 
-// Process is the kind of process that a decision is about.
-type Process string
-
-// The processes that take decisions, as incidents call them. The archiving of a signing belongs to the signing, a refund
-// to registrations: its object is the attempt to pay.
-const (
-	Signing      Process = "signing"
-	Registration Process = "registration"
-	// Account is no process of its own: a decision about one lets a notice be sent.
-	Account Process = "account"
+	"kyso/internal/process"
 )
 
 // Notice is recorded when the owner of an account is to be told what became of it.
@@ -52,7 +42,7 @@ type Decision struct {
 
 // Object is what a decision is about. An empty ID stands for every process of the kind that Step and Reason fit.
 type Object struct {
-	Process Process
+	Process process.Kind
 	ID      string
 }
 
@@ -80,12 +70,12 @@ func (d Decision) Bulk() bool { return d.ID != "" && d.Object.ID == "" }
 
 // Take is how a process takes a decision.
 type Take struct {
-	DecisionID string  `json:"decision_id"`
-	Kind       string  `json:"kind"`
-	Process    Process `json:"process"`
-	Object     string  `json:"object"`
-	Step       string  `json:"step,omitempty"`   // where the process is parked; empty when it is not
-	Reason     string  `json:"reason,omitempty"` // and why
+	DecisionID string       `json:"decision_id"`
+	Kind       string       `json:"kind"`
+	Process    process.Kind `json:"process"`
+	Object     string       `json:"object"`
+	Step       string       `json:"step,omitempty"`   // where the process is parked; empty when it is not
+	Reason     string       `json:"reason,omitempty"` // and why
 	// Taker names the message that carried the id. The same message may take again, as a retry does; another may not.
 	Taker string `json:"taker"`
 }

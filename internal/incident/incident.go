@@ -11,34 +11,8 @@ import (
 	"time"
 
 	"kyso/internal/page"
+	"kyso/internal/process"
 )
-
-// Process is what kind of process is parked.
-type Process string
-
-// The processes that park.
-const (
-	Signing      Process = "signing"
-	Registration Process = "registration"
-)
-
-// Incident is one parked step, open until ClosedAt.
-type Incident struct {
-	ID        string
-	Process   Process
-	ProcessID string
-	Step      string
-	Reason    string // a problem.Code
-	Message   string // for operators, no personal data
-	Provider  string
-	Since     time.Time
-	Attempts  int    // times that the step has failed
-	Assignee  string // opaque id of who works on it
-	ClosedAt  time.Time
-	Action    string // the repair that closed it
-	Actor     string
-	Note      string // why the operator did it
-}
 
 // Entry is one line of what has happened to an incident.
 type Entry struct {
@@ -70,7 +44,7 @@ const (
 
 // Filter narrows a list. Zero values do not narrow.
 type Filter struct {
-	Process  Process
+	Process  process.Kind
 	Reason   string
 	Provider string
 	Step     string
@@ -83,7 +57,7 @@ type Filter struct {
 
 // Group is how many incidents have the same cause.
 type Group struct {
-	Process  Process
+	Process  process.Kind
 	Reason   string
 	Provider string
 	Step     string
@@ -94,11 +68,11 @@ type Group struct {
 // Desk is the store as operators see it. problem.NotFound for an unknown id.
 type Desk interface {
 	// List returns incidents, oldest first.
-	List(ctx context.Context, f Filter) ([]Incident, error)
+	List(ctx context.Context, f Filter) ([]process.Incident, error)
 	// Groups counts incidents by process, reason, provider and step, the largest group first.
 	Groups(ctx context.Context, f Filter) ([]Group, error)
 	// Show returns one incident and what has happened to it, oldest first.
-	Show(ctx context.Context, id string) (Incident, []Entry, error)
+	Show(ctx context.Context, id string) (process.Incident, []Entry, error)
 	// Assign says who works on it; nobody when assignee is empty.
 	Assign(ctx context.Context, id, assignee string, by Deed) error
 	// Note adds words for other operators. They are sealed.
@@ -107,27 +81,27 @@ type Desk interface {
 
 // Finding is one thing in which store and engine do not agree.
 type Finding struct {
-	Process   Process `json:"process" enum:"signing,registration"`
-	ProcessID string  `json:"process_id"`
-	Code      string  `json:"code" doc:"process-missing, record-missing, certificate-unpaid, certificate-lost or certificate-left"`
-	Message   string  `json:"message"`
-	New       bool    `json:"new" doc:"Not known before"`
+	Process   process.Kind `json:"process" enum:"signing,registration"`
+	ProcessID string       `json:"process_id"`
+	Code      string       `json:"code" doc:"process-missing, record-missing, certificate-unpaid, certificate-lost or certificate-left"`
+	Message   string       `json:"message"`
+	New       bool         `json:"new" doc:"Not known before"`
 }
 
 // Failure is one thing that could not be compared: it may agree or not.
 type Failure struct {
-	Process   Process `json:"process" enum:"signing,registration"`
-	ProcessID string  `json:"process_id"`
-	Code      string  `json:"code" doc:"Of the error, a problem code"`
-	Message   string  `json:"message"`
+	Process   process.Kind `json:"process" enum:"signing,registration"`
+	ProcessID string       `json:"process_id"`
+	Code      string       `json:"code" doc:"Of the error, a problem code"`
+	Message   string       `json:"message"`
 }
 
 // Behind is a process that stands where its record was, as after Temporal was restored. It is told again what the record has,
 // and needs no operator.
 type Behind struct {
-	Process   Process `json:"process" enum:"signing,registration"`
-	ProcessID string  `json:"process_id"`
-	Message   string  `json:"message"`
+	Process   process.Kind `json:"process" enum:"signing,registration"`
+	ProcessID string       `json:"process_id"`
+	Message   string       `json:"message"`
 }
 
 // Report is what one step of comparing the books found.

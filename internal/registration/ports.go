@@ -6,6 +6,7 @@ import (
 
 	"kyso/internal/limit"
 	"kyso/internal/page"
+	"kyso/internal/process"
 )
 
 // The error contract of every outside party: problem.ProviderUnavailable for what a later try may mend (network,
@@ -255,8 +256,8 @@ type Records interface {
 	NoteAccess(ctx context.Context, registrationID, actor, what string, at time.Time) error
 
 	// Incidents of registrations.
-	OpenRegistrationIncident(ctx context.Context, in Incident) error
-	CloseRegistrationIncident(ctx context.Context, in Incident) error
+	OpenRegistrationIncident(ctx context.Context, in process.Incident) error
+	CloseRegistrationIncident(ctx context.Context, in process.Incident) error
 }
 
 // Filter narrows a list of registrations. Zero values do not narrow.

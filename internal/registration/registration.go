@@ -1,6 +1,6 @@
 // Package registration is the domain of registering a certificate: what a registration is, which states it may pass
 // through (status.go), who the person is (person.go), what is paid (payment.go), and which outside parties it needs
-// (ports.go). It does no I/O and imports the standard library and internal/problem only.
+// (ports.go). It does no I/O and imports the standard library, internal/process and internal/problem only.
 //
 // A Registration holds no personal data: that is in Person and Account, sealed per subject by the store.
 package registration
@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"kyso/internal/process"
 )
 
 // Registration is one citizen's way from a request in VNeID to an active certificate.
@@ -23,7 +25,7 @@ type Registration struct {
 	CreatedAt time.Time // UTC
 	UpdatedAt time.Time
 	Deadline  time.Time // when the current wait ends by itself; zero when nothing is waited for
-	Attention Attention
+	Attention process.Attention
 	Facts
 }
 
@@ -180,45 +182,11 @@ type Package struct {
 	Scope     string `json:"scope,omitempty"` // where it may be used, in Vietnamese
 }
 
-// Attention marks a registration that cannot go on without an operator.
-type Attention struct {
-	IncidentID string
-	Step       string
-	Reason     string // a problem.Code
-	Message    string // for operators, no personal data
-	Provider   string
-	Since      time.Time
-	Attempts   int
-}
-
-// Open reports whether somebody has to look.
-func (a Attention) Open() bool { return a.Reason != "" }
-
 // Round is when an act was meant for. It holds in the same transaction as what the act writes, so an act that is refused
 // leaves nothing behind. The zero Round bounds nothing.
 type Round struct {
 	Seq      int    // of the transition that began it; the act is refused once another follows
 	Incident string // that has to be open
-}
-
-// Transition is one recorded change of state. Seq counts from 1 within a registration.
-type Transition struct {
-	Seq      int
-	Status   Status
-	At       time.Time
-	Detail   string    // a problem.Code or a few words, no personal data
-	Deadline time.Time // of the wait that begins
-	Actor    string    // opaque id of who caused it; empty for the process itself
-}
-
-// Incident is one parked step in the store, open until ClosedAt.
-type Incident struct {
-	RegistrationID string
-	Attention
-	ClosedAt time.Time
-	Action   string // retry, fix, skip or cancel
-	Actor    string
-	Note     string // why the operator did it
 }
 
 // Reasons are the closed list of what an officer may give as reason, with the Vietnamese text for the citizen.

@@ -9,28 +9,6 @@ import (
 	"kyso/internal/registration"
 )
 
-func TestEveryStatusIsReachedAndEnds(t *testing.T) {
-	reached := []registration.Status{registration.StatusRequested}
-	for i := 0; i < len(reached); i++ {
-		for _, to := range registration.Statuses() {
-			if reached[i].Check(to) == nil && !slices.Contains(reached, to) {
-				reached = append(reached, to)
-			}
-		}
-	}
-	for _, status := range registration.Statuses() {
-		if !slices.Contains(reached, status) {
-			t.Errorf("%s cannot be reached", status)
-		}
-	}
-	for _, status := range []registration.Status{registration.StatusActive, registration.StatusRefused, registration.StatusIneligible,
-		registration.StatusWithdrawn, registration.StatusExpired, registration.StatusCancelled} {
-		if !status.Final() {
-			t.Errorf("%s is not final", status)
-		}
-	}
-}
-
 // Whatever ends without success goes through closing, where money and certificates are made good.
 func TestNoWayRoundClosing(t *testing.T) {
 	for _, from := range registration.Statuses() {

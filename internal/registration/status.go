@@ -3,7 +3,7 @@ package registration
 import (
 	"slices"
 
-	"kyso/internal/problem"
+	"kyso/internal/process"
 )
 
 // Status is where a registration stands. A parked one keeps the status of its step; Attention says that it waits.
@@ -30,38 +30,38 @@ const (
 	StatusCancelled       Status = "cancelled"         // an operator gave it up
 )
 
-// next is the transition table: from a status to every status that may follow it.
-var next = map[Status][]Status{
-	StatusRequested:       {StatusHandedOff, StatusClosing},
-	StatusHandedOff:       {StatusAccountReady, StatusClosing},
-	StatusAccountReady:    {StatusAwaitingPayment, StatusAwaitingConsent, StatusClosing},
-	StatusAwaitingPayment: {StatusAwaitingConsent, StatusClosing},
-	StatusAwaitingConsent: {StatusInReview, StatusClosing},
-	StatusInReview:        {StatusNeedsMore, StatusIssuing, StatusClosing},
-	StatusNeedsMore:       {StatusInReview, StatusAwaitingConsent, StatusClosing}, // a corrected dossier has another contract
-	StatusIssuing:         {StatusActivating, StatusClosing},
-	StatusActivating:      {StatusAccepting, StatusClosing},
-	StatusAccepting:       {StatusActive, StatusClosing},
-	StatusClosing:         {StatusRefused, StatusIneligible, StatusWithdrawn, StatusExpired, StatusCancelled},
-}
+// Table says which status may follow which.
+var Table = process.Table[Status]{Kind: process.Registration, Rows: []process.Row[Status]{
+	{From: StatusRequested, To: []Status{StatusHandedOff, StatusClosing}},
+	{From: StatusHandedOff, To: []Status{StatusAccountReady, StatusClosing}},
+	{From: StatusAccountReady, To: []Status{StatusAwaitingPayment, StatusAwaitingConsent, StatusClosing}},
+	{From: StatusAwaitingPayment, To: []Status{StatusAwaitingConsent, StatusClosing}},
+	{From: StatusAwaitingConsent, To: []Status{StatusInReview, StatusClosing}},
+	{From: StatusInReview, To: []Status{StatusNeedsMore, StatusIssuing, StatusClosing}},
+	{From: StatusNeedsMore, To: []Status{StatusInReview, StatusAwaitingConsent, StatusClosing}}, // a corrected dossier has another contract
+	{From: StatusIssuing, To: []Status{StatusActivating, StatusClosing}},
+	{From: StatusActivating, To: []Status{StatusAccepting, StatusClosing}},
+	{From: StatusAccepting, To: []Status{StatusActive, StatusClosing}},
+	{From: StatusClosing, To: []Status{StatusRefused, StatusIneligible, StatusWithdrawn, StatusExpired, StatusCancelled}},
+	{From: StatusActive},
+	{From: StatusRefused},
+	{From: StatusIneligible},
+	{From: StatusWithdrawn},
+	{From: StatusExpired},
+	{From: StatusCancelled},
+}}
 
 // Statuses returns every status.
-func Statuses() []Status {
-	return []Status{StatusRequested, StatusHandedOff, StatusAccountReady, StatusAwaitingPayment, StatusAwaitingConsent,
-		StatusInReview, StatusNeedsMore, StatusIssuing, StatusActivating, StatusAccepting, StatusClosing, StatusActive,
-		StatusRefused, StatusIneligible, StatusWithdrawn, StatusExpired, StatusCancelled}
-}
+func Statuses() []Status { return Table.Statuses() }
 
 // Known reports whether s is one of Statuses.
 func (s Status) Known() bool { return slices.Contains(Statuses(), s) }
 
 // Final reports whether nothing can follow s.
-func (s Status) Final() bool { return len(next[s]) == 0 }
+func (s Status) Final() bool { return Table.Final(s) }
 
 // Check returns nil when a registration may go from s to to, and problem.Conflict otherwise.
-func (s Status) Check(to Status) error {
-	if slices.Contains(next[s], to) {
-		return nil
-	}
-	return problem.New(problem.Conflict, "a registration that is %s cannot become %s", s, to)
-}
+func (s Status) Check(to Status) error { return Table.Check(s, to) }
+
+// Transition is one recorded change of a registration's status.
+type Transition = process.Transition[Status]

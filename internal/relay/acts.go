@@ -13,6 +13,7 @@ import (
 	"kyso/internal/decision"
 	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 	"kyso/workflows"
@@ -20,7 +21,7 @@ import (
 
 // Incidents is the desk of operators, as far as the acts need it.
 type Incidents interface {
-	Show(ctx context.Context, id string) (incident.Incident, []incident.Entry, error)
+	Show(ctx context.Context, id string) (process.Incident, []incident.Entry, error)
 }
 
 // Toldness forgets what a process is known to know.
@@ -63,11 +64,11 @@ func (m *Mender) Act(ctx context.Context, id, action, actor, note string) error 
 		err = m.certificateAct(ctx, i, action, actor)
 	case i.Step == incident.ArchiveStep && action == incident.BeginAgain:
 		in := workflows.ArchiveInput{SigningID: i.ProcessID, Generation: 1}
-		if i.Process == incident.Registration {
+		if i.Process == process.Registration {
 			in = workflows.ArchiveInput{RegistrationID: i.ProcessID, Generation: 1}
 		}
 		err = m.Processes.ArchiveAgain(ctx, in)
-	case i.Process == incident.Signing:
+	case i.Process == process.Signing:
 		err = m.signingAgain(ctx, i, action, actor)
 	default:
 		err = m.registrationAgain(ctx, i, action, actor)
@@ -75,9 +76,9 @@ func (m *Mender) Act(ctx context.Context, id, action, actor, note string) error 
 	if err != nil {
 		return err
 	}
-	closing := incident.Incident{Process: i.Process, ProcessID: i.ProcessID, ClosedAt: orNow(m.Now), Action: action, Actor: actor, Note: note}
+	closing := process.Incident{Process: i.Process, ProcessID: i.ProcessID, ClosedAt: orNow(m.Now), Action: action, Actor: actor, Note: note}
 	if action == incident.Accept {
-		closing.ID = i.ID
+		closing.IncidentID = i.IncidentID
 	}
 	_, err = m.Found.CloseIncidents(ctx, closing)
 	return err
@@ -92,14 +93,14 @@ func (m *Mender) stray(ctx context.Context, workflowID, action string) error {
 }
 
 // outdated stops a process that stands where its record was: the record has ended, and with it everything outside.
-func (m *Mender) outdated(ctx context.Context, workflowID string, i incident.Incident) error {
+func (m *Mender) outdated(ctx context.Context, workflowID string, i process.Incident) error {
 	if problem.Code(i.Reason) != problem.RecordMissing {
 		return nil // it has ended meanwhile, by itself
 	}
 	return m.Processes.Stop(ctx, workflowID, "its record has ended")
 }
 
-func (m *Mender) signingAgain(ctx context.Context, i incident.Incident, action, actor string) error {
+func (m *Mender) signingAgain(ctx context.Context, i process.Incident, action, actor string) error {
 	record, err := m.Records.Signing(ctx, i.ProcessID)
 	if problem.CodeOf(err) == problem.NotFound {
 		return m.stray(ctx, workflows.SigningWorkflowID(i.ProcessID), action)
@@ -119,7 +120,7 @@ func (m *Mender) resumeSigning(ctx context.Context, record signing.Signing, acti
 		return err
 	}
 	closing := action == incident.Close
-	id, err := m.resumption(ctx, decision.Object{Process: decision.Signing, ID: record.ID}, actor, decision.Resumption{Close: closing})
+	id, err := m.resumption(ctx, decision.Object{Process: process.Signing, ID: record.ID}, actor, decision.Resumption{Close: closing})
 	if err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func (m *Mender) resumption(ctx context.Context, about decision.Object, actor st
 }
 
 // registrationAgain resumes a registration. The gateway is asked first, so that money is not overlooked.
-func (m *Mender) registrationAgain(ctx context.Context, i incident.Incident, action, actor string) error {
+func (m *Mender) registrationAgain(ctx context.Context, i process.Incident, action, actor string) error {
 	record, err := m.Records.Registration(ctx, i.ProcessID)
 	status, statusErr := m.Engine.RegistrationStatus(ctx, i.ProcessID) // of the run that was; without one, nothing is known
 	if problem.CodeOf(err) == problem.NotFound {
@@ -181,7 +182,7 @@ func (m *Mender) registrationAgain(ctx context.Context, i incident.Incident, act
 			return err
 		}
 	}
-	id, err := m.resumption(ctx, decision.Object{Process: decision.Registration, ID: record.ID}, actor, known)
+	id, err := m.resumption(ctx, decision.Object{Process: process.Registration, ID: record.ID}, actor, known)
 	if err != nil {
 		return err
 	}

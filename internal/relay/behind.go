@@ -9,6 +9,7 @@ import (
 	"kyso/internal/decision"
 	"kyso/internal/page"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
@@ -132,7 +133,7 @@ type status = workflows.RegistrationStatus
 
 // again sends an update with the id of the decision that the record comes from, the same each time.
 func (b *Behind) again(ctx context.Context, id, kind string, content any, send func(decisionID string) (status, error)) error {
-	decisionID, err := b.Decisions.Again(ctx, decision.Object{Process: decision.Registration, ID: id}, kind, content, orNow(b.Now))
+	decisionID, err := b.Decisions.Again(ctx, decision.Object{Process: process.Registration, ID: id}, kind, content, orNow(b.Now))
 	if err == nil {
 		_, err = send(decisionID)
 	}

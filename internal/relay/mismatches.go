@@ -7,28 +7,29 @@ import (
 	"kyso/internal/incident"
 	"kyso/internal/page"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/workflows"
 )
 
-func placeOfIncident(i incident.Incident) row {
-	return row{page.After(i.Since, i.ID), i.Process, i.ProcessID}
+func placeOfIncident(i process.Incident) row {
+	return row{page.After(i.Since, i.IncidentID), i.Process, i.ProcessID}
 }
 
 // mismatch looks again at an incident of an earlier comparison and closes it when its cause has gone. The lists of what is open
 // do not lead to all of them: a record may be restored, or end, while its incident waits.
-func (r *Reconciler) mismatch(ctx context.Context, i incident.Incident, report *incident.Report) error {
+func (r *Reconciler) mismatch(ctx context.Context, i process.Incident, report *incident.Report) error {
 	why, err := r.over(ctx, i)
 	if err != nil || why == "" {
 		return err
 	}
-	n, err := r.Found.CloseIncidents(ctx, incident.Incident{ID: i.ID, Process: i.Process, ProcessID: i.ProcessID, Reason: i.Reason,
+	n, err := r.Found.CloseIncidents(ctx, process.Incident{Process: i.Process, ProcessID: i.ProcessID, Attention: process.Attention{IncidentID: i.IncidentID, Reason: i.Reason},
 		ClosedAt: orNow(r.Now), Action: "auto", Actor: "kyso", Note: why})
 	report.Closed += n
 	return err
 }
 
 // over says why the cause of a mismatch has gone; empty while it is there.
-func (r *Reconciler) over(ctx context.Context, i incident.Incident) (string, error) {
+func (r *Reconciler) over(ctx context.Context, i process.Incident) (string, error) {
 	if slices.Contains(certificateCodes, problem.Code(i.Reason)) {
 		s, err := r.Records.Registration(ctx, i.ProcessID)
 		if err != nil {
@@ -39,9 +40,9 @@ func (r *Reconciler) over(ctx context.Context, i incident.Incident) (string, err
 	}
 	workflowID, record := workflows.SigningWorkflowID(i.ProcessID), r.signingStands
 	switch {
-	case i.Process == incident.Registration && i.Step == incident.ArchiveStep:
+	case i.Process == process.Registration && i.Step == incident.ArchiveStep:
 		workflowID, record = workflows.ContractArchiveWorkflowID(i.ProcessID), r.registrationStands
-	case i.Process == incident.Registration:
+	case i.Process == process.Registration:
 		workflowID, record = workflows.RegistrationWorkflowID(i.ProcessID), r.registrationStands
 	case i.Step == incident.ArchiveStep:
 		workflowID = workflows.ArchiveWorkflowID(i.ProcessID)

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"kyso/internal/incident"
+	"kyso/internal/process"
 	"kyso/internal/registration"
-	"kyso/internal/signing"
 	"kyso/internal/storetest"
 	"kyso/workflows"
 )
@@ -14,9 +14,9 @@ import (
 // A mismatch whose cause has gone closes by itself, whatever led out of it, and says who closed it and why. One whose cause is
 // there stays.
 func TestMismatchesCloseThemselves(t *testing.T) {
-	const reg, sig = incident.Registration, incident.Signing
+	const reg, sig = process.Registration, process.Signing
 	for name, c := range map[string]struct {
-		process incident.Process
+		process process.Kind
 		reason  string
 		lost    bool                                          // there is no record when it is opened
 		behind  bool                                          // another incident is shown on the record
@@ -47,17 +47,17 @@ func TestMismatchesCloseThemselves(t *testing.T) {
 					record(f, id)
 				}
 				r := reconciler(f, e)
-				opened := incident.Incident{Process: c.process, ProcessID: id, Reason: c.reason, Message: "x", Since: storetest.Start}
+				opened := process.Incident{Process: c.process, ProcessID: id, Attention: process.Attention{Reason: c.reason, Message: "x", Since: storetest.Start}}
 				if !c.lost {
 					opened.Step = "in-review"
 				}
 				_, err := f.Relay().OpenMismatch(t.Context(), opened)
 				must(t, err)
 				if c.behind {
-					must(t, f.Store.Registrations().OpenRegistrationIncident(t.Context(), registration.Incident{RegistrationID: id,
-						Attention: registration.Attention{IncidentID: id + "-1", Step: "seal-contract", Reason: "provider-unavailable", Message: "x", Since: storetest.Start.Add(time.Minute), Attempts: 1}}))
-					must(t, f.OpenIncident(t.Context(), signing.Incident{ID: "s-1", SigningID: id,
-						Attention: signing.Attention{IncidentID: "s-1", Step: "request", Reason: "provider-unavailable", Message: "x", Since: storetest.Start.Add(time.Minute), Attempts: 1}}))
+					must(t, f.Store.Registrations().OpenRegistrationIncident(t.Context(), process.Incident{ProcessID: id,
+						Attention: process.Attention{IncidentID: id + "-1", Step: "seal-contract", Reason: "provider-unavailable", Message: "x", Since: storetest.Start.Add(time.Minute), Attempts: 1}}))
+					must(t, f.OpenIncident(t.Context(), process.Incident{ProcessID: id,
+						Attention: process.Attention{IncidentID: "s-1", Step: "request", Reason: "provider-unavailable", Message: "x", Since: storetest.Start.Add(time.Minute), Attempts: 1}}))
 				}
 				c.then(f, e, id)
 				everything(t, r)

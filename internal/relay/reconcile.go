@@ -10,6 +10,7 @@ import (
 	"kyso/internal/incident"
 	"kyso/internal/page"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 	"kyso/internal/webhook"
@@ -62,13 +63,13 @@ type Paid interface {
 // Mismatches keeps what was found as incidents.
 type Mismatches interface {
 	// OpenMismatch opens an incident unless one of the same reason is open for the process.
-	OpenMismatch(ctx context.Context, in incident.Incident) (fresh bool, err error)
+	OpenMismatch(ctx context.Context, in process.Incident) (fresh bool, err error)
 	// OpenMismatches lists the open incidents that comparing the books found, oldest first.
-	OpenMismatches(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]incident.Incident, error)
+	OpenMismatches(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]process.Incident, error)
 	// CloseIncidents closes the open incidents of a process: the one of an id, those of a reason, or all when both are empty.
-	CloseIncidents(ctx context.Context, in incident.Incident) (closed int, err error)
+	CloseIncidents(ctx context.Context, in process.Incident) (closed int, err error)
 	// GivenUp reports whether an operator has closed a process that has no record.
-	GivenUp(ctx context.Context, process incident.Process, id string) (bool, error)
+	GivenUp(ctx context.Context, kind process.Kind, id string) (bool, error)
 }
 
 // Runs is Temporal as the reconciler asks it; *workflows.Client is the real one.
@@ -172,7 +173,7 @@ func (r *Reconciler) Step(ctx context.Context, place string) (incident.Report, e
 			next, err = compare(ctx, r, &report, after, r.Books.ArchivedSignings, placeOfSigning, r.archive)
 		case "messages":
 			next, err = compare(ctx, r, &report, after, r.Books.Carried, func(m webhook.Message) row {
-				return row{page.After(m.CreatedAt, m.Place()), incident.Signing, "message " + m.Place()}
+				return row{page.After(m.CreatedAt, m.Place()), process.Signing, "message " + m.Place()}
 			}, r.message)
 		case "incidents":
 			next, err = compare(ctx, r, &report, after, r.Found.OpenMismatches, placeOfIncident, r.mismatch)
@@ -197,17 +198,17 @@ func (r *Reconciler) Step(ctx context.Context, place string) (incident.Report, e
 
 // row is where something stands in its list, and what it is called.
 type row struct {
-	at      page.Cursor
-	process incident.Process
-	id      string
+	at   page.Cursor
+	kind process.Kind
+	id   string
 }
 
 func placeOfRegistration(s registration.Registration) row {
-	return row{page.After(s.CreatedAt, s.ID), incident.Registration, s.ID}
+	return row{page.After(s.CreatedAt, s.ID), process.Registration, s.ID}
 }
 
 func placeOfSigning(s signing.Signing) row {
-	return row{page.After(s.CreatedAt, s.ID), incident.Signing, s.ID}
+	return row{page.After(s.CreatedAt, s.ID), process.Signing, s.ID}
 }
 
 // compare looks at one page of a list. A row that fails does not keep the others waiting, unless Temporal is away; it is
@@ -225,7 +226,7 @@ func compare[T any](ctx context.Context, r *Reconciler, report *incident.Report,
 		call, cancel := context.WithTimeout(ctx, 3*callLimit)
 		err := do(call, each, report)
 		cancel()
-		if err := r.failed(ctx, report, at.process, at.id, err); err != nil {
+		if err := r.failed(ctx, report, at.kind, at.id, err); err != nil {
 			return "", err
 		}
 	}
@@ -236,44 +237,45 @@ func compare[T any](ctx context.Context, r *Reconciler, report *incident.Report,
 }
 
 // failed notes what could not be compared. It returns an error when nothing can: Temporal is away, or the time is over.
-func (r *Reconciler) failed(ctx context.Context, report *incident.Report, process incident.Process, id string, err error) error {
+func (r *Reconciler) failed(ctx context.Context, report *incident.Report, kind process.Kind, id string, err error) error {
 	if err == nil {
 		return nil
 	}
 	if ctx.Err() != nil || away(ctx, r.Engine, err) {
 		return err
 	}
-	report.Failed = append(report.Failed, incident.Failure{Process: process, ProcessID: id, Code: string(problem.CodeOf(err)), Message: err.Error()})
+	report.Failed = append(report.Failed, incident.Failure{Process: kind, ProcessID: id, Code: string(problem.CodeOf(err)), Message: err.Error()})
 	return nil
 }
 
 // behind notes a process that stands where its record was.
-func (r *Reconciler) behind(report *incident.Report, process incident.Process, id string, knows, has int) {
-	report.Behind = append(report.Behind, incident.Behind{Process: process, ProcessID: id,
+func (r *Reconciler) behind(report *incident.Report, kind process.Kind, id string, knows, has int) {
+	report.Behind = append(report.Behind, incident.Behind{Process: kind, ProcessID: id,
 		Message: fmt.Sprintf("the process has made %d transitions, the record has %d", knows, has)})
 }
 
 // found opens an incident.
-func (r *Reconciler) found(ctx context.Context, report *incident.Report, process incident.Process, id, step string, code problem.Code, format string, args ...any) error {
+func (r *Reconciler) found(ctx context.Context, report *incident.Report, kind process.Kind, id, step string, code problem.Code, format string, args ...any) error {
 	message := fmt.Sprintf(format, args...)
-	fresh, err := r.Found.OpenMismatch(ctx, incident.Incident{Process: process, ProcessID: id, Step: step, Reason: string(code), Message: message, Since: orNow(r.Now)})
-	report.Findings = append(report.Findings, incident.Finding{Process: process, ProcessID: id, Code: string(code), Message: message, New: fresh})
+	fresh, err := r.Found.OpenMismatch(ctx, process.Incident{Process: kind, ProcessID: id,
+		Attention: process.Attention{Step: step, Reason: string(code), Message: message, Since: orNow(r.Now)}})
+	report.Findings = append(report.Findings, incident.Finding{Process: kind, ProcessID: id, Code: string(code), Message: message, New: fresh})
 	return err
 }
 
 // gone closes the mismatches of a process whose books agree again. open is the incident that the record shows, of whatever reason:
 // a record that shows none has none, and one that shows another may have a mismatch beside it.
-func (r *Reconciler) gone(ctx context.Context, report *incident.Report, process incident.Process, id, open string) error {
-	return r.closes(ctx, report, process, id, open, problem.ProcessMissing, problem.RecordMissing)
+func (r *Reconciler) gone(ctx context.Context, report *incident.Report, kind process.Kind, id, open string) error {
+	return r.closes(ctx, report, kind, id, open, problem.ProcessMissing, problem.RecordMissing)
 }
 
 // closes ends the open incidents of some reasons.
-func (r *Reconciler) closes(ctx context.Context, report *incident.Report, process incident.Process, id, open string, codes ...problem.Code) error {
+func (r *Reconciler) closes(ctx context.Context, report *incident.Report, kind process.Kind, id, open string, codes ...problem.Code) error {
 	if open == "" {
 		return nil
 	}
 	for _, code := range codes {
-		n, err := r.Found.CloseIncidents(ctx, incident.Incident{Process: process, ProcessID: id, Reason: string(code), ClosedAt: orNow(r.Now), Action: "auto", Actor: "kyso",
+		n, err := r.Found.CloseIncidents(ctx, process.Incident{Process: kind, ProcessID: id, Attention: process.Attention{Reason: string(code)}, ClosedAt: orNow(r.Now), Action: "auto", Actor: "kyso",
 			Note: "the books agree again"})
 		report.Closed += n
 		if err != nil {

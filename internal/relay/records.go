@@ -6,6 +6,7 @@ import (
 
 	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 	"kyso/internal/webhook"
@@ -24,7 +25,7 @@ func (r *Reconciler) signing(ctx context.Context, s signing.Signing, report *inc
 		if err != nil || now.Status.Final() || now.Status == signing.StatusCreated && state == workflows.RunMissing && !mayBeLost(now.CreatedAt, orNow(r.Now)) {
 			return err
 		}
-		return r.found(ctx, report, incident.Signing, s.ID, string(now.Status), problem.ProcessMissing, "the record is %s, the process is %s", now.Status, state)
+		return r.found(ctx, report, process.Signing, s.ID, string(now.Status), problem.ProcessMissing, "the record is %s, the process is %s", now.Status, state)
 	}
 	stood, err := r.Records.LastSeq(ctx, s.ID)
 	if err != nil {
@@ -36,7 +37,7 @@ func (r *Reconciler) signing(ctx context.Context, s signing.Signing, report *inc
 			return err
 		}
 		if status.Seq < stood { // it asks the provider itself, and comes after
-			r.behind(report, incident.Signing, s.ID, status.Seq, stood)
+			r.behind(report, process.Signing, s.ID, status.Seq, stood)
 		}
 		seq, err := r.Records.LastSeq(ctx, s.ID)
 		if err != nil {
@@ -46,11 +47,11 @@ func (r *Reconciler) signing(ctx context.Context, s signing.Signing, report *inc
 			break
 		}
 		if look == 1 {
-			return r.found(ctx, report, incident.Signing, s.ID, string(s.Status), problem.RecordMissing, "the process has made %d transitions, the record has %d", status.Seq, seq)
+			return r.found(ctx, report, process.Signing, s.ID, string(s.Status), problem.RecordMissing, "the process has made %d transitions, the record has %d", status.Seq, seq)
 		}
 		pause(ctx, secondLook)
 	}
-	return r.gone(ctx, report, incident.Signing, s.ID, s.Attention.IncidentID)
+	return r.gone(ctx, report, process.Signing, s.ID, s.Attention.IncidentID)
 }
 
 // mayBeLost reports whether a record without a process is old enough not to be waiting for its start.
@@ -83,10 +84,10 @@ func (r *Reconciler) registration(ctx context.Context, s registration.Registrati
 		if err != nil || now.Status.Final() || now.Status == registration.StatusRequested && state == workflows.RunMissing && !mayBeLost(now.CreatedAt, orNow(r.Now)) {
 			return err
 		}
-		return r.found(ctx, report, incident.Registration, s.ID, string(now.Status), problem.ProcessMissing, "the record is %s, the process is %s", now.Status, state)
+		return r.found(ctx, report, process.Registration, s.ID, string(now.Status), problem.ProcessMissing, "the record is %s, the process is %s", now.Status, state)
 	}
 	if status.Seq < s.Seq { // the row was read before the process was asked
-		r.behind(report, incident.Registration, s.ID, status.Seq, s.Seq)
+		r.behind(report, process.Registration, s.ID, status.Seq, s.Seq)
 		if err := r.Told.ForgetTold(ctx, s.ID); err != nil {
 			return err
 		}
@@ -100,12 +101,12 @@ func (r *Reconciler) registration(ctx context.Context, s registration.Registrati
 			break
 		}
 		if look == 1 {
-			return r.found(ctx, report, incident.Registration, s.ID, string(now.Status), problem.RecordMissing, "the process has made %d transitions and is %s, the record has %d and is %s",
+			return r.found(ctx, report, process.Registration, s.ID, string(now.Status), problem.RecordMissing, "the process has made %d transitions and is %s, the record has %d and is %s",
 				status.Seq, status.Status, now.Seq, now.Status)
 		}
 		pause(ctx, secondLook)
 	}
-	if err := r.gone(ctx, report, incident.Registration, s.ID, s.Attention.IncidentID); err != nil {
+	if err := r.gone(ctx, report, process.Registration, s.ID, s.Attention.IncidentID); err != nil {
 		return err
 	}
 	return r.ended(ctx, s, report)
@@ -118,9 +119,9 @@ func (r *Reconciler) archive(ctx context.Context, s signing.Signing, report *inc
 	case err != nil:
 		return err
 	case state == workflows.RunMissing || state == workflows.RunBroken:
-		return r.found(ctx, report, incident.Signing, s.ID, incident.ArchiveStep, problem.ProcessMissing, "the documents are to be kept archived, the process for it is %s", state)
+		return r.found(ctx, report, process.Signing, s.ID, incident.ArchiveStep, problem.ProcessMissing, "the documents are to be kept archived, the process for it is %s", state)
 	}
-	return r.gone(ctx, report, incident.Signing, s.ID, s.Attention.IncidentID)
+	return r.gone(ctx, report, process.Signing, s.ID, s.Attention.IncidentID)
 }
 
 // message has a message carried again whose process is gone. A receiver knows by its id what it has seen.

@@ -6,13 +6,14 @@ import (
 
 	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/workflows"
 )
 
 // runs compares processes with their records. Temporal's list may be late, so a run that is new or has just ended says
 // nothing.
 func (r *Reconciler) runs(ctx context.Context, after string, list func(context.Context, string, int) ([]workflows.Run, string, error),
-	do func(context.Context, incident.Process, string, *incident.Report) error, report *incident.Report) (string, error) {
+	do func(context.Context, process.Kind, string, *incident.Report) error, report *incident.Report) (string, error) {
 	listed, next, err := list(ctx, after, budget)
 	if err != nil {
 		return "", err
@@ -22,17 +23,17 @@ func (r *Reconciler) runs(ctx context.Context, after string, list func(context.C
 		if orNow(r.Now).Sub(run.StartedAt) < settled {
 			continue
 		}
-		process := incident.Signing
+		kind := process.Signing
 		if run.Kind != "Signing" {
-			process = incident.Registration
+			kind = process.Registration
 		}
 		var err error
 		if run.Kind == "Refund" {
 			err = r.refundRun(ctx, run, report)
 		} else {
-			err = do(ctx, process, run.RecordID, report)
+			err = do(ctx, kind, run.RecordID, report)
 		}
-		if err := r.failed(ctx, report, process, run.RecordID, err); err != nil {
+		if err := r.failed(ctx, report, kind, run.RecordID, err); err != nil {
 			return "", err
 		}
 	}
@@ -41,9 +42,9 @@ func (r *Reconciler) runs(ctx context.Context, after string, list func(context.C
 
 // run compares one process with its record: there has to be one, and a record that has ended has to have ended by this
 // process, which may then still report or watch.
-func (r *Reconciler) run(ctx context.Context, process incident.Process, id string, report *incident.Report) error {
+func (r *Reconciler) run(ctx context.Context, kind process.Kind, id string, report *incident.Report) error {
 	workflowID, ended := workflows.SigningWorkflowID(id), r.signingEnded
-	if process == incident.Registration {
+	if kind == process.Registration {
 		workflowID, ended = workflows.RegistrationWorkflowID(id), r.registrationEnded
 	}
 	at, err := ended(ctx, id)
@@ -57,33 +58,33 @@ func (r *Reconciler) run(ctx context.Context, process incident.Process, id strin
 		return err
 	}
 	if at == nil {
-		return r.found(ctx, report, process, id, "", problem.RecordMissing, "a process runs, and there is no record of it")
+		return r.found(ctx, report, kind, id, "", problem.RecordMissing, "a process runs, and there is no record of it")
 	}
 	runs, over, err := at.process(ctx, id)
 	if err != nil || over {
 		return err
 	}
-	return r.found(ctx, report, process, id, "", problem.RecordMissing, "the record has ended %s, its process is %s", at.status, runs)
+	return r.found(ctx, report, kind, id, "", problem.RecordMissing, "the record has ended %s, its process is %s", at.status, runs)
 }
 
 // broken compares a process that ended and did not complete with its record: there has to be one, also when its last step
 // failed because there was none. A record that is there is compared from its own side.
-func (r *Reconciler) broken(ctx context.Context, process incident.Process, id string, report *incident.Report) error {
+func (r *Reconciler) broken(ctx context.Context, kind process.Kind, id string, report *incident.Report) error {
 	workflowID, ended := workflows.SigningWorkflowID(id), r.signingEnded
-	if process == incident.Registration {
+	if kind == process.Registration {
 		workflowID, ended = workflows.RegistrationWorkflowID(id), r.registrationEnded
 	}
 	if _, err := ended(ctx, id); problem.CodeOf(err) != problem.NotFound {
 		return err
 	}
-	if known, err := r.Found.GivenUp(ctx, process, id); err != nil || known {
+	if known, err := r.Found.GivenUp(ctx, kind, id); err != nil || known {
 		return err
 	}
 	state, err := r.Engine.State(ctx, workflowID)
 	if err != nil || state != workflows.RunBroken {
 		return err
 	}
-	return r.found(ctx, report, process, id, "", problem.RecordMissing, "a process was broken off, and there is no record of it")
+	return r.found(ctx, report, kind, id, "", problem.RecordMissing, "a process was broken off, and there is no record of it")
 }
 
 // ending is a record that has ended.
@@ -123,12 +124,12 @@ func (r *Reconciler) refundRun(ctx context.Context, run workflows.Run, report *i
 	if _, err := r.Records.Registration(ctx, run.RecordID); problem.CodeOf(err) != problem.NotFound {
 		return err
 	}
-	if known, err := r.Found.GivenUp(ctx, incident.Registration, run.RecordID); err != nil || known {
+	if known, err := r.Found.GivenUp(ctx, process.Registration, run.RecordID); err != nil || known {
 		return err
 	}
 	state, err := r.Engine.State(ctx, workflows.RefundWorkflowID(run.TxnRef))
 	if err != nil || state == workflows.RunCompleted {
 		return err
 	}
-	return r.found(ctx, report, incident.Registration, run.RecordID, incident.RefundStep, problem.RecordMissing, "refund %s is %s, and there is no record of its registration", run.TxnRef, state)
+	return r.found(ctx, report, process.Registration, run.RecordID, incident.RefundStep, problem.RecordMissing, "refund %s is %s, and there is no record of its registration", run.TxnRef, state)
 }

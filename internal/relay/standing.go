@@ -10,6 +10,7 @@ import (
 	"kyso/internal/incident"
 	"kyso/internal/page"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
@@ -88,7 +89,7 @@ func (r *Reconciler) contract(ctx context.Context, s registration.Registration, 
 	if begins, err := r.Engine.State(ctx, workflows.RegistrationWorkflowID(s.ID)); err != nil || begins == workflows.RunRunning {
 		return err
 	}
-	return r.found(ctx, report, incident.Registration, s.ID, incident.ArchiveStep, problem.ProcessMissing, "the contract is to be kept archived, the process for it is %s", state)
+	return r.found(ctx, report, process.Registration, s.ID, incident.ArchiveStep, problem.ProcessMissing, "the contract is to be kept archived, the process for it is %s", state)
 }
 
 // stands asks the parties and judges. The gateway is asked about the money of a certificate in use: what is given back elsewhere is told to
@@ -144,7 +145,7 @@ func (r *Reconciler) certificate(ctx context.Context, s registration.Registratio
 func (r *Reconciler) judged(ctx context.Context, s registration.Registration, verdict registration.Verdict, standing registration.Standing, report *incident.Report) error {
 	for _, code := range certificateCodes {
 		if problem.Code(verdict) != code {
-			if err := r.closes(ctx, report, incident.Registration, s.ID, s.Attention.IncidentID, code); err != nil {
+			if err := r.closes(ctx, report, process.Registration, s.ID, s.Attention.IncidentID, code); err != nil {
 				return err
 			}
 			continue
@@ -153,7 +154,7 @@ func (r *Reconciler) judged(ctx context.Context, s registration.Registration, ve
 		if err != nil || accepted {
 			return err
 		}
-		if err := r.found(ctx, report, incident.Registration, s.ID, string(s.Status), code, "%s", standing); err != nil {
+		if err := r.found(ctx, report, process.Registration, s.ID, string(s.Status), code, "%s", standing); err != nil {
 			return err
 		}
 	}
@@ -162,7 +163,7 @@ func (r *Reconciler) judged(ctx context.Context, s registration.Registration, ve
 
 // certificateAct does what an operator decides about a certificate and its money. Accepting changes nothing: what is wrong was settled
 // elsewhere, and is not found again. Closing undoes the certificate; money that is here goes back by itself when it is owed.
-func (m *Mender) certificateAct(ctx context.Context, i incident.Incident, action, actor string) error {
+func (m *Mender) certificateAct(ctx context.Context, i process.Incident, action, actor string) error {
 	if action == incident.Accept {
 		return nil
 	}

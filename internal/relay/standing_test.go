@@ -193,7 +193,7 @@ func TestTheArchiveOfAContractIsMissed(t *testing.T) {
 		missed := parked(t, f, 1)[0]
 		k := &keeper{}
 		m := &relay.Mender{Reconciler: r, Incidents: f.Parked(), Processes: k, Decisions: f.Decisions()}
-		must(t, m.Act(t.Context(), missed.ID, incident.BeginAgain, "ops-1", "lost"))
+		must(t, m.Act(t.Context(), missed.IncidentID, incident.BeginAgain, "ops-1", "lost"))
 		if len(k.begun) != 1 || k.begun[0] != (workflows.ArchiveInput{RegistrationID: "r", Generation: 1}) || missed.Step != incident.ArchiveStep {
 			t.Errorf("begun %+v for %+v", k.begun, missed)
 		}

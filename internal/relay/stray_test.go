@@ -10,6 +10,7 @@ import (
 	"kyso/activities"
 	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/relay"
 	"kyso/internal/storetest"
@@ -66,10 +67,10 @@ func TestBrokenRunsWithoutARecordAreListed(t *testing.T) {
 		}
 		m := &relay.Mender{Reconciler: r, Incidents: f.Parked(), Processes: beginner{e}}
 		for _, i := range parked(t, f, 3) {
-			if err := m.Act(t.Context(), i.ID, incident.BeginAgain, "op", ""); problem.CodeOf(err) != problem.Invalid {
+			if err := m.Act(t.Context(), i.IncidentID, incident.BeginAgain, "op", ""); problem.CodeOf(err) != problem.Invalid {
 				t.Errorf("begin-again: %v", err)
 			}
-			must(t, m.Act(t.Context(), i.ID, incident.Close, "op", "seen"))
+			must(t, m.Act(t.Context(), i.IncidentID, incident.Close, "op", "seen"))
 		}
 		if report := everything(t, r); len(report.Findings) != 0 {
 			t.Errorf("after close: %+v", report)
@@ -201,7 +202,7 @@ func (l *loss) close() error {
 }
 
 // parked returns the open incidents.
-func parked(t *testing.T, f *storetest.Filled, want int) []incident.Incident {
+func parked(t *testing.T, f *storetest.Filled, want int) []process.Incident {
 	t.Helper()
 	list, err := f.Store.Parked().List(t.Context(), incident.Filter{})
 	must(t, err)

@@ -9,6 +9,7 @@ import (
 
 	"kyso/internal/decision"
 	"kyso/internal/page"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
@@ -65,7 +66,7 @@ func (s *Texts) decide(ctx context.Context, r registration.Reset, now time.Time)
 	content, err := json.Marshal(registration.Notice{ID: r.NoticeID(), AccountID: r.AccountID, Kind: registration.NoticeReset, At: r.EffectiveAt})
 	if err == nil {
 		_, err = s.Decisions.Decide(ctx, decision.Decision{ID: decision.NoticeID(r.NoticeID()), Kind: decision.Notice,
-			Object: decision.Object{Process: decision.Account, ID: r.AccountID}, Actor: r.AccountID, Principal: decision.Kyso, Content: content,
+			Object: decision.Object{Process: process.Account, ID: r.AccountID}, Actor: r.AccountID, Principal: decision.Kyso, Content: content,
 			CreatedAt: now, ExpiresAt: now.Add(decision.Life)})
 	}
 	return err

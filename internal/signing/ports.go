@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kyso/internal/problem"
+	"kyso/internal/process"
 )
 
 // RemoteSigner is a remote signing provider (RSSP): it holds keys, asks their owner on a phone and returns
@@ -210,8 +211,8 @@ type Records interface {
 	RenewSigned(ctx context.Context, id string, index int, from, to string) error
 
 	// OpenIncident and CloseIncident keep the record of a parked step. Both are idempotent by incident id.
-	OpenIncident(ctx context.Context, in Incident) error
-	CloseIncident(ctx context.Context, in Incident) error
+	OpenIncident(ctx context.Context, in process.Incident) error
+	CloseIncident(ctx context.Context, in process.Incident) error
 }
 
 // SignatureValue is one value that a provider returned.

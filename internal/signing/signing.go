@@ -1,9 +1,13 @@
 // Package signing is the domain of remote signing: what a signing is, which states it may pass through, and
-// which outside parties it needs (ports.go). It does no I/O and imports the standard library and
-// internal/problem only.
+// which outside parties it needs (ports.go). It does no I/O and imports the standard library,
+// internal/process and internal/problem only.
 package signing
 
-import "time"
+import (
+	"time"
+
+	"kyso/internal/process"
+)
 
 // MaxDocuments is how many documents one approval on the phone may cover. A provider may take fewer.
 const MaxDocuments = 50
@@ -86,8 +90,8 @@ type Signing struct {
 	Location    string
 	Certificate string // SHA-256 of the chosen certificate, hex; empty until chosen
 	Status      Status
-	Attention   Attention // zero when nothing is wrong
-	Approval    Approval  // zero until the provider accepted the request
+	Attention   process.Attention // zero when nothing is wrong
+	Approval    Approval          // zero until the provider accepted the request
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 	FinishedAt  time.Time // zero while running
@@ -149,20 +153,6 @@ const (
 	OutcomeExpired  Outcome = "expired"
 )
 
-// Attention marks a process that cannot go on without a person.
-type Attention struct {
-	IncidentID string // where it is read; a process names it in Incident
-	Step       string
-	Reason     string // a problem.Code
-	Message    string // for operators, no personal data
-	Provider   string
-	Since      time.Time
-	Attempts   int
-}
-
-// Open reports whether somebody has to look.
-func (a Attention) Open() bool { return a.Reason != "" }
-
 // Certificate is one certificate that a provider holds for a user. Subject is personal data.
 type Certificate struct {
 	Fingerprint string    // SHA-256 of DER, hex: the id used in workflows
@@ -173,25 +163,6 @@ type Certificate struct {
 	NotAfter    time.Time
 	DER         []byte
 	Chain       [][]byte // issuer first, DER; may be incomplete
-}
-
-// Transition is one recorded change of state. Seq counts from 1 within a signing.
-type Transition struct {
-	Seq    int
-	Status Status
-	At     time.Time
-	Detail string // a few words for people, no personal data
-}
-
-// Incident is one parked step in the store, open until ClosedAt.
-type Incident struct {
-	ID        string
-	SigningID string
-	Attention Attention
-	ClosedAt  time.Time
-	Action    string // retry or cancel
-	Actor     string
-	Note      string // why the operator did it
 }
 
 // ShortCode returns the code that is shown on the page and on the phone for a prepared digest: the first 8 hex

@@ -1,47 +1,10 @@
 package signing_test
 
 import (
-	"slices"
 	"testing"
 
-	"kyso/internal/problem"
 	"kyso/internal/signing"
 )
-
-func TestEveryStatusIsReachedAndEnds(t *testing.T) {
-	reached := []signing.Status{signing.StatusCreated}
-	for i := 0; i < len(reached); i++ {
-		for _, to := range signing.Statuses() {
-			if reached[i].Check(to) == nil && !slices.Contains(reached, to) {
-				reached = append(reached, to)
-			}
-		}
-	}
-	for _, status := range signing.Statuses() {
-		if !slices.Contains(reached, status) {
-			t.Errorf("%s cannot be reached", status)
-		}
-	}
-	for _, status := range []signing.Status{signing.StatusSigned, signing.StatusDeclined, signing.StatusExpired, signing.StatusCancelled, signing.StatusRefused} {
-		if !status.Final() {
-			t.Errorf("%s is not final", status)
-		}
-	}
-}
-
-func TestNothingFollowsAFinalStatus(t *testing.T) {
-	for _, from := range signing.Statuses() {
-		for _, to := range signing.Statuses() {
-			err := from.Check(to)
-			if from.Final() && err == nil {
-				t.Errorf("%s may become %s", from, to)
-			}
-			if err != nil && problem.CodeOf(err) != problem.Conflict {
-				t.Errorf("%s to %s: %v", from, to, err)
-			}
-		}
-	}
-}
 
 // After the owner approved, the requester can no longer end it in another way than an operator's cancel.
 func TestApprovalIsAPointOfNoReturn(t *testing.T) {

@@ -1,10 +1,6 @@
 package signing
 
-import (
-	"slices"
-
-	"kyso/internal/problem"
-)
+import "kyso/internal/process"
 
 // Status is where a signing stands. A parked signing keeps the status of its step; Attention says that it waits.
 type Status string
@@ -25,32 +21,31 @@ const (
 	StatusRefused             Status = "refused" // a document or certificate cannot be signed with; the reason has a code
 )
 
-// next is the transition table: from a status to every status that may follow it.
-var next = map[Status][]Status{
-	StatusCreated: {StatusAwaitingCertificate, StatusAwaitingPlacement, StatusPreparing, StatusRefused,
-		StatusCancelled, StatusExpired},
-	StatusAwaitingCertificate: {StatusAwaitingPlacement, StatusPreparing, StatusRefused, StatusCancelled, StatusExpired},
-	StatusAwaitingPlacement:   {StatusPreparing, StatusRefused, StatusCancelled, StatusExpired},
-	StatusPreparing:           {StatusAwaitingPlacement, StatusRequested, StatusRefused, StatusCancelled},
-	StatusRequested:           {StatusAwaitingApproval, StatusRefused, StatusCancelled, StatusDeclined, StatusExpired},
-	StatusAwaitingApproval:    {StatusCompleting, StatusDeclined, StatusExpired, StatusCancelled},
-	StatusCompleting:          {StatusSigned, StatusCancelled},
-}
+// Table says which status may follow which.
+var Table = process.Table[Status]{Kind: process.Signing, Rows: []process.Row[Status]{
+	{From: StatusCreated, To: []Status{StatusAwaitingCertificate, StatusAwaitingPlacement, StatusPreparing, StatusRefused,
+		StatusCancelled, StatusExpired}},
+	{From: StatusAwaitingCertificate, To: []Status{StatusAwaitingPlacement, StatusPreparing, StatusRefused, StatusCancelled, StatusExpired}},
+	{From: StatusAwaitingPlacement, To: []Status{StatusPreparing, StatusRefused, StatusCancelled, StatusExpired}},
+	{From: StatusPreparing, To: []Status{StatusAwaitingPlacement, StatusRequested, StatusRefused, StatusCancelled}},
+	{From: StatusRequested, To: []Status{StatusAwaitingApproval, StatusRefused, StatusCancelled, StatusDeclined, StatusExpired}},
+	{From: StatusAwaitingApproval, To: []Status{StatusCompleting, StatusDeclined, StatusExpired, StatusCancelled}},
+	{From: StatusCompleting, To: []Status{StatusSigned, StatusCancelled}},
+	{From: StatusSigned},
+	{From: StatusDeclined},
+	{From: StatusExpired},
+	{From: StatusCancelled},
+	{From: StatusRefused},
+}}
 
 // Statuses returns every status.
-func Statuses() []Status {
-	return []Status{StatusCreated, StatusAwaitingCertificate, StatusAwaitingPlacement, StatusPreparing,
-		StatusRequested, StatusAwaitingApproval, StatusCompleting, StatusSigned, StatusDeclined, StatusExpired,
-		StatusCancelled, StatusRefused}
-}
+func Statuses() []Status { return Table.Statuses() }
 
 // Final reports whether nothing can follow s.
-func (s Status) Final() bool { return len(next[s]) == 0 }
+func (s Status) Final() bool { return Table.Final(s) }
 
 // Check returns nil when a signing may go from s to to, and problem.Conflict otherwise.
-func (s Status) Check(to Status) error {
-	if slices.Contains(next[s], to) {
-		return nil
-	}
-	return problem.New(problem.Conflict, "a signing that is %s cannot become %s", s, to)
-}
+func (s Status) Check(to Status) error { return Table.Check(s, to) }
+
+// Transition is one recorded change of a signing's status.
+type Transition = process.Transition[Status]

@@ -10,6 +10,7 @@ import (
 	"kyso/internal/incident"
 	"kyso/internal/page"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 	"kyso/internal/webhook"
@@ -89,7 +90,7 @@ func (r Relay) MarkRefund(ctx context.Context, txnRef, refundID string, when tim
 // OpenMismatch implements relay.Mismatches. While one of the same reason is open nothing is added; the id counts, so that
 // two relays that find the same thing write one row. It counts across records that were lost and restored, whose incidents
 // are strays.
-func (r Relay) OpenMismatch(ctx context.Context, in incident.Incident) (fresh bool, err error) {
+func (r Relay) OpenMismatch(ctx context.Context, in process.Incident) (fresh bool, err error) {
 	l, err := ledgerOf(in.Process)
 	if err != nil {
 		return false, err
@@ -101,7 +102,7 @@ func (r Relay) OpenMismatch(ctx context.Context, in incident.Incident) (fresh bo
 	if err != nil {
 		return false, fmt.Errorf("looking for incidents: %w", err)
 	}
-	in.ID, in.Attempts = fmt.Sprintf("%s-%s-%d", in.ProcessID, in.Reason, all+1), 1
+	in.IncidentID, in.Attempts = fmt.Sprintf("%s-%s-%d", in.ProcessID, in.Reason, all+1), 1
 	switch {
 	case records > 0 && open > 0 || records == 0 && strays > 0:
 		return false, nil
@@ -121,17 +122,17 @@ func (r Relay) straying(ctx context.Context, doing string, fn func(tx *sql.Tx, k
 }
 
 // OpenMismatches implements relay.Mismatches.
-func (r Relay) OpenMismatches(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]incident.Incident, error) {
+func (r Relay) OpenMismatches(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]process.Incident, error) {
 	o := new(older).add(`closed_at IS NULL AND reason IN (?1, ?2, ?3, ?4, ?5)`, mismatches()...).add(`since <= ?1`, at(before))
 	tail, args := o.tail(`since`, `id`, after, limit)
 	return r.Parked().parked(ctx, tail, args)
 }
 
 // GivenUp implements relay.Mismatches.
-func (r Relay) GivenUp(ctx context.Context, process incident.Process, id string) (bool, error) {
+func (r Relay) GivenUp(ctx context.Context, kind process.Kind, id string) (bool, error) {
 	var closed int
 	err := r.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM process_incidents WHERE process_id = $1 AND reason = $2 AND kind = $3 AND action = $4 AND stray AND closed_at IS NOT NULL`,
-		id, incident.RecordMissing, string(process), incident.Close).Scan(&closed)
+		id, incident.RecordMissing, string(kind), incident.Close).Scan(&closed)
 	if err != nil {
 		return false, fmt.Errorf("looking for incidents: %w", err)
 	}
@@ -139,7 +140,7 @@ func (r Relay) GivenUp(ctx context.Context, process incident.Process, id string)
 }
 
 // CloseIncidents implements relay.Mismatches: every open incident of a process, those of one reason, or one.
-func (r Relay) CloseIncidents(ctx context.Context, in incident.Incident) (closed int, err error) {
+func (r Relay) CloseIncidents(ctx context.Context, in process.Incident) (closed int, err error) {
 	list, err := r.openOf(ctx, in)
 	for _, one := range list {
 		if err := one.close(ctx, r, in); err != nil && problem.CodeOf(err) != problem.NotFound {
@@ -153,14 +154,14 @@ func (r Relay) CloseIncidents(ctx context.Context, in incident.Incident) (closed
 // openOne is an open incident of a process.
 type openOne struct {
 	id    string
-	kind  incident.Process
+	kind  process.Kind
 	stray bool
 }
 
-func (r Relay) openOf(ctx context.Context, in incident.Incident) ([]openOne, error) {
+func (r Relay) openOf(ctx context.Context, in process.Incident) ([]openOne, error) {
 	var list []openOne
 	rows, err := r.db.QueryContext(ctx, `SELECT id, kind, stray FROM process_incidents
-		WHERE process_id = $1 AND ($2 = '' OR reason = $2) AND ($3 = '' OR id = $3) AND closed_at IS NULL`, in.ProcessID, in.Reason, in.ID)
+		WHERE process_id = $1 AND ($2 = '' OR reason = $2) AND ($3 = '' OR id = $3) AND closed_at IS NULL`, in.ProcessID, in.Reason, in.IncidentID)
 	err = each(rows, err, func(rows *sql.Rows) error {
 		var one openOne
 		err := rows.Scan(&one.id, &one.kind, &one.stray)
@@ -173,8 +174,8 @@ func (r Relay) openOf(ctx context.Context, in incident.Incident) ([]openOne, err
 	return list, nil
 }
 
-func (o openOne) close(ctx context.Context, r Relay, in incident.Incident) error {
-	in.ID, in.Process = o.id, o.kind
+func (o openOne) close(ctx context.Context, r Relay, in process.Incident) error {
+	in.IncidentID, in.Process = o.id, o.kind
 	if !o.stray {
 		l, err := ledgerOf(o.kind)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 	"kyso/internal/store"
 )
@@ -394,8 +395,8 @@ func TestEvidence(t *testing.T) {
 	})
 }
 
-func newIncident(id, signingID string, n int) signing.Incident {
-	return signing.Incident{ID: id, SigningID: signingID, Attention: signing.Attention{Step: "request",
+func newIncident(id, signingID string, n int) process.Incident {
+	return process.Incident{ProcessID: signingID, Attention: process.Attention{IncidentID: id, Step: "request",
 		Reason: string(problem.ProviderUnavailable), Message: "answered 503", Provider: "intrust",
 		Since: minute(n).UTC(), Attempts: n}}
 }
@@ -425,26 +426,25 @@ func TestIncidents(t *testing.T) {
 		wantIncidents(ctx, t, s, true, closed, two)
 		two.ClosedAt, two.Action = minute(4).UTC(), "cancel"
 		must(t, s.CloseIncident(ctx, two))
-		in.Attention = signing.Attention{}
+		in.Attention = process.Attention{}
 		wantSigning(t, s, in)
 		wantIncidents(ctx, t, s, false)
 
-		two.ID = "none"
+		two.IncidentID = "none"
 		wantCode(t, s.CloseIncident(ctx, two), problem.NotFound)
 		wantCode(t, s.OpenIncident(ctx, newIncident("i3", "none", 1)), problem.NotFound)
-		wantCode(t, s.OpenIncident(ctx, signing.Incident{ID: "i4", SigningID: "s"}), problem.Invalid)
+		wantCode(t, s.OpenIncident(ctx, process.Incident{ProcessID: "s", Attention: process.Attention{IncidentID: "i4"}}), problem.Invalid)
 	})
 }
 
-func wantIncidents(ctx context.Context, t *testing.T, s *store.Store, all bool, want ...signing.Incident) {
+func wantIncidents(ctx context.Context, t *testing.T, s *store.Store, all bool, want ...process.Incident) {
 	t.Helper()
 	got, err := s.Parked().List(ctx, incident.Filter{All: all})
 	must(t, err)
-	var listed []incident.Incident
+	var listed []process.Incident
 	for _, w := range want {
-		a := w.Attention
-		listed = append(listed, incident.Incident{ID: w.ID, Process: incident.Signing, ProcessID: w.SigningID, Step: a.Step, Reason: a.Reason, Message: a.Message,
-			Provider: a.Provider, Since: a.Since, Attempts: a.Attempts, ClosedAt: w.ClosedAt, Action: w.Action, Actor: w.Actor, Note: w.Note})
+		w.Process = process.Signing
+		listed = append(listed, w)
 	}
 	wantEqual(t, "incidents", got, listed)
 }

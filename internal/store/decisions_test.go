@@ -8,17 +8,18 @@ import (
 
 	"kyso/internal/decision"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/store"
 )
 
 func decided(id string) decision.Decision {
-	return decision.Decision{ID: id, Kind: "repair", Object: decision.Object{Process: decision.Registration, ID: "r-1"}, Actor: "op-1", Principal: "op-1",
+	return decision.Decision{ID: id, Kind: "repair", Object: decision.Object{Process: process.Registration, ID: "r-1"}, Actor: "op-1", Principal: "op-1",
 		KeyID: "key-1", Content: json.RawMessage(`{"action":"retry"}`), CreatedAt: minute(0).UTC(), ExpiresAt: minute(60).UTC()}
 }
 
 func taken(id string) decision.Take {
-	return decision.Take{DecisionID: id, Kind: "repair", Process: decision.Registration, Object: "r-1", Taker: "message-1"}
+	return decision.Take{DecisionID: id, Kind: "repair", Process: process.Registration, Object: "r-1", Taker: "message-1"}
 }
 
 func TestDecisionsAreTakenOnce(t *testing.T) {
@@ -46,7 +47,7 @@ func TestDecisionsAreTakenOnce(t *testing.T) {
 		for name, change := range map[string]func(*decision.Take){
 			"unknown":         func(t *decision.Take) { t.DecisionID = "d-9" },
 			"another kind":    func(t *decision.Take) { t.Kind = "cancel" },
-			"another process": func(t *decision.Take) { t.Process = decision.Signing },
+			"another process": func(t *decision.Take) { t.Process = process.Signing },
 			"another object":  func(t *decision.Take) { t.Object = "r-2" },
 		} {
 			take := taken("d-1")
@@ -74,7 +75,7 @@ func TestDecisionsAreTakenOnce(t *testing.T) {
 // What a process did not hear of is told again by the decision that was made, else by one that comes from the record.
 func TestDecisionsToldAgain(t *testing.T) {
 	onBothStores(t, func(t *testing.T, s *store.Store) {
-		d, ctx, about := s.Decisions(), t.Context(), decision.Object{Process: decision.Registration, ID: "r-1"}
+		d, ctx, about := s.Decisions(), t.Context(), decision.Object{Process: process.Registration, ID: "r-1"}
 		content := map[string]string{"action": "retry"}
 		_, err := d.Decide(ctx, decided("d-1"))
 		must(t, err)
@@ -196,14 +197,14 @@ func TestTakenDecisions(t *testing.T) {
 			_, err := d.Take(ctx, take, minute(10))
 			must(t, err)
 		}
-		list, err := d.Taken(ctx, decision.Object{Process: decision.Registration, ID: "r-1"}, "repair")
+		list, err := d.Taken(ctx, decision.Object{Process: process.Registration, ID: "r-1"}, "repair")
 		must(t, err)
 		var ids []string
 		for _, one := range list {
 			ids = append(ids, one.ID)
 		}
 		wantEqual(t, "taken", ids, []string{"many", "second", "first"})
-		list, err = d.Taken(ctx, decision.Object{Process: decision.Registration, ID: "r-1"}, "cancel")
+		list, err = d.Taken(ctx, decision.Object{Process: process.Registration, ID: "r-1"}, "cancel")
 		must(t, err)
 		wantEqual(t, "of another kind", len(list), 0)
 	})

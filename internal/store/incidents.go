@@ -8,18 +8,19 @@ import (
 
 	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 )
 
 // open records a parked step. The same incident may come again with more attempts and another reason. One that was closed stays
 // closed, unless the step was parked after that: a process that began again calls its incidents as the run before did.
-func (l ledger) open(ctx context.Context, s *Store, in incident.Incident) error {
-	if in.ID == "" || in.Reason == "" || in.Since.IsZero() {
+func (l ledger) open(ctx context.Context, s *Store, in process.Incident) error {
+	if in.IncidentID == "" || in.Reason == "" || in.Since.IsZero() {
 		return problem.New(problem.Invalid, "an incident has an id, a reason and a time")
 	}
 	return l.write(ctx, s, "opening an incident", in.ProcessID, func(tx *sql.Tx, k *keys) error { return l.opened(ctx, tx, k, in, s.now()) })
 }
 
-func (l ledger) opened(ctx context.Context, tx *sql.Tx, k *keys, in incident.Incident, now time.Time) error {
+func (l ledger) opened(ctx context.Context, tx *sql.Tx, k *keys, in process.Incident, now time.Time) error {
 	if _, _, err := l.standing(ctx, tx, in.ProcessID); err != nil {
 		return err
 	}
@@ -36,27 +37,27 @@ func (l ledger) opened(ctx context.Context, tx *sql.Tx, k *keys, in incident.Inc
 		return nil
 	default:
 		_, err = tx.ExecContext(ctx, `UPDATE process_incidents SET step = $1, reason = $2, message = $3, provider = $4, attempts = $5 WHERE id = $6`,
-			in.Step, in.Reason, in.Message, in.Provider, in.Attempts, in.ID)
+			in.Step, in.Reason, in.Message, in.Provider, in.Attempts, in.IncidentID)
 	}
 	if err == nil {
-		err = addEntry(ctx, tx, k, in.ID, "", failure(in, now))
+		err = addEntry(ctx, tx, k, in.IncidentID, "", failure(in, now))
 	}
 	if err == nil {
 		err = l.show(ctx, tx, in.ProcessID)
 	}
 	if err == nil {
-		err = announceAttention(ctx, tx, l, in.ProcessID, in.ID, true, now)
+		err = announceAttention(ctx, tx, l, in.ProcessID, in.IncidentID, true, now)
 	}
 	if err != nil {
 		return err
 	}
-	return l.audit(ctx, tx, now, "incident", in.ProcessID, "", fmt.Sprintf("%s opened %s %s %d", in.ID, in.Step, in.Reason, in.Attempts))
+	return l.audit(ctx, tx, now, "incident", in.ProcessID, "", fmt.Sprintf("%s opened %s %s %d", in.IncidentID, in.Step, in.Reason, in.Attempts))
 }
 
 // incident reads what is stored of an incident: its process, attempts and end.
-func (l ledger) incident(ctx context.Context, tx *sql.Tx, in incident.Incident) (incident.Incident, error) {
-	var stored incident.Incident
-	err := tx.QueryRowContext(ctx, `SELECT kind, process_id, attempts, closed_at FROM process_incidents WHERE id = $1`, in.ID).
+func (l ledger) incident(ctx context.Context, tx *sql.Tx, in process.Incident) (process.Incident, error) {
+	var stored process.Incident
+	err := tx.QueryRowContext(ctx, `SELECT kind, process_id, attempts, closed_at FROM process_incidents WHERE id = $1`, in.IncidentID).
 		Scan(&stored.Process, &stored.ProcessID, &stored.Attempts, into(&stored.ClosedAt))
 	if err == nil && (stored.Process != l.kind || stored.ProcessID != in.ProcessID) {
 		return stored, conflict("the incident belongs to another process")
@@ -64,29 +65,29 @@ func (l ledger) incident(ctx context.Context, tx *sql.Tx, in incident.Incident) 
 	return stored, orNoSuch(err, "incident")
 }
 
-func insertIncident(ctx context.Context, tx *sql.Tx, k *keys, in incident.Incident, stray bool) error {
+func insertIncident(ctx context.Context, tx *sql.Tx, k *keys, in process.Incident, stray bool) error {
 	cells := cellsOf(in.Process, stray)
 	made, err := affected(tx.ExecContext(ctx, `
 		INSERT INTO process_incidents (id, kind, process_id, stray, step, reason, message, provider, since, attempts, action, actor, note)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '', $11, $12) ON CONFLICT (id) DO NOTHING`,
-		in.ID, string(in.Process), in.ProcessID, stray, in.Step, in.Reason, in.Message, in.Provider, at(in.Since), in.Attempts,
-		k.sealed(cells, "actor", in.ID, nil), k.sealed(cells, "note", in.ID, nil)))
+		in.IncidentID, string(in.Process), in.ProcessID, stray, in.Step, in.Reason, in.Message, in.Provider, at(in.Since), in.Attempts,
+		k.sealed(cells, "actor", in.IncidentID, nil), k.sealed(cells, "note", in.IncidentID, nil)))
 	if err == nil && made == 0 && !stray { // two relays may find the same stray at once
 		err = conflict("another incident has this id")
 	}
 	return err
 }
 
-func (l ledger) reopen(ctx context.Context, tx *sql.Tx, k *keys, in incident.Incident) error {
+func (l ledger) reopen(ctx context.Context, tx *sql.Tx, k *keys, in process.Incident) error {
 	_, err := tx.ExecContext(ctx, `UPDATE process_incidents SET step = $1, reason = $2, message = $3, provider = $4, since = $5, attempts = $6,
 		closed_at = NULL, action = '', actor = $7, note = $8 WHERE id = $9`,
 		in.Step, in.Reason, in.Message, in.Provider, at(in.Since), in.Attempts,
-		k.sealed(l.cells, "actor", in.ID, nil), k.sealed(l.cells, "note", in.ID, nil), in.ID)
+		k.sealed(l.cells, "actor", in.IncidentID, nil), k.sealed(l.cells, "note", in.IncidentID, nil), in.IncidentID)
 	return err
 }
 
 // failure is the entry of a step that failed. Only the first failure came when the process was parked.
-func failure(in incident.Incident, now time.Time) incident.Entry {
+func failure(in process.Incident, now time.Time) incident.Entry {
 	e := incident.Entry{At: in.Since, Kind: incident.Failed, Attempt: in.Attempts, Reason: in.Reason, Text: in.Message}
 	if in.Attempts > 1 {
 		e.At = now
@@ -95,7 +96,7 @@ func failure(in incident.Incident, now time.Time) incident.Entry {
 }
 
 // close ends an incident. Of several who close it, the first stays on record.
-func (l ledger) close(ctx context.Context, s *Store, in incident.Incident) error {
+func (l ledger) close(ctx context.Context, s *Store, in process.Incident) error {
 	if in.ClosedAt.IsZero() {
 		return problem.New(problem.Invalid, "closing an incident needs a time")
 	}
@@ -110,16 +111,16 @@ func (l ledger) close(ctx context.Context, s *Store, in incident.Incident) error
 		if err := l.show(ctx, tx, in.ProcessID); err != nil {
 			return err
 		}
-		if err := announceAttention(ctx, tx, l, in.ProcessID, in.ID, false, in.ClosedAt); err != nil {
+		if err := announceAttention(ctx, tx, l, in.ProcessID, in.IncidentID, false, in.ClosedAt); err != nil {
 			return err
 		}
-		return l.audit(ctx, tx, in.ClosedAt, "incident", in.ProcessID, in.Actor, in.ID+" closed "+in.Action)
+		return l.audit(ctx, tx, in.ClosedAt, "incident", in.ProcessID, in.Actor, in.IncidentID+" closed "+in.Action)
 	})
 }
 
-func closeIncident(ctx context.Context, tx *sql.Tx, k *keys, in incident.Incident, cells string) (int64, error) {
+func closeIncident(ctx context.Context, tx *sql.Tx, k *keys, in process.Incident, cells string) (int64, error) {
 	return affected(tx.ExecContext(ctx, `UPDATE process_incidents SET closed_at = $1, action = $2, actor = $3, note = $4 WHERE id = $5 AND closed_at IS NULL`,
-		at(in.ClosedAt), in.Action, k.sealed(cells, "actor", in.ID, []byte(in.Actor)), k.sealed(cells, "note", in.ID, []byte(in.Note)), in.ID))
+		at(in.ClosedAt), in.Action, k.sealed(cells, "actor", in.IncidentID, []byte(in.Actor)), k.sealed(cells, "note", in.IncidentID, []byte(in.Note)), in.IncidentID))
 }
 
 // show makes the newest open incident, if any, the attention of the process.

@@ -8,15 +8,15 @@ import (
 	"strings"
 	"time"
 
-	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/webhook"
 )
 
 // ledger keeps the transitions and incidents of one kind of process, in the two tables that all kinds share. It decides
 // nothing about a process: a caller says whether a step is allowed and what it changes in the record.
 type ledger struct {
-	kind    incident.Process
+	kind    process.Kind
 	records string // table of the records
 	// cells is the table that sealed cells of incidents are bound to: the one in which the release before looks for them.
 	cells string
@@ -27,15 +27,15 @@ type ledger struct {
 }
 
 var (
-	signingLedger      = ledger{incident.Signing, "signings", "incidents", lockSigning, noteUnnamed}
-	registrationLedger = ledger{incident.Registration, "registrations", "registration_incidents", lockAudit, audit}
+	signingLedger      = ledger{process.Signing, "signings", "incidents", lockSigning, noteUnnamed}
+	registrationLedger = ledger{process.Registration, "registrations", "registration_incidents", lockAudit, audit}
 )
 
 // ledgers are those of all kinds.
 var ledgers = []ledger{signingLedger, registrationLedger}
 
 // ledgerOf is the ledger of a kind of process.
-func ledgerOf(kind incident.Process) (ledger, error) {
+func ledgerOf(kind process.Kind) (ledger, error) {
 	for _, l := range ledgers {
 		if l.kind == kind {
 			return l, nil
@@ -62,7 +62,7 @@ func (l ledger) write(ctx context.Context, s *Store, doing, id string, fn func(t
 const strayCells = "stray_incidents"
 
 // cellsOf is the table that the sealed cells of an incident are bound to.
-func cellsOf(kind incident.Process, stray bool) string {
+func cellsOf(kind process.Kind, stray bool) string {
 	for _, l := range ledgers {
 		if l.kind == kind && !stray {
 			return l.cells

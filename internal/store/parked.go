@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"kyso/internal/incident"
+	"kyso/internal/process"
 )
 
 // Parked is the part of the store that operators work with.
@@ -27,7 +28,7 @@ const (
 )
 
 // List implements incident.Desk.
-func (p Parked) List(ctx context.Context, f incident.Filter) ([]incident.Incident, error) {
+func (p Parked) List(ctx context.Context, f incident.Filter) ([]process.Incident, error) {
 	limit := f.Limit
 	if limit <= 0 {
 		limit = parkedLimit
@@ -61,23 +62,23 @@ func narrowParked(f incident.Filter) (string, []any) {
 }
 
 // parked reads the incidents that the end of a query names.
-func (p Parked) parked(ctx context.Context, tail string, args []any) ([]incident.Incident, error) {
+func (p Parked) parked(ctx context.Context, tail string, args []any) ([]process.Incident, error) {
 	k, err := p.openKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var list []incident.Incident
+	var list []process.Incident
 	rows, err := p.db.QueryContext(ctx, `SELECT id, kind, process_id, stray, step, reason, message, provider, since, attempts, assignee, closed_at, action, actor, note
 		FROM process_incidents`+tail, args...)
 	err = each(rows, err, func(rows *sql.Rows) error {
-		var in incident.Incident
+		var in process.Incident
 		var stray bool
 		var actor, note []byte
-		err := rows.Scan(&in.ID, &in.Process, &in.ProcessID, &stray, &in.Step, &in.Reason, &in.Message, &in.Provider, into(&in.Since), &in.Attempts, &in.Assignee,
+		err := rows.Scan(&in.IncidentID, &in.Process, &in.ProcessID, &stray, &in.Step, &in.Reason, &in.Message, &in.Provider, into(&in.Since), &in.Attempts, &in.Assignee,
 			into(&in.ClosedAt), &in.Action, &actor, &note)
 		cells := cellsOf(in.Process, stray)
-		err = k.openText(err, &in.Actor, cells, "actor", in.ID, actor)
-		err = k.openWords(err, &in.Note, cells, "note", in.ID, note)
+		err = k.openText(err, &in.Actor, cells, "actor", in.IncidentID, actor)
+		err = k.openWords(err, &in.Note, cells, "note", in.IncidentID, note)
 		list = append(list, in)
 		return err
 	})
@@ -122,13 +123,13 @@ func (p Parked) Groups(ctx context.Context, f incident.Filter) ([]incident.Group
 }
 
 // Show implements incident.Desk.
-func (p Parked) Show(ctx context.Context, id string) (incident.Incident, []incident.Entry, error) {
+func (p Parked) Show(ctx context.Context, id string) (process.Incident, []incident.Entry, error) {
 	list, err := p.parked(ctx, ` WHERE id = $1`, []any{id})
 	if err == nil && len(list) == 0 {
 		err = noSuch("incident")
 	}
 	if err != nil {
-		return incident.Incident{}, nil, err
+		return process.Incident{}, nil, err
 	}
 	entries, err := p.entries(ctx, id)
 	return list[0], entries, err

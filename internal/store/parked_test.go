@@ -6,6 +6,7 @@ import (
 
 	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/store"
 )
 
@@ -29,18 +30,18 @@ func TestParkedOfBothProcesses(t *testing.T) {
 			list, err := p.List(ctx, f)
 			must(t, err)
 			for _, i := range list {
-				out = append(out, i.ID)
+				out = append(out, i.IncidentID)
 			}
 			return out
 		}
 		wantEqual(t, "all", ids(incident.Filter{}), []string{"s-1-1", "r-1-1", "s-2-1"})
 		wantEqual(t, "the oldest two", ids(incident.Filter{Limit: 2}), []string{"s-1-1", "r-1-1"})
-		wantEqual(t, "signings", ids(incident.Filter{Process: incident.Signing}), []string{"s-1-1", "s-2-1"})
+		wantEqual(t, "signings", ids(incident.Filter{Process: process.Signing}), []string{"s-1-1", "s-2-1"})
 		wantEqual(t, "old ones", ids(incident.Filter{Before: minute(2)}), []string{"s-1-1"})
 		wantEqual(t, "of a provider", ids(incident.Filter{Provider: "nobody"}), []string(nil))
 		groups, err := p.Groups(ctx, incident.Filter{})
 		must(t, err)
-		if len(groups) != 2 || groups[0].Process != incident.Signing || groups[0].Count != 2 || !groups[0].Oldest.Equal(minute(1)) || groups[1].Count != 1 {
+		if len(groups) != 2 || groups[0].Process != process.Signing || groups[0].Count != 2 || !groups[0].Oldest.Equal(minute(1)) || groups[1].Count != 1 {
 			t.Errorf("groups %+v", groups)
 		}
 

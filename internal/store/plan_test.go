@@ -15,6 +15,7 @@ import (
 	"kyso/internal/incident"
 	"kyso/internal/page"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 	"kyso/internal/store"
@@ -150,7 +151,7 @@ func TestLoopsReadTheirPartialIndex(t *testing.T) {
 		must(t, f.Webhooks().SaveMessage(t.Context(), webhook.Message{EndpointID: "ep", ID: "m", Type: "kyso.test", Body: []byte("{}"), CreatedAt: storetest.Start}))
 		f.Copy("webhook_messages", "endpoint_id", "ep", storetest.Rows, "id")
 		f.Exec(`UPDATE webhook_messages SET started_at = created_at, delivered_at = created_at`)
-		must(t, f.OpenIncident(t.Context(), signing.Incident{ID: "i", SigningID: "p-1", Attention: signing.Attention{IncidentID: "i", Reason: "internal", Since: storetest.Start, Attempts: 1}}))
+		must(t, f.OpenIncident(t.Context(), process.Incident{ProcessID: "p-1", Attention: process.Attention{IncidentID: "i", Reason: "internal", Since: storetest.Start, Attempts: 1}}))
 		f.Copy("incidents", "id", "i", storetest.Rows, "id")
 		f.Exec(`UPDATE incidents SET closed_at = since`)
 		name, ask := f.Source, "EXPLAIN "
@@ -205,12 +206,12 @@ func loopsOf(ctx context.Context, r store.Relay) map[string]func(page.Cursor) er
 		"payments":                func(page.Cursor) error { _, err := r.Payments(ctx, "r"); return err },
 		"moves":                   func(page.Cursor) error { _, err := r.RegistrationMoves(ctx, "r"); return err },
 		"close incidents": func(page.Cursor) error {
-			_, err := r.CloseIncidents(ctx, incident.Incident{Process: incident.Signing, ProcessID: "s", ClosedAt: now})
+			_, err := r.CloseIncidents(ctx, process.Incident{Process: process.Signing, ProcessID: "s", ClosedAt: now})
 			return err
 		},
-		"given up": func(page.Cursor) error { _, err := r.GivenUp(ctx, incident.Signing, "s"); return err },
+		"given up": func(page.Cursor) error { _, err := r.GivenUp(ctx, process.Signing, "s"); return err },
 		"open mismatch": func(page.Cursor) error {
-			_, err := r.OpenMismatch(ctx, incident.Incident{Process: incident.Signing, ProcessID: "s", Reason: incident.RecordMissing, Since: now})
+			_, err := r.OpenMismatch(ctx, process.Incident{Process: process.Signing, ProcessID: "s", Attention: process.Attention{Reason: incident.RecordMissing, Since: now}})
 			return err
 		},
 	}
@@ -242,7 +243,7 @@ func addLists(ctx context.Context, through *store.Store, asked map[string]func(p
 			return err
 		}
 	}
-	for i, f := range []incident.Filter{{}, {Process: incident.Signing}, {Reason: "internal"}, {Assignee: "a"}} {
+	for i, f := range []incident.Filter{{}, {Process: process.Signing}, {Reason: "internal"}, {Assignee: "a"}} {
 		asked[fmt.Sprint("list of incidents ", i)] = func(c page.Cursor) error {
 			f.After, f.Limit = c, 10
 			_, err := through.Parked().List(ctx, f)

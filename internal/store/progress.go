@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"time"
 
-	"kyso/internal/incident"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 )
 
@@ -33,17 +33,13 @@ func (s *Store) Transitions(ctx context.Context, id string, after int) ([]signin
 }
 
 // OpenIncident implements signing.Records.
-func (s *Store) OpenIncident(ctx context.Context, in signing.Incident) error {
-	return signingLedger.open(ctx, s, incidentOfSigning(in))
+func (s *Store) OpenIncident(ctx context.Context, in process.Incident) error {
+	in.Process = process.Signing
+	return signingLedger.open(ctx, s, in)
 }
 
 // CloseIncident implements signing.Records.
-func (s *Store) CloseIncident(ctx context.Context, in signing.Incident) error {
-	return signingLedger.close(ctx, s, incidentOfSigning(in))
-}
-
-func incidentOfSigning(in signing.Incident) incident.Incident {
-	a := in.Attention
-	return incident.Incident{ID: in.ID, Process: incident.Signing, ProcessID: in.SigningID, Step: a.Step, Reason: a.Reason, Message: a.Message,
-		Provider: a.Provider, Since: a.Since, Attempts: a.Attempts, ClosedAt: in.ClosedAt, Action: in.Action, Actor: in.Actor, Note: in.Note}
+func (s *Store) CloseIncident(ctx context.Context, in process.Incident) error {
+	in.Process = process.Signing
+	return signingLedger.close(ctx, s, in)
 }

@@ -8,6 +8,7 @@ import (
 	"kyso/internal/access"
 	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/store"
 )
@@ -22,8 +23,8 @@ func newReview(id string) registration.Review {
 		Officer: "officer-1", At: minute(9).UTC()}
 }
 
-func newParked(id, registrationID string, n int) registration.Incident {
-	return registration.Incident{RegistrationID: registrationID, Attention: registration.Attention{IncidentID: id, Step: "issue",
+func newParked(id, registrationID string, n int) process.Incident {
+	return process.Incident{ProcessID: registrationID, Attention: process.Attention{IncidentID: id, Step: "issue",
 		Reason: string(problem.ProviderUnavailable), Message: "answered 503", Provider: "ca", Since: minute(n).UTC(), Attempts: n}}
 }
 
@@ -219,14 +220,14 @@ func TestRegistrationIncidents(t *testing.T) {
 	onBothRecords(t, func(t *testing.T, r store.Registrations) {
 		ctx, want := t.Context(), enrolled(t, r, "r")
 		enrolled(t, r, "r2")
-		wantParked := func(all bool, want ...registration.Incident) {
+		wantParked := func(all bool, want ...process.Incident) {
 			t.Helper()
 			got, err := r.Parked().List(ctx, incident.Filter{All: all})
 			must(t, err)
-			var listed []incident.Incident
+			var listed []process.Incident
 			for _, w := range want {
-				listed = append(listed, incident.Incident{ID: w.IncidentID, Process: incident.Registration, ProcessID: w.RegistrationID, Step: w.Step, Reason: w.Reason,
-					Message: w.Message, Provider: w.Provider, Since: w.Since, Attempts: w.Attempts, ClosedAt: w.ClosedAt, Action: w.Action, Actor: w.Actor, Note: w.Note})
+				w.Process = process.Registration
+				listed = append(listed, w)
 			}
 			wantEqual(t, "incidents", got, listed)
 		}
@@ -248,7 +249,7 @@ func TestRegistrationIncidents(t *testing.T) {
 		later.Actor, later.Attempts = "ops-2", 9
 		must(t, r.CloseRegistrationIncident(ctx, later))
 		must(t, r.OpenRegistrationIncident(ctx, later)) // closed stays closed
-		want.Attention = registration.Attention{}
+		want.Attention = process.Attention{}
 		wantRegistration(t, r, want)
 		wantParked(false)
 		wantParked(true, closed)
@@ -263,10 +264,10 @@ func TestRegistrationIncidents(t *testing.T) {
 		closed.ClosedAt = minute(5).UTC()
 		must(t, r.CloseRegistrationIncident(ctx, closed))
 
-		closed.RegistrationID = "r2"
+		closed.ProcessID = "r2"
 		wantCode(t, r.CloseRegistrationIncident(ctx, closed), problem.Conflict)
 		wantCode(t, r.OpenRegistrationIncident(ctx, newParked("i", "r2", 9)), problem.Conflict)
-		wantCode(t, r.OpenRegistrationIncident(ctx, registration.Incident{RegistrationID: "r"}), problem.Invalid)
+		wantCode(t, r.OpenRegistrationIncident(ctx, process.Incident{ProcessID: "r"}), problem.Invalid)
 		wantCode(t, r.CloseRegistrationIncident(ctx, one), problem.Invalid)
 	})
 }

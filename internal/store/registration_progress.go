@@ -4,7 +4,7 @@ import (
 	"context"
 	"database/sql"
 
-	"kyso/internal/incident"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 )
 
@@ -32,17 +32,13 @@ func (r Registrations) Transitions(ctx context.Context, id string, after int) ([
 }
 
 // OpenRegistrationIncident implements registration.Records.
-func (r Registrations) OpenRegistrationIncident(ctx context.Context, in registration.Incident) error {
-	return registrationLedger.open(ctx, r.s, incidentOfRegistration(in))
+func (r Registrations) OpenRegistrationIncident(ctx context.Context, in process.Incident) error {
+	in.Process = process.Registration
+	return registrationLedger.open(ctx, r.s, in)
 }
 
 // CloseRegistrationIncident implements registration.Records.
-func (r Registrations) CloseRegistrationIncident(ctx context.Context, in registration.Incident) error {
-	return registrationLedger.close(ctx, r.s, incidentOfRegistration(in))
-}
-
-func incidentOfRegistration(in registration.Incident) incident.Incident {
-	a := in.Attention
-	return incident.Incident{ID: a.IncidentID, Process: incident.Registration, ProcessID: in.RegistrationID, Step: a.Step, Reason: a.Reason, Message: a.Message,
-		Provider: a.Provider, Since: a.Since, Attempts: a.Attempts, ClosedAt: in.ClosedAt, Action: in.Action, Actor: in.Actor, Note: in.Note}
+func (r Registrations) CloseRegistrationIncident(ctx context.Context, in process.Incident) error {
+	in.Process = process.Registration
+	return registrationLedger.close(ctx, r.s, in)
 }

@@ -10,6 +10,7 @@ import (
 
 	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/store"
 )
@@ -243,7 +244,7 @@ func TestAuditChainAndIncidents(t *testing.T) {
 	onBothStores(t, func(t *testing.T, s *store.Store) {
 		ctx := t.Context()
 		r, _ := registered(t, s, 1)
-		in := registration.Incident{RegistrationID: "r-1", Attention: registration.Attention{IncidentID: "i-1", Step: "issue", Reason: "provider-refused", Since: minute(3), Attempts: 1}}
+		in := process.Incident{ProcessID: "r-1", Attention: process.Attention{IncidentID: "i-1", Step: "issue", Reason: "provider-refused", Since: minute(3), Attempts: 1}}
 		twice(t, func() error { return r.OpenRegistrationIncident(ctx, in) })
 		one, err := r.Registration(ctx, "r-1")
 		if err != nil || one.Attention.Step != "issue" {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"kyso/internal/incident"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 	"kyso/internal/store"
@@ -235,11 +236,11 @@ func TestTheReleaseBeforeWorksBesideThisOne(t *testing.T) {
 		b.close(registrationsBefore, "r-1")
 		wantEqual(t, "closed before", shownNow(t, s, "r-1"), "issue 2  true retry ops:lan NCC đã chạy lại")
 
-		fresh, err := s.Relay().OpenMismatch(ctx, incident.Incident{Process: incident.Signing, ProcessID: "lost", Reason: incident.RecordMissing, Since: minute(1)})
+		fresh, err := s.Relay().OpenMismatch(ctx, process.Incident{Process: process.Signing, ProcessID: "lost", Attention: process.Attention{Reason: incident.RecordMissing, Since: minute(1)}})
 		must(t, err)
 		wantEqual(t, "a stray of now", []any{fresh, b.shown("stray_incidents", "lost-record-missing-1")}, []any{true, " 1  false   "})
 		b.stray("lost-2", "registration", "lost-2")
-		n, err := s.Relay().CloseIncidents(ctx, incident.Incident{ProcessID: "lost-2", ClosedAt: minute(7), Action: incident.Close, Actor: "ops:lan"})
+		n, err := s.Relay().CloseIncidents(ctx, process.Incident{ProcessID: "lost-2", ClosedAt: minute(7), Action: incident.Close, Actor: "ops:lan"})
 		must(t, err)
 		wantEqual(t, "strays closed", []any{n, b.shown("stray_incidents", "lost-2")}, []any{1, " 1  true close ops:lan "})
 		b.inStep()

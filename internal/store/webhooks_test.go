@@ -12,6 +12,7 @@ import (
 	"kyso/internal/access"
 	"kyso/internal/page"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 	"kyso/internal/store"
@@ -147,7 +148,7 @@ func TestParkedAndRecoveredIsAnnounced(t *testing.T) {
 		enrolled(t, r, "r-1")
 		newEndpoint(t, w, "ep-1", "team-a")
 		must(t, s.Access().Grant(t.Context(), "team-a", minute(0), access.Object{Kind: access.Signing, ID: "s-1"}, access.Object{Kind: access.Registration, ID: "r-1"}))
-		parked := signing.Incident{ID: "s-1-1", SigningID: "s-1", Attention: signing.Attention{Step: "timestamp", Reason: "provider-unavailable", Message: "answered 503", Provider: "tsa", Since: minute(1), Attempts: 1}}
+		parked := process.Incident{ProcessID: "s-1", Attention: process.Attention{IncidentID: "s-1-1", Step: "timestamp", Reason: "provider-unavailable", Message: "answered 503", Provider: "tsa", Since: minute(1), Attempts: 1}}
 		twice(t, func() error { return s.OpenIncident(t.Context(), parked) })
 		parked.Attention.Attempts = 2
 		must(t, s.OpenIncident(t.Context(), parked))

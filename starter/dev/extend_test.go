@@ -11,6 +11,7 @@ import (
 
 	"kyso/internal/pades"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/workflows"
 )
 
@@ -91,7 +92,7 @@ func TestArchiveWaits(t *testing.T) {
 		t.Errorf("it waits until %s: %+v", status.Deadline, status)
 	}
 	client := &workflows.Client{Temporal: w.App.Temporal}
-	_, err = client.Repair(t.Context(), id, "dec-none", workflows.Repair{Action: workflows.RepairRetry, Actor: "ops-1", Reason: "nothing is wrong"})
+	_, err = client.Repair(t.Context(), id, "dec-none", process.Repair{Action: process.RepairRetry, Actor: "ops-1", Reason: "nothing is wrong"})
 	if problem.CodeOf(err) != problem.Conflict || !strings.Contains(err.Error(), "not waiting for a repair") {
 		t.Errorf("a repair of what is well: %v", err)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 	"kyso/workflows"
@@ -145,7 +146,7 @@ func (x *intruder) strangerSchedules(registrationID, signingID string) {
 func (x *intruder) startsAgain(registrationID, signingID string) {
 	x.t.Helper()
 	for _, again := range []*workflows.Again{nil, {Status: "issuing", Seq: 6, AccountID: "x", Ordered: true, Issuing: true}, {Status: "accepting", Seq: 8, Close: true},
-		{Recorded: workflows.Recorded{DecisionID: "run-invented"}, Status: "in-review", Seq: 5}} {
+		{Recorded: process.Recorded{DecisionID: "run-invented"}, Status: "in-review", Seq: 5}} {
 		run, err := x.temporal.ExecuteWorkflow(x.t.Context(), sdk.StartWorkflowOptions{ID: workflows.RegistrationWorkflowID(registrationID), TaskQueue: workflows.TaskQueue},
 			workflows.Registration, workflows.RegistrationInput{RegistrationID: registrationID, Again: again})
 		do(x.t, err)
