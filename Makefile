@@ -1,6 +1,6 @@
 # "make" alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: demo dev build web build-dev test test-quick race bench fuzz lint vulnerabilities help
+.PHONY: demo dev build web build-dev test test-quick race bench fuzz lint vulnerabilities generate help
 
 GO ?= go
 
@@ -74,6 +74,9 @@ race: ## Run the tests of concurrent packages with the race detector
 
 vulnerabilities: build build-dev ## Look for functions with known vulnerabilities in the programs; VULNDB=latest for the newest list
 	scripts/vulnerabilities.sh bin/kyso bin/kyso-worker bin/kyso-dev
+
+generate: ## Write docs/openapi.json from the API, and from it the types of its clients
+	KYSO_WRITE=1 $(GO) test -count=1 -run TestTheWrittenContract ./internal/app
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

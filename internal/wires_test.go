@@ -115,7 +115,7 @@ func texts(t *testing.T) []string {
 			return nil
 		}
 		kinds := []string{".go", ".ts", ".tsx", ".html", ".sh"}
-		if slices.Contains(kinds, filepath.Ext(file)) && !strings.Contains(file, "_test.") && !strings.Contains(file, ".test.") {
+		if slices.Contains(kinds, filepath.Ext(file)) && !strings.Contains(file, "_test.") && !strings.Contains(file, ".test.") && !strings.Contains(file, ".gen.") {
 			list = append(list, file)
 		}
 		return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -14,7 +15,7 @@ import (
 )
 
 // act runs one act and shows where the process stands.
-func (c *cli) act(do func(*apiclient.Client) (apiclient.Status, apiclient.Raw, error)) error {
+func (c *cli) act(do func(*apiclient.Client) (apiclient.Move, apiclient.Raw, error)) error {
 	client, err := c.client()
 	if err != nil {
 		return err
@@ -23,7 +24,8 @@ func (c *cli) act(do func(*apiclient.Client) (apiclient.Status, apiclient.Raw, e
 	if err != nil {
 		return err
 	}
-	return c.print(raw, []string{status.ID}, func(w io.Writer) { row(w, status.ID, status.Status) })
+	id, words := status.Stands()
+	return c.print(raw, []string{id}, func(w io.Writer) { row(w, id, words) })
 }
 
 func keyFlag(cmd *cobra.Command, key *string) {
@@ -31,10 +33,7 @@ func keyFlag(cmd *cobra.Command, key *string) {
 }
 
 func orNewKey(key string) string {
-	if key == "" {
-		return apiclient.NewKey()
-	}
-	return key
+	return cmp.Or(key, apiclient.NewKey())
 }
 
 // bulk is an act on one signing or on many: many that are typed are shown and not touched unless --apply is given. What

@@ -120,8 +120,8 @@ func examineAudit(ctx context.Context, client *apiclient.Client, opt verifyOptio
 		}
 		entries := make([]audit.Entry, len(page.Items))
 		for i, one := range page.Items {
-			entries[i] = audit.Entry(one)
-			after = one.Seq
+			entries[i] = audit.Entry{Seq: int64(one.Seq), At: one.At, Kind: one.Kind, Object: one.Object, Actor: one.Actor, Detail: one.Detail, Prev: one.Prev, Hash: one.Hash}
+			after = entries[i].Seq
 		}
 		checker.Read(entries)
 		if len(page.Items) < auditPage {
@@ -151,9 +151,9 @@ func gatherEvidence(ctx context.Context, client *apiclient.Client, opt verifyOpt
 		return e, err
 	}
 	for _, one := range kept.Heads {
-		e.Heads = append(e.Heads, audit.Checkpoint(one))
+		e.Heads = append(e.Heads, checkpoint(one))
 	}
-	e.Head, e.Table, e.File, e.Exported = audit.Head(said.Head), table, file, said.Exported
+	e.Head, e.Table, e.File, e.Exported = audit.Head{Seq: int64(said.Head.Seq), Hash: said.Head.Hash}, table, file, said.Exported
 	key := opt.key
 	if key == "" {
 		key = said.PublicKey
@@ -177,7 +177,7 @@ func gatherEvidence(ctx context.Context, client *apiclient.Client, opt verifyOpt
 }
 
 // checkpoints reads all of a list, and the last page with what it says besides.
-func checkpoints(ctx context.Context, client *apiclient.Client, path string) ([]audit.Checkpoint, apiclient.Checkpoints, error) {
+func checkpoints(ctx context.Context, client *apiclient.Client, path string) ([]audit.Checkpoint, apiclient.CheckpointList, error) {
 	var list []audit.Checkpoint
 	next := path + "?limit=" + strconv.Itoa(auditPage)
 	for {
@@ -186,13 +186,17 @@ func checkpoints(ctx context.Context, client *apiclient.Client, path string) ([]
 			return nil, page, err
 		}
 		for _, one := range page.Items {
-			list = append(list, audit.Checkpoint(one))
+			list = append(list, checkpoint(one))
 		}
 		if page.Next == "" {
 			return list, page, nil
 		}
 		next = page.Next
 	}
+}
+
+func checkpoint(c apiclient.Checkpoint) audit.Checkpoint {
+	return audit.Checkpoint{Number: int64(c.Number), Seq: int64(c.Seq), Hash: c.Hash, At: c.At, Previous: c.Previous, Key: c.Key, Signature: c.Signature}
 }
 
 func (c *cli) auditExportCommand() *cobra.Command {

@@ -121,10 +121,10 @@ func (c *cli) explain(err error) {
 	if answered.Detail != "" {
 		c.say("  %s", "  %s", answered.Detail)
 	}
-	for _, field := range answered.Fields {
+	for _, field := range answered.Errors {
 		c.say("  %s: %s", "  %s: %s", field.Location, field.Message)
 	}
-	if answered.Code == problem.Internal {
+	if answered.Code == string(problem.Internal) {
 		c.say("  mã yêu cầu %s", "  request id %s", answered.RequestID)
 	}
 }

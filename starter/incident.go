@@ -39,7 +39,7 @@ func (f *incidentFilter) register(cmd *cobra.Command) {
 func (f *incidentFilter) given() (apiclient.IncidentFilter, bool) {
 	out := f.IncidentFilter
 	if f.older > 0 {
-		out.Before = time.Now().Add(-f.older)
+		out.ParkedBefore = time.Now().Add(-f.older)
 	}
 	return out, out.Process+out.Code+out.Provider+out.Step+out.Assignee != "" || f.older > 0
 }
@@ -64,7 +64,7 @@ func (c *cli) incidentListCommand() *cobra.Command {
 			return c.print(raw, ids, func(w io.Writer) {
 				row(w, "INCIDENT", "PROCESS", "STEP", "CODE", "PROVIDER", "SINCE", "ATTEMPTS", "ASSIGNEE", "CLOSED BY", "MESSAGE")
 				for _, i := range list.Items {
-					row(w, i.ID, i.Process, i.Attention.Step, string(i.Attention.Code), or(i.Attention.Provider), shown(i.Attention.Since),
+					row(w, i.ID, i.Process, i.Attention.Step, i.Attention.Code, or(i.Attention.Provider), shown(i.Attention.Since),
 						strconv.Itoa(i.Attention.Attempts), or(i.Assignee), or(strings.TrimSpace(i.Action+" "+i.Actor)), i.Attention.Message)
 				}
 			})
@@ -93,12 +93,12 @@ func (c *cli) incidentGroupCommand() *cobra.Command {
 			}
 			var codes []string
 			for _, g := range list.Items {
-				codes = append(codes, string(g.Code))
+				codes = append(codes, g.Code)
 			}
 			return c.print(raw, codes, func(w io.Writer) {
 				row(w, "COUNT", "OLDEST", "PROCESS", "STEP", "CODE", "PROVIDER", "WHAT")
 				for _, g := range list.Items {
-					row(w, strconv.Itoa(g.Count), shown(g.Oldest), g.Process, g.Step, string(g.Code), or(g.Provider), c.text(g.Title, g.TitleEN))
+					row(w, strconv.Itoa(g.Count), shown(g.Oldest), g.Process, g.Step, g.Code, or(g.Provider), c.text(g.Title, g.TitleEN))
 				}
 			})
 		}}
@@ -121,13 +121,13 @@ func (c *cli) incidentShowCommand() *cobra.Command {
 		}}
 }
 
-func (c *cli) printIncident(i apiclient.Incident, raw apiclient.Raw) error {
+func (c *cli) printIncident(i apiclient.IncidentHistory, raw apiclient.Raw) error {
 	return c.print(raw, []string{i.ID}, func(w io.Writer) {
 		pair := c.pairs(w)
 		pair("Sự cố", "Incident", i.ID)
 		pair("Tiến trình", "Process", i.Process+" "+i.ProcessID)
 		pair("Bước", "Step", i.Attention.Step)
-		pair("Nguyên nhân", "Cause", string(i.Attention.Code)+" · "+c.text(i.Attention.Title, i.Attention.TitleEN))
+		pair("Nguyên nhân", "Cause", i.Attention.Code+" · "+c.text(i.Attention.Title, i.Attention.TitleEN))
 		pair("Bên ngoài", "Provider", i.Attention.Provider)
 		pair("Từ", "Since", shown(i.Attention.Since))
 		pair("Người xử lý", "Assignee", i.Assignee)
@@ -135,7 +135,7 @@ func (c *cli) printIncident(i apiclient.Incident, raw apiclient.Raw) error {
 			pair("Đã đóng", "Closed", strings.Join([]string{shown(i.ClosedAt), i.Action, i.Actor, i.Note}, " · "))
 		}
 		pair("Có thể làm", "Actions", strings.Join(i.Attention.Actions, ", "))
-		pair("Hướng dẫn", "Runbook", "docs/operations.md#"+string(i.Attention.Code))
+		pair("Hướng dẫn", "Runbook", "docs/operations.md#"+i.Attention.Code)
 		for _, e := range i.Entries {
 			what := e.Kind
 			if e.Kind == "failed" {

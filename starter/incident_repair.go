@@ -110,7 +110,7 @@ func (c *cli) chosenIncidents(ctx context.Context, client *apiclient.Client, b *
 			return nil, err
 		}
 		if i.Action == "" {
-			list = append(list, i)
+			list = append(list, apiclient.Incident{ID: i.ID, Process: i.Process, ProcessID: i.ProcessID, Attention: i.Attention})
 		}
 	}
 	return list, nil
@@ -135,7 +135,7 @@ func (c *cli) repairAll(ctx context.Context, client *apiclient.Client, b *bulkRe
 		running <- struct{}{}
 		go func() {
 			defer func() { <-running; begun <- n }()
-			outcome, err := client.RepairIncident(ctx, key+"/"+i.ID, i, apiclient.RegistrationRepair{Action: b.action, Actor: c.as, Reason: b.reason})
+			outcome, err := client.RepairIncident(ctx, key+"/"+i.ID, i, apiclient.RegistrationRepairRequest{Action: b.action, Actor: c.as, Reason: b.reason})
 			if err != nil {
 				outcome, problems[n] = "not-done", err.Error()
 			}

@@ -49,8 +49,8 @@ dossiers), operator (see and repair what is stuck), keys (make keys), trust (add
 
 func keyRow(w io.Writer, k apiclient.Key) {
 	state := "until " + shown(k.ExpiresAt)
-	if k.RevokedAt != nil {
-		state = "revoked " + shown(*k.RevokedAt)
+	if !k.RevokedAt.IsZero() {
+		state = "revoked " + shown(k.RevokedAt)
 	}
 	row(w, k.ID, k.Owner, strings.Join(k.Scopes, ","), state, k.Name)
 }

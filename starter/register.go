@@ -92,7 +92,7 @@ func (c *cli) accountCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.act(func(client *apiclient.Client) (apiclient.Status, apiclient.Raw, error) {
+			return c.act(func(client *apiclient.Client) (apiclient.Move, apiclient.Raw, error) {
 				return client.OpenAccount(cmd.Context(), orNewKey(key), args[0], code, email, password)
 			})
 		}}
@@ -123,7 +123,7 @@ func (c *cli) packageCommand() *cobra.Command {
 	var key string
 	cmd := &cobra.Command{Use: "package ID CODE", Short: "Order a package", Args: exactly(2, registrationID+" and the CODE of a package"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.act(func(client *apiclient.Client) (apiclient.Status, apiclient.Raw, error) {
+			return c.act(func(client *apiclient.Client) (apiclient.Move, apiclient.Raw, error) {
 				return client.ChoosePackage(cmd.Context(), orNewKey(key), args[0], args[1])
 			})
 		}}
@@ -151,14 +151,14 @@ func (c *cli) payCommand() *cobra.Command {
 }
 
 // codeCommand is an act that a one-time code confirms.
-func (c *cli) codeCommand(name, short string, do func(*apiclient.Client, context.Context, string, string, string) (apiclient.Status, apiclient.Raw, error)) *cobra.Command {
+func (c *cli) codeCommand(name, short string, do func(*apiclient.Client, context.Context, string, string, string) (apiclient.RegistrationMove, apiclient.Raw, error)) *cobra.Command {
 	var code, key string
 	cmd := &cobra.Command{Use: name + " ID", Short: short, Args: exactly(1, registrationID),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if code == "" {
 				return usage("--code is required: ask for one with \"kyso register otp\"")
 			}
-			return c.act(func(client *apiclient.Client) (apiclient.Status, apiclient.Raw, error) {
+			return c.act(func(client *apiclient.Client) (apiclient.Move, apiclient.Raw, error) {
 				return do(client, cmd.Context(), orNewKey(key), args[0], code)
 			})
 		}}
@@ -181,7 +181,7 @@ func (c *cli) correctCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.act(func(client *apiclient.Client) (apiclient.Status, apiclient.Raw, error) {
+			return c.act(func(client *apiclient.Client) (apiclient.Move, apiclient.Raw, error) {
 				return client.Correct(cmd.Context(), orNewKey(key), args[0], fields)
 			})
 		}}
@@ -193,7 +193,7 @@ func (c *cli) acceptCommand() *cobra.Command {
 	var key string
 	cmd := &cobra.Command{Use: "accept ID", Short: "Have the phone ask again to sign the acceptance record", Args: exactly(1, registrationID),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.act(func(client *apiclient.Client) (apiclient.Status, apiclient.Raw, error) {
+			return c.act(func(client *apiclient.Client) (apiclient.Move, apiclient.Raw, error) {
 				return client.SignAcceptance(cmd.Context(), orNewKey(key), args[0])
 			})
 		}}
@@ -205,7 +205,7 @@ func (c *cli) withdrawCommand() *cobra.Command {
 	var reason, key string
 	cmd := &cobra.Command{Use: "withdraw ID", Short: "Take the request back; what was paid and issued is undone", Args: exactly(1, registrationID),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.act(func(client *apiclient.Client) (apiclient.Status, apiclient.Raw, error) {
+			return c.act(func(client *apiclient.Client) (apiclient.Move, apiclient.Raw, error) {
 				return client.Withdraw(cmd.Context(), orNewKey(key), args[0], "", reason)
 			})
 		}}

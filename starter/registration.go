@@ -110,7 +110,9 @@ func (c *cli) registrationTable(w io.Writer, r apiclient.Registration) {
 		pair("Chứng thư", "Certificate", i.Serial+" · "+i.KeyID+" · "+shown(i.NotAfter))
 	}
 	pair("Phiên ký nghiệm thu", "Acceptance signing", r.SigningID)
-	transitionRows(w, r.Transitions)
+	for _, t := range r.Transitions {
+		transitionRow(w, t.At, t.Status, t.Detail)
+	}
 }
 
 func (c *cli) registrationWatchCommand() *cobra.Command {
@@ -160,9 +162,9 @@ func registrationCode(status string) int {
 }
 
 // decisionCommand is one of the three decisions of an officer.
-func (c *cli) decisionCommand(decision, use, short string) (*cobra.Command, *apiclient.Decision) {
+func (c *cli) decisionCommand(decision, use, short string) (*cobra.Command, *apiclient.ReviewRequest) {
 	b := &bulk{vi: "yêu cầu đăng ký", en: "registrations"}
-	d := &apiclient.Decision{Decision: decision}
+	d := &apiclient.ReviewRequest{Decision: decision}
 	cmd := &cobra.Command{Use: use, Short: short, Args: atLeast("the ID of a registration, or -"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -239,7 +241,7 @@ failed-again (1) or still-waiting (8).`,
 			if b.reason == "" {
 				return usage("--reason is required: why, in a few words without personal data")
 			}
-			repair := apiclient.RegistrationRepair{Action: action, Actor: c.as, Reason: b.reason}
+			repair := apiclient.RegistrationRepairRequest{Action: action, Actor: c.as, Reason: b.reason}
 			var err error
 			if repair.Fields, err = assignments(fields); err != nil {
 				return err
@@ -276,7 +278,7 @@ repair; one that runs ends as withdrawn, in the name of the operator.`,
 					return "", nil, err
 				}
 				if r.Attention != nil && slices.Contains(r.Attention.Actions, "cancel") {
-					repaired, raw, err := client.RepairRegistration(cmd.Context(), key, id, apiclient.RegistrationRepair{Action: "cancel", Actor: c.as, Reason: b.reason})
+					repaired, raw, err := client.RepairRegistration(cmd.Context(), key, id, apiclient.RegistrationRepairRequest{Action: "cancel", Actor: c.as, Reason: b.reason})
 					return repaired.Outcome, raw, err
 				}
 				status, raw, err := client.Withdraw(cmd.Context(), key, id, c.as, b.reason)

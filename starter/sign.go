@@ -100,7 +100,7 @@ func (c *cli) sign(ctx context.Context, f *signFlags) error {
 		if err != nil {
 			return err
 		}
-		f.request.Documents = append(f.request.Documents, apiclient.DocumentToSign{ID: document.ID, Placement: &placement})
+		f.request.Documents = append(f.request.Documents, apiclient.DocumentRequest{ID: document.ID, Placement: &placement})
 	}
 	signing, raw, err := client.Sign(ctx, f.key, f.request)
 	if err != nil {
@@ -254,7 +254,7 @@ func (c *cli) watchAndSave(ctx context.Context, client *apiclient.Client, id str
 }
 
 // save writes a signed file beside its final name, compares its digest, and only then gives it the name.
-func save(ctx context.Context, client *apiclient.Client, document apiclient.Signed, target string, force bool) error {
+func save(ctx context.Context, client *apiclient.Client, document apiclient.SignedDocument, target string, force bool) error {
 	body, err := client.Download(ctx, document.Content)
 	if err != nil {
 		return fmt.Errorf("fetching the signed file: %w", err)

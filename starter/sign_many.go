@@ -94,7 +94,7 @@ func (m *many) sign(ctx context.Context, g approvalGroup) (approvalGroup, int, e
 		if err != nil {
 			return g, exitFailed, err
 		}
-		request.Documents = append(request.Documents, apiclient.DocumentToSign{ID: document.ID, Placement: &m.placement})
+		request.Documents = append(request.Documents, apiclient.DocumentRequest{ID: document.ID, Placement: &m.placement})
 	}
 	if m.stopped(ctx) {
 		return g, exitPending, nil

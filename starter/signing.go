@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,7 +63,7 @@ func attentionCell(a *apiclient.Attention) string {
 	if a.Step == "" { // an owner is not told what failed
 		return "attention"
 	}
-	return a.Step + ": " + string(a.Code)
+	return a.Step + ": " + a.Code
 }
 
 func (c *cli) showCommand() *cobra.Command {
@@ -117,13 +118,11 @@ func (c *cli) outcomeWords(o *apiclient.Outcome) string {
 	if o == nil {
 		return ""
 	}
-	return c.text(o.Title, o.TitleEN) + " (" + string(o.Code) + ")"
+	return c.text(o.Title, o.TitleEN) + " (" + o.Code + ")"
 }
 
-func transitionRows(w io.Writer, list []apiclient.Transition) {
-	for _, t := range list {
-		row(w, "  "+shown(t.At), strings.TrimSpace(t.Status+" "+t.Detail))
-	}
+func transitionRow(w io.Writer, at time.Time, status, detail string) {
+	row(w, "  "+shown(at), strings.TrimSpace(status+" "+detail))
 }
 
 func (c *cli) showTable(w io.Writer, s apiclient.Signing) {
@@ -154,7 +153,9 @@ func (c *cli) showTable(w io.Writer, s apiclient.Signing) {
 		}
 		pair("Tài liệu "+strconv.Itoa(d.Index+1), "Document "+strconv.Itoa(d.Index+1), strings.Join(cells, " · "))
 	}
-	transitionRows(w, s.Transitions)
+	for _, t := range s.Transitions {
+		transitionRow(w, t.At, t.Status, t.Detail)
+	}
 }
 
 // masked hides the middle of a person's number; a screen may be shared. JSON has it whole.
@@ -236,7 +237,7 @@ func (c *cli) chooseCommand() *cobra.Command {
 	var key string
 	cmd := &cobra.Command{Use: "choose ID SERIAL", Short: "Choose the certificate", Args: exactly(2, "the ID of a signing and a SERIAL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.act(func(client *apiclient.Client) (apiclient.Status, apiclient.Raw, error) {
+			return c.act(func(client *apiclient.Client) (apiclient.Move, apiclient.Raw, error) {
 				return client.Choose(cmd.Context(), orNewKey(key), args[0], args[1])
 			})
 		}}
@@ -253,16 +254,12 @@ func (c *cli) placeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.act(func(client *apiclient.Client) (apiclient.Status, apiclient.Raw, error) {
+			return c.act(func(client *apiclient.Client) (apiclient.Move, apiclient.Raw, error) {
 				signing, _, err := client.Signing(cmd.Context(), args[0])
 				if err != nil {
-					return apiclient.Status{}, nil, err
+					return apiclient.SigningMove{}, nil, err
 				}
-				placements := make([]apiclient.Placement, len(signing.Documents))
-				for i := range placements {
-					placements[i] = placement
-				}
-				return client.Place(cmd.Context(), orNewKey(key), args[0], placements)
+				return client.Place(cmd.Context(), orNewKey(key), args[0], slices.Repeat([]apiclient.Placement{placement}, len(signing.Documents)))
 			})
 		}}
 	box.register(cmd)

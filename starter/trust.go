@@ -80,8 +80,8 @@ func (c *cli) printAuthority(a apiclient.Authority) error {
 				row(w, pair[0], pair[1])
 			}
 		}
-		if a.ChangedAt != nil {
-			row(w, "Changed at", shown(*a.ChangedAt))
+		if !a.ChangedAt.IsZero() {
+			row(w, "Changed at", shown(a.ChangedAt))
 		}
 		_, _ = w.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.Certificate})) // a tabwriter keeps the error until Flush
 	})

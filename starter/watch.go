@@ -202,7 +202,7 @@ func (w *watcher) sayOutcome(words string, o *apiclient.Outcome) {
 		if title := w.text(o.Title, o.TitleEN); title != words {
 			words += ": " + title
 		}
-		words += " (" + string(o.Code) + ")"
+		words += " (" + o.Code + ")"
 	}
 	w.say("%s", "%s", words)
 }

@@ -94,7 +94,7 @@ func stateByDates(c signing.Certificate, now time.Time) string {
 }
 
 type statusOutput struct {
-	Body StatusBody
+	Body SigningMove
 }
 
 // Act is what every act on a signing has. It is exported because huma reads embedded structs only then.
@@ -265,8 +265,8 @@ type repairInput struct {
 
 // RepairBody says what became of a repair.
 type RepairBody struct {
-	Outcome string     `json:"outcome" enum:"recovered,failed-again,given-up,still-waiting"`
-	Signing StatusBody `json:"signing"`
+	Outcome string      `json:"outcome" enum:"recovered,failed-again,given-up,still-waiting"`
+	Signing SigningMove `json:"signing"`
 }
 
 type repairOutput struct {

@@ -44,7 +44,7 @@ func TestChooseCertificate(t *testing.T) {
 	for _, serial := range []string{"54ab", "00:54:AB", strings.Repeat("A1", 32)} {
 		got := b.post(created.Self+"/certificate", `{"serial":"`+serial+`"}`, "Idempotency-Key", "choose-"+serial)
 		wantStatus(t, got, http.StatusOK)
-		var status api.StatusBody
+		var status api.SigningMove
 		got.into(t, &status)
 		if status.ID != created.ID || status.Step != "choose-certificate" || status.Deadline == nil || status.Attention.IncidentID != "i" || len(status.Attention.Actions) != 1 {
 			t.Errorf("status %s", got.body)

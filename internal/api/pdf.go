@@ -94,7 +94,7 @@ func schemaName(of reflect.Type, hint string) string {
 	switch _, folder, _ := strings.Cut(of.PkgPath(), "/internal/"); {
 	case folder == "finding":
 		return "Document" + name
-	case folder == "pades" && name == "Report":
+	case strings.HasPrefix(folder, "pades") && name == "Report":
 		return "Inspection"
 	}
 	return strings.TrimSuffix(name, "Body")

@@ -27,7 +27,7 @@ const (
 )
 
 type registrationStatusOutput struct {
-	Body RegistrationStatusBody
+	Body RegistrationMove
 }
 
 // registrationMoved is the answer of an act.

@@ -154,9 +154,9 @@ type registrationRepairInput struct {
 
 // RegistrationRepairBody says what became of a repair.
 type RegistrationRepairBody struct {
-	Outcome      string                 `json:"outcome" enum:"recovered,failed-again,skipped,given-up,still-waiting"`
-	Changes      []registration.Change  `json:"changes,omitempty" doc:"What was corrected, masked"`
-	Registration RegistrationStatusBody `json:"registration"`
+	Outcome      string                `json:"outcome" enum:"recovered,failed-again,skipped,given-up,still-waiting"`
+	Changes      []registration.Change `json:"changes,omitempty" doc:"What was corrected, masked"`
+	Registration RegistrationMove      `json:"registration"`
 }
 
 type registrationRepairOutput struct {

@@ -271,8 +271,8 @@ func withdrawable(status registration.Status) string {
 	return ownersWithdraw
 }
 
-// RegistrationStatusBody is what an act returns: where the process stands after it.
-type RegistrationStatusBody struct {
+// RegistrationMove is what an act returns: where the process stands after it.
+type RegistrationMove struct {
 	ID        string              `json:"id"`
 	Self      string              `json:"self"`
 	Status    registration.Status `json:"status"`
@@ -285,8 +285,8 @@ type RegistrationStatusBody struct {
 	SigningID string              `json:"signing_id,omitempty" doc:"The signing of the acceptance record that runs now"`
 }
 
-func registrationStatusBody(ctx context.Context, id string, in workflows.RegistrationStatus) RegistrationStatusBody {
+func registrationStatusBody(ctx context.Context, id string, in workflows.RegistrationStatus) RegistrationMove {
 	text := statusTexts[in.Status]
-	return RegistrationStatusBody{ID: id, Self: registrationPath(id), Status: in.Status, Title: text.VI, TitleEN: text.EN,
+	return RegistrationMove{ID: id, Self: registrationPath(id), Status: in.Status, Title: text.VI, TitleEN: text.EN,
 		Step: in.Step, Seq: in.Seq, Deadline: utc(in.Deadline), Attention: shownTo(ctx, processAttention(in.Attention), withdrawable(in.Status)), SigningID: in.SigningID}
 }

@@ -277,8 +277,8 @@ func transitionBody(t signing.Transition) TransitionBody {
 	return TransitionBody{Seq: t.Seq, Status: t.Status, Title: text.VI, TitleEN: text.EN, Final: t.Status.Final(), At: t.At.UTC(), Detail: t.Detail}
 }
 
-// StatusBody is what an act returns: where the process stands after it.
-type StatusBody struct {
+// SigningMove is what an act returns: where the process stands after it.
+type SigningMove struct {
 	ID               string         `json:"id"`
 	Self             string         `json:"self"`
 	Status           signing.Status `json:"status"`
@@ -289,8 +289,8 @@ type StatusBody struct {
 	Attention        *AttentionBody `json:"attention,omitempty"`
 }
 
-func statusBody(ctx context.Context, id string, in workflows.SigningStatus) StatusBody {
-	body := StatusBody{ID: id, Self: signingPath(id), Status: in.Status, Step: in.Step, Seq: in.Seq, RemainingSeconds: in.Remaining}
+func statusBody(ctx context.Context, id string, in workflows.SigningStatus) SigningMove {
+	body := SigningMove{ID: id, Self: signingPath(id), Status: in.Status, Step: in.Step, Seq: in.Seq, RemainingSeconds: in.Remaining}
 	if !in.Deadline.IsZero() {
 		deadline := in.Deadline.UTC()
 		body.Deadline = &deadline

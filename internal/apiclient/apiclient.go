@@ -1,8 +1,11 @@
-// Package apiclient speaks to kyso's HTTP API. Its types are its own, read from the wire as any other client would
-// read them; an answer is also kept as it came, for programs that pass it on.
+// Package apiclient speaks to kyso's HTTP API: authentication, retries, problems, uploads, pages and event streams. The
+// shapes of bodies are in types.gen.go, which is generated from docs/openapi.json. An answer is also kept as it came, for
+// programs that pass it on.
 //
 // It imports the standard library and internal/problem only.
 package apiclient
+
+//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 -config generate.yaml -o types.gen.go ../../docs/openapi.json
 
 import (
 	"bytes"
@@ -37,20 +40,8 @@ type Client struct {
 
 // Error is a problem that the API answered with (RFC 9457).
 type Error struct {
-	Status     int           `json:"status"`
-	Code       problem.Code  `json:"code"`
-	Title      string        `json:"title"`    // Vietnamese
-	TitleEN    string        `json:"title_en"` // English
-	Detail     string        `json:"detail"`
-	RequestID  string        `json:"request_id"`
-	Fields     []Field       `json:"errors"`
-	RetryAfter time.Duration `json:"-"`
-}
-
-// Field is one wrong field of a request.
-type Field struct {
-	Location string `json:"location"`
-	Message  string `json:"message"`
+	Problem
+	RetryAfter time.Duration // of the header; 0 when there is none
 }
 
 // Error implements error.
@@ -58,7 +49,7 @@ func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Code, e.Detail) 
 
 // Unwrap lets problem.CodeOf see the code.
 func (e *Error) Unwrap() error {
-	return &problem.Error{Code: e.Code, Message: e.Detail, RetryAfter: e.RetryAfter}
+	return &problem.Error{Code: problem.Code(e.Code), Message: e.Detail, RetryAfter: e.RetryAfter}
 }
 
 // Raw is an answer as it came.
@@ -66,14 +57,6 @@ type Raw = json.RawMessage
 
 // NewKey returns a fresh Idempotency-Key.
 func NewKey() string { return rand.Text() }
-
-// Document is an uploaded file.
-type Document struct {
-	ID     string `json:"id"`
-	Name   string `json:"name"`
-	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256"`
-}
 
 // Upload stores a file. open is called again for each try; key makes the tries one upload.
 func (c *Client) Upload(ctx context.Context, key, name string, size int64, open func() (io.ReadCloser, error)) (Document, error) {
@@ -217,9 +200,9 @@ func transient(err error) bool {
 func errorOf(resp *http.Response) error {
 	e := &Error{}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil || json.Unmarshal(body, e) != nil || e.Code == "" {
+	if err != nil || json.Unmarshal(body, &e.Problem) != nil || e.Code == "" {
 		text := problem.Internal.Text()
-		*e = Error{Code: problem.Internal, Title: text.VI, TitleEN: text.EN, Detail: "unexpected answer: " + resp.Status}
+		e.Problem = Problem{Code: string(problem.Internal), Title: text.VI, TitleEN: text.EN, Detail: "unexpected answer: " + resp.Status}
 	}
 	e.Status = resp.StatusCode
 	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil {

@@ -66,7 +66,7 @@ func TestRefusalsAreNotTriedAgain(t *testing.T) {
 	})
 	_, _, err := client.Cancel(t.Context(), "k", "s", "op", "why")
 	var answered *apiclient.Error
-	if !errors.As(err, &answered) || problem.CodeOf(err) != problem.Conflict || answered.Title != "vi" || len(answered.Fields) != 1 || calls.Load() != 1 {
+	if !errors.As(err, &answered) || problem.CodeOf(err) != problem.Conflict || answered.Title != "vi" || len(answered.Errors) != 1 || calls.Load() != 1 {
 		t.Errorf("%v after %d calls", err, calls.Load())
 	}
 }

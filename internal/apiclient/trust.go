@@ -4,26 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"time"
 )
-
-// Authority is one certificate of the list of trusted ones.
-type Authority struct {
-	Fingerprint  string     `json:"fingerprint"`
-	Name         string     `json:"name"`
-	Organisation string     `json:"organisation"`
-	Issuer       string     `json:"issuer"`
-	Serial       string     `json:"serial"`
-	ValidFrom    time.Time  `json:"valid_from"`
-	ValidTo      time.Time  `json:"valid_to"`
-	Kind         string     `json:"kind"`
-	Source       string     `json:"source"`
-	State        string     `json:"state"`
-	ChangedBy    string     `json:"changed_by"`
-	ChangedAt    *time.Time `json:"changed_at"`
-	Reason       string     `json:"reason"`
-	Certificate  []byte     `json:"certificate"` // DER
-}
 
 // Trust lists the certificates that are trusted, and those that were removed.
 func (c *Client) Trust(ctx context.Context) (List[Authority], Raw, error) {
@@ -35,7 +16,7 @@ func (c *Client) Trust(ctx context.Context) (List[Authority], Raw, error) {
 // AddTrust trusts a certificate, given as PEM or as DER in base64.
 func (c *Client) AddTrust(ctx context.Context, certificate, reason string) (Authority, Raw, error) {
 	var out Authority
-	raw, err := c.Post(ctx, NewKey(), "/v1/trust", map[string]string{"certificate": certificate, "reason": reason}, &out)
+	raw, err := c.Post(ctx, NewKey(), "/v1/trust", TrustRequest{Certificate: certificate, Reason: reason}, &out)
 	return out, raw, err
 }
 
