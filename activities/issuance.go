@@ -14,6 +14,7 @@ import (
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
+	"kyso/internal/vn"
 )
 
 // CreateKey makes the citizen's key pair at the key service. Effect: one key. Key: the registration. The digest of the
@@ -396,5 +397,5 @@ func serialOf(cert *x509.Certificate) string { return strings.ToLower(cert.Seria
 
 // number is what is printed on a paper of a registration.
 func number(kind, id string, at time.Time) string {
-	return fmt.Sprintf("%s/%d/%s-KYSO", strings.ToUpper(short(id, 4)), at.In(vietnam).Year(), kind)
+	return fmt.Sprintf("%s/%d/%s-KYSO", strings.ToUpper(short(id, 4)), at.In(vn.Zone).Year(), kind)
 }

@@ -16,6 +16,7 @@ import (
 	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
+	"kyso/internal/vn"
 )
 
 // Registration holds what the activities of a registration need. Every exported method is an activity.
@@ -34,9 +35,8 @@ type Registration struct {
 	Store func(ctx context.Context, name string, r io.Reader) (signing.Upload, error)
 	// Open gives a stored file as a source that is read by range.
 	Open func(ctx context.Context, u signing.Upload) (pades.Source, error)
-	// CodeText is the text message of a one-time code, and Fold turns Vietnamese into ASCII.
+	// CodeText is the text message of a one-time code.
 	CodeText func(purpose registration.Purpose, digits string) string
-	Fold     func(string) string
 	// NoticeText is the text message about what became of an account.
 	NoticeText func(kind registration.NoticeKind, at time.Time) string
 
@@ -168,7 +168,7 @@ func (a *Registration) Remind(ctx context.Context, in RemindInput) error {
 		return fail(err)
 	}
 	text := fmt.Sprintf("Yeu cau cap chung thu chu ky so cua quy khach dang cho thuc hien, han den %s.",
-		in.Deadline.In(vietnam).Format("15:04 02/01/2006"))
+		in.Deadline.In(vn.Zone).Format("15:04 02/01/2006"))
 	key := fmt.Sprintf("%s-%s-%d", in.RegistrationID, in.Step, in.Number)
 	return fail(a.SMS.Send(ctx, key, phone, text))
 }
@@ -179,9 +179,6 @@ var remindedAt = map[registration.Status][]string{
 	registration.StatusAwaitingPayment: {"payment"}, registration.StatusAwaitingConsent: {"contract"}, registration.StatusNeedsMore: {"correction"},
 	registration.StatusActivating: {"set-pin", "activation-code"}, registration.StatusAccepting: {"sign-acceptance"},
 }
-
-// vietnam is the time that citizens read.
-var vietnam = time.FixedZone("GMT+7", 7*60*60)
 
 // phone is the number of the account, or before there is one the number that VNeID knows.
 func (a *Registration) phone(ctx context.Context, id string) (string, error) {

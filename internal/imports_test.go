@@ -23,6 +23,7 @@ const module = "kyso"
 // everything below it, unless a deeper one has a line of its own, and may always import itself.
 var rules = map[string]string{
 	"internal/problem":      "",
+	"internal/vn":           "",
 	"internal/vault":        "",
 	"internal/finding":      "",
 	"internal/doctest":      "",
@@ -35,21 +36,21 @@ var rules = map[string]string{
 	"internal/limit":        "internal/problem",
 	"internal/signing":      "internal/limit internal/page internal/problem internal/process",
 	"internal/registration": "internal/limit internal/page internal/problem internal/process",
-	"internal/account":      "internal/limit internal/registration internal/problem",
+	"internal/account":      "internal/limit internal/registration internal/problem internal/vn",
 	"internal/audit":        "internal/registration internal/problem",
-	"internal/pades":        "internal/finding internal/pades/font internal/problem",
+	"internal/pades":        "internal/finding internal/pades/font internal/problem internal/vn",
 	"internal/pades/font":   "",
 	"internal/evidence":     "internal/finding internal/pades internal/signing internal/problem",
-	"internal/forms":        "internal/pades/font internal/problem",
+	"internal/forms":        "internal/pades/font internal/problem internal/vn",
 	"internal/pemfile":      "internal/pades internal/problem",
 	"internal/truststore":   "internal/pemfile internal/signing internal/problem",
 	"internal/eseal":        "internal/evidence internal/pades internal/pemfile internal/registration internal/signing internal/problem",
-	"internal/verification": "internal/evidence internal/forms internal/pades internal/pdfchild internal/signing internal/problem",
+	"internal/verification": "internal/evidence internal/forms internal/pades internal/pdfchild internal/signing internal/problem internal/vn",
 	"internal/telemetry":    "internal/incident internal/limit",
 	"internal/pdfchild":     "internal/pades internal/problem",
 	"internal/store":        "internal/limit internal/page internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem internal/vault internal/process",
 	"internal/blob":         "internal/vault internal/signing internal/problem",
-	"activities":            "internal/decision internal/evidence internal/webhook internal/signing internal/registration internal/pades internal/forms internal/problem internal/process",
+	"activities":            "internal/decision internal/evidence internal/webhook internal/signing internal/registration internal/pades internal/forms internal/problem internal/process internal/vn",
 	"workflows":             "activities internal/decision internal/webhook internal/signing internal/registration internal/problem internal/process",
 	"internal/relay":        "activities workflows internal/page internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem internal/process",
 	"internal/api":          "workflows internal/limit internal/page internal/access internal/audit internal/decision internal/incident internal/webhook internal/signing internal/registration internal/account internal/problem internal/process",
@@ -63,9 +64,10 @@ var rules = map[string]string{
 	"internal/party/rssp769":    "internal/party internal/signing internal/problem",
 	"internal/party/tsa":        "internal/party internal/signing internal/problem",
 	"internal/party/vneid":      "internal/party internal/registration internal/problem",
-	"internal/party/vnpay":      "internal/party internal/registration internal/problem",
+	"internal/party/vnpay":      "internal/party internal/registration internal/problem internal/vn",
 
-	// The stand-ins of outside parties share nothing with the clients that they test, nor with the domain. The folder
+	// The stand-ins of outside parties share nothing with the clients that they test, nor with the domain, but the zone
+	// and the writing of amounts. The folder
 	// itself makes them all; no party knows another.
 	"internal/sandbox": "internal/sandbox/ca internal/sandbox/esms internal/sandbox/kernel internal/sandbox/people internal/sandbox/pki " +
 		"internal/sandbox/revocation internal/sandbox/rssp769 internal/sandbox/tsa internal/sandbox/vneid internal/sandbox/vnpay",
@@ -73,12 +75,12 @@ var rules = map[string]string{
 	"internal/sandbox/people":     "internal/sandbox/kernel",
 	"internal/sandbox/pki":        "internal/sandbox/kernel",
 	"internal/sandbox/ca":         "internal/sandbox/kernel internal/sandbox/people internal/sandbox/pki",
-	"internal/sandbox/esms":       "internal/sandbox/kernel",
+	"internal/sandbox/esms":       "internal/sandbox/kernel internal/vn",
 	"internal/sandbox/revocation": "internal/sandbox/kernel internal/sandbox/pki",
-	"internal/sandbox/rssp769":    "internal/sandbox/kernel internal/sandbox/people internal/sandbox/pki",
+	"internal/sandbox/rssp769":    "internal/sandbox/kernel internal/sandbox/people internal/sandbox/pki internal/vn",
 	"internal/sandbox/tsa":        "internal/sandbox/kernel internal/sandbox/pki",
-	"internal/sandbox/vneid":      "internal/sandbox/kernel internal/sandbox/people",
-	"internal/sandbox/vnpay":      "internal/sandbox/kernel",
+	"internal/sandbox/vneid":      "internal/sandbox/kernel internal/sandbox/people internal/vn",
+	"internal/sandbox/vnpay":      "internal/sandbox/kernel internal/vn",
 	// Clients of the API know the API and no part behind it.
 	"internal/apiclient": "internal/problem",
 	// The pages are clients of the API that run in a browser.
@@ -90,11 +92,11 @@ var rules = map[string]string{
 		"internal/verification internal/web",
 
 	"worker":  "internal/app internal/pdfchild internal/problem internal/telemetry",
-	"starter": "internal/app internal/apiclient internal/audit internal/registration internal/pades internal/party/revocation internal/party/tsa internal/pdfchild internal/problem internal/signing internal/telemetry internal/truststore internal/verification",
+	"starter": "internal/app internal/apiclient internal/audit internal/registration internal/pades internal/party/revocation internal/party/tsa internal/pdfchild internal/problem internal/signing internal/telemetry internal/truststore internal/verification internal/vn",
 	// The whole world in one process: it also registers the search attributes that workflows names, draws a master
 	// key, and judges what its demo signed.
 	"starter/dev": "internal/app internal/apiclient internal/forms internal/pades internal/pdfchild " +
-		"internal/eseal internal/pemfile internal/problem internal/registration internal/sandbox internal/telemetry internal/vault workflows",
+		"internal/eseal internal/pemfile internal/problem internal/registration internal/sandbox internal/telemetry internal/vault workflows internal/vn",
 
 	// Programs to copy from: they know the wire and nothing of kyso.
 	"examples": "",
@@ -245,8 +247,8 @@ func imports(t *testing.T, file string) []string {
 
 // streets are the folders whose rooms are parties, each with the ground that a party may stand on besides the domain.
 var streets = map[string]string{
-	"internal/party":   "internal/party internal/finding internal/webhook internal/signing internal/registration internal/problem",
-	"internal/sandbox": "internal/sandbox/kernel internal/sandbox/people internal/sandbox/pki",
+	"internal/party":   "internal/party internal/finding internal/webhook internal/signing internal/registration internal/problem internal/vn",
+	"internal/sandbox": "internal/sandbox/kernel internal/sandbox/people internal/sandbox/pki internal/vn",
 }
 
 // TestNoPartyKnowsAnother: each folder of a street has a line of its own in the table, which names the ground alone. What one

@@ -16,6 +16,7 @@ import (
 	"kyso/internal/app"
 	"kyso/internal/audit"
 	"kyso/internal/registration"
+	"kyso/internal/vn"
 )
 
 // auditPage is how many entries or checkpoints are read at once.
@@ -80,7 +81,7 @@ func (c *cli) verifyAudit(ctx context.Context, opt verifyOptions) error {
 	}
 	if u := report.Uncovered; u.Entries > 0 {
 		c.say("Các mục từ %s (%d mục) chưa có điểm kiểm tra nào: nếu chúng bị cắt bỏ thì không thể biết.",
-			"Entries since %s (%d) are covered by no checkpoint: that some of them were cut off could not be seen.", u.Since.In(vietnam).Format("15:04:05 02/01/2006"), u.Entries)
+			"Entries since %s (%d) are covered by no checkpoint: that some of them were cut off could not be seen.", u.Since.In(vn.Zone).Format("15:04:05 02/01/2006"), u.Entries)
 	}
 	raw, err := json.Marshal(report)
 	if err != nil {

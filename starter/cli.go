@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kyso/internal/apiclient"
+	"kyso/internal/vn"
 )
 
 // cli is what every command shares: the streams, the environment and the flags of the root command. Data goes to
@@ -44,9 +45,6 @@ const (
 	asLines = "jsonl"
 	asIDs   = "ids"
 )
-
-// vietnam is the zone in which times are shown.
-var vietnam = time.FixedZone("+07", 7*60*60)
 
 func (c *cli) execute(ctx context.Context, args []string) int {
 	root := c.root()
@@ -247,7 +245,7 @@ func shown(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return t.In(vietnam).Format("02/01/2006 15:04:05 -07")
+	return t.In(vn.Zone).Format("02/01/2006 15:04:05 -07")
 }
 
 // group is a command that only holds others.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kyso/internal/pades"
+	"kyso/internal/vn"
 )
 
 // report is the verification in words.
@@ -131,7 +132,7 @@ func (c *cli) signingTime(t pades.TimeReport) string {
 	return at + " " + fmt.Sprintf(c.text("(theo dấu thời gian của %s)", "(by time-stamp of %s)"), authority)
 }
 
-func when(t time.Time) string { return t.In(vietnam).Format("02/01/2006 15:04:05 -07:00") }
+func when(t time.Time) string { return t.In(vn.Zone).Format("02/01/2006 15:04:05 -07:00") }
 
 func (c *cli) integrity(s pades.SignatureReport) string {
 	return c.yes(s.Intact, "nội dung không thay đổi từ khi ký", "the signed content is unchanged",

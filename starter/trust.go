@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kyso/internal/apiclient"
+	"kyso/internal/vn"
 )
 
 func (c *cli) trustCommand() *cobra.Command {
@@ -50,7 +51,7 @@ those that were added. Removed ones stay in the list. -o ids prints the fingerpr
 }
 
 func authorityRow(w io.Writer, a apiclient.Authority) {
-	row(w, beginning(a.Fingerprint), a.State, a.Kind, a.Name, or(a.Organisation), a.ValidTo.In(vietnam).Format(time.DateOnly), a.Source, or(a.ChangedBy))
+	row(w, beginning(a.Fingerprint), a.State, a.Kind, a.Name, or(a.Organisation), a.ValidTo.In(vn.Zone).Format(time.DateOnly), a.Source, or(a.ChangedBy))
 }
 
 // beginning is as much of a fingerprint as a table shows; it names the certificate in show and remove.

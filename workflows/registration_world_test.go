@@ -55,7 +55,7 @@ func (j *journey) registrationActivities() *activities.Registration {
 		Store: func(ctx context.Context, name string, r io.Reader) (signing.Upload, error) {
 			return blob.Upload(ctx, j.blobs, name, r, 1<<24, true)
 		},
-		Open: j.acts.Open, Fold: account.Fold,
+		Open:     j.acts.Open,
 		Packages: testPackages, Now: j.env.Now, Retries: j.acts.Retries,
 		Issuers: map[string]activities.Issuer{}, DefaultIssuer: sandbox.FirstIssuer,
 	}

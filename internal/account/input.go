@@ -225,26 +225,6 @@ func (i Input) consents(list []registration.Consent, now time.Time) error {
 	return nil
 }
 
-// Fold turns Vietnamese into ASCII for order texts and SMS.
-func Fold(s string) string {
-	var b strings.Builder
-	for _, r := range norm.NFD.String(s) {
-		switch {
-		case r == 'đ':
-			b.WriteByte('d')
-		case r == 'Đ':
-			b.WriteByte('D')
-		case r == 'ƀ':
-			b.WriteByte('b')
-		case r == 'Ƀ':
-			b.WriteByte('B')
-		case r < utf8.RuneSelf:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
 // Mask shows enough of a number to recognise it: 079******345.
 func Mask(id string) string {
 	if len(id) < 7 {

@@ -7,6 +7,7 @@ import (
 
 	"kyso/internal/problem"
 	"kyso/internal/registration"
+	"kyso/internal/vn"
 )
 
 // Begin records a challenge for a phone; sending its code is a process's part. It answers the same, and does the same
@@ -136,7 +137,7 @@ func (s *Service) PendingReset(ctx context.Context, accountID string) (time.Time
 
 // NoticeText is the text message about what became of an account: ASCII, without personal data.
 func (s *Service) NoticeText(kind registration.NoticeKind, at time.Time) string {
-	when := at.In(time.FixedZone("GMT+7", 7*60*60)).Format("15:04 02/01/2006")
+	when := at.In(vn.Zone).Format("15:04 02/01/2006")
 	switch kind {
 	case registration.NoticeReset:
 		return "Mat khau tai khoan duoc yeu cau dat lai, hieu luc tu " + when + ". Neu khong phai quy khach, hay dang nhap va huy yeu cau nay."

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"kyso/internal/problem"
+	"kyso/internal/vn"
 )
 
 // The costs of argon2id (OWASP's minimum): 19 MiB, two passes, one lane.
@@ -99,7 +100,7 @@ func Password(password, phone, email string) error {
 // passwordIn judges a new password that came in a field.
 func passwordIn(field, password, phone, email string) error {
 	password = norm.NFC.String(password)
-	plain := strings.ToLower(strings.Join(strings.Fields(Fold(password)), ""))
+	plain := strings.ToLower(strings.Join(strings.Fields(vn.Fold(password)), ""))
 	name, _, _ := strings.Cut(strings.ToLower(email), "@")
 	tail := strings.TrimPrefix(phone, "+84")
 	switch n := utf8.RuneCountInString(password); {

@@ -36,7 +36,6 @@ func (a *App) registration() (*activities.Registration, error) {
 		Serials:       a.Store.Registrations(),
 		Signings:      a.Store,
 		CodeText:      a.accounts().Text,
-		Fold:          account.Fold,
 		VNeID:         cfg.VNeID,
 		SMS:           cfg.SMS,
 		VNPay:         cfg.VNPay,

@@ -9,6 +9,8 @@ import (
 
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
+
+	"kyso/internal/vn"
 )
 
 var producer = "kyso (pdfcpu " + model.VersionStr + ")"
@@ -28,7 +30,7 @@ func describe(table *model.XRefTable, pages *types.IndirectRef, title string, at
 	root["Metadata"] = *metadata
 	root["Lang"] = types.StringLiteral("vi-VN")
 	root["ViewerPreferences"] = types.Dict{"DisplayDocTitle": types.Boolean(true)}
-	when := types.StringLiteral(types.DateString(at.In(vietnam)))
+	when := types.StringLiteral(types.DateString(at.In(vn.Zone)))
 	info, err := table.IndRefForNewObject(types.Dict{"Title": utf16Text(title), "Creator": types.StringLiteral("kyso"),
 		"Producer": utf16Text(producer), "CreationDate": when, "ModDate": when})
 	if err != nil {
@@ -68,7 +70,7 @@ const conformance = `<rdf:Description rdf:about="" xmlns:pdfaid="http://www.aiim
 func xmp(title string, at time.Time) types.StreamDict {
 	var escaped bytes.Buffer
 	_ = xml.EscapeText(&escaped, []byte(title)) // a buffer takes everything
-	when := at.In(vietnam).Format(time.RFC3339)
+	when := at.In(vn.Zone).Format(time.RFC3339)
 	raw := fmt.Appendf(nil, `<?xpacket begin="%[1]s" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:pdf="http://ns.adobe.com/pdf/1.3/">

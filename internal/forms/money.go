@@ -1,25 +1,8 @@
 package forms
 
 import (
-	"strconv"
 	"strings"
 )
-
-// dong writes an amount as 300.000 đồng.
-func dong(amount int64) string {
-	digits, negative := strings.CutPrefix(strconv.FormatInt(amount, 10), "-")
-	var b strings.Builder
-	if negative {
-		b.WriteByte('-')
-	}
-	for i, d := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte('.')
-		}
-		b.WriteRune(d)
-	}
-	return b.String() + " đồng"
-}
 
 var units = []string{"không", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín"}
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"kyso/internal/vn"
 )
 
 // Subscriber is the person as the documents show them. Dates are YYYY-MM-DD; empty fields are left out.
@@ -223,7 +225,7 @@ func price(p Plan) string {
 	if p.PriceVND == 0 {
 		return "Miễn phí"
 	}
-	return fmt.Sprintf("%s (%s đồng)", dong(p.PriceVND), inWords(p.PriceVND))
+	return fmt.Sprintf("%s đồng (%s đồng)", vn.Amount(p.PriceVND), inWords(p.PriceVND))
 }
 
 // write sets a document, gives its pages their numbers, and says where its signatures belong.

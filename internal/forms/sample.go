@@ -5,15 +5,13 @@ import (
 	"time"
 
 	"kyso/internal/forms/tagged"
+	"kyso/internal/vn"
 )
-
-// vietnam is the time that stands in documents.
-var vietnam = time.FixedZone("GMT+7", 7*60*60)
 
 // Sample writes a one-page labour contract with invented parties, dated as the day is in Vietnam, for trying kyso out.
 // The lower third of the page is free for signatures.
 func Sample(on time.Time) ([]byte, error) {
-	on = on.In(vietnam)
+	on = on.In(vn.Zone)
 	date := fmt.Sprintf("Thành phố Hồ Chí Minh, ngày %02d tháng %02d năm %d", on.Day(), on.Month(), on.Year())
 	const from, middle, to = 72.0, 297.0, 523.0
 	root := tagged.New()

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"kyso/internal/pades/font"
+	"kyso/internal/vn"
 )
 
 // wrap breaks a text into lines that are no wider than width. A word that is wider by itself is cut.
@@ -85,7 +86,7 @@ func printable(text, face string) bool {
 
 // vietnameseDate is a day as documents write it.
 func vietnameseDate(at time.Time) string {
-	at = at.In(vietnam)
+	at = at.In(vn.Zone)
 	return fmt.Sprintf("ngày %02d tháng %02d năm %d", at.Day(), at.Month(), at.Year())
 }
 
@@ -94,7 +95,7 @@ func moment(at time.Time) string {
 	if at.IsZero() {
 		return ""
 	}
-	return at.In(vietnam).Format("15:04:05 02/01/2006 (GMT+7)")
+	return at.In(vn.Zone).Format("15:04:05 02/01/2006 (GMT+7)")
 }
 
 // shortDate turns YYYY-MM-DD into 31/12/2026; anything else stays as it is.

@@ -3,10 +3,10 @@ package pades
 import (
 	"slices"
 
-	"kyso/internal/pades/appearance"
 	"kyso/internal/pades/form"
 	"kyso/internal/pades/pdf"
 	"kyso/internal/problem"
+	"kyso/internal/vn"
 )
 
 // checkRules refuses options that make no sense whatever the file is.
@@ -47,7 +47,7 @@ func (b *builder) signature() *pdf.Dict {
 	}
 	d := pdf.NewDict("Type", pdf.Name("Sig"), "Filter", pdf.Name("Adobe.PPKLite"),
 		"SubFilter", pdf.Name("ETSI.CAdES.detached"), "ByteRange", b.byteRange, "Contents", b.contents,
-		"M", pdf.Date(b.opt.SigningTime.In(appearance.Zone)))
+		"M", pdf.Date(b.opt.SigningTime.In(vn.Zone)))
 	for _, item := range []struct{ key, value string }{
 		{"Name", b.opt.SignerName}, {"Reason", b.opt.Reason}, {"Location", b.opt.Location},
 	} {

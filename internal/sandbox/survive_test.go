@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"kyso/internal/sandbox/kernel"
+	"kyso/internal/vn"
 )
 
 // wanderer walks through a world that is killed and woken again and again.
@@ -208,9 +209,9 @@ func (v *wanderer) acts() map[string]func() {
 		"ignore":  func() { _, _ = v.w.Ignore(one([]string{walkCitizen, walkSigner})) },
 		"pay": func() {
 			q := url.Values{"vnp_Version": {"2.1.0"}, "vnp_Command": {"pay"}, "vnp_TmnCode": {DefaultTmnCode}, "vnp_Amount": {"10000000"},
-				"vnp_CreateDate": {v.now.In(kernel.Vietnam).Format("20060102150405")}, "vnp_CurrCode": {"VND"}, "vnp_IpAddr": {"127.0.0.1"}, "vnp_Locale": {"vn"},
+				"vnp_CreateDate": {v.now.In(vn.Zone).Format("20060102150405")}, "vnp_CurrCode": {"VND"}, "vnp_IpAddr": {"127.0.0.1"}, "vnp_Locale": {"vn"},
 				"vnp_OrderInfo": {"goi dich vu"}, "vnp_OrderType": {"other"}, "vnp_ReturnUrl": {v.kyso.URL}, "vnp_TxnRef": {v.id()},
-				"vnp_ExpireDate": {v.now.Add(15 * time.Minute).In(kernel.Vietnam).Format("20060102150405")}}
+				"vnp_ExpireDate": {v.now.Add(15 * time.Minute).In(vn.Zone).Format("20060102150405")}}
 			mac := hmac.New(sha512.New, []byte(DefaultVNPaySecret))
 			mac.Write([]byte(q.Encode()))
 			q.Set("vnp_SecureHash", hex.EncodeToString(mac.Sum(nil)))

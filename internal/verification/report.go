@@ -17,6 +17,7 @@ import (
 	"kyso/internal/pades"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
+	"kyso/internal/vn"
 )
 
 // PDF writes a verification as a report of pages. It walks over the JSON, so that all that it says stands in the report,
@@ -183,7 +184,7 @@ func wordsOf(value string) string {
 		return words + " (" + value + ")"
 	}
 	if at, err := time.Parse(time.RFC3339, value); err == nil && strings.Contains(value, "T") {
-		return at.In(time.FixedZone("GMT+7", 7*60*60)).Format("15:04:05 02/01/2006 (GMT+7)") + " (" + value + ")"
+		return at.In(vn.Zone).Format("15:04:05 02/01/2006 (GMT+7)") + " (" + value + ")"
 	}
 	return value
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"kyso/internal/pades"
+	"kyso/internal/vn"
 )
 
 // report is out/report.json.
@@ -103,7 +104,7 @@ func inVietnam(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.In(time.FixedZone("GMT+7", 7*3600)).Format("02/01/2006 15:04:05 -07:00")
+	return t.In(vn.Zone).Format("02/01/2006 15:04:05 -07:00")
 }
 
 // judge says whether the world saw what it should have seen, once.

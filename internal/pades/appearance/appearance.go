@@ -14,6 +14,7 @@ import (
 	"kyso/internal/pades/font"
 	"kyso/internal/pades/geometry"
 	"kyso/internal/pades/pdf"
+	"kyso/internal/vn"
 )
 
 // The look of a visible signature, in points.
@@ -30,9 +31,6 @@ type Content struct {
 	Reason, Location string    // optional
 	Image            []byte    // PNG or JPEG shown at the left; optional
 }
-
-// Zone is the zone that signing times are shown in. Viet Nam has had no daylight saving since 1975.
-var Zone = time.FixedZone("+07", 7*60*60)
 
 // Add writes the appearance of a signature as a form XObject with all that it needs (12.5.5, 8.10). Its
 // own space is the box as a reader sees it; the matrix turns it on a rotated page.
@@ -102,7 +100,7 @@ func appendImage(out []byte, area geometry.Rect, p picture) []byte {
 func paragraphs(t *typesetter, c Content) ([][]glyph, error) {
 	items := []struct{ label, value string }{
 		{"Ký bởi:", c.SignerName},
-		{"Ngày ký:", c.SigningTime.In(Zone).Format("02/01/2006 15:04:05 -07:00")},
+		{"Ngày ký:", c.SigningTime.In(vn.Zone).Format("02/01/2006 15:04:05 -07:00")},
 		{"Lý do:", c.Reason},
 		{"Nơi ký:", c.Location},
 	}

@@ -19,6 +19,7 @@ import (
 	"kyso/internal/party"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
+	"kyso/internal/vn"
 )
 
 const (
@@ -32,9 +33,6 @@ const (
 	maxRequestID  = 32
 	localhost     = "127.0.0.1"
 )
-
-// zone is where VNPay's clocks stand.
-var zone = time.FixedZone("GMT+7", 7*60*60)
 
 // Client is the payment gateway, version 2.1.0. It implements registration.PaymentGateway, and verifies what the
 // browser and VNPay itself bring to our doors.
@@ -112,7 +110,7 @@ func (v *Client) notice(fields url.Values) (registration.PaymentNotice, error) {
 		!codeForm.MatchString(n.ResponseCode) || !codeForm.MatchString(n.TransactionStatus) {
 		return registration.PaymentNotice{}, problem.New(problem.Invalid, "a field of the notice is missing or malformed")
 	}
-	if at, err := time.ParseInLocation(timeForm, fields.Get("vnp_PayDate"), zone); err == nil {
+	if at, err := time.ParseInLocation(timeForm, fields.Get("vnp_PayDate"), vn.Zone); err == nil {
 		n.At = at.UTC()
 	}
 	return n, nil
@@ -153,7 +151,7 @@ func wholeVND(amount string) (int64, bool) {
 	return n / 100, err == nil && n > 0 && n%100 == 0
 }
 
-func dateOf(t time.Time) string { return t.In(zone).Format(timeForm) }
+func dateOf(t time.Time) string { return t.In(vn.Zone).Format(timeForm) }
 
 // cleanText keeps letters without their marks, digits, blanks and ._-, which every language escapes alike and which
 // hold no separator of VNPay's.

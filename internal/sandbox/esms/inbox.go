@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"kyso/internal/sandbox/kernel"
+	"kyso/internal/vn"
 )
 
 //go:embed *.html
 var files embed.FS
 
 var pages = kernel.PhonePages(files, "*.html", template.FuncMap{
-	"date": func(t time.Time) string { return t.In(kernel.Vietnam).Format("15:04:05 02/01/2006") },
+	"date": func(t time.Time) string { return t.In(vn.Zone).Format("15:04:05 02/01/2006") },
 })
 
 // page is what every template gets.

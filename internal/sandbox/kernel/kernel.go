@@ -226,6 +226,3 @@ var (
 
 // Seconds reads a number of seconds, as switches have them.
 func Seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
-
-// Vietnam has had one offset since 1975.
-var Vietnam = time.FixedZone("ICT", 7*60*60)

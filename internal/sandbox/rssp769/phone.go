@@ -14,13 +14,14 @@ import (
 
 	"kyso/internal/sandbox/kernel"
 	"kyso/internal/sandbox/people"
+	"kyso/internal/vn"
 )
 
 //go:embed phone
 var phoneFiles embed.FS
 
 var phonePages = kernel.PhonePages(phoneFiles, "phone/*.html", template.FuncMap{
-	"date":    func(t time.Time) string { return t.In(kernel.Vietnam).Format("15:04:05 02/01/2006") },
+	"date":    func(t time.Time) string { return t.In(vn.Zone).Format("15:04:05 02/01/2006") },
 	"minutes": func(s int) string { return fmt.Sprintf("%d:%02d", s/60, s%60) },
 	// prefix is what a person can compare: the first 16 hex digits in groups of four.
 	"prefix": func(digest string) string {

@@ -14,13 +14,14 @@ import (
 
 	"kyso/internal/sandbox/kernel"
 	"kyso/internal/sandbox/people"
+	"kyso/internal/vn"
 )
 
 //go:embed vneid.css vneid.html
 var files embed.FS
 
 var pages = template.Must(template.New("vneid").Funcs(template.FuncMap{
-	"date":    func(t time.Time) string { return t.In(kernel.Vietnam).Format("02/01/2006 15:04") },
+	"date":    func(t time.Time) string { return t.In(vn.Zone).Format("02/01/2006 15:04") },
 	"words":   func(c RegisteredCertificate) string { return c.words()[0] },
 	"english": func(c RegisteredCertificate) string { return c.words()[1] },
 	"open":    func(c RegisteredCertificate) bool { return c.Status == "" || slices.Contains(openStatuses, c.Status) },

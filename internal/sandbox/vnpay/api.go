@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kyso/internal/sandbox/kernel"
+	"kyso/internal/vn"
 )
 
 // The calls of VNPay's API, as Fault.On names them.
@@ -147,7 +148,7 @@ func (g *Gateway) checkCall(in map[string]string) string {
 
 // query answers querydr. A RequestId is good for once a day. The caller holds g.mu.
 func (g *Gateway) query(in map[string]string) (string, map[string]string) {
-	day := g.k.Now().In(kernel.Vietnam).Format(time.DateOnly)
+	day := g.k.Now().In(vn.Zone).Format(time.DateOnly)
 	if g.state.Day != day {
 		g.state.Day, g.state.Queries = day, map[string]bool{}
 	}
@@ -217,6 +218,6 @@ func (g *Gateway) refund(in map[string]string) (string, map[string]string) {
 	g.k.Record(kernel.Effect{Kind: kernel.EffectRefund, Key: p.TxnRef, Detail: fmt.Sprintf("%d VND, request %s", amount/100, refund.RequestID)})
 	out := apiPayment(p, kind)
 	out["vnp_Amount"] = strconv.FormatInt(amount, 10)
-	out["vnp_PayDate"] = refund.At.In(kernel.Vietnam).Format(timeForm)
+	out["vnp_PayDate"] = refund.At.In(vn.Zone).Format(timeForm)
 	return apiDone, out
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kyso/internal/sandbox/kernel"
+	"kyso/internal/vn"
 )
 
 const (
@@ -41,7 +42,7 @@ func (g *Gateway) result(p *payment) url.Values {
 func valuesOf(p *payment) url.Values {
 	q := url.Values{}
 	for name, value := range map[string]string{"vnp_Amount": strconv.FormatInt(p.Amount, 10), "vnp_BankCode": "NCB",
-		"vnp_CardType": "ATM", "vnp_OrderInfo": p.OrderInfo, "vnp_PayDate": p.DecidedAt.In(kernel.Vietnam).Format(timeForm),
+		"vnp_CardType": "ATM", "vnp_OrderInfo": p.OrderInfo, "vnp_PayDate": p.DecidedAt.In(vn.Zone).Format(timeForm),
 		"vnp_ResponseCode": p.Code, "vnp_TransactionNo": strconv.Itoa(p.Number), "vnp_TransactionStatus": p.Status,
 		"vnp_TxnRef": p.TxnRef} {
 		q.Set(name, value)

@@ -6,18 +6,18 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"strconv"
 	"time"
 
 	"kyso/internal/sandbox/kernel"
+	"kyso/internal/vn"
 )
 
 //go:embed vnpay.html
 var files embed.FS
 
 var pages = template.Must(template.New("vnpay").Funcs(template.FuncMap{
-	"date":  func(t time.Time) string { return t.In(kernel.Vietnam).Format("15:04:05 02/01/2006") },
-	"money": dong,
+	"date":  func(t time.Time) string { return t.In(vn.Zone).Format("15:04:05 02/01/2006") },
+	"money": func(vnd int64) string { return vn.Amount(vnd) + " ₫" },
 }).ParseFS(files, "vnpay.html"))
 
 // page is what every template gets.
@@ -25,15 +25,6 @@ type page struct {
 	Title, English string
 	Text           string
 	Payment        Payment
-}
-
-// dong writes an amount as people in Vietnam do: 300.000 ₫.
-func dong(vnd int64) string {
-	s := strconv.FormatInt(vnd, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "." + s[i:]
-	}
-	return s + " ₫"
 }
 
 // routes adds the pay page and the API, below /vnpay and at the paths of the real host.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"kyso/internal/sandbox/kernel"
+	"kyso/internal/vn"
 )
 
 // sign is HMAC-SHA512 with the merchant's secret, in hex.
@@ -97,8 +98,8 @@ func (g *Gateway) readPay(q url.Values) (*payment, error) {
 	if !g.signed(hashed(q), q.Get("vnp_SecureHash")) {
 		return nil, fmt.Errorf("%w: vnp_SecureHash", kernel.ErrInvalid)
 	}
-	created, createdErr := time.ParseInLocation(timeForm, q.Get("vnp_CreateDate"), kernel.Vietnam)
-	expires, expiresErr := time.ParseInLocation(timeForm, q.Get("vnp_ExpireDate"), kernel.Vietnam)
+	created, createdErr := time.ParseInLocation(timeForm, q.Get("vnp_CreateDate"), vn.Zone)
+	expires, expiresErr := time.ParseInLocation(timeForm, q.Get("vnp_ExpireDate"), vn.Zone)
 	_, ipErr := netip.ParseAddr(q.Get("vnp_IpAddr"))
 	back, backErr := url.Parse(q.Get("vnp_ReturnUrl"))
 	amount, amountErr := amountOf(q.Get("vnp_Amount"))
