@@ -108,7 +108,7 @@ func texts(t *testing.T) []string {
 		}
 		file = filepath.ToSlash(file)
 		if entry.IsDir() {
-			skip := []string{"docs", "examples", "internal/web/dist", "internal/store/migrations"}
+			skip := []string{"docs", "examples", "internal/web/dist", "internal/store/kernel/migrations"}
 			if file != "." && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules" || entry.Name() == "testdata" || slices.Contains(skip, file)) {
 				return filepath.SkipDir
 			}

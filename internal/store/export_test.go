@@ -6,67 +6,56 @@ import (
 	"time"
 
 	"kyso/internal/registration"
+	"kyso/internal/store/kernel"
 )
 
 // DB lets tests look behind the store.
-func (s *Store) DB() *sql.DB { return s.db }
+func (s *Store) DB() *sql.DB { return s.Base.DB }
 
 // SetNow replaces the clock of Remember.
-func (s *Store) SetNow(now func() time.Time) { s.now = now }
+func (s *Store) SetNow(now func() time.Time) { s.Base.Now = now }
 
 // Migrations lets a test compare the two folders.
-var Migrations = migrations
+var Migrations = kernel.Migrations
 
 // Parked reaches the incidents of the same store.
-func (r Registrations) Parked() Parked { return r.s.Parked() }
+func (r Registrations) Parked() Parked { return Parked{Base: r.Persons.Base} }
 
 // CountCodes counts the codes of a purpose that were made for a phone after a time; of all purposes when it is empty.
 func (r Registrations) CountCodes(ctx context.Context, phone string, purpose registration.Purpose, since time.Time) (n int, err error) {
-	err = r.read(ctx, "counting codes", func(tx *sql.Tx, k *keys) error {
+	err = r.Persons.ReadSealed(ctx, "counting codes", func(tx *sql.Tx, k *kernel.Keys) error {
 		return tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM codes WHERE phone_lookup = $1 AND created_at > $2 AND (purpose = $3 OR $3 = '')`,
-			k.lookup.Digest("phone", []byte(phone)), at(since), string(purpose)).Scan(&n)
+			k.Lookup.Digest("phone", []byte(phone)), kernel.At(since), string(purpose)).Scan(&n)
 	})
 	return n, err
 }
 
 // Store is the same store.
-func (r Registrations) Store() *Store { return r.s }
+func (r Registrations) Store() *Store { return over(r.Persons.Base) }
 
 // DB reaches the database of the same store.
-func (r Registrations) DB() *sql.DB { return r.s.db }
+func (r Registrations) DB() *sql.DB { return r.Persons.Base.DB }
 
 // Through returns the same store over another connection to its database.
 func (s *Store) Through(db *sql.DB) *Store {
-	return &Store{db: db, engine: s.engine, sealer: s.sealer, now: s.now, writer: s.writer}
-}
-
-// MigrateTo brings the schema to a version, as an earlier release did. What is newer is taken down, and leaves its records.
-func (s *Store) MigrateTo(ctx context.Context, version int64) error {
-	provider, err := s.provider()
-	if err != nil {
-		return err
-	}
-	if _, err = provider.UpTo(ctx, version); err == nil {
-		_, err = provider.DownTo(ctx, version)
-	}
-	return err
+	return over(s.Base.Over(db))
 }
 
 // Sealed seals a value as the release before does.
 func (s *Store) Sealed(ctx context.Context, table, column, row, plain string) ([]byte, error) {
-	k, err := s.openKeys(ctx)
+	k, err := s.OpenKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return k.sealed(table, column, row, []byte(plain)), nil
+	return k.Sealed(table, column, row, []byte(plain)), nil
 }
 
 // OpenSealed opens a value as the release before does.
 func (s *Store) OpenSealed(ctx context.Context, table, column, row string, value []byte) (string, error) {
-	k, err := s.openKeys(ctx)
+	k, err := s.OpenKeys(ctx)
 	if err != nil {
 		return "", err
 	}
-	plain, err := k.open(table, column, row, value)
+	plain, err := k.Open(table, column, row, value)
 	return string(plain), err
 }

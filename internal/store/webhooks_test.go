@@ -90,7 +90,7 @@ func TestTransitionsAreAnnounced(t *testing.T) {
 		must(t, s.Move(t.Context(), "s-1", signing.Transition{Seq: 2, Status: signing.StatusCancelled, At: minute(2), Detail: "denied"}))
 
 		told := map[string][]string{}
-		list, err := w.Relay().Unstarted(t.Context(), page.Cursor{}, 10)
+		list, err := s.Relay().Unstarted(t.Context(), page.Cursor{}, 10)
 		must(t, err)
 		for _, m := range list {
 			told[m.EndpointID] = append(told[m.EndpointID], m.ID+" "+m.Type)
@@ -164,7 +164,7 @@ func TestParkedAndRecoveredIsAnnounced(t *testing.T) {
 				return nil
 			}))
 		}
-		list, err := w.Relay().Unstarted(t.Context(), page.Cursor{}, 20)
+		list, err := s.Relay().Unstarted(t.Context(), page.Cursor{}, 20)
 		must(t, err)
 		var told []string
 		for _, m := range list {
@@ -192,7 +192,7 @@ func TestMessagesAndReplay(t *testing.T) {
 		save := func(id, kind string, at int) webhook.Message {
 			m := webhook.Message{EndpointID: "ep-1", ID: id, Type: kind, Body: []byte(`{}`), CreatedAt: minute(at).UTC()}
 			twice(t, func() error { return w.SaveMessage(t.Context(), m) })
-			must(t, w.Relay().MarkStarted(t.Context(), m, minute(at)))
+			must(t, s.Relay().MarkStarted(t.Context(), m, minute(at)))
 			return m
 		}
 		save("a", "signing.signed", 1)
@@ -224,15 +224,15 @@ func TestMessagesAndReplay(t *testing.T) {
 		} {
 			n, err := w.Replay(t.Context(), "ep-1", c.r)
 			must(t, err)
-			waiting, err := w.Relay().Unstarted(t.Context(), page.Cursor{}, 10)
+			waiting, err := s.Relay().Unstarted(t.Context(), page.Cursor{}, 10)
 			must(t, err)
 			if n != 1 || len(waiting) != 1 || waiting[0].ID != c.want || waiting[0].Round != 1 || waiting[0].State() != "waiting" {
 				t.Fatalf("%+v: %d replayed, %+v", c.r, n, waiting)
 			}
-			must(t, w.Relay().MarkStarted(t.Context(), waiting[0], minute(9)))
+			must(t, s.Relay().MarkStarted(t.Context(), waiting[0], minute(9)))
 		}
 		must(t, w.MarkAttempt(t.Context(), "ep-1", "a", webhook.Attempt{Answer: "200", Delivered: true, At: minute(10)}))
-		must(t, w.Relay().Purge(t.Context(), minute(100)))
+		must(t, s.Relay().Purge(t.Context(), minute(100)))
 		left, err := w.Messages(t.Context(), "ep-1", webhook.Range{})
 		must(t, err)
 		var ids []string
