@@ -124,7 +124,7 @@ var itsIndex = map[string]string{
 	"waiting": "inbox_unhandled", "unstarted signings": "signings_unstarted", "unstarted registrations": "registrations_unstarted", "arrived": "registrations_arrived",
 	"behind": "registrations_behind", "unsettled": "payments_unsettled", "undecided": "payments_undecided", "unstarted messages": "webhook_messages_waiting", "open signings": "signings_open",
 	"open registrations": "registrations_open", "archived signings": "signings_archived", "carried messages": "webhook_messages_carried",
-	"open mismatches": "incidents_parked", "due registrations": "registrations_compared",
+	"open mismatches": "incidents_parked", "list of incidents 0": "incidents_parked", "list of incidents 1": "incidents_parked_of_kind", "due registrations": "registrations_compared",
 }
 
 // TestLoopsReadTheirPartialIndex holds for both databases, with tables full of what has ended, that each list of a loop is read from
@@ -164,6 +164,7 @@ func TestLoopsReadTheirPartialIndex(t *testing.T) {
 		db := sql.OpenDB(explainer{f.DB.Driver(), name, ask, notes})
 		defer db.Close()
 		asked := loopsOf(t.Context(), f.Through(db).Relay())
+		addLists(t.Context(), f.Through(db), asked)
 		for loop, index := range itsIndex {
 			for _, c := range []page.Cursor{{}, page.After(storetest.Start, "a/b")} {
 				notes.seen = nil

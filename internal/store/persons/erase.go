@@ -108,7 +108,7 @@ func (e *erasing) plan(ctx context.Context, years int) error {
 	}
 	var running string
 	err = e.tx.QueryRowContext(ctx, `SELECT COALESCE(MIN(id), '') FROM signings WHERE subject_id = $1
-		AND status NOT IN ('signed', 'declined', 'expired', 'cancelled', 'refused')`, e.subjectID).Scan(&running)
+		AND status NOT IN `+endedSignings, e.subjectID).Scan(&running)
 	if err == nil && running != "" {
 		err = kernel.Conflict("signing %s has not ended; a person is erased when every process has ended", running)
 	}
