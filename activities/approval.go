@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 )
 
@@ -70,7 +71,7 @@ func (a *Signing) approvalRequest(ctx context.Context, s signing.Signing) (signi
 		return signing.ApprovalRequest{}, err
 	}
 	req := signing.ApprovalRequest{
-		ID: "kyso-" + s.ID, UserID: s.UserID, Serial: cert.Serial,
+		ID: process.ApprovalID(s.ID), UserID: s.UserID, Serial: cert.Serial,
 		Retry: s.Approval.OurID != "",
 	}
 	for _, doc := range s.Documents {

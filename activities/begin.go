@@ -69,7 +69,7 @@ func begin(ctx context.Context, records decision.Records, about decision.Object,
 		}
 		return resumed, err
 	}
-	take.DecisionID, take.Kind = startID(about, in.Run), decision.Start
+	take.DecisionID, take.Kind = process.StartID(about.Process, about.ID, in.Run), decision.Start
 	if !moved {
 		_, err := records.Decide(ctx, decision.Decision{ID: take.DecisionID, Kind: take.Kind, Object: about, Actor: decision.Kyso, Principal: decision.Kyso,
 			Content: json.RawMessage("{}"), CreatedAt: now, ExpiresAt: now.Add(decision.Life)})
@@ -82,11 +82,6 @@ func begin(ctx context.Context, records decision.Records, about decision.Object,
 		err = problem.New(problem.Denied, "the record has moved, and no decision says that its process begins again")
 	}
 	return resumed, err
-}
-
-// startID names the start of a run on a record.
-func startID(about decision.Object, run string) string {
-	return fmt.Sprintf("start-%s-%s-%s", about.Process, about.ID, run)
 }
 
 // BeginSigning says where a signing stands, and refuses a run that may not work on it. Effect: records. Key: signing and run.
@@ -171,7 +166,7 @@ func (a *Signing) CancelDecided(ctx context.Context, signingID string) (bool, er
 
 func (a *Signing) cancelled(ctx context.Context, id string) (bool, error) {
 	decided, err := took[struct{}](ctx, a.Decisions, aboutSigning(id), "cancel", nil)
-	if of, ok := registration.OfAcceptance(id); ok && err == nil && !decided {
+	if of, ok := process.OfAcceptance(id); ok && err == nil && !decided {
 		decided, err = took[struct{}](ctx, a.Decisions, aboutRegistration(of), "withdraw", nil)
 	}
 	return decided, err

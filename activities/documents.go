@@ -5,13 +5,13 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"path"
 	"strings"
 
 	"kyso/internal/pades"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 )
 
@@ -91,14 +91,9 @@ func (a *Signing) readIncrement(ctx context.Context, base signing.Upload, key st
 	return a.Segments.ReadSegment(ctx, base, signing.Segment{Key: key, Length: length})
 }
 
-// stageID names a document of a signing at a level. It is derived, so that a retry finds what is already done.
-func stageID(s signing.Signing, index int, level signing.Level) string {
-	return fmt.Sprintf("%s-%d-%s", s.ID, index, strings.ToLower(string(level)))
-}
-
 // stage returns a document at a level, and false when it has not been made.
 func (a *Signing) stage(ctx context.Context, s signing.Signing, index int, level signing.Level) (signing.Upload, bool, error) {
-	upload, err := a.Records.Upload(ctx, stageID(s, index, level))
+	upload, err := a.Records.Upload(ctx, process.StageID(s.ID, index, string(level)))
 	if problem.CodeOf(err) == problem.NotFound {
 		return upload, false, nil
 	}
@@ -110,7 +105,7 @@ func (a *Signing) saveStage(ctx context.Context, s signing.Signing, doc signing.
 	base signing.Upload, increment []byte, digest [32]byte, hashState []byte,
 ) error {
 	upload := signing.Upload{
-		ID: stageID(s, doc.Index, level), Name: signedName(doc.Name), Size: base.Size + int64(len(increment)),
+		ID: process.StageID(s.ID, doc.Index, string(level)), Name: signedName(doc.Name), Size: base.Size + int64(len(increment)),
 		SHA256: hex.EncodeToString(digest[:]), HashState: hashState, CreatedAt: a.Now(),
 		Segments: append([]signing.Segment(nil), base.Segments...), KeyID: base.KeyID, Key: base.Key,
 	}

@@ -6,15 +6,14 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
-	"kyso/internal/vn"
 )
 
 // CreateKey makes the citizen's key pair at the key service. Effect: one key. Key: the registration. The digest of the
@@ -40,7 +39,7 @@ func (a *Registration) createKey(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	key, err := issuer.CA.CreateKey(ctx, KeyID(id), person.IDNumber)
+	key, err := issuer.CA.CreateKey(ctx, process.KeyID(id), person.IDNumber)
 	if err != nil {
 		return err
 	}
@@ -114,7 +113,7 @@ func (a *Registration) issue(ctx context.Context, r registration.Registration, s
 	if request, err := x509.ParseCertificateRequest(csr); err != nil || spki(request.RawSubjectPublicKeyInfo) != r.Issued.SPKI {
 		return registration.Issuance{}, problem.New(problem.CertificateInvalid, "the certificate request is for another key")
 	}
-	return issuer.CA.Issue(ctx, r.ID+"/issue/"+short(string(csr), 4), csr, r.Months)
+	return issuer.CA.Issue(ctx, process.IssueID(r.ID, csr), csr, r.Months)
 }
 
 // subject is what the certificate says of its owner (profile of VNPT SmartCA).
@@ -300,12 +299,6 @@ func (a *Registration) RevokeCertificate(ctx context.Context, id string) error {
 // CessationOfOperation is the CRLReason of RFC 5280 §5.3.1 for a certificate that is no longer needed.
 const CessationOfOperation = 5
 
-// KeyID names the one request for the key of a registration, and RevocationID that for the end of its certificate.
-func KeyID(registrationID string) string { return registrationID + "/key" }
-
-// RevocationID is described with KeyID.
-func RevocationID(registrationID string) string { return registrationID + "/revoke" }
-
 func (a *Registration) revokeCertificate(ctx context.Context, id string) error {
 	before, err := a.Records.Registration(ctx, id)
 	if err != nil {
@@ -355,7 +348,7 @@ func (a *Registration) revokeAll(ctx context.Context, ca registration.CA, r regi
 	}
 	for lost := false; ; lost = true {
 		for _, serial := range serials {
-			request := RevocationID(r.ID)
+			request := process.RevocationID(r.ID)
 			if first = cmp.Or(first, serial); len(serials) > 1 || lost {
 				request += "/" + serial
 			}
@@ -394,8 +387,3 @@ func (a *Registration) lostSerial(ctx context.Context, r registration.Registrati
 }
 
 func serialOf(cert *x509.Certificate) string { return strings.ToLower(cert.SerialNumber.Text(16)) }
-
-// number is what is printed on a paper of a registration.
-func number(kind, id string, at time.Time) string {
-	return fmt.Sprintf("%s/%d/%s-KYSO", strings.ToUpper(short(id, 4)), at.In(vn.Zone).Year(), kind)
-}

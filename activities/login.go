@@ -36,7 +36,7 @@ type NoticeInput = registration.Notice
 // SendNotice tells the owner of an account what became of it, as it was recorded under the notice's id. Effect: one text. Key:
 // the notice's id. An erased person needs none. Error: Denied when nothing is recorded.
 func (a *Registration) SendNotice(ctx context.Context, in NoticeInput) error {
-	d, err := a.Decisions.Take(ctx, decision.Take{DecisionID: decision.NoticeID(in.ID), Kind: decision.Notice, Process: process.Account, Object: in.AccountID,
+	d, err := a.Decisions.Take(ctx, decision.Take{DecisionID: process.NoticeID(in.ID), Kind: decision.Notice, Process: process.Account, Object: in.AccountID,
 		Taker: "text " + in.ID}, a.Now())
 	if err == nil {
 		err = json.Unmarshal(d.Content, &in)

@@ -11,8 +11,10 @@ import (
 
 	"kyso/internal/forms"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
+	"kyso/internal/vn"
 )
 
 // WritePapers writes the request form and the contract. Effect: two files. Key: the registration; what is written
@@ -98,7 +100,7 @@ type papers struct {
 
 // compose writes both papers as the store knows the dossier now.
 func (a *Registration) compose(ctx context.Context, r registration.Registration, at time.Time) (papers, error) {
-	p := papers{requestNumber: number("PYC", r.ID, at), contractNumber: number("HD", r.ID, at), at: at}
+	p := papers{requestNumber: process.PaperNumber("PYC", r.ID, at.In(vn.Zone).Year()), contractNumber: process.PaperNumber("HD", r.ID, at.In(vn.Zone).Year()), at: at}
 	subscriber, err := a.subscriber(ctx, r)
 	if err != nil {
 		return p, err
@@ -276,7 +278,7 @@ func (a *Registration) writeAcceptance(ctx context.Context, id string) error {
 		return err
 	}
 	written, err := forms.AcceptanceRecord(forms.AcceptanceData{
-		Number: number("BBNT", id, now), At: now, ContractNumber: r.Contract.Number, ContractAt: r.Contract.At,
+		Number: process.PaperNumber("BBNT", id, now.In(vn.Zone).Year()), At: now, ContractNumber: r.Contract.Number, ContractAt: r.Contract.At,
 		Subscriber: subscriber, Provider: issuer.Party, Plan: a.orderedPlan(r), Serial: r.Issued.Serial,
 		Subject: fmt.Sprintf("CN=%s, UID=%s, L=%s, ST=%s, C=VN", subject.CommonName, subject.UID, subject.Locality, subject.Province),
 		Issuer:  cert.Issuer.CommonName, NotBefore: cert.NotBefore, NotAfter: cert.NotAfter,
@@ -285,7 +287,7 @@ func (a *Registration) writeAcceptance(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	paper, err := a.keepPaper(ctx, r.SubjectID, "bien-ban-nghiem-thu.pdf", number("BBNT", id, now), now, written, written.Subscriber)
+	paper, err := a.keepPaper(ctx, r.SubjectID, "bien-ban-nghiem-thu.pdf", process.PaperNumber("BBNT", id, now.In(vn.Zone).Year()), now, written, written.Subscriber)
 	if err != nil {
 		return err
 	}
@@ -322,7 +324,7 @@ func (a *Registration) requestAcceptance(ctx context.Context, in AcceptanceInput
 	if err != nil {
 		return SigningStart{}, err
 	}
-	if r.Acceptance == nil || in.SigningID != registration.AcceptanceSigningID(in.RegistrationID, in.Attempt) {
+	if r.Acceptance == nil || in.SigningID != process.AcceptanceSigningID(in.RegistrationID, in.Attempt) {
 		return SigningStart{}, problem.New(problem.Conflict, "there is no acceptance record that this signing is for")
 	}
 	asked, err := a.askedToSign(ctx, r, in.Attempt)
@@ -409,7 +411,7 @@ func (a *Registration) RecordAcceptance(ctx context.Context, in AcceptanceInput)
 	if err != nil {
 		return fail(err)
 	}
-	if of, ok := registration.OfAcceptance(s.ID); !ok || of != in.RegistrationID || s.Status != signing.StatusSigned || len(s.Documents) != 1 {
+	if of, ok := process.OfAcceptance(s.ID); !ok || of != in.RegistrationID || s.Status != signing.StatusSigned || len(s.Documents) != 1 {
 		return fail(problem.New(problem.Conflict, "the acceptance record is not signed"))
 	}
 	signed, err := a.Signings.Upload(ctx, s.Documents[0].SignedID)

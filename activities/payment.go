@@ -2,14 +2,10 @@ package activities
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 )
 
@@ -41,7 +37,7 @@ func (a *Registration) OpenPayment(ctx context.Context, in OpenPaymentInput) (Pa
 	if err != nil {
 		return PaymentOpened{}, fail(err)
 	}
-	ref := TxnRef(in.RegistrationID, in.Attempt)
+	ref := process.TxnRef(in.RegistrationID, in.Attempt)
 	now := a.Now().UTC().Truncate(time.Second)
 	err = a.Records.CreatePayment(ctx, registration.Payment{
 		TxnRef: ref, RegistrationID: r.ID, Attempt: in.Attempt, AmountVND: r.PriceVND, Status: registration.PaymentPending,
@@ -52,29 +48,6 @@ func (a *Registration) OpenPayment(ctx context.Context, in OpenPaymentInput) (Pa
 	}
 	p, err := a.Records.Payment(ctx, ref)
 	return PaymentOpened{TxnRef: ref, ExpiresAt: p.ExpiresAt}, fail(err)
-}
-
-// TxnRef names an attempt to pay, unique for ever: 24 hex digits made from the registration, and the attempt.
-func TxnRef(registrationID string, attempt int) string {
-	return fmt.Sprintf("KS%s%02d", strings.ToUpper(short(registrationID, 12)), attempt)
-}
-
-// AttemptOf returns the number of an attempt, with which its TxnRef ends; 0 for a text that is none.
-func AttemptOf(ref string) int {
-	n, err := strconv.Atoi(ref[max(0, len(ref)-2):])
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
-// RefundID names the one refund of an attempt.
-func RefundID(ref string) string { return "RF" + short(ref, 14) }
-
-// short returns n bytes of the SHA-256 of a key as hex.
-func short(key string, n int) string {
-	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:n])
 }
 
 // PaymentView is how the attempts of a registration stand.
@@ -150,7 +123,7 @@ func (a *Registration) queryPayment(ctx context.Context, ref string) (PaymentDec
 		}
 		return PaymentDecided{}, pending(a.Pace.Next("vnpay", time.Minute))
 	}
-	notice, err := a.VNPay.Query(ctx, QueryID(ref, a.Now()), p)
+	notice, err := a.VNPay.Query(ctx, process.QueryID(ref, a.Now()), p)
 	if err != nil {
 		return PaymentDecided{}, err
 	}
@@ -185,7 +158,7 @@ func (a *Registration) askPayment(ctx context.Context, ref string) (PaymentDecid
 	if err != nil || p.Status.Decided() {
 		return PaymentDecided{p.Status}, err
 	}
-	notice, err := a.VNPay.Query(ctx, QueryID(ref, a.Now()), p)
+	notice, err := a.VNPay.Query(ctx, process.QueryID(ref, a.Now()), p)
 	if err != nil {
 		return PaymentDecided{}, err
 	}
@@ -193,11 +166,6 @@ func (a *Registration) askPayment(ctx context.Context, ref string) (PaymentDecid
 		err = unclear(p)
 	}
 	return PaymentDecided{p.Status}, err
-}
-
-// QueryID names one question: the gateway wants an id that is unique in its day.
-func QueryID(ref string, now time.Time) string {
-	return "QR" + short(ref+now.UTC().Format(time.RFC3339Nano), 14)
 }
 
 // RefundPayment gives the money of a captured attempt back. Effect: one refund. Key: the attempt; the id of the refund is
@@ -219,7 +187,7 @@ func (a *Registration) refundPayment(ctx context.Context, ref string) error {
 	if !registration.GoesBack(r, p) {
 		return problem.New(problem.Conflict, "the registration is %s: this payment is not to be given back", r.Status)
 	}
-	id := RefundID(ref)
+	id := process.RefundID(ref)
 	if err := a.Records.MarkRefund(ctx, ref, id, time.Time{}); err != nil {
 		return err
 	}

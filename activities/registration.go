@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -94,7 +93,7 @@ func refundOf(ctx context.Context) (ref string, ok bool) {
 	if !activity.IsActivity(ctx) {
 		return "", false
 	}
-	return strings.CutPrefix(activity.GetInfo(ctx).WorkflowExecution.ID, "refund-")
+	return process.RefundedBy(activity.GetInfo(ctx).WorkflowExecution.ID)
 }
 
 // RecordHandOff notes when the citizen came. Key: the registration. Error: Denied when it was not decided.
@@ -169,7 +168,7 @@ func (a *Registration) Remind(ctx context.Context, in RemindInput) error {
 	}
 	text := fmt.Sprintf("Yeu cau cap chung thu chu ky so cua quy khach dang cho thuc hien, han den %s.",
 		in.Deadline.In(vn.Zone).Format("15:04 02/01/2006"))
-	key := fmt.Sprintf("%s-%s-%d", in.RegistrationID, in.Step, in.Number)
+	key := process.ReminderKey(in.RegistrationID, in.Step, in.Number)
 	return fail(a.SMS.Send(ctx, key, phone, text))
 }
 

@@ -11,6 +11,7 @@ import (
 	"kyso/internal/evidence"
 	"kyso/internal/pades"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 )
 
@@ -158,7 +159,7 @@ type renewal struct {
 }
 
 func (a *Signing) renew(ctx context.Context, pdf PDF, s signing.Signing, doc signing.Document, r renewal) error {
-	before, after := stageID(s, doc.Index, r.before), stageID(s, doc.Index, r.stage)
+	before, after := process.StageID(s.ID, doc.Index, string(r.before)), process.StageID(s.ID, doc.Index, string(r.stage))
 	if doc.SignedID != before {
 		return nil // done, perhaps long ago: a late try must not bring an older file back
 	}
@@ -229,5 +230,5 @@ func (a *Signing) prove(ctx context.Context, pdf PDF, s signing.Signing, doc sig
 	if err := a.saveStage(ctx, s, doc, stage, current, extended.Increment, extended.SHA256, extended.HashState); err != nil {
 		return current, err
 	}
-	return a.Records.Upload(ctx, stageID(s, doc.Index, stage))
+	return a.Records.Upload(ctx, process.StageID(s.ID, doc.Index, string(stage)))
 }

@@ -108,7 +108,7 @@ func (a *Signing) findCertificates(ctx context.Context, signingID string) (Found
 	if err != nil {
 		return Found{}, err
 	}
-	list, err := signer.Certificates(ctx, "kyso-"+s.ID+"-cert", s.UserID, s.Serial)
+	list, err := signer.Certificates(ctx, process.CertificatesID(s.ID, "cert"), s.UserID, s.Serial)
 	if err != nil {
 		return Found{}, err
 	}

@@ -29,7 +29,7 @@ var rules = map[string]string{
 	"internal/doctest":      "",
 	"internal/page":         "",
 	"internal/access":       "internal/page",
-	"internal/webhook":      "internal/page",
+	"internal/webhook":      "internal/page internal/process",
 	"internal/incident":     "internal/page internal/process",
 	"internal/process":      "internal/problem",
 	"internal/decision":     "internal/process",
@@ -94,7 +94,7 @@ var rules = map[string]string{
 	// The pages are clients of the API that run in a browser.
 	"internal/web": "",
 	// The only place that assembles concrete parts.
-	"internal/app": "activities workflows internal/access internal/limit internal/audit internal/decision internal/evidence internal/incident internal/account internal/api internal/blob internal/eseal internal/forms internal/pades " +
+	"internal/app": "activities workflows internal/access internal/limit internal/audit internal/decision internal/evidence internal/incident internal/account internal/api internal/blob internal/eseal internal/forms internal/pades internal/process " +
 		"internal/party internal/party/ca internal/party/esms internal/party/receiver internal/party/revocation internal/party/rssp769 internal/party/tsa internal/party/vneid " +
 		"internal/party/vnpay internal/pdfchild internal/pemfile internal/problem internal/registration internal/relay internal/vault internal/signing internal/store internal/telemetry internal/truststore " +
 		"internal/verification internal/web",

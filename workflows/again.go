@@ -44,7 +44,7 @@ type Again struct {
 
 // againSeries names the incidents of a run that resumed, apart from those of the run before.
 func againSeries(ctx workflow.Context) string {
-	return "again-" + workflow.GetInfo(ctx).WorkflowExecution.RunID[:8]
+	return process.AgainSeries(workflow.GetInfo(ctx).WorkflowExecution.RunID)
 }
 
 // SigningAgainOf is what a signing resumes from. An approval that was asked for is watched to its end by a signing that
@@ -151,7 +151,7 @@ func beforeIssuing(s registration.Status) bool {
 
 // SigningAgain begins a signing again from its record.
 func (c *Client) SigningAgain(ctx context.Context, in SigningInput) error {
-	options := again(SigningWorkflowID(in.SigningID), "Sign, begun again")
+	options := again(process.SigningWorkflowID(in.SigningID), "Sign, begun again")
 	options.TypedSearchAttributes = signingAttributes(in)
 	_, err := c.Temporal.ExecuteWorkflow(ctx, options, Signing, in)
 	return startError("beginning a signing again", err)
@@ -160,7 +160,7 @@ func (c *Client) SigningAgain(ctx context.Context, in SigningInput) error {
 // RegistrationAgain begins a registration again from its record.
 func (c *Client) RegistrationAgain(ctx context.Context, in RegistrationInput) error {
 	in.Issuer = c.known(in.Issuer)
-	options := again(RegistrationWorkflowID(in.RegistrationID), "Register a certificate, begun again")
+	options := again(process.RegistrationWorkflowID(in.RegistrationID), "Register a certificate, begun again")
 	options.TypedSearchAttributes = registrationAttributes(in)
 	_, err := c.Temporal.ExecuteWorkflow(ctx, options, Registration, in)
 	return startError("beginning a registration again", err)
@@ -168,7 +168,7 @@ func (c *Client) RegistrationAgain(ctx context.Context, in RegistrationInput) er
 
 // RefundAgain begins a refund again. One that runs goes on.
 func (c *Client) RefundAgain(ctx context.Context, in RefundInput) error {
-	options := again(RefundWorkflowID(in.TxnRef), "Refund a payment, begun again")
+	options := again(process.RefundWorkflowID(in.TxnRef), "Refund a payment, begun again")
 	options.WorkflowIDConflictPolicy, options.TypedSearchAttributes = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, refundAttributes()
 	_, err := c.Temporal.ExecuteWorkflow(ctx, options, Refund, in)
 	return startError("beginning a refund again", err)

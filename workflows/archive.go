@@ -30,18 +30,10 @@ type ArchiveInput struct {
 
 func (in ArchiveInput) workflowID() string {
 	if in.RegistrationID != "" {
-		return ContractArchiveWorkflowID(in.RegistrationID)
+		return process.ContractArchiveWorkflowID(in.RegistrationID)
 	}
-	return ArchiveWorkflowID(in.SigningID)
+	return process.ArchiveWorkflowID(in.SigningID)
 }
-
-// ContractArchiveWorkflowID returns the workflow id of the process that keeps the sealed contract of a registration archived.
-func ContractArchiveWorkflowID(registrationID string) string {
-	return "archive-contract-" + registrationID
-}
-
-// ArchiveWorkflowID returns the workflow id of the process that keeps a signing's documents archived.
-func ArchiveWorkflowID(signingID string) string { return "archive-" + signingID }
 
 // Archive renews the archive time-stamps of a signing before the last one's certificate or algorithm ends (EN 319 142-1, 5.4.3).
 //
@@ -55,7 +47,7 @@ func Archive(ctx workflow.Context, in ArchiveInput) error {
 		return err
 	}
 	r := &archiveRun{in: in, incidents: incidents{
-		processID: in.SigningID, command: "signing", series: "archive-" + workflow.GetInfo(ctx).WorkflowExecution.RunID[:8],
+		processID: in.SigningID, command: "signing", series: process.ArchiveSeries(workflow.GetInfo(ctx).WorkflowExecution.RunID),
 	}}
 	if in.RegistrationID != "" {
 		r.processID, r.command = in.RegistrationID, "registration"

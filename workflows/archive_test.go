@@ -160,7 +160,7 @@ func TestArchiveGivenUp(t *testing.T) {
 // TestArchiveOfNothing: a record that is not there any more needs no time-stamps.
 func TestArchiveOfNothing(t *testing.T) {
 	j := newJourney(t)
-	j.runAs(workflows.ArchiveWorkflowID("none"))
+	j.runAs(process.ArchiveWorkflowID("none"))
 	j.env.ExecuteWorkflow(workflows.Archive, workflows.ArchiveInput{SigningID: "none", Generation: 1})
 	if err := j.env.GetWorkflowError(); err != nil || temporal.IsCanceledError(err) {
 		t.Error(err)

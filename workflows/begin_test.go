@@ -145,7 +145,7 @@ func TestInventedInputOfARecordThatMoved(t *testing.T) {
 			for n, status := range steps[:i+1] {
 				e.must(e.store.Move(context.Background(), e.journey.id, signing.Transition{Seq: n + 1, Status: status, At: e.env.Now()}))
 			}
-			e.runAs(workflows.SigningWorkflowID(e.journey.id))
+			e.runAs(process.SigningWorkflowID(e.journey.id))
 			e.refusesToBegin(workflows.Signing, lie(workflows.SigningInput{SigningID: e.journey.id}, ""))
 		})
 	}
@@ -241,7 +241,7 @@ func TestInventedFieldsChangeNothing(t *testing.T) {
 		"signing decided": func(t *testing.T, fields []string) string {
 			e := newEnrolment(t, "PS1")
 			e.journey.request(signing.Signing{Documents: []signing.Document{{Placement: nil}}}, page("x"))
-			e.runAs(workflows.SigningWorkflowID(e.journey.id))
+			e.runAs(process.SigningWorkflowID(e.journey.id))
 			e.must(e.store.Move(context.Background(), e.journey.id, signing.Transition{Seq: 1, Status: signing.StatusAwaitingPlacement, At: e.env.Now()}))
 			id := e.decideOn(decision.Decision{Kind: decision.Resume, Object: decision.Object{Process: process.Signing, ID: e.journey.id}}, decision.Resumption{})
 			return e.standing(workflows.Signing, lie(workflows.SigningInput{SigningID: e.journey.id}, id, fields...))

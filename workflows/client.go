@@ -25,13 +25,10 @@ type Client struct {
 	Issuers []string
 }
 
-// SigningWorkflowID returns the workflow id of a signing.
-func SigningWorkflowID(signingID string) string { return "signing-" + signingID }
-
 // StartSigning starts the process. Starting the same signing again does nothing, also after it has closed.
 func (c *Client) StartSigning(ctx context.Context, in SigningInput) error {
 	_, err := c.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                       SigningWorkflowID(in.SigningID),
+		ID:                       process.SigningWorkflowID(in.SigningID),
 		TaskQueue:                TaskQueue,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
@@ -48,7 +45,7 @@ func (c *Client) StartSigning(ctx context.Context, in SigningInput) error {
 func (c *Client) ChooseCertificate(ctx context.Context, signingID, decisionID string, in ChooseCertificate) (SigningStatus, error) {
 	var status SigningStatus
 	in.DecisionID = decisionID
-	err := c.update(ctx, SigningWorkflowID(signingID), decisionID, UpdateChooseCertificate, in, &status)
+	err := c.update(ctx, process.SigningWorkflowID(signingID), decisionID, UpdateChooseCertificate, in, &status)
 	return countdown(status), err
 }
 
@@ -56,7 +53,7 @@ func (c *Client) ChooseCertificate(ctx context.Context, signingID, decisionID st
 func (c *Client) Place(ctx context.Context, signingID, decisionID string, in Place) (SigningStatus, error) {
 	var status SigningStatus
 	in.DecisionID = decisionID
-	err := c.update(ctx, SigningWorkflowID(signingID), decisionID, UpdatePlace, in, &status)
+	err := c.update(ctx, process.SigningWorkflowID(signingID), decisionID, UpdatePlace, in, &status)
 	return countdown(status), err
 }
 
@@ -64,7 +61,7 @@ func (c *Client) Place(ctx context.Context, signingID, decisionID string, in Pla
 func (c *Client) Cancel(ctx context.Context, signingID, decisionID string, in Cancel) (SigningStatus, error) {
 	var status SigningStatus
 	in.DecisionID = decisionID
-	err := c.update(ctx, SigningWorkflowID(signingID), decisionID, UpdateCancel, in, &status)
+	err := c.update(ctx, process.SigningWorkflowID(signingID), decisionID, UpdateCancel, in, &status)
 	return countdown(status), err
 }
 
@@ -73,9 +70,9 @@ func (c *Client) Cancel(ctx context.Context, signingID, decisionID string, in Ca
 func (c *Client) Repair(ctx context.Context, signingID, decisionID string, in process.Repair) (RepairResult, error) {
 	var result RepairResult
 	in.DecisionID = decisionID
-	err := c.update(ctx, SigningWorkflowID(signingID), decisionID, UpdateRepair, in, &result)
+	err := c.update(ctx, process.SigningWorkflowID(signingID), decisionID, UpdateRepair, in, &result)
 	if code := problem.CodeOf(err); code == problem.Conflict || code == problem.ProcessMissing {
-		if archiveErr := c.update(ctx, ArchiveWorkflowID(signingID), decisionID, UpdateRepair, in, &result); problem.CodeOf(archiveErr) != problem.ProcessMissing {
+		if archiveErr := c.update(ctx, process.ArchiveWorkflowID(signingID), decisionID, UpdateRepair, in, &result); problem.CodeOf(archiveErr) != problem.ProcessMissing {
 			err = archiveErr
 		}
 	}
@@ -85,7 +82,7 @@ func (c *Client) Repair(ctx context.Context, signingID, decisionID string, in pr
 
 // Nudge tells the process that its provider has news. A process that has closed is not an error.
 func (c *Client) Nudge(ctx context.Context, signingID string) error {
-	return c.nudge(ctx, SigningWorkflowID(signingID))
+	return c.nudge(ctx, process.SigningWorkflowID(signingID))
 }
 
 func (c *Client) nudge(ctx context.Context, workflowID string) error {
@@ -99,7 +96,7 @@ func (c *Client) nudge(ctx context.Context, workflowID string) error {
 // Status asks the process itself. The store answers the same for lists and pages; this needs a worker.
 func (c *Client) Status(ctx context.Context, signingID string) (SigningStatus, error) {
 	var status SigningStatus
-	err := c.query(ctx, SigningWorkflowID(signingID), &status)
+	err := c.query(ctx, process.SigningWorkflowID(signingID), &status)
 	return countdown(status), err
 }
 

@@ -3,7 +3,6 @@ package workflows
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -12,6 +11,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"kyso/activities"
+	"kyso/internal/process"
 	"kyso/internal/webhook"
 )
 
@@ -42,16 +42,11 @@ func deliver(ctx workflow.Context) workflow.Context {
 	})
 }
 
-// DeliveryWorkflowID returns the workflow id of one round of a message.
-func DeliveryWorkflowID(in activities.Delivery) string {
-	return fmt.Sprintf("webhook-%s-%s-%d", in.EndpointID, in.MessageID, in.Round)
-}
-
 // StartDelivery has a message carried. Starting the same round again does nothing.
 func (c *Client) StartDelivery(ctx context.Context, m webhook.Message) error {
 	in := activities.Delivery{EndpointID: m.EndpointID, MessageID: m.ID, Round: m.Round}
 	_, err := c.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                       DeliveryWorkflowID(in),
+		ID:                       process.DeliveryWorkflowID(in.EndpointID, in.MessageID, in.Round),
 		TaskQueue:                TaskQueue,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
@@ -61,9 +56,4 @@ func (c *Client) StartDelivery(ctx context.Context, m webhook.Message) error {
 		return err
 	}
 	return startError("starting a delivery", err)
-}
-
-// MessageWorkflowID returns the workflow id of the round of a message that is carried now.
-func MessageWorkflowID(m webhook.Message) string {
-	return DeliveryWorkflowID(activities.Delivery{EndpointID: m.EndpointID, MessageID: m.ID, Round: m.Round})
 }

@@ -13,6 +13,7 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/store"
 	"kyso/internal/storetest"
 	"kyso/internal/vault"
@@ -69,7 +70,7 @@ func delivered(t *testing.T, r *receiver) (workflows.DeliveryResult, webhook.Mes
 	workflows.Register(env)
 	activities.Register(env, &activities.Signing{}, &activities.Registration{}, &activities.Webhook{Messages: records, Sender: r, Now: env.Now}, &activities.Decisions{})
 	in := activities.Delivery{EndpointID: "ep-1", MessageID: "m-1"}
-	env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: workflows.DeliveryWorkflowID(in)})
+	env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: process.DeliveryWorkflowID(in.EndpointID, in.MessageID, in.Round)})
 	env.ExecuteWorkflow(workflows.Delivery, in)
 	var result workflows.DeliveryResult
 	if err := env.GetWorkflowResult(&result); err != nil {

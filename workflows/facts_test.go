@@ -281,7 +281,7 @@ func TestThePhoneIsAskedAgainWhenTheCitizenAsks(t *testing.T) {
 		now := e.registration().Acceptance.Attempt
 		for _, attempt := range []int{-1, 0, now + 1, now + 2} {
 			_, err := e.reg.RequestAcceptance(context.Background(), activities.AcceptanceInput{RegistrationID: e.id, Attempt: attempt,
-				SigningID: registration.AcceptanceSigningID(e.id, attempt)})
+				SigningID: process.AcceptanceSigningID(e.id, attempt)})
 			if code := failed(err); !refused(code) {
 				t.Errorf("attempt %d: %q", attempt, code)
 			}

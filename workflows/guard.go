@@ -86,10 +86,10 @@ var mayAsk = map[string]func(by asker, arg any) bool{
 	"AskPayment":         ofPayment,
 	"RefundPayment":      ofPayment,
 
-	"SendLoginCode": func(by asker, arg any) bool { return by == asker{"Text", TextWorkflowID(text(arg))} },
+	"SendLoginCode": func(by asker, arg any) bool { return by == asker{"Text", process.TextWorkflowID(text(arg))} },
 	"SendNotice": func(by asker, arg any) bool {
 		in, ok := arg.(activities.NoticeInput)
-		return ok && by == asker{"Text", TextWorkflowID(in.ID)}
+		return ok && by == asker{"Text", process.TextWorkflowID(in.ID)}
 	},
 
 	"DeliverWebhook": ofDelivery,
@@ -99,7 +99,7 @@ var mayAsk = map[string]func(by asker, arg any) bool{
 		in, ok := arg.(decision.Take)
 		askers := map[process.Kind][]asker{
 			process.Signing:      {signingOf(in.Object), archiveOf(in.Object)},
-			process.Registration: {registrationOf(in.Object), contractArchiveOf(in.Object), {"Refund", RefundWorkflowID(in.Object)}},
+			process.Registration: {registrationOf(in.Object), contractArchiveOf(in.Object), {"Refund", process.RefundWorkflowID(in.Object)}},
 		}
 		return ok && slices.Contains(askers[in.Process], by)
 	},
@@ -113,12 +113,14 @@ func text(arg any) string {
 	return s
 }
 
-func signingOf(id string) asker { return asker{"Signing", SigningWorkflowID(id)} }
-func archiveOf(id string) asker { return asker{"Archive", ArchiveWorkflowID(id)} }
+func signingOf(id string) asker { return asker{"Signing", process.SigningWorkflowID(id)} }
+func archiveOf(id string) asker { return asker{"Archive", process.ArchiveWorkflowID(id)} }
 func contractArchiveOf(id string) asker {
-	return asker{"Archive", ContractArchiveWorkflowID(id)}
+	return asker{"Archive", process.ContractArchiveWorkflowID(id)}
 }
-func registrationOf(id string) asker { return asker{"Registration", RegistrationWorkflowID(id)} }
+func registrationOf(id string) asker {
+	return asker{"Registration", process.RegistrationWorkflowID(id)}
+}
 
 func ofSigning[In any](id func(In) string) func(asker, any) bool { return only(signingOf, id) }
 func ofArchive[In any](id func(In) string) func(asker, any) bool { return only(archiveOf, id) }
@@ -137,16 +139,16 @@ func only[In any](process func(string) asker, id func(In) string) func(asker, an
 // ofPayment lets the refund of an attempt to pay ask, and the registration that the attempt was made for.
 func ofPayment(by asker, arg any) bool {
 	ref := text(arg)
-	if by == (asker{"Refund", RefundWorkflowID(ref)}) {
+	if by == (asker{"Refund", process.RefundWorkflowID(ref)}) {
 		return true
 	}
-	id, ok := strings.CutPrefix(by.id, RegistrationWorkflowID(""))
-	return ok && by.kind == "Registration" && activities.TxnRef(id, activities.AttemptOf(ref)) == ref
+	id, ok := strings.CutPrefix(by.id, process.RegistrationWorkflowID(""))
+	return ok && by.kind == "Registration" && process.TxnRef(id, process.AttemptOf(ref)) == ref
 }
 
 func ofDelivery(by asker, arg any) bool {
 	in, ok := arg.(activities.Delivery)
-	return ok && by == asker{"Delivery", DeliveryWorkflowID(in)}
+	return ok && by == asker{"Delivery", process.DeliveryWorkflowID(in.EndpointID, in.MessageID, in.Round)}
 }
 
 // Guard keeps a worker from running activities that no process of the record asked for. Error: problem.Denied.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"kyso/activities"
+	"kyso/internal/process"
 )
 
 // TestEveryActivityIsGuarded holds what may be asked for against what a worker runs: a new activity is refused to everybody until
@@ -27,8 +28,8 @@ func TestEveryActivityIsGuarded(t *testing.T) {
 // TestAStrangerMayAskForNothing: no activity runs for a workflow of another kind, for one of another record, or for one whose id is
 // right and whose kind is not.
 func TestAStrangerMayAskForNothing(t *testing.T) {
-	strangers := []asker{{}, {"Stranger", "stranger-1"}, {"Stranger", SigningWorkflowID("")}, {"Stranger", RegistrationWorkflowID("")},
-		{"Signing", SigningWorkflowID("another")}, {"Archive", ArchiveWorkflowID("another")}, {"Refund", "another"}, {"Text", "another"}, {"Delivery", "another"}}
+	strangers := []asker{{}, {"Stranger", "stranger-1"}, {"Stranger", process.SigningWorkflowID("")}, {"Stranger", process.RegistrationWorkflowID("")},
+		{"Signing", process.SigningWorkflowID("another")}, {"Archive", process.ArchiveWorkflowID("another")}, {"Refund", "another"}, {"Text", "another"}, {"Delivery", "another"}}
 	for _, room := range []any{&activities.Signing{}, &activities.Registration{}, &activities.Webhook{}, &activities.Decisions{}} {
 		for method := range reflect.TypeOf(room).Methods() {
 			arg := reflect.Zero(method.Type.In(2)).Interface()

@@ -95,7 +95,7 @@ func (i *incidents) park(ctx workflow.Context, p parkable, attempt int, cause er
 	if i.open == nil {
 		i.episodes++
 		i.open = &process.Attention{
-			IncidentID: i.nextID(), Since: workflow.Now(ctx),
+			IncidentID: process.IncidentID(i.processID, i.series, i.episodes), Since: workflow.Now(ctx),
 		}
 		i.alone = alone{}
 	} else if i.listens {
@@ -126,13 +126,6 @@ func (i *incidents) park(ctx workflow.Context, p parkable, attempt int, cause er
 		return errors.Join(err, i.close(ctx, process.RepairFailedAgain))
 	}
 	return nil
-}
-
-func (i *incidents) nextID() string {
-	if i.series != "" {
-		return fmt.Sprintf("%s-%s-%d", i.processID, i.series, i.episodes)
-	}
-	return fmt.Sprintf("%s-%d", i.processID, i.episodes)
 }
 
 // close takes the marks away and records who ended the incident, if there is one. It works on a cancelled

@@ -1,8 +1,6 @@
 package workflows
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 
 	"kyso/internal/registration"
@@ -19,16 +17,3 @@ func SigningInputOf(record signing.Signing) SigningInput {
 func RegistrationInputOf(r registration.Registration, limits RegistrationLimits) RegistrationInput {
 	return RegistrationInput{RegistrationID: r.ID, Issuer: r.Issuer, Deadlines: limits}
 }
-
-// UpdateID returns the id of an update from a key, so that Temporal runs a repeated act once. It is a digest, because
-// a key is the caller's text and would stand in the history. Empty lets Temporal draw one.
-func UpdateID(key string) string {
-	if key == "" {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:16])
-}
-
-// HandOffUpdate names the one hand-off of a registration, whoever reports it.
-func HandOffUpdate(registrationID string) string { return UpdateID("hand-off/" + registrationID) }

@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -29,7 +28,7 @@ func (r *registrationRun) awaitPayment(ctx workflow.Context) error {
 	defer stop()
 	for {
 		for len(decided) < r.attempts {
-			ref := activities.TxnRef(r.in.RegistrationID, len(decided)+1)
+			ref := process.TxnRef(r.in.RegistrationID, len(decided)+1)
 			decided = append(decided, workflow.ExecuteActivity(poll(pollCtx, "Ask the gateway after the window"), registrationActivities.QueryPayment, ref))
 		}
 		ready := countReady(decided)
@@ -43,7 +42,7 @@ func (r *registrationRun) awaitPayment(ctx workflow.Context) error {
 		}
 		for n, f := range decided {
 			if f.IsReady() && stuck(f.Get(ctx, nil)) && workflow.GetVersion(ctx, "ask-again", workflow.DefaultVersion, 1) != workflow.DefaultVersion {
-				ref := activities.TxnRef(r.in.RegistrationID, n+1)
+				ref := process.TxnRef(r.in.RegistrationID, n+1)
 				if err := r.askAgain(ctx, ref); err != nil {
 					return err
 				}
@@ -128,7 +127,7 @@ func (r *registrationRun) lookAtPayments(ctx workflow.Context) (bool, error) {
 	}
 	r.status.TxnRef = view.PaidRef
 	// A process that stands where its record was does not know the attempt, and has to give its money back all the same.
-	if n := activities.AttemptOf(view.PaidRef); n > r.attempts && workflow.GetVersion(ctx, "attempts-of-the-record", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+	if n := process.AttemptOf(view.PaidRef); n > r.attempts && workflow.GetVersion(ctx, "attempts-of-the-record", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
 		r.attempts = n
 	}
 	return true, r.refundOthers(ctx, view.Others)
@@ -144,7 +143,7 @@ func (r *registrationRun) payments(ctx workflow.Context) (activities.PaymentView
 func (r *registrationRun) refundOthers(ctx workflow.Context, refs []string) error {
 	for _, ref := range refs {
 		child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-			WorkflowID: RefundWorkflowID(ref), WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+			WorkflowID: process.RefundWorkflowID(ref), WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 			ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
 			StaticSummary:         "Watch and refund a payment that nobody needs",
 			TypedSearchAttributes: refundAttributes(),
@@ -165,7 +164,7 @@ func (r *registrationRun) settleNow(ctx workflow.Context) error {
 	}
 	var paid, open []string
 	for attempt := 1; attempt <= r.attempts; attempt++ {
-		ref := activities.TxnRef(r.in.RegistrationID, attempt)
+		ref := process.TxnRef(r.in.RegistrationID, attempt)
 		var now activities.PaymentDecided
 		err := workflow.ExecuteActivity(ask(ctx, "Ask the gateway about an attempt to pay"), registrationActivities.AskPayment, ref).Get(ctx, &now)
 		switch {
@@ -193,7 +192,7 @@ func (r *registrationRun) settle(ctx workflow.Context, attempt int) error {
 	if r.in.Again != nil { // an attempt that was begun after the store's backup, and that the gateway never saw
 		lost = func(code problem.Code) bool { return code == problem.NotFound }
 	}
-	err := settle(ctx, &r.incidents, activities.TxnRef(r.in.RegistrationID, attempt), lost)
+	err := settle(ctx, &r.incidents, process.TxnRef(r.in.RegistrationID, attempt), lost)
 	if err != nil && lost != nil && lost(codeOf(err)) {
 		return nil
 	}
@@ -224,7 +223,7 @@ func refund(ctx workflow.Context, i *incidents, ref string) error {
 // Refund watches one attempt to pay that no registration needs, and gives its money back if there is any: an order
 // that was dropped, or paid twice. It parks like every process when the gateway does not answer.
 func Refund(ctx workflow.Context, in RefundInput) error {
-	if err := ownRun(ctx, RefundWorkflowID(in.TxnRef)); err != nil {
+	if err := ownRun(ctx, process.RefundWorkflowID(in.TxnRef)); err != nil {
 		return err
 	}
 	i := &incidents{processID: in.TxnRef, command: "registration", byIncident: true, nudges: nudgesOf(ctx)}
@@ -243,13 +242,6 @@ func Refund(ctx workflow.Context, in RefundInput) error {
 		return err
 	}
 	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
-}
-
-// RefundOf returns the attempt to pay whose Refund is parked, when an incident of a registration is that of a Refund and not of
-// the registration's own process.
-func RefundOf(registrationID, incidentID string) (txnRef string, ok bool) {
-	txnRef, _, ok = strings.Cut(incidentID, "-")
-	return txnRef, ok && txnRef == activities.TxnRef(registrationID, activities.AttemptOf(txnRef))
 }
 
 // checkPay lets a citizen begin an attempt while the order is open.

@@ -12,6 +12,7 @@ import (
 	"kyso/activities"
 	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/sandbox"
 	"kyso/workflows"
@@ -56,7 +57,7 @@ func TestWithdrawnWithAnOpenPage(t *testing.T) {
 			}
 			want := []string{}
 			if c.watched {
-				want = append(want, activities.TxnRef(e.id, 1))
+				want = append(want, process.TxnRef(e.id, 1))
 			}
 			if !slices.Equal(watched, want) && len(watched)+len(want) > 0 {
 				t.Errorf("watched %v, want %v", watched, want)
@@ -86,7 +87,7 @@ func TestWatcherGivesLateMoneyBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := newEnrolment(t, "PS1")
 			e.must(e.world.UpdateSettings(func(s *sandbox.Settings) { s.IPN = c.ipn }))
-			ref, began := activities.TxnRef(e.id, 1), e.env.Now().Truncate(time.Second)
+			ref, began := process.TxnRef(e.id, 1), e.env.Now().Truncate(time.Second)
 			e.must(e.records.CreatePayment(context.Background(), registration.Payment{TxnRef: ref, RegistrationID: e.id, Attempt: 1, AmountVND: 300_000,
 				CreatedAt: began, ExpiresAt: began.Add(activities.PaymentWindow)}))
 			if c.down > 0 {
@@ -100,7 +101,7 @@ func TestWatcherGivesLateMoneyBack(t *testing.T) {
 				})
 			}
 			e.end()
-			e.runAs(workflows.RefundWorkflowID(ref))
+			e.runAs(process.RefundWorkflowID(ref))
 			e.env.ExecuteWorkflow(workflows.Refund, workflows.RefundInput{TxnRef: ref, RegistrationID: e.id})
 			e.must(e.env.GetWorkflowError())
 			if n := e.world.CountEffects(sandbox.EffectRefund, ref); n != c.refunds {
@@ -138,7 +139,7 @@ func TestAttemptThatCouldNotBeAskedAbout(t *testing.T) {
 			}
 			e.env.OnWorkflow(workflows.Refund, mock.Anything, mock.Anything).Return(nil) // of the attempt that VNPay was not asked about
 			r := e.enrol(registration.StatusActive)
-			if want := activities.TxnRef(e.id, map[bool]int{true: 2, false: 1}[other]); r.PaidRef != want {
+			if want := process.TxnRef(e.id, map[bool]int{true: 2, false: 1}[other]); r.PaidRef != want {
 				t.Errorf("paid by %s, want %s", r.PaidRef, want)
 			}
 			if other {
@@ -156,7 +157,7 @@ func TestTransactionOfAnotherOrder(t *testing.T) {
 		e.once("pay", func() {
 			e.pay("pay")
 			e.at(time.Second, func() {
-				ref := activities.TxnRef(e.id, 1)
+				ref := process.TxnRef(e.id, 1)
 				p, err := e.world.Payment(ref)
 				e.must(err)
 				// The number that VNPay will give is another attempt's by now.

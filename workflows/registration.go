@@ -8,6 +8,7 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 )
 
@@ -24,7 +25,7 @@ import (
 // the certificate is active, whatever ends the process makes both good before it is over. An attempt to pay that
 // nobody needs any more is watched by a Refund of its own.
 func Registration(ctx workflow.Context, in RegistrationInput) (RegistrationResult, error) {
-	if err := ownRun(ctx, RegistrationWorkflowID(in.RegistrationID)); err != nil {
+	if err := ownRun(ctx, process.RegistrationWorkflowID(in.RegistrationID)); err != nil {
 		return RegistrationResult{}, err
 	}
 	r, err := newRegistrationRun(ctx, in)

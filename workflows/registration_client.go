@@ -14,12 +14,6 @@ import (
 	"kyso/internal/registration"
 )
 
-// RegistrationWorkflowID returns the workflow id of a registration.
-func RegistrationWorkflowID(registrationID string) string { return "registration-" + registrationID }
-
-// RefundWorkflowID returns the workflow id of the refund of one payment.
-func RefundWorkflowID(txnRef string) string { return "refund-" + txnRef }
-
 // known returns the code of a configured issuer, else "". It stands where everybody looks: no text of others goes there.
 func (c *Client) known(issuer string) string {
 	if slices.Contains(c.Issuers, issuer) {
@@ -36,7 +30,7 @@ func (c *Client) StartRegistration(ctx context.Context, in RegistrationInput) er
 		summary += " with " + in.Issuer
 	}
 	_, err := c.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                       RegistrationWorkflowID(in.RegistrationID),
+		ID:                       process.RegistrationWorkflowID(in.RegistrationID),
 		TaskQueue:                TaskQueue,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
@@ -53,7 +47,7 @@ func (c *Client) StartRegistration(ctx context.Context, in RegistrationInput) er
 // done once for each attempt.
 func (c *Client) StartRefund(ctx context.Context, in RefundInput) error {
 	_, err := c.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                       RefundWorkflowID(in.TxnRef),
+		ID:                       process.RefundWorkflowID(in.TxnRef),
 		TaskQueue:                TaskQueue,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
@@ -72,12 +66,12 @@ func startError(doing string, err error) error {
 
 // NudgeRegistration tells the process that the store holds news. A process that has closed is not an error.
 func (c *Client) NudgeRegistration(ctx context.Context, id string) error {
-	return c.nudge(ctx, RegistrationWorkflowID(id))
+	return c.nudge(ctx, process.RegistrationWorkflowID(id))
 }
 
 // NudgeRefund tells a Refund that the gateway has news. One that has closed, or never was, is not an error.
 func (c *Client) NudgeRefund(ctx context.Context, txnRef string) error {
-	return c.nudge(ctx, RefundWorkflowID(txnRef))
+	return c.nudge(ctx, process.RefundWorkflowID(txnRef))
 }
 
 // HandOff says that the citizen came. decisionID names the recorded decision that every act needs.
@@ -147,9 +141,9 @@ func (c *Client) Withdraw(ctx context.Context, id, decisionID string, in Withdra
 func (c *Client) RepairRegistration(ctx context.Context, id, decisionID string, in process.Repair) (RegistrationRepairResult, error) {
 	var result RegistrationRepairResult
 	in.DecisionID = decisionID
-	err := c.update(ctx, RegistrationWorkflowID(id), decisionID, UpdateRepair, in, &result)
+	err := c.update(ctx, process.RegistrationWorkflowID(id), decisionID, UpdateRepair, in, &result)
 	if code := problem.CodeOf(err); code == problem.Conflict || code == problem.ProcessMissing {
-		if archiveErr := c.update(ctx, ContractArchiveWorkflowID(id), decisionID, UpdateRepair, in, &result); problem.CodeOf(archiveErr) != problem.ProcessMissing {
+		if archiveErr := c.update(ctx, process.ContractArchiveWorkflowID(id), decisionID, UpdateRepair, in, &result); problem.CodeOf(archiveErr) != problem.ProcessMissing {
 			err = archiveErr
 		}
 		result.Status.RegistrationID = id
@@ -161,19 +155,19 @@ func (c *Client) RepairRegistration(ctx context.Context, id, decisionID string, 
 func (c *Client) RepairRefund(ctx context.Context, txnRef, decisionID string, in process.Repair) (RegistrationRepairResult, error) {
 	var result RegistrationRepairResult
 	in.DecisionID = decisionID
-	err := c.update(ctx, RefundWorkflowID(txnRef), decisionID, UpdateRepair, in, &result)
+	err := c.update(ctx, process.RefundWorkflowID(txnRef), decisionID, UpdateRepair, in, &result)
 	return result, err
 }
 
 // RegistrationStatus asks the process itself.
 func (c *Client) RegistrationStatus(ctx context.Context, id string) (RegistrationStatus, error) {
 	var status RegistrationStatus
-	err := c.query(ctx, RegistrationWorkflowID(id), &status)
+	err := c.query(ctx, process.RegistrationWorkflowID(id), &status)
 	return status, err
 }
 
 func (c *Client) act(ctx context.Context, id, decisionID, name string, in any) (RegistrationStatus, error) {
 	var status RegistrationStatus
-	err := c.update(ctx, RegistrationWorkflowID(id), decisionID, name, in, &status)
+	err := c.update(ctx, process.RegistrationWorkflowID(id), decisionID, name, in, &status)
 	return status, err
 }

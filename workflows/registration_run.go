@@ -226,7 +226,7 @@ func (r *registrationRun) signAcceptance(ctx workflow.Context) error {
 
 func (r *registrationRun) signOnce(ctx workflow.Context, attempt int) (bool, error) {
 	in := activities.AcceptanceInput{RegistrationID: r.in.RegistrationID, Attempt: attempt,
-		SigningID: registration.AcceptanceSigningID(r.in.RegistrationID, attempt)}
+		SigningID: process.AcceptanceSigningID(r.in.RegistrationID, attempt)}
 	var status signing.Status
 	err := r.step(ctx, StepAcceptance, "", func(ctx workflow.Context) error {
 		var start activities.SigningStart
@@ -253,7 +253,7 @@ func (r *registrationRun) signOnce(ctx workflow.Context, attempt int) (bool, err
 // runAcceptance runs the signing of the acceptance record as a child. One that exists already was started by the API's
 // relay, which starts every stored signing that nobody did; it is then waited for, and cancelled with its parent.
 func runAcceptance(ctx workflow.Context, in activities.AcceptanceInput, start activities.SigningStart) (signing.Status, error) {
-	id := SigningWorkflowID(in.SigningID)
+	id := process.SigningWorkflowID(in.SigningID)
 	child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID: id, WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
 		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON, StaticSummary: "Sign the acceptance record",

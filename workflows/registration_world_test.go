@@ -114,7 +114,7 @@ func newEnrolmentWith(j *journey, issuer, plan string) *enrolment {
 	e := &enrolment{journey: j, plan: plan, id: "019ac000-0000-7000-8000-000000000001",
 		acts: map[registration.Status]func(){}, asked: map[registration.Purpose]bool{}, sent: map[string]bool{}}
 	j.about = decision.Object{Process: process.Registration, ID: e.id}
-	j.runAs(workflows.RegistrationWorkflowID(e.id))
+	j.runAs(process.RegistrationWorkflowID(e.id))
 	e.accounts = account.New(j.records, j.store.Limits(), j.env.Now, account.Options{})
 	requestID, token, body, header, err := j.world.RequestCertificateOf(issuer, citizen)
 	j.must(err)

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"kyso/internal/problem"
+	"kyso/internal/process"
 )
 
 // RunState is what Temporal knows of a process.
@@ -53,7 +54,7 @@ type Run struct {
 }
 
 // kindsOfRuns are the processes that must have a record, and the beginning of their workflow ids.
-var kindsOfRuns = map[string]string{"Signing": SigningWorkflowID(""), "Registration": RegistrationWorkflowID(""), "Refund": RefundWorkflowID("")}
+var kindsOfRuns = map[string]string{"Signing": process.SigningWorkflowID(""), "Registration": process.RegistrationWorkflowID(""), "Refund": process.RefundWorkflowID("")}
 
 // Runs lists the signings, registrations and refunds that run, as Temporal's visibility store knows them, which may be a few
 // seconds late. after is where a list before ended; next is empty at the end.
@@ -107,7 +108,7 @@ const mostRuns = 50
 
 // RegistrationRuns asks all runs of a registration that Temporal still has, the newest first. It needs a worker.
 func (c *Client) RegistrationRuns(ctx context.Context, id string) ([]PastRun, error) {
-	workflowID := RegistrationWorkflowID(id)
+	workflowID := process.RegistrationWorkflowID(id)
 	answer, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: mostRuns, Query: `WorkflowId = '` + workflowID + `'`})
 	if err != nil {
 		return nil, clientError("listing the runs of a process", err)

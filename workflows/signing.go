@@ -13,6 +13,7 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 )
 
@@ -34,7 +35,7 @@ const maxNudges = 8
 // After the approval only an operator may give a parked process up. Deadlines: patience for each human wait,
 // then the provider's own window and a short grace.
 func Signing(ctx workflow.Context, in SigningInput) (SigningResult, error) {
-	if err := ownRun(ctx, SigningWorkflowID(in.SigningID)); err != nil {
+	if err := ownRun(ctx, process.SigningWorkflowID(in.SigningID)); err != nil {
 		return SigningResult{}, err
 	}
 	r, err := newSigningRun(ctx, in)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kyso/activities"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
@@ -20,17 +21,17 @@ import (
 // nothing to decide: what they do is done once for each message.
 var inventedStarts = map[string]func(e *enrolment, ref string) (id string, process, in any){
 	"Registration": func(e *enrolment, _ string) (string, any, any) {
-		return workflows.RegistrationWorkflowID(e.id), workflows.Registration, workflows.RegistrationInput{RegistrationID: e.id, Issuer: "VNPT-CA",
+		return process.RegistrationWorkflowID(e.id), workflows.Registration, workflows.RegistrationInput{RegistrationID: e.id, Issuer: "VNPT-CA",
 			Again: &workflows.Again{Status: string(registration.StatusIssuing), Seq: e.registration().Seq, AccountID: "acct-x", Ordered: true, Issuing: true}}
 	},
 	"Refund": func(e *enrolment, ref string) (string, any, any) {
-		return workflows.RefundWorkflowID(ref), workflows.Refund, workflows.RefundInput{TxnRef: ref, RegistrationID: e.id}
+		return process.RefundWorkflowID(ref), workflows.Refund, workflows.RefundInput{TxnRef: ref, RegistrationID: e.id}
 	},
 	"Signing": func(e *enrolment, _ string) (string, any, any) {
-		return workflows.SigningWorkflowID(e.journey.id), workflows.Signing, e.in
+		return process.SigningWorkflowID(e.journey.id), workflows.Signing, e.in
 	},
 	"Archive": func(e *enrolment, _ string) (string, any, any) {
-		return workflows.ArchiveWorkflowID(e.journey.id), workflows.Archive, workflows.ArchiveInput{SigningID: e.journey.id}
+		return process.ArchiveWorkflowID(e.journey.id), workflows.Archive, workflows.ArchiveInput{SigningID: e.journey.id}
 	},
 	"Delivery": nil, "Text": nil,
 }
@@ -40,7 +41,7 @@ func paidInReview(t *testing.T) (e *enrolment, ref string) {
 	t.Helper()
 	e = newEnrolment(t, "PS1")
 	ctx, now := context.Background(), e.env.Now().Truncate(time.Second)
-	ref = activities.TxnRef(e.id, 1)
+	ref = process.TxnRef(e.id, 1)
 	e.must(e.records.CreatePayment(ctx, registration.Payment{TxnRef: ref, RegistrationID: e.id, Attempt: 1, AmountVND: 300_000,
 		CreatedAt: now, ExpiresAt: now.Add(activities.PaymentWindow)}))
 	_, _, err := e.records.ApplyNotice(ctx, registration.PaymentNotice{TxnRef: ref, AmountVND: 300_000, TransactionNo: "14422574",
@@ -170,7 +171,7 @@ func TestNothingIsIssuedThatWasNotDecided(t *testing.T) {
 				return nil
 			}))
 			if take == nil {
-				e.must(e.records.MarkRefund(ctx, ref, activities.RefundID(ref), e.env.Now()))
+				e.must(e.records.MarkRefund(ctx, ref, process.RefundID(ref), e.env.Now()))
 			}
 			for try := 0; try < 20 && e.registration().Issued == nil; try++ { // the sandbox is away now and then
 				err := e.reg.CreateKey(ctx, e.id)

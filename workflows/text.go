@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"kyso/activities"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 )
 
@@ -45,9 +46,6 @@ func Text(ctx workflow.Context, in TextInput) error {
 	return workflow.ExecuteActivity(ctx, registrationActivities.SendNotice, in.Notice).Get(ctx, nil)
 }
 
-// TextWorkflowID returns the workflow id of a text: its id is that of a challenge or a notice.
-func TextWorkflowID(id string) string { return "text-" + id }
-
 // SendLoginCode starts a Text for the code of a challenge. Starting it again does nothing.
 func (c *Client) SendLoginCode(ctx context.Context, challengeID string) error {
 	return c.startText(ctx, challengeID, "Send a code", once, TextInput{Challenge: challengeID})
@@ -76,7 +74,7 @@ func noticeOf(id, accountID string, kind registration.NoticeKind, at time.Time) 
 
 func (c *Client) startText(ctx context.Context, id, summary string, reuse enumspb.WorkflowIdReusePolicy, in TextInput) error {
 	_, err := c.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID: TextWorkflowID(id), TaskQueue: TaskQueue, StaticSummary: summary, EnableEagerStart: true,
+		ID: process.TextWorkflowID(id), TaskQueue: TaskQueue, StaticSummary: summary, EnableEagerStart: true,
 		WorkflowIDReusePolicy:    reuse,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		WorkflowExecutionTimeout: 2 * noticePatience,

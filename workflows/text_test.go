@@ -55,7 +55,7 @@ func TestANoticeReachesThePhoneOfTheAccount(t *testing.T) {
 	notice := activities.NoticeInput{ID: "n-1", AccountID: "acct-1", Kind: registration.NoticeReset, At: time.Date(2026, 12, 1, 2, 30, 0, 0, time.UTC)}
 	content, err := json.Marshal(notice)
 	e.must(err)
-	_, err = e.store.Decisions().Decide(context.Background(), decision.Decision{ID: decision.NoticeID("n-1"), Kind: decision.Notice,
+	_, err = e.store.Decisions().Decide(context.Background(), decision.Decision{ID: process.NoticeID("n-1"), Kind: decision.Notice,
 		Object: decision.Object{Process: process.Account, ID: "acct-1"}, Actor: "acct-1", Principal: "guest", Content: content, CreatedAt: e.env.Now(),
 		ExpiresAt: e.env.Now().Add(decision.Life)})
 	e.must(err)

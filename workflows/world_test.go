@@ -107,7 +107,7 @@ func newJourneyIn(t *testing.T, dsn string, keys func() (*rsa.PrivateKey, error)
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	j.env = suite.NewTestWorkflowEnvironment()
 	j.env.SetTestTimeout(10 * time.Minute)
-	j.runAs(workflows.SigningWorkflowID(j.id))
+	j.runAs(process.SigningWorkflowID(j.id))
 	j.env.SetWorkerOptions(patient)
 	// Activities get real deadlines made from virtual time, so virtual time must never be behind.
 	j.env.SetStartTime(time.Now().Truncate(time.Second).Add(time.Hour))

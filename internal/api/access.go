@@ -14,7 +14,7 @@ import (
 	"kyso/internal/access"
 	"kyso/internal/limit"
 	"kyso/internal/problem"
-	"kyso/internal/registration"
+	"kyso/internal/process"
 )
 
 const (
@@ -230,7 +230,7 @@ func (s *server) granted(ctx context.Context, owner string, object access.Object
 	if err != nil || granted || object.Kind != access.Signing {
 		return granted, err
 	}
-	if id, ok := registration.OfAcceptance(object.ID); ok {
+	if id, ok := process.OfAcceptance(object.ID); ok {
 		return s.Access.Granted(ctx, owner, access.Object{Kind: access.Registration, ID: id})
 	}
 	return false, nil

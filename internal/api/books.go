@@ -60,7 +60,7 @@ func (s *server) repairIncident(ctx context.Context, in *repairIncidentInput) (*
 		return nil, err
 	}
 	outcome := process.RepairRecovered
-	_, refund := workflows.RefundOf(found.ProcessID, found.IncidentID)
+	_, refund := process.RefundOf(found.ProcessID, found.IncidentID)
 	switch {
 	case !found.ClosedAt.IsZero() && found.Action == in.Body.Action && found.Actor == actor: // by this caller, whose answer was lost
 	case refund && s.Registration != nil:

@@ -25,7 +25,7 @@ type deed struct {
 func (s *server) decide(ctx context.Context, key string, d deed) (string, error) {
 	id := "dec-" + uuid.NewString()
 	if key != "" {
-		id = "dec-" + updateID(strings.Join([]string{ownerOf(ctx), string(d.about.Process), d.about.ID, d.kind, key}, "\x00"))
+		id = process.DecisionID(ownerOf(ctx), d.about.Process, d.about.ID, d.kind, key)
 	}
 	return id, s.decideAs(ctx, id, d)
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/google/uuid"
 
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/signing"
-	"kyso/workflows"
 )
 
 const (
@@ -269,7 +269,7 @@ func signingID(key string) string {
 	if key == "" {
 		return uuid.Must(uuid.NewV7()).String()
 	}
-	return uuid.NewHash(sha256.New(), signingSpace, []byte(key), 8).String()
+	return process.MadeID(key)
 }
 
 // madeID returns the id of what a request makes: from the Idempotency-Key, so that a retry after a crash finds what the
@@ -280,12 +280,6 @@ func madeID(prefix, key string) string {
 	}
 	return prefix + signingID(prefix+key)
 }
-
-// signingSpace is the name space of ids made from keys: a fixed random UUID.
-var signingSpace = uuid.MustParse("5d9f5a0e-4b53-4f0e-9a53-0c5d7f0f6a1b")
-
-// updateID returns the id of an update from the Idempotency-Key, so that Temporal runs a retried act once.
-func updateID(key string) string { return workflows.UpdateID(key) }
 
 // answerCapture passes an answer on and keeps a copy of it.
 type answerCapture struct {

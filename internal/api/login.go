@@ -215,7 +215,7 @@ func (s *server) tell(ctx context.Context, id, accountID string, kind registrati
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startWait)
 	defer cancel()
 	notice := registration.Notice{ID: id, AccountID: accountID, Kind: kind, At: at}
-	err := s.decideAs(ctx, decision.NoticeID(id), deed{decision.Object{Process: process.Account, ID: accountID}, decision.Notice, accountPrefix + accountID, notice})
+	err := s.decideAs(ctx, process.NoticeID(id), deed{decision.Object{Process: process.Account, ID: accountID}, decision.Notice, accountPrefix + accountID, notice})
 	if err == nil {
 		err = s.People.Texts.SendNotice(ctx, id, accountID, kind, at)
 	}

@@ -11,6 +11,7 @@ import (
 	"kyso/internal/access"
 	"kyso/internal/account"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 )
 
@@ -46,7 +47,7 @@ func (s *server) meRoutes() []route {
 // the account; and when the phone is proven, every registration of the person, and signings that guests began for the
 // person's user ids. Such a signing is granted to the account when it is first asked for, with its documents.
 func (s *server) ofPerson(ctx context.Context, who *caller, object access.Object) (bool, error) {
-	if id, ok := registration.OfAcceptance(object.ID); ok && object.Kind == access.Signing {
+	if id, ok := process.OfAcceptance(object.ID); ok && object.Kind == access.Signing {
 		object = access.Object{Kind: access.Registration, ID: id}
 	}
 	if object.Kind != access.Registration && object.Kind != access.Signing {
@@ -313,6 +314,6 @@ func (s *server) changePassword(ctx context.Context, in *passwordInput) (*sessio
 		return nil, err
 	}
 	now := s.Now().UTC().Truncate(time.Microsecond)
-	s.tell(ctx, "changed-"+who.sessionID+"-"+now.Format("20060102150405.000000"), who.account, registration.NoticeChanged, now)
+	s.tell(ctx, process.ChangedNotice(who.sessionID, now), who.account, registration.NoticeChanged, now)
 	return s.rotate(ctx, who, who.account, in.Agent, now)
 }

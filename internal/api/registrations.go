@@ -16,6 +16,7 @@ import (
 	"kyso/internal/access"
 	"kyso/internal/page"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
@@ -148,10 +149,10 @@ func (s *server) handOff(ctx context.Context, in *handOffInput) (*acceptedOutput
 	}
 	tellCtx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
-	if err := s.decideAs(ctx, workflows.HandOffUpdate(id), handOffDeed(id)); err != nil {
+	if err := s.decideAs(ctx, process.HandOffUpdate(id), handOffDeed(id)); err != nil {
 		return nil, err
 	}
-	status, err := s.Registration.Workflows.HandOff(tellCtx, id, workflows.HandOffUpdate(id))
+	status, err := s.Registration.Workflows.HandOff(tellCtx, id, process.HandOffUpdate(id))
 	switch code := problem.CodeOf(err); {
 	case code == "":
 		return &acceptedOutput{AcceptedBody{id, status.Status}}, nil

@@ -13,6 +13,7 @@ import (
 
 	"kyso/internal/limit"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
@@ -80,7 +81,7 @@ func (s *server) sendCode(ctx context.Context, in *codeInput) (*codeOutput, erro
 	if err != nil {
 		return nil, err
 	}
-	send, id := workflows.SendCode{CodeID: code.ID}, updateID("send/"+code.ID)
+	send, id := workflows.SendCode{CodeID: code.ID}, process.SendCodeUpdate(code.ID)
 	if err := s.decideAs(ctx, id, deed{aboutRegistration(in.ID), workflows.UpdateSendCode, citizen, send}); err != nil {
 		return nil, err
 	}
@@ -353,7 +354,7 @@ func (s *server) correct(ctx context.Context, act Act, round registration.Round,
 // correctionID is the same for every try of one act.
 func correctionID(act Act) string {
 	if act.Key != "" {
-		return "corr-" + updateID(act.Key)
+		return process.CorrectionID(act.Key)
 	}
 	return "corr-" + uuid.NewString()
 }

@@ -53,7 +53,7 @@ func (s *server) reviewRegistration(ctx context.Context, in *reviewInput) (*regi
 	}
 	review.ID, review.At = "rev-"+uuid.NewString(), s.Now().UTC().Truncate(time.Microsecond)
 	if in.Key != "" {
-		review.ID = "rev-" + updateID(in.Key)
+		review.ID = process.ReviewID(in.Key)
 	}
 	again := record.Review != nil && record.Review.ID == review.ID // a retry whose first answer was lost
 	if record.Status != registration.StatusInReview && !again {
@@ -201,7 +201,7 @@ func (s *server) repairRegistration(ctx context.Context, in *registrationRepairI
 // repairParked repairs the process that an incident of a registration is of: its own, or the Refund of an attempt to pay.
 func (s *server) repairParked(ctx context.Context, key, registrationID, incidentID string, repair process.Repair) (workflows.RegistrationRepairResult, error) {
 	object, send := registrationID, s.Registration.Workflows.RepairRegistration
-	if ref, ok := workflows.RefundOf(registrationID, incidentID); ok {
+	if ref, ok := process.RefundOf(registrationID, incidentID); ok {
 		object, send = ref, s.Registration.Workflows.RepairRefund
 	}
 	id, err := s.decide(ctx, key, deed{aboutRegistration(object), workflows.UpdateRepair, repair.Actor, repair})

@@ -16,6 +16,7 @@ import (
 	"kyso/internal/limit"
 	"kyso/internal/page"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 	"kyso/workflows"
 )
@@ -112,7 +113,7 @@ func (s *server) checkHeld(ctx context.Context, record signing.Signing) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, heldWait)
 	defer cancel()
-	held, err := s.Held(ctx, record.Provider, "kyso-"+record.ID+"-door", record.UserID, record.Serial)
+	held, err := s.Held(ctx, record.Provider, process.CertificatesID(record.ID, "door"), record.UserID, record.Serial)
 	if err != nil || held {
 		return nil
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/hex"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 )
 
@@ -66,7 +66,7 @@ func (s *server) receiveWebhook(ctx context.Context, in *webhookInput) (*webhook
 	if err != nil {
 		return nil, err
 	}
-	message := signing.InboxMessage{ID: inboxID(in.Provider, body), Provider: in.Provider, Request: transaction,
+	message := signing.InboxMessage{ID: process.InboxID(in.Provider, body), Provider: in.Provider, Request: transaction,
 		Body: body, ReceivedAt: s.Now().UTC().Truncate(time.Microsecond)}
 	fresh, err := s.Desk.Receive(ctx, message)
 	if err != nil {
@@ -114,12 +114,4 @@ func transactionOf(body []byte) (string, error) {
 		}
 	}
 	return "", nil
-}
-
-// inboxID makes the same event one row, however often it is sent.
-func inboxID(provider string, body []byte) string {
-	sum := sha256.New()
-	_, _ = io.WriteString(sum, provider+"\n") // a hash never fails
-	_, _ = sum.Write(body)
-	return hex.EncodeToString(sum.Sum(nil))
 }

@@ -15,6 +15,7 @@ import (
 	"kyso/internal/forms"
 	"kyso/internal/limit"
 	"kyso/internal/pemfile"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 )
@@ -71,7 +72,7 @@ func (a *App) registrationDoor() *api.RegistrationOptions {
 		Handoffs:     a.Store.Registrations(),
 		VerifyIPN:    gateway.VerifyIPN,
 		AskPayment: func(ctx context.Context, p registration.Payment) (registration.PaymentNotice, error) {
-			return gateway.Query(ctx, activities.QueryID(p.TxnRef, time.Now()), p)
+			return gateway.Query(ctx, process.QueryID(p.TxnRef, time.Now()), p)
 		},
 		PayURL: gateway.PayURL,
 		Erase:  a.erase,

@@ -14,9 +14,6 @@ import (
 // Notice is recorded when the owner of an account is to be told what became of it.
 const Notice = "notice"
 
-// NoticeID is the id of the decision that lets a notice be sent.
-func NoticeID(notice string) string { return "notice-" + notice }
-
 const (
 	// Life is how long a decision may be taken after it was made. One that was taken stays so for ever.
 	Life = 24 * time.Hour

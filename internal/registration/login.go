@@ -2,10 +2,10 @@ package registration
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"kyso/internal/limit"
+	"kyso/internal/process"
 )
 
 // Challenge is one try to log in, or to set a password that was forgotten: a code goes to the phone, and whoever asked
@@ -39,7 +39,7 @@ type Reset struct {
 
 // NoticeID names the notice of a reset, one for each time that a reset is asked for.
 func (r Reset) NoticeID() string {
-	return "reset-" + r.AccountID + "-" + strconv.FormatInt(r.RequestedAt.Unix(), 10)
+	return process.ResetNotice(r.AccountID, r.RequestedAt)
 }
 
 // Handoff is a fresh one-time token of VNeID for a request that it made before: its button opens kyso every time.

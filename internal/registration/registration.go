@@ -6,8 +6,6 @@
 package registration
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	"kyso/internal/process"
@@ -117,19 +115,6 @@ type Check struct {
 	VI   string `json:"text"`
 	EN   string `json:"text_en"`
 }
-
-// AcceptanceSigningID is the id of the signing of an attempt to have the acceptance record signed.
-func AcceptanceSigningID(registrationID string, attempt int) string {
-	return fmt.Sprintf("%s%s%d", registrationID, acceptanceMark, attempt)
-}
-
-// OfAcceptance returns the registration that a signing of an acceptance record belongs to.
-func OfAcceptance(signingID string) (registrationID string, ok bool) {
-	registrationID, _, ok = strings.Cut(signingID, acceptanceMark)
-	return registrationID, ok
-}
-
-const acceptanceMark = "-acceptance-"
 
 // Decision is what an officer decides.
 type Decision string

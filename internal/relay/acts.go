@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"kyso/activities"
 	"kyso/internal/decision"
 	"kyso/internal/incident"
 	"kyso/internal/problem"
@@ -103,13 +102,13 @@ func (m *Mender) outdated(ctx context.Context, workflowID string, i process.Inci
 func (m *Mender) signingAgain(ctx context.Context, i process.Incident, action, actor string) error {
 	record, err := m.Records.Signing(ctx, i.ProcessID)
 	if problem.CodeOf(err) == problem.NotFound {
-		return m.stray(ctx, workflows.SigningWorkflowID(i.ProcessID), action)
+		return m.stray(ctx, process.SigningWorkflowID(i.ProcessID), action)
 	}
 	if err != nil {
 		return err
 	}
 	if record.Status.Final() {
-		return m.outdated(ctx, workflows.SigningWorkflowID(i.ProcessID), i)
+		return m.outdated(ctx, process.SigningWorkflowID(i.ProcessID), i)
 	}
 	return m.resumeSigning(ctx, record, action, actor)
 }
@@ -150,7 +149,7 @@ func (m *Mender) registrationAgain(ctx context.Context, i process.Incident, acti
 		return err
 	}
 	if record.Status.Final() {
-		return m.outdated(ctx, workflows.RegistrationWorkflowID(i.ProcessID), i)
+		return m.outdated(ctx, process.RegistrationWorkflowID(i.ProcessID), i)
 	}
 	if err := m.payments(ctx, record, status, workflows.RunBroken, &incident.Report{}); err != nil {
 		return err
@@ -208,7 +207,7 @@ func (m *Mender) closeAcceptance(ctx context.Context, id, actor string) error {
 func attemptsOf(payments []registration.Payment, status workflows.RegistrationStatus) int {
 	n := 0
 	for _, opened := range status.Attempts {
-		n = max(n, activities.AttemptOf(opened.TxnRef))
+		n = max(n, process.AttemptOf(opened.TxnRef))
 	}
 	for _, p := range payments {
 		n = max(n, p.Attempt)

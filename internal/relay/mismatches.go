@@ -38,14 +38,14 @@ func (r *Reconciler) over(ctx context.Context, i process.Incident) (string, erro
 		verdict, _, err := r.stands(ctx, s, &incident.Report{})
 		return only(err == nil && string(verdict) != i.Reason, "record, money and certificate agree again"), err
 	}
-	workflowID, record := workflows.SigningWorkflowID(i.ProcessID), r.signingStands
+	workflowID, record := process.SigningWorkflowID(i.ProcessID), r.signingStands
 	switch {
 	case i.Process == process.Registration && i.Step == incident.ArchiveStep:
-		workflowID, record = workflows.ContractArchiveWorkflowID(i.ProcessID), r.registrationStands
+		workflowID, record = process.ContractArchiveWorkflowID(i.ProcessID), r.registrationStands
 	case i.Process == process.Registration:
-		workflowID, record = workflows.RegistrationWorkflowID(i.ProcessID), r.registrationStands
+		workflowID, record = process.RegistrationWorkflowID(i.ProcessID), r.registrationStands
 	case i.Step == incident.ArchiveStep:
-		workflowID = workflows.ArchiveWorkflowID(i.ProcessID)
+		workflowID = process.ArchiveWorkflowID(i.ProcessID)
 	}
 	state, err := r.Engine.State(ctx, workflowID)
 	if err != nil {

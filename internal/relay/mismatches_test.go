@@ -92,7 +92,7 @@ func ended(f *storetest.Filled, _ *runs, id string) {
 
 func state(of workflows.RunState) func(*storetest.Filled, *runs, string) {
 	return func(_ *storetest.Filled, e *runs, id string) {
-		e.states[workflows.RegistrationWorkflowID(id)], e.states[workflows.SigningWorkflowID(id)] = of, of
+		e.states[process.RegistrationWorkflowID(id)], e.states[process.SigningWorkflowID(id)] = of, of
 	}
 }
 

@@ -2,13 +2,12 @@ package relay
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"time"
 
 	"kyso/activities"
 	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
@@ -33,7 +32,7 @@ func (r *Reconciler) payments(ctx context.Context, s registration.Registration, 
 		if _, there := byRef[opened.TxnRef]; there {
 			continue
 		}
-		p := registration.Payment{TxnRef: opened.TxnRef, RegistrationID: s.ID, Attempt: activities.AttemptOf(opened.TxnRef), AmountVND: s.PriceVND,
+		p := registration.Payment{TxnRef: opened.TxnRef, RegistrationID: s.ID, Attempt: process.AttemptOf(opened.TxnRef), AmountVND: s.PriceVND,
 			CreatedAt: opened.ExpiresAt.Add(-activities.PaymentWindow), ExpiresAt: opened.ExpiresAt}
 		if err := r.adopt(ctx, p, report); err != nil {
 			return err
@@ -68,7 +67,7 @@ func (r *Reconciler) doubtful(p registration.Payment, state workflows.RunState) 
 
 // adopt asks the gateway for an attempt that the store does not know and writes it down when the gateway knows its amount.
 func (r *Reconciler) adopt(ctx context.Context, p registration.Payment, report *incident.Report) error {
-	notice, err := r.VNPay.Query(ctx, questionID(p.TxnRef, orNow(r.Now)), p)
+	notice, err := r.VNPay.Query(ctx, process.ReconcileQueryID(p.TxnRef, orNow(r.Now)), p)
 	if err != nil {
 		return err
 	}
@@ -94,9 +93,9 @@ func (r *Reconciler) giveBack(ctx context.Context, id string, attempts []activit
 	}
 	var paid []registration.Payment
 	for _, opened := range attempts {
-		p := registration.Payment{TxnRef: opened.TxnRef, RegistrationID: id, Attempt: activities.AttemptOf(opened.TxnRef),
+		p := registration.Payment{TxnRef: opened.TxnRef, RegistrationID: id, Attempt: process.AttemptOf(opened.TxnRef),
 			CreatedAt: opened.ExpiresAt.Add(-activities.PaymentWindow), ExpiresAt: opened.ExpiresAt}
-		notice, err := r.VNPay.Query(ctx, questionID(p.TxnRef, orNow(r.Now)), p)
+		notice, err := r.VNPay.Query(ctx, process.ReconcileQueryID(p.TxnRef, orNow(r.Now)), p)
 		if err != nil {
 			return err
 		}
@@ -110,7 +109,7 @@ func (r *Reconciler) giveBack(ctx context.Context, id string, attempts []activit
 		}
 	}
 	for _, p := range paid {
-		if err := r.VNPay.Refund(ctx, activities.RefundID(p.TxnRef), p, "kyso"); err != nil {
+		if err := r.VNPay.Refund(ctx, process.RefundID(p.TxnRef), p, "kyso"); err != nil {
 			return err
 		}
 	}
@@ -118,14 +117,14 @@ func (r *Reconciler) giveBack(ctx context.Context, id string, attempts []activit
 }
 
 func (r *Reconciler) ask(ctx context.Context, p registration.Payment, report *incident.Report) error {
-	notice, err := r.VNPay.Query(ctx, questionID(p.TxnRef, orNow(r.Now)), p)
+	notice, err := r.VNPay.Query(ctx, process.ReconcileQueryID(p.TxnRef, orNow(r.Now)), p)
 	if err != nil {
 		return err
 	}
 	if p.Status == registration.PaymentCaptured {
 		if notice.GivenBack(p) {
 			report.Payments++
-			err = r.Paid.MarkRefund(ctx, p.TxnRef, activities.RefundID(p.TxnRef), orNow(r.Now))
+			err = r.Paid.MarkRefund(ctx, p.TxnRef, process.RefundID(p.TxnRef), orNow(r.Now))
 		}
 		return err
 	}
@@ -134,10 +133,4 @@ func (r *Reconciler) ask(ctx context.Context, p registration.Payment, report *in
 		report.Payments++
 	}
 	return err
-}
-
-// questionID names one question: the gateway wants an id that is unique in its day.
-func questionID(ref string, now time.Time) string {
-	sum := sha256.Sum256([]byte("reconcile " + ref + now.UTC().Format(time.RFC3339Nano)))
-	return "RC" + hex.EncodeToString(sum[:14])
 }

@@ -11,6 +11,7 @@ import (
 	"kyso/internal/incident"
 	"kyso/internal/page"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/relay"
 	"kyso/internal/signing"
@@ -144,7 +145,7 @@ func TestProcessOlderThanItsEnd(t *testing.T) {
 			}))
 			f.Exec(`UPDATE registrations SET status = 'active', seq = 9 WHERE id = $1`, id)
 			e := &runs{engine: &engine{knows: map[string]workflows.RegistrationStatus{id: {Status: c.at, Seq: 3}}},
-				states: map[string]workflows.RunState{workflows.RegistrationWorkflowID(id): workflows.RunRunning},
+				states: map[string]workflows.RunState{process.RegistrationWorkflowID(id): workflows.RunRunning},
 				listed: []workflows.Run{{Kind: "Registration", RecordID: id, StartedAt: storetest.Start}}}
 			report := everything(t, reconciler(f, e))
 			if len(report.Findings) != c.want || len(report.Failed) != 0 {
@@ -162,7 +163,7 @@ func TestProcessBehindItsRecordIsToldAgain(t *testing.T) {
 		must(t, err)
 		f.Exec(`UPDATE registrations SET status = 'awaiting-contract', seq = 4, told = 4`)
 		e := &runs{engine: &engine{knows: map[string]workflows.RegistrationStatus{id: {Status: registration.StatusAccountReady, Seq: 2}}},
-			states: map[string]workflows.RunState{workflows.RegistrationWorkflowID(id): workflows.RunRunning}}
+			states: map[string]workflows.RunState{process.RegistrationWorkflowID(id): workflows.RunRunning}}
 		report := everything(t, reconciler(f, e))
 		if len(report.Behind) != 1 || report.Behind[0].ProcessID != id || len(report.Findings) != 0 {
 			t.Errorf("%+v", report)
@@ -188,7 +189,7 @@ func (g gateway) Query(_ context.Context, _ string, p registration.Payment) (reg
 
 // Refund shows the refund, as VNPay does.
 func (g gateway) Refund(_ context.Context, requestID string, p registration.Payment, _ string) error {
-	if g[p.TxnRef] != "00" || p.AmountVND != 200_000 || p.TransactionNo != "1"+p.TxnRef[2:] || requestID != activities.RefundID(p.TxnRef) {
+	if g[p.TxnRef] != "00" || p.AmountVND != 200_000 || p.TransactionNo != "1"+p.TxnRef[2:] || requestID != process.RefundID(p.TxnRef) {
 		return problem.New(problem.RefundRefused, "%s %+v", requestID, p)
 	}
 	g[p.TxnRef] = "05"
@@ -213,7 +214,7 @@ func TestPaymentsAreAskedAbout(t *testing.T) {
 		lost := workflows.RegistrationStatus{Status: registration.StatusInReview, Seq: 5}
 		lost.Attempts = append(lost.Attempts, opened("KS05"))
 		e := &runs{engine: &engine{knows: map[string]workflows.RegistrationStatus{id: lost}},
-			states: map[string]workflows.RunState{workflows.RegistrationWorkflowID(id): workflows.RunBroken}}
+			states: map[string]workflows.RunState{process.RegistrationWorkflowID(id): workflows.RunBroken}}
 		r := reconciler(f, e)
 		r.VNPay = gateway{"KS01": "00", "KS02": "00", "KS03": "00", "KS04": "05", "KS05": "00"}
 		report := everything(t, r)

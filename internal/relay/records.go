@@ -16,7 +16,7 @@ import (
 // signing compares one signing. The record is read again after Temporal has answered: a process writes its end before
 // it ends, so a record that is open then has lost its process.
 func (r *Reconciler) signing(ctx context.Context, s signing.Signing, report *incident.Report) error {
-	state, err := r.Engine.State(ctx, workflows.SigningWorkflowID(s.ID))
+	state, err := r.Engine.State(ctx, process.SigningWorkflowID(s.ID))
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 // registration compares one registration and its payments.
 func (r *Reconciler) registration(ctx context.Context, s registration.Registration, report *incident.Report) error {
-	state, err := r.Engine.State(ctx, workflows.RegistrationWorkflowID(s.ID))
+	state, err := r.Engine.State(ctx, process.RegistrationWorkflowID(s.ID))
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (r *Reconciler) registration(ctx context.Context, s registration.Registrati
 
 // archive compares the process that keeps documents archived. One that an operator gave up ended by itself.
 func (r *Reconciler) archive(ctx context.Context, s signing.Signing, report *incident.Report) error {
-	state, err := r.Engine.State(ctx, workflows.ArchiveWorkflowID(s.ID))
+	state, err := r.Engine.State(ctx, process.ArchiveWorkflowID(s.ID))
 	switch {
 	case err != nil:
 		return err
@@ -126,7 +126,7 @@ func (r *Reconciler) archive(ctx context.Context, s signing.Signing, report *inc
 
 // message has a message carried again whose process is gone. A receiver knows by its id what it has seen.
 func (r *Reconciler) message(ctx context.Context, m webhook.Message, report *incident.Report) error {
-	state, err := r.Engine.State(ctx, workflows.MessageWorkflowID(m))
+	state, err := r.Engine.State(ctx, process.DeliveryWorkflowID(m.EndpointID, m.ID, m.Round))
 	if err != nil || state == workflows.RunRunning || state == workflows.RunCompleted {
 		return err
 	}

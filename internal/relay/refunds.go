@@ -9,6 +9,7 @@ import (
 	"kyso/activities"
 	"kyso/internal/page"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
@@ -98,7 +99,7 @@ func (r *Refunds) settle(ctx context.Context, p registration.Payment) error {
 // refund starts the refund, again when the run before was lost or ended before the gateway had captured: the id of the refund
 // is made of the payment, so the gateway gives back once.
 func (r *Refunds) refund(ctx context.Context, in workflows.RefundInput) error {
-	state, err := r.Engine.State(ctx, workflows.RefundWorkflowID(in.TxnRef))
+	state, err := r.Engine.State(ctx, process.RefundWorkflowID(in.TxnRef))
 	switch {
 	case err != nil || state == workflows.RunRunning:
 		return err

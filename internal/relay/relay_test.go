@@ -13,6 +13,7 @@ import (
 	"kyso/internal/page"
 	"kyso/internal/pgtest"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/relay"
 	"kyso/internal/signing"
@@ -356,7 +357,7 @@ func TestUndecidedAttemptsAreWatched(t *testing.T) {
 			f.Exec(`UPDATE registrations SET status = $1 WHERE id = $2`, c.status, c.id)
 			f.Exec(`UPDATE payments SET status = $1 WHERE txn_ref = $2`, c.payment, c.id)
 		}
-		e := &runs{engine: &engine{}, states: map[string]workflows.RunState{workflows.RefundWorkflowID("watched"): workflows.RunRunning, workflows.RefundWorkflowID("unclear"): workflows.RunBroken}}
+		e := &runs{engine: &engine{}, states: map[string]workflows.RunState{process.RefundWorkflowID("watched"): workflows.RunRunning, process.RefundWorkflowID("unclear"): workflows.RunBroken}}
 		now := storetest.Start.Add(20 * time.Minute)
 		refunds := &relay.Refunds{Records: f.Relay(), Engine: e, Now: func() time.Time { return now }}
 		must(t, refunds.Once(t.Context()))

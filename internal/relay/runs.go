@@ -43,9 +43,9 @@ func (r *Reconciler) runs(ctx context.Context, after string, list func(context.C
 // run compares one process with its record: there has to be one, and a record that has ended has to have ended by this
 // process, which may then still report or watch.
 func (r *Reconciler) run(ctx context.Context, kind process.Kind, id string, report *incident.Report) error {
-	workflowID, ended := workflows.SigningWorkflowID(id), r.signingEnded
+	workflowID, ended := process.SigningWorkflowID(id), r.signingEnded
 	if kind == process.Registration {
-		workflowID, ended = workflows.RegistrationWorkflowID(id), r.registrationEnded
+		workflowID, ended = process.RegistrationWorkflowID(id), r.registrationEnded
 	}
 	at, err := ended(ctx, id)
 	if missing := problem.CodeOf(err) == problem.NotFound; err != nil && !missing {
@@ -70,9 +70,9 @@ func (r *Reconciler) run(ctx context.Context, kind process.Kind, id string, repo
 // broken compares a process that ended and did not complete with its record: there has to be one, also when its last step
 // failed because there was none. A record that is there is compared from its own side.
 func (r *Reconciler) broken(ctx context.Context, kind process.Kind, id string, report *incident.Report) error {
-	workflowID, ended := workflows.SigningWorkflowID(id), r.signingEnded
+	workflowID, ended := process.SigningWorkflowID(id), r.signingEnded
 	if kind == process.Registration {
-		workflowID, ended = workflows.RegistrationWorkflowID(id), r.registrationEnded
+		workflowID, ended = process.RegistrationWorkflowID(id), r.registrationEnded
 	}
 	if _, err := ended(ctx, id); problem.CodeOf(err) != problem.NotFound {
 		return err
@@ -127,7 +127,7 @@ func (r *Reconciler) refundRun(ctx context.Context, run workflows.Run, report *i
 	if known, err := r.Found.GivenUp(ctx, process.Registration, run.RecordID); err != nil || known {
 		return err
 	}
-	state, err := r.Engine.State(ctx, workflows.RefundWorkflowID(run.TxnRef))
+	state, err := r.Engine.State(ctx, process.RefundWorkflowID(run.TxnRef))
 	if err != nil || state == workflows.RunCompleted {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"kyso/activities"
 	"kyso/internal/incident"
 	"kyso/internal/page"
 	"kyso/internal/problem"
@@ -82,11 +81,11 @@ func (r *Reconciler) contract(ctx context.Context, s registration.Registration, 
 	if s.Contract == nil || s.Contract.Level == "" || !s.Status.Final() {
 		return nil
 	}
-	state, err := r.Engine.State(ctx, workflows.ContractArchiveWorkflowID(s.ID))
+	state, err := r.Engine.State(ctx, process.ContractArchiveWorkflowID(s.ID))
 	if err != nil || state == workflows.RunRunning || state == workflows.RunCompleted {
 		return err
 	}
-	if begins, err := r.Engine.State(ctx, workflows.RegistrationWorkflowID(s.ID)); err != nil || begins == workflows.RunRunning {
+	if begins, err := r.Engine.State(ctx, process.RegistrationWorkflowID(s.ID)); err != nil || begins == workflows.RunRunning {
 		return err
 	}
 	return r.found(ctx, report, process.Registration, s.ID, incident.ArchiveStep, problem.ProcessMissing, "the contract is to be kept archived, the process for it is %s", state)
@@ -131,7 +130,7 @@ func (r *Reconciler) certificate(ctx context.Context, s registration.Registratio
 	if !workflows.MayHaveKey(s, nil) {
 		return registration.CertificateNone, nil
 	}
-	key, err := ca.FindKey(ctx, activities.KeyID(s.ID))
+	key, err := ca.FindKey(ctx, process.KeyID(s.ID))
 	switch {
 	case problem.CodeOf(err) == problem.NotFound:
 		return registration.CertificateNone, nil
@@ -178,7 +177,7 @@ func (m *Mender) certificateAct(ctx context.Context, i process.Incident, action,
 	if ca == nil {
 		return problem.New(problem.Conflict, "its CA is not configured")
 	}
-	key, err := ca.FindKey(ctx, activities.KeyID(s.ID))
+	key, err := ca.FindKey(ctx, process.KeyID(s.ID))
 	if err == nil {
 		err = revoke(ctx, ca, s.ID, key)
 	}

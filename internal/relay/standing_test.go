@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"kyso/activities"
 	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/relay"
 	"kyso/internal/storetest"
@@ -48,7 +48,7 @@ func TestMoneyAndCertificatesAreCompared(t *testing.T) {
 					ca.key = registration.MadeKey{}
 				}
 				e := &runs{engine: &engine{knows: map[string]workflows.RegistrationStatus{name: {Status: c.status, Seq: 9}}},
-					states: map[string]workflows.RunState{workflows.RegistrationWorkflowID(name): workflows.RunRunning}}
+					states: map[string]workflows.RunState{process.RegistrationWorkflowID(name): workflows.RunRunning}}
 				now := later()
 				r := reconciler(f, e)
 				r.VNPay, r.CAs, r.Now = gateway{"KS01": c.vnpay}, map[string]registration.Keys{"VNPT-CA": ca}, func() time.Time { return now }
@@ -125,7 +125,7 @@ func TestCertificateMismatchesCloseThemselves(t *testing.T) {
 		if i.ClosedAt.IsZero() || i.Actor != "kyso" || i.Note == "" {
 			t.Errorf("%+v", i)
 		}
-		must(t, f.Store.Registrations().MarkRefund(t.Context(), "KS01", activities.RefundID("KS01"), now))
+		must(t, f.Store.Registrations().MarkRefund(t.Context(), "KS01", process.RefundID("KS01"), now))
 		round(1)
 	})
 }
@@ -171,7 +171,7 @@ func (k *keeper) ArchiveAgain(_ context.Context, in workflows.ArchiveInput) erro
 func TestTheArchiveOfAContractIsMissed(t *testing.T) {
 	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
 		stand(t, f, "r", registration.StatusActive, registration.PaymentCaptured)
-		e := &runs{engine: &engine{}, states: map[string]workflows.RunState{workflows.RegistrationWorkflowID("r"): workflows.RunRunning}}
+		e := &runs{engine: &engine{}, states: map[string]workflows.RunState{process.RegistrationWorkflowID("r"): workflows.RunRunning}}
 		r := reconciler(f, e)
 		r.CAs = map[string]registration.Keys{"VNPT-CA": &authority{key: registration.MadeKey{ID: "r", State: registration.KeyActive, Serial: "0a", Certificate: registration.CertificateActive}}}
 		seal := func(level string) {
@@ -184,7 +184,7 @@ func TestTheArchiveOfAContractIsMissed(t *testing.T) {
 		seal("B-LTA")
 		everything(t, r)
 		parked(t, f, 0) // the registration still reports how it ended
-		e.states[workflows.RegistrationWorkflowID("r")] = workflows.RunCompleted
+		e.states[process.RegistrationWorkflowID("r")] = workflows.RunCompleted
 		seal("")
 		everything(t, r)
 		parked(t, f, 0)
@@ -199,7 +199,7 @@ func TestTheArchiveOfAContractIsMissed(t *testing.T) {
 		}
 		everything(t, r)
 		parked(t, f, 1)
-		e.states[workflows.ContractArchiveWorkflowID("r")] = workflows.RunRunning
+		e.states[process.ContractArchiveWorkflowID("r")] = workflows.RunRunning
 		r.Now = func() time.Time { return later().Add(time.Hour) }
 		everything(t, r)
 		parked(t, f, 0)

@@ -10,6 +10,7 @@ import (
 	"kyso/activities"
 	"kyso/internal/incident"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
@@ -25,7 +26,7 @@ type begun struct {
 // gives back what was paid. Everything has its key from the id of the registration. It is refused while no worker says what
 // the process began, and while the gateway has not decided an attempt.
 func (m *Mender) strayRegistration(ctx context.Context, id, action string) error {
-	workflowID := workflows.RegistrationWorkflowID(id)
+	workflowID := process.RegistrationWorkflowID(id)
 	state, err := m.Engine.State(ctx, workflowID)
 	if err != nil || action == incident.BeginAgain || state == workflows.RunMissing {
 		if err == nil {
@@ -65,7 +66,7 @@ func (m *Mender) begun(ctx context.Context, id string) (begun, error) {
 		}
 		for _, opened := range run.Status.Attempts {
 			byRef[opened.TxnRef] = opened
-			attempts = max(attempts, activities.AttemptOf(opened.TxnRef))
+			attempts = max(attempts, process.AttemptOf(opened.TxnRef))
 		}
 		did.key = did.key || workflows.MayHaveKey(registration.Registration{}, &run.Status)
 		did.active = did.active || n == 0 && run.Status.Status == registration.StatusActive
@@ -86,7 +87,7 @@ func (m *Mender) begun(ctx context.Context, id string) (begun, error) {
 func (m *Mender) giveUpKey(ctx context.Context, id string) error {
 	for _, code := range slices.Sorted(maps.Keys(m.CAs)) {
 		ca := m.CAs[code]
-		key, err := ca.FindKey(ctx, activities.KeyID(id))
+		key, err := ca.FindKey(ctx, process.KeyID(id))
 		if problem.CodeOf(err) == problem.NotFound {
 			continue
 		}
@@ -102,7 +103,7 @@ func (m *Mender) giveUpKey(ctx context.Context, id string) error {
 
 func revoke(ctx context.Context, ca registration.Keys, id string, key registration.MadeKey) error {
 	if key.Certificate.InForce() {
-		if err := ca.Revoke(ctx, activities.RevocationID(id), key.Serial, activities.CessationOfOperation); err != nil {
+		if err := ca.Revoke(ctx, process.RevocationID(id), key.Serial, activities.CessationOfOperation); err != nil {
 			return err
 		}
 	}

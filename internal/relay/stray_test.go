@@ -41,7 +41,7 @@ func TestBrokenRunsWithoutARecordAreListed(t *testing.T) {
 		f.Exec(`UPDATE registrations SET status = 'withdrawn'`)
 		e := &runs{engine: &engine{}, states: map[string]workflows.RunState{}}
 		for id, state := range map[string]workflows.RunState{"there": workflows.RunBroken, "lost": workflows.RunBroken, "again": workflows.RunRunning, "done": workflows.RunCompleted} {
-			e.states[workflows.RegistrationWorkflowID(id)], e.states[workflows.SigningWorkflowID("s-"+id)] = state, state
+			e.states[process.RegistrationWorkflowID(id)], e.states[process.SigningWorkflowID("s-"+id)] = state, state
 			e.broken = append(e.broken, workflows.Run{Kind: "Registration", RecordID: id, StartedAt: storetest.Start})
 			if id != "there" {
 				e.broken = append(e.broken, workflows.Run{Kind: "Signing", RecordID: "s-" + id, StartedAt: storetest.Start})
@@ -50,8 +50,8 @@ func TestBrokenRunsWithoutARecordAreListed(t *testing.T) {
 		e.knows = map[string]workflows.RegistrationStatus{"lost": {Status: registration.StatusAccountReady}}
 		e.broken = append(e.broken, workflows.Run{Kind: "Refund", RecordID: "there", TxnRef: "KS01", StartedAt: storetest.Start},
 			workflows.Run{Kind: "Refund", RecordID: "paid", TxnRef: "KS02", StartedAt: storetest.Start}, workflows.Run{Kind: "Refund", RecordID: "back", TxnRef: "KS03", StartedAt: storetest.Start})
-		e.states[workflows.RefundWorkflowID("KS02")], e.states[workflows.RefundWorkflowID("KS03")] = workflows.RunBroken, workflows.RunCompleted
-		e.states[workflows.RegistrationWorkflowID("paid")] = workflows.RunCompleted
+		e.states[process.RefundWorkflowID("KS02")], e.states[process.RefundWorkflowID("KS03")] = workflows.RunBroken, workflows.RunCompleted
+		e.states[process.RegistrationWorkflowID("paid")] = workflows.RunCompleted
 		r := reconciler(f, e)
 		r.CAs = map[string]registration.Keys{"its": &authority{}}
 		for range 2 {
@@ -96,7 +96,7 @@ func (a *authority) FindKey(_ context.Context, requestID string) (registration.M
 }
 
 func (a *authority) Revoke(_ context.Context, requestID, serial string, reason int) error {
-	if requestID != activities.RevocationID(a.key.ID) || serial != a.key.Serial || reason != activities.CessationOfOperation {
+	if requestID != process.RevocationID(a.key.ID) || serial != a.key.Serial || reason != activities.CessationOfOperation {
 		return problem.New(problem.ProviderRefused, "%s %s %d", requestID, serial, reason)
 	}
 	a.revoked = append(a.revoked, serial)
@@ -188,7 +188,7 @@ func loseIt(t *testing.T, f *storetest.Filled, name string, knows workflows.Regi
 	t.Helper()
 	id := "lost-" + strings.ReplaceAll(name, " ", "-")
 	e := &runs{engine: &engine{knows: map[string]workflows.RegistrationStatus{id: knows}}, again: map[string]int{},
-		states: map[string]workflows.RunState{workflows.RegistrationWorkflowID(id): workflows.RunBroken},
+		states: map[string]workflows.RunState{process.RegistrationWorkflowID(id): workflows.RunBroken},
 		broken: []workflows.Run{{Kind: "Registration", RecordID: id, StartedAt: storetest.Start}}}
 	r := reconciler(f, e)
 	l := &loss{t, id, e, gateway{"KS01": "00", "KS02": "05", "KS03": "00"}, &authority{}, &relay.Mender{Reconciler: r, Incidents: f.Parked(), Processes: beginner{e}}}

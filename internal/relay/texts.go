@@ -65,7 +65,7 @@ func (s *Texts) Once(ctx context.Context) error {
 func (s *Texts) decide(ctx context.Context, r registration.Reset, now time.Time) error {
 	content, err := json.Marshal(registration.Notice{ID: r.NoticeID(), AccountID: r.AccountID, Kind: registration.NoticeReset, At: r.EffectiveAt})
 	if err == nil {
-		_, err = s.Decisions.Decide(ctx, decision.Decision{ID: decision.NoticeID(r.NoticeID()), Kind: decision.Notice,
+		_, err = s.Decisions.Decide(ctx, decision.Decision{ID: process.NoticeID(r.NoticeID()), Kind: decision.Notice,
 			Object: decision.Object{Process: process.Account, ID: r.AccountID}, Actor: r.AccountID, Principal: decision.Kyso, Content: content,
 			CreatedAt: now, ExpiresAt: now.Add(decision.Life)})
 	}
@@ -75,7 +75,7 @@ func (s *Texts) decide(ctx context.Context, r registration.Reset, now time.Time)
 func (s *Texts) again(ctx context.Context, id string, begin func(context.Context) error) error {
 	call, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
-	state, err := s.Engine.State(call, workflows.TextWorkflowID(id))
+	state, err := s.Engine.State(call, process.TextWorkflowID(id))
 	if err == nil && (state == workflows.RunMissing || state == workflows.RunBroken) {
 		err = begin(call)
 	}

@@ -8,13 +8,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"kyso/internal/page"
+	"kyso/internal/process"
 )
 
 // Endpoint is an address of a program.
@@ -96,9 +95,9 @@ func (e Event) Type() string { return e.Kind + "." + cmp.Or(e.Name, e.Status) }
 // MessageID is made of what happened, so that what is recorded twice is told once.
 func (e Event) MessageID() string {
 	if e.Name == "" {
-		return fmt.Sprintf("%s-%s-%d", e.Kind, e.ID, e.Seq)
+		return process.TransitionMessage(e.Kind, e.ID, e.Seq)
 	}
-	return strings.TrimSuffix(fmt.Sprintf("%s-%s-%s-%s", e.Kind, e.ID, e.Name, e.Mark), "-")
+	return process.NamedMessage(e.Kind, e.ID, e.Name, e.Mark)
 }
 
 // NewMessage writes an event down. Its body is that of Standard Webhooks: type, timestamp, data.

@@ -74,7 +74,7 @@ func archivedSigning(t *testing.T, w *World, c *client, user string) string {
 
 func archiveStatus(t *testing.T, w *World, id string) (status workflows.SigningStatus, err error) {
 	t.Helper()
-	value, err := w.App.Temporal.QueryWorkflow(t.Context(), workflows.ArchiveWorkflowID(id), "", workflows.QueryStatus)
+	value, err := w.App.Temporal.QueryWorkflow(t.Context(), process.ArchiveWorkflowID(id), "", workflows.QueryStatus)
 	if err == nil {
 		err = value.Get(&status)
 	}

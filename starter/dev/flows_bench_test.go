@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"kyso/internal/process"
 	"kyso/workflows"
 )
 
@@ -29,9 +30,9 @@ func BenchmarkFlows(b *testing.B) {
 	w, c := benchWorld(b)
 	w.signers(b, c, flowSigners)
 	signing := perSecond(b, "signing, B-LT, approved at once", 300, func(i int) string { return w.signsAtOnce(b, c, flowSigner(i)) })
-	compareNoOp(b, w, signing, workflows.SigningWorkflowID(signing.sample), 300)
+	compareNoOp(b, w, signing, process.SigningWorkflowID(signing.sample), 300)
 	registration := perSecond(b, "registration, PS1, paid, reviewed at once", 300, func(i int) string { return w.registers(b, c, fmt.Sprintf("001302%06d", 900_000+i)) })
-	compareNoOp(b, w, registration, workflows.RegistrationWorkflowID(registration.sample), 300)
+	compareNoOp(b, w, registration, process.RegistrationWorkflowID(registration.sample), 300)
 }
 
 func benchWorld(b *testing.B) (*World, *client) {
@@ -92,7 +93,7 @@ func (w *World) signsAtOnce(b *testing.B, c *client, user string) string {
 	must(b, err)
 	// A client that asks again and again would be most of the load.
 	var result workflows.SigningResult
-	must(b, w.App.Temporal.GetWorkflow(ctx, workflows.SigningWorkflowID(s.ID), "").Get(ctx, &result))
+	must(b, w.App.Temporal.GetWorkflow(ctx, process.SigningWorkflowID(s.ID), "").Get(ctx, &result))
 	if result.Status != "signed" {
 		b.Errorf("a signing is %s", result.Status)
 	}

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"kyso/internal/process"
 	"kyso/workflows"
 )
 
@@ -65,7 +66,7 @@ func TestSigningFromUploadToFile(t *testing.T) {
 	took := time.Since(begin)
 	checkSignedOnce(t, w, c, s)
 	awaitClosed(t, w, id)
-	events := history(t, w, workflows.SigningWorkflowID(id))
+	events := history(t, w, process.SigningWorkflowID(id))
 	t.Logf("one document, B-LT: %d events, %d bytes; signed %.2f s after the approval", len(events), eventBytes(events), took.Seconds())
 	if size := eventBytes(events); size > 32<<10 {
 		t.Errorf("the history of one signing takes %d bytes, want at most 32 KiB", size)
@@ -76,7 +77,7 @@ func TestSigningFromUploadToFile(t *testing.T) {
 func awaitClosed(t *testing.T, w *World, id string) {
 	t.Helper()
 	var result workflows.SigningResult
-	if err := w.App.Temporal.GetWorkflow(t.Context(), workflows.SigningWorkflowID(id), "").Get(t.Context(), &result); err != nil {
+	if err := w.App.Temporal.GetWorkflow(t.Context(), process.SigningWorkflowID(id), "").Get(t.Context(), &result); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -99,7 +100,7 @@ func TestWaitingCostsNothing(t *testing.T) {
 		_, err := c.await(ctx, id, nil, func(s signingView) bool { return s.Status == "signed" })
 		do(t, err)
 		awaitClosed(t, w, id)
-		return history(t, w, workflows.SigningWorkflowID(id))
+		return history(t, w, process.SigningWorkflowID(id))
 	}
 	seconds := [2]int{1, 20}
 	if waits := os.Getenv("KYSO_TEST_WAITS"); waits != "" {
@@ -166,7 +167,7 @@ func TestTemporalHoldsNoPersonalData(t *testing.T) {
 	id := startSigning(t, c, user)
 	awaitStatus(t, c, id, "awaiting-approval")
 	hay := map[string][]byte{}
-	metadata, err := w.App.Temporal.QueryWorkflow(t.Context(), workflows.SigningWorkflowID(id), "", "__temporal_workflow_metadata")
+	metadata, err := w.App.Temporal.QueryWorkflow(t.Context(), process.SigningWorkflowID(id), "", "__temporal_workflow_metadata")
 	if err != nil {
 		t.Fatal(err)
 	}

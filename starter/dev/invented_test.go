@@ -42,13 +42,13 @@ func TestWhoReachesTemporalDecidesNothing(t *testing.T) {
 	const user = "ICA.079095099001"
 	signed := x.sign(user)
 
-	x.cancels(workflows.RegistrationWorkflowID(e.id), "registration cancel "+e.id)
-	x.cancels(workflows.SigningWorkflowID(signed), "signing cancel "+signed)
+	x.cancels(process.RegistrationWorkflowID(e.id), "registration cancel "+e.id)
+	x.cancels(process.SigningWorkflowID(signed), "signing cancel "+signed)
 	before := effects(w)
 	x.startsActivities(e.id, signed)
 	x.strangerSchedules(e.id, signed)
-	x.terminate(workflows.RegistrationWorkflowID(e.id))
-	x.terminate(workflows.SigningWorkflowID(signed))
+	x.terminate(process.RegistrationWorkflowID(e.id))
+	x.terminate(process.SigningWorkflowID(signed))
 	x.startsAgain(e.id, signed)
 	if after := effects(w); !maps.Equal(before, after) {
 		t.Errorf("effects before %v, after %v", before, after)
@@ -147,14 +147,14 @@ func (x *intruder) startsAgain(registrationID, signingID string) {
 	x.t.Helper()
 	for _, again := range []*workflows.Again{nil, {Status: "issuing", Seq: 6, AccountID: "x", Ordered: true, Issuing: true}, {Status: "accepting", Seq: 8, Close: true},
 		{Recorded: process.Recorded{DecisionID: "run-invented"}, Status: "in-review", Seq: 5}} {
-		run, err := x.temporal.ExecuteWorkflow(x.t.Context(), sdk.StartWorkflowOptions{ID: workflows.RegistrationWorkflowID(registrationID), TaskQueue: workflows.TaskQueue},
+		run, err := x.temporal.ExecuteWorkflow(x.t.Context(), sdk.StartWorkflowOptions{ID: process.RegistrationWorkflowID(registrationID), TaskQueue: workflows.TaskQueue},
 			workflows.Registration, workflows.RegistrationInput{RegistrationID: registrationID, Again: again})
 		do(x.t, err)
 		x.wantDenied("a registration begun again", run.Get(x.t.Context(), nil))
 		if again != nil {
 			again.Status = "completing"
 		}
-		run, err = x.temporal.ExecuteWorkflow(x.t.Context(), sdk.StartWorkflowOptions{ID: workflows.SigningWorkflowID(signingID), TaskQueue: workflows.TaskQueue},
+		run, err = x.temporal.ExecuteWorkflow(x.t.Context(), sdk.StartWorkflowOptions{ID: process.SigningWorkflowID(signingID), TaskQueue: workflows.TaskQueue},
 			workflows.Signing, workflows.SigningInput{SigningID: signingID, Provider: "vnpt", Level: signing.LevelB, Documents: 1, Placed: true, Again: again})
 		do(x.t, err)
 		x.wantDenied("a signing begun again", run.Get(x.t.Context(), nil))

@@ -19,7 +19,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/workflow"
 
-	"kyso/activities"
+	"kyso/internal/process"
 	"kyso/internal/relay"
 	"kyso/internal/sandbox"
 	"kyso/workflows"
@@ -120,8 +120,8 @@ func (k *kinds) text() {
 		LoginID string `json:"login_id"`
 	}
 	do(k.t, k.c.post(k.t.Context(), k.c.api+"/v1/login/code", map[string]string{"phone": e.phone}, &challenge))
-	k.awaitState(workflows.TextWorkflowID(challenge.LoginID), workflows.RunRunning)
-	k.terminate(workflows.TextWorkflowID(challenge.LoginID))
+	k.awaitState(process.TextWorkflowID(challenge.LoginID), workflows.RunRunning)
+	k.terminate(process.TextWorkflowID(challenge.LoginID))
 	k.faults()
 	k.awaitIt("the code is sent", func() bool { return k.w.Sandbox.CountEffects(sandbox.EffectSMS, challenge.LoginID) == 1 })
 }
@@ -165,7 +165,7 @@ func (k *kinds) archive() {
 	awaitStatus(k.t, k.c, id, "awaiting-approval")
 	approveOnPhone(k.t, k.c, user)
 	awaitStatus(k.t, k.c, id, "signed")
-	archive := workflows.ArchiveWorkflowID(id)
+	archive := process.ArchiveWorkflowID(id)
 	k.awaitState(archive, workflows.RunRunning)
 	k.terminate(archive)
 	k.awaitIncident(id + "-process-missing-1")
@@ -174,17 +174,17 @@ func (k *kinds) archive() {
 
 	// One of a signing that is not signed at B-LTA has nothing to keep, and ends.
 	do(k.t, k.w.App.Workflows().ArchiveAgain(k.t.Context(), workflows.ArchiveInput{SigningID: k.waiting, Generation: 1}))
-	k.awaitState(workflows.ArchiveWorkflowID(k.waiting), workflows.RunCompleted)
+	k.awaitState(process.ArchiveWorkflowID(k.waiting), workflows.RunCompleted)
 }
 
 // refund is begun again by the loop of refunds, when it watches and when it gives back.
 func (k *kinds) refund() {
 	e := k.citizen(2, "awaiting-payment")
-	ref := activities.TxnRef(e.id, 1)
+	ref := process.TxnRef(e.id, 1)
 	do(k.t, e.act(k.t.Context(), "withdraw", map[string]string{"reason": "test"}))
 	awaitRegistration(k.t, e, "withdrawn")
 	again := func() {
-		refund := workflows.RefundWorkflowID(ref)
+		refund := process.RefundWorkflowID(ref)
 		k.awaitState(refund, workflows.RunRunning)
 		k.terminate(refund)
 		records, engine := k.w.App.Store.Relay(), k.w.App.Workflows()
@@ -202,7 +202,7 @@ func (k *kinds) refund() {
 // parkedRefund is repaired by its incident, as it says.
 func (k *kinds) parkedRefund() {
 	k.awaitIncident(k.refunded + "-1")
-	k.printed(workflows.RefundWorkflowID(k.refunded))
+	k.printed(process.RefundWorkflowID(k.refunded))
 	k.awaitIt("the money is given back", func() bool { return k.w.Sandbox.CountEffects(sandbox.EffectRefund, k.refunded) == 1 })
 }
 
@@ -217,7 +217,7 @@ func (k *kinds) beginParked() {
 // parkedSigning has it repaired as it says.
 func (k *kinds) parkedSigning() {
 	k.awaitIncident(k.parked + "-1")
-	k.printed(workflows.SigningWorkflowID(k.parked))
+	k.printed(process.SigningWorkflowID(k.parked))
 }
 
 // failedWithoutRecord is a run that fails because its record was lost, not one that is terminated: it is listed, and close gives
@@ -233,10 +233,10 @@ func (k *kinds) failedWithoutRecord() {
 			do(k.t, err)
 		}
 	}
-	do(k.t, k.w.Sandbox.PayOrder(activities.TxnRef(paid.id, 1), "pay"))
+	do(k.t, k.w.Sandbox.PayOrder(process.TxnRef(paid.id, 1), "pay"))
 	do(k.t, k.w.App.Workflows().NudgeRegistration(k.t.Context(), paid.id))
 	for _, e := range []*enrolment{paid, issued} {
-		workflowID := workflows.RegistrationWorkflowID(e.id)
+		workflowID := process.RegistrationWorkflowID(e.id)
 		k.awaitState(workflowID, workflows.RunBroken)
 		described, err := k.w.App.Temporal.DescribeWorkflowExecution(k.t.Context(), workflowID, "")
 		do(k.t, err)
@@ -245,7 +245,7 @@ func (k *kinds) failedWithoutRecord() {
 		}
 		k.awaitIncident(e.id + "-record-missing-1")
 		do(k.t, k.c.post(k.t.Context(), k.c.api+"/v1/incidents/"+e.id+"-record-missing-1/repair", map[string]string{"action": "close", "reason": "its record was lost"}, nil))
-		if n := k.w.Sandbox.CountEffects(sandbox.EffectRefund, activities.TxnRef(e.id, 1)); n != 1 {
+		if n := k.w.Sandbox.CountEffects(sandbox.EffectRefund, process.TxnRef(e.id, 1)); n != 1 {
 			k.t.Errorf("%d refunds of %s", n, e.id)
 		}
 	}

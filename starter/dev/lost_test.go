@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"kyso/activities"
+	"kyso/internal/process"
 	"kyso/internal/sandbox"
 	"kyso/workflows"
 )
@@ -83,16 +83,16 @@ func TestLostProcesses(t *testing.T) {
 	})
 	signings := inParallel(2, func(i int) string { return l.sign(fmt.Sprintf("ICA.0790957%05d", i)) })
 	for _, e := range people {
-		l.terminate(workflows.RegistrationWorkflowID(e.id))
+		l.terminate(process.RegistrationWorkflowID(e.id))
 	}
 	for _, id := range signings {
-		l.terminate(workflows.SigningWorkflowID(id))
+		l.terminate(process.SigningWorkflowID(id))
 	}
 	do(t, w.Sandbox.UpdateSettings(func(s *sandbox.Settings) { s.Faults = nil }))
 	l.refusedEverywhere(people[1].id, signings[0])
 	for i, e := range people {
 		if lostAt[i].status == "awaiting-payment" {
-			do(t, w.Sandbox.PayOrder(activities.TxnRef(e.id, 1), "pay"))
+			do(t, w.Sandbox.PayOrder(process.TxnRef(e.id, 1), "pay"))
 		}
 	}
 	l.awaitListed(len(people) + len(signings))
@@ -103,10 +103,10 @@ func TestLostProcesses(t *testing.T) {
 	l.resolve(signings[0], "begin-again")
 	l.resolve(signings[1], "close")
 	for _, e := range people {
-		l.attributed(workflows.RegistrationWorkflowID(e.id))
+		l.attributed(process.RegistrationWorkflowID(e.id))
 	}
 	for _, id := range signings {
-		l.attributed(workflows.SigningWorkflowID(id))
+		l.attributed(process.SigningWorkflowID(id))
 	}
 
 	inParallel(len(people), func(i int) error {

@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"kyso/internal/process"
 	"kyso/internal/sandbox"
 	"kyso/workflows"
 )
@@ -29,18 +30,18 @@ var situations = map[string]func(t *testing.T, w *World, c *client) string{
 		awaitStatus(t, c, id, "awaiting-approval")
 		approveOnPhone(t, c, "ICA.079095040001")
 		awaitStatus(t, c, id, "signed")
-		return workflows.SigningWorkflowID(id)
+		return process.SigningWorkflowID(id)
 	},
 	"signing-signed-and-archived": func(t *testing.T, w *World, c *client) string {
-		return workflows.SigningWorkflowID(archivedSigning(t, w, c, "ICA.079095040012"))
+		return process.SigningWorkflowID(archivedSigning(t, w, c, "ICA.079095040012"))
 	},
 	"archive-waiting": func(t *testing.T, w *World, c *client) string {
-		return workflows.ArchiveWorkflowID(archivedSigning(t, w, c, "ICA.079095040013"))
+		return process.ArchiveWorkflowID(archivedSigning(t, w, c, "ICA.079095040013"))
 	},
 	"signing-awaiting-approval": func(t *testing.T, _ *World, c *client) string {
 		id := startSigning(t, c, "ICA.079095040002")
 		awaitStatus(t, c, id, "awaiting-approval")
-		return workflows.SigningWorkflowID(id)
+		return process.SigningWorkflowID(id)
 	},
 	"signing-chosen-and-placed": func(t *testing.T, w *World, c *client) string {
 		const user = "ICA.079095040003"
@@ -59,14 +60,14 @@ var situations = map[string]func(t *testing.T, w *World, c *client) string{
 		awaitStatus(t, c, id, "awaiting-approval")
 		approveOnPhone(t, c, user)
 		awaitStatus(t, c, id, "signed")
-		return workflows.SigningWorkflowID(id)
+		return process.SigningWorkflowID(id)
 	},
 	"signing-awaiting-certificate": func(t *testing.T, w *World, c *client) string {
 		const user = "ICA.079095040004"
 		knobs(t, w, user, sandbox.Knobs{Certificates: []string{"valid", "valid+p256"}})
 		id := startUnplaced(t, c, user)
 		awaitStatus(t, c, id, "awaiting-certificate")
-		return workflows.SigningWorkflowID(id)
+		return process.SigningWorkflowID(id)
 	},
 	"signing-declined": func(t *testing.T, w *World, c *client) string {
 		return endOf(t, w, c, "ICA.079095040005", "declined", sandbox.Knobs{Decision: "decline"})
@@ -82,33 +83,33 @@ var situations = map[string]func(t *testing.T, w *World, c *client) string{
 		awaitStatus(t, c, id, "awaiting-approval")
 		do(t, c.post(t.Context(), c.api+"/v1/signings/"+id+"/cancel", map[string]string{"reason": "recorded"}, nil))
 		awaitStatus(t, c, id, "cancelled")
-		return workflows.SigningWorkflowID(id)
+		return process.SigningWorkflowID(id)
 	},
 	"signing-parked": func(t *testing.T, w *World, c *client) string {
-		return workflows.SigningWorkflowID(parkedSigning(t, w, c, "ICA.079095040009"))
+		return process.SigningWorkflowID(parkedSigning(t, w, c, "ICA.079095040009"))
 	},
 	"signing-parked-and-retried": func(t *testing.T, w *World, c *client) string {
 		id := parkedSigning(t, w, c, "ICA.079095040010")
 		repairSigning(t, c, id, "retry") // fails again: the value stays wrong
-		return workflows.SigningWorkflowID(id)
+		return process.SigningWorkflowID(id)
 	},
 	"signing-parked-and-given-up": func(t *testing.T, w *World, c *client) string {
 		id := parkedSigning(t, w, c, "ICA.079095040011")
 		repairSigning(t, c, id, "cancel")
 		awaitFinal(t, c, id)
-		return workflows.SigningWorkflowID(id)
+		return process.SigningWorkflowID(id)
 	},
 	"registration-active-free": func(t *testing.T, w *World, c *client) string {
-		return workflows.RegistrationWorkflowID(register(t, w, c, "001302041001", "PS0").id)
+		return process.RegistrationWorkflowID(register(t, w, c, "001302041001", "PS0").id)
 	},
 	"registration-active-paid": func(t *testing.T, w *World, c *client) string {
-		return workflows.RegistrationWorkflowID(register(t, w, c, "001302041002", "PS1").id)
+		return process.RegistrationWorkflowID(register(t, w, c, "001302041002", "PS1").id)
 	},
 	"registration-awaiting-payment": func(t *testing.T, w *World, c *client) string {
-		return workflows.RegistrationWorkflowID(until(t, w, c, "001302041003", "awaiting-payment").id)
+		return process.RegistrationWorkflowID(until(t, w, c, "001302041003", "awaiting-payment").id)
 	},
 	"registration-in-review": func(t *testing.T, w *World, c *client) string {
-		return workflows.RegistrationWorkflowID(until(t, w, c, "001302041004", "in-review").id)
+		return process.RegistrationWorkflowID(until(t, w, c, "001302041004", "in-review").id)
 	},
 	"registration-corrected-then-refused": func(t *testing.T, w *World, c *client) string {
 		e := until(t, w, c, "001302041005", "in-review")
@@ -120,13 +121,13 @@ var situations = map[string]func(t *testing.T, w *World, c *client) string{
 		awaitRegistration(t, e, "in-review")
 		do(t, e.act(t.Context(), "review", map[string]any{"decision": "refuse", "officer": "officer-1", "reason": "not-eligible"}))
 		awaitRegistration(t, e, "refused") // and the money goes back
-		return workflows.RegistrationWorkflowID(e.id)
+		return process.RegistrationWorkflowID(e.id)
 	},
 	"registration-activating": func(t *testing.T, w *World, c *client) string {
 		e := until(t, w, c, "001302041006", "in-review")
 		do(t, e.act(t.Context(), "review", approval()))
 		awaitRegistration(t, e, "activating")
-		return workflows.RegistrationWorkflowID(e.id)
+		return process.RegistrationWorkflowID(e.id)
 	},
 	"registration-parked-and-retried": func(t *testing.T, w *World, c *client) string {
 		const citizen = "001302041008"
@@ -148,7 +149,7 @@ var situations = map[string]func(t *testing.T, w *World, c *client) string{
 		knobs(t, w, citizen, sandbox.Knobs{})
 		do(t, e.act(t.Context(), "repair", again))
 		awaitRegistration(t, e, "activating")
-		return workflows.RegistrationWorkflowID(e.id)
+		return process.RegistrationWorkflowID(e.id)
 	},
 	"registration-withdrawn-after-issuance": func(t *testing.T, w *World, c *client) string {
 		e := until(t, w, c, "001302041007", "in-review")
@@ -156,7 +157,7 @@ var situations = map[string]func(t *testing.T, w *World, c *client) string{
 		awaitRegistration(t, e, "activating")
 		do(t, e.act(t.Context(), "withdraw", map[string]string{"reason": "recorded"}))
 		awaitRegistration(t, e, "withdrawn") // revoked and refunded
-		return workflows.RegistrationWorkflowID(e.id)
+		return process.RegistrationWorkflowID(e.id)
 	},
 }
 
@@ -245,7 +246,7 @@ func endOf(t *testing.T, w *World, c *client, user, status string, k sandbox.Kno
 	if s := awaitFinal(t, c, id); s.Status != status {
 		t.Fatalf("ended %s, want %s", s.Status, status)
 	}
-	return workflows.SigningWorkflowID(id)
+	return process.SigningWorkflowID(id)
 }
 
 func awaitFinal(t *testing.T, c *client, id string) signingView {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"kyso/internal/process"
 	"kyso/workflows"
 )
 
@@ -17,7 +18,7 @@ func register(t *testing.T, w *World, c *client, citizen, plan string) *walker {
 	walk.run(ctx)
 	walk.check(t)
 	var result workflows.RegistrationResult
-	if err := w.App.Temporal.GetWorkflow(ctx, workflows.RegistrationWorkflowID(walk.id), "").Get(ctx, &result); err != nil {
+	if err := w.App.Temporal.GetWorkflow(ctx, process.RegistrationWorkflowID(walk.id), "").Get(ctx, &result); err != nil {
 		t.Fatal(err)
 	}
 	return walk
@@ -28,7 +29,7 @@ func TestHistoriesOfRegistrations(t *testing.T) {
 	w, c := sharedWorld(t)
 	for i, plan := range []string{"PS0", "PS1"} {
 		walk := register(t, w, c, []string{"001302000101", "001302000102"}[i], plan)
-		events := history(t, w, workflows.RegistrationWorkflowID(walk.id))
+		events := history(t, w, process.RegistrationWorkflowID(walk.id))
 		t.Logf("registration with %s: %d events, %d bytes", plan, len(events), eventBytes(events))
 		if len(events) > 270 || eventBytes(events) > 64<<10 { // taking a decision is one event for each act
 			t.Errorf("%s: %d events, %d bytes; want at most 270 and 64 KiB", plan, len(events), eventBytes(events))

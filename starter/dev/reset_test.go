@@ -12,8 +12,8 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
+	"kyso/internal/process"
 	"kyso/internal/sandbox"
-	"kyso/workflows"
 )
 
 // outside are the effects that must not happen again.
@@ -79,7 +79,7 @@ func TestResetRepeatsNothing(t *testing.T) {
 	signed := awaitStatus(t, c, signing, "signed")
 
 	before := effects(w)
-	moments := resetEverywhere(t, w, workflows.SigningWorkflowID(signing))
+	moments := resetEverywhere(t, w, process.SigningWorkflowID(signing))
 	if after := effects(w); !maps.Equal(before, after) {
 		t.Errorf("effects before %v, after %v", before, after)
 	}
@@ -96,7 +96,7 @@ func TestResetRegistration(t *testing.T) {
 	t.Parallel()
 	w, c := ownWorld(t, Options{})
 	walk := register(t, w, c, "001302030701", "PS1")
-	id := workflows.RegistrationWorkflowID(walk.id)
+	id := process.RegistrationWorkflowID(walk.id)
 	before, moments := effects(w), 0
 	for _, event := range history(t, w, id) {
 		if event.GetEventType() != enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {

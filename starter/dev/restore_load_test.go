@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"kyso/activities"
+	"kyso/internal/process"
 	"kyso/internal/sandbox"
 )
 
@@ -206,8 +206,8 @@ func (r *restoreDrill) everyCharge(t *testing.T, people []*enrolment) {
 		}
 		inForce := o.issued[e.id] == 1 && o.revoked[o.serial[e.id]] == 0
 		paid := 0
-		for attempt := 1; o.charged[activities.TxnRef(e.id, attempt)] > 0; attempt++ {
-			ref := activities.TxnRef(e.id, attempt)
+		for attempt := 1; o.charged[process.TxnRef(e.id, attempt)] > 0; attempt++ {
+			ref := process.TxnRef(e.id, attempt)
 			switch {
 			case o.charged[ref] != 1 || o.refunded[ref] > 1:
 				t.Errorf("%s: charged %d times, given back %d times", ref, o.charged[ref], o.refunded[ref])

@@ -12,7 +12,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"kyso/internal/apiclient"
-	"kyso/workflows"
+	"kyso/internal/process"
 )
 
 // TestRetention deletes a signing that has ended from Temporal, as its retention does after some days. The record and the
@@ -30,7 +30,7 @@ func TestRetention(t *testing.T) {
 	do(t, err)
 	before := len(c.world.Sandbox.Ledger())
 
-	id := workflows.SigningWorkflowID(s.id)
+	id := process.SigningWorkflowID(s.id)
 	_, err = c.world.App.Temporal.WorkflowService().DeleteWorkflowExecution(ctx, &workflowservice.DeleteWorkflowExecutionRequest{
 		Namespace: namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: id}})
 	do(t, err)

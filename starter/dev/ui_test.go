@@ -6,7 +6,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"kyso/workflows"
+	"kyso/internal/process"
 )
 
 // TestOperatorsScreen opens Temporal's own UI as an operator does: the list of what is parked, and why one of them is. It
@@ -19,7 +19,7 @@ func TestOperatorsScreen(t *testing.T) {
 	b.sees("signing-" + id)
 	b.run(chromedp.Sleep(time.Second))
 	b.shot("temporal-list")
-	process := workflows.SigningWorkflowID(id)
+	process := process.SigningWorkflowID(id)
 	b.open(w.Addresses.TemporalUI + `/namespaces/` + namespace + `/workflows/` + process + `/` + firstRun(t, w, process) + `/user-metadata`)
 	b.sees("Current Details") // what stands there is in a frame of the UI's own; journeys test the words
 	b.run(chromedp.Sleep(time.Second))

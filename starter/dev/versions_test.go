@@ -13,8 +13,8 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 
+	"kyso/internal/process"
 	"kyso/internal/sandbox"
-	"kyso/workflows"
 )
 
 // waiting is a process that waits for somebody, and what ends it.
@@ -118,7 +118,7 @@ func TestPinnedReleases(t *testing.T) {
 		return id
 	}
 	version := func(id string) string {
-		d, err := c.world.App.Temporal.DescribeWorkflowExecution(t.Context(), workflows.SigningWorkflowID(id), "")
+		d, err := c.world.App.Temporal.DescribeWorkflowExecution(t.Context(), process.SigningWorkflowID(id), "")
 		do(t, err)
 		return d.GetWorkflowExecutionInfo().GetVersioningInfo().GetDeploymentVersion().GetBuildId()
 	}
@@ -190,7 +190,7 @@ func (c *deployment) everyWait(ctx context.Context, set int) []waiting {
 func (c *deployment) waitingRegistration(ctx context.Context, citizen, status string) waiting {
 	c.t.Helper()
 	k := &walker{client: newClient(c.world.Addresses), world: c.world, citizen: citizen, plan: "PS1", asked: map[string]time.Time{}}
-	p := waiting{name: "registration " + status, finish: k.run, workflowID: func() string { return workflows.RegistrationWorkflowID(k.id) }, ended: func() string {
+	p := waiting{name: "registration " + status, finish: k.run, workflowID: func() string { return process.RegistrationWorkflowID(k.id) }, ended: func() string {
 		r, _ := k.view(context.WithoutCancel(ctx))
 		return r.Status
 	}}
@@ -279,7 +279,7 @@ func (c *deployment) waitingSigning(ctx context.Context, user, status string) wa
 	}
 	givenUp := map[string]string{"parked": "cancelled"}[status]
 	s := &signingWalk{client: client, world: c.world, user: user, id: id}
-	return waiting{name: "signing " + status, givenUp: givenUp, workflowID: func() string { return workflows.SigningWorkflowID(id) }, finish: s.run, ended: func() string {
+	return waiting{name: "signing " + status, givenUp: givenUp, workflowID: func() string { return process.SigningWorkflowID(id) }, finish: s.run, ended: func() string {
 		v, _ := client.signing(context.WithoutCancel(ctx), id)
 		return v.Status
 	}}

@@ -2,12 +2,11 @@ package kernel
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"fmt"
 	"strings"
 	"time"
 
+	"kyso/internal/process"
 	"kyso/internal/webhook"
 )
 
@@ -18,8 +17,7 @@ func announceAttention(ctx context.Context, tx *sql.Tx, l Ledger, id, incidentID
 	if e.Status, e.Seq, err = l.standing(ctx, tx, id); err != nil {
 		return err
 	}
-	sum := sha256.Sum256([]byte(incidentID))
-	e.Mark = fmt.Sprintf("%x-%t", sum[:6], open)
+	e.Mark = process.AttentionMark(incidentID, open)
 	return Announce(ctx, tx, e)
 }
 

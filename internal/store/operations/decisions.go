@@ -3,9 +3,7 @@ package operations
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +12,7 @@ import (
 
 	"kyso/internal/decision"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/store/kernel"
 )
 
@@ -175,8 +174,7 @@ func (r Decisions) Again(ctx context.Context, about decision.Object, kind string
 	if err != nil || id != "" {
 		return id, err
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%s\x00%s", about.Process, about.ID, kind, text, now.UTC().Format(time.DateOnly)))
-	d, err := r.Decide(ctx, decision.Decision{ID: "again-" + hex.EncodeToString(sum[:16]), Kind: kind, Object: about, Actor: decision.Kyso, Principal: decision.Kyso,
+	d, err := r.Decide(ctx, decision.Decision{ID: process.AgainID(about.Process, about.ID, kind, text, now), Kind: kind, Object: about, Actor: decision.Kyso, Principal: decision.Kyso,
 		Content: text, CreatedAt: now, ExpiresAt: now.Add(decision.Life)})
 	return d.ID, err
 }

@@ -100,7 +100,7 @@ func (r Loops) OpenMismatch(ctx context.Context, in process.Incident) (fresh boo
 	if err != nil {
 		return false, fmt.Errorf("looking for incidents: %w", err)
 	}
-	in.IncidentID, in.Attempts = fmt.Sprintf("%s-%s-%d", in.ProcessID, in.Reason, all+1), 1
+	in.IncidentID, in.Attempts = process.MismatchID(in.ProcessID, in.Reason, all+1), 1
 	switch {
 	case records > 0 && open > 0 || records == 0 && strays > 0:
 		return false, nil
