@@ -17,8 +17,8 @@ type Issuer struct {
 	// Authorities are the certificates under which this CA issues. Empty means that every trusted root will do, which is
 	// right only where there is one issuer.
 	Authorities     []*x509.Certificate
-	SigningProvider string // the remote signing provider that holds the new keys
-	UserPrefix      string // before the citizen number in that provider's user ids
+	SigningProvider string                       // the remote signing provider that holds the new keys
+	UserOf          func(idNumber string) string // the user id of a citizen there
 }
 
 // issuer returns the CA that the citizen chose. Before there were several, a request could name any and got the default

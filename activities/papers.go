@@ -350,7 +350,7 @@ func (a *Registration) requestAcceptance(ctx context.Context, in AcceptanceInput
 	box := signing.Placement{Page: int(b[0]), X: b[1], Y: b[2], Width: b[3], Height: b[4]}
 	at := r.Acceptance.At
 	err = a.Signings.CreateSigning(ctx, signing.Signing{
-		ID: in.SigningID, Provider: issuer.SigningProvider, UserID: issuer.UserPrefix + person.IDNumber, Serial: r.Issued.Serial,
+		ID: in.SigningID, Provider: issuer.SigningProvider, UserID: issuer.UserOf(person.IDNumber), Serial: r.Issued.Serial,
 		Level: acceptanceLevel, Reason: "Nghiệm thu dịch vụ chứng thư chữ ký số", Status: signing.StatusCreated, CreatedAt: at, UpdatedAt: at,
 		Documents: []signing.Document{{UploadID: upload.ID, Name: upload.Name, Size: upload.Size, SHA256: upload.SHA256, Placement: &box}},
 	})

@@ -22,6 +22,7 @@ import (
 
 	"kyso/internal/api"
 	"kyso/internal/audit"
+	"kyso/internal/party/rssp769"
 	"kyso/internal/problem"
 	"kyso/internal/process"
 	"kyso/internal/signing"
@@ -60,7 +61,7 @@ func newAPIIn(t *testing.T, dir string, change func(*api.Options)) http.Handler 
 	p := &processes{t: t, desk: desk, files: map[string][]byte{}, choices: map[string]chan struct{}{}}
 	t.Cleanup(p.running.Wait)
 	options := api.Options{Desk: desk, Parked: desk.Parked(), Access: desk.Access(), Decisions: desk.Decisions(), Audit: &audit.Recorder{Log: desk.AuditLog(), Logger: slog.New(slog.DiscardHandler), Now: time.Now}, Counter: desk.Limits(), AdminKey: adminKey, Workflows: p, Upload: p.upload, Open: p.open,
-		Providers: []string{"intrustca"}, Logger: slog.New(slog.DiscardHandler),
+		Providers: []signing.Provider{{Name: "intrustca", Front: &rssp769.Client{Profile: rssp769.IntrustCA()}}}, Logger: slog.New(slog.DiscardHandler),
 		HandOver:     func(context.Context, signing.InboxMessage) error { return nil },
 		Trust:        newTrust(t, desk),
 		Registration: newRegistrations(t, desk.Registrations()),

@@ -68,13 +68,11 @@ type Options struct {
 	PingBlobs func(ctx context.Context) error
 	// PDF looks into files; nil serves none of the routes that do.
 	PDF *PDF
-	// Providers are the names of the remote signing providers that may be asked for; the first is the default.
-	Providers []string
+	// Providers are the remote signing providers that may be asked for; the first is the default.
+	Providers []signing.Provider
 	// Held reports whether a user has a certificate with a serial number at a provider. id names the question. nil asks
 	// nobody: the process finds out.
 	Held func(ctx context.Context, provider, id, user, serial string) (bool, error)
-	// Webhooks maps a provider to the secret in the path of its webhooks. A provider that is not in it has none.
-	Webhooks map[string]string
 	// HandOver tells the process that a committed webhook speaks of to look now, and closes the row.
 	HandOver func(ctx context.Context, m signing.InboxMessage) error
 	// Parked is what operators work with.

@@ -21,6 +21,7 @@ import (
 
 	"kyso/internal/api"
 	"kyso/internal/audit"
+	"kyso/internal/party/rssp769"
 	"kyso/internal/problem"
 	"kyso/internal/process"
 	"kyso/internal/relay"
@@ -59,7 +60,7 @@ func newBenchOn(t *testing.T, on *store.Store, change ...func(*api.Options)) *te
 	b := &testBench{t: t, store: on, flows: &flows{}, files: &files{}, logs: &lockedBuffer{}}
 	options := api.Options{Desk: b.store, Workflows: b.flows, Upload: b.files.upload, Open: b.files.open,
 		HandOver: (&relay.Inbox{Messages: b.store.Relay(), Engine: b.flows}).Handle,
-		Parked:   b.store.Parked(), Access: b.store.Access(), Decisions: b.store.Decisions(), Audit: &audit.Recorder{Log: b.store.AuditLog(), Logger: slog.New(slog.DiscardHandler), Now: time.Now}, Counter: b.store.Limits(), AdminKey: adminKey, Providers: []string{"intrustca", "vnpt"}, Webhooks: map[string]string{"intrustca": "s3cret-token"},
+		Parked:   b.store.Parked(), Access: b.store.Access(), Decisions: b.store.Decisions(), Audit: &audit.Recorder{Log: b.store.AuditLog(), Logger: slog.New(slog.DiscardHandler), Now: time.Now}, Counter: b.store.Limits(), AdminKey: adminKey, Providers: []signing.Provider{{Name: "intrustca", Front: &rssp769.Client{Profile: rssp769.IntrustCA(), WebhookToken: "s3cret-token"}}, {Name: "vnpt", Front: &rssp769.Client{Profile: rssp769.VNPT()}}},
 		Logger: slog.New(slog.NewJSONHandler(b.logs, nil)),
 		Limits: api.Limits{UploadBytes: 1 << 20, JSONBytes: 16 << 10, EventPoll: 5 * time.Millisecond, IdempotencyWait: 5 * time.Second}}
 	for _, c := range change {

@@ -5,9 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -54,7 +52,7 @@ func (s *server) signingRoutes() []route {
 
 // SigningRequest asks for a signing.
 type SigningRequest struct {
-	User      string            `json:"user" maxLength:"80" doc:"The signer's id at the provider: a citizen number, or ICA. and a number" example:"ICA.079095012345"`
+	User      string            `json:"user" maxLength:"80" doc:"The signer's id at the provider, such as a citizen number" example:"079095012345"`
 	Documents []DocumentRequest `json:"documents" minItems:"1" maxItems:"50" doc:"All are approved together on the phone"`
 	Serial    string            `json:"serial,omitempty" maxLength:"128" doc:"Certificate to sign with, hex; without it the only usable one is taken, or the signing waits for a choice"`
 	Level     signing.Level     `json:"level,omitempty" enum:"B-B,B-T,B-LT,B-LTA" default:"B-T"`
@@ -156,18 +154,14 @@ func (s *server) newSigning(ctx context.Context, key string, in SigningRequest) 
 	now := s.Now().UTC().Truncate(time.Microsecond)
 	out := signing.Signing{
 		ID: signingID(key), Status: signing.StatusCreated, CreatedAt: now, UpdatedAt: now,
-		UserID:   checkUser(in.User, &fields),
 		Serial:   checkSerial("body.serial", in.Serial, &fields),
 		Reason:   checkText("body.reason", in.Reason, maxReason, &fields),
 		Location: checkText("body.location", in.Location, maxLocation, &fields),
 		Level:    cmp.Or(in.Level, signing.LevelT),
-		Provider: cmp.Or(in.Provider, s.Providers[0]),
 	}
+	out.Provider, out.UserID = s.checkProvider(in.Provider, in.User, &fields)
 	if !out.Level.Valid() {
 		fields.add("body.level", "must be B-B, B-T or B-LT")
-	}
-	if !slices.Contains(s.Providers, out.Provider) {
-		fields.add("body.provider", "must be one of "+strings.Join(s.Providers, ", "))
 	}
 	s.checkShown("body.reason", out.Reason, &fields)
 	s.checkShown("body.location", out.Location, &fields)

@@ -1,18 +1,20 @@
 package api
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
-)
 
-// userPattern is what providers take as a user id: a citizen number (CCCD, 12 digits) or the older identity number
-// (CMND, 9), a tax code (10 digits, a branch has 3 more), a passport number, or IntrustCA's form with its prefix.
-var userPattern = regexp.MustCompile(`^(\d{9}|\d{12}|\d{10}(-?\d{3})?|[A-Z]{1,2}\d{6,8}|ICA\.[0-9A-Za-z][0-9A-Za-z._-]{2,59})$`)
+	"kyso/internal/problem"
+	"kyso/internal/signing"
+)
 
 var (
 	serialPattern = regexp.MustCompile(`^[0-9a-f]{1,64}$`)
@@ -24,13 +26,33 @@ const (
 	maxDistance = 1 << 20 // points; ISO 32000 Annex C speaks of 14,400, readers allow more with UserUnit
 )
 
-// checkUser returns the user id without white space around it.
-func checkUser(user string, fields *fieldErrors) string {
-	user = strings.TrimSpace(user)
-	if !userPattern.MatchString(user) {
-		fields.say("body.user", "must be a citizen number of 12 digits (or 9), a tax code, a passport number, or ICA. and the provider's id", "Mã người dùng không đúng dạng")
+// provider finds a remote signing provider by name.
+func (s *server) provider(name string) (signing.Provider, bool) {
+	i := slices.IndexFunc(s.Providers, func(p signing.Provider) bool { return p.Name == name })
+	if i < 0 {
+		return signing.Provider{}, false
 	}
-	return user
+	return s.Providers[i], true
+}
+
+// checkProvider returns the provider and the user id as that one has it kept. Without a name the first provider is taken.
+func (s *server) checkProvider(name, user string, fields *fieldErrors) (provider, userID string) {
+	p, known := s.provider(cmp.Or(name, s.Providers[0].Name))
+	if !known {
+		var names []string
+		for _, p := range s.Providers {
+			names = append(names, p.Name)
+		}
+		fields.add("body.provider", "must be one of "+strings.Join(names, ", "))
+		return name, user
+	}
+	userID, err := p.CheckUser(user)
+	if wrong, ok := errors.AsType[*problem.Error](err); ok {
+		fields.say(fieldLocation(wrong.Field), wrong.Message, wrong.VI)
+	} else if err != nil {
+		fields.add("body.user", err.Error())
+	}
+	return p.Name, userID
 }
 
 // checkText returns text in NFC. Reason and location are drawn on the page and shown in the panels of readers, so

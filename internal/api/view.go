@@ -25,6 +25,7 @@ type SigningBody struct {
 	Final      bool           `json:"final" doc:"Nothing can follow this status"`
 	Level      signing.Level  `json:"level"`
 	Provider   string         `json:"provider"`
+	Needs      signing.Needs  `json:"needs,omitempty" enum:"nothing,redirect,code" doc:"What the provider needs from the signer besides the phone: nothing, a visit of its pages, or a code that it sends. Missing when the provider is not in use any more"`
 	User       string         `json:"user,omitempty" doc:"Only in the answer for one signing, and to its owner"`
 	Serial     string         `json:"serial,omitempty" doc:"Serial number asked for"`
 	Reason     string         `json:"reason,omitempty" doc:"Only in the answer for one signing"`
@@ -167,6 +168,9 @@ func (s *server) summaryBody(ctx context.Context, in signing.Signing) SigningBod
 		Provider: in.Provider, Serial: in.Serial, ShortCode: in.Approval.ShortCode, Certificate: in.Certificate,
 		CreatedAt: in.CreatedAt.UTC(), UpdatedAt: in.UpdatedAt.UTC(), ServerTime: now,
 		Countdown: countdownBody(in, now), Documents: []SignedDocument{}}
+	if provider, known := s.provider(in.Provider); known {
+		body.Needs = provider.Needs()
+	}
 	if !in.FinishedAt.IsZero() {
 		finished := in.FinishedAt.UTC()
 		body.FinishedAt = &finished

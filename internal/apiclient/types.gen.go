@@ -1015,7 +1015,10 @@ type MySigning struct {
 	Level      string    `json:"level"`
 
 	// Location Only in the answer for one signing
-	Location string   `json:"location,omitempty,omitzero"`
+	Location string `json:"location,omitempty,omitzero"`
+
+	// Needs What the provider needs from the signer besides the phone: nothing, a visit of its pages, or a code that it sends. Missing when the provider is not in use any more
+	Needs    string   `json:"needs,omitempty,omitzero"`
 	Next     Act      `json:"next"`
 	Outcome  *Outcome `json:"outcome,omitempty"`
 	Provider string   `json:"provider"`
@@ -1687,7 +1690,10 @@ type Signing struct {
 	Level      string    `json:"level"`
 
 	// Location Only in the answer for one signing
-	Location string   `json:"location,omitempty,omitzero"`
+	Location string `json:"location,omitempty,omitzero"`
+
+	// Needs What the provider needs from the signer besides the phone: nothing, a visit of its pages, or a code that it sends. Missing when the provider is not in use any more
+	Needs    string   `json:"needs,omitempty,omitzero"`
 	Outcome  *Outcome `json:"outcome,omitempty"`
 	Provider string   `json:"provider"`
 
@@ -1763,9 +1769,9 @@ type SigningRequest struct {
 	// Serial Certificate to sign with, hex; without it the only usable one is taken, or the signing waits for a choice
 	Serial string `json:"serial,omitempty,omitzero"`
 
-	// User The signer's id at the provider: a citizen number, or ICA. and a number
+	// User The signer's id at the provider, such as a citizen number
 	//
-	// Examples: ICA.079095012345
+	// Examples: 079095012345
 	User string `json:"user"`
 }
 

@@ -163,9 +163,6 @@ type Provider struct {
 	Name string
 	// Signer is its client.
 	Signer Signer
-	// WebhookToken is KYSO_NAME_WEBHOOK_TOKEN (secret): the last part of the address that the provider calls,
-	// /v1/webhooks/NAME/TOKEN. Empty means that no webhook is accepted; the poll finds the answer all the same.
-	WebhookToken string
 }
 
 // FromEnvironment reads the configuration from NAME=value lines as os.Environ returns them. The error names every
@@ -272,12 +269,7 @@ func (r *reader) providers() []Provider {
 				strings.Join(slices.Sorted(maps.Keys(wires)), ", ")))
 			continue
 		}
-		prefix := "KYSO_" + strings.ToUpper(name) + "_"
-		p := Provider{Name: name, Signer: wire.read(r, name), WebhookToken: r.secret(prefix+"WEBHOOK_TOKEN", "")}
-		if p.WebhookToken != "" && len(p.WebhookToken) < 16 {
-			r.fail(prefix+"WEBHOOK_TOKEN", "needs at least 16 characters; whoever guesses it can fill the inbox")
-		}
-		list = append(list, p)
+		list = append(list, Provider{Name: name, Signer: wire.read(r, name)})
 	}
 	return list
 }

@@ -13,30 +13,23 @@ import (
 // Signer is the client of a signing provider, whatever wire it speaks.
 type Signer interface {
 	signing.RemoteSigner
+	signing.Front
 	Probe() party.Probe
 }
 
 // wire is how the name of a signing provider becomes a client: the room of its wire reads its settings.
 type wire struct {
-	read       func(s party.Settings, name string) Signer
-	userPrefix func(name string) string // before a citizen number in its user ids
+	read   func(s party.Settings, name string) Signer
+	userOf func(name, idNumber string) string // the user id of a citizen, also at a provider that is not in use (any more)
 }
 
-var over769 = wire{func(s party.Settings, name string) Signer { return rssp769.Read(s, name) }, rssp769.UserPrefix}
+var over769 = wire{func(s party.Settings, name string) Signer { return rssp769.Read(s, name) }, rssp769.UserOf}
 
 // wires are the signing providers that kyso can speak to. One that speaks another wire is a room and a line.
 var wires = map[string]wire{
 	"intrustca": over769,
 	"neac":      over769,
 	"vnpt":      over769,
-}
-
-// userPrefix stands before a citizen number in the user ids of a provider.
-func userPrefix(name string) string {
-	if wire, known := wires[name]; known {
-		return wire.userPrefix(name)
-	}
-	return ""
 }
 
 // signers returns the client of every configured provider.
@@ -67,13 +60,11 @@ func (c Config) names() []string {
 	return names
 }
 
-// webhooks returns the tokens by provider.
-func (c Config) webhooks() map[string]string {
-	tokens := map[string]string{}
+// fronts are the providers as the API sees them, the default first.
+func (c Config) fronts() []signing.Provider {
+	var list []signing.Provider
 	for _, p := range c.Providers {
-		if p.WebhookToken != "" {
-			tokens[p.Name] = p.WebhookToken
-		}
+		list = append(list, signing.Provider{Name: p.Name, Front: p.Signer})
 	}
-	return tokens
+	return list
 }

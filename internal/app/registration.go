@@ -88,8 +88,8 @@ func (a *App) peopleDoor() *api.PeopleOptions {
 // userIDs are what a citizen number may be called at a signing provider.
 func userIDs(idNumber string) []string {
 	ids := []string{}
-	for name := range wires {
-		if id := userPrefix(name) + idNumber; !slices.Contains(ids, id) {
+	for name, wire := range wires {
+		if id := wire.userOf(name, idNumber); !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
@@ -116,7 +116,9 @@ func (a *App) issuers() (map[string]activities.Issuer, error) {
 			Party: i.Party,
 			Sealer: &eseal.Sealer{Key: key, RSA: i.Seal.RSA, Certificate: certificates[0], Chain: certificates[1:], TSA: a.Config.TSA,
 				Revocation: a.revocation(), Trust: a.Trust, Now: time.Now},
-			SigningProvider: i.AcceptanceProvider, UserPrefix: userPrefix(i.AcceptanceProvider),
+			SigningProvider: i.AcceptanceProvider, UserOf: func(idNumber string) string {
+				return wires[i.AcceptanceProvider].userOf(i.AcceptanceProvider, idNumber)
+			},
 		}
 		if i.AuthoritiesFile != "" {
 			if one.Authorities, err = pemfile.Certificates(i.AuthoritiesFile); err != nil {

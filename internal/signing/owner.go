@@ -32,9 +32,9 @@ const (
 	oidOrganisationID = "2.5.4.97"
 )
 
-// formOf takes a gateway's prefix off. An id of no known form has to be the UID itself.
+// formOf takes a provider's prefix off. An id of no known form has to be the UID itself.
 func formOf(id string) (bare string, form idForm) {
-	bare = id[strings.LastIndexByte(id, '.')+1:]
+	bare = id[strings.LastIndexAny(id, "._:")+1:]
 	for _, known := range idForms {
 		if known.form.MatchString(bare) {
 			return bare, known
@@ -45,7 +45,7 @@ func formOf(id string) (bare string, form idForm) {
 
 // BelongsTo reports whether a certificate is of the user that a provider was asked for (Circular 15/2025/TT-BKHCN, Art. 5.1.a:
 // the subject is checked before signing). A user id is a citizen number, an identity card, a passport or a tax code, perhaps behind
-// a gateway's prefix ("ICA.079095012345"). It has to stand in the subject as its UID, of which people in organisations have two.
+// a provider's prefix ("XY.079095012345"). It has to stand in the subject as its UID, of which people in organisations have two.
 // Digits are compared exactly; names are not, people of one name are many.
 func BelongsTo(cert *x509.Certificate, userID string) bool {
 	id, form := formOf(strings.ToUpper(strings.TrimSpace(userID)))

@@ -56,3 +56,15 @@ func TestACertificateBelongsToWhoWasAskedFor(t *testing.T) {
 		}
 	}
 }
+
+// TestNumbersBehindPrefixes: providers put different ones before the same number.
+func TestNumbersBehindPrefixes(t *testing.T) {
+	for userID, want := range map[string]string{
+		"079095012345": "079095012345", "ICA.079095012345": "079095012345", " cmt_079095012345 ": "079095012345", "MST:0100109106-001": "0100109106001",
+		"C1234567": "C1234567", "ICA.some-id_x": "SOMEIDX",
+	} {
+		if got := Signer(userID); got != want {
+			t.Errorf("%q: got %q", userID, got)
+		}
+	}
+}

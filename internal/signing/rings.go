@@ -1,6 +1,7 @@
 package signing
 
 import (
+	"regexp"
 	"strings"
 	"time"
 
@@ -73,8 +74,11 @@ func (r Reserve) Rings(signer string, by Asker) []limit.Limit {
 	return limits
 }
 
+// prefixed is what a provider puts before the number of a person in its user ids: letters and a sign ("XY.079095012345").
+var prefixed = regexp.MustCompile(`^[A-Z]{2,8}[._:]`)
+
 // Signer is the number of a person in a user id, whatever provider's prefix and separators it is spelled with.
 func Signer(userID string) string {
-	number := strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(userID)), "ICA.")
+	number := prefixed.ReplaceAllString(strings.ToUpper(strings.TrimSpace(userID)), "")
 	return strings.NewReplacer(" ", "", ".", "", "-", "", "_", "").Replace(number)
 }

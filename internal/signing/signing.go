@@ -83,7 +83,7 @@ type Area struct {
 type Signing struct {
 	ID          string
 	Provider    string // name of the remote signing provider, as configured
-	UserID      string // the provider's user id, such as ICA.079095012345
+	UserID      string // as the provider's Front checked it
 	Serial      string // certificate asked for, lower-case hex; empty takes the only usable one or asks
 	Level       Level
 	Reason      string

@@ -89,10 +89,12 @@ type Client struct {
 	BaseURL    string // such as https://gwsca.vnpt.vn/sca/sp769
 	SPID       string
 	SPPassword string
-	Profile    Profile
-	Timeout    time.Duration    // of each call; 0 means 15 s
-	HTTP       *http.Client     // nil means a plain one
-	Clock      func() time.Time // nil means time.Now
+	// WebhookToken is the last part of the address that the provider calls; empty means that no webhook is accepted.
+	WebhookToken string
+	Profile      Profile
+	Timeout      time.Duration    // of each call; 0 means 15 s
+	HTTP         *http.Client     // nil means a plain one
+	Clock        func() time.Time // nil means time.Now
 }
 
 var _ signing.RemoteSigner = (*Client)(nil)

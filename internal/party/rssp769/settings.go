@@ -28,6 +28,9 @@ var known = map[string]struct {
 //
 // KYSO_NAME_SP_ID and KYSO_NAME_SP_PASSWORD (secret) are our account.
 //
+// KYSO_NAME_WEBHOOK_TOKEN (secret, at least 16 characters) is the last part of the address that the provider calls,
+// /v1/webhooks/NAME/TOKEN. Without it no webhook is accepted; the poll finds the answer all the same.
+//
 // KYSO_NAME_CA_NAME is which CA the national gateway passes requests on to; for neac only.
 func Read(s party.Settings, name string) *Client {
 	prefix, provider := "KYSO_"+strings.ToUpper(name)+"_", known[name]
@@ -35,11 +38,9 @@ func Read(s party.Settings, name string) *Client {
 	c := &Client{Name: name, BaseURL: s.Address(prefix+"URL", s.Text(prefix+"URL", sandbox)), SPID: s.Text(prefix+"SP_ID", sandboxSPID),
 		Profile: provider.profile(s.Text(prefix+"CA_NAME", ""))}
 	c.SPPassword = s.Key(prefix+"SP_PASSWORD", sandboxSPPassword, c.BaseURL == sandbox)
+	c.WebhookToken = party.WebhookToken(s, prefix+"WEBHOOK_TOKEN")
 	return c
 }
-
-// UserPrefix stands before a citizen number in the user ids of a provider that has a profile here.
-func UserPrefix(name string) string { return known[name].profile("").AddPrefix }
 
 // Probe is where the provider answers.
 func (p *Client) Probe() party.Probe {

@@ -29,7 +29,7 @@ func SubjectName(id string) string { return "subject/" + id }
 // Citizen is the lookup digest of a citizen number.
 func (k *Keys) Citizen(idNumber string) string { return k.Lookup.Digest("citizen", []byte(idNumber)) }
 
-// userOfCitizen matches user ids that are a citizen number, with or without a prefix such as ICA.
+// userOfCitizen matches user ids that are a citizen number, with or without the prefix of a provider.
 var userOfCitizen = regexp.MustCompile(`(?:^|[^0-9])([0-9]{12})$`)
 
 // Signer is the lookup digest of whoever has a user id: a citizen, whom a registration may name as well, or else the user
