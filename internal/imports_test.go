@@ -38,8 +38,6 @@ var rules = map[string]string{
 	"internal/registration": "internal/limit internal/page internal/problem internal/process",
 	"internal/account":      "internal/limit internal/registration internal/problem internal/vn",
 	"internal/audit":        "internal/registration internal/problem",
-	"internal/pades":        "internal/finding internal/pades/font internal/problem internal/vn",
-	"internal/pades/font":   "",
 	"internal/evidence":     "internal/finding internal/pades internal/signing internal/problem",
 	"internal/forms":        "internal/pades/font internal/problem internal/vn",
 	"internal/pemfile":      "internal/pades internal/problem",
@@ -62,6 +60,29 @@ var rules = map[string]string{
 	"internal/store/accounts":      "internal/access internal/limit internal/page internal/problem internal/registration internal/signing internal/store/kernel",
 	"internal/store/operations":    "internal/access internal/audit internal/decision internal/incident internal/limit internal/page internal/problem internal/process internal/signing internal/store/kernel internal/webhook",
 	"internal/store/persons":       "internal/access internal/page internal/problem internal/registration internal/signing internal/store/accounts internal/store/kernel internal/store/registrations internal/store/signings internal/vault",
+
+	// PDF signatures. The face knows its rooms; the rooms of the phases (inspect, prepare, embed, extend, verify) do not know each
+	// other, but for embed, which takes what prepare made; all stand on a ground that knows no phase.
+	"internal/pades": "internal/finding internal/pades/appearance internal/pades/cms internal/pades/cover internal/pades/document internal/pades/dss internal/pades/embed internal/pades/extend " +
+		"internal/pades/form internal/pades/geometry internal/pades/inspect internal/pades/prepare internal/pades/trust internal/pades/verify",
+	"internal/pades/pdf":        "internal/problem",
+	"internal/pades/font":       "",
+	"internal/pades/cms":        "internal/finding internal/problem",
+	"internal/pades/drawn":      "internal/pades/pdf internal/problem",
+	"internal/pades/document":   "internal/pades/pdf internal/problem",
+	"internal/pades/structure":  "internal/pades/pdf internal/finding internal/problem",
+	"internal/pades/changes":    "internal/pades/pdf internal/finding internal/problem",
+	"internal/pades/geometry":   "internal/pades/drawn internal/pades/pdf internal/problem",
+	"internal/pades/cover":      "internal/pades/drawn internal/pades/geometry internal/pades/pdf internal/finding internal/problem",
+	"internal/pades/appearance": "internal/pades/font internal/pades/geometry internal/pades/pdf internal/problem internal/vn",
+	"internal/pades/dss":        "internal/pades/document internal/pades/pdf internal/problem",
+	"internal/pades/trust":      "internal/pades/cms internal/pades/dss",
+	"internal/pades/form":       "internal/pades/dss internal/pades/geometry internal/pades/pdf internal/problem",
+	"internal/pades/inspect":    "internal/pades/cover internal/pades/document internal/pades/form internal/pades/geometry internal/pades/pdf internal/pades/structure internal/finding internal/problem",
+	"internal/pades/prepare":    "internal/pades/appearance internal/pades/changes internal/pades/cms internal/pades/cover internal/pades/document internal/pades/drawn internal/pades/form internal/pades/geometry internal/pades/pdf internal/pades/structure internal/problem internal/vn",
+	"internal/pades/embed":      "internal/pades/cms internal/pades/document internal/pades/prepare internal/problem",
+	"internal/pades/extend":     "internal/pades/cms internal/pades/document internal/pades/dss internal/pades/pdf internal/pades/trust internal/problem",
+	"internal/pades/verify":     "internal/pades/changes internal/pades/cms internal/pades/cover internal/pades/document internal/pades/dss internal/pades/form internal/pades/pdf internal/pades/trust internal/finding internal/problem",
 
 	// The clients of outside parties, each in a room of its own on one ground; see TestNoPartyKnowsAnother.
 	"internal/party":            "internal/problem",
@@ -114,7 +135,7 @@ var rules = map[string]string{
 	"internal/keytest":           "",
 	"internal/storetest":         "internal/pgtest internal/registration internal/vault internal/signing internal/store",
 	"internal/party/partytest":   "internal/keytest internal/party internal/problem internal/sandbox",
-	"internal/pades/cms/cmstest": "internal/pades",
+	"internal/pades/cms/cmstest": "internal/pades/cms",
 	"internal/pades/padestest":   "internal/pades internal/pades/cms/cmstest",
 }
 
@@ -347,6 +368,10 @@ func TestTheRulesBite(t *testing.T) {
 		{"internal/signing", "crypto/sha256", false},
 		{"internal/pades", "kyso/internal/pades/cms", false},
 		{"internal/pades", "kyso/internal/pades/cms/cmstest", true},
+		{"internal/pades/trust", "kyso/internal/pades/verify", true},
+		{"internal/pades/verify", "kyso/internal/pades/extend", true},
+		{"internal/pades/verify", "kyso/internal/pades/trust", false},
+		{"internal/app", "kyso/internal/pades/trust", true},
 		{"workflows", "kyso/internal/store", true},
 		{"workflows", "go.temporal.io/sdk/workflow", false},
 		{"internal/store", "modernc.org/sqlite", true},

@@ -10,169 +10,115 @@
 // The original file is read by range and never loaded, copied or rewritten: the cost of a signature does not grow
 // with the file when the SHA-256 state of its bytes is given.
 //
-// It knows no network and no clock. It imports the standard library, internal/finding, internal/problem, its own subpackages, x/text
-// for normal forms, and go-fonts for the fonts of appearances.
+// It knows no network and no clock. This package is the face: each phase has a room of its name, and all stand on the rooms below
+// them, which know nothing of phases (document, form, geometry, appearance, structure, cover, changes, trust, dss) nor, lower still,
+// of signatures in files (drawn, pdf, cms, font).
 package pades
 
 import (
 	"crypto/x509"
-	"time"
 
-	"kyso/internal/finding"
+	"kyso/internal/pades/appearance"
+	"kyso/internal/pades/cms"
 	"kyso/internal/pades/document"
-	"kyso/internal/pades/dss"
-	"kyso/internal/pades/form"
-	"kyso/internal/pades/geometry"
-	"kyso/internal/pades/trust"
+	"kyso/internal/pades/embed"
+	"kyso/internal/pades/extend"
+	"kyso/internal/pades/inspect"
+	"kyso/internal/pades/prepare"
+	"kyso/internal/pades/verify"
 )
 
-// PrepareOptions says what to prepare.
-type PrepareOptions struct {
-	Policy document.Policy
-	Box    geometry.Box
+// Inspect decides whether the file may be signed and reports what is on it. A refusal is a problem: one of
+// DocumentBroken, DocumentEncrypted, DocumentXFA, DocumentLocked, DocumentActive, DocumentMisleading, DocumentTooComplex,
+// TooLarge.
+// It reads untrusted bytes: run it where it may be killed.
+func Inspect(src Source, policy Policy) (*Report, error) { return inspect.File(src, policy) }
 
-	// An empty signature field of the file to sign into, by its fully qualified name or by its number in Report.Fields. It has
-	// its own place, and Box must be zero. Without either a new field is added.
-	Field       string
-	FieldNumber int
+// Prepare writes the one incremental update of a signature: field and widget, appearance, signature dictionary
+// with an empty hole. It returns the digests that everything later is checked against. The same input gives the
+// same bytes. Refusals are those of Inspect, and PlacementInvalid.
+func Prepare(src Source, opt PrepareOptions) (*Prepared, error) { return prepare.Signature(src, opt) }
 
-	Certify form.Certification // only of a file without signatures
+// CheckPlacement says whether a signature could be prepared so, as far as that can be seen without its certificate. It writes
+// nothing and reads little. Refusals are those of Prepare; those of a place name its field as the API does.
+func CheckPlacement(src Source, opt PrepareOptions) error { return prepare.Placement(src, opt) }
 
-	// EmptyFields are signature fields that a certification brings along for the signers to come, in this order: Table 257 lists
-	// signing among what it may permit, and not to add a field. Each has a place; kyso names them.
-	EmptyFields []geometry.Box
-
-	// AllowNewField adds a field of its own to a file whose certification lets others sign (P = 2 or 3) and has no field for them.
-	// Some verifiers call that a change that was not permitted.
-	AllowNewField bool
-
-	// AllowCover lets the box lie over what earlier signers signed.
-	AllowCover bool
-
-	Lock *form.Lock // nil locks nothing; a field that brings a lock along keeps that
-
-	Certificate *x509.Certificate // of the signer; its digest goes into the signed attributes
-	SigningTime time.Time         // /M, and "Ngày ký" in the appearance, shown in GMT+7
-	SignerName  string            // NFC is applied; empty means the certificate's common name
-	Reason      string
-	Location    string
-	Image       []byte // PNG or JPEG shown at the left of the appearance; optional
-
-	HoleSize  int    // bytes reserved for the CMS; 0 means 32 KiB
-	HashState []byte // marshalled SHA-256 state after all of the source; nil means that Prepare reads it all once
+// Preview returns a PDF of one page that shows what Prepare would draw into a box of this size: the same code draws it.
+// Of the embedded options SignerName, SigningTime, Reason, Location and Image are used. Errors: problem.PlacementInvalid
+// when the box is too small for its text, problem.Invalid.
+func Preview(opt PreviewOptions) ([]byte, error) {
+	return appearance.Preview(opt.Width, opt.Height, opt.Content())
 }
 
-// Prepared is the result of Prepare. Everything but Increment is small and must be stored before anybody is
-// asked to approve.
-type Prepared struct {
-	Increment   []byte // the bytes to append, with the hole filled with '0'
-	Field       string // name of the signature field
-	Existing    bool   // the field is one of the file's own
-	Page        int    // 1-based
-	ByteRange   [4]int64
-	HoleOffset  int64 // of the first hex digit of /Contents, inside Increment
-	HoleLength  int64 // hex digits
-	SignedAttrs []byte
-	H1          [32]byte // SHA-256 of the prepared file: source and Increment
-	H2          [32]byte // SHA-256 over the ByteRange
-	H3          [32]byte // SHA-256 of SignedAttrs; this is what is signed
+// Unprintable returns the first letter of a text that a visible signature cannot show; "" when it can show all.
+func Unprintable(text string) (string, error) { return appearance.Unprintable(text) }
+
+// Embed checks the value and everything it stands on, and fills the hole. Nothing is taken on trust from Prepare:
+// H1, H2 and H3 are computed again from the stored increment and the hash state of the source
+// (problem.DigestMismatch), the signed attributes must hold H2 and name the certificate, and the value must
+// verify with the certificate's key (problem.SignatureInvalid). A signature that outgrows the hole is
+// problem.TooLarge.
+//
+// The same input gives the same bytes. The source is not read: the cost does not depend on it.
+//
+// For B-T it is called twice: without a time-stamp to learn SignatureValue, then with the token over it.
+func Embed(in EmbedInput) (*Embedded, error) { return embed.Signature(in) }
+
+// SignatureValue verifies a provider's value as Embed does, without assembling anything. It returns the bytes that
+// will stand in the CMS, over whose SHA-256 a time-stamp is taken, and the name of the algorithm.
+func SignatureValue(p *Prepared, cert *x509.Certificate, value []byte) (signature []byte, algorithm string, err error) {
+	return embed.Value(p, cert, value)
 }
 
-// EmbedInput is what Embed needs: what Prepare returned, as it was stored, and the value.
-type EmbedInput struct {
-	Prepared    Prepared
-	SourceSize  int64  // size of the file that was prepared
-	HashState   []byte // marshalled SHA-256 state after all of the source; required
-	Value       []byte // as the provider sent it: raw RSA (PKCS#1 v1.5 or PSS), ECDSA (DER or r‖s), or a CMS
-	Certificate *x509.Certificate
-	Chain       []*x509.Certificate // issuers to put beside it, without the root if preferred
-	Timestamp   []byte              // DER TimeStampToken over SHA-256 of SignatureValue; nil for B-B
+// Extend appends a document security store (EN 319 142-1 §5.4.2) with the evidence that the file does not hold
+// yet; an existing store keeps all its entries. There is no /VRI: it is optional, and validators exist that give
+// up on it. With nothing to add the increment is empty.
+//
+// hashState is the SHA-256 state after all of src; nil means that the file is read once.
+func Extend(src Source, ev Evidence, hashState []byte) (*Extended, error) {
+	return extend.File(src, ev, hashState)
 }
 
-// Embedded is a filled increment.
-type Embedded struct {
-	Increment      []byte
-	SignatureValue []byte   // the bytes inside the CMS; a time-stamp is taken over their SHA-256
-	Algorithm      string   // such as "RSASSA-PKCS1-v1_5 with SHA-256"
-	SHA256         [32]byte // of the whole signed file
-	HashState      []byte   // marshalled state after the whole signed file
+// Needs lists what is still missing: the certificates of signers and time-stamp authorities in the file, their
+// issuers, and the OCSP responders that do not carry id-pkix-ocsp-nocheck, as far as neither the file nor opt.Have
+// holds an OCSP answer or CRL about them. Roots need nothing. The caller fetches, adds to Have and asks again,
+// because an answer may name a responder that is itself in question.
+func Needs(src Source, opt NeedsOptions) ([]Need, error) { return extend.Needs(src, opt) }
+
+// PrepareArchive writes the increment of a document time-stamp (ISO 32000-2, 12.8.5; EN 319 142-1, 5.4.3) with an empty hole.
+// A time-stamp over H2 fills it: see EmbedArchive. Nobody is asked for anything, and no lock forbids it: a certification
+// that allows no changes allows validation data and time-stamps. The same input gives the same bytes.
+//
+// hashState is the SHA-256 state after all of src; nil means that the file is read once.
+func PrepareArchive(src Source, hashState []byte) (*Prepared, error) {
+	return prepare.Archive(src, hashState)
 }
 
-// Extended is an increment that adds a document security store.
-type Extended struct {
-	Increment []byte
-	SHA256    [32]byte
-	HashState []byte
+// EmbedArchive fills the hole of PrepareArchive with a time-stamp token over H2. A token over other bytes is
+// problem.VerificationFailed; stored bytes that are not those of PrepareArchive are problem.DigestMismatch.
+//
+// hashState is the SHA-256 state after the sourceSize bytes that the increment follows.
+func EmbedArchive(p Prepared, sourceSize int64, hashState, token []byte) (*Extended, error) {
+	return embed.Archive(p, sourceSize, hashState, token)
 }
 
-// VerifyOptions says whom to trust and what is known.
-type VerifyOptions struct {
-	Roots         []*x509.Certificate
-	Intermediates []*x509.Certificate
-	Removed       []*x509.Certificate // CAs through which no chain may lead, nor through another certificate of their key that is not listed
-	Now           time.Time
-	Evidence      dss.Evidence // fetched by the caller; used beside what the file carries
-	Material      bool         // have Verification.Material filled
+// Verify says what a relying party may conclude about every signature and document time-stamp of a file, along the
+// lines of EN 319 102-1. It is strict where readers are known to be fooled: a signature counts only when its
+// ByteRange leaves out exactly the hexadecimal string of its own /Contents and nothing else, and later revisions may
+// only add validation data, time-stamps and further signatures.
+//
+// The error is for files that cannot be examined at all; everything else is a verdict.
+func Verify(src Source, opt VerifyOptions) (*Verification, error) { return verify.File(src, opt) }
+
+// Harmed compares what was said of the signatures of a file with what is said of them after something was appended. It returns ""
+// when no verdict got worse, else what did, without the names that others gave to their fields. newField says that the caller asked
+// for a field of its own after a certification, and took what that does to it.
+func Harmed(before, after *Verification, newField bool) string {
+	return verify.Harmed(before, after, newField)
 }
 
-// Verdict is the main indication of ETSI EN 319 102-1.
-type Verdict string
+// CheckSize refuses a file that is longer, without reading it.
+func CheckSize(src Source) error { return document.CheckSize(src) }
 
-// The indications.
-const (
-	TotalPassed   Verdict = "TOTAL_PASSED"
-	Indeterminate Verdict = "INDETERMINATE"
-	TotalFailed   Verdict = "TOTAL_FAILED"
-)
-
-// Verification is what Verify found.
-type Verification struct {
-	Verdict    Verdict           `json:"verdict" enum:"TOTAL_PASSED,INDETERMINATE,TOTAL_FAILED" doc:"The worst of all signatures; INDETERMINATE when there is none"`
-	Signed     bool              `json:"signed" doc:"false: the file holds no signature, and there is nothing to judge"`
-	Signatures []SignatureReport `json:"signatures"`
-	Findings   []finding.Finding `json:"findings,omitempty" doc:"What is to be said of the file and of what could not be found out"`
-	Warnings   []string          `json:"warnings,omitempty" doc:"Deprecated: the English texts of findings"`
-
-	// Material is what the verdict rests on, from the file and from the caller, when VerifyOptions.Material asks for it: the
-	// certificates of the chains that were looked at, and the statements about them whose signatures hold.
-	Material *dss.Evidence `json:"material,omitempty" hidden:"true"`
-}
-
-// SignatureReport is the finding on one signature or document time-stamp.
-type SignatureReport struct {
-	Field          string    `json:"field"`
-	Kind           string    `json:"kind"` // "signature" or "document-timestamp"
-	Verdict        Verdict   `json:"verdict"`
-	SubIndication  string    `json:"sub_indication,omitempty"` // ETSI words, such as HASH_FAILURE or REVOKED
-	WhyVI          string    `json:"why_vi,omitempty"`         // SubIndication in words
-	WhyEN          string    `json:"why_en,omitempty"`
-	Level          string    `json:"level,omitempty"`  // B-B, B-T, B-LT
-	Signer         string    `json:"signer,omitempty"` // common name
-	Issuer         string    `json:"issuer,omitempty"`
-	Serial         string    `json:"serial,omitempty"`
-	Fingerprint    string    `json:"fingerprint,omitempty"`    // SHA-256, hex
-	CertificateEnd time.Time `json:"certificate_end,omitzero"` // of its validity
-	Algorithm      string    `json:"algorithm,omitempty"`
-	Reason         string    `json:"reason,omitempty"`
-	Location       string    `json:"location,omitempty"`
-	ByteRange      [4]int64  `json:"byte_range,omitzero"` // of a signature that is well formed
-	Certifies      int       `json:"certifies,omitempty"` // P of a certification signature (ISO 32000-2, 12.8.2.2); 0 when it is none
-
-	Certificate *CertificateReport `json:"certificate,omitempty"`
-	Time        TimeReport         `json:"time"`
-
-	ClaimedTime   time.Time `json:"claimed_time,omitzero"`   // /M
-	TimestampTime time.Time `json:"timestamp_time,omitzero"` // genTime of a valid time-stamp
-	Intact        bool      `json:"intact"`                  // digest and value verify
-	CoversAll     bool      `json:"covers_all"`              // to the last byte of the file
-	LaterChanges  string    `json:"later_changes,omitempty"` // a changes.Kind, such as "signatures"; "" when nothing follows
-
-	ChainTrusted    bool                    `json:"chain_trusted"`
-	CertificateThen trust.CertificateStatus `json:"certificate_then"` // at the best known signing time
-	CertificateNow  trust.CertificateStatus `json:"certificate_now"`
-	StatusMade      time.Time               `json:"status_made,omitzero"` // when the OCSP answer or CRL was made (thisUpdate) that CertificateNow rests on
-	Findings        []finding.Finding       `json:"findings,omitempty" doc:"What is to be said of the signature"`
-	Problems        []string                `json:"problems,omitempty" doc:"Deprecated: the English texts of findings"`
-
-	why string // the key of meanings that says the reason in words
-}
+// ParseCertificate is x509.ParseCertificate for keys that are for RSASSA-PSS only, too.
+func ParseCertificate(der []byte) (*x509.Certificate, error) { return cms.ParseCertificate(der) }

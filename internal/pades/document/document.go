@@ -42,7 +42,7 @@ func (p Policy) withDefaults() Policy {
 // for each signature.
 const MaxFileBytes = 2 << 30
 
-// CheckSize refuses a file that is longer, without reading it.
+// CheckSize refuses a file that is longer than MaxFileBytes, without reading it.
 func CheckSize(src Source) error {
 	if src.Size() > MaxFileBytes {
 		return problem.OfField(problem.TooLarge, "", fmt.Sprintf("the file has %d bytes, and at most %d can be handled", src.Size(), int64(MaxFileBytes)),

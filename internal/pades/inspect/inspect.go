@@ -19,10 +19,7 @@ import (
 	"kyso/internal/problem"
 )
 
-// File decides whether the file may be signed and reports what is on it. A refusal is a problem: one of
-// DocumentBroken, DocumentEncrypted, DocumentXFA, DocumentLocked, DocumentActive, DocumentMisleading, DocumentTooComplex,
-// TooLarge.
-// It reads untrusted bytes: run it where it may be killed.
+// File is what pades.Inspect does.
 func File(src document.Source, policy document.Policy) (*Report, error) {
 	f, err := document.Open(src, policy)
 	if err != nil {

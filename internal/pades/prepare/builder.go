@@ -1,4 +1,4 @@
-package pades
+package prepare
 
 import (
 	"errors"
@@ -17,7 +17,7 @@ import (
 // builder gathers what a signature touches and then writes it.
 type builder struct {
 	file    *pdf.File
-	opt     PrepareOptions
+	opt     Options
 	archive bool // a document time-stamp and not a signature
 
 	form  *form.Form
@@ -330,7 +330,7 @@ func (b *builder) appearance(s spot, looks map[look]pdf.Ref) (pdf.Ref, error) {
 	if ref, ok := looks[as]; ok {
 		return ref, nil
 	}
-	ref, err := appearance.Add(b.update, s.geo, as.width, as.height, b.opt.content())
+	ref, err := appearance.Add(b.update, s.geo, as.width, as.height, b.opt.Content())
 	if err != nil {
 		return ref, fmt.Errorf("drawing the appearance: %w", err)
 	}

@@ -1,4 +1,4 @@
-package pades
+package verify
 
 // meanings says in Vietnamese and English what the sub-indications of ETSI EN 319 102-1 mean for a reader.
 var meanings = map[string]struct{ vi, en string }{

@@ -1,4 +1,4 @@
-package pades
+package prepare
 
 import (
 	"slices"
@@ -10,7 +10,7 @@ import (
 )
 
 // checkRules refuses options that make no sense whatever the file is.
-func (opt *PrepareOptions) checkRules() error {
+func (opt *Options) checkRules() error {
 	if opt.Certify < form.Approval || opt.Certify > form.CertifyFormsAndNote {
 		return problem.New(problem.Invalid, "a certification is 1, 2 or 3")
 	}
@@ -31,7 +31,7 @@ func (opt *PrepareOptions) checkRules() error {
 }
 
 // checkFirst refuses a certification of a file that is signed already.
-func (opt *PrepareOptions) checkFirst(fm *form.Form) error {
+func (opt *Options) checkFirst(fm *form.Form) error {
 	if opt.Certify != form.Approval && fm.Signed() > 0 {
 		return problem.New(problem.DocumentLocked, "only the first signature of a file can certify it")
 	}
@@ -116,7 +116,7 @@ const (
 )
 
 // checkSeed refuses a field whose author demands another signature than the one asked for.
-func checkSeed(f *pdf.File, field *pdf.Dict, opt PrepareOptions) error {
+func checkSeed(f *pdf.File, field *pdf.Dict, opt Options) error {
 	seed, err := f.Dict(field.Get("SV"))
 	if err != nil || seed == nil {
 		return err
@@ -151,7 +151,7 @@ func checkSeed(f *pdf.File, field *pdf.Dict, opt PrepareOptions) error {
 }
 
 // checkSeedMDP holds the wish for a certification, which is always an order, against what was asked for.
-func checkSeedMDP(f *pdf.File, seed *pdf.Dict, opt PrepareOptions) error {
+func checkSeedMDP(f *pdf.File, seed *pdf.Dict, opt Options) error {
 	mdp, err := f.Dict(seed.Get("MDP"))
 	if err != nil || mdp == nil {
 		return err

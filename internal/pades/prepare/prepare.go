@@ -1,15 +1,13 @@
-package pades
+// Package prepare writes the incremental update of a signature or of a document time-stamp, with an empty hole for its value
+// (ISO 32000-2, 12.7.5.5 and 12.8; ETSI EN 319 142-1).
+package prepare
 
 import (
 	"crypto/sha256"
 	"fmt"
 
-	"golang.org/x/text/unicode/norm"
-
-	"kyso/internal/pades/appearance"
 	"kyso/internal/pades/cms"
 	"kyso/internal/pades/document"
-	"kyso/internal/problem"
 )
 
 const (
@@ -21,10 +19,8 @@ const (
 	byteRangeLength = len("[0 ") + 3*20 + len("]")
 )
 
-// Prepare writes the one incremental update of a signature: field and widget, appearance, signature dictionary
-// with an empty hole. It returns the digests that everything later is checked against. The same input gives the
-// same bytes. Refusals are those of Inspect, and PlacementInvalid.
-func Prepare(src document.Source, opt PrepareOptions) (*Prepared, error) {
+// Signature is what pades.Prepare does.
+func Signature(src document.Source, opt Options) (*Prepared, error) {
 	if err := opt.complete(); err != nil {
 		return nil, err
 	}
@@ -50,9 +46,8 @@ func Prepare(src document.Source, opt PrepareOptions) (*Prepared, error) {
 	return p, b.spare(src, p.Increment)
 }
 
-// CheckPlacement says whether a signature could be prepared so, as far as that can be seen without its certificate. It writes
-// nothing and reads little. Refusals are those of Prepare; those of a place name its field as the API does.
-func CheckPlacement(src document.Source, opt PrepareOptions) error {
+// Placement is what pades.CheckPlacement does.
+func Placement(src document.Source, opt Options) error {
 	if err := opt.checkRules(); err != nil {
 		return err
 	}
@@ -61,31 +56,6 @@ func CheckPlacement(src document.Source, opt PrepareOptions) error {
 		return err
 	}
 	return document.Settled(f, func() error { return (&builder{file: f, opt: opt}).read() })
-}
-
-// complete fills in defaults and refuses what cannot be prepared.
-func (opt *PrepareOptions) complete() error {
-	if opt.Certificate == nil {
-		return problem.New(problem.Invalid, "there is no certificate")
-	}
-	if opt.SigningTime.IsZero() {
-		return problem.New(problem.Invalid, "there is no signing time")
-	}
-	if opt.HoleSize == 0 {
-		opt.HoleSize = defaultHole
-	}
-	if opt.HoleSize < leastHole || opt.HoleSize > mostHole {
-		return problem.New(problem.Invalid, "the hole must have %d to %d bytes", leastHole, mostHole)
-	}
-	if opt.SignerName == "" {
-		opt.SignerName = opt.Certificate.Subject.CommonName
-	}
-	if err := opt.checkRules(); err != nil {
-		return err
-	}
-	opt.SignerName = norm.NFC.String(opt.SignerName)
-	opt.Reason, opt.Location = norm.NFC.String(opt.Reason), norm.NFC.String(opt.Location)
-	return nil
 }
 
 // finish writes the increment, fills in the byte range and takes the digests.
@@ -106,7 +76,7 @@ func (b *builder) finish(src document.Source) (*Prepared, error) {
 }
 
 // digest takes H1, H2 and H3. Both digests of the file share everything before the hole.
-func (p *Prepared) digest(src document.Source, opt PrepareOptions) error {
+func (p *Prepared) digest(src document.Source, opt Options) error {
 	whole, err := document.Hash(src, opt.HashState)
 	if err != nil {
 		return err
@@ -129,9 +99,4 @@ func (p *Prepared) digest(src document.Source, opt PrepareOptions) error {
 	}
 	p.H3 = sha256.Sum256(p.SignedAttrs)
 	return nil
-}
-
-// content is what the options say of the appearance.
-func (opt *PrepareOptions) content() appearance.Content {
-	return appearance.Content{SignerName: opt.SignerName, SigningTime: opt.SigningTime, Reason: opt.Reason, Location: opt.Location, Image: opt.Image}
 }

@@ -1,4 +1,4 @@
-package pades
+package verify
 
 import (
 	"crypto"

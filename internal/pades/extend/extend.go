@@ -1,4 +1,5 @@
-package pades
+// Package extend appends validation data to a signed file (B-LT), and says what of it is still missing.
+package extend
 
 import (
 	"bytes"
@@ -15,12 +16,8 @@ import (
 	"kyso/internal/problem"
 )
 
-// Extend appends a document security store (EN 319 142-1 §5.4.2) with the evidence that the file does not hold
-// yet; an existing store keeps all its entries. There is no /VRI: it is optional, and validators exist that give
-// up on it. With nothing to add the increment is empty.
-//
-// hashState is the SHA-256 state after all of src; nil means that the file is read once.
-func Extend(src document.Source, ev dss.Evidence, hashState []byte) (*Extended, error) {
+// File is what pades.Extend does.
+func File(src document.Source, ev dss.Evidence, hashState []byte) (*document.Extended, error) {
 	f, err := document.OpenSigned(src)
 	if err != nil {
 		return nil, err
@@ -34,7 +31,7 @@ func Extend(src document.Source, ev dss.Evidence, hashState []byte) (*Extended, 
 		return nil, err
 	}
 	h.Write(increment)
-	out := &Extended{Increment: increment}
+	out := &document.Extended{Increment: increment}
 	out.SHA256, out.HashState, err = document.SumAndState(h)
 	return out, err
 }
@@ -58,10 +55,7 @@ type NeedsOptions struct {
 	Fresh bool
 }
 
-// Needs lists what is still missing: the certificates of signers and time-stamp authorities in the file, their
-// issuers, and the OCSP responders that do not carry id-pkix-ocsp-nocheck, as far as neither the file nor opt.Have
-// holds an OCSP answer or CRL about them. Roots need nothing. The caller fetches, adds to Have and asks again,
-// because an answer may name a responder that is itself in question.
+// Needs is what pades.Needs does.
 func Needs(src document.Source, opt NeedsOptions) ([]Need, error) {
 	f, err := document.OpenSigned(src)
 	if err != nil {

@@ -1,4 +1,4 @@
-package pades
+package prepare
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package pades
+package prepare
 
 import (
 	"errors"
@@ -16,7 +16,7 @@ import (
 const MaxEmptyFields = 20
 
 // checkEmptyFields refuses fields for signers to come that nobody could sign.
-func (opt *PrepareOptions) checkEmptyFields() error {
+func (opt *Options) checkEmptyFields() error {
 	wrong := func(en, vi string) error { return problem.OfField(problem.PlacementInvalid, "empty_fields", en, vi) }
 	switch {
 	case len(opt.EmptyFields) == 0:

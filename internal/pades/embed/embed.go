@@ -1,4 +1,5 @@
-package pades
+// Package embed verifies the value that comes back for a prepared signature, and fills the hole with its CMS.
+package embed
 
 import (
 	"bytes"
@@ -11,19 +12,12 @@ import (
 
 	"kyso/internal/pades/cms"
 	"kyso/internal/pades/document"
+	"kyso/internal/pades/prepare"
 	"kyso/internal/problem"
 )
 
-// Embed checks the value and everything it stands on, and fills the hole. Nothing is taken on trust from Prepare:
-// H1, H2 and H3 are computed again from the stored increment and the hash state of the source
-// (problem.DigestMismatch), the signed attributes must hold H2 and name the certificate, and the value must
-// verify with the certificate's key (problem.SignatureInvalid). A signature that outgrows the hole is
-// problem.TooLarge.
-//
-// The same input gives the same bytes. The source is not read: the cost does not depend on it.
-//
-// For B-T it is called twice: without a time-stamp to learn SignatureValue, then with the token over it.
-func Embed(in EmbedInput) (*Embedded, error) {
+// Signature is what pades.Embed does.
+func Signature(in Input) (*Embedded, error) {
 	p := &in.Prepared
 	if err := checkHole(p, in.SourceSize); err != nil {
 		return nil, err
@@ -57,9 +51,8 @@ func Embed(in EmbedInput) (*Embedded, error) {
 	return out, nil
 }
 
-// SignatureValue verifies a provider's value as Embed does, without assembling anything. It returns the bytes that
-// will stand in the CMS, over whose SHA-256 a time-stamp is taken, and the name of the algorithm.
-func SignatureValue(p *Prepared, cert *x509.Certificate, value []byte) (signature []byte, algorithm string, err error) {
+// Value is what pades.SignatureValue does.
+func Value(p *prepare.Prepared, cert *x509.Certificate, value []byte) (signature []byte, algorithm string, err error) {
 	match, err := matchValue(p, cert, value)
 	if err != nil {
 		return nil, "", err
@@ -68,7 +61,7 @@ func SignatureValue(p *Prepared, cert *x509.Certificate, value []byte) (signatur
 }
 
 // checkHole checks that the stored numbers fit each other and the increment.
-func checkHole(p *Prepared, sourceSize int64) error {
+func checkHole(p *prepare.Prepared, sourceSize int64) error {
 	size := int64(len(p.Increment))
 	start, end := p.HoleOffset, p.HoleOffset+p.HoleLength
 	if sourceSize <= 0 || start < 1 || p.HoleLength < 2 || p.HoleLength%2 != 0 || end < start || end >= size {
@@ -86,7 +79,7 @@ func checkHole(p *Prepared, sourceSize int64) error {
 
 // checkDigests computes H1, H2 and H3 again and returns the hash state of everything before the hole. The bytes
 // before the hole are hashed once for all three digests of the file.
-func checkDigests(p *Prepared, state []byte) (beforeHole hash.Hash, err error) {
+func checkDigests(p *prepare.Prepared, state []byte) (beforeHole hash.Hash, err error) {
 	beforeHole, err = document.ResumeHash(state)
 	if err != nil {
 		return nil, err
@@ -116,7 +109,7 @@ func checkDigests(p *Prepared, state []byte) (beforeHole hash.Hash, err error) {
 }
 
 // matchValue checks what the signed attributes say before it verifies the value over them.
-func matchValue(p *Prepared, cert *x509.Certificate, value []byte) (*cms.Match, error) {
+func matchValue(p *prepare.Prepared, cert *x509.Certificate, value []byte) (*cms.Match, error) {
 	if cert == nil {
 		return nil, problem.New(problem.Invalid, "no certificate")
 	}
@@ -139,7 +132,7 @@ func matchValue(p *Prepared, cert *x509.Certificate, value []byte) (*cms.Match, 
 
 // assemble builds the CMS. A provider that signed attributes of its own keeps its certificates and, when we bring
 // no time-stamp, its time-stamp.
-func assemble(in *EmbedInput, match *cms.Match) ([]byte, error) {
+func assemble(in *Input, match *cms.Match) ([]byte, error) {
 	parts := cms.Parts{
 		SignedAttrs: match.SignedAttrs, Signature: match.Signature, Algorithm: match.Algorithm,
 		Certificate: in.Certificate, Certificates: in.Chain, Timestamp: in.Timestamp,
@@ -167,4 +160,24 @@ func assemble(in *EmbedInput, match *cms.Match) ([]byte, error) {
 		return nil, problem.Wrap(problem.Internal, err, "assembling the signature")
 	}
 	return signature, nil
+}
+
+// Input is what Embed needs: what Prepare returned, as it was stored, and the value.
+type Input struct {
+	Prepared    prepare.Prepared
+	SourceSize  int64  // size of the file that was prepared
+	HashState   []byte // marshalled SHA-256 state after all of the source; required
+	Value       []byte // as the provider sent it: raw RSA (PKCS#1 v1.5 or PSS), ECDSA (DER or r‖s), or a CMS
+	Certificate *x509.Certificate
+	Chain       []*x509.Certificate // issuers to put beside it, without the root if preferred
+	Timestamp   []byte              // DER TimeStampToken over SHA-256 of SignatureValue; nil for B-B
+}
+
+// Embedded is a filled increment.
+type Embedded struct {
+	Increment      []byte
+	SignatureValue []byte   // the bytes inside the CMS; a time-stamp is taken over their SHA-256
+	Algorithm      string   // such as "RSASSA-PKCS1-v1_5 with SHA-256"
+	SHA256         [32]byte // of the whole signed file
+	HashState      []byte   // marshalled state after the whole signed file
 }

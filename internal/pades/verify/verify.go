@@ -1,4 +1,5 @@
-package pades
+// Package verify judges the signatures and document time-stamps of a file along the lines of ETSI EN 319 102-1.
+package verify
 
 import (
 	"crypto/sha256"
@@ -53,13 +54,8 @@ type signature struct {
 	cert   *x509.Certificate
 }
 
-// Verify says what a relying party may conclude about every signature and document time-stamp of a file, along the
-// lines of EN 319 102-1. It is strict where readers are known to be fooled: a signature counts only when its
-// ByteRange leaves out exactly the hexadecimal string of its own /Contents and nothing else, and later revisions may
-// only add validation data, time-stamps and further signatures.
-//
-// The error is for files that cannot be examined at all; everything else is a verdict.
-func Verify(src document.Source, opt VerifyOptions) (*Verification, error) {
+// File is what pades.Verify does: it reads all signatures, then examines them from the last to the first.
+func File(src document.Source, opt Options) (*Verification, error) {
 	if err := document.CheckSize(src); err != nil {
 		return nil, err
 	}
@@ -123,7 +119,7 @@ func (v *verifier) addStore(result *Verification) {
 }
 
 // addKnown takes in what the caller trusts and knows.
-func (v *verifier) addKnown(opt VerifyOptions) {
+func (v *verifier) addKnown(opt Options) {
 	v.anchors = trust.NewAnchors(opt.Roots, opt.Intermediates, opt.Removed)
 	for _, cert := range opt.Intermediates {
 		v.pool.AddCertificate(cert, false)

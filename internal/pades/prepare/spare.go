@@ -1,0 +1,34 @@
+package prepare
+
+import (
+	"fmt"
+
+	"kyso/internal/pades/changes"
+	"kyso/internal/pades/document"
+	"kyso/internal/pades/pdf"
+	"kyso/internal/problem"
+)
+
+// spareWork bounds what Prepare reads of a file that is signed already; it takes a second at most.
+const spareWork = 32 << 20
+
+// spare refuses a file whose earlier signatures would be judged worse with the increment, before anybody is asked to approve. What
+// is too much to compare is left to the verification of the finished file.
+func (b *builder) spare(src document.Source, increment []byte) error {
+	if b.form.Signed() == 0 || b.file.Rebuilt() {
+		return nil
+	}
+	whole := document.Append(src, increment)
+	f, err := pdf.Open(whole, whole.Size(), pdf.Limits{})
+	if err != nil {
+		return fmt.Errorf("opening the prepared file: %w", err)
+	}
+	found, err := changes.Compare(whole, src.Size(), f, changes.Rules{Work: spareWork})
+	if err != nil {
+		return err
+	}
+	if found.Kind == changes.ValidationData || found.Kind == changes.Signatures || found.Kind == changes.Unknown {
+		return nil
+	}
+	return problem.New(problem.DocumentBroken, "a further signature would harm an earlier one: %s", found.Why.EN)
+}
