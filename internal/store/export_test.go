@@ -7,23 +7,24 @@ import (
 
 	"kyso/internal/registration"
 	"kyso/internal/store/kernel"
+	"kyso/internal/store/operations"
 )
 
 // DB lets tests look behind the store.
 func (s *Store) DB() *sql.DB { return s.Base.DB }
 
 // SetNow replaces the clock of Remember.
-func (s *Store) SetNow(now func() time.Time) { s.Base.Now = now }
+func (s *Store) SetNow(now func() time.Time) { s.Now = now }
 
 // Migrations lets a test compare the two folders.
 var Migrations = kernel.Migrations
 
 // Parked reaches the incidents of the same store.
-func (r Registrations) Parked() Parked { return Parked{Base: r.Persons.Base} }
+func (r Registrations) Parked() operations.Parked { return r.s.Parked() }
 
 // CountCodes counts the codes of a purpose that were made for a phone after a time; of all purposes when it is empty.
 func (r Registrations) CountCodes(ctx context.Context, phone string, purpose registration.Purpose, since time.Time) (n int, err error) {
-	err = r.Persons.ReadSealed(ctx, "counting codes", func(tx *sql.Tx, k *kernel.Keys) error {
+	err = r.s.ReadSealed(ctx, "counting codes", func(tx *sql.Tx, k *kernel.Keys) error {
 		return tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM codes WHERE phone_lookup = $1 AND created_at > $2 AND (purpose = $3 OR $3 = '')`,
 			k.Lookup.Digest("phone", []byte(phone)), kernel.At(since), string(purpose)).Scan(&n)
 	})
@@ -31,14 +32,14 @@ func (r Registrations) CountCodes(ctx context.Context, phone string, purpose reg
 }
 
 // Store is the same store.
-func (r Registrations) Store() *Store { return over(r.Persons.Base) }
+func (r Registrations) Store() *Store { return r.s }
 
 // DB reaches the database of the same store.
-func (r Registrations) DB() *sql.DB { return r.Persons.Base.DB }
+func (r Registrations) DB() *sql.DB { return r.s.Base.DB }
 
 // Through returns the same store over another connection to its database.
 func (s *Store) Through(db *sql.DB) *Store {
-	return over(s.Base.Over(db))
+	return over(s.Over(db))
 }
 
 // Sealed seals a value as the release before does.

@@ -20,7 +20,7 @@ func TestParkedOfBothProcesses(t *testing.T) {
 		enrolled(t, r, "r-1")
 		must(t, s.OpenIncident(ctx, newIncident("s-1-1", "s-1", 1)))
 		again := newIncident("s-1-1", "s-1", 2)
-		again.Attention.Since, again.Attention.Message = minute(1).UTC(), "answered 502"
+		again.Since, again.Message = minute(1).UTC(), "answered 502"
 		must(t, s.OpenIncident(ctx, again))
 		must(t, s.OpenIncident(ctx, newIncident("s-2-1", "s-2", 3)))
 		must(t, r.OpenRegistrationIncident(ctx, newParked("r-1-1", "r-1", 2)))

@@ -25,13 +25,16 @@ import (
 
 // Store implements signing.Desk, and with it signing.Records. Registrations gives registration.Records.
 type Store struct {
-	*Base
-	SigningRecords
-	Answers
-	Inbox
+	*kernel.Base
+	signings.Records
+	operations.Answers
+	operations.Inbox
 }
 
 var _ signing.Desk = (*Store)(nil)
+
+// Sealer wraps the keys of the store and of people. vault.MasterKey is one; a key service can be another.
+type Sealer = kernel.Sealer
 
 // Open opens the database of a DSN: sqlite:/path/file.db (created when absent) or postgres://user@host/name.
 // It does not touch the schema; see Migrate.
@@ -43,43 +46,46 @@ func Open(ctx context.Context, dsn string, sealer Sealer) (*Store, error) {
 	return over(b), nil
 }
 
-func over(b *Base) *Store {
-	return &Store{b, SigningRecords{Base: b}, Answers{Base: b}, Inbox{Base: b}}
+func over(b *kernel.Base) *Store {
+	return &Store{b, signings.Records{Base: b}, operations.Answers{Base: b}, operations.Inbox{Base: b}}
 }
 
 // Registrations is the part of the store that keeps registrations. It is a type of its own because signings have
 // transitions too.
 type Registrations struct {
-	RegistrationRecords
-	AccountRecords
-	Persons
+	registrations.Records
+	accountRecords
+	personRecords
 	s *Store
 }
 
-var _ registration.Records = Registrations{}
-var _ registration.Handoffs = Registrations{}
-var _ registration.Serials = Registrations{}
-var _ registration.Logins = Registrations{}
-var _ registration.Passwords = Registrations{}
+var (
+	_ registration.Records   = Registrations{}
+	_ registration.Handoffs  = Registrations{}
+	_ registration.Serials   = Registrations{}
+	_ registration.Logins    = Registrations{}
+	_ registration.Passwords = Registrations{}
+)
 
 // Registrations returns the records of registrations.
 func (s *Store) Registrations() Registrations {
-	return Registrations{RegistrationRecords{Base: s.Base}, AccountRecords{Base: s.Base}, Persons{Base: s.Base}, s}
+	b := s.Base
+	return Registrations{registrations.Records{Base: b}, accountRecords{Base: b}, personRecords{Base: b}, s}
 }
 
 // Audit returns entries of the chain with a seq above after, oldest first.
 func (r Registrations) Audit(ctx context.Context, after int64, limit int) ([]registration.AuditEntry, error) {
-	return (AuditLog{Base: r.Persons.Base}).Entries(ctx, after, limit)
+	return r.s.AuditLog().Entries(ctx, after, limit)
 }
 
 // Relay implements the ports of internal/relay.
 type Relay struct {
 	*Store
 	relayedRecords
-	SigningLoops
-	RegistrationLoops
-	AccountLoops
-	OperationLoops
+	signings.Loops
+	registrationLoops
+	accountLoops
+	operationLoops
 }
 
 // relayedRecords are the records of registrations, behind what Store has under the same name.
@@ -88,66 +94,48 @@ type relayedRecords struct{ Registrations }
 // Relay is the part of the store that the loops of internal/relay ask.
 func (s *Store) Relay() Relay {
 	b := s.Base
-	return Relay{s, relayedRecords{s.Registrations()}, SigningLoops{Base: b}, RegistrationLoops{Base: b}, AccountLoops{Base: b}, OperationLoops{Base: b}}
+	return Relay{s, relayedRecords{s.Registrations()}, signings.Loops{Base: b}, registrationLoops{Base: b}, accountLoops{Base: b}, operationLoops{Base: b}}
 }
 
 // Access returns the part of the store that says who may do what.
-func (s *Store) Access() Access { return Access{Base: s.Base} }
+func (s *Store) Access() accounts.Access { return accounts.Access{Base: s.Base} }
 
 // AuditLog returns the part of the store that keeps the audit log.
-func (s *Store) AuditLog() AuditLog { return AuditLog{Base: s.Base} }
+func (s *Store) AuditLog() operations.AuditLog { return operations.AuditLog{Base: s.Base} }
 
 // Clear returns the part of the store that names what earlier releases wrote without the key of a person.
-func (s *Store) Clear() Clear { return Clear{Base: s.Base} }
+func (s *Store) Clear() persons.Clear { return persons.Clear{Base: s.Base} }
 
 // Decisions returns the part of the store that keeps what people decided.
-func (s *Store) Decisions() Decisions { return Decisions{Base: s.Base} }
+func (s *Store) Decisions() operations.Decisions { return operations.Decisions{Base: s.Base} }
 
 // Leftovers returns the part of the store that names what erasures left to be removed.
-func (s *Store) Leftovers() Leftovers { return Leftovers{Base: s.Base} }
+func (s *Store) Leftovers() persons.Leftovers { return persons.Leftovers{Base: s.Base} }
 
 // Limits returns the part of the store that counts what happens.
-func (s *Store) Limits() Limits { return Limits{Base: s.Base} }
+func (s *Store) Limits() operations.Limits { return operations.Limits{Base: s.Base} }
 
 // Mine returns the part of the store that finds what belongs to the person of an account.
-func (s *Store) Mine() Mine { return Mine{Base: s.Base} }
+func (s *Store) Mine() persons.Mine { return persons.Mine{Base: s.Base} }
 
 // Parked returns the part of the store that operators work with.
-func (s *Store) Parked() Parked { return Parked{Base: s.Base} }
+func (s *Store) Parked() operations.Parked { return operations.Parked{Base: s.Base} }
 
 // Trusted returns the part of the store that keeps the changes of the trusted certificates.
-func (s *Store) Trusted() Trusted { return Trusted{Base: s.Base} }
+func (s *Store) Trusted() operations.Trusted { return operations.Trusted{Base: s.Base} }
 
 // Verifications returns the part of the store that keeps verifications.
-func (s *Store) Verifications() Verifications { return Verifications{Base: s.Base} }
+func (s *Store) Verifications() signings.Verifications { return signings.Verifications{Base: s.Base} }
 
 // Webhooks returns the part of the store that remembers who is told of what.
-func (s *Store) Webhooks() Webhooks { return Webhooks{Base: s.Base} }
+func (s *Store) Webhooks() operations.Webhooks { return operations.Webhooks{Base: s.Base} }
 
-// The rooms, by the names that those who assemble kyso use.
+// Embedded side by side, the records of rooms need names of their own.
 type (
-	Access              = accounts.Access
-	AccountLoops        = accounts.Loops
-	AccountRecords      = accounts.Records
-	Answers             = operations.Answers
-	AuditLog            = operations.AuditLog
-	Base                = kernel.Base
-	Clear               = persons.Clear
-	Decisions           = operations.Decisions
-	Inbox               = operations.Inbox
-	Leftovers           = persons.Leftovers
-	Limits              = operations.Limits
-	Mine                = persons.Mine
-	OperationLoops      = operations.Loops
-	Parked              = operations.Parked
-	Persons             = persons.Records
-	RegistrationLoops   = registrations.Loops
-	RegistrationRecords = registrations.Records
-	Sealer              = kernel.Sealer
-	SigningLoops        = signings.Loops
-	SigningRecords      = signings.Records
-	Trusted             = operations.Trusted
-	Verifications       = signings.Verifications
-	Webhooks            = operations.Webhooks
-	older               = kernel.Older
+	accountRecords    = accounts.Records
+	personRecords     = persons.Records
+	registrationLoops = registrations.Loops
+	accountLoops      = accounts.Loops
+	operationLoops    = operations.Loops
+	older             = kernel.Older
 )

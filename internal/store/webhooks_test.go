@@ -16,10 +16,11 @@ import (
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 	"kyso/internal/store"
+	"kyso/internal/store/operations"
 	"kyso/internal/webhook"
 )
 
-func newEndpoint(t *testing.T, w store.Webhooks, id, owner string, events ...string) webhook.Endpoint {
+func newEndpoint(t *testing.T, w operations.Webhooks, id, owner string, events ...string) webhook.Endpoint {
 	t.Helper()
 	e := webhook.Endpoint{ID: id, Owner: owner, URL: "https://receiver.example/" + id + "?token=t0ken", Events: events, Secret: "whsec_" + id, CreatedAt: minute(0).UTC()}
 	must(t, only(w.CreateEndpoint(t.Context(), e)))
@@ -150,7 +151,7 @@ func TestParkedAndRecoveredIsAnnounced(t *testing.T) {
 		must(t, s.Access().Grant(t.Context(), "team-a", minute(0), access.Object{Kind: access.Signing, ID: "s-1"}, access.Object{Kind: access.Registration, ID: "r-1"}))
 		parked := process.Incident{ProcessID: "s-1", Attention: process.Attention{IncidentID: "s-1-1", Step: "timestamp", Reason: "provider-unavailable", Message: "answered 503", Provider: "tsa", Since: minute(1), Attempts: 1}}
 		twice(t, func() error { return s.OpenIncident(t.Context(), parked) })
-		parked.Attention.Attempts = 2
+		parked.Attempts = 2
 		must(t, s.OpenIncident(t.Context(), parked))
 		parked.ClosedAt, parked.Action = minute(3), "retry"
 		twice(t, func() error { return s.CloseIncident(t.Context(), parked) })

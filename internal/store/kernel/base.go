@@ -45,12 +45,13 @@ type Base struct {
 	refusals refusals
 
 	keysMu sync.Mutex
-	Keys   *Keys // nil until first used
+	keys   *Keys // nil until first used
 }
 
 // Engine is what differs between the databases besides column types.
 type Engine string
 
+// The engines.
 const (
 	sqliteEngine   Engine = "sqlite"
 	PostgresEngine Engine = "postgres"
@@ -200,12 +201,12 @@ func OrNoSuch(err error, what string) error {
 }
 
 // WriteChained runs fn in one transaction. Every one takes the head of the audit log first, so writers queue in one order.
-func (b *Base) WriteChained(ctx context.Context, doing string, fn func(tx *sql.Tx, k *Keys) error) error {
-	k, err := b.OpenKeys(ctx)
+func (s *Base) WriteChained(ctx context.Context, doing string, fn func(tx *sql.Tx, k *Keys) error) error {
+	k, err := s.OpenKeys(ctx)
 	if err != nil {
 		return err
 	}
-	return b.Write(ctx, doing, func(tx *sql.Tx) error {
+	return s.Write(ctx, doing, func(tx *sql.Tx) error {
 		if err := LockAudit(ctx, tx, ""); err != nil {
 			return err
 		}
@@ -214,10 +215,10 @@ func (b *Base) WriteChained(ctx context.Context, doing string, fn func(tx *sql.T
 }
 
 // ReadSealed is read with what opens sealed cells.
-func (b *Base) ReadSealed(ctx context.Context, doing string, fn func(tx *sql.Tx, k *Keys) error) error {
-	k, err := b.OpenKeys(ctx)
+func (s *Base) ReadSealed(ctx context.Context, doing string, fn func(tx *sql.Tx, k *Keys) error) error {
+	k, err := s.OpenKeys(ctx)
 	if err != nil {
 		return err
 	}
-	return b.Read(ctx, doing, func(tx *sql.Tx) error { return fn(tx, k) })
+	return s.Read(ctx, doing, func(tx *sql.Tx) error { return fn(tx, k) })
 }

@@ -24,8 +24,8 @@ type Keys struct {
 func (s *Base) OpenKeys(ctx context.Context) (*Keys, error) {
 	s.keysMu.Lock()
 	defer s.keysMu.Unlock()
-	if s.Keys != nil {
-		return s.Keys, nil
+	if s.keys != nil {
+		return s.keys, nil
 	}
 	k := &Keys{refusals: &s.refusals}
 	data, err := s.dataKey(ctx, "seal/1")
@@ -42,7 +42,7 @@ func (s *Base) OpenKeys(ctx context.Context) (*Keys, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the lookup key of the store: %w", err)
 	}
-	s.Keys = k
+	s.keys = k
 	return k, nil
 }
 

@@ -11,6 +11,8 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
+// Migrations has one folder for each engine.
+//
 //go:embed migrations/sqlite/*.sql migrations/postgres/*.sql
 var Migrations embed.FS
 

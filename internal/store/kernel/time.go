@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// instant is a time column: UTC, whole microseconds (what PostgreSQL keeps), NULL for the zero time.
-type instant struct{ t *time.Time }
+// Instant is a time column: UTC, whole microseconds (what PostgreSQL keeps), NULL for the zero time.
+type Instant struct{ t *time.Time }
 
 // At is a time to write.
-func At(t time.Time) instant { return instant{&t} }
+func At(t time.Time) Instant { return Instant{&t} }
 
 // Into is a time to read.
-func Into(t *time.Time) instant { return instant{t} }
+func Into(t *time.Time) Instant { return Instant{t} }
 
 // Value implements driver.Valuer.
-func (i instant) Value() (driver.Value, error) {
+func (i Instant) Value() (driver.Value, error) {
 	if i.t.IsZero() {
 		return nil, nil
 	}
@@ -24,7 +24,7 @@ func (i instant) Value() (driver.Value, error) {
 }
 
 // Scan implements sql.Scanner.
-func (i instant) Scan(src any) error {
+func (i Instant) Scan(src any) error {
 	switch v := src.(type) {
 	case nil:
 		*i.t = time.Time{}

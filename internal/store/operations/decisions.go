@@ -146,7 +146,7 @@ func (r Decisions) write(ctx context.Context, doing string, fn func(tx *sql.Tx, 
 	if err != nil {
 		return err
 	}
-	return r.Base.Write(ctx, doing, func(tx *sql.Tx) error { return fn(tx, k) })
+	return r.Write(ctx, doing, func(tx *sql.Tx) error { return fn(tx, k) })
 }
 
 // fits refuses a decision that was made for something else.

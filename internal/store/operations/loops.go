@@ -53,7 +53,7 @@ func (r Loops) Unstarted(ctx context.Context, after page.Cursor, limit int) ([]w
 		o.Add(`(created_at, endpoint_id, id) > (?1, ?2, ?3)`, kernel.At(after.At), endpoint, id)
 	}
 	tail, args := o.Tail(`created_at`, `endpoint_id, id`, page.Cursor{}, limit)
-	return (Webhooks{Base: r.Base}).messages(ctx, tail, args...)
+	return Webhooks(r).messages(ctx, tail, args...)
 }
 
 // MarkStarted implements relay.Outgoing.
@@ -76,7 +76,7 @@ func (r Loops) Carried(ctx context.Context, before time.Time, after page.Cursor,
 		o.Add(`(created_at, endpoint_id, id) > (?1, ?2, ?3)`, kernel.At(after.At), endpoint, id)
 	}
 	tail, args := o.Tail(`created_at`, `endpoint_id, id`, page.Cursor{}, limit)
-	return (Webhooks{Base: r.Base}).messages(ctx, tail, args...)
+	return Webhooks(r).messages(ctx, tail, args...)
 }
 
 // CarryAgain implements relay.Books: the message gets another round, which the deliveries begin.
@@ -123,7 +123,7 @@ func (r Loops) straying(ctx context.Context, doing string, fn func(tx *sql.Tx, k
 func (r Loops) OpenMismatches(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]process.Incident, error) {
 	o := new(kernel.Older).Add(`closed_at IS NULL AND reason IN (?1, ?2, ?3, ?4, ?5)`, mismatches()...).Add(`since <= ?1`, kernel.At(before))
 	tail, args := o.Tail(`since`, `id`, after, limit)
-	return (Parked{Base: r.Base}).parked(ctx, tail, args)
+	return Parked(r).parked(ctx, tail, args)
 }
 
 // GivenUp implements relay.Mismatches.

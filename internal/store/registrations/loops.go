@@ -78,7 +78,7 @@ func (r Loops) OpenRegistrations(ctx context.Context, before time.Time, after pa
 
 // RegistrationMoves implements relay.Records: the transitions of a registration.
 func (r Loops) RegistrationMoves(ctx context.Context, id string) ([]registration.Transition, error) {
-	return (Records{Base: r.Base}).Transitions(ctx, id, 0)
+	return Records(r).Transitions(ctx, id, 0)
 }
 
 // ForgetTold implements relay.Toldness.
@@ -105,7 +105,7 @@ func (r Loops) MarkCompared(ctx context.Context, id string, when time.Time) erro
 
 // MarkRevoked implements relay.Ended.
 func (r Loops) MarkRevoked(ctx context.Context, id, serial string, when time.Time) error {
-	err := (Records{Base: r.Base}).Change(ctx, id, func(s *registration.Registration) error {
+	err := Records(r).Change(ctx, id, func(s *registration.Registration) error {
 		if s.Issued == nil {
 			s.Issued = &registration.Issued{}
 		}

@@ -83,7 +83,7 @@ func (v Verifications) insert(ctx context.Context, tx *sql.Tx, k *kernel.Keys, o
 	slices.SortFunc(quotas, func(a, b signing.Quota) int { return strings.Compare(a.Key, b.Key) }) // see KeepUpload
 	counted := signing.Upload{ID: one.ID, Size: int64(len(one.Report) + len(material)), CreatedAt: one.CreatedAt}
 	for _, q := range quotas {
-		if err := (Records{Base: v.Base}).count(ctx, tx, k, counted, q); err != nil {
+		if err := Records(v).count(ctx, tx, k, counted, q); err != nil {
 			return err
 		}
 	}
