@@ -20,4 +20,7 @@ if [ ! -f ../dist/manifest.json ] || [ "$(cat "$built" 2>/dev/null)" != "$now" ]
 	node build.mjs
 	echo "$now" >"$built"
 fi
-[ "${1:-}" != check ] || npx --no-install tsc --noEmit
+if [ "${1:-}" = check ]; then
+	../../../scripts/contract.sh check
+	npx --no-install tsc --noEmit
+fi

@@ -1,12 +1,6 @@
 // The one way to the API: fetch with a key that makes a repeated write act once, and problems as RFC 9457 says.
 import { lang, t } from './i18n'
-
-/** What is wrong with one field; in Vietnamese where people type it. */
-export interface FieldProblem {
-  location: string
-  message: string
-  message_vi?: string
-}
+import type { FieldError, LoginRequest, Problem as ProblemBody, Session } from './shapes.gen'
 
 /** A problem as the API answers it. */
 export class Problem extends Error {
@@ -17,23 +11,14 @@ export class Problem extends Error {
     readonly detail: string,
     readonly requestID: string,
     readonly retryAfter: number,
-    readonly fields: FieldProblem[],
+    readonly fields: FieldError[],
   ) {
     super(title)
   }
 }
 
-interface ProblemBody {
-  title?: string
-  title_en?: string
-  detail?: string
-  code?: string
-  request_id?: string
-  errors?: FieldProblem[]
-}
-
 async function problemOf(response: Response): Promise<Problem> {
-  const body: ProblemBody = await response.json().catch(() => ({}))
+  const body: Partial<ProblemBody> = await response.json().catch(() => ({}))
   const title = (lang === 'vi' ? body.title : body.title_en) ?? t('Có lỗi xảy ra', 'Something went wrong')
   const retry = Number(response.headers.get('Retry-After') ?? 0)
   return new Problem(response.status, body.code ?? '', title, body.detail ?? '', body.request_id ?? '', retry, body.errors ?? [])
@@ -46,7 +31,7 @@ export function wrongAt(error: unknown, location: string): string | undefined {
 }
 
 /** What a field is told, in the language of the page. */
-export function wordsOf(field: FieldProblem): string {
+export function wordsOf(field: FieldError): string {
   return lang === 'vi' ? field.message_vi ?? 'Giá trị không hợp lệ' : field.message
 }
 
@@ -131,13 +116,6 @@ export async function upload<T>(path: string, file: Blob, type: string, onProgre
   })
 }
 
-/** Who the browser is to the API. */
-export interface Session {
-  kind: 'guest' | 'account' | 'key'
-  owner: string
-  scopes: string[]
-}
-
 let opened: Promise<Session> | undefined
 
 /** The session of this browser; a guest's is opened when there is none. */
@@ -164,7 +142,7 @@ export function enter(key?: string): Promise<Session> {
 }
 
 /** Logs in to the account: the session of this browser gets a new secret. */
-export async function logIn(body: { login_id: string; code: string; password: string }): Promise<Session> {
+export async function logIn(body: LoginRequest): Promise<Session> {
   opened = json<Session>('POST', '/v1/login', body)
   opened.catch(() => { opened = undefined })
   return opened

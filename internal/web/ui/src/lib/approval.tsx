@@ -1,6 +1,6 @@
 // What a person sees while the phone shows a request.
 import { t } from './i18n'
-import type { Signing } from './signings'
+import type { Signing } from './shapes.gen'
 import { Countdown } from './ui'
 
 /** The countdown by the server's clock, and what to compare with the phone. */

@@ -2,16 +2,12 @@
 import { useEffect, useState } from 'preact/hooks'
 import { Problem, post, wrongAt } from './api'
 import { t } from './i18n'
+import type { Code, CodeRequest } from './shapes.gen'
 import { Button, Field, Notice, Trouble } from './ui'
-
-interface Sent {
-  resend_after: string
-  expires_at: string
-}
 
 interface Props {
   path: string // of the registration
-  purpose: 'account' | 'contract' | 'activation'
+  purpose: CodeRequest['purpose']
   phone?: string
   action: string // what handing in the code is called
   disabled?: boolean
@@ -34,7 +30,7 @@ function useSeconds(until?: string): number {
 
 /** A code by text message, and the act that it confirms. */
 export function CodeForm({ path, purpose, phone, action, disabled, onCode, onProblem, marked = [] }: Props) {
-  const [sent, setSent] = useState<Sent | null>(null)
+  const [sent, setSent] = useState<Code | null>(null)
   const [code, setCode] = useState('')
   const [error, setOwn] = useState<unknown>(null)
   const setError = (e: unknown) => { setOwn(e); onProblem?.(e) }
@@ -42,7 +38,7 @@ export function CodeForm({ path, purpose, phone, action, disabled, onCode, onPro
   const send = async () => {
     setError(null)
     try {
-      setSent(await post<Sent>(`${path}/code`, phone === undefined ? { purpose } : { purpose, phone }))
+      setSent(await post<Code>(`${path}/code`, phone === undefined ? { purpose } : { purpose, phone }))
       setCode('')
     } catch (e) {
       setError(e)

@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks'
 import { logIn, post, wrongAt } from './api'
 import { moment, t } from './i18n'
+import type { Challenge, Reset } from './shapes.gen'
 import { Button, Field, Notice, Trouble } from './ui'
 
 /** Says what went wrong with a process and offers the log-in: a browser is not a person. */
@@ -24,11 +25,6 @@ export function LogInOffer({ to }: { to: string }) {
       <div class="row"><a class="button primary" href={`/login?to=${to}`}>{t('Đăng nhập', 'Log in')}</a></div>
     </Notice>
   )
-}
-
-interface Challenge {
-  login_id: string
-  expires_at: string
 }
 
 /** Phone, code and password; with reset, a new password that counts after its cooling time. */
@@ -54,7 +50,7 @@ export function LogInForm({ reset, done }: { reset: boolean; done: () => void })
   })
   const hand = () => act(async () => {
     const body = { login_id: sent?.login_id ?? '', code, password }
-    if (reset) setFrom((await post<{ effective_at: string }>(path, body, null)).effective_at)
+    if (reset) setFrom((await post<Reset>(path, body, null)).effective_at)
     else {
       await logIn(body)
       done()

@@ -5,14 +5,14 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { t } from './i18n'
 import { draw, openPDF, pageSize } from './pdf'
 import { Sheet, usePDF, useWidth } from './sheet'
-import type { Placement } from './signings'
+import type { Placement } from './shapes.gen'
 import { Trouble, Waiting } from './ui'
 
 const mm = 72 / 25.4
 const least = { width: 80, height: 20 }
 
 /** A box on a page; every number is set. */
-export type Box = Required<Placement>
+export type Box = Required<Pick<Placement, 'page' | 'x' | 'y' | 'width' | 'height'>>
 
 /** Keeps a box on its page and large enough. */
 export function fit(box: Box, page: { width: number; height: number }): Box {

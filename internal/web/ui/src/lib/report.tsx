@@ -2,68 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import { Facts, Notice } from './ui'
 import { moment, t } from './i18n'
-
-/** The JSON of "kyso verify -o json". */
-export interface Verification {
-  verdict: string
-  signed: boolean
-  signatures: SignatureReport[]
-  findings?: Finding[]
-}
-
-interface Finding {
-  code: string
-  vi: string
-  en: string
-}
-
-interface Name {
-  common_name?: string
-  identifiers?: string[]
-  organizations?: string[]
-  units?: string[]
-  titles?: string[]
-}
-
-interface Certificate {
-  subject: Name
-  issuer: Name
-  serial: string
-  not_before: string
-  not_after: string
-}
-
-interface SigningTime {
-  at?: string
-  by: 'timestamp' | 'document-timestamp' | 'claim' | 'none'
-  authority?: string
-  stamp?: 'valid' | 'not-judged' | 'invalid' | 'unknown'
-}
-
-interface SignatureReport {
-  field: string
-  kind: string
-  verdict: string
-  sub_indication?: string
-  why_vi?: string
-  why_en?: string
-  certifies?: number
-  level?: string
-  signer?: string
-  algorithm?: string
-  reason?: string
-  location?: string
-  intact?: boolean
-  covers_all?: boolean
-  chain_trusted?: boolean
-  certificate?: Certificate
-  time: SigningTime
-  later_changes?: string
-  certificate_then?: string
-  certificate_now?: string
-  status_made?: string
-  findings?: Finding[]
-}
+import type { CertificateReport, SignatureReport, TimeReport, Verification } from './shapes.gen'
 
 const kinds: Record<string, 'good' | 'warn' | 'bad'> = { TOTAL_PASSED: 'good', INDETERMINATE: 'warn', TOTAL_FAILED: 'bad' }
 
@@ -119,7 +58,7 @@ function certification(p?: number): string | undefined {
 }
 
 /** What the certificate says of its owner and its issuer (Circular 15/2025/TT-BKHCN, 6.4.b). */
-function owner(c?: Certificate): [string, ComponentChildren][] {
+function owner(c?: CertificateReport): [string, ComponentChildren][] {
   if (!c) return []
   const list = (values?: string[]) => values?.join(', ')
   return [
@@ -135,7 +74,7 @@ function owner(c?: Certificate): [string, ComponentChildren][] {
 }
 
 /** Whose time it is: a time-stamp that is there is never left out. */
-function signedAt(time: SigningTime): string {
+function signedAt(time: TimeReport): string {
   const at = time.at ? moment(time.at) : t('không rõ', 'unknown')
   const authority = time.authority ?? t('tổ chức không rõ tên', 'an unnamed authority')
   if (time.stamp === 'invalid') return `${at} (${t('theo lời người ký; dấu thời gian không hợp lệ', 'the signer’s word; the time-stamp is not valid')}: ${authority})`

@@ -3,12 +3,8 @@ import { useState } from 'preact/hooks'
 import { encode } from 'uqr'
 import { post } from './api'
 import { moment, t } from './i18n'
+import type { Link } from './shapes.gen'
 import { Button, Notice, Trouble } from './ui'
-
-interface Link {
-  url: string
-  expires_at: string
-}
 
 /** Makes a link that works once, and shows it as a QR code. path is that of the signing or registration in the API. */
 export function Share({ path }: { path: string }) {

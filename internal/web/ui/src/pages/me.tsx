@@ -1,13 +1,9 @@
 import { useEffect, useState } from 'preact/hooks'
 import { current, get, leave, post, remove, wrongAt } from '../lib/api'
 import { lang, moment, t } from '../lib/i18n'
+import type { Me, MyRegistration, MyRegistrationList, MySession, MySessionList, MySigning, MySigningList } from '../lib/shapes.gen'
 import { Button, Facts, Field, Notice, Trouble, Waiting, mount } from '../lib/ui'
 
-interface Next { text: string; text_en: string; yours: boolean; page: string }
-interface Item { id: string; issuer?: string; package?: string; title: string; title_en: string; created_at: string; documents?: { name?: string }[]; next: Next }
-interface List { items: Item[]; next?: string }
-interface Me { full_name: string; id_number: string; phone: string; email: string; proven: boolean; reset_at?: string }
-interface Place { id: string; device?: string; seen_at: string; current: boolean }
 
 function Mine() {
   const [me, setMe] = useState<Me | null>(null)
@@ -48,10 +44,12 @@ function Mine() {
   )
 }
 
+type Item = MyRegistration | MySigning
+
 /** A registration by who issues the certificate, a signing by its files. */
 function nameOf(i: Item): string {
-  if (i.issuer) return [t('Chứng thư của ', 'Certificate of ') + i.issuer, i.package].filter(Boolean).join(' · ')
-  return i.documents?.map((d) => d.name).filter(Boolean).join(', ') || (lang === 'vi' ? i.title : i.title_en)
+  if ('issuer' in i) return [t('Chứng thư của ', 'Certificate of ') + i.issuer, i.package].filter(Boolean).join(' · ')
+  return i.documents.map((d) => d.name).filter(Boolean).join(', ') || (lang === 'vi' ? i.title : i.title_en)
 }
 
 /** A list that is newest first, a page at a time. */
@@ -62,7 +60,7 @@ function Things({ title, path, none }: { title: string; path: string; none: stri
   const [error, setError] = useState<unknown>(null)
   const more = async () => {
     try {
-      const list = await get<List>(next ?? path)
+      const list = await get<MyRegistrationList | MySigningList>(next ?? path)
       setItems((before) => [...before, ...list.items])
       setNext(list.next)
       setLoaded(true)
@@ -123,9 +121,9 @@ function Password() {
 }
 
 function Sessions() {
-  const [list, setList] = useState<Place[]>([])
+  const [list, setList] = useState<MySession[]>([])
   const [error, setError] = useState<unknown>(null)
-  const look = () => get<{ items: Place[] }>('/v1/me/sessions').then((l) => setList(l.items), setError)
+  const look = () => get<MySessionList>('/v1/me/sessions').then((l) => setList(l.items), setError)
   useEffect(() => void look(), [])
   const end = async (id: string) => {
     await remove(`/v1/me/sessions/${id}`).catch(setError)

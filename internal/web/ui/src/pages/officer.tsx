@@ -1,8 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { Problem, current, enter, get, leave, post, remove } from '../lib/api'
-import type { Session } from '../lib/api'
 import { personFields } from '../lib/dossier'
-import type { Claim, Dossier, Queued } from '../lib/dossier'
+import type { Claim, Dossier, Registration, RegistrationList, ReviewRequest, Session } from '../lib/shapes.gen'
 import { date, lang, moment, money, t } from '../lib/i18n'
 import { paymentWords } from '../lib/registrations'
 import { Paper } from '../lib/sheet'
@@ -65,13 +64,13 @@ const filters: [string, string, string][] = [
 
 function Queue() {
   const [filter, setFilter] = useState(new URLSearchParams(location.search).get('filter') ?? 'in-review')
-  const [list, setList] = useState<Queued[] | null>(null)
+  const [list, setList] = useState<Registration[] | null>(null)
   const [next, setNext] = useState<string | undefined>(undefined)
   const [error, setError] = useState<unknown>(null)
   const status = ['open', 'mine', 'late'].includes(filter) ? 'in-review' : filter
-  const load = async (path: string, before: Queued[]) => {
+  const load = async (path: string, before: Registration[]) => {
     try {
-      const page = await get<{ items: Queued[]; next?: string }>(path)
+      const page = await get<RegistrationList>(path)
       setList([...before, ...page.items])
       setNext(page.next)
       setError(null)
@@ -115,7 +114,7 @@ function narrow(filter: string): string {
   return ''
 }
 
-function QueueTable({ list }: { list: Queued[] }) {
+function QueueTable({ list }: { list: Registration[] }) {
   const names = [t('Yêu cầu VNeID', 'VNeID request'), t('Gói', 'Package'), t('Nhận lúc', 'Came'), t('Hạn thẩm định', 'Due'), t('Người xử lý', 'Taken by')]
   return (
     <table class="list">
@@ -220,6 +219,7 @@ const consentNames: Record<string, [string, string]> = { terms: ['Điều khoả
 function Evidence({ d }: { d: Dossier }) {
   const r = d.registration
   const contract = r.documents.find((x) => x.name === 'contract')
+  const person: Record<string, string | undefined> = d.person ?? {}
   const shown = (name: string, value: string) => (name === 'sex' ? (value === 'female' ? t('Nữ', 'female') : t('Nam', 'male')) : /^\d{4}-\d\d-\d\d$/.test(value) ? date(value) : value)
   return (
     <div class="stack">
@@ -227,7 +227,7 @@ function Evidence({ d }: { d: Dossier }) {
       {d.others.length > 0 && <Notice kind="warn" title={t('Người này còn hồ sơ khác', 'This person has other registrations')}>{d.others.map((o) => <a key={o.id} href={`/officer/${o.id}`}>{o.title}, {moment(o.created_at)}</a>)}</Notice>}
       <section class="card" aria-labelledby="person">
         <h2 id="person">{t('Người đăng ký, theo VNeID', 'The person, as VNeID says')}</h2>
-        {d.person ? <Facts rows={Object.entries(personFields).filter(([f]) => d.person?.[f]).map(([f, words]) => [t(...words), shown(f, d.person?.[f] ?? '')])} /> : <Notice title={t('Dữ liệu cá nhân đã được xóa', 'The personal data was erased')} />}
+        {d.person ? <Facts rows={Object.entries(personFields).filter(([f]) => person[f]).map(([f, words]) => [t(...words), shown(f, person[f] ?? '')])} /> : <Notice title={t('Dữ liệu cá nhân đã được xóa', 'The personal data was erased')} />}
       </section>
       {d.corrections.length > 0 && (
         <section class="card" aria-labelledby="corrections">
@@ -262,10 +262,10 @@ function Evidence({ d }: { d: Dossier }) {
   )
 }
 
-const decisions: [string, string, string][] = [['approve', 'Phê duyệt', 'Approve'], ['ask', 'Yêu cầu bổ sung', 'Ask for corrections'], ['refuse', 'Từ chối', 'Refuse']]
+const decisions: [ReviewRequest['decision'], string, string][] = [['approve', 'Phê duyệt', 'Approve'], ['ask', 'Yêu cầu bổ sung', 'Ask for corrections'], ['refuse', 'Từ chối', 'Refuse']]
 
 function Decide({ d, path, done }: { d: Dossier; path: string; done: () => Promise<void> }) {
-  const [decision, setDecision] = useState('approve')
+  const [decision, setDecision] = useState<ReviewRequest['decision']>('approve')
   const [checks, setChecks] = useState<string[]>([])
   const [fields, setFields] = useState<string[]>([])
   const [reason, setReason] = useState('')
@@ -276,7 +276,7 @@ function Decide({ d, path, done }: { d: Dossier; path: string; done: () => Promi
   const ready = decision === 'approve' ? checks.length === d.checks.length : reason !== '' && (decision !== 'ask' || fields.length > 0)
   const send = async () => {
     setError(null)
-    const body: Record<string, unknown> = { decision, internal_note: internalNote }
+    const body: ReviewRequest = { decision, internal_note: internalNote }
     if (decision === 'approve') body.checks = checks
     else Object.assign(body, { reason, public_note: publicNote, fields: decision === 'ask' ? fields : [] })
     try {

@@ -5,10 +5,9 @@ import { CodeForm } from '../lib/code'
 import { Lost, LogInOffer } from '../lib/login'
 import { date, lang, moment, money, t } from '../lib/i18n'
 import { paymentWords } from '../lib/registrations'
-import type { Package, Registration } from '../lib/registrations'
 import { Paper } from '../lib/sheet'
 import { Share } from '../lib/share'
-import type { Signing } from '../lib/signings'
+import type { Accepted, Package, Pay as PayLink, Registration, Return, Signing } from '../lib/shapes.gen'
 import { Button, Facts, Field, Heading, Notice, Steps, Timeline, Trouble, Waiting, mount } from '../lib/ui'
 
 const steps = [t('Tài khoản', 'Account'), t('Gói', 'Package'), t('Thanh toán', 'Payment'), t('Hợp đồng', 'Contract'), t('Thẩm định', 'Review'), t('Kích hoạt', 'Activation'), t('Hoàn tất', 'Done')]
@@ -50,7 +49,7 @@ function Arriving({ token }: { token: string }) {
   useEffect(() => {
     // The token must not stay in the history of the browser.
     history.replaceState(null, '', '/register')
-    post<{ registration_id: string }>('/v1/hand-off', { token }, `hand-off-${token}`).then((r) => open(r.registration_id), setError)
+    post<Accepted>('/v1/hand-off', { token }, `hand-off-${token}`).then((r) => open(r.registration_id), setError)
   }, [token])
   if (!error) return <Waiting text={t('Đang tiếp nhận từ VNeID…', 'Coming from VNeID…')} />
   return (
@@ -70,7 +69,7 @@ function Returning({ query }: { query: string }) {
   useEffect(() => {
     history.replaceState(null, '', '/register')
     if (known) open(known)
-    else get<{ status: string }>(`/v1/vnpay/return${query}`).then((r) => setStatus(r.status), setError)
+    else get<Return>(`/v1/vnpay/return${query}`).then((r) => setStatus(r.status), setError)
   }, [])
   if (known) return <Waiting text={t('Đang quay lại hồ sơ…', 'Going back to your registration…')} />
   return (
@@ -214,7 +213,7 @@ function Pay({ r, path }: StageProps) {
   const pay = async () => {
     setError(null)
     try {
-      const link = await post<{ pay_url: string }>(`${path}/pay`, {}, newKey())
+      const link = await post<PayLink>(`${path}/pay`, {}, newKey())
       localStorage.setItem(memory, r.id)
       location.assign(link.pay_url)
     } catch (e) {
@@ -277,7 +276,8 @@ const fields: Record<string, [string, string]> = {
 
 function Correct({ r, path, look }: StageProps) {
   const asked = r.review?.fields ?? []
-  const [values, setValues] = useState<Record<string, string>>(() => Object.fromEntries(asked.map((f) => [f, r.person?.[f] ?? ''])))
+  const person: Record<string, string | undefined> = r.person ?? {}
+  const [values, setValues] = useState<Record<string, string>>(() => Object.fromEntries(asked.map((f) => [f, person[f] ?? ''])))
   const [error, setError] = useState<unknown>(null)
   const send = async () => {
     setError(null)

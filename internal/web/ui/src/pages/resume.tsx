@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { post } from '../lib/api'
 import { LogInOffer } from '../lib/login'
 import { t } from '../lib/i18n'
+import type { Resume as Resumed } from '../lib/shapes.gen'
 import { Trouble, Waiting, mount } from '../lib/ui'
 
 /** Takes over what a one-time link leads to. The token stands after # and so reaches no server but by this request. */
@@ -10,7 +11,7 @@ function Resume() {
   useEffect(() => {
     const token = location.hash.slice(1)
     history.replaceState(null, '', '/resume') // the token must not stay in the history of the browser
-    post<{ page: string }>('/v1/resume', { token: token || '-' }).then((r) => location.replace(r.page), setError)
+    post<Resumed>('/v1/resume', { token: token || '-' }).then((r) => location.replace(r.page), setError)
   }, [])
   if (!error) return <Waiting text={t('Đang mở…', 'Opening…')} />
   return (

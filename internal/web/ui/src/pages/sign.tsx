@@ -8,8 +8,7 @@ import { date, lang, size, t } from '../lib/i18n'
 import { Place } from '../lib/place'
 import type { Box } from '../lib/place'
 import { Report } from '../lib/report'
-import type { Verification } from '../lib/report'
-import type { Certificate, SignedDocument, Signing } from '../lib/signings'
+import type { Certificate, CertificateList, Document, DocumentFinding, Inspection, Placement, SignedDocument, Signing, SigningRequest, Verification } from '../lib/shapes.gen'
 import { Button, Field, Heading, Notice, Steps, Trouble, Waiting, mount } from '../lib/ui'
 
 const steps = [t('Tài liệu', 'Documents'), t('Chứng thư', 'Certificate'), t('Vị trí', 'Position'), t('Xác nhận', 'Confirmation'), t('Kết quả', 'Result')]
@@ -37,19 +36,6 @@ function Sign() {
     setID(next)
   }
   return id ? <Following key={id} id={id} go={go} /> : <Begin go={go} />
-}
-
-interface Inspection {
-  pages: number
-  signatures: number
-  findings?: Finding[]
-  fields?: { number: number; name: string; page?: number; signed: boolean; locked?: boolean }[]
-}
-
-interface Finding {
-  code: string
-  vi: string
-  en: string
 }
 
 interface Upload {
@@ -80,8 +66,8 @@ function Begin({ go }: { go: (id: string) => void }) {
   const begin = async () => {
     setError(null)
     try {
-      const documents = uploads.map((u) => ({ id: u.id }))
-      const made = await post<Signing>('/v1/signings', { user: user.trim(), level: 'B-LT', documents }, key.current)
+      const order: SigningRequest = { user: user.trim(), level: 'B-LT', documents: uploads.map((u) => ({ id: u.id ?? '' })) }
+      const made = await post<Signing>('/v1/signings', order, key.current)
       go(made.id)
     } catch (e) {
       if (e instanceof Problem && e.status < 500) key.current = newKey()
@@ -106,7 +92,7 @@ function Begin({ go }: { go: (id: string) => void }) {
 
 async function store(u: Upload, change: (with_: Partial<Upload>) => void): Promise<void> {
   try {
-    const stored = await upload<{ id: string }>(`/v1/documents?name=${encodeURIComponent(u.file.name)}`, u.file, 'application/pdf', (share) => change({ share }), u.key)
+    const stored = await upload<Document>(`/v1/documents?name=${encodeURIComponent(u.file.name)}`, u.file, 'application/pdf', (share) => change({ share }), u.key)
     change({ id: stored.id, share: 1 })
     change({ found: await get<Inspection>(`/v1/documents/${stored.id}/inspection`) })
   } catch (error) {
@@ -203,7 +189,7 @@ function Choose({ signing, look }: StageProps) {
   const [list, setList] = useState<Certificate[] | null>(null)
   const [error, setError] = useState<unknown>(null)
   useEffect(() => {
-    get<{ items: Certificate[] }>(`/v1/signings/${signing.id}/certificates`).then((l) => setList(l.items), setError)
+    get<CertificateList>(`/v1/signings/${signing.id}/certificates`).then((l) => setList(l.items), setError)
   }, [signing.id])
   const choose = async (c: Certificate) => {
     setError(null)
@@ -260,7 +246,7 @@ function Certificates({ list, choose }: { list: Certificate[]; choose?: (c: Cert
 }
 
 /** What may make the file look otherwise later. */
-function Findings({ list }: { list?: Finding[] }) {
+function Findings({ list }: { list?: DocumentFinding[] }) {
   return <>{list?.map((f) => <span class="small" key={f.en}>{t('Lưu ý: ', 'Mind: ')}{t(f.vi, f.en)}</span>)}</>
 }
 
@@ -271,7 +257,7 @@ interface How {
 }
 
 /** What a refusal of the place said may be agreed to. */
-type Consents = { allow_cover?: boolean; allow_new_field?: boolean }
+type Consents = Pick<Placement, 'allow_cover' | 'allow_new_field'>
 
 /** Asks whether the signature may stand where it was refused, when that is for the signer to say. */
 function Agreeing({ error, at, allow, choose }: { error: unknown; at: number; allow: Consents; choose: (allow: Consents) => void }) {
@@ -322,7 +308,7 @@ function Placing({ signing, look, go }: StageProps) {
   const [chosen, setChosen] = useState<Certificate[]>([])
   const [error, setError] = useState<unknown>(null)
   useEffect(() => {
-    get<{ items: Certificate[] }>(`/v1/signings/${signing.id}/certificates`).then((l) => setChosen(l.items.filter((c) => c.chosen)), setError)
+    get<CertificateList>(`/v1/signings/${signing.id}/certificates`).then((l) => setChosen(l.items.filter((c) => c.chosen)), setError)
   }, [signing.id])
   const here = signing.documents[at]?.id
   useEffect(() => {
@@ -427,7 +413,7 @@ function Ended({ signing, go }: StageProps) {
     try {
       const documents = signing.documents.map((d) => (d.placement ? { id: d.id, placement: d.placement } : { id: d.id }))
       const body: Record<string, unknown> = { user: signing.user, level: signing.level, documents }
-      const known = await get<{ items: Certificate[] }>(`/v1/signings/${signing.id}/certificates`)
+      const known = await get<CertificateList>(`/v1/signings/${signing.id}/certificates`)
       const serial = known.items.find((c) => c.chosen)?.serial ?? signing.serial
       if (serial) body.serial = serial
       const made = await post<Signing>('/v1/signings', body, `again-${signing.id}`)

@@ -3,7 +3,7 @@ import { upload } from '../lib/api'
 import { Drop } from '../lib/drop'
 import { size, t } from '../lib/i18n'
 import { Report } from '../lib/report'
-import type { Verification } from '../lib/report'
+import type { Verification } from '../lib/shapes.gen'
 import { Trouble, Waiting, mount } from '../lib/ui'
 
 function Verify() {
