@@ -49,6 +49,7 @@ type RegistrationStand struct {
 	Ordered   bool                `json:"ordered,omitempty"` // a package was chosen
 	PriceVND  int64               `json:"price_vnd,omitempty"`
 	Attempts  int                 `json:"attempts,omitempty"` // to pay, that the gateway may know
+	Gateways  map[string]string   `json:"gateways,omitempty"` // of attempts at another than registration.FirstGateway
 	Signings  int                 `json:"signings,omitempty"` // of the acceptance record, begun so far
 	Issuing   bool                `json:"issuing,omitempty"`  // a key may exist at the CA
 	Reason    string              `json:"reason,omitempty"`   // of a record that is closing
@@ -141,6 +142,12 @@ func (a *Registration) begin(ctx context.Context, in Begin) (RegistrationStand, 
 	payments, err := a.Records.Payments(ctx, r.ID)
 	for _, p := range payments {
 		stand.Attempts = max(stand.Attempts, p.Attempt)
+		if p.Gateway != registration.FirstGateway {
+			if stand.Gateways == nil {
+				stand.Gateways = map[string]string{}
+			}
+			stand.Gateways[p.TxnRef] = p.Gateway
+		}
 	}
 	if err == nil && moved {
 		stand.Reason, err = a.reason(ctx, r)

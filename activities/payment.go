@@ -25,6 +25,7 @@ type OpenPaymentInput struct {
 type PaymentOpened struct {
 	TxnRef    string    `json:"txn_ref"`
 	ExpiresAt time.Time `json:"expires_at"`
+	Gateway   string    `json:"gateway,omitempty"` // empty means registration.FirstGateway
 }
 
 // OpenPayment records an attempt to pay before anybody is sent to the gateway. Key: registration and attempt, which make the
@@ -40,14 +41,14 @@ func (a *Registration) OpenPayment(ctx context.Context, in OpenPaymentInput) (Pa
 	ref := process.TxnRef(in.RegistrationID, in.Attempt)
 	now := a.Now().UTC().Truncate(time.Second)
 	err = a.Records.CreatePayment(ctx, registration.Payment{
-		TxnRef: ref, RegistrationID: r.ID, Attempt: in.Attempt, AmountVND: r.PriceVND, Status: registration.PaymentPending,
+		TxnRef: ref, RegistrationID: r.ID, Attempt: in.Attempt, AmountVND: r.PriceVND, Gateway: a.Gateway, Status: registration.PaymentPending,
 		CreatedAt: now, ExpiresAt: now.Add(PaymentWindow),
 	})
 	if err != nil && problem.CodeOf(err) != problem.Conflict { // the first write of this attempt stands
 		return PaymentOpened{}, fail(err)
 	}
 	p, err := a.Records.Payment(ctx, ref)
-	return PaymentOpened{TxnRef: ref, ExpiresAt: p.ExpiresAt}, fail(err)
+	return PaymentOpened{TxnRef: ref, ExpiresAt: p.ExpiresAt, Gateway: p.Gateway}, fail(err)
 }
 
 // PaymentView is how the attempts of a registration stand.
@@ -121,9 +122,9 @@ func (a *Registration) queryPayment(ctx context.Context, ref string) (PaymentDec
 		if wait < time.Minute {
 			return PaymentDecided{}, pending(wait)
 		}
-		return PaymentDecided{}, pending(a.Pace.Next("vnpay", time.Minute))
+		return PaymentDecided{}, pending(a.Pace.Next(p.Gateway, time.Minute))
 	}
-	notice, err := a.VNPay.Query(ctx, process.QueryID(ref, a.Now()), p)
+	notice, err := a.Gateways.Query(ctx, process.QueryID(ref, a.Now()), p)
 	if err != nil {
 		return PaymentDecided{}, err
 	}
@@ -134,16 +135,17 @@ func (a *Registration) queryPayment(ctx context.Context, ref string) (PaymentDec
 	case p.Status.Decided():
 		return PaymentDecided{p.Status}, nil
 	case p.Status == registration.PaymentReview:
-		return PaymentDecided{}, unclear(p)
+		return PaymentDecided{}, unclear(p, notice)
 	}
-	return PaymentDecided{}, pending(a.Pace.Next("vnpay", time.Minute))
+	return PaymentDecided{}, pending(a.Pace.Next(p.Gateway, time.Minute))
 }
 
-func unclear(p registration.Payment) error {
-	if p.Claimed() {
+// unclear says why p, after a notice, is neither paid nor failed.
+func unclear(p registration.Payment, notice registration.PaymentNotice) error {
+	if notice.Claimed(p) {
 		return problem.New(problem.TransactionClaimed, "the gateway says paid with a transaction that pays another attempt")
 	}
-	return problem.New(problem.PaymentUnclear, "the gateway says %s/%s", p.ResponseCode, p.BankStatus)
+	return problem.New(problem.PaymentUnclear, "the gateway says %s", notice.Said)
 }
 
 // AskPayment asks the gateway now how an attempt stands, whatever its window, and returns its status: pending when it may still be paid.
@@ -158,12 +160,12 @@ func (a *Registration) askPayment(ctx context.Context, ref string) (PaymentDecid
 	if err != nil || p.Status.Decided() {
 		return PaymentDecided{p.Status}, err
 	}
-	notice, err := a.VNPay.Query(ctx, process.QueryID(ref, a.Now()), p)
+	notice, err := a.Gateways.Query(ctx, process.QueryID(ref, a.Now()), p)
 	if err != nil {
 		return PaymentDecided{}, err
 	}
 	if p, _, err = a.Records.ApplyNotice(ctx, notice); err == nil && p.Status == registration.PaymentReview {
-		err = unclear(p)
+		err = unclear(p, notice)
 	}
 	return PaymentDecided{p.Status}, err
 }
@@ -194,7 +196,7 @@ func (a *Registration) refundPayment(ctx context.Context, ref string) error {
 	if p, err = a.Records.Payment(ctx, ref); err != nil {
 		return err
 	}
-	if err := a.VNPay.Refund(ctx, p.RefundID, p, "kyso"); err != nil {
+	if err := a.Gateways.Refund(ctx, p.RefundID, p, "kyso"); err != nil {
 		return err
 	}
 	return a.Records.MarkRefund(ctx, ref, p.RefundID, a.Now())

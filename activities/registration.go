@@ -27,7 +27,8 @@ type Registration struct {
 	Signings  signing.Desk // for papers, and for signing the acceptance record
 	VNeID     registration.VNeID
 	SMS       registration.SMS
-	VNPay     registration.PaymentGateway
+	Gateways  registration.PaymentGateway                  // each payment goes to its own
+	Gateway   string                                       // that of attempts that begin; empty means registration.FirstGateway
 	Trust     func(context.Context) (signing.Trust, error) // as of now
 
 	// Store keeps a file and returns its record, not yet saved.
@@ -45,7 +46,7 @@ type Registration struct {
 	DefaultIssuer string            // that of registrations of before there were several
 	Now           func() time.Time
 	Archiving     Archiving // of sealed contracts
-	Pace          *Pace     // of questions to the CA and to the gateway
+	Pace          *Pace     // of questions to CAs and gateways
 	// Retries are the pauses before a parked process tries again by itself; see Parked.
 	Retries []time.Duration
 }

@@ -25,7 +25,7 @@ type size struct{ files, lines int }
 // line, or none.
 var larger = map[string]size{
 	"activities":         {30, 4260}, // one file for each step; rooms come when later steps become one activity
-	"internal/api":       {46, 9460}, // a route is to become one value; then a room for each subject
+	"internal/api":       {46, 9550}, // a route is to become one value; then a room for each subject
 	"internal/pades/pdf": {23, 4490}, // reading and writing of one format
 	"starter":            {31, 4730}, // one command tree
 	"workflows":          {27, 4430}, // all processes share one contract package; Temporal names them by it

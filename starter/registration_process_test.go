@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"testing"
 	"time"
 
 	"kyso/internal/account"
 	"kyso/internal/api"
+	"kyso/internal/party/vnpay"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 	"kyso/workflows"
@@ -46,11 +46,13 @@ func newRegistrations(t *testing.T, records registration.Records) *api.Registrat
 		OpenVNeID: func(http.Header, []byte) (registration.Request, error) { return registration.Request{}, never() },
 		OpenToken: func(http.Header, []byte) (registration.Handoff, error) { return registration.Handoff{}, never() },
 		Handoffs:  records.(registration.Handoffs),
-		VerifyIPN: func(url.Values) (registration.PaymentNotice, error) { return registration.PaymentNotice{}, never() },
+		Doors:     map[string]registration.PaymentDoor{registration.FirstGateway: (&vnpay.Client{}).Door()},
 		AskPayment: func(context.Context, registration.Payment) (registration.PaymentNotice, error) {
 			return registration.PaymentNotice{}, never()
 		},
-		PayURL: func(p registration.Payment, _, _ string) string { return "https://pay.example/" + p.TxnRef }}
+		Begin: func(_ context.Context, p registration.Payment, _ registration.Payer) (registration.Opened, error) {
+			return registration.Opened{URL: "https://pay.example/" + p.TxnRef}, nil
+		}}
 }
 
 // to moves a registration through states, after a change of what is recorded.

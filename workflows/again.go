@@ -169,7 +169,7 @@ func (c *Client) RegistrationAgain(ctx context.Context, in RegistrationInput) er
 // RefundAgain begins a refund again. One that runs goes on.
 func (c *Client) RefundAgain(ctx context.Context, in RefundInput) error {
 	options := again(process.RefundWorkflowID(in.TxnRef), "Refund a payment, begun again")
-	options.WorkflowIDConflictPolicy, options.TypedSearchAttributes = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, refundAttributes()
+	options.WorkflowIDConflictPolicy, options.TypedSearchAttributes = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, refundAttributes(in)
 	_, err := c.Temporal.ExecuteWorkflow(ctx, options, Refund, in)
 	return startError("beginning a refund again", err)
 }

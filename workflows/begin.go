@@ -88,6 +88,7 @@ func (r *registrationRun) begin(ctx workflow.Context) error {
 				Ordered: stand.Ordered, PriceVND: stand.PriceVND, Attempts: stand.Attempts, Signings: stand.Signings, Issuing: stand.Issuing, Reason: stand.Reason,
 				Archive: stand.Archive}
 		}
+		r.gateways = stand.Gateways
 		r.ctx, r.stop = r.deafen(ctx, r.onTemporalCancel)
 	}
 	r.resume(ctx)

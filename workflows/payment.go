@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -74,7 +75,7 @@ func stuck(err error) bool {
 
 // askAgain parks until the gateway can be asked about an attempt, or until another is paid.
 func (r *registrationRun) askAgain(ctx workflow.Context, ref string) error {
-	return r.step(ctx, StepPayment, "vnpay", func(ctx workflow.Context) error {
+	return r.step(ctx, StepPayment, r.gatewayOf(ref), func(ctx workflow.Context) error {
 		if paid, err := r.paidMeanwhile(ctx); paid || err != nil {
 			return err
 		}
@@ -90,6 +91,13 @@ func (r *registrationRun) paidMeanwhile(ctx workflow.Context) (bool, error) {
 	view, err := r.payments(ctx)
 	return view.PaidRef != "", err
 }
+
+// gatewayOf is the payment party at which an attempt was begun.
+func (r *registrationRun) gatewayOf(ref string) string {
+	return cmp.Or(r.gateways[ref], registration.FirstGateway)
+}
+
+func (in RefundInput) gateway() string { return cmp.Or(in.Gateway, registration.FirstGateway) }
 
 func countReady(futures []workflow.Future) int {
 	n := 0
@@ -109,7 +117,7 @@ func (r *registrationRun) lookAtPayments(ctx workflow.Context) (bool, error) {
 		return false, err
 	}
 	if view.PaidRef == "" && view.Unclear != "" {
-		err := r.step(ctx, StepPayment, "vnpay", func(ctx workflow.Context) error {
+		err := r.step(ctx, StepPayment, r.gatewayOf(view.Unclear), func(ctx workflow.Context) error {
 			if paid, err := r.paidMeanwhile(ctx); paid || err != nil {
 				return err
 			}
@@ -142,13 +150,14 @@ func (r *registrationRun) payments(ctx workflow.Context) (activities.PaymentView
 // refundOthers leaves attempts that nobody needs to a process of their own.
 func (r *registrationRun) refundOthers(ctx workflow.Context, refs []string) error {
 	for _, ref := range refs {
+		in := RefundInput{TxnRef: ref, RegistrationID: r.in.RegistrationID, Gateway: r.gateways[ref]}
 		child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 			WorkflowID: process.RefundWorkflowID(ref), WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 			ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
 			StaticSummary:         "Watch and refund a payment that nobody needs",
-			TypedSearchAttributes: refundAttributes(),
+			TypedSearchAttributes: refundAttributes(in),
 		})
-		future := workflow.ExecuteChildWorkflow(child, Refund, RefundInput{TxnRef: ref, RegistrationID: r.in.RegistrationID})
+		future := workflow.ExecuteChildWorkflow(child, Refund, in)
 		if err := future.GetChildWorkflowExecution().Get(ctx, nil); err != nil && !alreadyStarted(err) {
 			return err
 		}
@@ -179,7 +188,7 @@ func (r *registrationRun) settleNow(ctx workflow.Context) error {
 		return err
 	}
 	for _, ref := range paid {
-		if err := refund(ctx, &r.incidents, ref); err != nil {
+		if err := refund(ctx, &r.incidents, r.gatewayOf(ref), ref); err != nil {
 			return err
 		}
 	}
@@ -192,7 +201,8 @@ func (r *registrationRun) settle(ctx workflow.Context, attempt int) error {
 	if r.in.Again != nil { // an attempt that was begun after the store's backup, and that the gateway never saw
 		lost = func(code problem.Code) bool { return code == problem.NotFound }
 	}
-	err := settle(ctx, &r.incidents, process.TxnRef(r.in.RegistrationID, attempt), lost)
+	ref := process.TxnRef(r.in.RegistrationID, attempt)
+	err := settle(ctx, &r.incidents, r.gatewayOf(ref), ref, lost)
 	if err != nil && lost != nil && lost(codeOf(err)) {
 		return nil
 	}
@@ -200,9 +210,9 @@ func (r *registrationRun) settle(ctx workflow.Context, attempt int) error {
 }
 
 // settle takes lost codes as an end instead of parking for them.
-func settle(ctx workflow.Context, i *incidents, ref string, lost func(problem.Code) bool) error {
+func settle(ctx workflow.Context, i *incidents, gateway, ref string, lost func(problem.Code) bool) error {
 	var decided activities.PaymentDecided
-	err := i.run(ctx, parkable{step: StepSettle, provider: "vnpay", actions: RegistrationRepairs(StepSettle), final: lost}, func(ctx workflow.Context) error {
+	err := i.run(ctx, parkable{step: StepSettle, provider: gateway, actions: RegistrationRepairs(StepSettle), final: lost}, func(ctx workflow.Context) error {
 		if err := i.look(ctx, "Ask the gateway once", registrationActivities.QueryPayment, ref); err != nil {
 			return err
 		}
@@ -211,11 +221,11 @@ func settle(ctx workflow.Context, i *incidents, ref string, lost func(problem.Co
 	if err != nil || decided.Status != registration.PaymentCaptured {
 		return err
 	}
-	return refund(ctx, i, ref)
+	return refund(ctx, i, gateway, ref)
 }
 
-func refund(ctx workflow.Context, i *incidents, ref string) error {
-	return i.run(ctx, parkable{step: StepRefund, provider: "vnpay", actions: RegistrationRepairs(StepRefund)}, func(ctx workflow.Context) error {
+func refund(ctx workflow.Context, i *incidents, gateway, ref string) error {
+	return i.run(ctx, parkable{step: StepRefund, provider: gateway, actions: RegistrationRepairs(StepRefund)}, func(ctx workflow.Context) error {
 		return workflow.ExecuteActivity(call(ctx, "Refund"), registrationActivities.RefundPayment, ref).Get(ctx, nil)
 	})
 }
@@ -238,7 +248,7 @@ func Refund(ctx workflow.Context, in RefundInput) error {
 	if err != nil {
 		return err
 	}
-	if err := settle(ctx, i, in.TxnRef, nil); err != nil {
+	if err := settle(ctx, i, in.gateway(), in.TxnRef, nil); err != nil {
 		return err
 	}
 	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
@@ -278,5 +288,11 @@ func (r *registrationRun) onPay(ctx workflow.Context, _ Pay) (RegistrationStatus
 	}
 	r.attempts, r.fresh, r.status.TxnRef, r.payBegan = max(r.attempts, attempt), true, opened.TxnRef, workflow.Now(ctx)
 	r.status.Attempts = append(r.status.Attempts, opened)
+	if opened.Gateway != "" && opened.Gateway != registration.FirstGateway {
+		if r.gateways == nil {
+			r.gateways = map[string]string{}
+		}
+		r.gateways[opened.TxnRef] = opened.Gateway
+	}
 	return r.snapshot(), r.checkPay(Pay{}) // the registration may have ended meanwhile; the attempt is looked after all the same
 }

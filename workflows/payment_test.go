@@ -164,8 +164,8 @@ func TestTransactionOfAnotherOrder(t *testing.T) {
 				now := e.env.Now().Truncate(time.Second)
 				e.must(e.records.CreatePayment(context.Background(), registration.Payment{TxnRef: "OTHER", RegistrationID: e.id, Attempt: 99, AmountVND: 300_000,
 					CreatedAt: now, ExpiresAt: now.Add(time.Minute)}))
-				_, fresh, err := e.records.ApplyNotice(context.Background(), registration.PaymentNotice{TxnRef: "OTHER", AmountVND: 300_000, TransactionNo: p.TransactionNo,
-					ResponseCode: "00", TransactionStatus: "00", At: now})
+				_, fresh, err := e.records.ApplyNotice(context.Background(), registration.PaymentNotice{TxnRef: "OTHER", AmountVND: 300_000, Transaction: p.TransactionNo,
+					Status: registration.PaymentCaptured, At: now})
 				e.must(err)
 				e.must(e.records.MarkRefund(context.Background(), "OTHER", "RF-OTHER", now))
 				if !fresh {

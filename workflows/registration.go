@@ -52,12 +52,13 @@ type registrationRun struct {
 	account    string
 	packageSet bool
 	price      int64
-	attempts   int       // to pay
-	payBegan   time.Time // the last of them
-	paying     int       // attempts that are being recorded
-	fresh      bool      // there is a new attempt
-	news       bool      // a nudge came
-	nudged     bool      // as news, for a parked process
+	attempts   int               // to pay
+	gateways   map[string]string // of attempts at another than registration.FirstGateway
+	payBegan   time.Time         // the last of them
+	paying     int               // attempts that are being recorded
+	fresh      bool              // there is a new attempt
+	news       bool              // a nudge came
+	nudged     bool              // as news, for a parked process
 	consented  bool
 	review     *registration.Review
 	corrected  bool

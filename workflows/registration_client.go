@@ -52,7 +52,7 @@ func (c *Client) StartRefund(ctx context.Context, in RefundInput) error {
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		StaticSummary:            "Refund a payment",
-		TypedSearchAttributes:    refundAttributes(),
+		TypedSearchAttributes:    refundAttributes(in),
 	}, Refund, in)
 	return startError("starting refund", err)
 }

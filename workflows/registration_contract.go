@@ -122,4 +122,5 @@ type RegistrationRepairResult struct {
 type RefundInput struct {
 	TxnRef         string `json:"txn_ref"`
 	RegistrationID string `json:"registration_id"`
+	Gateway        string `json:"gateway,omitempty"` // at which it was begun; empty means registration.FirstGateway
 }

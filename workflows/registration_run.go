@@ -335,8 +335,8 @@ func keepRegistrationIncident(ctx workflow.Context, id string, open process.Atte
 }
 
 // refundAttributes are the search attributes of a new Refund.
-func refundAttributes() temporal.SearchAttributes {
-	return temporal.NewSearchAttributes(AttributeStep.ValueSet(StepRefund), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet("vnpay"))
+func refundAttributes(in RefundInput) temporal.SearchAttributes {
+	return temporal.NewSearchAttributes(AttributeStep.ValueSet(StepRefund), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet(in.gateway()))
 }
 
 // alreadyStarted reports whether a child workflow exists already.

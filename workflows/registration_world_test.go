@@ -51,7 +51,7 @@ func (j *journey) registrationActivities() *activities.Registration {
 		VNeID: &vneid.Client{BaseURL: j.parties + "/vneid", Secret: sandbox.DefaultVNeIDSecret, Timeout: 2 * time.Second, Clock: j.env.Now},
 		SMS: &esms.Client{BaseURL: j.parties + "/esms", APIKey: sandbox.DefaultSMSAPIKey, SecretKey: sandbox.DefaultSMSSecretKey,
 			Brandname: "KYSO", Timeout: 2 * time.Second, Clock: j.env.Now},
-		VNPay: j.vnpay(),
+		Gateways: registration.Gateways{registration.FirstGateway: j.vnpay()},
 		Store: func(ctx context.Context, name string, r io.Reader) (signing.Upload, error) {
 			return blob.Upload(ctx, j.blobs, name, r, 1<<24, true)
 		},
@@ -345,7 +345,9 @@ func (e *enrolment) settle(ref string) {
 func (e *enrolment) openPage(ref string) {
 	p, err := e.records.Payment(context.Background(), ref)
 	e.must(err)
-	opened, err := e.world.OpenPayURL(e.vnpay().PayURL(p, "203.0.113.10", "Thanh toan goi "+e.plan))
+	page, err := e.vnpay().Begin(context.Background(), p, registration.Payer{Address: "203.0.113.10", Info: "Thanh toan goi " + e.plan})
+	e.must(err)
+	opened, err := e.world.OpenPayURL(page.URL)
 	if err != nil || opened != ref {
 		e.Errorf("pay page: %q, %v", opened, err)
 	}

@@ -44,8 +44,8 @@ func paidInReview(t *testing.T) (e *enrolment, ref string) {
 	ref = process.TxnRef(e.id, 1)
 	e.must(e.records.CreatePayment(ctx, registration.Payment{TxnRef: ref, RegistrationID: e.id, Attempt: 1, AmountVND: 300_000,
 		CreatedAt: now, ExpiresAt: now.Add(activities.PaymentWindow)}))
-	_, _, err := e.records.ApplyNotice(ctx, registration.PaymentNotice{TxnRef: ref, AmountVND: 300_000, TransactionNo: "14422574",
-		ResponseCode: "00", TransactionStatus: "00", At: now})
+	_, _, err := e.records.ApplyNotice(ctx, registration.PaymentNotice{TxnRef: ref, AmountVND: 300_000, Transaction: "14422574",
+		Status: registration.PaymentCaptured, At: now})
 	e.must(err)
 	e.must(e.records.Change(ctx, e.id, func(r *registration.Registration) error {
 		r.Package, r.PriceVND, r.Months, r.PaidRef = "PS1", 300_000, 12, ref

@@ -308,8 +308,8 @@ func (s *server) createKey(ctx context.Context, in *createKeyInput) (*keyOutput,
 	var fields fieldErrors
 	owner := in.Body.Owner
 	checkOpaque("body.owner", owner, &fields)
-	if access.Reserved(owner) {
-		fields.add("body.owner", "must not be a name that the audit log uses for others than keys: "+access.ReservedNames())
+	if access.Reserved(owner, s.Parties) {
+		fields.add("body.owner", "must not be a name that the audit log uses for others than keys: "+access.ReservedNames(s.Parties))
 	}
 	name := checkText("body.name", in.Body.Name, 100, &fields)
 	if err := fields.err(); err != nil {

@@ -88,6 +88,7 @@ var matrix = map[string]string{
 	"POST /v1/vneid/tokens":                               "ooooooo",
 	"GET /v1/vnpay/ipn":                                   "ooooooo",
 	"GET /v1/vnpay/return":                                "ooooooo",
+	"GET /v1/payments/return":                             "ooooooo",
 	"GET /v1/packages":                                    "ooooooo",
 	"POST /v1/hand-off":                                   "-oooxxx",
 	"GET /v1/registrations":                               "-ooooox",

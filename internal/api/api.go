@@ -106,6 +106,8 @@ type Options struct {
 	PushBudget limit.Budget
 	// Counter counts for Rate, in one place for all processes.
 	Counter limit.Counter
+	// Parties are the names of all outside parties that kyso can speak to: no owner of a key has one of them.
+	Parties []string
 	// TrustedProxies are our own proxies: what they add to X-Forwarded-For is where a request comes from.
 	TrustedProxies []netip.Prefix
 	// Hosts are the names, without port, under which the API may be called. Without Hosts only loopback names are

@@ -1,82 +1,186 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
-	"net/url"
+	"io"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
 
-type vnpayInput struct {
-	query url.Values
+// paymentRoutes are the doors of the payment parties. What comes there is read as the parties write it.
+func (s *server) paymentRoutes() []route {
+	names := slices.Sorted(maps.Keys(s.Registration.Doors))
+	list := []route{s.returnRoute(registration.Route{Method: http.MethodGet, Path: "/v1/payments/return", Operation: "showPaymentReturn",
+		Summary: "Show how a payment stands after the browser came back, from whatever payment party; changes nothing"}, names)}
+	for _, name := range names {
+		door := s.Registration.Doors[name]
+		list = append(list, s.noticeRoute(name, door))
+		if door.Return.Path != "" {
+			list = append(list, s.returnRoute(door.Return, []string{name}))
+		}
+	}
+	return list
 }
 
-// Resolve implements huma.Resolver: the signature is over all parameters, whatever their names.
-func (in *vnpayInput) Resolve(ctx huma.Context) []error {
-	address := ctx.URL()
-	in.query = address.Query()
+// noticeRoute is where a payment party tells by itself. Whoever comes proves itself in the handler.
+func (s *server) noticeRoute(name string, door registration.PaymentDoor) route {
+	status, _ := door.Answer(registration.ReceiptRecorded)
+	return on(func(ctx context.Context, in *doorInput) (*huma.StreamResponse, error) {
+		receipt, err := s.receiveNotice(ctx, name, door.Notice, in)
+		if err != nil {
+			s.Logger.WarnContext(ctx, "notice of a payment not taken", "request_id", infoOf(ctx).id, "gateway", name, "receipt", string(receipt), "error", err.Error())
+		}
+		return partyAnswer(door.Answer(receipt))
+	}, route{id: door.Notice.Operation, at: door.Notice.Method + " " + door.Notice.Path, tag: tagWebhooks, status: status,
+		summary: door.Notice.Summary, access: rule{open: true}, foreign: true, with: []operationOption{answering(door)}})
+}
+
+// returnRoute is where a page asks what a browser brought from one of some parties.
+func (s *server) returnRoute(r registration.Route, parties []string) route {
+	return on(func(ctx context.Context, in *doorInput) (*returnOutput, error) { return s.showReturn(ctx, in, parties) },
+		route{id: r.Operation, at: r.Method + " " + r.Path, tag: tagWebhooks, summary: r.Summary, access: rule{open: true}, foreign: true,
+			problems: []int{http.StatusUnauthorized, http.StatusNotFound}})
+}
+
+// doorInput is what came, raw: signatures are over all of it.
+type doorInput struct {
+	request *http.Request
+}
+
+// Resolve implements huma.Resolver.
+func (in *doorInput) Resolve(ctx huma.Context) []error {
+	in.request, _ = humago.Unwrap(ctx)
 	return nil
 }
 
-// IPNBody is what the gateway reads.
-type IPNBody struct {
-	RspCode string `json:"RspCode" enum:"00,01,02,04,97,99"` //nolint:tagliatelle // the gateway's names
-	Message string `json:"Message"`
+func (in *doorInput) call() (registration.Call, error) {
+	body, err := io.ReadAll(in.request.Body) // bounded before, see bufferedBody
+	return registration.Call{Header: in.request.Header, Query: in.request.URL.Query(), Body: body}, err
 }
 
-type ipnOutput struct {
-	Body IPNBody
-}
-
-// What the gateway is answered: it sends the notice again unless the code is 00 or 02.
-var (
-	ipnRecorded = IPNBody{"00", "Confirm Success"}
-	ipnUnknown  = IPNBody{"01", "Order not found"}
-	ipnDecided  = IPNBody{"02", "Order already confirmed"}
-	ipnAmount   = IPNBody{"04", "Invalid amount"}
-	ipnForged   = IPNBody{"97", "Invalid signature"}
-	ipnFault    = IPNBody{"99", "Unknown error"}
-)
-
-// receiveIPN records the gateway's word about a payment. It always answers 200: the code says the rest.
-func (s *server) receiveIPN(ctx context.Context, in *vnpayInput) (*ipnOutput, error) {
-	answer, err := s.notice(ctx, in.query)
+// open has the room of a party verify and read what came.
+func (in *doorInput) open(gateway string, route registration.Route) (registration.PaymentNotice, error) {
+	call, err := in.call()
 	if err != nil {
-		s.Logger.WarnContext(ctx, "IPN not taken", "request_id", infoOf(ctx).id, "rsp_code", answer.RspCode, "error", err.Error())
+		return registration.PaymentNotice{}, bodyError(err)
 	}
-	return &ipnOutput{answer}, nil
+	notice, err := route.Open(call)
+	notice.Gateway = gateway
+	return notice, err
 }
 
-func (s *server) notice(ctx context.Context, query url.Values) (IPNBody, error) {
-	notice, err := s.Registration.VerifyIPN(query)
+// receiveNotice records the word of a payment party, and says what became of it.
+func (s *server) receiveNotice(ctx context.Context, gateway string, route registration.Route, in *doorInput) (registration.Receipt, error) {
+	notice, err := in.open(gateway, route)
 	switch problem.CodeOf(err) {
 	case "":
 	case problem.SignatureInvalid:
-		return ipnForged, err
+		return registration.ReceiptForged, err
 	default:
-		return ipnFault, err
+		return registration.ReceiptFault, err
 	}
 	payment, fresh, err := s.Registration.Records.ApplyNotice(ctx, notice)
 	switch problem.CodeOf(err) {
 	case "":
 	case problem.NotFound:
-		return ipnUnknown, err
+		return registration.ReceiptUnknown, err
 	case problem.Invalid:
-		return ipnAmount, err
+		return registration.ReceiptAmount, err
 	default:
-		return ipnFault, err
+		return registration.ReceiptFault, err
 	}
 	if !fresh && payment.Status.Decided() {
-		return ipnDecided, nil
+		return registration.ReceiptDecided, nil
 	}
 	s.tellPayment(ctx, payment)
-	return ipnRecorded, nil
+	return registration.ReceiptRecorded, nil
+}
+
+// answering describes what a party is answered, in its own words.
+func answering(door registration.PaymentDoor) operationOption {
+	return func(op *huma.Operation, schemas huma.Registry) {
+		status, body := door.Answer(registration.ReceiptRecorded)
+		answer := &huma.Response{Description: http.StatusText(status)}
+		if body != nil {
+			answer.Content = map[string]*huma.MediaType{"application/json": {Schema: schemas.Schema(reflect.TypeOf(body), true, "")}}
+		}
+		op.Responses = map[string]*huma.Response{strconv.Itoa(status): answer}
+	}
+}
+
+// partyAnswer writes an answer as a party reads it.
+func partyAnswer(status int, body any) (*huma.StreamResponse, error) {
+	var text []byte
+	if body != nil {
+		var err error
+		if text, err = json.Marshal(body); err != nil {
+			return nil, err
+		}
+	}
+	return &huma.StreamResponse{Body: func(ctx huma.Context) {
+		if text != nil {
+			ctx.SetHeader("Content-Type", "application/json")
+		}
+		ctx.SetStatus(status)
+		_, _ = ctx.BodyWriter().Write(text) // a party that has gone comes again
+	}}, nil
+}
+
+// ReturnBody is how a payment stands in our records, whatever the browser brought.
+type ReturnBody struct {
+	TxnRef string                     `json:"txn_ref"`
+	Status registration.PaymentStatus `json:"status" enum:"pending,captured,failed,review,refunded"`
+}
+
+type returnOutput struct {
+	Body ReturnBody
+}
+
+// showReturn answers a browser that comes back from one of some parties. What it brings changes nothing and is a reason to ask the
+// party now, whose own word decides.
+func (s *server) showReturn(ctx context.Context, in *doorInput, gateways []string) (*returnOutput, error) {
+	var notice registration.PaymentNotice
+	err := error(problem.New(problem.SignatureInvalid, "no payment party has signed it"))
+	for _, name := range gateways {
+		var wrong error
+		if notice, wrong = in.open(name, s.Registration.Doors[name].Return); wrong == nil {
+			err = nil
+			break
+		} else if problem.CodeOf(wrong) != problem.SignatureInvalid {
+			err = wrong
+		}
+	}
+	if err != nil {
+		return nil, unsigned(err)
+	}
+	payment, err := s.Registration.Records.Payment(ctx, notice.TxnRef)
+	if err != nil {
+		return nil, err
+	}
+	if cmp.Or(payment.Gateway, registration.FirstGateway) != notice.Gateway {
+		return nil, problem.New(problem.NotFound, "no such payment")
+	}
+	if _, busy := s.asking.LoadOrStore(payment.TxnRef, true); !busy { // one question at a time, however often the page is loaded
+		defer s.asking.Delete(payment.TxnRef)
+		if payment, err = s.ask(ctx, payment); err != nil { // the process asks later
+			s.Logger.WarnContext(ctx, "payment not asked about", "request_id", infoOf(ctx).id, "txn_ref", payment.TxnRef, "error", err.Error())
+		}
+	}
+	return &returnOutput{ReturnBody{payment.TxnRef, payment.Status}}, nil
 }
 
 // tellPayment lets the processes know of a payment that is recorded. When that fails they find out by themselves: the registration and the
@@ -98,7 +202,7 @@ func (o *RegistrationOptions) tell(ctx context.Context, p registration.Payment) 
 	}
 	unclear := p.Status == registration.PaymentReview && (r.Status.Final() || r.PaidRef != "")
 	if registration.Owed(r, p) || unclear {
-		err := o.Workflows.StartRefund(ctx, workflows.RefundInput{TxnRef: p.TxnRef, RegistrationID: r.ID})
+		err := o.Workflows.StartRefund(ctx, workflows.RefundInput{TxnRef: p.TxnRef, RegistrationID: r.ID, Gateway: p.Gateway})
 		return errors.Join(err, o.Workflows.NudgeRefund(ctx, p.TxnRef))
 	}
 	return o.Workflows.NudgeRegistration(ctx, r.ID)
@@ -107,7 +211,7 @@ func (o *RegistrationOptions) tell(ctx context.Context, p registration.Payment) 
 // askWait bounds a question to the gateway that somebody waits for.
 const askWait = 8 * time.Second
 
-// ask has the gateway say now how an attempt stands (querydr), records its answer, and returns the attempt as it stands then. An attempt
+// ask has the gateway say now how an attempt stands, records its answer, and returns the attempt as it stands then. An attempt
 // that is decided is not asked about. Error: problem.GatewayUnavailable when the gateway gave no usable answer.
 func (s *server) ask(ctx context.Context, p registration.Payment) (registration.Payment, error) {
 	if p.Status.Decided() {
@@ -163,32 +267,20 @@ func (s *server) mayPayAgain(ctx context.Context, r registration.Registration) e
 	return nil
 }
 
-// ReturnBody is how a payment stands in our records, whatever the browser brought.
-type ReturnBody struct {
-	TxnRef string                     `json:"txn_ref"`
-	Status registration.PaymentStatus `json:"status" enum:"pending,captured,failed,review,refunded"`
-}
+// beginWait bounds the opening of a page that somebody waits for.
+const beginWait = 30 * time.Second
 
-type returnOutput struct {
-	Body ReturnBody
-}
-
-// showReturn answers the browser that comes back from the gateway. What it brings changes nothing and is a reason to ask the gateway now, whose
-// own word decides.
-func (s *server) showReturn(ctx context.Context, in *vnpayInput) (*returnOutput, error) {
-	notice, err := s.Registration.VerifyIPN(in.query)
+// begin has the gateway open its page for an attempt. The same attempt leads to the same page, so whoever could not be sent there asks again.
+// Error: problem.GatewayUnavailable.
+func (s *server) begin(ctx context.Context, p registration.Payment, payer registration.Payer) (string, error) {
+	beginCtx, cancel := context.WithTimeout(ctx, beginWait)
+	defer cancel()
+	opened, err := s.Registration.Begin(beginCtx, p, payer)
 	if err != nil {
-		return nil, unsigned(err)
+		return "", problem.Wrap(problem.GatewayUnavailable, err, "the gateway could not open attempt %d", p.Attempt)
 	}
-	payment, err := s.Registration.Records.Payment(ctx, notice.TxnRef)
-	if err != nil {
-		return nil, err
+	if opened.Reference != "" && opened.Reference != p.Reference {
+		err = s.Registration.Records.KeepReference(ctx, p.TxnRef, opened.Reference)
 	}
-	if _, busy := s.asking.LoadOrStore(payment.TxnRef, true); !busy { // one question at a time, however often the page is loaded
-		defer s.asking.Delete(payment.TxnRef)
-		if payment, err = s.ask(ctx, payment); err != nil { // the process asks later
-			s.Logger.WarnContext(ctx, "payment not asked about", "request_id", infoOf(ctx).id, "txn_ref", payment.TxnRef, "error", err.Error())
-		}
-	}
-	return &returnOutput{ReturnBody{payment.TxnRef, payment.Status}}, nil
+	return opened.URL, err
 }

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -17,10 +18,10 @@ import (
 	"kyso/workflows"
 )
 
-// vnpaySays answers querydr with two codes and an amount.
-func vnpaySays(response, status string, amount int64) func(registration.Payment) (registration.PaymentNotice, error) {
+// says answers a question with a status and an amount.
+func says(status registration.PaymentStatus, amount int64) func(registration.Payment) (registration.PaymentNotice, error) {
 	return func(p registration.Payment) (registration.PaymentNotice, error) {
-		return registration.PaymentNotice{TxnRef: p.TxnRef, AmountVND: amount, ResponseCode: response, TransactionStatus: status, TransactionNo: "14000001"}, nil
+		return registration.PaymentNotice{TxnRef: p.TxnRef, AmountVND: amount, Status: status, Transaction: "14000001"}, nil
 	}
 }
 
@@ -46,11 +47,11 @@ func TestAnotherAttemptAsksAboutTheOpenOne(t *testing.T) {
 		code   problem.Code // empty when another attempt may begin
 		asked  bool
 	}{
-		"paid":           {2 * time.Minute, vnpaySays("00", "00", 200_000), http.StatusConflict, problem.AlreadyPaid, true},
-		"failed":         {2 * time.Minute, vnpaySays("24", "02", 200_000), http.StatusOK, "", true},
-		"not finished":   {2 * time.Minute, vnpaySays("00", "01", 200_000), http.StatusOK, "", true},
-		"being checked":  {2 * time.Minute, vnpaySays("07", "07", 200_000), http.StatusConflict, problem.PaymentUnclear, true},
-		"another amount": {2 * time.Minute, vnpaySays("00", "00", 100), http.StatusConflict, problem.PaymentUnclear, true},
+		"paid":           {2 * time.Minute, says(registration.PaymentCaptured, 200_000), http.StatusConflict, problem.AlreadyPaid, true},
+		"failed":         {2 * time.Minute, says(registration.PaymentFailed, 200_000), http.StatusOK, "", true},
+		"not finished":   {2 * time.Minute, says(registration.PaymentPending, 200_000), http.StatusOK, "", true},
+		"being checked":  {2 * time.Minute, says(registration.PaymentReview, 200_000), http.StatusConflict, problem.PaymentUnclear, true},
+		"another amount": {2 * time.Minute, says(registration.PaymentCaptured, 100), http.StatusConflict, problem.PaymentUnclear, true},
 		"no answer":      {2 * time.Minute, nil, http.StatusServiceUnavailable, problem.GatewayUnavailable, true},
 		"window over":    {2 * time.Hour, nil, http.StatusServiceUnavailable, problem.GatewayUnavailable, true},
 		"pressed twice":  {2 * time.Second, nil, http.StatusOK, "", false},
@@ -80,20 +81,21 @@ func TestAnotherAttemptAsksAboutTheOpenOne(t *testing.T) {
 
 // The browser's word is a reason to ask VNPay, whose word counts.
 func TestReturnAsksNow(t *testing.T) {
-	const back = "/v1/vnpay/return?vnp_SecureHash=good&vnp_Amount=20000000&vnp_ResponseCode=00&vnp_TxnRef=P1"
+	const query = "vnp_SecureHash=good&vnp_Amount=20000000&vnp_ResponseCode=00&vnp_TxnRef=P1"
 	for name, c := range map[string]struct {
 		answer func(registration.Payment) (registration.PaymentNotice, error)
 		want   registration.PaymentStatus
 	}{
-		"paid":         {vnpaySays("00", "00", 200_000), registration.PaymentCaptured},
-		"failed":       {vnpaySays("24", "02", 200_000), registration.PaymentFailed},
-		"not finished": {vnpaySays("00", "01", 200_000), registration.PaymentPending},
+		"paid":         {says(registration.PaymentCaptured, 200_000), registration.PaymentCaptured},
+		"failed":       {says(registration.PaymentFailed, 200_000), registration.PaymentFailed},
+		"not finished": {says(registration.PaymentPending, 200_000), registration.PaymentPending},
 		"no answer":    {nil, registration.PaymentPending},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := openAttempt(t, time.Minute)
 			d.answer = c.answer
-			d.wantProblem(d.get(strings.Replace(back, "good", "bad", 1)), http.StatusUnauthorized, problem.Denied)
+			back := "/v1/payments/return?" + bySigning(query)
+			d.wantProblem(d.get("/v1/payments/return?"+strings.Replace(query, "good", "bad", 1)), http.StatusUnauthorized, problem.Denied)
 			if len(d.asked) != 0 {
 				t.Error("a forged return asked VNPay")
 			}
@@ -141,7 +143,7 @@ func TestTheCitizensAddressReachesVNPay(t *testing.T) {
 		{"192.0.2.1/32", "203.0.113.9", "127.0.0.1"}, // not from a proxy of ours
 	} {
 		d := newDesk(t, func(o *api.Options) { o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix(c.trusted)} })
-		d.options.PayURL = gateway.PayURL
+		d.options.Begin = gateway.Begin
 		s := &surface{desk: d, owner: "team-pay"}
 		s.as = bearer(d.key(s.owner, access.Scopes()...))("")
 		id, body := s.registrationFor("POST /v1/registrations/{id}/pay")
@@ -154,5 +156,64 @@ func TestTheCitizensAddressReachesVNPay(t *testing.T) {
 		if ip := address.Query().Get("vnp_IpAddr"); ip != c.want {
 			t.Errorf("from %q behind %s: VNPay is told %q, want %q", c.forwarded, c.trusted, ip, c.want)
 		}
+	}
+}
+
+// A gateway that cannot open its page is told as such, and what it gives with a page is kept.
+func TestPagesOfGateways(t *testing.T) {
+	d := openAttempt(t, 2*time.Second)
+	d.closed = problem.New(problem.ProviderUnavailable, "no answer")
+	d.wantProblem(d.post("/v1/registrations/r/pay", `{}`), http.StatusServiceUnavailable, problem.GatewayUnavailable)
+	d.closed, d.reference = nil, "session-1"
+	wantStatus(t, d.post("/v1/registrations/r/pay", `{}`), http.StatusOK)
+	if got := d.records.payments["P1"].Reference; got != "session-1" {
+		t.Errorf("kept %q", got)
+	}
+}
+
+// moon is a payment party that tells by POST, in JSON, and reads nothing but the status.
+var moon = registration.PaymentDoor{
+	Notice: registration.Route{Method: http.MethodPost, Path: "/v1/moon/notices", Operation: "receiveMoon", Summary: "Take the moon's word",
+		Open: func(c registration.Call) (registration.PaymentNotice, error) {
+			var in struct{ Order, Key string }
+			if err := json.Unmarshal(c.Body, &in); err != nil || in.Key != "good" {
+				return registration.PaymentNotice{}, problem.New(problem.SignatureInvalid, "not the moon's")
+			}
+			return registration.PaymentNotice{TxnRef: in.Order, AmountVND: 200_000, Status: registration.PaymentCaptured, Transaction: "m-1"}, nil
+		}},
+	Answer: func(r registration.Receipt) (int, any) {
+		return map[registration.Receipt]int{registration.ReceiptRecorded: http.StatusNoContent, registration.ReceiptForged: http.StatusTeapot}[r], nil
+	},
+	Return: registration.Route{Open: func(c registration.Call) (registration.PaymentNotice, error) {
+		if c.Query.Get("moon") == "" {
+			return registration.PaymentNotice{}, problem.New(problem.SignatureInvalid, "not the moon's")
+		}
+		return registration.PaymentNotice{TxnRef: c.Query.Get("moon")}, nil
+	}},
+}
+
+// The API serves the door of any payment party, and believes each about its own payments only.
+func TestAnotherPaymentParty(t *testing.T) {
+	d := newDesk(t, func(o *api.Options) { o.Registration.Doors["moon"] = moon })
+	d.records.set("r", func(r *registration.Registration) { r.Status = registration.StatusAwaitingPayment })
+	for ref, gateway := range map[string]string{"P1": "moon", "P2": ""} {
+		d.records.payments[ref] = registration.Payment{TxnRef: ref, RegistrationID: "r", AmountVND: 200_000, Status: registration.PaymentPending, Gateway: gateway}
+	}
+	wantStatus(t, d.post("/v1/moon/notices", `{"Order":"P1","Key":"bad"}`), http.StatusTeapot)
+	if got := d.post("/v1/moon/notices", `{"Order":"P1","Key":"good"}`, "Content-Type", "application/json"); got.status != http.StatusNoContent || len(got.body) > 0 {
+		t.Errorf("answered %d %s", got.status, got.body)
+	}
+	if got := d.records.payments["P1"].Status; got != registration.PaymentCaptured {
+		t.Errorf("P1 is %s", got)
+	}
+	var shown api.ReturnBody
+	d.get("/v1/payments/return?moon=P1").into(t, &shown)
+	if shown.Status != registration.PaymentCaptured {
+		t.Errorf("shown as %+v", shown)
+	}
+	d.wantProblem(d.get("/v1/payments/return?moon=P2"), http.StatusNotFound, problem.NotFound)
+	d.wantProblem(d.get("/v1/payments/return?"+bySigning(paid+"P1")), http.StatusNotFound, problem.NotFound)
+	if !strings.Contains(string(d.get("/openapi.json").body), "/v1/moon/notices") {
+		t.Error("the document does not show the door")
 	}
 }

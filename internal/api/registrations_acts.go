@@ -239,7 +239,8 @@ func (s *server) pay(ctx context.Context, in *payInput) (*payOutput, error) {
 		return nil, err
 	}
 	info := fmt.Sprintf("Thanh toan goi %s chung thu chu ky so, ma %s", record.Package, payment.TxnRef)
-	return &payOutput{PayBody{TxnRef: payment.TxnRef, PayURL: s.Registration.PayURL(payment, limit.AddressOf(ctx).String(), info), ExpiresAt: payment.ExpiresAt.UTC()}}, nil
+	page, err := s.begin(ctx, payment, registration.Payer{Address: limit.AddressOf(ctx).String(), Info: info})
+	return &payOutput{PayBody{TxnRef: payment.TxnRef, PayURL: page, ExpiresAt: payment.ExpiresAt.UTC()}}, err
 }
 
 // OTPRequest is a one-time code as the citizen typed it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"kyso/internal/access"
 	"kyso/internal/account"
 	"kyso/internal/api"
+	"kyso/internal/party/vnpay"
 	"kyso/internal/problem"
 	"kyso/internal/process"
 	"kyso/internal/registration"
@@ -159,6 +159,14 @@ func (f *fakeRecords) Payments(_ context.Context, id string) ([]registration.Pay
 	return list, nil
 }
 
+func (f *fakeRecords) KeepReference(_ context.Context, ref string, reference registration.Reference) error {
+	defer f.lock()()
+	p := f.payments[ref]
+	p.Reference = reference
+	f.payments[ref] = p
+	return nil
+}
+
 func (f *fakeRecords) ApplyNotice(_ context.Context, n registration.PaymentNotice) (registration.Payment, bool, error) {
 	defer f.lock()()
 	p, ok := f.payments[n.TxnRef]
@@ -171,7 +179,7 @@ func (f *fakeRecords) ApplyNotice(_ context.Context, n registration.PaymentNotic
 		return p, false, nil
 	}
 	before := p.Status
-	p.Status = registration.StatusOf(n.ResponseCode, n.TransactionStatus)
+	p.Status = n.Status
 	f.payments[n.TxnRef] = p
 	return p, p.Status != before, nil
 }
@@ -434,11 +442,14 @@ type desk struct {
 	accounts *fakeAccounts
 	options  *api.RegistrationOptions
 	erasure  func(id, actor string) (registration.Erasure, error)
-	answer   func(p registration.Payment) (registration.PaymentNotice, error) // of VNPay to querydr
+	answer   func(p registration.Payment) (registration.PaymentNotice, error) // of the gateway to a question
 	asked    []string                                                         // attempts that it was asked about
+
+	reference registration.Reference // that a gateway gives when a payment is begun
+	closed    error                  // instead of a page
 }
 
-func (d *desk) vnpay(p registration.Payment) (registration.PaymentNotice, error) {
+func (d *desk) asks(p registration.Payment) (registration.PaymentNotice, error) {
 	d.asked = append(d.asked, p.TxnRef)
 	if d.answer == nil {
 		return registration.PaymentNotice{}, problem.New(problem.ProviderUnavailable, "no answer")
@@ -489,16 +500,10 @@ func newDeskOn(t *testing.T, on *store.Store, change ...func(*api.Options)) *des
 			id, token, _ := strings.Cut(string(body), " ")
 			return registration.Handoff{RequestID: id, Token: token, At: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}, nil
 		},
-		VerifyIPN: func(q url.Values) (registration.PaymentNotice, error) {
-			if q.Get("vnp_SecureHash") != "good" {
-				return registration.PaymentNotice{}, problem.New(problem.SignatureInvalid, "not VNPay's")
-			}
-			amount := map[string]int64{"20000000": 200_000}[q.Get("vnp_Amount")]
-			return registration.PaymentNotice{TxnRef: q.Get("vnp_TxnRef"), AmountVND: amount, ResponseCode: q.Get("vnp_ResponseCode"), TransactionStatus: "00"}, nil
-		},
-		AskPayment: func(_ context.Context, p registration.Payment) (registration.PaymentNotice, error) { return d.vnpay(p) },
-		PayURL: func(p registration.Payment, ip, info string) string {
-			return "https://pay.example/" + p.TxnRef + "?" + ip + "?" + info
+		Doors:      map[string]registration.PaymentDoor{registration.FirstGateway: (&vnpay.Client{TmnCode: "KYSO0001", Secret: "secret"}).Door()},
+		AskPayment: func(_ context.Context, p registration.Payment) (registration.PaymentNotice, error) { return d.asks(p) },
+		Begin: func(_ context.Context, p registration.Payment, payer registration.Payer) (registration.Opened, error) {
+			return registration.Opened{URL: "https://pay.example/" + p.TxnRef + "?" + payer.Address + "?" + payer.Info, Reference: d.reference}, d.closed
 		},
 	}
 	first := func(o *api.Options) {

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"time"
 
 	"kyso/internal/account"
@@ -60,12 +59,12 @@ type RegistrationOptions struct {
 	// OpenToken does the same with a fresh token for a request, and Handoffs keeps it.
 	OpenToken func(h http.Header, body []byte) (registration.Handoff, error)
 	Handoffs  registration.Handoffs
-	// VerifyIPN verifies and reads what the gateway, or the browser coming from there, brings. Error: problem.SignatureInvalid.
-	VerifyIPN func(q url.Values) (registration.PaymentNotice, error)
-	// AskPayment asks the gateway now how an attempt stands (querydr). It changes nothing.
+	// Doors are where payment parties reach us, by their names.
+	Doors map[string]registration.PaymentDoor
+	// AskPayment asks the gateway now how an attempt stands. It changes nothing.
 	AskPayment func(ctx context.Context, p registration.Payment) (registration.PaymentNotice, error)
-	// PayURL is where the citizen's browser is sent to pay.
-	PayURL func(p registration.Payment, clientIP, orderInfo string) string
+	// Begin opens the page to which the citizen's browser is sent to pay.
+	Begin func(ctx context.Context, p registration.Payment, payer registration.Payer) (registration.Opened, error)
 	// Erase erases the person behind a registration or a signing. Errors: problem.NotFound; problem.Conflict while a process
 	// of the person runs. Again it answers the same.
 	Erase func(ctx context.Context, id, actor string) (registration.Erasure, error)
@@ -73,5 +72,5 @@ type RegistrationOptions struct {
 
 func (o *RegistrationOptions) complete() bool {
 	return o.Records != nil && o.Workflows != nil && o.Accounts != nil && o.CheckRequest != nil && o.Phone != nil &&
-		len(o.Packages) > 0 && len(o.Issuers) > 0 && o.OpenVNeID != nil && o.OpenToken != nil && o.Handoffs != nil && o.VerifyIPN != nil && o.AskPayment != nil && o.PayURL != nil
+		len(o.Packages) > 0 && len(o.Issuers) > 0 && o.OpenVNeID != nil && o.OpenToken != nil && o.Handoffs != nil && len(o.Doors) > 0 && o.AskPayment != nil && o.Begin != nil
 }

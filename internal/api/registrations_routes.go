@@ -9,7 +9,7 @@ import (
 
 // registrationRoutes are what belongs to registering certificates.
 func (s *server) registrationRoutes() []route {
-	return slices.Concat(s.registrationDoors(), s.linkRoutes(), s.citizenRoutes(), s.officerRoutes())
+	return slices.Concat(s.registrationDoors(), s.paymentRoutes(), s.linkRoutes(), s.citizenRoutes(), s.officerRoutes())
 }
 
 // registrationDoors are the doors of outside parties, and what everybody reads.
@@ -23,13 +23,6 @@ func (s *server) registrationDoors() []route {
 			summary: "Take a fresh one-time token from VNeID for a request of before",
 			access:  rule{open: true}, party: "vneid",
 			problems: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge}, with: []operationOption{withBody("application/json", "As docs/wires.md says, signed by X-Timestamp and X-Signature")}}),
-		on(s.receiveIPN, route{id: "receiveIPN", at: "GET /v1/vnpay/ipn", tag: tagWebhooks,
-			summary: "Take a payment gateway's word about a payment",
-			access:  rule{open: true}, foreign: true}),
-		on(s.showReturn, route{id: "showReturn", at: "GET /v1/vnpay/return", tag: tagWebhooks,
-			summary: "Show how a payment stands after the browser came back; changes nothing",
-			access:  rule{open: true}, foreign: true,
-			problems: []int{http.StatusUnauthorized, http.StatusNotFound}}),
 		on(s.listPackages, route{id: "listPackages", at: "GET /v1/packages", tag: tagRegistrations,
 			summary: "List what can be bought",
 			access:  rule{open: true}}),

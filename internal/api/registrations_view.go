@@ -111,16 +111,15 @@ type PersonBody struct {
 
 // PaymentBody is one attempt to pay.
 type PaymentBody struct {
-	TxnRef        string                     `json:"txn_ref"`
-	Attempt       int                        `json:"attempt"`
-	AmountVND     int64                      `json:"amount_vnd"`
-	Status        registration.PaymentStatus `json:"status" enum:"pending,captured,failed,review,refunded"`
-	CreatedAt     time.Time                  `json:"created_at"`
-	ExpiresAt     time.Time                  `json:"expires_at"`
-	DecidedAt     *time.Time                 `json:"decided_at,omitempty"`
-	RefundedAt    *time.Time                 `json:"refunded_at,omitempty"`
-	TransactionNo string                     `json:"transaction_no,omitempty" doc:"the gateway's"`
-	ResponseCode  string                     `json:"response_code,omitempty" doc:"the gateway's"`
+	TxnRef     string                     `json:"txn_ref"`
+	Attempt    int                        `json:"attempt"`
+	AmountVND  int64                      `json:"amount_vnd"`
+	Status     registration.PaymentStatus `json:"status" enum:"pending,captured,failed,review,refunded"`
+	CreatedAt  time.Time                  `json:"created_at"`
+	ExpiresAt  time.Time                  `json:"expires_at"`
+	DecidedAt  *time.Time                 `json:"decided_at,omitempty"`
+	RefundedAt *time.Time                 `json:"refunded_at,omitempty"`
+	Gateway    string                     `json:"gateway" doc:"The payment party at which it was begun"`
 }
 
 // RegistrationTransitionBody is one recorded change of state.
@@ -241,7 +240,7 @@ func personBody(p registration.Person) *PersonBody {
 
 func paymentBody(p registration.Payment) PaymentBody {
 	return PaymentBody{TxnRef: p.TxnRef, Attempt: p.Attempt, AmountVND: p.AmountVND, Status: p.Status, CreatedAt: p.CreatedAt.UTC(),
-		ExpiresAt: p.ExpiresAt.UTC(), DecidedAt: utc(p.DecidedAt), RefundedAt: utc(p.RefundedAt), TransactionNo: p.TransactionNo, ResponseCode: p.ResponseCode}
+		ExpiresAt: p.ExpiresAt.UTC(), DecidedAt: utc(p.DecidedAt), RefundedAt: utc(p.RefundedAt), Gateway: p.Gateway}
 }
 
 func registrationTransitionBody(t registration.Transition) RegistrationTransitionBody {

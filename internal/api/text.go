@@ -12,7 +12,7 @@ import (
 
 // legible refuses, before anything looks at them, what no database and no log can keep as text: NUL, broken UTF-8 and
 // control characters in a path or a query. What is in a body is held to the same in strict, once the caller is known. Names
-// of files are cleaned instead. The gateway writes its queries as it likes, and signs them.
+// of files are cleaned instead. A payment party writes its queries as it likes, and signs them.
 func (s *server) legible(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var fields fieldErrors

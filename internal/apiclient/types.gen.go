@@ -1167,20 +1167,17 @@ type Pay struct {
 
 // Payment defines model for Payment.
 type Payment struct {
-	AmountVND  int       `json:"amount_vnd"`
-	Attempt    int       `json:"attempt"`
-	CreatedAt  time.Time `json:"created_at"`
-	DecidedAt  time.Time `json:"decided_at,omitempty,omitzero"`
-	ExpiresAt  time.Time `json:"expires_at"`
+	AmountVND int       `json:"amount_vnd"`
+	Attempt   int       `json:"attempt"`
+	CreatedAt time.Time `json:"created_at"`
+	DecidedAt time.Time `json:"decided_at,omitempty,omitzero"`
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Gateway The payment party at which it was begun
+	Gateway    string    `json:"gateway"`
 	RefundedAt time.Time `json:"refunded_at,omitempty,omitzero"`
-
-	// ResponseCode the gateway's
-	ResponseCode string `json:"response_code,omitempty,omitzero"`
-	Status       string `json:"status"`
-
-	// TransactionNo the gateway's
-	TransactionNo string `json:"transaction_no,omitempty,omitzero"`
-	TxnRef        string `json:"txn_ref"`
+	Status     string    `json:"status"`
+	TxnRef     string    `json:"txn_ref"`
 }
 
 // Person defines model for Person.

@@ -15,19 +15,21 @@ import (
 	"kyso/internal/party/ca"
 	"kyso/internal/party/esms"
 	"kyso/internal/party/vneid"
-	"kyso/internal/party/vnpay"
 	"kyso/internal/registration"
 	"kyso/workflows"
 )
 
 // Registration is the part of Config that registering certificates needs. It is read and explained like the rest.
 type Registration struct {
-	// VNeID, SMS, the gateway and CA are how these parties are reached. Their rooms read the variables and say what they mean: see
-	// vneid.Read, esms.Read, vnpay.Read and ca.Read.
+	// VNeID, SMS and CA are how these parties are reached. Their rooms read the variables and say what they mean: see
+	// vneid.Read, esms.Read and ca.Read.
 	VNeID *vneid.Client
 	SMS   *esms.Client
-	VNPay *vnpay.Client
 	CA    *ca.Client
+	// Gateways is KYSO_GATEWAYS: the payment parties in use, by name; registration.FirstGateway when it is empty. Attempts to pay begin at the first. The
+	// others say what becomes of those that they took before, and give money back. Each has variables of its own, which its room
+	// reads. Name a second one when no program of a release before it runs any more.
+	Gateways []Gateway
 
 	// Seal is on the contracts of the first issuer's party; see eseal.Read.
 	Seal eseal.Settings
@@ -63,7 +65,7 @@ func (r *reader) registration(providers []Provider) Registration {
 	g := Registration{
 		VNeID:              vneid.Read(r),
 		SMS:                esms.Read(r),
-		VNPay:              vnpay.Read(r),
+		Gateways:           r.gateways(),
 		CA:                 ca.Read(r),
 		Seal:               eseal.Read(r),
 		Packages:           r.packages("KYSO_PACKAGES"),

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kyso/internal/app"
+	"kyso/internal/party/vnpay"
 	"kyso/internal/problem"
 )
 
@@ -18,7 +19,11 @@ func TestRegistrationReachesTheSandboxByDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := cfg.Registration
-	for _, address := range []string{g.VNeID.BaseURL, g.SMS.BaseURL, g.VNPay.PayBase, g.VNPay.APIBase, g.CA.BaseURL} {
+	gateway, ok := g.Gateways[0].Party.(*vnpay.Client)
+	if !ok || len(g.Gateways) != 1 {
+		t.Fatalf("the payment parties are %+v", g.Gateways)
+	}
+	for _, address := range []string{g.VNeID.BaseURL, g.SMS.BaseURL, gateway.PayBase, gateway.APIBase, g.CA.BaseURL} {
 		if !strings.HasPrefix(address, "http://127.0.0.1:8769") {
 			t.Errorf("a default leaves the machine: %s", address)
 		}
@@ -59,6 +64,8 @@ func TestRegistrationIsConfigured(t *testing.T) {
 func TestMistakesInRegistration(t *testing.T) {
 	for name, c := range map[string]struct{ set, want string }{
 		"a secret of a real party": {"KYSO_VNEID_URL=https://partner.example", "KYSO_VNEID_SECRET: has to be given"},
+		"no payment party":         {"KYSO_GATEWAYS=, ", "KYSO_GATEWAYS: name at least one"},
+		"a strange payment party":  {"KYSO_GATEWAYS=vnpay,moon", `KYSO_GATEWAYS: "moon" is unknown`},
 		"half a real VNPay":        {"KYSO_VNPAY_API_URL=https://api.example/x", "KYSO_VNPAY_SECRET: has to be given"},
 		"an address":               {"KYSO_SMS_URL=rest.esms.vn", "KYSO_SMS_URL: has to be"},
 		"a return address":         {"KYSO_VNPAY_RETURN_URL=/register", "KYSO_VNPAY_RETURN_URL: has to be"},

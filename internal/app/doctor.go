@@ -325,7 +325,10 @@ func (d *doctor) seal(context.Context) {
 // at the first call.
 func (d *doctor) parties(ctx context.Context) {
 	g := d.cfg.Registration
-	probes := append([]party.Probe{g.VNeID.Probe(), g.SMS.Probe(), g.VNPay.Probe(), g.CA.Probe()}, d.cfg.TSA.Probes()...)
+	probes := append([]party.Probe{g.VNeID.Probe(), g.SMS.Probe(), g.CA.Probe()}, d.cfg.TSA.Probes()...)
+	for _, gateway := range g.Gateways {
+		probes = append(probes, gateway.Party.Probe())
+	}
 	for _, i := range g.Issuers[1:] {
 		one := i.CA.Probe()
 		one.Name += " " + i.Code

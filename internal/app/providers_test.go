@@ -1,16 +1,15 @@
 package app
 
 import (
+	"slices"
 	"testing"
-
-	"kyso/internal/access"
 )
 
-// The audit log names a provider that sends a webhook, so no key's owner has such a name.
-func TestProvidersNamesAreReserved(t *testing.T) {
-	for name := range wires {
-		if !access.Reserved(name) {
-			t.Errorf("access.Reserved(%q) is false", name)
+// The audit log names a provider or a payment party that tells something, so no key's owner has such a name.
+func TestPartiesNamesAreReserved(t *testing.T) {
+	for _, name := range []string{"intrustca", "neac", "vnpt", "vnpay"} {
+		if !slices.Contains(parties(), name) {
+			t.Errorf("%s is not reserved", name)
 		}
 	}
 }

@@ -39,7 +39,8 @@ func (a *App) registration() (*activities.Registration, error) {
 		CodeText:      a.accounts().Text,
 		VNeID:         cfg.VNeID,
 		SMS:           cfg.SMS,
-		VNPay:         cfg.VNPay,
+		Gateways:      cfg.gateways(),
+		Gateway:       cfg.Gateways[0].Name,
 		Trust:         a.Trust,
 		Store:         a.upload,
 		Open:          a.source,
@@ -55,7 +56,7 @@ func (a *App) registration() (*activities.Registration, error) {
 // registrationDoor is what the API needs to serve registrations.
 func (a *App) registrationDoor() *api.RegistrationOptions {
 	cfg := a.Config.Registration
-	gateway := cfg.VNPay
+	gateways := cfg.gateways()
 	input := account.Input{Unprintable: forms.Unprintable}
 	return &api.RegistrationOptions{
 		Records:      a.Store.Registrations(),
@@ -70,12 +71,12 @@ func (a *App) registrationDoor() *api.RegistrationOptions {
 		OpenVNeID:    cfg.VNeID.Open,
 		OpenToken:    cfg.VNeID.OpenToken,
 		Handoffs:     a.Store.Registrations(),
-		VerifyIPN:    gateway.VerifyIPN,
+		Doors:        cfg.doors(),
 		AskPayment: func(ctx context.Context, p registration.Payment) (registration.PaymentNotice, error) {
-			return gateway.Query(ctx, process.QueryID(p.TxnRef, time.Now()), p)
+			return gateways.Query(ctx, process.QueryID(p.TxnRef, time.Now()), p)
 		},
-		PayURL: gateway.PayURL,
-		Erase:  a.erase,
+		Begin: gateways.Begin,
+		Erase: a.erase,
 	}
 }
 

@@ -60,6 +60,7 @@ func (a *App) apiOptions() api.Options {
 		Rate:           a.Config.APIRate,
 		PushBudget:     limit.Budget{Name: limit.Pushes, PerHour: a.Config.PushesPerHour, PerDay: a.Config.PushesPerDay},
 		Counter:        a.Store.Limits(),
+		Parties:        parties(),
 		TrustedProxies: a.Config.TrustedProxies,
 		Hosts:          a.Config.APIHosts,
 		Now:            time.Now,

@@ -1,7 +1,7 @@
 // Package party is the ground of the rooms of outside parties: one exchange over HTTP with its limits, Retry-After, the guard
 // of our private network, the metric of all parties, and strict reading. Each party has a folder below with its client and the
 // types of its wire: rssp769 (remote signing by the 769 profile), tsa (RFC 3161 time-stamps), revocation (OCSP and CRL),
-// receiver (those who take our webhooks), and for registrations vneid, esms, vnpay and ca. In each the type Client implements a
+// receiver (those who take our webhooks), and for registrations vneid, esms, ca and the payment parties. In each the type Client implements a
 // port of the domain and keeps its error contract; nothing of a wire leaves its folder, and no party knows another.
 //
 // Clients believe nothing: every answer is bounded in size and time, redirects are not followed, and what is

@@ -1,9 +1,9 @@
 package registration
 
-import (
-	"strings"
-	"time"
-)
+import "time"
+
+// FirstGateway is the payment party of records and processes that name none: they are of releases that knew no other.
+const FirstGateway = "vnpay"
 
 // Payment is one attempt to pay an order: a new attempt has a new TxnRef.
 type Payment struct {
@@ -11,16 +11,18 @@ type Payment struct {
 	RegistrationID string
 	Attempt        int
 	AmountVND      int64
+	Gateway        string // the payment party that it is begun at
 	Status         PaymentStatus
-	CreatedAt      time.Time // vnp_CreateDate
-	ExpiresAt      time.Time // vnp_ExpireDate
-	TransactionNo  string    // the gateway's, once known
-	ResponseCode   string    // vnp_ResponseCode of the deciding answer
-	BankStatus     string    // vnp_TransactionStatus of it
+	CreatedAt      time.Time
+	ExpiresAt      time.Time // after which nobody can pay it
+	Reference      Reference
 	DecidedAt      time.Time
-	RefundID       string    // vnp_RequestId of the refund, recorded before it is asked for
+	RefundID       string    // of the refund, recorded before it is asked for
 	RefundedAt     time.Time // zero until the gateway took the refund
 }
+
+// Reference is what a gateway wants to hear again about a payment. The gateway's room alone makes and reads it.
+type Reference string
 
 // PaymentStatus is where a payment stands.
 type PaymentStatus string
@@ -30,7 +32,7 @@ const (
 	PaymentPending  PaymentStatus = "pending"
 	PaymentCaptured PaymentStatus = "captured" // the money is here
 	PaymentFailed   PaymentStatus = "failed"   // refused, cancelled or never begun
-	PaymentReview   PaymentStatus = "review"   // 04, 05, 06, 07, or a transaction that pays another: neither paid nor failed, a person decides
+	PaymentReview   PaymentStatus = "review"   // the gateway is not sure, or its transaction pays another: neither paid nor failed, a person decides
 	PaymentRefunded PaymentStatus = "refunded"
 )
 
@@ -60,40 +62,25 @@ func GoesBack(r Registration, p Payment) bool {
 // Decided reports whether the gateway will say nothing more of itself.
 func (s PaymentStatus) Decided() bool { return s != PaymentPending && s != PaymentReview }
 
-// Claimed reports whether the gateway says paid with a transaction that pays another attempt.
-func (p Payment) Claimed() bool {
-	return p.Status == PaymentReview && p.TransactionNo != "" && StatusOf(p.ResponseCode, p.BankStatus) == PaymentCaptured
-}
-
-// StatusOf turns the gateway's two codes into a status: paid only when both are 00, review for money whose fate is not
-// clear.
-func StatusOf(responseCode, transactionStatus string) PaymentStatus {
-	switch {
-	case responseCode == "00" && transactionStatus == "00":
-		return PaymentCaptured
-	case responseCode == "07", transactionStatus == "04", transactionStatus == "05", transactionStatus == "06", transactionStatus == "07":
-		return PaymentReview
-	case transactionStatus == "01" && responseCode == "00":
-		return PaymentPending
-	}
-	return PaymentFailed
-}
-
-// PaymentNotice is a verified word of the gateway about a payment: an IPN or the answer of querydr.
+// PaymentNotice is a verified word of a gateway about a payment: what it told by itself, or its answer.
 type PaymentNotice struct {
-	TxnRef            string
-	AmountVND         int64
-	TransactionNo     string
-	ResponseCode      string
-	TransactionStatus string
-	At                time.Time
+	Gateway   string // who says it; the room of the gateway leaves it empty
+	TxnRef    string
+	AmountVND int64
+	Status    PaymentStatus // pending, captured, failed or review
+	GivenBack bool          // AmountVND has gone back, or is on its way to the bank
+	// Transaction names the money at the gateway, in one spelling: it pays one attempt and no other. Without a name nobody can tell
+	// whose money it is.
+	Transaction string
+	Reference   Reference // empty keeps what is known
+	Said        string    // the gateway's own words, such as codes, for operators and the audit log
+	At          time.Time
 }
 
-// GivenBack reports whether the gateway shows that the whole price was refunded, or that the refund is on its way to the bank
-// (the gateway 2.1.0: vnp_TransactionStatus 05 and 06).
-func (n PaymentNotice) GivenBack(p Payment) bool {
-	return n.ResponseCode == "00" && (n.TransactionStatus == "05" || n.TransactionStatus == "06") && n.AmountVND == p.AmountVND
-}
+// GaveBack reports whether the gateway shows that the whole price was refunded, or that the refund is on its way to the bank.
+func (n PaymentNotice) GaveBack(p Payment) bool { return n.GivenBack && n.AmountVND == p.AmountVND }
 
-// TransactionNumber is the one spelling of a number that the gateway gave to a transaction: 014 is 14, and 0 is none.
-func TransactionNumber(text string) string { return strings.TrimLeft(text, "0") }
+// Claimed reports whether the gateway says paid with a transaction that pays another attempt; p is the payment after the notice.
+func (n PaymentNotice) Claimed(p Payment) bool {
+	return p.Status == PaymentReview && n.Status == PaymentCaptured && n.Transaction != ""
+}

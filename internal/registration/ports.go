@@ -34,17 +34,6 @@ type SMS interface {
 	Send(ctx context.Context, requestID, phone, text string) error
 }
 
-// PaymentGateway is a payment party.
-type PaymentGateway interface {
-	// PayURL is where the citizen's browser is sent. It is the same for the same payment.
-	PayURL(p Payment, clientIP, orderInfo string) string
-	// Query asks for the state of a payment (querydr). A payment that the gateway never saw is PaymentFailed by code 91
-	// once its time is over; before, Query returns PaymentPending codes (00/01).
-	Query(ctx context.Context, requestID string, p Payment) (PaymentNotice, error)
-	// Refund gives the whole amount back. A repeated requestID, or a payment that is refunded already, is a success.
-	Refund(ctx context.Context, requestID string, p Payment, actor string) error
-}
-
 // Serials keeps the serial numbers of certificates that were accepted.
 type Serials interface {
 	// TakeSerial says that a registration's certificate has a serial number of an issuer. It is problem.Conflict when
@@ -206,9 +195,11 @@ type Records interface {
 	CreatePayment(ctx context.Context, p Payment) error // idempotent by TxnRef
 	Payment(ctx context.Context, txnRef string) (Payment, error)
 	Payments(ctx context.Context, registrationID string) ([]Payment, error)
-	// ApplyNotice records the gateway's word: it returns the payment after it and whether it changed anything. Amount
-	// must be the payment's, else problem.Invalid; a decided payment is left alone (fresh false). A transaction number that
-	// pays another attempt makes it PaymentReview.
+	// KeepReference keeps what the gateway gave when the payment was begun, until the gateway decides it.
+	KeepReference(ctx context.Context, txnRef string, reference Reference) error
+	// ApplyNotice records a gateway's word: it returns the payment after it and whether it changed anything. Amount
+	// must be the payment's, else problem.Invalid; the word of another gateway is problem.NotFound; a decided payment is left
+	// alone (fresh false). A transaction that pays another attempt makes it PaymentReview.
 	ApplyNotice(ctx context.Context, n PaymentNotice) (p Payment, fresh bool, err error)
 	// MarkRefund records the id of a refund before it is asked for (at zero), and its success (at set).
 	MarkRefund(ctx context.Context, txnRef, refundID string, at time.Time) error

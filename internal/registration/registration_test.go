@@ -27,19 +27,6 @@ func TestNoWayRoundClosing(t *testing.T) {
 	}
 }
 
-func TestMoneyWhoseFateIsNotClear(t *testing.T) {
-	for codes, want := range map[[2]string]registration.PaymentStatus{
-		{"00", "00"}: registration.PaymentCaptured, {"00", "01"}: registration.PaymentPending, {"24", "02"}: registration.PaymentFailed,
-		{"51", "02"}: registration.PaymentFailed, {"07", "00"}: registration.PaymentReview, {"00", "04"}: registration.PaymentReview,
-		{"00", "05"}: registration.PaymentReview, {"00", "06"}: registration.PaymentReview, {"00", "07"}: registration.PaymentReview,
-		{"91", ""}: registration.PaymentFailed, {"00", "02"}: registration.PaymentFailed,
-	} {
-		if got := registration.StatusOf(codes[0], codes[1]); got != want {
-			t.Errorf("%v is %s, want %s", codes, got, want)
-		}
-	}
-}
-
 func chain(n int) []registration.AuditEntry {
 	prev := registration.FirstPrev
 	var list []registration.AuditEntry

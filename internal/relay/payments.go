@@ -17,7 +17,7 @@ import (
 // Gateways have no list; an attempt is asked for by its reference and the second in which it was made, which the
 // process remembers.
 func (r *Reconciler) payments(ctx context.Context, s registration.Registration, status workflows.RegistrationStatus, state workflows.RunState, report *incident.Report) error {
-	if r.VNPay == nil || len(status.Attempts) == 0 && s.PriceVND == 0 {
+	if r.Gateways == nil || len(status.Attempts) == 0 && s.PriceVND == 0 {
 		return nil
 	}
 	known, err := r.Paid.Payments(ctx, s.ID)
@@ -33,7 +33,7 @@ func (r *Reconciler) payments(ctx context.Context, s registration.Registration, 
 			continue
 		}
 		p := registration.Payment{TxnRef: opened.TxnRef, RegistrationID: s.ID, Attempt: process.AttemptOf(opened.TxnRef), AmountVND: s.PriceVND,
-			CreatedAt: opened.ExpiresAt.Add(-activities.PaymentWindow), ExpiresAt: opened.ExpiresAt}
+			Gateway: opened.Gateway, CreatedAt: opened.ExpiresAt.Add(-activities.PaymentWindow), ExpiresAt: opened.ExpiresAt}
 		if err := r.adopt(ctx, p, report); err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (r *Reconciler) doubtful(p registration.Payment, state workflows.RunState) 
 
 // adopt asks the gateway for an attempt that the store does not know and writes it down when the gateway knows its amount.
 func (r *Reconciler) adopt(ctx context.Context, p registration.Payment, report *incident.Report) error {
-	notice, err := r.VNPay.Query(ctx, process.ReconcileQueryID(p.TxnRef, orNow(r.Now)), p)
+	notice, err := r.Gateways.Query(ctx, process.ReconcileQueryID(p.TxnRef, orNow(r.Now)), p)
 	if err != nil {
 		return err
 	}
@@ -88,28 +88,28 @@ func (r *Reconciler) adopt(ctx context.Context, p registration.Payment, report *
 // giveBack gives back what was paid for a registration that has no record. The store has no place for its attempts, so the gateway
 // alone says what was paid: all of them are asked about before any is given back. problem.Conflict while the gateway has not decided.
 func (r *Reconciler) giveBack(ctx context.Context, id string, attempts []activities.PaymentOpened) error {
-	if len(attempts) > 0 && r.VNPay == nil {
-		return problem.New(problem.Conflict, "the process began %d attempts to pay, and the gateway is not configured", len(attempts))
+	if len(attempts) > 0 && r.Gateways == nil {
+		return problem.New(problem.Conflict, "the process began %d attempts to pay, and no gateway is configured", len(attempts))
 	}
 	var paid []registration.Payment
 	for _, opened := range attempts {
 		p := registration.Payment{TxnRef: opened.TxnRef, RegistrationID: id, Attempt: process.AttemptOf(opened.TxnRef),
-			CreatedAt: opened.ExpiresAt.Add(-activities.PaymentWindow), ExpiresAt: opened.ExpiresAt}
-		notice, err := r.VNPay.Query(ctx, process.ReconcileQueryID(p.TxnRef, orNow(r.Now)), p)
+			Gateway: opened.Gateway, CreatedAt: opened.ExpiresAt.Add(-activities.PaymentWindow), ExpiresAt: opened.ExpiresAt}
+		notice, err := r.Gateways.Query(ctx, process.ReconcileQueryID(p.TxnRef, orNow(r.Now)), p)
 		if err != nil {
 			return err
 		}
-		p.AmountVND, p.TransactionNo = notice.AmountVND, notice.TransactionNo
-		switch p.Status = registration.StatusOf(notice.ResponseCode, notice.TransactionStatus); {
+		p.AmountVND, p.Reference = notice.AmountVND, notice.Reference
+		switch p.Status = notice.Status; {
 		case p.Status == registration.PaymentCaptured:
 			paid = append(paid, p)
-		case notice.GivenBack(p):
+		case notice.GaveBack(p):
 		case !p.Status.Decided() || !orNow(r.Now).After(p.ExpiresAt):
 			return problem.New(problem.Conflict, "the gateway has not decided attempt %s (%s): close again later", p.TxnRef, p.Status)
 		}
 	}
 	for _, p := range paid {
-		if err := r.VNPay.Refund(ctx, process.RefundID(p.TxnRef), p, "kyso"); err != nil {
+		if err := r.Gateways.Refund(ctx, process.RefundID(p.TxnRef), p, "kyso"); err != nil {
 			return err
 		}
 	}
@@ -117,12 +117,12 @@ func (r *Reconciler) giveBack(ctx context.Context, id string, attempts []activit
 }
 
 func (r *Reconciler) ask(ctx context.Context, p registration.Payment, report *incident.Report) error {
-	notice, err := r.VNPay.Query(ctx, process.ReconcileQueryID(p.TxnRef, orNow(r.Now)), p)
+	notice, err := r.Gateways.Query(ctx, process.ReconcileQueryID(p.TxnRef, orNow(r.Now)), p)
 	if err != nil {
 		return err
 	}
 	if p.Status == registration.PaymentCaptured {
-		if notice.GivenBack(p) {
+		if notice.GaveBack(p) {
 			report.Payments++
 			err = r.Paid.MarkRefund(ctx, p.TxnRef, process.RefundID(p.TxnRef), orNow(r.Now))
 		}

@@ -85,25 +85,25 @@ type Runs interface {
 	Engine
 }
 
-// Gateway is a payment party.
+// Gateway is all payment parties; registration.Gateways is the real one.
 type Gateway interface {
 	Query(ctx context.Context, requestID string, p registration.Payment) (registration.PaymentNotice, error)
 	// Refund gives the whole price back, once for each request id.
 	Refund(ctx context.Context, requestID string, p registration.Payment, actor string) error
 }
 
-// Reconciler compares the two books, the store and Temporal, both ways, and payments with the gateway. What does not agree
+// Reconciler compares the two books, the store and Temporal, both ways, and payments with their gateways. What does not agree
 // becomes an incident; an incident whose cause has gone is closed. A process that is behind its record is told again what it
 // has, by Behind. Comparing changes nothing else, so several reconcilers may run at once.
 type Reconciler struct {
-	Books   Books
-	Records Records
-	Paid    Paid
-	Found   Mismatches
-	Told    Toldness
-	Engine  Runs
-	Ended   Ended
-	VNPay   Gateway // nil compares no payments
+	Books    Books
+	Records  Records
+	Paid     Paid
+	Found    Mismatches
+	Told     Toldness
+	Engine   Runs
+	Ended    Ended
+	Gateways Gateway // nil compares no payments
 	// CAs are asked for keys and certificates, by the code of the issuer.
 	CAs map[string]registration.Keys
 	Now func() time.Time // default time.Now

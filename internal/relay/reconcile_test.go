@@ -180,16 +180,19 @@ func TestProcessBehindItsRecordIsToldAgain(t *testing.T) {
 type gateway map[string]string // transaction status by reference; others are not known
 
 func (g gateway) Query(_ context.Context, _ string, p registration.Payment) (registration.PaymentNotice, error) {
-	n := registration.PaymentNotice{TxnRef: p.TxnRef, AmountVND: 200_000, TransactionNo: "1" + p.TxnRef[2:], ResponseCode: "00", TransactionStatus: g[p.TxnRef], At: later()}
-	if n.TransactionStatus == "" {
-		n.ResponseCode = "91"
+	number := "1" + p.TxnRef[2:]
+	n := registration.PaymentNotice{TxnRef: p.TxnRef, AmountVND: 200_000, Transaction: number, Reference: registration.Reference(number), At: later(),
+		Status:    map[string]registration.PaymentStatus{"00": registration.PaymentCaptured, "01": registration.PaymentPending, "05": registration.PaymentReview, "07": registration.PaymentReview}[g[p.TxnRef]],
+		GivenBack: g[p.TxnRef] == "05", Said: g[p.TxnRef]}
+	if n.Status == "" {
+		n.Status = registration.PaymentFailed
 	}
 	return n, nil
 }
 
 // Refund shows the refund, as VNPay does.
 func (g gateway) Refund(_ context.Context, requestID string, p registration.Payment, _ string) error {
-	if g[p.TxnRef] != "00" || p.AmountVND != 200_000 || p.TransactionNo != "1"+p.TxnRef[2:] || requestID != process.RefundID(p.TxnRef) {
+	if g[p.TxnRef] != "00" || p.AmountVND != 200_000 || p.Reference != registration.Reference("1"+p.TxnRef[2:]) || requestID != process.RefundID(p.TxnRef) {
 		return problem.New(problem.RefundRefused, "%s %+v", requestID, p)
 	}
 	g[p.TxnRef] = "05"
@@ -216,7 +219,7 @@ func TestPaymentsAreAskedAbout(t *testing.T) {
 		e := &runs{engine: &engine{knows: map[string]workflows.RegistrationStatus{id: lost}},
 			states: map[string]workflows.RunState{process.RegistrationWorkflowID(id): workflows.RunBroken}}
 		r := reconciler(f, e)
-		r.VNPay = gateway{"KS01": "00", "KS02": "00", "KS03": "00", "KS04": "05", "KS05": "00"}
+		r.Gateways = gateway{"KS01": "00", "KS02": "00", "KS03": "00", "KS04": "05", "KS05": "00"}
 		report := everything(t, r)
 		var got []string
 		list, err := f.Relay().Payments(t.Context(), id)

@@ -69,7 +69,7 @@ func (r *Refunds) watch(ctx context.Context, p registration.Payment) error {
 	if err == nil && record.Status != registration.StatusClosing && registration.GoesBack(record, p) {
 		call, cancel := context.WithTimeout(ctx, callLimit)
 		defer cancel()
-		err = r.refund(call, workflows.RefundInput{TxnRef: p.TxnRef, RegistrationID: record.ID})
+		err = r.refund(call, workflows.RefundInput{TxnRef: p.TxnRef, RegistrationID: record.ID, Gateway: p.Gateway})
 	}
 	if err != nil {
 		return fmt.Errorf("having payment %s watched: %w", p.TxnRef, err)
@@ -86,7 +86,7 @@ func (r *Refunds) settle(ctx context.Context, p registration.Payment) error {
 	case registration.Owed(record, p):
 		call, cancel := context.WithTimeout(ctx, callLimit)
 		defer cancel()
-		err = r.refund(call, workflows.RefundInput{TxnRef: p.TxnRef, RegistrationID: record.ID})
+		err = r.refund(call, workflows.RefundInput{TxnRef: p.TxnRef, RegistrationID: record.ID, Gateway: p.Gateway})
 	case record.Status.Final():
 		err = r.Records.MarkSettled(ctx, p.TxnRef, orNow(r.Now))
 	}

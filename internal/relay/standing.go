@@ -99,7 +99,7 @@ func (r *Reconciler) stands(ctx context.Context, s registration.Registration, re
 		return "", registration.Standing{}, err
 	}
 	for _, p := range payments {
-		if r.VNPay == nil || s.Status != registration.StatusActive || p.Status != registration.PaymentCaptured || p.TxnRef != s.PaidRef || orNow(r.Now).Sub(p.CreatedAt) > askedFor {
+		if r.Gateways == nil || s.Status != registration.StatusActive || p.Status != registration.PaymentCaptured || p.TxnRef != s.PaidRef || orNow(r.Now).Sub(p.CreatedAt) > askedFor {
 			continue
 		}
 		if err := r.ask(ctx, p, report); err != nil {

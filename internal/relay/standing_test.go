@@ -51,7 +51,7 @@ func TestMoneyAndCertificatesAreCompared(t *testing.T) {
 					states: map[string]workflows.RunState{process.RegistrationWorkflowID(name): workflows.RunRunning}}
 				now := later()
 				r := reconciler(f, e)
-				r.VNPay, r.CAs, r.Now = gateway{"KS01": c.vnpay}, map[string]registration.Keys{"VNPT-CA": ca}, func() time.Time { return now }
+				r.Gateways, r.CAs, r.Now = gateway{"KS01": c.vnpay}, map[string]registration.Keys{"VNPT-CA": ca}, func() time.Time { return now }
 				finds := func(when, want string) {
 					t.Helper()
 					for _, found := range everything(t, r).Findings {

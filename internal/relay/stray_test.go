@@ -192,7 +192,7 @@ func loseIt(t *testing.T, f *storetest.Filled, name string, knows workflows.Regi
 		broken: []workflows.Run{{Kind: "Registration", RecordID: id, StartedAt: storetest.Start}}}
 	r := reconciler(f, e)
 	l := &loss{t, id, e, gateway{"KS01": "00", "KS02": "05", "KS03": "00"}, &authority{}, &relay.Mender{Reconciler: r, Incidents: f.Parked(), Processes: beginner{e}}}
-	r.VNPay, l.m.CAs = l.vnpay, map[string]registration.Keys{"other": &authority{}, "its": l.ca}
+	r.Gateways, l.m.CAs = l.vnpay, map[string]registration.Keys{"other": &authority{}, "its": l.ca}
 	everything(t, r)
 	return l
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -10,15 +11,41 @@ import (
 	"kyso/internal/registration"
 )
 
-const paymentQuery = `SELECT txn_ref, registration_id, attempt, amount_vnd, status, created_at, expires_at, transaction_no, response_code,
-	bank_status, decided_at, refund_id, refunded_at FROM payments`
+const paymentQuery = `SELECT txn_ref, registration_id, attempt, amount_vnd, gateway, status, created_at, expires_at, reference, transaction_no,
+	decided_at, refund_id, refunded_at FROM payments`
 
-func scanPayment(row scanner) (registration.Payment, error) {
+// scanPayment reads a payment. A program of an earlier release keeps the reference in the clear, as transaction_no; its columns
+// response_code and bank_status are read no more.
+func scanPayment(row scanner, k *keys) (registration.Payment, error) {
 	var p registration.Payment
-	err := row.Scan(&p.TxnRef, &p.RegistrationID, &p.Attempt, &p.AmountVND, &p.Status, into(&p.CreatedAt), into(&p.ExpiresAt), &p.TransactionNo,
-		&p.ResponseCode, &p.BankStatus, into(&p.DecidedAt), &p.RefundID, into(&p.RefundedAt))
-	p.TransactionNo = registration.TransactionNumber(p.TransactionNo) // a program of an earlier release keeps it as it came
-	return p, orNoSuch(err, "payment")
+	var sealed []byte
+	var plain string
+	err := row.Scan(&p.TxnRef, &p.RegistrationID, &p.Attempt, &p.AmountVND, &p.Gateway, &p.Status, into(&p.CreatedAt), into(&p.ExpiresAt), &sealed, &plain,
+		into(&p.DecidedAt), &p.RefundID, into(&p.RefundedAt))
+	switch {
+	case err != nil:
+		return p, orNoSuch(err, "payment")
+	case len(sealed) == 0 && p.Gateway == registration.FirstGateway:
+		p.Reference = registration.Reference(plain)
+	case len(sealed) > 0:
+		var reference []byte
+		reference, err = k.Open("payments", "reference", p.TxnRef, sealed)
+		p.Reference = registration.Reference(reference)
+	}
+	return p, err
+}
+
+// sealedReference seals what a gateway wants to hear again; nothing stays nothing.
+func sealedReference(k *keys, ref string, value registration.Reference) []byte {
+	if value == "" {
+		return nil
+	}
+	return k.Sealed("payments", "reference", ref, []byte(value))
+}
+
+// payment reads one payment.
+func payment(ctx context.Context, tx *sql.Tx, k *keys, ref string) (registration.Payment, error) {
+	return scanPayment(tx.QueryRowContext(ctx, paymentQuery+` WHERE txn_ref = $1`, ref), k)
 }
 
 // CreatePayment implements registration.Records. The first record of an attempt stays, with its times.
@@ -26,26 +53,27 @@ func (r Registrations) CreatePayment(ctx context.Context, p registration.Payment
 	if p.TxnRef == "" || p.AmountVND <= 0 || p.CreatedAt.IsZero() || p.ExpiresAt.IsZero() || p.Status != "" && p.Status != registration.PaymentPending {
 		return problem.New(problem.Invalid, "a new payment has a reference, an amount and times, and is pending")
 	}
-	return r.write(ctx, "creating a payment", func(tx *sql.Tx, _ *keys) error {
+	p.Gateway = cmp.Or(p.Gateway, registration.FirstGateway)
+	return r.write(ctx, "creating a payment", func(tx *sql.Tx, k *keys) error {
 		if err := registered(ctx, tx, p.RegistrationID); err != nil {
 			return err
 		}
 		made, err := affected(tx.ExecContext(ctx, `
-			INSERT INTO payments (txn_ref, registration_id, attempt, amount_vnd, status, created_at, expires_at, transaction_no, response_code, bank_status, refund_id)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, '', '', '', '') ON CONFLICT DO NOTHING`,
-			p.TxnRef, p.RegistrationID, p.Attempt, p.AmountVND, string(registration.PaymentPending), at(p.CreatedAt), at(p.ExpiresAt)))
+			INSERT INTO payments (txn_ref, registration_id, attempt, amount_vnd, gateway, status, created_at, expires_at, transaction_no, response_code, bank_status, refund_id)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', '', '', '') ON CONFLICT DO NOTHING`,
+			p.TxnRef, p.RegistrationID, p.Attempt, p.AmountVND, p.Gateway, string(registration.PaymentPending), at(p.CreatedAt), at(p.ExpiresAt)))
 		if err != nil {
 			return err
 		}
 		if made == 0 {
-			return samePayment(ctx, tx, p)
+			return samePayment(ctx, tx, k, p)
 		}
 		return audit(ctx, tx, p.CreatedAt, "payment", p.RegistrationID, "", fmt.Sprintf("%s pending %d VND", p.TxnRef, p.AmountVND))
 	})
 }
 
-func samePayment(ctx context.Context, tx *sql.Tx, p registration.Payment) error {
-	stored, err := scanPayment(tx.QueryRowContext(ctx, paymentQuery+` WHERE txn_ref = $1`, p.TxnRef))
+func samePayment(ctx context.Context, tx *sql.Tx, k *keys, p registration.Payment) error {
+	stored, err := payment(ctx, tx, k, p.TxnRef)
 	switch {
 	case problem.CodeOf(err) == problem.NotFound:
 		return conflict("attempt %d has another reference", p.Attempt)
@@ -60,8 +88,8 @@ func samePayment(ctx context.Context, tx *sql.Tx, p registration.Payment) error 
 // Payment implements registration.Records.
 func (r Registrations) Payment(ctx context.Context, ref string) (registration.Payment, error) {
 	var p registration.Payment
-	err := r.read(ctx, "reading a payment", func(tx *sql.Tx, _ *keys) (err error) {
-		p, err = scanPayment(tx.QueryRowContext(ctx, paymentQuery+` WHERE txn_ref = $1`, ref))
+	err := r.read(ctx, "reading a payment", func(tx *sql.Tx, k *keys) (err error) {
+		p, err = payment(ctx, tx, k, ref)
 		return err
 	})
 	return p, err
@@ -70,13 +98,13 @@ func (r Registrations) Payment(ctx context.Context, ref string) (registration.Pa
 // Payments implements registration.Records.
 func (r Registrations) Payments(ctx context.Context, id string) ([]registration.Payment, error) {
 	var list []registration.Payment
-	err := r.read(ctx, "listing payments", func(tx *sql.Tx, _ *keys) error {
+	err := r.read(ctx, "listing payments", func(tx *sql.Tx, k *keys) error {
 		if err := registered(ctx, tx, id); err != nil {
 			return err
 		}
 		rows, err := tx.QueryContext(ctx, paymentQuery+` WHERE registration_id = $1 ORDER BY attempt`, id)
 		return each(rows, err, func(rows *sql.Rows) error {
-			p, err := scanPayment(rows)
+			p, err := scanPayment(rows, k)
 			list = append(list, p)
 			return err
 		})
@@ -84,13 +112,27 @@ func (r Registrations) Payments(ctx context.Context, id string) ([]registration.
 	return list, err
 }
 
-// ApplyNotice implements registration.Records. A failed attempt may still turn out to be paid: money is money. A transaction that
-// pays another attempt already is not money of this one: it goes to review. So does a payment without a number.
-func (r Registrations) ApplyNotice(ctx context.Context, n registration.PaymentNotice) (p registration.Payment, fresh bool, err error) {
-	n.TransactionNo = registration.TransactionNumber(n.TransactionNo)
-	err = r.write(ctx, "recording a payment", func(tx *sql.Tx, _ *keys) (err error) {
-		if p, err = scanPayment(tx.QueryRowContext(ctx, paymentQuery+` WHERE txn_ref = $1`, n.TxnRef)); err != nil {
+// KeepReference implements registration.Records.
+func (r Registrations) KeepReference(ctx context.Context, ref string, reference registration.Reference) error {
+	return r.write(ctx, "keeping the reference of a payment", func(tx *sql.Tx, k *keys) error {
+		if _, err := payment(ctx, tx, k, ref); err != nil {
 			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE payments SET reference = $1 WHERE txn_ref = $2 AND status = 'pending'`, sealedReference(k, ref, reference), ref)
+		return err
+	})
+}
+
+// ApplyNotice implements registration.Records. A failed attempt may still turn out to be paid: money is money. A transaction that
+// pays another attempt already is not money of this one: it goes to review. So does a payment without a name of its
+// transaction.
+func (r Registrations) ApplyNotice(ctx context.Context, n registration.PaymentNotice) (p registration.Payment, fresh bool, err error) {
+	err = r.write(ctx, "recording a payment", func(tx *sql.Tx, k *keys) (err error) {
+		if p, err = payment(ctx, tx, k, n.TxnRef); err != nil {
+			return err
+		}
+		if p.Gateway != cmp.Or(n.Gateway, registration.FirstGateway) {
+			return problem.New(problem.NotFound, "the payment was begun at another gateway")
 		}
 		if p.AmountVND != n.AmountVND {
 			return problem.New(problem.Invalid, "the amount is not the order's")
@@ -99,22 +141,21 @@ func (r Registrations) ApplyNotice(ctx context.Context, n registration.PaymentNo
 		if err != nil || to == p.Status {
 			return err
 		}
-		fresh, p.Status, p.ResponseCode, p.BankStatus = true, to, n.ResponseCode, n.TransactionStatus
-		if n.TransactionNo != "" {
-			p.TransactionNo = n.TransactionNo
-		}
+		fresh, p.Status = true, to
+		p.Reference = cmp.Or(n.Reference, p.Reference)
 		if to.Decided() {
 			p.DecidedAt = n.At.UTC().Truncate(time.Microsecond)
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE payments SET status = $1, transaction_no = $2, response_code = $3, bank_status = $4, decided_at = $5 WHERE txn_ref = $6`,
-			string(p.Status), p.TransactionNo, p.ResponseCode, p.BankStatus, at(p.DecidedAt), p.TxnRef)
+		// Programs of earlier releases look for the transaction, and ask for refunds with it.
+		_, err = tx.ExecContext(ctx, `UPDATE payments SET status = $1, reference = $2, transaction_no = COALESCE(NULLIF($3, ''), transaction_no), decided_at = $4 WHERE txn_ref = $5`,
+			string(p.Status), sealedReference(k, p.TxnRef, p.Reference), transactionKey(p.Gateway, n.Transaction), at(p.DecidedAt), p.TxnRef)
 		if err != nil {
 			return err
 		}
 		if err := compareAgain(ctx, tx, p.RegistrationID); err != nil {
 			return err
 		}
-		return audit(ctx, tx, n.At, "payment", p.RegistrationID, "vnpay", fmt.Sprintf("%s %s %s/%s", p.TxnRef, to, n.ResponseCode, n.TransactionStatus))
+		return audit(ctx, tx, n.At, "payment", p.RegistrationID, p.Gateway, fmt.Sprintf("%s %s %s", p.TxnRef, to, n.Said))
 	})
 	if err != nil {
 		return registration.Payment{}, false, err
@@ -124,14 +165,14 @@ func (r Registrations) ApplyNotice(ctx context.Context, n registration.PaymentNo
 
 // becomes is what a payment is after a notice; what it was when the notice changes nothing.
 func becomes(ctx context.Context, tx *sql.Tx, p registration.Payment, n registration.PaymentNotice) (registration.PaymentStatus, error) {
-	to := registration.StatusOf(n.ResponseCode, n.TransactionStatus)
+	to := n.Status
 	if !mayBecome(p.Status, to) {
 		return p.Status, nil
 	}
 	if to != registration.PaymentCaptured {
 		return to, nil
 	}
-	ours, err := claimTransaction(ctx, tx, n.TransactionNo, p.TxnRef)
+	ours, err := claimTransaction(ctx, tx, transactionKey(p.Gateway, n.Transaction), p.TxnRef)
 	if err == nil && !ours {
 		to = registration.PaymentReview
 	}
@@ -144,8 +185,15 @@ func compareAgain(ctx context.Context, tx *sql.Tx, id string) error {
 	return err
 }
 
-// claimTransaction gives a transaction of the gateway to an attempt, unless another has it. Without a number nobody can tell whose
-// the money is.
+// transactionKey keeps the transactions of gateways apart. Those of the first one are called as the gateway calls them.
+func transactionKey(gateway, transaction string) string {
+	if gateway == registration.FirstGateway || transaction == "" {
+		return transaction
+	}
+	return gateway + ":" + transaction
+}
+
+// claimTransaction gives a transaction to an attempt, unless another has it. Without a name nobody can tell whose the money is.
 func claimTransaction(ctx context.Context, tx *sql.Tx, number, ref string) (ours bool, err error) {
 	if number == "" {
 		return false, nil
@@ -183,8 +231,8 @@ func (r Registrations) MarkRefund(ctx context.Context, ref, refundID string, whe
 	if refundID == "" {
 		return problem.New(problem.Invalid, "a refund has an id")
 	}
-	return r.write(ctx, "recording a refund", func(tx *sql.Tx, _ *keys) error {
-		p, err := scanPayment(tx.QueryRowContext(ctx, paymentQuery+` WHERE txn_ref = $1`, ref))
+	return r.write(ctx, "recording a refund", func(tx *sql.Tx, k *keys) error {
+		p, err := payment(ctx, tx, k, ref)
 		switch {
 		case err != nil:
 			return err

@@ -64,7 +64,7 @@ func liveRegistration(t *testing.T, r store.Registrations) registration.Registra
 	must(t, r.SaveReview(ctx, one.ID, registration.Round{}, newReview("review"), "Xin ghi rõ số nhà", "không có trên bản đồ"))
 	must(t, r.Correct(ctx, one.ID, registration.Round{}, "corr", "citizen-1", map[string]string{"address": "Số 20 đường Trần Thái Tông", "email": "nhu.moi@example.vn"}))
 	must(t, r.CreatePayment(ctx, newPayment(one.ID, 1)))
-	_, _, err = r.ApplyNotice(ctx, notice(1, "00", "00"))
+	_, _, err = r.ApplyNotice(ctx, notice(1, registration.PaymentCaptured))
 	must(t, err)
 	parked := newParked("parked", one.ID, 1)
 	must(t, r.OpenRegistrationIncident(ctx, parked))

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,12 +15,13 @@ import (
 
 func newPayment(registrationID string, attempt int) registration.Payment {
 	return registration.Payment{TxnRef: fmt.Sprintf("KS%02d", attempt), RegistrationID: registrationID, Attempt: attempt, AmountVND: 300_000,
-		Status: registration.PaymentPending, CreatedAt: minute(attempt).UTC(), ExpiresAt: minute(attempt + 15).UTC()}
+		Gateway: registration.FirstGateway, Status: registration.PaymentPending, CreatedAt: minute(attempt).UTC(), ExpiresAt: minute(attempt + 15).UTC()}
 }
 
-func notice(attempt int, response, status string) registration.PaymentNotice {
-	return registration.PaymentNotice{TxnRef: fmt.Sprintf("KS%02d", attempt), AmountVND: 300_000, TransactionNo: fmt.Sprintf("144225%02d", attempt),
-		ResponseCode: response, TransactionStatus: status, At: minute(20)}
+func notice(attempt int, status registration.PaymentStatus) registration.PaymentNotice {
+	number := fmt.Sprintf("144225%02d", attempt)
+	return registration.PaymentNotice{TxnRef: fmt.Sprintf("KS%02d", attempt), AmountVND: 300_000, Transaction: number, Reference: registration.Reference(number),
+		Status: status, Said: "said " + string(status), At: minute(20)}
 }
 
 func TestPaymentsKeepTheirFirstRecord(t *testing.T) {
@@ -56,9 +58,9 @@ func TestNotices(t *testing.T) {
 	onBothRecords(t, func(t *testing.T, r store.Registrations) {
 		ctx := t.Context()
 		enrolled(t, r, "r")
-		paid, open, checking, failed := [2]string{"00", "00"}, [2]string{"00", "01"}, [2]string{"07", "00"}, [2]string{"24", "02"}
+		const paid, open, checking, failed = registration.PaymentCaptured, registration.PaymentPending, registration.PaymentReview, registration.PaymentFailed
 		type step struct {
-			codes [2]string
+			says  registration.PaymentStatus
 			fresh bool
 			want  registration.PaymentStatus
 		}
@@ -72,7 +74,7 @@ func TestNotices(t *testing.T) {
 		for i, story := range stories {
 			must(t, r.CreatePayment(ctx, newPayment("r", i+1)))
 			for j, s := range story {
-				got, isFresh, err := r.ApplyNotice(ctx, notice(i+1, s.codes[0], s.codes[1]))
+				got, isFresh, err := r.ApplyNotice(ctx, notice(i+1, s.says))
 				must(t, err)
 				if isFresh != s.fresh || got.Status != s.want || got.DecidedAt.IsZero() == got.Status.Decided() {
 					t.Errorf("story %d, step %d: %s, fresh %v, decided at %v", i, j, got.Status, isFresh, got.DecidedAt)
@@ -90,13 +92,13 @@ func TestNotices(t *testing.T) {
 		p, err := r.Payment(ctx, "KS01")
 		must(t, err)
 		want := newPayment("r", 1)
-		want.Status, want.TransactionNo, want.ResponseCode, want.BankStatus, want.DecidedAt = registration.PaymentCaptured, "14422501", "00", "00", minute(20).UTC()
+		want.Status, want.Reference, want.DecidedAt = registration.PaymentCaptured, "14422501", minute(20).UTC()
 		wantEqual(t, "captured", p, want)
-		cheap := notice(1, "00", "00")
+		cheap := notice(1, registration.PaymentCaptured)
 		cheap.AmountVND = 3_000
 		_, _, err = r.ApplyNotice(ctx, cheap)
 		wantCode(t, err, problem.Invalid)
-		_, _, err = r.ApplyNotice(ctx, notice(77, "00", "00"))
+		_, _, err = r.ApplyNotice(ctx, notice(77, registration.PaymentCaptured))
 		wantCode(t, err, problem.NotFound)
 	})
 }
@@ -108,7 +110,7 @@ func TestOneOfManyNoticesIsFresh(t *testing.T) {
 		wantEqual(t, "creations", made, map[problem.Code]int{"": 8})
 		var fresh atomic.Int32
 		answers := inParallel(16, func(int) error {
-			_, first, err := r.ApplyNotice(t.Context(), notice(1, "00", "00"))
+			_, first, err := r.ApplyNotice(t.Context(), notice(1, registration.PaymentCaptured))
 			if first {
 				fresh.Add(1)
 			}
@@ -134,7 +136,7 @@ func TestRefundKeepsItsFirstID(t *testing.T) {
 				t.Errorf("refund: %+v", p)
 			}
 		}
-		_, _, err := r.ApplyNotice(ctx, notice(1, "00", "00"))
+		_, _, err := r.ApplyNotice(ctx, notice(1, registration.PaymentCaptured))
 		must(t, err)
 		twice(t, func() error { return r.MarkRefund(ctx, "KS01", "RF1", time.Time{}) })
 		must(t, r.MarkRefund(ctx, "KS01", "RF2", time.Time{}))
@@ -143,7 +145,7 @@ func TestRefundKeepsItsFirstID(t *testing.T) {
 		must(t, r.MarkRefund(ctx, "KS01", "RF2", minute(41)))
 		must(t, r.MarkRefund(ctx, "KS01", "RF2", time.Time{}))
 		wantRefund(registration.PaymentRefunded, minute(40))
-		p, fresh, err := r.ApplyNotice(ctx, notice(1, "00", "00"))
+		p, fresh, err := r.ApplyNotice(ctx, notice(1, registration.PaymentCaptured))
 		if err != nil || fresh || p.Status != registration.PaymentRefunded {
 			t.Errorf("a notice after the refund: %+v, %v, %v", p, fresh, err)
 		}
@@ -158,16 +160,16 @@ func TestOneTransactionPaysOneAttempt(t *testing.T) {
 		enrolled(t, r, "r")
 		enrolled(t, r, "s")
 		paid := func(attempt int, number string) registration.PaymentNotice {
-			n := notice(attempt, "00", "00")
-			n.TransactionNo = number
+			n := notice(attempt, registration.PaymentCaptured)
+			n.Transaction = number
 			return n
 		}
 		apply := func(n registration.PaymentNotice, want registration.PaymentStatus, wantFresh bool) {
 			t.Helper()
 			p, fresh, err := r.ApplyNotice(ctx, n)
 			must(t, err)
-			if p.Status != want || fresh != wantFresh || p.Claimed() != (want == registration.PaymentReview && p.TransactionNo != "") {
-				t.Errorf("%s with %s: %s, fresh %v, claimed %v", n.TxnRef, n.TransactionNo, p.Status, fresh, p.Claimed())
+			if p.Status != want || fresh != wantFresh || n.Claimed(p) != (want == registration.PaymentReview && n.Transaction != "") {
+				t.Errorf("%s with %s: %s, fresh %v, claimed %v", n.TxnRef, n.Transaction, p.Status, fresh, n.Claimed(p))
 			}
 		}
 		must(t, r.CreatePayment(ctx, newPayment("r", 1)))
@@ -181,23 +183,33 @@ func TestOneTransactionPaysOneAttempt(t *testing.T) {
 		apply(paid(2, "900001"), registration.PaymentReview, false)
 		apply(paid(2, "900002"), registration.PaymentCaptured, true) // VNPay corrected itself
 
-		_, _, err := r.ApplyNotice(ctx, notice(3, "24", "02"))
+		_, _, err := r.ApplyNotice(ctx, notice(3, registration.PaymentFailed))
 		must(t, err)
 		apply(paid(3, "900001"), registration.PaymentReview, true) // also when it had failed
 
 		must(t, r.MarkRefund(ctx, "KS01", "RF1", minute(30)))
 		apply(paid(4, "900001"), registration.PaymentReview, true) // what was given back pays nothing else
 
-		// A number that is none pays nothing, until VNPay names one.
-		apply(paid(5, "0"), registration.PaymentReview, true)
+		// What has no name pays nothing, until the gateway names it.
+		apply(paid(5, ""), registration.PaymentReview, true)
 		apply(paid(6, ""), registration.PaymentReview, true)
-		apply(paid(7, "000"), registration.PaymentReview, true)
-		apply(paid(7, "000"), registration.PaymentReview, false)
-		apply(paid(7, "0900003"), registration.PaymentCaptured, true)
+		apply(paid(6, ""), registration.PaymentReview, false)
+		apply(paid(6, "900003"), registration.PaymentCaptured, true)
+		apply(paid(7, "900003"), registration.PaymentReview, true)
 
-		// Another spelling of a number is the same number.
-		apply(paid(8, "0900001"), registration.PaymentReview, true)
-		apply(paid(8, "900003"), registration.PaymentReview, false)
+		// A gateway's word counts for its own payments, and its transactions are not another's.
+		other := newPayment("s", 9)
+		other.Gateway = "other"
+		must(t, r.CreatePayment(ctx, other))
+		_, _, err = r.ApplyNotice(ctx, paid(9, "900001"))
+		wantCode(t, err, problem.NotFound)
+		foreign := paid(8, "900004")
+		foreign.Gateway = "other"
+		_, _, err = r.ApplyNotice(ctx, foreign)
+		wantCode(t, err, problem.NotFound)
+		own := paid(9, "900001")
+		own.Gateway = "other"
+		apply(own, registration.PaymentCaptured, true)
 	})
 }
 
@@ -212,8 +224,8 @@ func TestOneTransactionInARace(t *testing.T) {
 		var all sync.WaitGroup
 		for attempt := 1; attempt <= 8; attempt++ {
 			all.Go(func() {
-				n := notice(attempt, "00", "00")
-				n.TransactionNo = "900009"
+				n := notice(attempt, registration.PaymentCaptured)
+				n.Transaction = "900009"
 				if _, _, err := r.ApplyNotice(ctx, n); err != nil {
 					t.Error(err)
 				}
@@ -244,18 +256,13 @@ func TestNumbersOfEarlierReleasesAreRewritten(t *testing.T) {
 		must(t, s.MigrateTo(ctx, 22))
 		for attempt, number := range []string{"0900001", "000", "900003", "00900003", ""} {
 			p := newPayment("r", attempt+1)
-			must(t, r.CreatePayment(ctx, p))
-			_, err := s.DB().ExecContext(ctx, `UPDATE payments SET status = 'captured', transaction_no = $1 WHERE txn_ref = $2`, number, p.TxnRef)
-			must(t, err)
+			paidAsBefore(t, s, p, number)
+			var err error
 			if number != "" {
 				_, err = s.DB().ExecContext(ctx, `INSERT INTO payment_transactions (transaction_no, txn_ref) VALUES ($1, $2)`, number, p.TxnRef)
 				must(t, err)
 			}
 		}
-		first, err := r.Payment(ctx, newPayment("r", 1).TxnRef)
-		must(t, err)
-		wantEqual(t, "read before the migration", first.TransactionNo, "900001")
-
 		must(t, s.Migrate(ctx))
 		var kept string
 		must(t, s.DB().QueryRowContext(ctx, `SELECT COUNT(*) || ' ' || MIN(transaction_no) || ' ' || MAX(transaction_no) FROM payment_transactions`).Scan(&kept))
@@ -264,12 +271,89 @@ func TestNumbersOfEarlierReleasesAreRewritten(t *testing.T) {
 		must(t, s.DB().QueryRowContext(ctx, `SELECT COUNT(*) FROM payments WHERE transaction_no LIKE '0%'`).Scan(&odd))
 		wantEqual(t, "payments with a leading zero", odd, 0)
 
+		first, err := r.Payment(ctx, newPayment("r", 1).TxnRef)
+		must(t, err)
+		wantEqual(t, "the reference of an earlier release", first.Reference, "900001")
+
 		later := newPayment("r", 9)
 		must(t, r.CreatePayment(ctx, later))
-		n := notice(9, "00", "00")
-		n.TransactionNo = "900001"
+		n := notice(9, registration.PaymentCaptured)
+		n.Transaction = "900001"
 		p, _, err := r.ApplyNotice(ctx, n)
 		must(t, err)
 		wantEqual(t, "the second order of one transaction", p.Status, registration.PaymentReview)
+	})
+}
+
+// paidAsBefore is what a program of a release before gateways writes: one that did not know the new columns.
+func paidAsBefore(t *testing.T, s *store.Store, p registration.Payment, number string) {
+	t.Helper()
+	_, err := s.DB().ExecContext(t.Context(), `INSERT INTO payments (txn_ref, registration_id, attempt, amount_vnd, status, created_at, expires_at, transaction_no,
+		response_code, bank_status, refund_id) VALUES ($1, $2, $3, $4, 'captured', $5, $6, $7, '00', '00', '')`,
+		p.TxnRef, p.RegistrationID, p.Attempt, p.AmountVND, p.CreatedAt, p.ExpiresAt, number)
+	must(t, err)
+}
+
+// A program of an earlier release and this one work on the same payments: each finds the other's transaction and what a refund is
+// asked for with. What this one writes for the gateway is sealed.
+func TestPaymentsBesideAnEarlierRelease(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		s.SetNow(func() time.Time { return minute(30) })
+		ctx, db, r := t.Context(), s.DB(), s.Registrations()
+		enrolled(t, r, "r")
+		before := newPayment("r", 1)
+		paidAsBefore(t, s, before, "900001")
+		got, err := r.Payment(ctx, before.TxnRef)
+		must(t, err)
+		before.Status, before.Reference = registration.PaymentCaptured, "900001"
+		got.DecidedAt = before.DecidedAt
+		wantEqual(t, "written before", got, before)
+
+		must(t, r.CreatePayment(ctx, newPayment("r", 2)))
+		n := notice(2, registration.PaymentCaptured)
+		n.Transaction = "900001"
+		p, _, err := r.ApplyNotice(ctx, n)
+		must(t, err)
+		wantEqual(t, "the transaction of an earlier release", p.Status, registration.PaymentReview)
+
+		n.Transaction, n.Reference = "900002", "secret-of-the-gateway"
+		_, _, err = r.ApplyNotice(ctx, n)
+		must(t, err)
+		var number string
+		var sealed []byte
+		must(t, db.QueryRowContext(ctx, `SELECT transaction_no, reference FROM payments WHERE txn_ref = 'KS02'`).Scan(&number, &sealed))
+		if number != "900002" || len(sealed) == 0 || strings.Contains(string(sealed), "secret") {
+			t.Errorf("transaction %q, reference %q", number, sealed)
+		}
+		p, err = r.Payment(ctx, "KS02")
+		must(t, err)
+		wantEqual(t, "reference", p.Reference, "secret-of-the-gateway")
+	})
+}
+
+// What a gateway gives when a payment is begun is kept until it decides.
+func TestReferencesAreKept(t *testing.T) {
+	onBothRecords(t, func(t *testing.T, r store.Registrations) {
+		ctx := t.Context()
+		enrolled(t, r, "r")
+		p := newPayment("r", 1)
+		p.Gateway = "other"
+		must(t, r.CreatePayment(ctx, p))
+		twice(t, func() error { return r.KeepReference(ctx, p.TxnRef, "session-1") })
+		wantReference := func(want registration.Reference) {
+			t.Helper()
+			got, err := r.Payment(ctx, p.TxnRef)
+			must(t, err)
+			wantEqual(t, "reference", got.Reference, want)
+		}
+		wantReference("session-1")
+		n := notice(1, registration.PaymentCaptured)
+		n.Gateway, n.Reference = "other", ""
+		_, _, err := r.ApplyNotice(ctx, n)
+		must(t, err)
+		wantReference("session-1")
+		must(t, r.KeepReference(ctx, p.TxnRef, "session-2"))
+		wantReference("session-1")
+		wantCode(t, r.KeepReference(ctx, "KS77", "x"), problem.NotFound)
 	})
 }

@@ -208,23 +208,22 @@ func TestPaymentsAreDecidedOnce(t *testing.T) {
 			p := registration.Payment{TxnRef: fmt.Sprint("T", i), RegistrationID: "r-1", Attempt: i, AmountVND: 300_000, CreatedAt: minute(3), ExpiresAt: minute(18)}
 			twice(t, func() error { return r.CreatePayment(ctx, p) })
 		}
-		notice := func(ref, response, status string, amount int64) (registration.PaymentStatus, bool, error) {
-			p, fresh, err := r.ApplyNotice(ctx, registration.PaymentNotice{TxnRef: ref, AmountVND: amount, TransactionNo: "14", ResponseCode: response, TransactionStatus: status, At: minute(4)})
+		const paid, open, failed = registration.PaymentCaptured, registration.PaymentPending, registration.PaymentFailed
+		notice := func(ref string, says registration.PaymentStatus, amount int64) (registration.PaymentStatus, bool, error) {
+			p, fresh, err := r.ApplyNotice(ctx, registration.PaymentNotice{TxnRef: ref, AmountVND: amount, Transaction: "14", Status: says, At: minute(4)})
 			return p.Status, fresh, err
 		}
-		_, _, err := notice("none", "00", "00", 300_000)
+		_, _, err := notice("none", paid, 300_000)
 		wantCode(t, err, problem.NotFound)
-		_, _, err = notice("T1", "00", "00", 30_000)
+		_, _, err = notice("T1", paid, 30_000)
 		wantCode(t, err, problem.Invalid)
 		for i, c := range []struct {
-			response, status string
-			want             registration.PaymentStatus
-			fresh            bool
+			says, want registration.PaymentStatus
+			fresh      bool
 		}{
-			{"00", "01", registration.PaymentPending, false}, {"11", "02", registration.PaymentFailed, true}, {"24", "02", registration.PaymentFailed, false},
-			{"00", "00", registration.PaymentCaptured, true}, {"00", "00", registration.PaymentCaptured, false}, {"24", "02", registration.PaymentCaptured, false},
+			{open, open, false}, {failed, failed, true}, {failed, failed, false}, {paid, paid, true}, {paid, paid, false}, {failed, paid, false},
 		} {
-			got, fresh, err := notice("T1", c.response, c.status, 300_000)
+			got, fresh, err := notice("T1", c.says, 300_000)
 			if err != nil || got != c.want || fresh != c.fresh {
 				t.Errorf("notice %d: %s, fresh %v, %v", i, got, fresh, err)
 			}

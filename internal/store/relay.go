@@ -24,10 +24,14 @@ func (r Relay) Undecided(ctx context.Context, before time.Time, after page.Curso
 }
 
 func (r Relay) payments(ctx context.Context, doing, tail string, args []any) ([]registration.Payment, error) {
+	k, err := r.Store.Base.OpenKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var list []registration.Payment
 	rows, err := r.Store.Base.DB.QueryContext(ctx, paymentQuery+tail, args...)
 	err = kernel.Each(rows, err, func(rows *sql.Rows) error {
-		p, err := scanPayment(rows)
+		p, err := scanPayment(rows, k)
 		list = append(list, p)
 		return err
 	})

@@ -34,8 +34,11 @@ const (
 	codeDuplicate = "94"
 	codeNotPaid   = "95"
 	codeBadHash   = "97"
+	codeSuspect   = "07"
 
 	statusNotFinished    = "01"
+	statusReversed       = "04"
+	statusSuspect        = "07"
 	statusRefunding      = "05"
 	statusRefundSent     = "06"
 	statusRefundRejected = "09"
@@ -56,19 +59,17 @@ func (v *Client) Query(ctx context.Context, requestID string, p registration.Pay
 	if err != nil {
 		return registration.PaymentNotice{}, problem.New(problem.ProviderUnavailable, "asking for a payment: %s sent an answer that makes no sense", who)
 	}
-	if kind := answer.Get("vnp_TransactionType"); kind != "" && kind != typePayment && notice.TransactionStatus == codeOK {
-		notice.TransactionStatus = statusRefunding
-	}
 	return notice, nil
 }
 
 // unseen speaks for VNPay of a payment that it does not know: the citizen may still come, or never did.
 func (v *Client) unseen(p registration.Payment) registration.PaymentNotice {
-	n := registration.PaymentNotice{TxnRef: p.TxnRef, AmountVND: p.AmountVND, At: party.Now(v.Clock).UTC(),
-		ResponseCode: codeOK, TransactionStatus: statusNotFinished}
-	if n.At.After(p.ExpiresAt) {
-		n.ResponseCode, n.TransactionStatus = codeNotFound, ""
+	now := party.Now(v.Clock).UTC()
+	n := said(codeOK, statusNotFinished)
+	if now.After(p.ExpiresAt) {
+		n = said(codeNotFound, "")
 	}
+	n.TxnRef, n.AmountVND, n.At = p.TxnRef, p.AmountVND, now
 	return n
 }
 
@@ -109,7 +110,7 @@ func (v *Client) Refund(ctx context.Context, requestID string, p registration.Pa
 	ref := cleanText(p.TxnRef, maxTxnRef)
 	answer, err := v.post(ctx, refundFields, refundAnswerFields, map[string]string{
 		"vnp_RequestId": requestIDOf(requestID), "vnp_Command": "refund", "vnp_TransactionType": typeFullRefund, "vnp_TxnRef": ref,
-		"vnp_Amount": amountOf(p), "vnp_TransactionNo": cleanText(p.TransactionNo, maxRequestID),
+		"vnp_Amount": amountOf(p), "vnp_TransactionNo": cleanText(string(p.Reference), maxRequestID),
 		"vnp_TransactionDate": dateOf(p.CreatedAt), "vnp_CreateBy": cleanText(actor, maxOrderInfo), "vnp_OrderInfo": "Hoan tien " + ref,
 	})
 	if err == nil {

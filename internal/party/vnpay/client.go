@@ -2,6 +2,7 @@
 package vnpay
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -50,13 +51,17 @@ type Client struct {
 
 var _ registration.PaymentGateway = (*Client)(nil)
 
-// PayURL implements registration.PaymentGateway.
-func (v *Client) PayURL(p registration.Payment, clientIP, orderInfo string) string {
+// Begin implements registration.PaymentGateway. VNPay hears of a payment from the browser: the address says it all.
+func (v *Client) Begin(_ context.Context, p registration.Payment, payer registration.Payer) (registration.Opened, error) {
+	return registration.Opened{URL: v.payURL(p, payer)}, nil
+}
+
+func (v *Client) payURL(p registration.Payment, payer registration.Payer) string {
 	query := url.Values{
 		"vnp_Version": {wireVersion}, "vnp_Command": {"pay"}, "vnp_TmnCode": {v.TmnCode},
 		"vnp_Amount": {amountOf(p)}, "vnp_CurrCode": {"VND"}, "vnp_TxnRef": {cleanText(p.TxnRef, maxTxnRef)},
-		"vnp_OrderInfo": {cleanText(orderInfo, maxOrderInfo)}, "vnp_OrderType": {"other"}, "vnp_Locale": {"vn"},
-		"vnp_ReturnUrl": {v.ReturnURL}, "vnp_IpAddr": {cleanIP(clientIP)},
+		"vnp_OrderInfo": {cleanText(payer.Info, maxOrderInfo)}, "vnp_OrderType": {"other"}, "vnp_Locale": {"vn"},
+		"vnp_ReturnUrl": {v.ReturnURL}, "vnp_IpAddr": {cleanIP(payer.Address)},
 		"vnp_CreateDate": {dateOf(p.CreatedAt)}, "vnp_ExpireDate": {dateOf(p.ExpiresAt)},
 	}
 	signed := hashedQuery(query)
@@ -83,11 +88,6 @@ func (v *Client) VerifyIPN(query url.Values) (registration.PaymentNotice, error)
 	return v.notice(query)
 }
 
-// VerifyReturn reads what the browser brought back. It is signed like an IPN and decides nothing.
-func (v *Client) VerifyReturn(query url.Values) (registration.PaymentNotice, error) {
-	return v.VerifyIPN(query)
-}
-
 var (
 	txnRefForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
 	codeForm   = regexp.MustCompile(`^[0-9]{2}$`)
@@ -101,19 +101,37 @@ func (v *Client) notice(fields url.Values) (registration.PaymentNotice, error) {
 	if !ok {
 		return registration.PaymentNotice{}, problem.New(problem.Invalid, "the notice names no whole amount")
 	}
-	n := registration.PaymentNotice{
-		TxnRef: fields.Get("vnp_TxnRef"), AmountVND: amount, TransactionNo: fields.Get("vnp_TransactionNo"),
-		ResponseCode: fields.Get("vnp_ResponseCode"), TransactionStatus: fields.Get("vnp_TransactionStatus"),
-		At: party.Now(v.Clock).UTC(),
-	}
-	if !txnRefForm.MatchString(n.TxnRef) || !numberForm.MatchString(n.TransactionNo) ||
-		!codeForm.MatchString(n.ResponseCode) || !codeForm.MatchString(n.TransactionStatus) {
+	ref, number, code, status := fields.Get("vnp_TxnRef"), fields.Get("vnp_TransactionNo"), fields.Get("vnp_ResponseCode"), fields.Get("vnp_TransactionStatus")
+	if !txnRefForm.MatchString(ref) || !numberForm.MatchString(number) || !codeForm.MatchString(code) || !codeForm.MatchString(status) {
 		return registration.PaymentNotice{}, problem.New(problem.Invalid, "a field of the notice is missing or malformed")
 	}
+	if kind := fields.Get("vnp_TransactionType"); kind != "" && kind != typePayment && status == codeOK {
+		status = statusRefunding // it shows a refund
+	}
+	n := said(code, status)
+	n.TxnRef, n.AmountVND, n.At = ref, amount, party.Now(v.Clock).UTC()
+	n.Transaction = strings.TrimLeft(number, "0") // 014 is 14, and 0 is none
+	n.Reference = registration.Reference(n.Transaction)
 	if at, err := time.ParseInLocation(timeForm, fields.Get("vnp_PayDate"), vn.Zone); err == nil {
 		n.At = at.UTC()
 	}
 	return n, nil
+}
+
+// said turns VNPay's two codes into a status: paid only when both are 00, review for money whose fate is not clear. 05 and 06 are a
+// refund that was asked for, and one that was sent to the bank.
+func said(code, status string) registration.PaymentNotice {
+	n := registration.PaymentNotice{Status: registration.PaymentFailed, Said: code + "/" + status}
+	switch {
+	case code == codeOK && status == codeOK:
+		n.Status = registration.PaymentCaptured
+	case code == codeSuspect, status == statusReversed, status == statusRefunding, status == statusRefundSent, status == statusSuspect:
+		n.Status = registration.PaymentReview
+		n.GivenBack = code == codeOK && (status == statusRefunding || status == statusRefundSent)
+	case code == codeOK && status == statusNotFinished:
+		n.Status = registration.PaymentPending
+	}
+	return n
 }
 
 // hashedQuery is what VNPay signs of a query: its parameters without the hash and the empty ones, sorted, form-encoded.

@@ -38,21 +38,21 @@ func testClient(url string) *Client {
 func testPayment() registration.Payment {
 	created := time.Date(2026, 11, 20, 11, 0, 0, 0, time.UTC)
 	return registration.Payment{TxnRef: "REG20261120A0001", AmountVND: 300_000, CreatedAt: created, ExpiresAt: created.Add(15 * time.Minute),
-		TransactionNo: "14000001"}
+		Reference: "14000001"}
 }
 
 func TestPayURL(t *testing.T) {
 	v := testClient("")
 	want := v.PayBase + "?" + vectorPay + "&vnp_SecureHash=" + vectorPayHash
 	for _, info := range []string{"Thanh toan goi PS1 don REG20261120A0001", "Thanh toán gói PS1 |&đơn+=~* REG20261120A0001"} {
-		if got := v.PayURL(testPayment(), "203.0.113.10", info); got != want {
+		if got := v.payURL(testPayment(), registration.Payer{Address: "203.0.113.10", Info: info}); got != want {
 			t.Errorf("%s: got\n%s\nwant\n%s", info, got, want)
 		}
 	}
 	for address, want := range map[string]string{
 		"": localhost, "203.0.113.10:80": localhost, "::ffff:203.0.113.9": "203.0.113.9", "fe80::1%eth0": "fe80::1", "2001:db8::1": "2001:db8::1",
 	} {
-		u, err := url.Parse(v.PayURL(testPayment(), address, "x"))
+		u, err := url.Parse(v.payURL(testPayment(), registration.Payer{Address: address, Info: "x"}))
 		if err != nil || u.Query().Get("vnp_IpAddr") != want {
 			t.Errorf("%q: got %s, %v", address, u, err)
 		}
@@ -74,8 +74,8 @@ func ipn(t *testing.T, change func(url.Values)) url.Values {
 }
 
 func TestVerifyIPN(t *testing.T) {
-	want := registration.PaymentNotice{TxnRef: "REG20261120A0001", AmountVND: 300_000, TransactionNo: "14000001", ResponseCode: "00",
-		TransactionStatus: "00", At: time.Date(2026, 11, 20, 11, 2, 33, 0, time.UTC)}
+	want := registration.PaymentNotice{TxnRef: "REG20261120A0001", AmountVND: 300_000, Transaction: "14000001", Reference: "14000001",
+		Status: registration.PaymentCaptured, Said: "00/00", At: time.Date(2026, 11, 20, 11, 2, 33, 0, time.UTC)}
 	for name, raw := range map[string]string{
 		"as sent":        vectorIPN + "&vnp_SecureHash=" + vectorIPNHash,
 		"upper case":     vectorIPN + "&vnp_SecureHash=" + strings.ToUpper(vectorIPNHash),
@@ -87,8 +87,9 @@ func TestVerifyIPN(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, verify := range []func(url.Values) (registration.PaymentNotice, error){testClient("").VerifyIPN, testClient("").VerifyReturn} {
-			if got, err := verify(q); err != nil || got != want {
+		door := testClient("").Door()
+		for _, route := range []registration.Route{door.Notice, door.Return} {
+			if got, err := route.Open(registration.Call{Query: q}); err != nil || got != want {
 				t.Errorf("%s: got %+v, %v", name, got, err)
 			}
 		}
@@ -100,8 +101,43 @@ func TestVerifyIPN(t *testing.T) {
 		q.Set("vnp_TransactionNo", "0")
 		q.Set("vnp_CurrCode", "VND")
 	}))
-	if err != nil || got.At != partytest.Now || got.ResponseCode != "24" || registration.StatusOf(got.ResponseCode, got.TransactionStatus) != registration.PaymentFailed {
+	if err != nil || got.At != partytest.Now || got.Said != "24/02" || got.Transaction != "" || got.Status != registration.PaymentFailed {
 		t.Errorf("cancelled: %+v, %v", got, err)
+	}
+}
+
+// Paid is only what both codes say; money whose fate is not clear is neither paid nor failed.
+func TestWhatCodesSay(t *testing.T) {
+	for codes, want := range map[[2]string]registration.PaymentStatus{
+		{"00", "00"}: registration.PaymentCaptured, {"00", "01"}: registration.PaymentPending, {"24", "02"}: registration.PaymentFailed,
+		{"51", "02"}: registration.PaymentFailed, {"07", "00"}: registration.PaymentReview, {"00", "04"}: registration.PaymentReview,
+		{"00", "05"}: registration.PaymentReview, {"00", "06"}: registration.PaymentReview, {"00", "07"}: registration.PaymentReview,
+		{"91", ""}: registration.PaymentFailed, {"00", "02"}: registration.PaymentFailed,
+	} {
+		back := codes[0] == "00" && (codes[1] == "05" || codes[1] == "06")
+		if got := said(codes[0], codes[1]); got.Status != want || got.GivenBack != back || got.Said != codes[0]+"/"+codes[1] {
+			t.Errorf("%v is %+v, want %s, given back %v", codes, got, want, back)
+		}
+	}
+}
+
+// Another spelling of a number is the same number, and one that is none names nothing.
+func TestTransactionsHaveOneSpelling(t *testing.T) {
+	for number, want := range map[string]string{"014000001": "14000001", "0": "", "000": "", "": ""} {
+		got, err := testClient("").VerifyIPN(ipn(t, func(q url.Values) { q.Set("vnp_TransactionNo", number) }))
+		if err != nil || got.Transaction != want || string(got.Reference) != want {
+			t.Errorf("%q: %+v, %v", number, got, err)
+		}
+	}
+}
+
+func TestWhatVNPayIsAnswered(t *testing.T) {
+	for receipt, want := range map[registration.Receipt]string{registration.ReceiptRecorded: "00", registration.ReceiptUnknown: "01", registration.ReceiptDecided: "02",
+		registration.ReceiptAmount: "04", registration.ReceiptForged: "97", registration.ReceiptFault: "99"} {
+		status, body := testClient("").Door().Answer(receipt)
+		if got, _ := body.(IPNBody); status != 200 || got.RspCode != want || got.Message == "" {
+			t.Errorf("%s: %d %+v", receipt, status, body)
+		}
 	}
 }
 
@@ -229,20 +265,20 @@ func TestQueryAnswers(t *testing.T) {
 		want   registration.PaymentNotice
 		code   problem.Code
 	}{
-		{"paid", later, answerTo("querydr"), registration.PaymentNotice{AmountVND: 300_000, TransactionNo: "14000001", ResponseCode: "00", TransactionStatus: "00", At: paid}, ""},
-		{"paid, in numbers", later, numbers, registration.PaymentNotice{AmountVND: 300_000, TransactionNo: "14000001", ResponseCode: "00", TransactionStatus: "00", At: paid}, ""},
+		{"paid", later, answerTo("querydr"), registration.PaymentNotice{AmountVND: 300_000, Transaction: "14000001", Reference: "14000001", Status: registration.PaymentCaptured, Said: "00/00", At: paid}, ""},
+		{"paid, in numbers", later, numbers, registration.PaymentNotice{AmountVND: 300_000, Transaction: "14000001", Reference: "14000001", Status: registration.PaymentCaptured, Said: "00/00", At: paid}, ""},
 		{"another amount is the caller's matter", later, answerTo("querydr", "vnp_Amount", "100"),
-			registration.PaymentNotice{AmountVND: 1, TransactionNo: "14000001", ResponseCode: "00", TransactionStatus: "00", At: paid}, ""},
+			registration.PaymentNotice{AmountVND: 1, Transaction: "14000001", Reference: "14000001", Status: registration.PaymentCaptured, Said: "00/00", At: paid}, ""},
 		{"not finished", later, answerTo("querydr", "vnp_TransactionStatus", "01", "vnp_PayDate", "-", "vnp_TransactionNo", "-"),
-			registration.PaymentNotice{AmountVND: 300_000, ResponseCode: "00", TransactionStatus: "01", At: later}, ""},
+			registration.PaymentNotice{AmountVND: 300_000, Status: registration.PaymentPending, Said: "00/01", At: later}, ""},
 		{"suspicious", later, answerTo("querydr", "vnp_TransactionStatus", "07"),
-			registration.PaymentNotice{AmountVND: 300_000, TransactionNo: "14000001", ResponseCode: "00", TransactionStatus: "07", At: paid}, ""},
+			registration.PaymentNotice{AmountVND: 300_000, Transaction: "14000001", Reference: "14000001", Status: registration.PaymentReview, Said: "00/07", At: paid}, ""},
 		{"refunded is not paid", later, answerTo("querydr", "vnp_TransactionType", "02"),
-			registration.PaymentNotice{AmountVND: 300_000, TransactionNo: "14000001", ResponseCode: "00", TransactionStatus: "05", At: paid}, ""},
+			registration.PaymentNotice{AmountVND: 300_000, Transaction: "14000001", Reference: "14000001", Status: registration.PaymentReview, Said: "00/05", GivenBack: true, At: paid}, ""},
 		{"not found, too early to say", testPayment().ExpiresAt, answerTo("querydr", "vnp_ResponseCode", "91", "vnp_Amount", "-"),
-			registration.PaymentNotice{AmountVND: 300_000, ResponseCode: "00", TransactionStatus: "01", At: testPayment().ExpiresAt}, ""},
+			registration.PaymentNotice{AmountVND: 300_000, Status: registration.PaymentPending, Said: "00/01", At: testPayment().ExpiresAt}, ""},
 		{"not found", later, answerTo("querydr", "vnp_ResponseCode", "91", "vnp_TxnRef", "-", "vnp_Amount", "-"),
-			registration.PaymentNotice{AmountVND: 300_000, ResponseCode: "91", At: later}, ""},
+			registration.PaymentNotice{AmountVND: 300_000, Status: registration.PaymentFailed, Said: "91/", At: later}, ""},
 		{"not found, of another", later, answerTo("querydr", "vnp_ResponseCode", "91", "vnp_TxnRef", "OTHER"), registration.PaymentNotice{}, problem.ProviderUnavailable},
 		{"of another payment", later, answerTo("querydr", "vnp_TxnRef", "OTHER"), registration.PaymentNotice{}, problem.ProviderUnavailable},
 		{"of another terminal", later, answerTo("querydr", "vnp_TmnCode", "DEMO0002"), registration.PaymentNotice{}, problem.ProviderUnavailable},
