@@ -65,7 +65,8 @@ var rules = map[string]string{
 	// other, but for embed, which takes what prepare made; all stand on a ground that knows no phase.
 	"internal/pades": "internal/finding internal/pades/appearance internal/pades/cms internal/pades/cover internal/pades/document internal/pades/dss internal/pades/embed internal/pades/extend " +
 		"internal/pades/form internal/pades/geometry internal/pades/inspect internal/pades/prepare internal/pades/trust internal/pades/verify",
-	"internal/pades/pdf":        "internal/problem",
+	"internal/pades/pdf":        "internal/pades/pdf/syntax internal/problem",
+	"internal/pades/pdf/syntax": "internal/problem",
 	"internal/pades/font":       "",
 	"internal/pades/cms":        "internal/finding internal/problem",
 	"internal/pades/drawn":      "internal/pades/pdf internal/problem",

@@ -12,6 +12,8 @@ import (
 	"errors"
 	"io"
 	"slices"
+
+	"kyso/internal/pades/pdf/syntax"
 )
 
 func rc4With(key, data []byte) []byte {
@@ -94,10 +96,10 @@ func (c *crypt) openStrings(ref Ref, o Object) (Object, error) {
 	if s, ok := o.(*Stream); ok && s.Dict.Get("Type") == Name("XRef") {
 		return o, nil
 	}
-	return mapStrings(o, func(s String) (String, error) {
+	return syntax.MapStrings(o, func(s String) (String, error) {
 		data, err := c.open(ref, c.strings, []byte(s))
 		if err != nil {
-			return "", broken("a string of object %d: %v", ref.Num, err)
+			return "", syntax.Broken("a string of object %d: %v", ref.Num, err)
 		}
 		return String(data), nil
 	})
@@ -105,60 +107,15 @@ func (c *crypt) openStrings(ref Ref, o Object) (Object, error) {
 
 // sealStrings is the opposite, on a copy.
 func (c *crypt) sealStrings(ref Ref, o Object) (Object, error) {
-	return mapStrings(o, func(s String) (String, error) { return String(c.seal(ref, c.strings, []byte(s))), nil })
-}
-
-// mapStrings copies an object with its strings changed. The /Contents of a signature is not encrypted (7.6.2).
-func mapStrings(o Object, change func(String) (String, error)) (Object, error) {
-	switch v := o.(type) {
-	case String:
-		return change(v)
-	case Array:
-		out := make(Array, len(v))
-		for i := range v {
-			var err error
-			if out[i], err = mapStrings(v[i], change); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
-	case *Dict:
-		return mapDict(v, change)
-	case *Stream:
-		dict, err := mapDict(v.Dict, change)
-		if err != nil {
-			return nil, err
-		}
-		out := *v
-		out.Dict = dict
-		return &out, nil
-	}
-	return o, nil
-}
-
-func mapDict(d *Dict, change func(String) (String, error)) (*Dict, error) {
-	if d == nil {
-		return nil, nil
-	}
-	out := d.Clone() // with the places of the values
-	signature := d.Get("ByteRange") != nil
-	for i := range out.entries {
-		e := &out.entries[i]
-		if signature && e.key == "Contents" {
-			continue
-		}
-		var err error
-		if e.value, err = mapStrings(e.value, change); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return syntax.MapStrings(o, func(s String) (String, error) {
+		return String(c.seal(ref, c.strings, []byte(s))), nil
+	})
 }
 
 // plainStream returns the data of a stream of an encrypted file before its filters.
 func (f *File) plainStream(s *Stream, length int64, filters []Name, params []*Dict) (io.Reader, error) {
 	if length > f.lim.DecodedBytes {
-		return nil, tooComplex("a stream has more than %d bytes", f.lim.DecodedBytes)
+		return nil, syntax.TooComplex("a stream has more than %d bytes", f.lim.DecodedBytes)
 	}
 	if err := f.spend(length); err != nil {
 		return nil, err
@@ -169,11 +126,11 @@ func (f *File) plainStream(s *Stream, length int64, filters []Name, params []*Di
 	}
 	m := f.crypt.methodFor(s, filters, params)
 	if m != identity && (f.crypt.key == nil || !f.crypt.fits(m)) {
-		return nil, broken("stream %d is encrypted, and there is no key to it", s.ref.Num)
+		return nil, syntax.Broken("stream %d is encrypted, and there is no key to it", s.Ref.Num)
 	}
-	plain, err := f.crypt.open(s.ref, m, data)
+	plain, err := f.crypt.open(s.Ref, m, data)
 	if err != nil {
-		return nil, broken("stream %d: %v", s.ref.Num, err)
+		return nil, syntax.Broken("stream %d: %v", s.Ref.Num, err)
 	}
 	return bytes.NewReader(plain), nil
 }
@@ -183,7 +140,7 @@ func (f *File) plainStream(s *Stream, length int64, filters []Name, params []*Di
 func (c *crypt) methodFor(s *Stream, filters []Name, params []*Dict) method {
 	kind := s.Dict.Get("Type")
 	switch i := slices.Index(filters, "Crypt"); {
-	case s.ref.Num <= 0 || kind == Name("XRef"):
+	case s.Ref.Num <= 0 || kind == Name("XRef"):
 		return identity
 	case i >= 0:
 		name, _ := params[i].Get("Name").(Name)

@@ -3,6 +3,7 @@ package pdf
 import (
 	"errors"
 
+	"kyso/internal/pades/pdf/syntax"
 	"kyso/internal/problem"
 )
 
@@ -66,7 +67,7 @@ func (w *fieldWalk) kids(list Object, prefix string, typ Name, depth int) error 
 		return w.broken(prefix, list, err)
 	}
 	if len(kids) > 0 && depth == 0 {
-		return tooComplex("form fields are nested too deeply")
+		return syntax.TooComplex("form fields are nested too deeply")
 	}
 	for _, kid := range kids {
 		if err := w.field(kid, prefix, typ, depth); err != nil {

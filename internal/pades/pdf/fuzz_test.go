@@ -66,38 +66,3 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
-
-// FuzzObject writes what it read and reads the same again.
-func FuzzObject(f *testing.F) {
-	for _, seed := range []string{"[1 -2.5 (a\\)b) <00ff> /N#20 12 0 R]", "<</A<</B[true null]>>/C()>>", "<</A/B/A 1>>", "((())\\)", "1 0 R"} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		read := func(b []byte) (Object, error) {
-			p := &parser{buf: b, eof: true, base: -1, depth: 32}
-			return p.object()
-		}
-		first, err := read(data)
-		if err != nil {
-			if !allowed[problem.CodeOf(err)] {
-				t.Fatal(err)
-			}
-			return
-		}
-		if _, ok := first.(keyword); ok {
-			return
-		}
-		written, err := Append(nil, first)
-		if err != nil {
-			t.Fatalf("writing %v: %v", first, err)
-		}
-		second, err := read(written)
-		if err != nil {
-			t.Fatalf("reading %q: %v", written, err)
-		}
-		again, err := Append(nil, second)
-		if err != nil || !bytes.Equal(written, again) {
-			t.Fatalf("%q was written again as %q (%v)", written, again, err)
-		}
-	})
-}

@@ -1,5 +1,7 @@
 package pdf
 
+import "kyso/internal/pades/pdf/syntax"
+
 // objectStream is a decoded object stream (7.5.7).
 type objectStream struct {
 	data    []byte
@@ -28,7 +30,7 @@ func (f *File) compressed(num int, e Entry) (Object, error) {
 		}
 		at = base.Num
 	}
-	return nil, broken("object %d is not in its object stream", num)
+	return nil, syntax.Broken("object %d is not in its object stream", num)
 }
 
 func (s *objectStream) place(num, hint int) int {
@@ -46,19 +48,19 @@ func (s *objectStream) place(num, hint int) int {
 func (f *File) parseCompressed(s *objectStream, i int) (Object, error) {
 	at := s.first + int(s.offsets[i])
 	if at < 0 || at > len(s.data) {
-		return nil, broken("an object lies outside its object stream")
+		return nil, syntax.Broken("an object lies outside its object stream")
 	}
-	p := &parser{buf: s.data[at:], base: -1, eof: true, depth: f.lim.Depth, dangling: &f.dangling}
-	obj, err := p.object()
-	f.misread = p.wrong
-	if err := f.spend(int64(p.pos)); err != nil {
+	p := &syntax.Parser{Buf: s.data[at:], Base: -1, EOF: true, Depth: f.lim.Depth, Dangling: &f.dangling}
+	obj, err := p.Object()
+	f.misread = p.Wrong
+	if err := f.spend(int64(p.Pos)); err != nil {
 		return nil, err
 	}
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := obj.(keyword); ok {
-		return nil, broken("an object stream holds a bare word")
+	if _, ok := obj.(syntax.Keyword); ok {
+		return nil, syntax.Broken("an object stream holds a bare word")
 	}
 	return obj, nil
 }
@@ -69,7 +71,7 @@ func (f *File) objectStream(num int) (*objectStream, error) {
 		return s, nil
 	}
 	if f.loading[num] {
-		return nil, broken("object stream %d needs itself", num)
+		return nil, syntax.Broken("object stream %d needs itself", num)
 	}
 	f.loading[num] = true
 	defer delete(f.loading, num)
@@ -79,7 +81,7 @@ func (f *File) objectStream(num int) (*objectStream, error) {
 		return nil, err
 	}
 	if entry.Kind != InUse {
-		return nil, broken("object stream %d is missing", num)
+		return nil, syntax.Broken("object stream %d is missing", num)
 	}
 	obj, err := f.load(num, entry)
 	if err != nil {
@@ -87,7 +89,7 @@ func (f *File) objectStream(num int) (*objectStream, error) {
 	}
 	stream, ok := obj.(*Stream)
 	if !ok {
-		return nil, broken("object %d is not an object stream", num)
+		return nil, syntax.Broken("object %d is not an object stream", num)
 	}
 	s, err := f.openObjectStream(stream)
 	if err != nil {
@@ -116,13 +118,13 @@ func (f *File) openObjectStream(stream *Stream) (*objectStream, error) {
 		return nil, err
 	}
 	if !ok1 || !ok2 || count < 0 || first < 0 || first > int64(len(data)) || count > first {
-		return nil, broken("an object stream is malformed")
+		return nil, syntax.Broken("an object stream is malformed")
 	}
 	s := &objectStream{data: data, first: int(first), extends: stream.Dict.Get("Extends")}
-	p := &parser{buf: data[:first], base: -1, eof: true}
+	p := &syntax.Parser{Buf: data[:first], Base: -1, EOF: true}
 	for range count {
-		num, err1 := p.object()
-		offset, err2 := p.object()
+		num, err1 := p.Object()
+		offset, err2 := p.Object()
 		n, ok1 := num.(int64)
 		at, ok2 := offset.(int64)
 		// A header that ends early is a known slip: what was read so far can be used.

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"slices"
 
+	"kyso/internal/pades/pdf/syntax"
 	"kyso/internal/problem"
 )
 
@@ -54,7 +55,7 @@ func (f *File) pagesRoot() (*Dict, error) {
 		return nil, err
 	}
 	if pages == nil {
-		return nil, broken("there is no page tree")
+		return nil, syntax.Broken("there is no page tree")
 	}
 	return pages, nil
 }
@@ -210,14 +211,14 @@ type pageWalk struct {
 
 func (w *pageWalk) node(o Object, attrs inherited, depth int) (more bool, err error) {
 	if depth == 0 {
-		return false, tooComplex("the page tree is nested too deeply")
+		return false, syntax.TooComplex("the page tree is nested too deeply")
 	}
 	if w.nodes++; w.nodes > 4*w.f.lim.Pages+1024 {
-		return false, tooComplex("the page tree has more than %d nodes", w.nodes-1)
+		return false, syntax.TooComplex("the page tree has more than %d nodes", w.nodes-1)
 	}
 	ref, _ := o.(Ref)
 	if w.above[ref.Num] && ref.Num > 0 {
-		return false, broken("the page tree is a circle")
+		return false, syntax.Broken("the page tree is a circle")
 	}
 	d, err := w.f.Dict(o)
 	if err != nil || d == nil {
@@ -243,7 +244,7 @@ func (w *pageWalk) node(o Object, attrs inherited, depth int) (more bool, err er
 
 func (w *pageWalk) leaf(ref Ref, d *Dict, attrs inherited) (bool, error) {
 	if ref.Num == 0 {
-		return false, broken("a page is not an indirect object")
+		return false, syntax.Broken("a page is not an indirect object")
 	}
 	if w.number++; w.number > w.f.lim.Pages {
 		return false, problem.New(problem.TooLarge, "there are more than %d pages", w.f.lim.Pages)

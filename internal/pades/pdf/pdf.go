@@ -7,7 +7,7 @@
 // Files come from strangers: sizes, depths and the total work are bounded, cycles are broken, and no input makes
 // the package panic. Damage is problem.DocumentBroken, a limit is problem.DocumentTooComplex.
 //
-// It does not render or repair in place. Encrypted files are read, and written, when they open without a password. It imports the standard library and internal/problem only.
+// It does not render or repair in place. Encrypted files are read, and written, when they open without a password. The objects themselves are in syntax.
 package pdf
 
 import (
@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 
+	"kyso/internal/pades/pdf/syntax"
 	"kyso/internal/problem"
 )
 
@@ -67,7 +68,7 @@ type File struct {
 	crypt    *crypt        // set when the file is encrypted and opens without a password
 	barrier  Barrier       // why it does not
 
-	dangling dangling
+	dangling syntax.Dangling
 	wrong    map[int]bool // objects with a hexadecimal string that holds something else than digits
 	misread  bool         // whether the last one that was parsed is one
 
@@ -144,7 +145,7 @@ func (f *File) checkRoot() error {
 	}
 	ref, ok := f.trailer.Get("Root").(Ref)
 	if !ok {
-		return broken("the trailer has no Root")
+		return syntax.Broken("the trailer has no Root")
 	}
 	entry, err := f.lookup(ref.Num)
 	if err != nil {
@@ -155,7 +156,7 @@ func (f *File) checkRoot() error {
 		return err
 	}
 	if dict, ok := obj.(*Dict); !ok || dict.Get("Pages") == nil {
-		return broken("Root is not a catalog")
+		return syntax.Broken("Root is not a catalog")
 	}
 	return nil
 }
@@ -163,7 +164,7 @@ func (f *File) checkRoot() error {
 // readHeader finds %PDF-x.y in the first kilobyte, as readers have always allowed.
 func (f *File) readHeader() (int64, error) {
 	if f.size < 32 {
-		return 0, broken("the file has only %d bytes", f.size)
+		return 0, syntax.Broken("the file has only %d bytes", f.size)
 	}
 	buf, err := f.read(0, min(1024, f.size))
 	if err != nil {
@@ -171,10 +172,10 @@ func (f *File) readHeader() (int64, error) {
 	}
 	at := bytes.Index(buf, []byte("%PDF-"))
 	if at < 0 {
-		return 0, broken("there is no %%PDF- header in the first kilobyte")
+		return 0, syntax.Broken("there is no %%PDF- header in the first kilobyte")
 	}
 	end := at + 5
-	for end < len(buf) && end < at+8 && !isSpace(buf[end]) {
+	for end < len(buf) && end < at+8 && !syntax.IsSpace(buf[end]) {
 		end++
 	}
 	f.version = string(buf[at+5 : end])
@@ -248,7 +249,7 @@ func (f *File) Catalog() (*Dict, error) {
 		return nil, fmt.Errorf("reading the catalog: %w", err)
 	}
 	if root == nil {
-		return nil, broken("there is no document catalog")
+		return nil, syntax.Broken("there is no document catalog")
 	}
 	return root, nil
 }
@@ -262,7 +263,7 @@ func (f *File) read(off, length int64) ([]byte, error) {
 // readInto fills buf from off. A reader that ends early is a fault of the store, not of the document.
 func (f *File) readInto(buf []byte, off int64) error {
 	if off < 0 || off > f.size-int64(len(buf)) {
-		return broken("offset %d lies outside the file", off)
+		return syntax.Broken("offset %d lies outside the file", off)
 	}
 	n, err := f.r.ReadAt(buf, off)
 	if n == len(buf) {
@@ -292,15 +293,7 @@ func final(err error) bool {
 func (f *File) spend(n int64) error {
 	f.work += n
 	if f.work > f.lim.Work {
-		return tooComplex("reading takes more than %d bytes of work", f.lim.Work)
+		return syntax.TooComplex("reading takes more than %d bytes of work", f.lim.Work)
 	}
 	return nil
-}
-
-func broken(format string, args ...any) error {
-	return problem.New(problem.DocumentBroken, format, args...)
-}
-
-func tooComplex(format string, args ...any) error {
-	return problem.New(problem.DocumentTooComplex, format, args...)
 }

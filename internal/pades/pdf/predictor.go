@@ -1,5 +1,7 @@
 package pdf
 
+import "kyso/internal/pades/pdf/syntax"
+
 // unpredict undoes the predictor of Flate and LZW data (7.4.4.4), in place.
 func unpredict(data []byte, params *Dict) ([]byte, error) {
 	predictor := intParam(params, "Predictor", 1)
@@ -8,13 +10,13 @@ func unpredict(data []byte, params *Dict) ([]byte, error) {
 	}
 	colors, bits, columns := intParam(params, "Colors", 1), intParam(params, "BitsPerComponent", 8), intParam(params, "Columns", 1)
 	if colors < 1 || colors > 32 || columns < 1 || columns > 1<<24 || bits < 1 || bits > 16 {
-		return nil, broken("the parameters of a predictor are malformed")
+		return nil, syntax.Broken("the parameters of a predictor are malformed")
 	}
 	pixel := int(colors*bits+7) / 8
 	row := int(colors*bits*columns+7) / 8
 	if predictor == 2 {
 		if bits != 8 {
-			return nil, broken("a structural stream has a TIFF predictor of %d bits", bits)
+			return nil, syntax.Broken("a structural stream has a TIFF predictor of %d bits", bits)
 		}
 		for start := 0; start < len(data); start += row {
 			line := data[start:min(start+row, len(data))]
@@ -63,7 +65,7 @@ func unPNG(data []byte, row, pixel int) ([]byte, error) {
 		case 4:
 			paethLine(line, above, pixel)
 		default:
-			return nil, broken("a row has the unknown PNG filter %d", kind)
+			return nil, syntax.Broken("a row has the unknown PNG filter %d", kind)
 		}
 		copy(above, line)
 		out = append(out, line...) // moves the row left, over bytes that have been read

@@ -3,6 +3,8 @@ package pdf
 import (
 	"bytes"
 	"slices"
+
+	"kyso/internal/pades/pdf/syntax"
 )
 
 // rebuiltIndex is what a scan of the whole file found, the last definition of each number.
@@ -109,14 +111,14 @@ func headerBefore(buf []byte, pos int) (ref Ref, start int, ok bool) {
 		}
 		return i
 	}
-	genEnd := back(pos, isSpace)
-	genStart := back(genEnd, isDigit)
-	numEnd := back(genStart, isSpace)
-	numStart := back(numEnd, isDigit)
+	genEnd := back(pos, syntax.IsSpace)
+	genStart := back(genEnd, syntax.IsDigit)
+	numEnd := back(genStart, syntax.IsSpace)
+	numStart := back(numEnd, syntax.IsDigit)
 	if genStart == genEnd || numEnd == genStart || numStart == numEnd || numEnd-numStart > 10 || genEnd-genStart > 5 {
 		return Ref{}, 0, false
 	}
-	if numStart > 0 && isRegular(buf[numStart-1]) && !endsStructure(buf[:numStart]) {
+	if numStart > 0 && syntax.IsRegular(buf[numStart-1]) && !endsStructure(buf[:numStart]) {
 		return Ref{}, 0, false // the number is the end of a word
 	}
 	for _, c := range buf[numStart:numEnd] {
@@ -139,7 +141,7 @@ func (s *scanner) add(ref Ref, at int64) error {
 		return nil
 	}
 	if len(s.index.entries) >= scanLimit {
-		return tooComplex("a damaged file has more than %d objects", scanLimit)
+		return syntax.TooComplex("a damaged file has more than %d objects", scanLimit)
 	}
 	s.index.entries[ref.Num] = Entry{Kind: InUse, Offset: at, Gen: ref.Gen}
 	s.index.next = max(s.index.next, ref.Num+1)
@@ -238,7 +240,7 @@ func (f *File) searchCatalog() error {
 			return nil
 		}
 	}
-	return broken("there is no trailer and no document catalog")
+	return syntax.Broken("there is no trailer and no document catalog")
 }
 
 // indexStreams adds the objects inside object streams, unless a later definition stands in the file itself.
@@ -275,7 +277,7 @@ func (s *scanner) addCompressed(x found, objects *objectStream, from map[int]int
 			continue
 		}
 		if !exists && len(s.index.entries) >= scanLimit {
-			return tooComplex("a damaged file has more than %d objects", scanLimit)
+			return syntax.TooComplex("a damaged file has more than %d objects", scanLimit)
 		}
 		s.index.entries[num] = Entry{Kind: Compressed, Stream: x.num, Index: i}
 		s.index.next = max(s.index.next, num+1)

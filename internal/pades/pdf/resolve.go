@@ -1,9 +1,10 @@
 package pdf
 
 import (
-	"bytes"
 	"errors"
 	"slices"
+
+	"kyso/internal/pades/pdf/syntax"
 )
 
 // How much is read for an object at first, and how many objects and decoded object streams are kept.
@@ -14,10 +15,10 @@ const (
 )
 
 // parseAt runs read on a window of the file from at, growing it until read has enough.
-func (f *File) parseAt(at int64, read func(*parser) (Object, error)) (Object, error) {
+func (f *File) parseAt(at int64, read func(*syntax.Parser) (Object, error)) (Object, error) {
 	for window := int64(firstWindow); ; window *= 4 {
 		if at < 0 || at >= f.size {
-			return nil, broken("offset %d lies outside the file", at)
+			return nil, syntax.Broken("offset %d lies outside the file", at)
 		}
 		length := min(window, f.size-at)
 		if int64(cap(f.scratch)) < length {
@@ -27,17 +28,17 @@ func (f *File) parseAt(at int64, read func(*parser) (Object, error)) (Object, er
 		if err := f.readInto(buf, at); err != nil {
 			return nil, err
 		}
-		p := &parser{buf: buf, base: at, eof: length == f.size-at, depth: f.lim.Depth, dangling: &f.dangling}
+		p := &syntax.Parser{Buf: buf, Base: at, EOF: length == f.size-at, Depth: f.lim.Depth, Dangling: &f.dangling}
 		obj, err := read(p)
-		f.misread = p.wrong
-		if spent := f.spend(int64(p.pos) + 16); spent != nil {
+		f.misread = p.Wrong
+		if spent := f.spend(int64(p.Pos) + 16); spent != nil {
 			return nil, spent
 		}
-		if !errors.Is(err, errShort) {
+		if !errors.Is(err, syntax.ErrShort) {
 			return obj, err
 		}
 		if window > f.lim.ObjectBytes {
-			return nil, tooComplex("an object is longer than %d bytes", f.lim.ObjectBytes)
+			return nil, syntax.TooComplex("an object is longer than %d bytes", f.lim.ObjectBytes)
 		}
 	}
 }
@@ -46,76 +47,19 @@ func (f *File) parseAt(at int64, read func(*parser) (Object, error)) (Object, er
 func (f *File) objectAt(at int64) (Object, Ref, error) {
 	var ref Ref
 	f.ended = false
-	obj, err := f.parseAt(at, func(p *parser) (Object, error) {
+	obj, err := f.parseAt(at, func(p *syntax.Parser) (Object, error) {
 		var err error
-		if ref, err = p.header(); err != nil {
+		if ref, err = p.Header(); err != nil {
 			return nil, err
 		}
-		obj, err := p.indirect()
-		f.ended = p.ended
+		obj, err := p.Indirect()
+		f.ended = p.Ended
 		return obj, err
 	})
 	if stream, ok := obj.(*Stream); ok {
-		stream.ref = ref
+		stream.Ref = ref
 	}
 	return obj, ref, err
-}
-
-// header reads "num gen obj".
-func (p *parser) header() (Ref, error) {
-	num, err := p.object()
-	if err != nil {
-		return Ref{}, err
-	}
-	gen, err := p.object()
-	if err != nil {
-		return Ref{}, err
-	}
-	word, err := p.object()
-	if err != nil {
-		return Ref{}, err
-	}
-	n, ok1 := num.(int64)
-	g, ok2 := gen.(int64)
-	if k, isWord := word.(keyword); !ok1 || !ok2 || !isWord || k != "obj" || n < 0 || g < 0 || g > 65535 {
-		return Ref{}, broken("there is no object at the given offset")
-	}
-	return Ref{Num: int(n), Gen: int(g)}, nil
-}
-
-// indirect reads the value of an indirect object and sees whether stream data follows.
-func (p *parser) indirect() (Object, error) {
-	obj, err := p.object()
-	if err != nil {
-		return nil, err
-	}
-	if word, ok := obj.(keyword); ok {
-		if word == "endobj" {
-			return nil, nil
-		}
-		return nil, broken("an object holds the bare word of %d characters", len(word))
-	}
-	after := p.pos
-	p.skip()
-	const word = "stream"
-	if len(p.buf)-p.pos < len(word)+2 && !p.eof {
-		return nil, errShort
-	}
-	dict, ok := obj.(*Dict)
-	if !ok || !bytes.HasPrefix(p.buf[p.pos:], []byte(word)) {
-		p.ended = bytes.HasPrefix(p.buf[p.pos:], []byte("endobj"))
-		p.pos = after
-		return obj, nil
-	}
-	p.ended = true
-	p.pos += len(word)
-	if p.pos < len(p.buf) && p.buf[p.pos] == '\r' {
-		p.pos++
-	}
-	if p.pos < len(p.buf) && p.buf[p.pos] == '\n' {
-		p.pos++
-	}
-	return &Stream{Dict: dict, Offset: p.base + int64(p.pos)}, nil
 }
 
 // Resolve follows references to a value. A reference to nothing is null (7.3.10).
@@ -130,7 +74,7 @@ func (f *File) Resolve(o Object) (Object, error) {
 			return nil, err
 		}
 	}
-	return nil, broken("a reference leads in a circle")
+	return nil, syntax.Broken("a reference leads in a circle")
 }
 
 // Get returns the indirect object with a number, nil when there is none. Damage makes it scan the file once and
@@ -182,7 +126,7 @@ func (f *File) load(num int, e Entry) (Object, error) {
 			return nil, err
 		}
 		if ref.Num != num {
-			return nil, broken("object %d stands where object %d should be", ref.Num, num)
+			return nil, syntax.Broken("object %d stands where object %d should be", ref.Num, num)
 		}
 		if f.crypt != nil && num != f.crypt.dict {
 			return f.crypt.openStrings(ref, obj)
@@ -324,4 +268,10 @@ func (f *File) PeekShort(num int, most int64) (Object, error) {
 	f.lim.ObjectBytes = min(longest, most-1)
 	defer func() { f.lim.ObjectBytes = longest }()
 	return f.Peek(num)
+}
+
+// noteTrailer begins to watch, with the references of the trailer, which was read before.
+func (f *File) noteTrailer() {
+	f.dangling.First = f.NextNumber()
+	f.dangling.NoteAll(f.trailer, f.lim.Depth)
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"sync"
 
+	"kyso/internal/pades/pdf/syntax"
 	"kyso/internal/problem"
 )
 
@@ -35,10 +36,10 @@ func (f *File) decode(s *Stream, resolve bool) ([]byte, error) {
 		names, params = withoutCrypt(names, params)
 	}
 	if len(names) > 8 {
-		return nil, tooComplex("a stream has %d filters", len(names))
+		return nil, syntax.TooComplex("a stream has %d filters", len(names))
 	}
 	if len(names) == 0 && length > f.lim.DecodedBytes {
-		return nil, tooComplex("a stream decodes to more than %d bytes", f.lim.DecodedBytes)
+		return nil, syntax.TooComplex("a stream decodes to more than %d bytes", f.lim.DecodedBytes)
 	}
 	for i, name := range names {
 		data, err := f.filter(name, params[i], r)
@@ -124,7 +125,7 @@ func (f *File) filter(name Name, params *Dict, r io.Reader) ([]byte, error) {
 		return unpredict(data, params)
 	case "LZWDecode", "LZW":
 		if early, ok := Int(params.Get("EarlyChange")); !ok || early != 0 {
-			return nil, broken("a structural stream is compressed with early-change LZW")
+			return nil, syntax.Broken("a structural stream is compressed with early-change LZW")
 		}
 		data, err := f.collect(lzw.NewReader(r, lzw.MSB, 8))
 		if err != nil {
@@ -138,7 +139,7 @@ func (f *File) filter(name Name, params *Dict, r io.Reader) ([]byte, error) {
 	case "RunLengthDecode", "RL":
 		return f.runLength(r)
 	}
-	return nil, broken("a structural stream has an unknown filter")
+	return nil, syntax.Broken("a structural stream has an unknown filter")
 }
 
 var inflaters = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
@@ -163,7 +164,7 @@ func (f *File) collect(r io.Reader) ([]byte, error) {
 	var out bytes.Buffer
 	n, err := io.Copy(&out, io.LimitReader(r, f.lim.DecodedBytes+1))
 	if n > f.lim.DecodedBytes {
-		return nil, tooComplex("a stream decodes to more than %d bytes", f.lim.DecodedBytes)
+		return nil, syntax.TooComplex("a stream decodes to more than %d bytes", f.lim.DecodedBytes)
 	}
 	if spent := f.spend(n); spent != nil {
 		return nil, spent
@@ -175,7 +176,7 @@ func (f *File) collect(r io.Reader) ([]byte, error) {
 }
 
 func (f *File) streamError(err error) error {
-	return broken("a stream cannot be decoded: %v", err)
+	return syntax.Broken("a stream cannot be decoded: %v", err)
 }
 
 // Length returns how many bytes of the file a stream has; false when it has no end.
@@ -217,7 +218,7 @@ func (f *File) streamLength(s *Stream, resolve bool) (int64, error) {
 func (f *File) searchEndstream(from int64) (int64, error) {
 	length, found, err := f.search("endstream", from)
 	if err == nil && !found {
-		err = broken("a stream has no end")
+		err = syntax.Broken("a stream has no end")
 	}
 	return length, err
 }
@@ -245,11 +246,11 @@ func (f *File) asciiHex(r io.Reader) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{buf: append([]byte{'<'}, raw...), eof: true, base: -1}
+	p := &syntax.Parser{Buf: append([]byte{'<'}, raw...), EOF: true, Base: -1}
 	if !bytes.ContainsRune(raw, '>') {
-		p.buf = append(p.buf, '>')
+		p.Buf = append(p.Buf, '>')
 	}
-	s, err := p.hex()
+	s, err := p.Hex()
 	if err != nil {
 		return nil, err
 	}
@@ -282,7 +283,7 @@ func (f *File) runLength(r io.Reader) ([]byte, error) {
 			out.Write(bytes.Repeat([]byte{c}, 257-int(n)))
 		}
 		if int64(out.Len()) > f.lim.DecodedBytes {
-			return nil, tooComplex("a stream decodes to more than %d bytes", f.lim.DecodedBytes)
+			return nil, syntax.TooComplex("a stream decodes to more than %d bytes", f.lim.DecodedBytes)
 		}
 	}
 	return out.Bytes(), f.spend(int64(out.Len()))

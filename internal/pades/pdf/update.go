@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"kyso/internal/pades/pdf/syntax"
 	"kyso/internal/problem"
 )
 
@@ -32,7 +33,7 @@ func NewUpdate(f *File) *Update {
 // Reserve returns a fresh reference whose object is set later. Numbers that the file refers to without having them are left out:
 // what was nothing when it was signed would come to life.
 func (u *Update) Reserve() Ref {
-	for u.file.dangling.numbers[u.next] {
+	for u.file.dangling.Numbers[u.next] {
 		u.next++
 	}
 	u.next++
@@ -218,7 +219,7 @@ func (u *Update) appendTable(out []byte, entries map[int]Entry, prev int64, dige
 		for ; i < end; i++ {
 			e := entries[numbers[i]]
 			if e.Offset > 9_999_999_999 {
-				return nil, tooComplex("a cross-reference table cannot reach beyond 10 GB")
+				return nil, syntax.TooComplex("a cross-reference table cannot reach beyond 10 GB")
 			}
 			kind := byte('n')
 			if e.Kind == Free {

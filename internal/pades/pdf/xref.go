@@ -3,6 +3,8 @@ package pdf
 import (
 	"bytes"
 	"slices"
+
+	"kyso/internal/pades/pdf/syntax"
 )
 
 // EntryKind says what a cross-reference entry points to.
@@ -113,7 +115,7 @@ func (f *File) entryAt(sub *subsection, i int) (Entry, error) {
 	}
 	entry, ok := parseRow(row[:], f.base)
 	if !ok {
-		return Entry{}, broken("a cross-reference entry is malformed")
+		return Entry{}, syntax.Broken("a cross-reference entry is malformed")
 	}
 	return entry, nil
 }
@@ -211,14 +213,14 @@ func (f *File) startxref() (int64, error) {
 		if at < 0 {
 			continue
 		}
-		p := parser{buf: buf, pos: at + len("startxref"), eof: true, base: -1}
-		offset, err := p.object()
+		p := syntax.Parser{Buf: buf, Pos: at + len("startxref"), EOF: true, Base: -1}
+		offset, err := p.Object()
 		if n, ok := offset.(int64); ok && err == nil && n > 0 {
 			return n, nil
 		}
-		return 0, broken("startxref is not followed by an offset")
+		return 0, syntax.Broken("startxref is not followed by an offset")
 	}
-	return 0, broken("there is no startxref")
+	return 0, syntax.Broken("there is no startxref")
 }
 
 // loadChain reads the sections from the newest on, following /Prev.
@@ -228,10 +230,10 @@ func (f *File) loadChain(start int64) error {
 	seen := map[int64]bool{}
 	for at, more := start, true; more; {
 		if seen[at] {
-			return broken("the chain of cross-reference sections is a circle")
+			return syntax.Broken("the chain of cross-reference sections is a circle")
 		}
 		if seen[at] = true; len(seen) > f.lim.Sections {
-			return tooComplex("there are more than %d cross-reference sections", f.lim.Sections)
+			return syntax.TooComplex("there are more than %d cross-reference sections", f.lim.Sections)
 		}
 		section, err := f.loadSection(at + f.base)
 		if err != nil {
@@ -243,7 +245,7 @@ func (f *File) loadChain(start int64) error {
 		f.sections = append(f.sections, section)
 		prev := section.Trailer.Get("Prev")
 		if at, more = prevOffset(prev); prev != nil && !more {
-			return broken("/Prev is not an offset")
+			return syntax.Broken("/Prev is not an offset")
 		}
 	}
 	f.trailer = f.sections[0].Trailer
@@ -266,7 +268,7 @@ func (f *File) loadHidden(s *Section, seen map[int64]bool) error {
 		return nil
 	}
 	if seen[at] {
-		return broken("the chain of cross-reference sections is a circle")
+		return syntax.Broken("the chain of cross-reference sections is a circle")
 	}
 	seen[at] = true
 	hidden, err := f.loadSection(at + f.base)
@@ -274,7 +276,7 @@ func (f *File) loadHidden(s *Section, seen map[int64]bool) error {
 		return err
 	}
 	if !hidden.Stream {
-		return broken("XRefStm does not lead to a cross-reference stream")
+		return syntax.Broken("XRefStm does not lead to a cross-reference stream")
 	}
 	s.hidden, s.Hybrid = hidden, true
 	return nil
@@ -283,7 +285,7 @@ func (f *File) loadHidden(s *Section, seen map[int64]bool) error {
 // loadSection reads the table or the stream at a file offset.
 func (f *File) loadSection(at int64) (*Section, error) {
 	if at < 0 || at >= f.size {
-		return nil, broken("a cross-reference section lies outside the file")
+		return nil, syntax.Broken("a cross-reference section lies outside the file")
 	}
 	head, err := f.read(at, min(64, f.size-at))
 	if err != nil {

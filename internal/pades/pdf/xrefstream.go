@@ -1,5 +1,7 @@
 package pdf
 
+import "kyso/internal/pades/pdf/syntax"
+
 // loadXRefStream reads a cross-reference stream (7.5.8). Its rows stay bytes.
 func (f *File) loadXRefStream(at int64) (*Section, error) {
 	obj, _, err := f.objectAt(at)
@@ -8,7 +10,7 @@ func (f *File) loadXRefStream(at int64) (*Section, error) {
 	}
 	stream, ok := obj.(*Stream)
 	if !ok || stream.Dict.Get("Type") != Name("XRef") {
-		return nil, broken("there is no cross-reference section at the given offset")
+		return nil, syntax.Broken("there is no cross-reference section at the given offset")
 	}
 	widths, row, err := streamWidths(stream.Dict)
 	if err != nil {
@@ -27,7 +29,7 @@ func (f *File) loadXRefStream(at int64) (*Section, error) {
 		first, ok1 := Int(index[i])
 		count, ok2 := Int(index[i+1])
 		if !ok1 || !ok2 || first < 0 || count < 0 || first > int64(f.lim.Objects) {
-			return nil, broken("the index of a cross-reference stream is malformed")
+			return nil, syntax.Broken("the index of a cross-reference stream is malformed")
 		}
 		// Fewer rows than announced is a known slip; the missing objects are absent.
 		count = min(count, int64(len(data)/row), int64(f.lim.Objects)-first)
@@ -45,18 +47,18 @@ func (f *File) loadXRefStream(at int64) (*Section, error) {
 func streamWidths(d *Dict) (widths [3]int, row int, err error) {
 	w, ok := d.Get("W").(Array)
 	if !ok || len(w) < 3 {
-		return widths, 0, broken("a cross-reference stream has no widths")
+		return widths, 0, syntax.Broken("a cross-reference stream has no widths")
 	}
 	for i := range widths {
 		n, ok := Int(w[i])
 		if !ok || n < 0 || n > 8 {
-			return widths, 0, broken("the widths of a cross-reference stream are malformed")
+			return widths, 0, syntax.Broken("the widths of a cross-reference stream are malformed")
 		}
 		widths[i] = int(n)
 		row += int(n)
 	}
 	if row == 0 || len(w) > len(widths) { // no standard defines a fourth field
-		return widths, 0, broken("the widths of a cross-reference stream are malformed")
+		return widths, 0, syntax.Broken("the widths of a cross-reference stream are malformed")
 	}
 	return widths, row, nil
 }

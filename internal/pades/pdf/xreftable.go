@@ -1,23 +1,25 @@
 package pdf
 
+import "kyso/internal/pades/pdf/syntax"
+
 // rowLength is the length of a table entry: "nnnnnnnnnn ggggg n" and a two-byte end of line (7.5.4).
 const rowLength = 20
 
 // parseRow reads a 20-byte row. Offsets count from base.
 func parseRow(row []byte, base int64) (Entry, bool) {
-	if row[10] != ' ' || row[16] != ' ' || !isSpace(row[18]) || !isSpace(row[19]) {
+	if row[10] != ' ' || row[16] != ' ' || !syntax.IsSpace(row[18]) || !syntax.IsSpace(row[19]) {
 		return Entry{}, false
 	}
 	var offset int64
 	for _, c := range row[:10] {
-		if !isDigit(c) {
+		if !syntax.IsDigit(c) {
 			return Entry{}, false
 		}
 		offset = offset*10 + int64(c-'0')
 	}
 	gen := 0
 	for _, c := range row[11:16] {
-		if !isDigit(c) {
+		if !syntax.IsDigit(c) {
 			return Entry{}, false
 		}
 		gen = gen*10 + int(c-'0')
@@ -46,26 +48,26 @@ func (f *File) loadTable(at int64) (*Section, error) {
 		if err != nil {
 			return nil, err
 		}
-		p := &parser{buf: head, eof: true, base: -1}
-		word, err := p.object()
+		p := &syntax.Parser{Buf: head, EOF: true, Base: -1}
+		word, err := p.Object()
 		if err != nil {
 			return nil, err
 		}
-		if word == keyword("trailer") {
-			s.Trailer, err = f.trailerAt(at + int64(p.pos))
+		if word == syntax.Keyword("trailer") {
+			s.Trailer, err = f.trailerAt(at + int64(p.Pos))
 			return s, err
 		}
 		if err := f.spend(int64(len(head))); err != nil {
 			return nil, err
 		}
 		first, ok := word.(int64)
-		count, err := p.object()
+		count, err := p.Object()
 		n, isInt := count.(int64)
 		if !ok || !isInt || err != nil || first < 0 || n < 0 || first+n > int64(f.lim.Objects) {
-			return nil, broken("the cross-reference table is malformed")
+			return nil, syntax.Broken("the cross-reference table is malformed")
 		}
-		p.skip()
-		sub := subsection{first: int(first), count: int(n), offset: at + int64(p.pos)}
+		p.Skip()
+		sub := subsection{first: int(first), count: int(n), offset: at + int64(p.Pos)}
 		if at, err = f.checkRows(&sub); err != nil {
 			return nil, err
 		}
@@ -84,7 +86,7 @@ func (f *File) checkRows(sub *subsection) (end int64, err error) {
 	last := sub.offset + int64(sub.count-1)*rowLength
 	end = last + rowLength
 	if end > f.size {
-		return 0, broken("the cross-reference table is cut off")
+		return 0, syntax.Broken("the cross-reference table is cut off")
 	}
 	var head, tail [rowLength]byte
 	if err := f.readInto(head[:], sub.offset); err != nil {
@@ -109,7 +111,7 @@ func (f *File) checkRows(sub *subsection) (end int64, err error) {
 func (f *File) looseRows(sub *subsection) (end int64, err error) {
 	const shortest = len("0 0 n\n")
 	if int64(sub.count)*int64(shortest) > f.size-sub.offset {
-		return 0, broken("the cross-reference table is cut off")
+		return 0, syntax.Broken("the cross-reference table is cut off")
 	}
 	length := min(int64(sub.count)*32+64, f.size-sub.offset)
 	if err := f.spend(length); err != nil {
@@ -119,39 +121,39 @@ func (f *File) looseRows(sub *subsection) (end int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	p := &parser{buf: buf, eof: true, base: -1}
+	p := &syntax.Parser{Buf: buf, EOF: true, Base: -1}
 	sub.rows = make([]Entry, 0, sub.count)
 	for range sub.count {
-		offset, err1 := p.object()
-		gen, err2 := p.object()
-		kind, err3 := p.object()
+		offset, err1 := p.Object()
+		gen, err2 := p.Object()
+		kind, err3 := p.Object()
 		at, ok1 := offset.(int64)
 		generation, ok2 := gen.(int64)
-		word, ok3 := kind.(keyword)
+		word, ok3 := kind.(syntax.Keyword)
 		if err1 != nil || err2 != nil || err3 != nil || !ok1 || !ok2 || !ok3 || len(word) != 1 {
-			return 0, broken("the cross-reference table is malformed")
+			return 0, syntax.Broken("the cross-reference table is malformed")
 		}
 		entry, ok := tableEntry(at, int(min(generation, 65535)), word[0], f.base)
 		if !ok {
-			return 0, broken("the cross-reference table is malformed")
+			return 0, syntax.Broken("the cross-reference table is malformed")
 		}
 		sub.rows = append(sub.rows, entry)
 	}
 	if sub.first == 1 && sub.rows[0].Kind == Free && sub.rows[0].Gen == 65535 {
 		sub.first = 0
 	}
-	return sub.offset + int64(p.pos), nil
+	return sub.offset + int64(p.Pos), nil
 }
 
 // trailerAt reads the trailer dictionary behind the keyword.
 func (f *File) trailerAt(at int64) (*Dict, error) {
-	obj, err := f.parseAt(at, func(p *parser) (Object, error) { return p.object() })
+	obj, err := f.parseAt(at, func(p *syntax.Parser) (Object, error) { return p.Object() })
 	if err != nil {
 		return nil, err
 	}
 	dict, ok := obj.(*Dict)
 	if !ok {
-		return nil, broken("the trailer is not a dictionary")
+		return nil, syntax.Broken("the trailer is not a dictionary")
 	}
 	return dict, nil
 }

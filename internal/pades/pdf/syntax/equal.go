@@ -1,4 +1,4 @@
-package pdf
+package syntax
 
 // Equal compares values as readers do: 595.0 is 595, null is as good as absent, and a string is the same in parentheses and in
 // digits. References are equal when they name the same object; streams never are.
@@ -54,4 +54,51 @@ func equalDicts(a, b *Dict) bool {
 		}
 	}
 	return true
+}
+
+// MapStrings copies an object with its strings changed. The /Contents of a signature is not encrypted (7.6.2).
+func MapStrings(o Object, change func(String) (String, error)) (Object, error) {
+	switch v := o.(type) {
+	case String:
+		return change(v)
+	case Array:
+		out := make(Array, len(v))
+		for i := range v {
+			var err error
+			if out[i], err = MapStrings(v[i], change); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	case *Dict:
+		return mapDict(v, change)
+	case *Stream:
+		dict, err := mapDict(v.Dict, change)
+		if err != nil {
+			return nil, err
+		}
+		out := *v
+		out.Dict = dict
+		return &out, nil
+	}
+	return o, nil
+}
+
+func mapDict(d *Dict, change func(String) (String, error)) (*Dict, error) {
+	if d == nil {
+		return nil, nil
+	}
+	out := d.Clone() // with the places of the values
+	signature := d.Get("ByteRange") != nil
+	for i := range out.entries {
+		e := &out.entries[i]
+		if signature && e.key == "Contents" {
+			continue
+		}
+		var err error
+		if e.value, err = MapStrings(e.value, change); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }

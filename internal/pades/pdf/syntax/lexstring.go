@@ -1,13 +1,13 @@
-package pdf
+package syntax
 
 // literal reads a string in parentheses (7.3.4.2).
-func (p *parser) literal() (Object, error) {
-	p.pos++
+func (p *Parser) literal() (Object, error) {
+	p.Pos++
 	open := 1
 	out := []byte{}
-	for p.pos < len(p.buf) {
-		c := p.buf[p.pos]
-		p.pos++
+	for p.Pos < len(p.Buf) {
+		c := p.Buf[p.Pos]
+		p.Pos++
 		switch c {
 		case '(':
 			open++
@@ -22,8 +22,8 @@ func (p *parser) literal() (Object, error) {
 			}
 			continue
 		case '\r': // an end of line of any kind reads as \n
-			if p.pos < len(p.buf) && p.buf[p.pos] == '\n' {
-				p.pos++
+			if p.Pos < len(p.Buf) && p.Buf[p.Pos] == '\n' {
+				p.Pos++
 			}
 			c = '\n'
 		}
@@ -33,12 +33,12 @@ func (p *parser) literal() (Object, error) {
 }
 
 // escape reads what follows a backslash.
-func (p *parser) escape(out []byte) ([]byte, error) {
-	if p.pos >= len(p.buf) {
+func (p *Parser) escape(out []byte) ([]byte, error) {
+	if p.Pos >= len(p.Buf) {
 		return nil, p.atEnd()
 	}
-	c := p.buf[p.pos]
-	p.pos++
+	c := p.Buf[p.Pos]
+	p.Pos++
 	switch c {
 	case 'n':
 		return append(out, '\n'), nil
@@ -53,8 +53,8 @@ func (p *parser) escape(out []byte) ([]byte, error) {
 	case '\n':
 		return out, nil
 	case '\r':
-		if p.pos < len(p.buf) && p.buf[p.pos] == '\n' {
-			p.pos++
+		if p.Pos < len(p.Buf) && p.Buf[p.Pos] == '\n' {
+			p.Pos++
 		}
 		return out, nil
 	}
@@ -62,22 +62,22 @@ func (p *parser) escape(out []byte) ([]byte, error) {
 		return append(out, c), nil
 	}
 	value := int(c - '0')
-	for i := 0; i < 2 && p.pos < len(p.buf) && p.buf[p.pos] >= '0' && p.buf[p.pos] <= '7'; i++ {
-		value = value<<3 | int(p.buf[p.pos]-'0')
-		p.pos++
+	for i := 0; i < 2 && p.Pos < len(p.Buf) && p.Buf[p.Pos] >= '0' && p.Buf[p.Pos] <= '7'; i++ {
+		value = value<<3 | int(p.Buf[p.Pos]-'0')
+		p.Pos++
 	}
 	return append(out, byte(value)), nil
 }
 
-// hex reads a string in angle brackets (7.3.4.3). What is no digit is skipped, as most readers do: one wrong letter must not make
+// Hex reads a string in angle brackets (7.3.4.3). What is no digit is skipped, as most readers do: one wrong letter must not make
 // the object unreadable that it stands in. Who depends on the digits reads them in the file, or asks WrongDigits.
-func (p *parser) hex() (Object, error) {
-	p.pos++
+func (p *Parser) Hex() (Object, error) {
+	p.Pos++
 	out := make([]byte, 0, 32)
 	high := -1
-	for p.pos < len(p.buf) {
-		c := p.buf[p.pos]
-		p.pos++
+	for p.Pos < len(p.Buf) {
+		c := p.Buf[p.Pos]
+		p.Pos++
 		if c == '>' {
 			if high >= 0 {
 				out = append(out, byte(high<<4))
@@ -86,7 +86,7 @@ func (p *parser) hex() (Object, error) {
 		}
 		v := hexValue(c)
 		if v < 0 {
-			p.wrong = p.wrong || !isSpace(c)
+			p.Wrong = p.Wrong || !IsSpace(c)
 			continue
 		}
 		if high < 0 {

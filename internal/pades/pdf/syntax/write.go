@@ -1,4 +1,4 @@
-package pdf
+package syntax
 
 import (
 	"fmt"
@@ -75,7 +75,7 @@ func appendName(out []byte, name Name) []byte {
 	out = append(out, '/')
 	for i := range len(name) {
 		c := name[i]
-		if c == '#' || c <= ' ' || c >= 0x7f || !isRegular(c) {
+		if c == '#' || c <= ' ' || c >= 0x7f || !IsRegular(c) {
 			out = append(out, '#', upperHex[c>>4], upperHex[c&15])
 			continue
 		}

@@ -1,9 +1,13 @@
-package pdf
+// Package syntax reads and writes the objects of PDF: its lexical rules, its objects and its content streams (ISO 32000-2, 7.2, 7.3
+// and 7.8.2). It knows no file.
+package syntax
 
 import (
 	"maps"
 	"math"
 	"slices"
+
+	"kyso/internal/problem"
 )
 
 // Object is one of: nil (null), bool, int64, Real, Name, String, Array, *Dict, Ref, *Stream; and, in updates only,
@@ -34,7 +38,7 @@ type Stream struct {
 	Dict   *Dict
 	Offset int64 // of the first data byte, in the file
 
-	ref Ref // whose key the data is encrypted with, in an encrypted file
+	Ref Ref // whose key the data is encrypted with, in an encrypted file
 }
 
 // Dict is a dictionary that keeps the order of its keys. A nil *Dict reads as empty.
@@ -178,4 +182,14 @@ func Int(o Object) (int64, bool) {
 		}
 	}
 	return 0, false
+}
+
+// Broken says that the bytes are no PDF.
+func Broken(format string, args ...any) error {
+	return problem.New(problem.DocumentBroken, format, args...)
+}
+
+// TooComplex says that a bound on the work was reached.
+func TooComplex(format string, args ...any) error {
+	return problem.New(problem.DocumentTooComplex, format, args...)
 }

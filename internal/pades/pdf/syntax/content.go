@@ -1,4 +1,4 @@
-package pdf
+package syntax
 
 import "bytes"
 
@@ -6,17 +6,17 @@ import "bytes"
 // image comes as "BI" with its dictionary. It returns false when the stream ends in what is no content.
 func Operators(content []byte, visit func(operator string, operands []Object) bool) bool {
 	const most = 1 << 10 // operands; those of one operator are few
-	p := &parser{buf: content, eof: true, base: -1, depth: 32}
+	p := &Parser{Buf: content, EOF: true, Base: -1, Depth: 32}
 	var operands []Object
 	for {
-		if p.skip(); p.pos >= len(p.buf) {
+		if p.Skip(); p.Pos >= len(p.Buf) {
 			return true
 		}
-		object, err := p.object()
+		object, err := p.Object()
 		if err != nil {
 			return false
 		}
-		operator, ok := object.(keyword)
+		operator, ok := object.(Keyword)
 		if !ok {
 			if len(operands) < most {
 				operands = append(operands, object)
@@ -36,36 +36,36 @@ func Operators(content []byte, visit func(operator string, operands []Object) bo
 }
 
 // inlineImage reads the dictionary of an inline image (8.9.7) and passes over its data.
-func (p *parser) inlineImage() ([]Object, bool) {
+func (p *Parser) inlineImage() ([]Object, bool) {
 	d := NewDict()
 	for {
-		if p.skip(); p.pos >= len(p.buf) {
+		if p.Skip(); p.Pos >= len(p.Buf) {
 			return nil, false
 		}
-		key, err := p.object()
+		key, err := p.Object()
 		if err != nil {
 			return nil, false
 		}
-		if key == keyword("ID") {
+		if key == Keyword("ID") {
 			break
 		}
 		name, ok := key.(Name)
 		if !ok {
 			return nil, false
 		}
-		value, err := p.object()
+		value, err := p.Object()
 		if err != nil {
 			return nil, false
 		}
 		d.Set(name, value)
 	}
 	for {
-		start := p.pos + bytes.Index(p.buf[p.pos:], []byte("EI"))
-		if start < p.pos {
+		start := p.Pos + bytes.Index(p.Buf[p.Pos:], []byte("EI"))
+		if start < p.Pos {
 			return nil, false
 		}
-		p.pos = start + 2
-		if start > 0 && isSpace(p.buf[start-1]) && (p.pos == len(p.buf) || isSpace(p.buf[p.pos])) {
+		p.Pos = start + 2
+		if start > 0 && IsSpace(p.Buf[start-1]) && (p.Pos == len(p.Buf) || IsSpace(p.Buf[p.Pos])) {
 			return []Object{d}, true
 		}
 	}
