@@ -96,3 +96,10 @@ var (
 	ErrDecided  = kernel.ErrDecided
 	ErrInvalid  = kernel.ErrInvalid
 )
+
+// PaymentSettings are the variables with which kyso finds the payment gateway, under the address of the parties; a browser comes back
+// to a page of kyso.
+func PaymentSettings(parties, page string) []string { return vnpay.Settled(parties, page) }
+
+// IPNAddress is where the payment gateway tells kyso's API.
+func IPNAddress(api string) string { return api + vnpay.IPNPath }

@@ -69,7 +69,7 @@ pay_and_agree() {
 	page=$("$kyso" register pay "$registration" 2>/dev/null)
 	control --output /dev/null "$page"
 	# shellcheck disable=SC2001 # a group of a pattern is what sed can
-	control --output /dev/null -X POST "$CONTROL/payments/$(sed 's/.*vnp_TxnRef=\([^&]*\).*/\1/' <<<"$page")/pay"
+	control --output /dev/null -X POST "$CONTROL/payments/$(sed 's/.*\(KS[0-9A-F]\{24\}[0-9][0-9]\).*/\1/' <<<"$page")/pay"
 	comes registration "$registration" awaiting-contract
 	"$kyso" register contract "$registration" --code "$(code contract)" >/dev/null
 	comes registration "$registration" in-review

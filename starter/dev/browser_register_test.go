@@ -137,15 +137,15 @@ func (k *citizenWalk) account() {
 // pay cancels at VNPay, comes back, and pays with a second order.
 func (k *citizenWalk) pay() {
 	k.t.Helper()
-	k.sees("Thanh toán qua VNPay")
+	k.sees("Thanh toán trực tuyến")
 	k.accessible("payment")
-	k.press("Thanh toán qua VNPay")
+	k.press("Thanh toán trực tuyến")
 	k.sees("Mã đơn hàng")
 	k.accessible("vnpay")
 	k.submit("Hủy")
 	k.sees("Lần thanh toán vừa rồi không thành công")
 	k.accessible("payment-cancelled")
-	k.press("Thanh toán lại qua VNPay")
+	k.press("Thanh toán lại trực tuyến")
 	k.sees("Mã đơn hàng")
 	k.run(chromedp.Click(`button[value=pay]`))
 }

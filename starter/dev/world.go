@@ -163,7 +163,7 @@ func (w *World) startSandbox(opts Options, api, webhook string) error {
 	}
 	called := cmp.Or(opts.KysoURL, api)
 	w.Sandbox, err = sandbox.New(sandbox.Options{Dir: dir, Logger: log, OnPush: opts.OnPush, Keys: opts.SandboxKeys, WebhookURL: webhook,
-		KysoURL: called, HandoffURL: api + registerPage, IPNURL: called + "/v1/vnpay/ipn"})
+		KysoURL: called, HandoffURL: api + registerPage, IPNURL: sandbox.IPNAddress(called)})
 	if err != nil {
 		return fmt.Errorf("starting the sandbox: %w", err)
 	}
@@ -338,29 +338,24 @@ func environment(data string, a Addresses, s secrets) []string {
 }
 
 func registrationEnvironment(data string, a Addresses) []string {
-	return []string{
-		"KYSO_VNEID_URL=" + a.Parties + "/vneid",
-		"KYSO_VNEID_SECRET=" + sandbox.DefaultVNeIDSecret,
-		"KYSO_SMS_URL=" + a.Parties,
-		"KYSO_SMS_API_KEY=" + sandbox.DefaultSMSAPIKey,
-		"KYSO_SMS_SECRET_KEY=" + sandbox.DefaultSMSSecretKey,
-		"KYSO_VNPAY_PAY_URL=" + a.Parties + "/paymentv2/vpcpay.html",
-		"KYSO_VNPAY_API_URL=" + a.Parties + "/merchant_webapi/api/transaction",
-		"KYSO_VNPAY_TMN_CODE=" + sandbox.DefaultTmnCode,
-		"KYSO_VNPAY_SECRET=" + sandbox.DefaultVNPaySecret,
-		"KYSO_VNPAY_RETURN_URL=" + a.API + registerPage,
-		"KYSO_CA_URL=" + a.Parties,
-		"KYSO_CA_KEY=" + sandbox.DefaultCAKey,
-		"KYSO_SEAL_KEY_FILE=" + filepath.Join(data, sealKeyFile),
-		"KYSO_SEAL_CERT_FILE=" + filepath.Join(data, sealCertificateFile),
+	return append(sandbox.PaymentSettings(a.Parties, a.API+registerPage),
+		"KYSO_VNEID_URL="+a.Parties+"/vneid",
+		"KYSO_VNEID_SECRET="+sandbox.DefaultVNeIDSecret,
+		"KYSO_SMS_URL="+a.Parties,
+		"KYSO_SMS_API_KEY="+sandbox.DefaultSMSAPIKey,
+		"KYSO_SMS_SECRET_KEY="+sandbox.DefaultSMSSecretKey,
+		"KYSO_CA_URL="+a.Parties,
+		"KYSO_CA_KEY="+sandbox.DefaultCAKey,
+		"KYSO_SEAL_KEY_FILE="+filepath.Join(data, sealKeyFile),
+		"KYSO_SEAL_CERT_FILE="+filepath.Join(data, sealCertificateFile),
 		"KYSO_ACCEPTANCE_PROVIDER=vnpt",
-		"KYSO_ISSUERS=" + sandbox.FirstIssuer + "," + sandbox.SecondIssuer,
-		"KYSO_CA_AUTHORITIES=" + filepath.Join(data, seals[0].authorities),
-		"KYSO_ISSUER_INTRUST_CA_URL=" + a.Parties + sandbox.SecondIssuerPath,
-		"KYSO_ISSUER_INTRUST_CA_KEY=" + sandbox.DefaultSecondCAKey,
-		"KYSO_ISSUER_INTRUST_CA_PARTY=" + filepath.Join(data, secondPartyFile),
-		"KYSO_ISSUER_INTRUST_CA_SEAL_KEY_FILE=" + filepath.Join(data, seals[1].key),
-		"KYSO_ISSUER_INTRUST_CA_SEAL_CERT_FILE=" + filepath.Join(data, seals[1].certificate),
-		"KYSO_ISSUER_INTRUST_CA_AUTHORITIES=" + filepath.Join(data, seals[1].authorities),
-	}
+		"KYSO_ISSUERS="+sandbox.FirstIssuer+","+sandbox.SecondIssuer,
+		"KYSO_CA_AUTHORITIES="+filepath.Join(data, seals[0].authorities),
+		"KYSO_ISSUER_INTRUST_CA_URL="+a.Parties+sandbox.SecondIssuerPath,
+		"KYSO_ISSUER_INTRUST_CA_KEY="+sandbox.DefaultSecondCAKey,
+		"KYSO_ISSUER_INTRUST_CA_PARTY="+filepath.Join(data, secondPartyFile),
+		"KYSO_ISSUER_INTRUST_CA_SEAL_KEY_FILE="+filepath.Join(data, seals[1].key),
+		"KYSO_ISSUER_INTRUST_CA_SEAL_CERT_FILE="+filepath.Join(data, seals[1].certificate),
+		"KYSO_ISSUER_INTRUST_CA_AUTHORITIES="+filepath.Join(data, seals[1].authorities),
+	)
 }

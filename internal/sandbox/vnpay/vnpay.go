@@ -13,6 +13,20 @@ const (
 	DefaultSecret  = "SANDBOXSECRETSANDBOXSECRET123456"
 )
 
+// IPNPath is where kyso takes an IPN.
+const IPNPath = "/v1/vnpay/ipn"
+
+// Settled are the variables with which kyso finds this gateway.
+func Settled(parties, page string) []string {
+	return []string{
+		"KYSO_VNPAY_PAY_URL=" + parties + "/paymentv2/vpcpay.html",
+		"KYSO_VNPAY_API_URL=" + parties + "/merchant_webapi/api/transaction",
+		"KYSO_VNPAY_TMN_CODE=" + DefaultTmnCode,
+		"KYSO_VNPAY_SECRET=" + DefaultSecret,
+		"KYSO_VNPAY_RETURN_URL=" + page,
+	}
+}
+
 // Options are the merchant's account.
 type Options struct{ TmnCode, Secret string }
 

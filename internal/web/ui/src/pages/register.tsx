@@ -26,7 +26,7 @@ function Register() {
   const token = query.get('token')
   if (id) return <Following id={id} />
   if (token) return <Arriving token={token} />
-  if (query.has('vnp_TxnRef')) return <Returning query={location.search} />
+  if (/KS[0-9A-F]{24}\d\d/.test(location.search)) return <Returning query={location.search} />
   const known = localStorage.getItem(memory)
   return (
     <div class="page narrow">
@@ -61,7 +61,7 @@ function Arriving({ token }: { token: string }) {
   )
 }
 
-/** The browser is back from VNPay. What it brings decides nothing; the registration shows how the payment stands. */
+/** The browser is back from a payment party, which brings our name of the attempt, in whatever field. What it brings decides nothing; the registration shows how the payment stands. */
 function Returning({ query }: { query: string }) {
   const [status, setStatus] = useState('')
   const [error, setError] = useState<unknown>(null)
@@ -69,7 +69,7 @@ function Returning({ query }: { query: string }) {
   useEffect(() => {
     history.replaceState(null, '', '/register')
     if (known) open(known)
-    else get<Return>(`/v1/vnpay/return${query}`).then((r) => setStatus(r.status), setError)
+    else get<Return>(`/v1/payments/return${query}`).then((r) => setStatus(r.status), setError)
   }, [])
   if (known) return <Waiting text={t('Đang quay lại hồ sơ…', 'Going back to your registration…')} />
   return (
@@ -228,7 +228,7 @@ function Pay({ r, path }: StageProps) {
       {last?.status === 'failed' && <Notice kind="warn" title={t('Lần thanh toán vừa rồi không thành công', 'The last attempt did not succeed')}><span>{t('Bạn chưa bị trừ tiền. Hãy thử lại.', 'No money was taken. Try again.')}</span></Notice>}
       {r.payments && r.payments.length > 0 && <Facts rows={r.payments.map((p) => [moment(p.created_at), paymentWords(p.status)])} />}
       <Trouble error={error} />
-      <div class="actions"><Button kind="primary" onPress={pay}>{last ? t('Thanh toán lại qua VNPay', 'Pay again with VNPay') : t('Thanh toán qua VNPay', 'Pay with VNPay')}</Button></div>
+      <div class="actions"><Button kind="primary" onPress={pay}>{last ? t('Thanh toán lại trực tuyến', 'Pay online again') : t('Thanh toán trực tuyến', 'Pay online')}</Button></div>
     </>
   )
 }
