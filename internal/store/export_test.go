@@ -20,11 +20,11 @@ func (s *Store) SetNow(now func() time.Time) { s.Now = now }
 var Migrations = kernel.Migrations
 
 // Parked reaches the incidents of the same store.
-func (r Registrations) Parked() operations.Parked { return r.s.Parked() }
+func (r Registrations) Parked() operations.Parked { return operations.Parked{Base: r.Records.Base} }
 
 // CountCodes counts the codes of a purpose that were made for a phone after a time; of all purposes when it is empty.
 func (r Registrations) CountCodes(ctx context.Context, phone string, purpose registration.Purpose, since time.Time) (n int, err error) {
-	err = r.s.ReadSealed(ctx, "counting codes", func(tx *sql.Tx, k *kernel.Keys) error {
+	err = r.Records.ReadSealed(ctx, "counting codes", func(tx *sql.Tx, k *kernel.Keys) error {
 		return tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM codes WHERE phone_lookup = $1 AND created_at > $2 AND (purpose = $3 OR $3 = '')`,
 			k.Lookup.Digest("phone", []byte(phone)), kernel.At(since), string(purpose)).Scan(&n)
 	})
@@ -32,10 +32,10 @@ func (r Registrations) CountCodes(ctx context.Context, phone string, purpose reg
 }
 
 // Store is the same store.
-func (r Registrations) Store() *Store { return r.s }
+func (r Registrations) Store() *Store { return over(r.Records.Base) }
 
 // DB reaches the database of the same store.
-func (r Registrations) DB() *sql.DB { return r.s.Base.DB }
+func (r Registrations) DB() *sql.DB { return r.Records.DB }
 
 // Through returns the same store over another connection to its database.
 func (s *Store) Through(db *sql.DB) *Store {

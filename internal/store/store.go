@@ -56,7 +56,6 @@ type Registrations struct {
 	registrations.Records
 	accountRecords
 	personRecords
-	s *Store
 }
 
 var (
@@ -70,12 +69,12 @@ var (
 // Registrations returns the records of registrations.
 func (s *Store) Registrations() Registrations {
 	b := s.Base
-	return Registrations{registrations.Records{Base: b}, accountRecords{Base: b}, personRecords{Base: b}, s}
+	return Registrations{registrations.Records{Base: b}, accountRecords{Base: b}, personRecords{Base: b}}
 }
 
 // Audit returns entries of the chain with a seq above after, oldest first.
 func (r Registrations) Audit(ctx context.Context, after int64, limit int) ([]registration.AuditEntry, error) {
-	return r.s.AuditLog().Entries(ctx, after, limit)
+	return operations.AuditLog{Base: r.Records.Base}.Entries(ctx, after, limit)
 }
 
 // Relay implements the ports of internal/relay.
@@ -89,12 +88,12 @@ type Relay struct {
 }
 
 // relayedRecords are the records of registrations, behind what Store has under the same name.
-type relayedRecords struct{ Registrations }
+type relayedRecords struct{ registrations.Records }
 
 // Relay is the part of the store that the loops of internal/relay ask.
 func (s *Store) Relay() Relay {
 	b := s.Base
-	return Relay{s, relayedRecords{s.Registrations()}, signings.Loops{Base: b}, registrationLoops{Base: b}, accountLoops{Base: b}, operationLoops{Base: b}}
+	return Relay{s, relayedRecords{registrations.Records{Base: b}}, signings.Loops{Base: b}, registrationLoops{Base: b}, accountLoops{Base: b}, operationLoops{Base: b}}
 }
 
 // Access returns the part of the store that says who may do what.
@@ -137,5 +136,4 @@ type (
 	registrationLoops = registrations.Loops
 	accountLoops      = accounts.Loops
 	operationLoops    = operations.Loops
-	older             = kernel.Older
 )

@@ -16,7 +16,7 @@ import (
 func (r Records) Claim(ctx context.Context, id, officer string, now, until time.Time) (registration.Claim, error) {
 	claim := registration.Claim{RegistrationID: id, Officer: officer, ClaimedAt: now.UTC().Truncate(time.Microsecond), ExpiresAt: until.UTC().Truncate(time.Microsecond)}
 	err := r.WriteChained(ctx, "claiming a dossier", func(tx *sql.Tx, _ *kernel.Keys) error {
-		if err := Registered(ctx, tx, id); err != nil {
+		if err := registered(ctx, tx, id); err != nil {
 			return err
 		}
 		var before string
@@ -107,7 +107,7 @@ func (r Records) Reviews(ctx context.Context, id string) ([]registration.Review,
 // NoteAccess implements registration.Records.
 func (r Records) NoteAccess(ctx context.Context, id, actor, what string, when time.Time) error {
 	return r.WriteChained(ctx, "noting an access", func(tx *sql.Tx, _ *kernel.Keys) error {
-		if err := Registered(ctx, tx, id); err != nil {
+		if err := registered(ctx, tx, id); err != nil {
 			return err
 		}
 		return kernel.Audit(ctx, tx, when, "access", id, actor, what)

@@ -16,7 +16,7 @@ import (
 func (r Records) AgreeFix(ctx context.Context, id, actor string, fields map[string]string, now time.Time) (bool, error) {
 	agreed := false
 	err := r.WriteChained(ctx, "agreeing on a correction", func(tx *sql.Tx, k *kernel.Keys) error {
-		if err := Registered(ctx, tx, id); err != nil {
+		if err := registered(ctx, tx, id); err != nil {
 			return err
 		}
 		digest, err := k.Digest("identity-fix", fields)

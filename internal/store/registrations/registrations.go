@@ -211,8 +211,8 @@ func narrowRegistrations(k *kernel.Keys, f registration.Filter) (string, []any) 
 	return tail + fmt.Sprintf(order+` LIMIT $%d`, len(args)), args
 }
 
-// Registered returns problem.NotFound when there is no such registration.
-func Registered(ctx context.Context, tx *sql.Tx, id string) error {
+// registered returns problem.NotFound when there is no such registration.
+func registered(ctx context.Context, tx *sql.Tx, id string) error {
 	var one int
 	return kernel.OrNoSuch(tx.QueryRowContext(ctx, `SELECT 1 FROM registrations WHERE id = $1`, id).Scan(&one), "registration")
 }
@@ -221,7 +221,7 @@ func Registered(ctx context.Context, tx *sql.Tx, id string) error {
 func (r Records) Consents(ctx context.Context, id string) ([]registration.Consent, error) {
 	var list []registration.Consent
 	err := r.ReadSealed(ctx, "reading consents", func(tx *sql.Tx, _ *kernel.Keys) error {
-		if err := Registered(ctx, tx, id); err != nil {
+		if err := registered(ctx, tx, id); err != nil {
 			return err
 		}
 		rows, err := tx.QueryContext(ctx, `SELECT consent FROM consents WHERE registration_id = $1 ORDER BY purpose DESC`, id)

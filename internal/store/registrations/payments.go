@@ -1,4 +1,4 @@
-package store
+package registrations
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 
 	"kyso/internal/problem"
 	"kyso/internal/registration"
+	"kyso/internal/store/kernel"
 )
 
 const paymentQuery = `SELECT txn_ref, registration_id, attempt, amount_vnd, gateway, status, created_at, expires_at, reference, transaction_no,
@@ -16,15 +17,15 @@ const paymentQuery = `SELECT txn_ref, registration_id, attempt, amount_vnd, gate
 
 // scanPayment reads a payment. A program of an earlier release keeps the reference in the clear, as transaction_no; its columns
 // response_code and bank_status are read no more.
-func scanPayment(row scanner, k *keys) (registration.Payment, error) {
+func scanPayment(row kernel.Scanner, k *kernel.Keys) (registration.Payment, error) {
 	var p registration.Payment
 	var sealed []byte
 	var plain string
-	err := row.Scan(&p.TxnRef, &p.RegistrationID, &p.Attempt, &p.AmountVND, &p.Gateway, &p.Status, into(&p.CreatedAt), into(&p.ExpiresAt), &sealed, &plain,
-		into(&p.DecidedAt), &p.RefundID, into(&p.RefundedAt))
+	err := row.Scan(&p.TxnRef, &p.RegistrationID, &p.Attempt, &p.AmountVND, &p.Gateway, &p.Status, kernel.Into(&p.CreatedAt), kernel.Into(&p.ExpiresAt), &sealed, &plain,
+		kernel.Into(&p.DecidedAt), &p.RefundID, kernel.Into(&p.RefundedAt))
 	switch {
 	case err != nil:
-		return p, orNoSuch(err, "payment")
+		return p, kernel.OrNoSuch(err, "payment")
 	case len(sealed) == 0 && p.Gateway == registration.FirstGateway:
 		p.Reference = registration.Reference(plain)
 	case len(sealed) > 0:
@@ -36,7 +37,7 @@ func scanPayment(row scanner, k *keys) (registration.Payment, error) {
 }
 
 // sealedReference seals what a gateway wants to hear again; nothing stays nothing.
-func sealedReference(k *keys, ref string, value registration.Reference) []byte {
+func sealedReference(k *kernel.Keys, ref string, value registration.Reference) []byte {
 	if value == "" {
 		return nil
 	}
@@ -44,51 +45,51 @@ func sealedReference(k *keys, ref string, value registration.Reference) []byte {
 }
 
 // payment reads one payment.
-func payment(ctx context.Context, tx *sql.Tx, k *keys, ref string) (registration.Payment, error) {
+func payment(ctx context.Context, tx *sql.Tx, k *kernel.Keys, ref string) (registration.Payment, error) {
 	return scanPayment(tx.QueryRowContext(ctx, paymentQuery+` WHERE txn_ref = $1`, ref), k)
 }
 
 // CreatePayment implements registration.Records. The first record of an attempt stays, with its times.
-func (r Registrations) CreatePayment(ctx context.Context, p registration.Payment) error {
+func (r Records) CreatePayment(ctx context.Context, p registration.Payment) error {
 	if p.TxnRef == "" || p.AmountVND <= 0 || p.CreatedAt.IsZero() || p.ExpiresAt.IsZero() || p.Status != "" && p.Status != registration.PaymentPending {
 		return problem.New(problem.Invalid, "a new payment has a reference, an amount and times, and is pending")
 	}
 	p.Gateway = cmp.Or(p.Gateway, registration.FirstGateway)
-	return r.write(ctx, "creating a payment", func(tx *sql.Tx, k *keys) error {
+	return r.WriteChained(ctx, "creating a payment", func(tx *sql.Tx, k *kernel.Keys) error {
 		if err := registered(ctx, tx, p.RegistrationID); err != nil {
 			return err
 		}
-		made, err := affected(tx.ExecContext(ctx, `
+		made, err := kernel.Affected(tx.ExecContext(ctx, `
 			INSERT INTO payments (txn_ref, registration_id, attempt, amount_vnd, gateway, status, created_at, expires_at, transaction_no, response_code, bank_status, refund_id)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', '', '', '') ON CONFLICT DO NOTHING`,
-			p.TxnRef, p.RegistrationID, p.Attempt, p.AmountVND, p.Gateway, string(registration.PaymentPending), at(p.CreatedAt), at(p.ExpiresAt)))
+			p.TxnRef, p.RegistrationID, p.Attempt, p.AmountVND, p.Gateway, string(registration.PaymentPending), kernel.At(p.CreatedAt), kernel.At(p.ExpiresAt)))
 		if err != nil {
 			return err
 		}
 		if made == 0 {
 			return samePayment(ctx, tx, k, p)
 		}
-		return audit(ctx, tx, p.CreatedAt, "payment", p.RegistrationID, "", fmt.Sprintf("%s pending %d VND", p.TxnRef, p.AmountVND))
+		return kernel.Audit(ctx, tx, p.CreatedAt, "payment", p.RegistrationID, "", fmt.Sprintf("%s pending %d VND", p.TxnRef, p.AmountVND))
 	})
 }
 
-func samePayment(ctx context.Context, tx *sql.Tx, k *keys, p registration.Payment) error {
+func samePayment(ctx context.Context, tx *sql.Tx, k *kernel.Keys, p registration.Payment) error {
 	stored, err := payment(ctx, tx, k, p.TxnRef)
 	switch {
 	case problem.CodeOf(err) == problem.NotFound:
-		return conflict("attempt %d has another reference", p.Attempt)
+		return kernel.Conflict("attempt %d has another reference", p.Attempt)
 	case err != nil:
 		return err
 	case stored.RegistrationID != p.RegistrationID || stored.Attempt != p.Attempt || stored.AmountVND != p.AmountVND:
-		return conflict("a payment with this reference exists with other content")
+		return kernel.Conflict("a payment with this reference exists with other content")
 	}
 	return nil
 }
 
 // Payment implements registration.Records.
-func (r Registrations) Payment(ctx context.Context, ref string) (registration.Payment, error) {
+func (r Records) Payment(ctx context.Context, ref string) (registration.Payment, error) {
 	var p registration.Payment
-	err := r.read(ctx, "reading a payment", func(tx *sql.Tx, k *keys) (err error) {
+	err := r.ReadSealed(ctx, "reading a payment", func(tx *sql.Tx, k *kernel.Keys) (err error) {
 		p, err = payment(ctx, tx, k, ref)
 		return err
 	})
@@ -96,14 +97,14 @@ func (r Registrations) Payment(ctx context.Context, ref string) (registration.Pa
 }
 
 // Payments implements registration.Records.
-func (r Registrations) Payments(ctx context.Context, id string) ([]registration.Payment, error) {
+func (r Records) Payments(ctx context.Context, id string) ([]registration.Payment, error) {
 	var list []registration.Payment
-	err := r.read(ctx, "listing payments", func(tx *sql.Tx, k *keys) error {
+	err := r.ReadSealed(ctx, "listing payments", func(tx *sql.Tx, k *kernel.Keys) error {
 		if err := registered(ctx, tx, id); err != nil {
 			return err
 		}
 		rows, err := tx.QueryContext(ctx, paymentQuery+` WHERE registration_id = $1 ORDER BY attempt`, id)
-		return each(rows, err, func(rows *sql.Rows) error {
+		return kernel.Each(rows, err, func(rows *sql.Rows) error {
 			p, err := scanPayment(rows, k)
 			list = append(list, p)
 			return err
@@ -113,8 +114,8 @@ func (r Registrations) Payments(ctx context.Context, id string) ([]registration.
 }
 
 // KeepReference implements registration.Records.
-func (r Registrations) KeepReference(ctx context.Context, ref string, reference registration.Reference) error {
-	return r.write(ctx, "keeping the reference of a payment", func(tx *sql.Tx, k *keys) error {
+func (r Records) KeepReference(ctx context.Context, ref string, reference registration.Reference) error {
+	return r.WriteChained(ctx, "keeping the reference of a payment", func(tx *sql.Tx, k *kernel.Keys) error {
 		if _, err := payment(ctx, tx, k, ref); err != nil {
 			return err
 		}
@@ -126,8 +127,8 @@ func (r Registrations) KeepReference(ctx context.Context, ref string, reference 
 // ApplyNotice implements registration.Records. A failed attempt may still turn out to be paid: money is money. A transaction that
 // pays another attempt already is not money of this one: it goes to review. So does a payment without a name of its
 // transaction.
-func (r Registrations) ApplyNotice(ctx context.Context, n registration.PaymentNotice) (p registration.Payment, fresh bool, err error) {
-	err = r.write(ctx, "recording a payment", func(tx *sql.Tx, k *keys) (err error) {
+func (r Records) ApplyNotice(ctx context.Context, n registration.PaymentNotice) (p registration.Payment, fresh bool, err error) {
+	err = r.WriteChained(ctx, "recording a payment", func(tx *sql.Tx, k *kernel.Keys) (err error) {
 		if p, err = payment(ctx, tx, k, n.TxnRef); err != nil {
 			return err
 		}
@@ -148,14 +149,14 @@ func (r Registrations) ApplyNotice(ctx context.Context, n registration.PaymentNo
 		}
 		// Programs of earlier releases look for the transaction, and ask for refunds with it.
 		_, err = tx.ExecContext(ctx, `UPDATE payments SET status = $1, reference = $2, transaction_no = COALESCE(NULLIF($3, ''), transaction_no), decided_at = $4 WHERE txn_ref = $5`,
-			string(p.Status), sealedReference(k, p.TxnRef, p.Reference), transactionKey(p.Gateway, n.Transaction), at(p.DecidedAt), p.TxnRef)
+			string(p.Status), sealedReference(k, p.TxnRef, p.Reference), transactionKey(p.Gateway, n.Transaction), kernel.At(p.DecidedAt), p.TxnRef)
 		if err != nil {
 			return err
 		}
 		if err := compareAgain(ctx, tx, p.RegistrationID); err != nil {
 			return err
 		}
-		return audit(ctx, tx, n.At, "payment", p.RegistrationID, p.Gateway, fmt.Sprintf("%s %s %s", p.TxnRef, to, n.Said))
+		return kernel.Audit(ctx, tx, n.At, "payment", p.RegistrationID, p.Gateway, fmt.Sprintf("%s %s %s", p.TxnRef, to, n.Said))
 	})
 	if err != nil {
 		return registration.Payment{}, false, err
@@ -181,7 +182,7 @@ func becomes(ctx context.Context, tx *sql.Tx, p registration.Payment, n registra
 
 // compareAgain has a registration whose money has moved compared soon.
 func compareAgain(ctx context.Context, tx *sql.Tx, id string) error {
-	_, err := tx.ExecContext(ctx, `UPDATE registrations SET compared_at = $1 WHERE id = $2`, at(time.Unix(0, 0)), id)
+	_, err := tx.ExecContext(ctx, `UPDATE registrations SET compared_at = $1 WHERE id = $2`, kernel.At(time.Unix(0, 0)), id)
 	return err
 }
 
@@ -227,11 +228,11 @@ func mayBecome(from, to registration.PaymentStatus) bool {
 }
 
 // MarkRefund implements registration.Records. The first id of a refund stays. Only money that is here goes back.
-func (r Registrations) MarkRefund(ctx context.Context, ref, refundID string, when time.Time) error {
+func (r Records) MarkRefund(ctx context.Context, ref, refundID string, when time.Time) error {
 	if refundID == "" {
 		return problem.New(problem.Invalid, "a refund has an id")
 	}
-	return r.write(ctx, "recording a refund", func(tx *sql.Tx, k *keys) error {
+	return r.WriteChained(ctx, "recording a refund", func(tx *sql.Tx, k *kernel.Keys) error {
 		p, err := payment(ctx, tx, k, ref)
 		switch {
 		case err != nil:
@@ -239,7 +240,7 @@ func (r Registrations) MarkRefund(ctx context.Context, ref, refundID string, whe
 		case p.Status == registration.PaymentRefunded, when.IsZero() && p.RefundID != "":
 			return nil
 		case p.Status != registration.PaymentCaptured:
-			return conflict("a payment that is %s cannot be refunded", p.Status)
+			return kernel.Conflict("a payment that is %s cannot be refunded", p.Status)
 		}
 		word := "requested"
 		if p.RefundID == "" {
@@ -249,7 +250,7 @@ func (r Registrations) MarkRefund(ctx context.Context, ref, refundID string, whe
 			p.Status, word = registration.PaymentRefunded, "refunded"
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE payments SET status = $1, refund_id = $2, refunded_at = $3 WHERE txn_ref = $4`,
-			string(p.Status), p.RefundID, at(when), ref)
+			string(p.Status), p.RefundID, kernel.At(when), ref)
 		if err != nil {
 			return err
 		}
@@ -257,8 +258,8 @@ func (r Registrations) MarkRefund(ctx context.Context, ref, refundID string, whe
 			return err
 		}
 		if when.IsZero() {
-			when = r.s.now()
+			when = r.Now()
 		}
-		return audit(ctx, tx, when, "refund", p.RegistrationID, "", ref+" "+p.RefundID+" "+word)
+		return kernel.Audit(ctx, tx, when, "refund", p.RegistrationID, "", ref+" "+p.RefundID+" "+word)
 	})
 }
