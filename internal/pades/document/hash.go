@@ -38,6 +38,7 @@ func ResumeHash(state []byte) (hash.Hash, error) {
 	return h, nil
 }
 
+// CloneHash returns a hash that goes on from the same state.
 func CloneHash(h hash.Hash) (hash.Hash, error) {
 	clone, err := h.(hash.Cloner).Clone()
 	if err != nil {

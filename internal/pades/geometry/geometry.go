@@ -27,13 +27,18 @@ const (
 // Rect is a rectangle by two corners, lower left and upper right.
 type Rect struct{ X0, Y0, X1, Y1 float64 }
 
-func (r Rect) Width() float64  { return r.X1 - r.X0 }
+// Width is 0 for what is not shown.
+func (r Rect) Width() float64 { return r.X1 - r.X0 }
+
+// Height is 0 for what is not shown.
 func (r Rect) Height() float64 { return r.Y1 - r.Y0 }
 
+// Overlaps reports whether two rectangles have an area in common; touching edges are none.
 func (r Rect) Overlaps(o Rect) bool {
 	return r.X0 < o.X1 && o.X0 < r.X1 && r.Y0 < o.Y1 && o.Y0 < r.Y1
 }
 
+// Array writes the rectangle as PDF does (7.9.5).
 func (r Rect) Array() pdf.Array {
 	return pdf.Array{Round(r.X0), Round(r.Y0), Round(r.X1), Round(r.Y1)}
 }
@@ -124,7 +129,7 @@ func (g Page) ToUser(r Rect) Rect {
 	return Rect{c.X0 + r.X0, c.Y0 + r.Y0, c.X0 + r.X1, c.Y0 + r.Y1}
 }
 
-// ToShown is the inverse of toUser.
+// ToShown is the inverse of ToUser.
 //
 //nolint:dupl // as above
 func (g Page) ToShown(r Rect) Rect {
@@ -226,4 +231,5 @@ func free(r Rect, taken []Rect) bool {
 	return !slices.ContainsFunc(taken, r.Overlaps)
 }
 
+// Drawn is the rectangle for package drawn.
 func (r Rect) Drawn() drawn.Rect { return drawn.Rect{X0: r.X0, Y0: r.Y0, X1: r.X1, Y1: r.Y1} }

@@ -94,7 +94,7 @@ func (p *Pool) responderRevoked(responder, issuer *x509.Certificate, now time.Ti
 	return false
 }
 
-// StatusNow is statusAt for now, with the validity period of the certificate. made is when the statement was made that says so:
+// StatusNow is StatusAt for now, with the validity period of the certificate. made is when the statement was made that says so:
 // one in the file may be older than the question, and readers have to see that.
 func (p *Pool) StatusNow(cert, issuer *x509.Certificate, now time.Time) (status CertificateStatus, made time.Time) {
 	found := Standing{Status: CertificateUnknown}

@@ -42,10 +42,14 @@ var charClass = func() (table [256]uint8) {
 	return table
 }()
 
-// IsSpace, IsRegular and IsDigit tell classes of characters apart (7.2.3).
-func IsSpace(c byte) bool   { return charClass[c] == charSpace }
+// IsSpace reports white space (7.2.3, table 1).
+func IsSpace(c byte) bool { return charClass[c] == charSpace }
+
+// IsRegular reports what is neither white space nor a delimiter.
 func IsRegular(c byte) bool { return charClass[c] == charRegular }
-func IsDigit(c byte) bool   { return c >= '0' && c <= '9' }
+
+// IsDigit reports a decimal digit.
+func IsDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // atEnd reports the end of the window, as ErrShort when more bytes can be had.
 func (p *Parser) atEnd() error {
