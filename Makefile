@@ -77,6 +77,7 @@ vulnerabilities: build build-dev ## Look for functions with known vulnerabilitie
 
 generate: ## Write docs/openapi.json from the API, and from it the types of its clients
 	KYSO_WRITE=1 $(GO) test -count=1 -run TestTheWrittenContract ./internal/app
+	$(GO) generate ./examples/...
 	scripts/contract.sh types
 
 help: ## List the targets

@@ -27,6 +27,8 @@ func TestExamplesSign(t *testing.T) {
 		{"node", "ICA.079095030401", []string{installed(t, "node"), "../../examples/node/sign.mjs"}},
 		{"python", "ICA.079095030402", []string{installed(t, "python3"), "../../examples/python/sign.py"}},
 		{"go", "ICA.079095030403", []string{built(t, "../../examples/go/sign")}},
+		{"generated for Go", "ICA.079095030404", []string{built(t, "../../examples/go/generated")}},
+		{"generated for TypeScript", "ICA.079095030405", []string{installed(t, "node"), compiled(t)}},
 	}
 	for _, client := range clients {
 		t.Run(client.name, func(t *testing.T) {
@@ -149,6 +151,19 @@ func installed(t *testing.T, name string) string {
 		t.Skipf("needs %s", name)
 	}
 	return path
+}
+
+// compiled is the program that scripts/contract.sh makes of the example in TypeScript.
+func compiled(t *testing.T) string {
+	t.Helper()
+	const program = "../../examples/typescript/built/sign.js"
+	if _, err := os.Stat(program); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("the example in TypeScript is not built: %v", err)
+		}
+		t.Skip("needs scripts/contract.sh check")
+	}
+	return program
 }
 
 func built(t *testing.T, folder string) string {

@@ -933,6 +933,11 @@ export interface components {
             level: string;
             /** @description Only in the answer for one signing */
             location?: string;
+            /**
+             * @description What the provider needs from the signer besides the phone: nothing, a visit of its pages, or a code that it sends. Missing when the provider is not in use any more
+             * @enum {string}
+             */
+            needs?: "nothing" | "redirect" | "code";
             next: components["schemas"]["Act"];
             /** @description Why the signing ended otherwise than signed; only in the answer for one signing */
             outcome?: components["schemas"]["Outcome"];
@@ -1059,14 +1064,12 @@ export interface components {
             decided_at?: string;
             /** Format: date-time */
             expires_at: string;
+            /** @description The payment party at which it was begun */
+            gateway: string;
             /** Format: date-time */
             refunded_at?: string;
-            /** @description the gateway's */
-            response_code?: string;
             /** @enum {string} */
             status: "pending" | "captured" | "failed" | "review" | "refunded";
-            /** @description the gateway's */
-            transaction_no?: string;
             txn_ref: string;
         };
         Person: {
@@ -1546,6 +1549,11 @@ export interface components {
             level: string;
             /** @description Only in the answer for one signing */
             location?: string;
+            /**
+             * @description What the provider needs from the signer besides the phone: nothing, a visit of its pages, or a code that it sends. Missing when the provider is not in use any more
+             * @enum {string}
+             */
+            needs?: "nothing" | "redirect" | "code";
             /** @description Why the signing ended otherwise than signed; only in the answer for one signing */
             outcome?: components["schemas"]["Outcome"];
             provider: string;
@@ -1616,8 +1624,8 @@ export interface components {
             /** @description Certificate to sign with, hex; without it the only usable one is taken, or the signing waits for a choice */
             serial?: string;
             /**
-             * @description The signer's id at the provider: a citizen number, or ICA. and a number
-             * @example ICA.079095012345
+             * @description The signer's id at the provider, such as a citizen number
+             * @example 079095012345
              */
             user: string;
         };
