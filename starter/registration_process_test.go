@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"net/http"
 	"testing"
 	"time"
 
@@ -41,12 +40,17 @@ func newRegistrations(t *testing.T, records registration.Records) *api.Registrat
 	}
 	never := func() error { return problem.New(problem.Internal, "not in these tests") }
 	return &api.RegistrationOptions{Records: records, Workflows: p, Accounts: p, Phone: account.Phone, CheckRequest: account.Input{}.Request,
-		Packages:  []registration.Package{{Code: "PS0", NameVI: "Gói miễn phí", NameEN: "Free", Months: 12}, {Code: "PS1", NameVI: "Gói năm", NameEN: "Year", PriceVND: 200_000, Months: 12}},
-		Issuers:   []string{"VNPT-CA"},
-		OpenVNeID: func(http.Header, []byte) (registration.Request, error) { return registration.Request{}, never() },
-		OpenToken: func(http.Header, []byte) (registration.Handoff, error) { return registration.Handoff{}, never() },
-		Handoffs:  records.(registration.Handoffs),
-		Doors:     map[string]registration.PaymentDoor{registration.FirstGateway: (&vnpay.Client{}).Door()},
+		Packages: []registration.Package{{Code: "PS0", NameVI: "Gói miễn phí", NameEN: "Free", Months: 12}, {Code: "PS1", NameVI: "Gói năm", NameEN: "Year", PriceVND: 200_000, Months: 12}},
+		Issuers:  []string{"VNPT-CA"},
+		Intakes: []registration.Intake{{Name: "vneid", Title: "VNeID",
+			Request: func(map[string][]string, []byte) (registration.Request, error) {
+				return registration.Request{}, never()
+			},
+			Token: func(map[string][]string, []byte) (registration.Handoff, error) {
+				return registration.Handoff{}, never()
+			}}},
+		Handoffs: records.(registration.Handoffs),
+		Doors:    map[string]registration.PaymentDoor{registration.FirstGateway: (&vnpay.Client{}).Door()},
 		AskPayment: func(context.Context, registration.Payment) (registration.PaymentNotice, error) {
 			return registration.PaymentNotice{}, never()
 		},

@@ -42,8 +42,8 @@ file without --force. With --watch=false it prints the id of the signing and ret
 digest with those on the phone before approving. Ctrl-C detaches; the signing goes on.
 
 One approval covers up to 50 files. More are signed in groups, with a progress bar and an approval for each group.`,
-		Example: `  kyso sign contract.pdf --user ICA.079095012345
-  kyso sign a.pdf b.pdf --user ICA.079095012345 --level B-LT --out signed/
+		Example: `  kyso sign contract.pdf --user 079095012345
+  kyso sign a.pdf b.pdf --user 079095012345 --level B-LT --out signed/
   kyso sign a.pdf --user 079095012345 --page 1 --box 350,60,200,64 --reason "Phê duyệt" -o json`,
 		Args: atLeast("one FILE or more"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -52,7 +52,7 @@ One approval covers up to 50 files. More are signed in groups, with a progress b
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.request.User, "user", "", "id of the signer at the provider, such as ICA.079095012345 (required)")
+	flags.StringVar(&f.request.User, "user", "", "id of the signer at the provider, such as a citizen number (required)")
 	flags.StringVar(&f.request.Serial, "serial", "", "serial number of the certificate (default: the only usable one)")
 	flags.StringVar(&f.request.Level, "level", "B-T", "B-B, B-T (with time-stamp), B-LT (with revocation data) or B-LTA (with an archive time-stamp)")
 	flags.StringVar(&f.request.Reason, "reason", "", "reason, shown in the document")
@@ -70,7 +70,7 @@ One approval covers up to 50 files. More are signed in groups, with a progress b
 
 func (c *cli) sign(ctx context.Context, f *signFlags) error {
 	if f.request.User == "" {
-		return usage("--user is required: the id of the signer at the provider, such as ICA.079095012345")
+		return usage("--user is required: the id of the signer at the provider, such as a citizen number")
 	}
 	if f.atOnce < 1 || f.atOnce > 20 {
 		return usage("--approvals-at-once %d: 1 to 20", f.atOnce)

@@ -21,12 +21,12 @@ import (
 	"kyso/workflows"
 )
 
-type vneidInput struct {
+type intakeInput struct {
 	request *http.Request
 }
 
 // Resolve implements huma.Resolver: the signature is over the body as it came, so nothing decodes it before.
-func (in *vneidInput) Resolve(ctx huma.Context) []error {
+func (in *intakeInput) Resolve(ctx huma.Context) []error {
 	in.request, _ = humago.Unwrap(ctx)
 	return nil
 }
@@ -41,16 +41,23 @@ type acceptedOutput struct {
 	Body AcceptedBody
 }
 
-// receiveVNeIDRequest stores a citizen's request and starts its process. The same request again gets the same answer.
-func (s *server) receiveVNeIDRequest(ctx context.Context, in *vneidInput) (*acceptedOutput, error) {
-	body, err := io.ReadAll(in.request.Body) // bounded before, see bufferedBody
-	if err != nil {
-		return nil, bodyError(err)
+// receiveRequest stores a citizen's request and starts its process. The same request again gets the same answer.
+func (s *server) receiveRequest(from registration.Intake) func(context.Context, *intakeInput) (*acceptedOutput, error) {
+	return func(ctx context.Context, in *intakeInput) (*acceptedOutput, error) {
+		body, err := io.ReadAll(in.request.Body) // bounded before, see bufferedBody
+		if err != nil {
+			return nil, bodyError(err)
+		}
+		request, err := from.Request(in.request.Header, body)
+		if err != nil {
+			return nil, unsigned(err)
+		}
+		return s.accept(ctx, request)
 	}
-	request, err := s.Registration.OpenVNeID(in.request.Header, body)
-	if err != nil {
-		return nil, unsigned(err)
-	}
+}
+
+// accept judges a request that is the party's, and stores it.
+func (s *server) accept(ctx context.Context, request registration.Request) (*acceptedOutput, error) {
 	if !slices.Contains(s.Registration.Issuers, request.Issuer) {
 		return nil, fieldErrors{{Location: "body.issuer", Message: "must be one of " + strings.Join(s.Registration.Issuers, ", ")}}
 	}
@@ -72,21 +79,23 @@ func (s *server) receiveVNeIDRequest(ctx context.Context, in *vneidInput) (*acce
 	return &acceptedOutput{AcceptedBody{record.ID, record.Status}}, nil
 }
 
-// receiveVNeIDToken takes a fresh one-time token for a request that is here: VNeID's button opens kyso every time.
-func (s *server) receiveVNeIDToken(ctx context.Context, in *vneidInput) (*acceptedOutput, error) {
-	body, err := io.ReadAll(in.request.Body) // bounded before, see bufferedBody
-	if err != nil {
-		return nil, bodyError(err)
+// receiveToken takes a fresh one-time token for a request that is here: the party's button opens kyso every time.
+func (s *server) receiveToken(from registration.Intake) func(context.Context, *intakeInput) (*acceptedOutput, error) {
+	return func(ctx context.Context, in *intakeInput) (*acceptedOutput, error) {
+		body, err := io.ReadAll(in.request.Body) // bounded before, see bufferedBody
+		if err != nil {
+			return nil, bodyError(err)
+		}
+		handoff, err := from.Token(in.request.Header, body)
+		if err != nil {
+			return nil, unsigned(err)
+		}
+		record, err := s.Registration.Handoffs.AddHandoff(ctx, handoff)
+		if err != nil {
+			return nil, err
+		}
+		return &acceptedOutput{AcceptedBody{record.ID, record.Status}}, nil
 	}
-	handoff, err := s.Registration.OpenToken(in.request.Header, body)
-	if err != nil {
-		return nil, unsigned(err)
-	}
-	record, err := s.Registration.Handoffs.AddHandoff(ctx, handoff)
-	if err != nil {
-		return nil, err
-	}
-	return &acceptedOutput{AcceptedBody{record.ID, record.Status}}, nil
 }
 
 // startRegistration starts the process. One that has moved was started before; Temporal may have forgotten it since.

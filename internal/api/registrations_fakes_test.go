@@ -442,6 +442,7 @@ type desk struct {
 	accounts *fakeAccounts
 	options  *api.RegistrationOptions
 	erasure  func(id, actor string) (registration.Erasure, error)
+	request  func() (registration.Request, error)                             // of VNeID, whatever it posts; nil reads it
 	answer   func(p registration.Payment) (registration.PaymentNotice, error) // of the gateway to a question
 	asked    []string                                                         // attempts that it was asked about
 
@@ -486,20 +487,22 @@ func newDeskOn(t *testing.T, on *store.Store, change ...func(*api.Options)) *des
 			return registration.Erasure{At: time.Now()}, err
 		},
 		Packages: []registration.Package{{Code: "PS0", NameVI: "Miễn phí"}, {Code: "PS1", NameVI: "Một năm", PriceVND: 200_000, Months: 12}},
-		OpenVNeID: func(h http.Header, body []byte) (registration.Request, error) {
-			if h.Get("X-Signature") != "good" {
+		Intakes: []registration.Intake{{Name: "vneid", Title: "VNeID", Request: func(h map[string][]string, body []byte) (registration.Request, error) {
+			if d.request != nil {
+				return d.request()
+			}
+			if http.Header(h).Get("X-Signature") != "good" {
 				return registration.Request{}, problem.New(problem.SignatureInvalid, "not VNeID's")
 			}
 			id, token, _ := strings.Cut(string(body), " ")
 			return registration.Request{RequestID: id, Issuer: "VNPT-CA", HandoffToken: token, Digest: string(body)}, nil
-		},
-		OpenToken: func(h http.Header, body []byte) (registration.Handoff, error) {
-			if h.Get("X-Signature") != "good" {
+		}, Token: func(h map[string][]string, body []byte) (registration.Handoff, error) {
+			if http.Header(h).Get("X-Signature") != "good" {
 				return registration.Handoff{}, problem.New(problem.SignatureInvalid, "not VNeID's")
 			}
 			id, token, _ := strings.Cut(string(body), " ")
 			return registration.Handoff{RequestID: id, Token: token, At: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}, nil
-		},
+		}}},
 		Doors:      map[string]registration.PaymentDoor{registration.FirstGateway: (&vnpay.Client{TmnCode: "KYSO0001", Secret: "secret"}).Door()},
 		AskPayment: func(_ context.Context, p registration.Payment) (registration.PaymentNotice, error) { return d.asks(p) },
 		Begin: func(_ context.Context, p registration.Payment, payer registration.Payer) (registration.Opened, error) {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"kyso/internal/account"
@@ -54,11 +53,9 @@ type RegistrationOptions struct {
 	Packages []registration.Package
 	Issuers  []string // codes of the CAs that VNeID may send a citizen's request for
 	Limits   workflows.RegistrationLimits
-	// OpenVNeID verifies and reads a request of VNeID. Error: problem.SignatureInvalid for a stranger's.
-	OpenVNeID func(h http.Header, body []byte) (registration.Request, error)
-	// OpenToken does the same with a fresh token for a request, and Handoffs keeps it.
-	OpenToken func(h http.Header, body []byte) (registration.Handoff, error)
-	Handoffs  registration.Handoffs
+	// Intakes are the parties that send requests, each at its own addresses, and Handoffs keeps their fresh tokens.
+	Intakes  []registration.Intake
+	Handoffs registration.Handoffs
 	// Doors are where payment parties reach us, by their names.
 	Doors map[string]registration.PaymentDoor
 	// AskPayment asks the gateway now how an attempt stands. It changes nothing.
@@ -72,5 +69,5 @@ type RegistrationOptions struct {
 
 func (o *RegistrationOptions) complete() bool {
 	return o.Records != nil && o.Workflows != nil && o.Accounts != nil && o.CheckRequest != nil && o.Phone != nil &&
-		len(o.Packages) > 0 && len(o.Issuers) > 0 && o.OpenVNeID != nil && o.OpenToken != nil && o.Handoffs != nil && len(o.Doors) > 0 && o.AskPayment != nil && o.Begin != nil
+		len(o.Packages) > 0 && len(o.Issuers) > 0 && len(o.Intakes) > 0 && o.Handoffs != nil && len(o.Doors) > 0 && o.AskPayment != nil && o.Begin != nil
 }

@@ -9,20 +9,30 @@ import (
 
 // registrationRoutes are what belongs to registering certificates.
 func (s *server) registrationRoutes() []route {
-	return slices.Concat(s.registrationDoors(), s.paymentRoutes(), s.linkRoutes(), s.citizenRoutes(), s.officerRoutes())
+	return slices.Concat(s.intakeRoutes(), s.registrationDoors(), s.paymentRoutes(), s.linkRoutes(), s.citizenRoutes(), s.officerRoutes())
+}
+
+// intakeRoutes are where the parties post that send citizens' requests.
+func (s *server) intakeRoutes() []route {
+	var list []route
+	for _, in := range s.Registration.Intakes {
+		signed := []operationOption{withBody("application/json", in.Signed)}
+		list = append(list,
+			on(s.receiveRequest(in), route{id: "receive" + in.Title + "Request", at: "POST /v1/" + in.Name + "/requests", tag: tagWebhooks, status: http.StatusAccepted,
+				summary: "Take a citizen's request from " + in.Title,
+				access:  rule{open: true}, party: in.Name,
+				problems: []int{http.StatusUnauthorized, http.StatusConflict, http.StatusRequestEntityTooLarge}, with: signed}),
+			on(s.receiveToken(in), route{id: "receive" + in.Title + "Token", at: "POST /v1/" + in.Name + "/tokens", tag: tagWebhooks,
+				summary: "Take a fresh one-time token from " + in.Title + " for a request of before",
+				access:  rule{open: true}, party: in.Name,
+				problems: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge}, with: signed}))
+	}
+	return list
 }
 
 // registrationDoors are the doors of outside parties, and what everybody reads.
 func (s *server) registrationDoors() []route {
 	return []route{
-		on(s.receiveVNeIDRequest, route{id: "receiveVNeIDRequest", at: "POST /v1/vneid/requests", tag: tagWebhooks, status: http.StatusAccepted,
-			summary: "Take a citizen's request from VNeID",
-			access:  rule{open: true}, party: "vneid",
-			problems: []int{http.StatusUnauthorized, http.StatusConflict, http.StatusRequestEntityTooLarge}, with: []operationOption{withBody("application/json", "As docs/wires.md says, signed by X-Timestamp and X-Signature")}}),
-		on(s.receiveVNeIDToken, route{id: "receiveVNeIDToken", at: "POST /v1/vneid/tokens", tag: tagWebhooks,
-			summary: "Take a fresh one-time token from VNeID for a request of before",
-			access:  rule{open: true}, party: "vneid",
-			problems: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge}, with: []operationOption{withBody("application/json", "As docs/wires.md says, signed by X-Timestamp and X-Signature")}}),
 		on(s.listPackages, route{id: "listPackages", at: "GET /v1/packages", tag: tagRegistrations,
 			summary: "List what can be bought",
 			access:  rule{open: true}}),

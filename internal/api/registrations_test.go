@@ -549,7 +549,7 @@ func TestAnUnknownIssuerIsRefusedAtTheDoor(t *testing.T) {
 	d := newDesk(t)
 	for issuer, want := range map[string]int{"VNPT-CA": http.StatusAccepted, "INTRUST-CA": http.StatusAccepted, "ANOTHER-CA": http.StatusUnprocessableEntity,
 		"vnpt-ca": http.StatusUnprocessableEntity, "Nguyễn Văn A, 0901234567": http.StatusUnprocessableEntity, "": http.StatusUnprocessableEntity} {
-		d.options.OpenVNeID = func(http.Header, []byte) (registration.Request, error) {
+		d.request = func() (registration.Request, error) {
 			return registration.Request{RequestID: "V-" + issuer, Issuer: issuer, HandoffToken: "token-" + issuer, Digest: issuer}, nil
 		}
 		got := d.post("/v1/vneid/requests", "x", "Authorization", "")

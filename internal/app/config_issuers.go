@@ -8,7 +8,6 @@ import (
 
 	"kyso/internal/eseal"
 	"kyso/internal/forms"
-	"kyso/internal/party/ca"
 )
 
 // Issuer is a certification authority that citizens may choose in VNeID. KYSO_ISSUERS lists their codes, as VNeID sends
@@ -17,8 +16,9 @@ import (
 // capitals and _ for every other sign, such as KYSO_ISSUER_INTRUST_CA_URL for INTRUST-CA.
 type Issuer struct {
 	Code string
-	// CA is its client; see ca.Read and ca.ReadIssuer.
-	CA *ca.Client
+	// CA is its client, on the wire that KYSO_CA_WIRE names for the first and KYSO_ISSUER_…_WIRE for the others: "ca" (the default),
+	// whose variables ca.Read and ca.ReadIssuer explain.
+	CA Authority
 	// Party is KYSO_ISSUER_…_PARTY: who sells, as KYSO_PARTY says it.
 	Party forms.Provider
 	// Seal is on this party's contracts; see eseal.Read and eseal.ReadIssuer.
@@ -74,10 +74,10 @@ func (r *reader) issuer(code, prefix string, first Registration, providers []Pro
 		}
 		return value
 	}
-	one := Issuer{Code: code, CA: ca.ReadIssuer(r, code, prefix), Seal: eseal.ReadIssuer(r, code, prefix, first.Seal),
+	one := Issuer{Code: code, CA: r.authority(prefix+"WIRE", code, prefix), Seal: eseal.ReadIssuer(r, code, prefix, first.Seal),
 		AuthoritiesFile:    must("AUTHORITIES"),
 		AcceptanceProvider: cmp.Or(r.text(prefix+"ACCEPTANCE_PROVIDER", ""), first.AcceptanceProvider)}
-	one.Party = r.sellerParty(prefix+"PARTY", onThisMachine(one.CA.BaseURL))
+	one.Party = r.sellerParty(prefix+"PARTY", onThisMachine(one.CA.Probe().Address))
 	if !slices.ContainsFunc(providers, func(p Provider) bool { return p.Name == one.AcceptanceProvider }) {
 		r.fail(prefix+"ACCEPTANCE_PROVIDER", "has to be one of KYSO_PROVIDERS")
 	}

@@ -12,7 +12,6 @@ import (
 
 	"kyso/internal/eseal"
 	"kyso/internal/forms"
-	"kyso/internal/party/ca"
 	"kyso/internal/party/esms"
 	"kyso/internal/party/vneid"
 	"kyso/internal/registration"
@@ -25,7 +24,7 @@ type Registration struct {
 	// vneid.Read, esms.Read and ca.Read.
 	VNeID *vneid.Client
 	SMS   *esms.Client
-	CA    *ca.Client
+	CA    Authority // of the first issuer
 	// Gateways is KYSO_GATEWAYS: the payment parties in use, by name; registration.FirstGateway when it is empty. Attempts to pay begin at the first. The
 	// others say what becomes of those that they took before, and give money back. Each has variables of its own, which its room
 	// reads. Name a second one when no program of a release before it runs any more.
@@ -66,7 +65,7 @@ func (r *reader) registration(providers []Provider) Registration {
 		VNeID:              vneid.Read(r),
 		SMS:                esms.Read(r),
 		Gateways:           r.gateways(),
-		CA:                 ca.Read(r),
+		CA:                 r.authority("KYSO_CA_WIRE", "", firstIssuer),
 		Seal:               eseal.Read(r),
 		Packages:           r.packages("KYSO_PACKAGES"),
 		AcceptanceProvider: r.text("KYSO_ACCEPTANCE_PROVIDER", acceptanceProvider(providers)),
@@ -82,7 +81,7 @@ func (r *reader) registration(providers []Provider) Registration {
 			KeepMoney:  r.yes("KYSO_REGISTRATION_KEEP_MONEY"),
 		},
 	}
-	g.Party = r.sellerParty("KYSO_PARTY", onThisMachine(g.CA.BaseURL) || g.CA.BaseURL == r.sandbox)
+	g.Party = r.sellerParty("KYSO_PARTY", onThisMachine(g.CA.Probe().Address) || g.CA.Probe().Address == r.sandbox)
 	if !slices.ContainsFunc(providers, func(p Provider) bool { return p.Name == g.AcceptanceProvider }) {
 		r.fail("KYSO_ACCEPTANCE_PROVIDER", "has to be one of KYSO_PROVIDERS")
 	}

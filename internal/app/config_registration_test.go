@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kyso/internal/app"
+	"kyso/internal/party/ca"
 	"kyso/internal/party/vnpay"
 	"kyso/internal/problem"
 )
@@ -23,7 +24,7 @@ func TestRegistrationReachesTheSandboxByDefault(t *testing.T) {
 	if !ok || len(g.Gateways) != 1 {
 		t.Fatalf("the payment parties are %+v", g.Gateways)
 	}
-	for _, address := range []string{g.VNeID.BaseURL, g.SMS.BaseURL, gateway.PayBase, gateway.APIBase, g.CA.BaseURL} {
+	for _, address := range []string{g.VNeID.BaseURL, g.SMS.BaseURL, gateway.PayBase, gateway.APIBase, g.CA.Probe().Address} {
 		if !strings.HasPrefix(address, "http://127.0.0.1:8769") {
 			t.Errorf("a default leaves the machine: %s", address)
 		}
@@ -55,7 +56,7 @@ func TestRegistrationIsConfigured(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := cfg.Registration
-	if g.VNeID.Secret != "s3cret" || g.CA.Key != "k" || g.AcceptanceProvider != "intrustca" || g.Party.ShortName != "Công ty A" ||
+	if g.VNeID.Secret != "s3cret" || g.CA.(*ca.Client).Key != "k" || g.AcceptanceProvider != "intrustca" || g.Party.ShortName != "Công ty A" ||
 		g.Limits.Order != 36*time.Hour || !g.Limits.KeepMoney || len(g.Packages) != 1 || g.Packages[0].PriceVND != 99_000 {
 		t.Errorf("got %+v", g)
 	}
@@ -121,7 +122,7 @@ func TestIssuers(t *testing.T) {
 	}
 	list := cfg.Registration.Issuers
 	if len(list) != 2 || list[0].Code != "VNPT-CA" || list[0].CA != cfg.Registration.CA || list[0].Party != cfg.Registration.Party ||
-		list[1].Code != "INTRUST-CA" || list[1].CA.Key != "k2" || list[1].Party.TaxCode != "0200000000" || list[1].Seal.KeyFile != "/b.key" ||
+		list[1].Code != "INTRUST-CA" || list[1].CA.(*ca.Client).Key != "k2" || list[1].Party.TaxCode != "0200000000" || list[1].Seal.KeyFile != "/b.key" ||
 		list[1].AuthoritiesFile != "/b-ca.pem" || list[1].AcceptanceProvider != cfg.Registration.AcceptanceProvider {
 		t.Errorf("issuers %+v", list)
 	}
@@ -136,6 +137,11 @@ func TestIssuers(t *testing.T) {
 		}
 		if _, err := app.FromEnvironment(slices.Delete(slices.Clone(second), i, i+1)); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("without %s: %v", name, err)
+		}
+	}
+	for _, variable := range []string{"KYSO_CA_WIRE", "KYSO_ISSUER_INTRUST_CA_WIRE"} {
+		if _, err := app.FromEnvironment(append(second, variable+"=smoke")); err == nil || !strings.Contains(err.Error(), variable) {
+			t.Errorf("an unknown wire: %v", err)
 		}
 	}
 	for _, codes := range []string{"A,A", "a-b,a_b", "Tổ chức", "A,B C"} {

@@ -68,8 +68,7 @@ func (a *App) registrationDoor() *api.RegistrationOptions {
 		Packages:     cfg.Packages,
 		Issuers:      cfg.issuerCodes(),
 		Limits:       cfg.Limits,
-		OpenVNeID:    cfg.VNeID.Open,
-		OpenToken:    cfg.VNeID.OpenToken,
+		Intakes:      []registration.Intake{cfg.VNeID.Intake()},
 		Handoffs:     a.Store.Registrations(),
 		Doors:        cfg.doors(),
 		AskPayment: func(ctx context.Context, p registration.Payment) (registration.PaymentNotice, error) {

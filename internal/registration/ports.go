@@ -13,6 +13,19 @@ import (
 // 5xx, 429 with RetryAfter, garbage), problem.ProviderCredentials when our account is turned away,
 // problem.ProviderRefused when the request as such is. Every call is idempotent by the id that it carries.
 
+// Intake is a party that sends citizens' requests, and the two calls by which it does so. Both read what the party posted and prove
+// that it is the party's. Errors: problem.SignatureInvalid for what is not, or not of now; problem.TooLarge; problem.Invalid, with
+// its field, for another form.
+type Intake struct {
+	Name   string // in addresses and in the audit log
+	Title  string // for people
+	Signed string // how its calls prove themselves, for the contract of the API
+	// Request reads a request for a certificate. Whether person and consents will do is not judged here.
+	Request func(header map[string][]string, body []byte) (Request, error)
+	// Token reads a fresh one-time token for a request of before.
+	Token func(header map[string][]string, body []byte) (Handoff, error)
+}
+
 // VNeID is told how a registration stands.
 type VNeID interface {
 	// Report is idempotent by request id and status.
