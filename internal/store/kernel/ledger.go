@@ -166,3 +166,15 @@ func noteUnnamed(ctx context.Context, tx *sql.Tx, when time.Time, kind, object, 
 }
 
 func (l Ledger) self(id string) string { return "/v1/" + string(l.kind) + "s/" + id }
+
+// Ended are the final statuses of a kind of process as a list in SQL, in the order of its table. The partial indexes name them, so a
+// new one comes with a migration that makes those anew.
+func Ended[S ~string](table process.Table[S]) string {
+	var list []string
+	for _, s := range table.Statuses() {
+		if table.Final(s) {
+			list = append(list, "'"+string(s)+"'")
+		}
+	}
+	return "(" + strings.Join(list, ", ") + ")"
+}

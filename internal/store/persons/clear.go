@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"strings"
 	"time"
 
 	"kyso/internal/page"
@@ -30,23 +29,9 @@ const (
 )
 
 var (
-	endedSignings      = endedOf(signing.Statuses())
-	endedRegistrations = endedOf(registration.Statuses())
+	endedSignings      = kernel.Ended(signing.Table)
+	endedRegistrations = kernel.Ended(registration.Table)
 )
-
-// endedOf is the list of final statuses in SQL.
-func endedOf[S interface {
-	~string
-	Final() bool
-}](all []S) string {
-	var list []string
-	for _, s := range all {
-		if s.Final() {
-			list = append(list, "'"+string(s)+"'")
-		}
-	}
-	return "(" + strings.Join(list, ", ") + ")"
-}
 
 // Clear is the part of the store that names what earlier releases wrote without the key of a person, and seals it.
 type Clear struct{ *kernel.Base }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"kyso/internal/incident"
@@ -18,12 +19,15 @@ type Loops struct{ *kernel.Base }
 
 // The conditions of the partial indexes, word by word as the migrations have them. A status is compared by NOT <> because SQLite, which
 // gathers no statistics here, would take = for the index of all statuses and read everything in that one.
+var (
+	openRegistrations = `status NOT IN ` + kernel.Ended(registration.Table)
+	theirEnd          = `NOT r.` + openRegistrations
+	behindItsRecord   = `told < seq AND status NOT IN ('requested', ` + strings.TrimPrefix(kernel.Ended(registration.Table), `(`)
+)
+
 const (
-	openRegistrations = `status NOT IN ('active', 'refused', 'ineligible', 'withdrawn', 'expired', 'cancelled')`
-	unstarted         = `NOT r.status <> 'requested' AND r.started_at IS NULL`
-	arrived           = `NOT r.status <> 'requested' AND r.handoff_used_at IS NOT NULL`
-	theirEnd          = `NOT r.status NOT IN ('active', 'refused', 'ineligible', 'withdrawn', 'expired', 'cancelled')`
-	behindItsRecord   = `told < seq AND status NOT IN ('requested', 'active', 'refused', 'ineligible', 'withdrawn', 'expired', 'cancelled')`
+	unstarted = `NOT r.status <> 'requested' AND r.started_at IS NULL`
+	arrived   = `NOT r.status <> 'requested' AND r.handoff_used_at IS NOT NULL`
 )
 
 // UnstartedRegistrations implements relay.NewRecords.

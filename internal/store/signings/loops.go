@@ -16,8 +16,9 @@ type Loops struct{ *kernel.Base }
 
 // The conditions of the partial indexes, word by word as the migrations have them. A status is compared by NOT <> because SQLite, which
 // gathers no statistics here, would take = for the index of all statuses and read everything in that one.
+var openSignings = `status NOT IN ` + kernel.Ended(signing.Table)
+
 const (
-	openSignings      = `status NOT IN ('signed', 'declined', 'expired', 'cancelled', 'refused')`
 	unstartedSignings = `NOT s.status <> 'created' AND s.started_at IS NULL AND s.incident_id IS NULL`
 	archived          = `NOT s.status <> 'signed' AND s.level = 'B-LTA'`
 )
