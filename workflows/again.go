@@ -72,8 +72,8 @@ func (r *signingRun) resume(ctx workflow.Context) {
 		return
 	}
 	r.series = againSeries(ctx)
-	r.status.Status, r.status.Seq, r.status.Deadline = signing.Status(r.in.Again.Status), r.in.Again.Seq, r.in.Again.Deadline
-	r.resumed = r.status.Status
+	r.status, r.seq, r.deadline = signing.Status(r.in.Again.Status), r.in.Again.Seq, r.in.Again.Deadline
+	r.resumed = r.status
 	r.asked = r.in.Again.Asked || slices.Contains([]signing.Status{signing.StatusRequested, signing.StatusAwaitingApproval, signing.StatusCompleting}, r.resumed)
 }
 
@@ -88,8 +88,8 @@ func (r *registrationRun) resume(ctx workflow.Context) {
 		return
 	}
 	r.series = againSeries(ctx)
-	r.status.Status, r.status.Seq, r.status.Deadline = registration.Status(a.Status), a.Seq, a.Deadline
-	r.resumed, r.account, r.price, r.attempts, r.issuing = r.status.Status, a.AccountID, a.PriceVND, a.Attempts, a.Issuing || registrationSteps[registration.Status(a.Status)] >= registrationSteps[registration.StatusIssuing]
+	r.status, r.seq, r.deadline = registration.Status(a.Status), a.Seq, a.Deadline
+	r.resumed, r.account, r.price, r.attempts, r.issuing = r.status, a.AccountID, a.PriceVND, a.Attempts, a.Issuing || registrationSteps[registration.Status(a.Status)] >= registrationSteps[registration.StatusIssuing]
 	r.handedOff = r.resumed != registration.StatusRequested
 	r.packageSet, r.archives = a.Ordered, a.Archive
 	if r.resumed == registration.StatusHandedOff {
@@ -116,7 +116,7 @@ func (r *registrationRun) over() error {
 	case r.resumed == registration.StatusClosing:
 		code := problem.Code(r.in.Again.Reason)
 		if status, known := endings[code]; known {
-			return closed{status, code}
+			return ended[registration.Status]{status, code}
 		}
 		return errGivenUp
 	}

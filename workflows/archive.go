@@ -46,23 +46,22 @@ func Archive(ctx workflow.Context, in ArchiveInput) error {
 	if err := ownRun(ctx, in.workflowID()); err != nil {
 		return err
 	}
-	r := &archiveRun{in: in, incidents: incidents{
-		processID: in.SigningID, command: "signing", series: process.ArchiveSeries(workflow.GetInfo(ctx).WorkflowExecution.RunID),
-	}}
+	r := &archiveRun{in: in}
+	r.runner = runner[signing.Status]{incidents: incidents{kind: process.Signing, processID: in.SigningID,
+		series: process.ArchiveSeries(workflow.GetInfo(ctx).WorkflowExecution.RunID)},
+		status: signing.StatusSigned, atStep: StepReadArchive, repairs: signingRepairs, headline: r.describeArchive}
 	if in.RegistrationID != "" {
-		r.processID, r.command = in.RegistrationID, "registration"
+		r.processID, r.kind = in.RegistrationID, process.Registration
 	}
-	r.keep = r.keepIncident
-	r.status = SigningStatus{SigningID: in.SigningID, Status: signing.StatusSigned, Step: StepReadArchive}
 	r.receiveSignals(ctx)
 	if err := r.setHandlers(ctx); err != nil {
 		return err
 	}
-	err := r.run(ctx)
+	err := r.business(ctx)
 	if errors.Is(err, errGivenUp) || errors.Is(err, errErased) {
 		err = nil
 	}
-	return errors.Join(err, workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }))
+	return errors.Join(err, answered(ctx))
 }
 
 // readAgain is how long an Archive waits at most before it reads again when it is due: an algorithm may have been given up.
@@ -79,12 +78,12 @@ func earlier(a, b time.Time) time.Time {
 var errErased = errors.New("the record was erased")
 
 type archiveRun struct {
-	in     ArchiveInput
-	status SigningStatus
-	incidents
+	runner[signing.Status]
+	in ArchiveInput
 }
 
-func (r *archiveRun) run(ctx workflow.Context) error {
+// business is what one run of an archive does.
+func (r *archiveRun) business(ctx workflow.Context) error {
 	due, err := r.read(ctx)
 	if err != nil {
 		return err
@@ -100,18 +99,17 @@ func (r *archiveRun) run(ctx workflow.Context) error {
 		}
 		next.Generation++
 	}
-	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+	if err := answered(ctx); err != nil {
 		return err
 	}
 	return workflow.NewContinueAsNewError(ctx, Archive, next)
 }
 
 func (r *archiveRun) step(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
-	r.status.Step = step
 	if err := workflow.UpsertTypedSearchAttributes(ctx, AttributeStep.ValueSet(step), AttributeDeadline.ValueUnset()); err != nil {
 		return err
 	}
-	return r.incidents.run(ctx, parkable{step: step, provider: provider, actions: []string{process.RepairRetry, process.RepairCancel}}, do)
+	return r.runner.step(ctx, step, provider, do)
 }
 
 func (r *archiveRun) read(ctx workflow.Context) (at time.Time, err error) {
@@ -138,14 +136,14 @@ func (r *archiveRun) read(ctx workflow.Context) (at time.Time, err error) {
 }
 
 func (r *archiveRun) wait(ctx workflow.Context, due, until time.Time) error {
-	r.status.Step, r.status.Deadline = StepAwaitRenewal, due
+	r.atStep, r.deadline = StepAwaitRenewal, due
 	if err := workflow.UpsertTypedSearchAttributes(ctx, AttributeStep.ValueSet(StepAwaitRenewal), AttributeDeadline.ValueSet(due)); err != nil {
 		return err
 	}
 	workflow.SetCurrentDetails(ctx, fmt.Sprintf("Archived. Time-stamp %d is put over the documents on %s.", r.in.Generation+1, due.UTC().Format(time.DateOnly)))
 	timer := workflow.NewTimerWithOptions(ctx, until.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: "Until the archive time-stamps are renewed or looked at again"})
 	err := timer.Get(ctx, nil)
-	r.status.Deadline = time.Time{}
+	r.deadline = time.Time{}
 	return err
 }
 
@@ -160,19 +158,12 @@ func (r *archiveRun) renew(ctx workflow.Context) error {
 	})
 }
 
-func (r *archiveRun) keepIncident(ctx workflow.Context, open process.Attention, end incidentEnd) (activities.Parked, error) {
-	if r.in.RegistrationID != "" {
-		return keepRegistrationIncident(ctx, r.in.RegistrationID, open, end)
-	}
-	return recordSigningIncident(ctx, r.in.SigningID, open, end)
+func (r *archiveRun) describeArchive() string {
+	return fmt.Sprintf("Archived · step `%s` · time-stamp %d comes next.", r.atStep, r.in.Generation+1)
 }
 
 func (r *archiveRun) setHandlers(ctx workflow.Context) error {
-	snapshot := func() SigningStatus {
-		status := r.status
-		status.Attention = r.open
-		return status
-	}
+	snapshot := func() SigningStatus { return signingStatus(r.in.SigningID, &r.runner) }
 	return errors.Join(
 		workflow.SetQueryHandler(ctx, QueryStatus, func() (SigningStatus, error) { return snapshot(), nil }),
 		setUpdate(ctx, &r.incidents, UpdateRepair, r.checkRepair, func(ctx workflow.Context, in process.Repair) (RepairResult, error) {

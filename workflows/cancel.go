@@ -39,16 +39,5 @@ func (r *signingRun) onTemporalCancel(ctx workflow.Context) {
 		r.stop()
 		return
 	}
-	r.ignore(ctx, "kyso signing cancel "+r.in.SigningID)
-	if r.open == nil {
-		r.describe(ctx)
-	}
-}
-
-// onTemporalCancel never ends a registration: a withdrawal that was decided ends it by itself.
-func (r *registrationRun) onTemporalCancel(ctx workflow.Context) {
-	r.ignore(ctx, "kyso registration cancel "+r.in.RegistrationID)
-	if r.open == nil {
-		r.describe(ctx)
-	}
+	r.runner.onTemporalCancel(ctx)
 }

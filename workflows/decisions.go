@@ -76,7 +76,7 @@ func decided[M message](ctx workflow.Context, i *incidents, kind string, in M, t
 	var taken struct { // activities.Decided, its content read as the message
 		Content M `json:"content"`
 	}
-	take := decision.Take{DecisionID: in.Decision(), Kind: kind, Process: process.Kind(i.command), Object: i.processID, Taker: taker}
+	take := decision.Take{DecisionID: in.Decision(), Kind: kind, Process: i.kind, Object: i.processID, Taker: taker}
 	if i.open != nil {
 		take.Step, take.Reason = i.open.Step, i.open.Reason
 	}

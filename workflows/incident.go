@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -22,30 +23,23 @@ var errGivenUp = errors.New("given up by a repair")
 // patience, mark the process in the search attributes, record the incident, and wait for a repair. Retry runs
 // the step again from its beginning, which every activity allows.
 type incidents struct {
-	processID string
+	kind      process.Kind
+	processID string // what decisions about the process name
+	record    string // whose incidents they are, when not processID
 	series    string // of incidents, when the process is not the only one of its record
-	command   string // of the command line that repairs this process: signing or registration
 	// byIncident says that the process has no record of its own: it is repaired by the id of its incident.
 	byIncident bool
-	// keep records the open incident; end carries what is known of its end.
-	keep     func(ctx workflow.Context, open process.Attention, end incidentEnd) (activities.Parked, error)
-	nudges   nudges             // from the party that the process waits for
-	episodes int                // how often the process was parked
-	open     *process.Attention // the incident that waits or is being retried
-	listens  bool               // parked by a release that tries again by itself
-	waiting  bool               // parked now, or trying again by itself: a repair is welcome
-	repair   *process.Repair
-	settled  int    // counts retries that ended
-	outcome  string // of the last of them
-	begun    *began // nil for a process whose run takes nothing from the store before it begins
-	ignored  string // what is said of a cancel that did nothing
-	alone           // what the process tries by itself
-}
-
-// incidentEnd is how an incident ended; the zero value is one that is open.
-type incidentEnd struct {
-	at                  time.Time
-	action, actor, note string
+	nudges     nudges             // from the party that the process waits for
+	episodes   int                // how often the process was parked
+	open       *process.Attention // the incident that waits or is being retried
+	listens    bool               // parked by a release that tries again by itself
+	waiting    bool               // parked now, or trying again by itself: a repair is welcome
+	repair     *process.Repair
+	settled    int    // counts retries that ended
+	outcome    string // of the last of them
+	begun      *began // nil for a process whose run takes nothing from the store before it begins
+	ignored    string // what is said of a cancel that did nothing
+	alone             // what the process tries by itself
 }
 
 // parkable is a step that may fail: its name, the outside party behind it, and what a repair may do beside retry.
@@ -81,10 +75,7 @@ func (i *incidents) run(ctx workflow.Context, p parkable, do func(workflow.Conte
 
 // isEnd reports whether a step says that the process is over.
 func isEnd(err error) bool {
-	if _, ok := errors.AsType[ended](err); ok {
-		return true
-	}
-	_, ok := errors.AsType[closed](err)
+	_, ok := errors.AsType[ending](err)
 	return ok || errors.Is(err, errGivenUp)
 }
 
@@ -105,11 +96,11 @@ func (i *incidents) park(ctx workflow.Context, p parkable, attempt int, cause er
 	i.open.Actions = p.actions
 	i.open.Reason, i.open.Message = string(codeOf(cause)), messageOf(cause)
 	if marked.Step != i.open.Step || marked.Reason != i.open.Reason { // else the marks say it already
-		if err := i.mark(ctx, true); err != nil {
+		if err := i.markAttention(ctx, true); err != nil {
 			return err
 		}
 	}
-	parked, err := i.keep(ctx, *i.open, incidentEnd{})
+	parked, err := i.keep(ctx, i.incident())
 	if err != nil {
 		return err
 	}
@@ -128,19 +119,35 @@ func (i *incidents) park(ctx workflow.Context, p parkable, attempt int, cause er
 	return nil
 }
 
+// incident is the open incident as the store keeps it.
+func (i *incidents) incident() process.Incident {
+	return process.Incident{Process: i.kind, ProcessID: cmp.Or(i.record, i.processID), Attention: *i.open}
+}
+
+// keep records an incident, opened or closed.
+func (i *incidents) keep(ctx workflow.Context, in process.Incident) (parked activities.Parked, err error) {
+	activity := any(signingActivities.RecordIncident)
+	if i.kind == process.Registration {
+		activity = registrationActivities.RecordRegistrationIncident
+	}
+	err = workflow.ExecuteLocalActivity(record(ctx), activity, in).Get(ctx, &parked)
+	return parked, err
+}
+
 // close takes the marks away and records who ended the incident, if there is one. It works on a cancelled
 // process too.
 func (i *incidents) close(ctx workflow.Context, outcome string) error {
 	if i.open == nil {
 		return nil
 	}
-	end := incidentEnd{at: workflow.Now(ctx), action: process.RepairCancel}
+	end := i.incident()
+	end.ClosedAt, end.Action = workflow.Now(ctx), process.RepairCancel
 	if i.repair != nil && (i.repair.Action != process.RepairAuto || ctx.Err() == nil) { // a cancelled process did not recover by itself
-		end.action, end.actor, end.note = i.repair.Action, i.repair.Actor, i.repair.Reason
+		end.Action, end.Actor, end.Note = i.repair.Action, i.repair.Actor, i.repair.Reason
 	}
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	err := i.mark(ctx, false)
-	_, kept := i.keep(ctx, *i.open, end)
+	err := i.markAttention(ctx, false)
+	_, kept := i.keep(ctx, end)
 	err = errors.Join(err, kept)
 	i.open, i.repair, i.waiting = nil, nil, false
 	i.over()
@@ -148,12 +155,13 @@ func (i *incidents) close(ctx workflow.Context, outcome string) error {
 	return err
 }
 
+// settle says what became of a retry.
 func (i *incidents) settle(outcome string) {
 	i.settled++
 	i.outcome = outcome
 }
 
-func (i *incidents) mark(ctx workflow.Context, attention bool) error {
+func (i *incidents) markAttention(ctx workflow.Context, attention bool) error {
 	updates := []temporal.SearchAttributeUpdate{AttributeAttention.ValueSet(attention), AttributeStep.ValueSet(i.open.Step)}
 	if attention {
 		updates = append(updates, AttributeReason.ValueSet(i.open.Reason), AttributeDeadline.ValueUnset())
@@ -180,7 +188,7 @@ func (i *incidents) details() string {
 		"May be done: %s\n\n%s\n"+
 		"Many at once: `kyso incident decide --process %s --step %s --code %s --action retry --reason \"…\"` records the decision and prints the command that sends it:\n\n    %s\n%s",
 		i.open.Step, i.open.Reason, party(i.open.Provider), i.open.Since.UTC().Format(time.RFC3339), i.open.Attempts,
-		i.open.Message, i.open.Reason, strings.Join(i.open.Actions, ", "), commands, i.command, i.open.Step, i.open.Reason,
+		i.open.Message, i.open.Reason, strings.Join(i.open.Actions, ", "), commands, i.kind, i.open.Step, i.open.Reason,
 		SignalCommand(i.open.Step, i.open.Reason, "…"), i.ignored)
 }
 
@@ -189,7 +197,7 @@ func (i *incidents) repairCommand(action string) string {
 	if i.byIncident {
 		return fmt.Sprintf("kyso incident repair %s --action %s --reason \"…\" --apply", i.open.IncidentID, action)
 	}
-	return fmt.Sprintf("kyso %s repair %s --action %s --reason \"…\"", i.command, i.processID, action)
+	return fmt.Sprintf("kyso %s repair %s --action %s --reason \"…\"", i.kind, i.processID, action)
 }
 
 func party(provider string) string {

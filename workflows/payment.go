@@ -23,7 +23,7 @@ func (r *registrationRun) awaitPayment(ctx workflow.Context) error {
 	if err := r.move(ctx, registration.StatusAwaitingPayment, r.in.Deadlines.Order); err != nil {
 		return err
 	}
-	until := r.status.Deadline
+	until := r.deadline
 	var decided []workflow.Future // one for each attempt
 	pollCtx, stop := workflow.WithCancel(ctx)
 	defer stop()
@@ -133,7 +133,7 @@ func (r *registrationRun) lookAtPayments(ctx workflow.Context) (bool, error) {
 	if view.PaidRef == "" {
 		return false, nil
 	}
-	r.status.TxnRef = view.PaidRef
+	r.txnRef = view.PaidRef
 	// A process that stands where its record was does not know the attempt, and has to give its money back all the same.
 	if n := process.AttemptOf(view.PaidRef); n > r.attempts && workflow.GetVersion(ctx, "attempts-of-the-record", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
 		r.attempts = n
@@ -236,10 +236,7 @@ func Refund(ctx workflow.Context, in RefundInput) error {
 	if err := ownRun(ctx, process.RefundWorkflowID(in.TxnRef)); err != nil {
 		return err
 	}
-	i := &incidents{processID: in.TxnRef, command: "registration", byIncident: true, nudges: nudgesOf(ctx)}
-	i.keep = func(ctx workflow.Context, open process.Attention, end incidentEnd) (activities.Parked, error) {
-		return keepRegistrationIncident(ctx, in.RegistrationID, open, end)
-	}
+	i := &incidents{kind: process.Registration, processID: in.TxnRef, record: in.RegistrationID, byIncident: true, nudges: nudgesOf(ctx)}
 	i.receiveSignals(ctx)
 	err := setUpdate(ctx, i, UpdateRepair, i.checkRepair, func(ctx workflow.Context, repair process.Repair) (RegistrationRepairResult, error) {
 		outcome, err := i.accept(ctx, repair)
@@ -251,12 +248,12 @@ func Refund(ctx workflow.Context, in RefundInput) error {
 	if err := settle(ctx, i, in.gateway(), in.TxnRef, nil); err != nil {
 		return err
 	}
-	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+	return answered(ctx)
 }
 
 // checkPay lets a citizen begin an attempt while the order is open.
 func (r *registrationRun) checkPay(Pay) error {
-	if r.status.Status != registration.StatusAwaitingPayment {
+	if r.status != registration.StatusAwaitingPayment {
 		return refuse(problem.Conflict, "there is nothing to pay")
 	}
 	return nil
@@ -275,7 +272,7 @@ func (r *registrationRun) onPay(ctx workflow.Context, _ Pay) (RegistrationStatus
 			return r.snapshot(), err
 		case view.PaidRef != "": // the process has not read it yet; another attempt would be paid twice
 			return r.snapshot(), refuse(problem.Conflict, "a payment has arrived already")
-		case workflow.Now(ctx).Sub(r.payBegan) < samePay && slices.Contains(view.Others, r.status.TxnRef): // still open
+		case workflow.Now(ctx).Sub(r.payBegan) < samePay && slices.Contains(view.Others, r.txnRef): // still open
 			return r.snapshot(), nil
 		}
 	}
@@ -286,8 +283,8 @@ func (r *registrationRun) onPay(ctx workflow.Context, _ Pay) (RegistrationStatus
 	if err != nil {
 		return r.snapshot(), refuse(codeOf(err), "%s", messageOf(err))
 	}
-	r.attempts, r.fresh, r.status.TxnRef, r.payBegan = max(r.attempts, attempt), true, opened.TxnRef, workflow.Now(ctx)
-	r.status.Attempts = append(r.status.Attempts, opened)
+	r.attempts, r.fresh, r.txnRef, r.payBegan = max(r.attempts, attempt), true, opened.TxnRef, workflow.Now(ctx)
+	r.began = append(r.began, opened)
 	if opened.Gateway != "" && opened.Gateway != registration.FirstGateway {
 		if r.gateways == nil {
 			r.gateways = map[string]string{}

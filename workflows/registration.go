@@ -35,18 +35,19 @@ func Registration(ctx workflow.Context, in RegistrationInput) (RegistrationResul
 	if err != nil {
 		return RegistrationResult{}, err
 	}
-	if r.status.Status.Final() { // a run that was reset, or begun again, after its end
-		return RegistrationResult{Status: r.status.Status, Reason: r.in.Again.Reason}, r.done(ctx)
+	if r.status.Final() { // a run that was reset, or begun again, after its end
+		return RegistrationResult{Status: r.status, Reason: r.in.Again.Reason}, r.done(ctx)
 	}
-	return r.finish(ctx, r.run(r.ctx))
+	return r.finish(ctx, r.business(r.ctx))
 }
 
 // registrationRun is one execution. It holds nothing that can do I/O.
 type registrationRun struct {
-	in     RegistrationInput
-	ctx    workflow.Context // ends when the citizen withdraws
-	stop   workflow.CancelFunc
-	status RegistrationStatus
+	runner[registration.Status]
+	in        RegistrationInput
+	txnRef    string                     // the attempt to pay that is open now
+	began     []activities.PaymentOpened // attempts to pay
+	signingID string                     // the signing of the acceptance record that runs now
 	// What people have done; the handlers set it after the store agreed.
 	handedOff  bool
 	account    string
@@ -66,19 +67,18 @@ type registrationRun struct {
 	activated  bool // the code was accepted
 	signAgain  bool
 	withdrawn  *Withdraw
-	codes      []string            // one-time codes to send
-	resumed    registration.Status // where the record stood when this run began again; empty once it has moved, and for a first run
+	codes      []string // one-time codes to send
 
 	issuing  bool // a key may exist at the CA
 	archives bool // the contract is sealed by a release that keeps it archived
-	incidents
 }
 
 func newRegistrationRun(ctx workflow.Context, in RegistrationInput) (*registrationRun, error) {
 	setDefaults(&in.Deadlines)
-	r := &registrationRun{in: in, incidents: incidents{processID: in.RegistrationID, command: "registration", begun: &began{}}}
-	r.keep = r.keepIncident
-	r.status = RegistrationStatus{RegistrationID: in.RegistrationID, Status: registration.StatusRequested, Step: StepHandOff}
+	r := &registrationRun{in: in}
+	r.runner = runner[registration.Status]{incidents: incidents{kind: process.Registration, processID: in.RegistrationID, begun: &began{}},
+		table: registration.Table, status: registration.StatusRequested, atStep: StepHandOff, kept: r.keepTransition, repairs: RegistrationRepairs,
+		headline: r.describeRegistration}
 	r.ctx, r.stop = workflow.WithCancel(ctx)
 	r.receiveSignals(ctx)
 	r.receiveNudges(ctx)
@@ -104,8 +104,8 @@ func setDefaults(l *RegistrationLimits) {
 	}
 }
 
-// run is the business.
-func (r *registrationRun) run(ctx workflow.Context) error {
+// business is what a registration does.
+func (r *registrationRun) business(ctx workflow.Context) error {
 	steps := []func(workflow.Context) error{
 		r.awaitHandOff, r.awaitAccount, r.checkHolder, r.awaitPackage, r.awaitPayment, r.writePapers, r.awaitConsent,
 		r.sealContract, r.awaitReview, r.createKey, r.issue, r.install, r.awaitPIN, r.awaitActivation, r.activate,
@@ -138,7 +138,7 @@ func (r *registrationRun) checkHolder(ctx workflow.Context) error {
 		var holder activities.Holder
 		err := workflow.ExecuteActivity(call(ctx, "Ask whether there is a certificate already"), registrationActivities.CheckHolder, r.in.RegistrationID).Get(ctx, &holder)
 		if err == nil && holder.Active {
-			return closed{registration.StatusIneligible, problem.AlreadyHolder}
+			return ended[registration.Status]{registration.StatusIneligible, problem.AlreadyHolder}
 		}
 		return err
 	})
@@ -196,7 +196,7 @@ func (r *registrationRun) awaitReview(ctx workflow.Context) error {
 		case registration.DecisionApprove:
 			return r.move(ctx, registration.StatusIssuing, 0)
 		case registration.DecisionRefuse:
-			return closed{registration.StatusRefused, problem.RefusedByOfficer}
+			return ended[registration.Status]{registration.StatusRefused, problem.RefusedByOfficer}
 		}
 		if err := r.awaitCorrection(ctx); err != nil {
 			return err
@@ -269,7 +269,7 @@ func (r *registrationRun) awaitPIN(ctx workflow.Context) error {
 		pollCtx, stop := workflow.WithCancel(ctx)
 		defer stop()
 		set := workflow.ExecuteActivity(poll(pollCtx, "Look whether the PIN is set"), registrationActivities.AwaitPIN, r.in.RegistrationID)
-		if err := r.wait(ctx, StepPIN, r.status.Deadline, set.IsReady); err != nil {
+		if err := r.wait(ctx, StepPIN, r.deadline, set.IsReady); err != nil {
 			return err
 		}
 		if err := set.Get(ctx, nil); err != nil {
@@ -281,7 +281,7 @@ func (r *registrationRun) awaitPIN(ctx workflow.Context) error {
 }
 
 func (r *registrationRun) awaitActivation(ctx workflow.Context) error {
-	return r.wait(ctx, StepActivation, r.status.Deadline, func() bool { return r.activated })
+	return r.wait(ctx, StepActivation, r.deadline, func() bool { return r.activated })
 }
 
 func (r *registrationRun) activate(ctx workflow.Context) error {
@@ -299,35 +299,14 @@ func (r *registrationRun) writeAcceptance(ctx workflow.Context) error {
 	})
 }
 
-// closed is how a step says that the process is over without success.
-type closed struct {
-	status registration.Status
-	reason problem.Code
-}
-
-func (c closed) Error() string { return string(c.status) }
-
-// outcome turns the end of run into a status; ok is false for an error that is none.
-func (r *registrationRun) outcome(err error) (closed, bool) {
-	end, isClosed := errors.AsType[closed](err)
-	switch {
-	case err == nil:
-		return closed{status: registration.StatusActive}, true
-	case r.withdrawn != nil:
-		return closed{registration.StatusWithdrawn, problem.Withdrawn}, true
-	case isClosed:
-		return end, true
-	case errors.Is(err, errGivenUp), r.ctx.Err() != nil:
-		return closed{status: registration.StatusCancelled}, true
-	}
-	return closed{}, false
-}
-
 // finish records the outcome, after making good what cannot be taken back, and tells VNeID. It works on a context of
 // its own, since the process may have been cancelled.
 func (r *registrationRun) finish(ctx workflow.Context, err error) (RegistrationResult, error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	end, ok := r.outcome(err)
+	end, ok := r.outcome(err, registration.StatusActive, registration.StatusCancelled)
+	if err != nil && r.withdrawn != nil {
+		end, ok = ended[registration.Status]{registration.StatusWithdrawn, problem.Withdrawn}, true
+	}
 	if !ok {
 		return RegistrationResult{}, err
 	}
@@ -336,7 +315,7 @@ func (r *registrationRun) finish(ctx workflow.Context, err error) (RegistrationR
 			return RegistrationResult{}, err
 		}
 	}
-	if err := r.record(ctx, end.status, end.reason, 0); err != nil {
+	if err := r.moveFor(ctx, end.status, end.reason, 0); err != nil {
 		return RegistrationResult{}, err
 	}
 	if err := r.report(ctx, end.status); err != nil {
@@ -345,13 +324,13 @@ func (r *registrationRun) finish(ctx workflow.Context, err error) (RegistrationR
 	if err := r.keepContract(ctx); err != nil {
 		return RegistrationResult{}, err
 	}
-	err = errors.Join(r.done(ctx), workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }))
+	err = errors.Join(r.done(ctx), answered(ctx))
 	return RegistrationResult{Status: end.status, Reason: string(end.reason)}, err
 }
 
 // makeGood revokes and refunds. Nothing but success ends these two steps: an operator can only have them tried again.
-func (r *registrationRun) makeGood(ctx workflow.Context, end closed) error {
-	if err := r.record(ctx, registration.StatusClosing, end.reason, 0); err != nil {
+func (r *registrationRun) makeGood(ctx workflow.Context, end ended[registration.Status]) error {
+	if err := r.moveFor(ctx, registration.StatusClosing, end.reason, 0); err != nil {
 		return err
 	}
 	if r.issuing {
@@ -377,6 +356,6 @@ func (r *registrationRun) makeGood(ctx workflow.Context, end closed) error {
 }
 
 // keepsMoney reports whether the price is kept: by configuration, for an issued certificate that nobody accepted.
-func (r *registrationRun) keepsMoney(end closed) bool {
+func (r *registrationRun) keepsMoney(end ended[registration.Status]) bool {
 	return r.in.Deadlines.KeepMoney && r.attempts > 0 && r.issuing && end.status == registration.StatusExpired
 }

@@ -42,15 +42,14 @@ func (r *registrationRun) setHandlers(ctx workflow.Context) error {
 }
 
 func (r *registrationRun) snapshot() RegistrationStatus {
-	status := r.status
-	status.Attention, status.Issuing = r.open, r.issuing
-	return status
+	return RegistrationStatus{RegistrationID: r.in.RegistrationID, Status: r.status, Step: r.atStep, Seq: r.seq, Attention: r.open, Deadline: r.deadline,
+		TxnRef: r.txnRef, Attempts: r.began, Issuing: r.issuing, SigningID: r.signingID}
 }
 
 // at refuses an act unless the registration stands at one of these statuses.
 func (r *registrationRun) at(statuses ...registration.Status) error {
-	if !slices.Contains(statuses, r.status.Status) {
-		return refuse(problem.Conflict, "the registration is %s", r.status.Status)
+	if !slices.Contains(statuses, r.status) {
+		return refuse(problem.Conflict, "the registration is %s", r.status)
 	}
 	return nil
 }
@@ -80,7 +79,7 @@ func (r *registrationRun) onHandOff(ctx workflow.Context, _ HandOff) (Registrati
 
 // moved waits until the registration has left a status or is parked, so that the answer tells what follows.
 func (r *registrationRun) moved(ctx workflow.Context, from registration.Status) (RegistrationStatus, error) {
-	_, err := workflow.AwaitWithTimeout(ctx, process.RepairWait, func() bool { return r.status.Status != from || r.open != nil })
+	_, err := workflow.AwaitWithTimeout(ctx, process.RepairWait, func() bool { return r.status != from || r.open != nil })
 	return r.snapshot(), err
 }
 
@@ -210,7 +209,7 @@ func (r *registrationRun) onActivate(ctx workflow.Context, in CodeUsed) (Registr
 }
 
 func (r *registrationRun) checkSignAgain(SignAcceptance) error {
-	if r.status.SigningID != "" {
+	if r.signingID != "" {
 		return refuse(problem.Conflict, "the phone is being asked")
 	}
 	return r.at(registration.StatusAccepting)
@@ -223,8 +222,8 @@ func (r *registrationRun) onSignAgain(workflow.Context, SignAcceptance) (Registr
 
 func (r *registrationRun) checkWithdraw(in Withdraw) error {
 	switch {
-	case r.status.Status.Final() || r.status.Status == registration.StatusClosing:
-		return refuse(problem.Conflict, "the registration is %s", r.status.Status)
+	case r.status.Final() || r.status == registration.StatusClosing:
+		return refuse(problem.Conflict, "the registration is %s", r.status)
 	case in.Actor == "":
 		return refuse(problem.Invalid, "a withdrawal names its actor")
 	}
@@ -237,7 +236,7 @@ func (r *registrationRun) onWithdraw(ctx workflow.Context, in Withdraw) (Registr
 		r.withdrawn = &in
 		r.stop()
 	}
-	err := workflow.Await(ctx, func() bool { return r.status.Status == registration.StatusClosing || r.status.Status.Final() })
+	err := workflow.Await(ctx, func() bool { return r.status == registration.StatusClosing || r.status.Final() })
 	return r.snapshot(), err
 }
 

@@ -73,39 +73,17 @@ func FixFields(step string) []string {
 	return nil
 }
 
-// step runs one step under the rules of incidents.
+// step runs one step. What nudges come from now on is news.
 func (r *registrationRun) step(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
-	r.status.Step = step
-	r.describe(ctx)
-	return r.incidents.run(ctx, parkable{step: step, provider: provider, actions: RegistrationRepairs(step)}, func(ctx workflow.Context) error {
-		r.nudged = false // what comes from now on is news
+	return r.runner.step(ctx, step, provider, func(ctx workflow.Context) error {
+		r.nudged = false
 		return do(ctx)
 	})
 }
 
-// move records a transition and the wait that begins with it; zero means no deadline.
-func (r *registrationRun) move(ctx workflow.Context, to registration.Status, wait time.Duration) error {
-	return r.record(ctx, to, "", wait)
-}
-
-func (r *registrationRun) record(ctx workflow.Context, to registration.Status, reason problem.Code, wait time.Duration) error {
-	if r.resumed != "" {
-		same := r.resumed == to
-		if r.resumed = ""; same {
-			return nil // recorded by the run before; its deadline stands
-		}
-	}
-	if err := r.status.Status.Check(to); err != nil {
-		return temporal.NewNonRetryableApplicationError(err.Error(), string(problem.Internal), err)
-	}
-	r.status.Status = to
-	r.status.Seq++
-	r.status.Deadline = time.Time{}
-	if wait > 0 {
-		r.status.Deadline = workflow.Now(ctx).Add(wait)
-	}
-	t := registration.Transition{Seq: r.status.Seq, Status: to, At: workflow.Now(ctx), Detail: string(reason), Deadline: r.status.Deadline}
-	if r.withdrawn != nil && to == registration.StatusClosing {
+func (r *registrationRun) keepTransition(ctx workflow.Context, t registration.Transition) error {
+	t.Deadline = r.deadline
+	if r.withdrawn != nil && t.Status == registration.StatusClosing {
 		t.Actor = r.withdrawn.Actor
 	}
 	return workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordRegistrationMove,
@@ -114,10 +92,10 @@ func (r *registrationRun) record(ctx workflow.Context, to registration.Status, r
 
 // await waits for a person from now on.
 func (r *registrationRun) await(ctx workflow.Context, step string, limit time.Duration, done func() bool) error {
-	until := r.status.Deadline
+	until := r.deadline
 	if until.IsZero() {
 		until = workflow.Now(ctx).Add(limit)
-		r.status.Deadline = until
+		r.deadline = until
 	}
 	return r.wait(ctx, step, until, done)
 }
@@ -126,7 +104,7 @@ func (r *registrationRun) await(ctx workflow.Context, step string, limit time.Du
 // before the deadline.
 func (r *registrationRun) wait(ctx workflow.Context, step string, until time.Time, done func() bool) error {
 	// A retried step that reaches a wait for a person has recovered.
-	if err := errors.Join(r.close(ctx, process.RepairRecovered), r.waiting(ctx, step, until)); err != nil {
+	if err := errors.Join(r.close(ctx, process.RepairRecovered), r.mark(ctx, step, until)); err != nil {
 		return err
 	}
 	begin, sent := workflow.Now(ctx), 0
@@ -135,7 +113,7 @@ func (r *registrationRun) wait(ctx workflow.Context, step string, until time.Tim
 			if err := r.sendCode(ctx); err != nil {
 				return err
 			}
-			if err := r.waiting(ctx, step, until); err != nil {
+			if err := r.mark(ctx, step, until); err != nil {
 				return err
 			}
 			continue
@@ -147,7 +125,7 @@ func (r *registrationRun) wait(ctx workflow.Context, step string, until time.Tim
 			return err
 		case ok:
 		case !reminds:
-			return closed{registration.StatusExpired, problem.DeadlinePassed}
+			return ended[registration.Status]{registration.StatusExpired, problem.DeadlinePassed}
 		default:
 			sent++
 			r.remind(ctx, step, sent, until)
@@ -187,7 +165,7 @@ func (r *registrationRun) sendCode(ctx workflow.Context) error {
 // awaitOfficer waits without an end: only the promised time is shown, and passing it is told to nobody but lists.
 func (r *registrationRun) awaitOfficer(ctx workflow.Context) error {
 	due := workflow.Now(ctx).Add(r.in.Deadlines.ReviewSLA)
-	if err := r.waiting(ctx, StepReview, due); err != nil {
+	if err := r.mark(ctx, StepReview, due); err != nil {
 		return err
 	}
 	return workflow.Await(ctx, func() bool { return r.review != nil })
@@ -207,7 +185,7 @@ func (r *registrationRun) pollIssue(ctx workflow.Context) error {
 // signAcceptance has the acceptance record signed with the new certificate, which proves that it works. The first
 // request goes to the phone by itself, later ones when the citizen asks.
 func (r *registrationRun) signAcceptance(ctx workflow.Context) error {
-	until := r.status.Deadline
+	until := r.deadline
 	first := 1
 	if r.in.Again != nil {
 		first = max(first, r.in.Again.Signings)
@@ -239,11 +217,11 @@ func (r *registrationRun) signOnce(ctx workflow.Context, attempt int) (bool, err
 				return err
 			}
 		}
-		r.status.SigningID = in.SigningID
+		r.signingID = in.SigningID
 		status, err = runAcceptance(ctx, in, start)
 		return err
 	})
-	r.status.SigningID = ""
+	r.signingID = ""
 	if err != nil || status != signing.StatusSigned {
 		return false, err
 	}
@@ -296,42 +274,12 @@ func (r *registrationRun) report(ctx workflow.Context, status registration.Statu
 // reportAttempts fills reportFor: eleven doublings to an hour, then one an hour.
 const reportAttempts = int32(11 + reportFor/time.Hour)
 
-// waiting marks a wait for a person.
-func (r *registrationRun) waiting(ctx workflow.Context, step string, until time.Time) error {
-	r.status.Step, r.status.Deadline = step, until
-	r.describe(ctx)
-	return workflow.UpsertTypedSearchAttributes(ctx, AttributeStep.ValueSet(step), AttributeDeadline.ValueSet(until))
-}
-
-// done takes the marks of the last wait away.
-func (r *registrationRun) done(ctx workflow.Context) error {
-	r.status.Step, r.status.Deadline = StepDone, time.Time{}
-	r.describe(ctx)
-	return workflow.UpsertTypedSearchAttributes(ctx, AttributeStep.ValueSet(StepDone), AttributeDeadline.ValueUnset())
-}
-
-// describe writes what the Temporal UI shows of the process.
-func (r *registrationRun) describe(ctx workflow.Context) {
-	text := fmt.Sprintf("**%s** · step `%s`", r.status.Status, r.status.Step)
+func (r *registrationRun) describeRegistration() string {
+	text := fmt.Sprintf("**%s** · step `%s`", r.status, r.atStep)
 	if r.in.Issuer != "" {
 		text += " · with " + r.in.Issuer
 	}
-	if !r.status.Deadline.IsZero() {
-		text += "\n\nThis wait ends, or is due, at " + r.status.Deadline.UTC().Format(time.RFC3339) + "."
-	}
-	workflow.SetCurrentDetails(ctx, text+r.ignored)
-}
-
-func (r *registrationRun) keepIncident(ctx workflow.Context, open process.Attention, end incidentEnd) (activities.Parked, error) {
-	return keepRegistrationIncident(ctx, r.in.RegistrationID, open, end)
-}
-
-func keepRegistrationIncident(ctx workflow.Context, id string, open process.Attention, end incidentEnd) (activities.Parked, error) {
-	var parked activities.Parked
-	err := workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordRegistrationIncident, process.Incident{
-		Process: process.Registration, ProcessID: id, Attention: open, ClosedAt: end.at, Action: end.action, Actor: end.actor, Note: end.note,
-	}).Get(ctx, &parked)
-	return parked, err
+	return text
 }
 
 // refundAttributes are the search attributes of a new Refund.

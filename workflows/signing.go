@@ -6,7 +6,7 @@
 package workflows
 
 import (
-	"errors"
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -45,18 +45,16 @@ func Signing(ctx workflow.Context, in SigningInput) (SigningResult, error) {
 	if err != nil {
 		return SigningResult{}, err
 	}
-	if r.status.Status.Final() { // a run that was reset, or begun again, after its end
-		return SigningResult{Status: r.status.Status}, nil
+	if r.status.Final() { // a run that was reset, or begun again, after its end
+		return SigningResult{Status: r.status}, nil
 	}
-	return r.close(ctx, r.run(r.ctx))
+	return r.finish(ctx, r.business(r.ctx))
 }
 
 // signingRun is one execution. It holds nothing that can do I/O.
 type signingRun struct {
+	runner[signing.Status]
 	in       SigningInput
-	ctx      workflow.Context // ends when the requester cancels
-	stop     workflow.CancelFunc
-	status   SigningStatus
 	usable   int    // certificates to choose from
 	chosen   string // fingerprint; empty until known
 	placed   []signing.Placement
@@ -64,25 +62,23 @@ type signingRun struct {
 	choosing bool // waiting for a choice
 	asked    bool // the provider may know the request
 	cancel   *Cancel
-	resumed  signing.Status // where the record stood when this run began again; empty once it has moved, and for a first run
-	incidents
 }
 
 func newSigningRun(ctx workflow.Context, in SigningInput) (*signingRun, error) {
 	if in.Patience <= 0 {
 		in.Patience = defaultPatience
 	}
-	r := &signingRun{in: in, incidents: incidents{processID: in.SigningID, command: "signing", begun: &began{}}}
-	r.keep = r.keepIncident
-	r.status = SigningStatus{SigningID: in.SigningID, Status: signing.StatusCreated, Step: StepInspect}
+	r := &signingRun{in: in}
+	r.runner = runner[signing.Status]{incidents: incidents{kind: process.Signing, processID: in.SigningID, begun: &began{}, nudges: nudgesOf(ctx)},
+		table: signing.Table, status: signing.StatusCreated, atStep: StepInspect, kept: r.keepTransition, repairs: signingRepairs, final: r.refuses,
+		headline: r.describeSigning}
 	r.ctx, r.stop = workflow.WithCancel(ctx)
-	r.nudges = nudgesOf(ctx)
 	r.receiveSignals(ctx)
 	return r, r.setHandlers(ctx)
 }
 
-// run is the business.
-func (r *signingRun) run(ctx workflow.Context) error {
+// business is what a signing does.
+func (r *signingRun) business(ctx workflow.Context) error {
 	steps := []func(workflow.Context) error{
 		r.inspect, r.findCertificates, r.awaitChoice, r.awaitPlacement, r.prepare, r.request, r.awaitApproval,
 		r.embed, r.timestamp, r.extend, r.archive, r.deliver, r.keepArchived,
@@ -97,14 +93,6 @@ func (r *signingRun) run(ctx workflow.Context) error {
 	}
 	return nil
 }
-
-// ended is how a step says that the process is over with an outcome other than signed.
-type ended struct {
-	status signing.Status
-	reason problem.Code
-}
-
-func (e ended) Error() string { return string(e.status) }
 
 func (r *signingRun) inspect(ctx workflow.Context) error {
 	return r.step(ctx, StepInspect, "", func(ctx workflow.Context) error {
@@ -141,7 +129,7 @@ func (r *signingRun) awaitPlacement(ctx workflow.Context) error {
 }
 
 func (r *signingRun) prepare(ctx workflow.Context) error {
-	if err := r.move(ctx, signing.StatusPreparing, ""); err != nil {
+	if err := r.move(ctx, signing.StatusPreparing, 0); err != nil {
 		return err
 	}
 	return r.step(ctx, StepPrepare, "", func(ctx workflow.Context) error {
@@ -150,23 +138,25 @@ func (r *signingRun) prepare(ctx workflow.Context) error {
 }
 
 func (r *signingRun) request(ctx workflow.Context) error {
-	if err := r.move(ctx, signing.StatusRequested, ""); err != nil {
+	if err := r.move(ctx, signing.StatusRequested, 0); err != nil {
 		return err
 	}
 	r.asked = true
 	return r.step(ctx, StepRequest, r.in.Provider, func(ctx workflow.Context) error {
 		var requested activities.Requested
 		err := workflow.ExecuteActivity(call(ctx, "Ask the owner on the phone"), signingActivities.RequestApproval, r.in.SigningID).Get(ctx, &requested)
-		r.status.Deadline = requested.ExpiresAt
+		r.deadline = requested.ExpiresAt
 		return err
 	})
 }
 
 func (r *signingRun) awaitApproval(ctx workflow.Context) error {
-	if err := r.move(ctx, signing.StatusAwaitingApproval, ""); err != nil {
+	window := r.deadline
+	if err := r.move(ctx, signing.StatusAwaitingApproval, window.Sub(workflow.Now(ctx))); err != nil {
 		return err
 	}
-	until := r.status.Deadline.Add(activities.ApprovalGrace)
+	r.deadline = window // also when it is over already
+	until := window.Add(activities.ApprovalGrace)
 	var polled activities.Polled
 	err := r.step(ctx, StepAwaitApproval, r.in.Provider, func(ctx workflow.Context) (err error) {
 		if err := r.look(ctx, "Ask the provider once", signingActivities.PollApproval, activities.PollInput{SigningID: r.in.SigningID}); err != nil {
@@ -175,17 +165,17 @@ func (r *signingRun) awaitApproval(ctx workflow.Context) error {
 		polled, err = r.pollUntil(ctx, until)
 		return err
 	})
-	r.status.Deadline = time.Time{}
+	r.deadline = time.Time{}
 	if err != nil {
 		return err
 	}
 	switch polled.Outcome {
 	case signing.OutcomeApproved:
-		return r.move(ctx, signing.StatusCompleting, "")
+		return r.move(ctx, signing.StatusCompleting, 0)
 	case signing.OutcomeDeclined:
-		return ended{signing.StatusDeclined, problem.DeclinedBySigner}
+		return ended[signing.Status]{signing.StatusDeclined, problem.DeclinedBySigner}
 	}
-	return ended{signing.StatusExpired, problem.ApprovalExpired}
+	return ended[signing.Status]{signing.StatusExpired, problem.ApprovalExpired}
 }
 
 func (r *signingRun) embed(ctx workflow.Context) error {
@@ -237,20 +227,18 @@ func (r *signingRun) keepArchived(ctx workflow.Context) error {
 	})
 }
 
-// close turns the end of run into the outcome and cleans up. It works on a context of its own, since the process
-// may have been cancelled.
-func (r *signingRun) close(ctx workflow.Context, err error) (SigningResult, error) {
+// finish records the outcome and cleans up. It works on a context of its own, since the process may have been cancelled.
+func (r *signingRun) finish(ctx workflow.Context, err error) (SigningResult, error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	end := ended{status: signing.StatusSigned}
-	switch {
-	case err == nil:
-	case errors.As(err, &end):
-	case r.ctx.Err() != nil || errors.Is(err, errGivenUp):
-		end = ended{status: signing.StatusCancelled}
-	default:
+	end, ok := r.outcome(err, signing.StatusSigned, signing.StatusCancelled)
+	if !ok {
 		return SigningResult{}, err
 	}
-	if err := r.finish(ctx, end); err != nil {
+	r.atStep = StepDone
+	if err := r.moveFor(ctx, end.status, end.reason, 0); err != nil {
+		return SigningResult{}, err
+	}
+	if err := r.done(ctx); err != nil {
 		return SigningResult{}, err
 	}
 	if end.status != signing.StatusSigned && r.asked {
@@ -258,6 +246,13 @@ func (r *signingRun) close(ctx workflow.Context, err error) (SigningResult, erro
 			return SigningResult{}, err
 		}
 	}
-	err = workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
-	return SigningResult{Status: end.status, Reason: string(end.reason)}, err
+	return SigningResult{Status: end.status, Reason: string(end.reason)}, answered(ctx)
+}
+
+// watchLate keeps looking until the provider's window is well over, for a value that nobody may use.
+func (r *signingRun) watchLate(ctx workflow.Context) error {
+	workflow.SetCurrentDetails(ctx, fmt.Sprintf("**%s**. Watching for a late value, which would be recorded and not used.", r.status))
+	err := workflow.ExecuteActivity(poll(ctx, "Watch for a late value"), signingActivities.CollectLate, r.in.SigningID).Get(ctx, nil)
+	r.describe(ctx)
+	return err
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"kyso/activities"
@@ -14,92 +13,47 @@ import (
 	"kyso/internal/signing"
 )
 
-// step runs one step under the rules of incidents. Before the owner was asked, a document or certificate that
-// cannot be used ends the process: nobody but the requester can mend it, with another request. Afterwards
-// somebody may have agreed to something, so every failure parks.
+// signingRepairs are what a repair may do at any step of a signing.
+func signingRepairs(string) []string { return []string{process.RepairRetry, process.RepairCancel} }
+
+// refuses tells the codes that say "not with this document", "not with this certificate" or "not this signer", while the
+// owner was not asked: nobody but the requester can correct that, with another request. Afterwards somebody may have agreed to
+// something, so every failure parks.
+func (r *signingRun) refuses(code problem.Code) bool {
+	return r.status.Check(signing.StatusRefused) == nil && code.Cause() == problem.CauseSigner
+}
+
+// step runs one step. A refusal ends the process.
 func (r *signingRun) step(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
-	r.status.Step = step
-	r.describe(ctx)
-	final := func(code problem.Code) bool {
-		return r.status.Status.Check(signing.StatusRefused) == nil && refusal(code)
-	}
-	err := r.incidents.run(ctx, parkable{step: step, provider: provider, actions: []string{process.RepairRetry, process.RepairCancel}, final: final}, do)
-	if err != nil && ctx.Err() == nil && final(codeOf(err)) {
-		return ended{signing.StatusRefused, codeOf(err)}
+	err := r.runner.step(ctx, step, provider, do)
+	if err != nil && ctx.Err() == nil && r.refuses(codeOf(err)) {
+		return ended[signing.Status]{signing.StatusRefused, codeOf(err)}
 	}
 	return err
 }
 
-// keepIncident records an incident of the signing.
-func (r *signingRun) keepIncident(ctx workflow.Context, open process.Attention, end incidentEnd) (activities.Parked, error) {
-	return recordSigningIncident(ctx, r.in.SigningID, open, end)
-}
-
-func recordSigningIncident(ctx workflow.Context, signingID string, open process.Attention, end incidentEnd) (activities.Parked, error) {
-	var parked activities.Parked
-	err := workflow.ExecuteLocalActivity(record(ctx), signingActivities.RecordIncident, process.Incident{
-		Process: process.Signing, ProcessID: signingID, Attention: open, ClosedAt: end.at, Action: end.action, Actor: end.actor, Note: end.note,
-	}).Get(ctx, &parked)
-	return parked, err
-}
-
-// refusal tells the codes that say "not with this document", "not with this certificate" or "not this signer".
-func refusal(code problem.Code) bool { return code.Cause() == problem.CauseSigner }
-
-// move checks the transition table and records the transition.
-func (r *signingRun) move(ctx workflow.Context, to signing.Status, reason problem.Code) error {
-	if r.resumed != "" {
-		same := r.resumed == to
-		if r.resumed = ""; same {
-			return nil // recorded by the run before
-		}
-	}
-	if err := r.status.Status.Check(to); err != nil {
-		return temporal.NewNonRetryableApplicationError(err.Error(), string(problem.Internal), err)
-	}
-	r.status.Status = to
-	r.status.Seq++
-	return workflow.ExecuteLocalActivity(record(ctx), signingActivities.RecordTransition, activities.TransitionInput{
-		SigningID:  r.in.SigningID,
-		Transition: signing.Transition{Seq: r.status.Seq, Status: to, At: workflow.Now(ctx), Detail: string(reason)},
-	}).Get(ctx, nil)
-}
-
-// finish records the outcome and takes the marks of the last wait away.
-func (r *signingRun) finish(ctx workflow.Context, end ended) error {
-	r.status.Step, r.status.Deadline = StepDone, time.Time{}
-	if err := r.move(ctx, end.status, end.reason); err != nil {
-		return err
-	}
-	r.describe(ctx)
-	return workflow.UpsertTypedSearchAttributes(ctx, AttributeStep.ValueSet(StepDone), AttributeDeadline.ValueUnset())
-}
-
-// watchLate keeps looking until the provider's window is well over, for a value that nobody may use.
-func (r *signingRun) watchLate(ctx workflow.Context) error {
-	workflow.SetCurrentDetails(ctx, fmt.Sprintf("**%s**. Watching for a late value, which would be recorded and not used.", r.status.Status))
-	err := workflow.ExecuteActivity(poll(ctx, "Watch for a late value"), signingActivities.CollectLate, r.in.SigningID).Get(ctx, nil)
-	r.describe(ctx)
-	return err
+func (r *signingRun) keepTransition(ctx workflow.Context, t signing.Transition) error {
+	return workflow.ExecuteLocalActivity(record(ctx), signingActivities.RecordTransition,
+		activities.TransitionInput{SigningID: r.in.SigningID, Transition: t}).Get(ctx, nil)
 }
 
 // awaitPerson waits until done or until patience ends.
 func (r *signingRun) awaitPerson(ctx workflow.Context, status signing.Status, step string, done func() bool) error {
-	r.status.Step, r.status.Deadline = step, workflow.Now(ctx).Add(r.in.Patience)
-	if err := r.move(ctx, status, ""); err != nil {
+	until := workflow.Now(ctx).Add(r.in.Patience)
+	r.atStep = step
+	if err := r.move(ctx, status, r.in.Patience); err != nil {
 		return err
 	}
-	r.describe(ctx)
-	if err := workflow.UpsertTypedSearchAttributes(ctx, AttributeStep.ValueSet(step), AttributeDeadline.ValueSet(r.status.Deadline)); err != nil {
+	if err := r.mark(ctx, step, until); err != nil {
 		return err
 	}
 	ok, err := workflow.AwaitWithTimeout(ctx, r.in.Patience, done)
-	r.status.Deadline = time.Time{}
+	r.deadline = time.Time{}
 	if err != nil {
 		return err
 	}
 	if !ok {
-		return ended{signing.StatusExpired, ""}
+		return ended[signing.Status]{signing.StatusExpired, ""}
 	}
 	return nil
 }
@@ -108,7 +62,7 @@ func (r *signingRun) awaitPerson(ctx workflow.Context, status signing.Status, st
 // truth: a lost one costs seconds, a forged one a question to the provider.
 func (r *signingRun) pollUntil(ctx workflow.Context, until time.Time) (activities.Polled, error) {
 	if err := workflow.UpsertTypedSearchAttributes(ctx,
-		AttributeStep.ValueSet(StepAwaitApproval), AttributeDeadline.ValueSet(r.status.Deadline)); err != nil {
+		AttributeStep.ValueSet(StepAwaitApproval), AttributeDeadline.ValueSet(r.deadline)); err != nil {
 		return activities.Polled{}, err
 	}
 	timerCtx, stopTimer := workflow.WithCancel(ctx)
@@ -152,19 +106,15 @@ func (r *signingRun) lastPoll(ctx workflow.Context) (activities.Polled, error) {
 	return polled, err
 }
 
-// describe writes what the Temporal UI shows of the process.
-func (r *signingRun) describe(ctx workflow.Context) {
-	text := fmt.Sprintf("**%s** · step `%s` · %d document(s), %s, through %s", r.status.Status, r.status.Step, r.in.Documents, r.in.Level, r.in.Provider)
-	if !r.status.Deadline.IsZero() {
-		text += "\n\nThis wait ends by itself at " + r.status.Deadline.UTC().Format(time.RFC3339) + "."
-	}
-	workflow.SetCurrentDetails(ctx, text+r.ignored)
+func (r *signingRun) describeSigning() string {
+	return fmt.Sprintf("**%s** · step `%s` · %d document(s), %s, through %s", r.status, r.atStep, r.in.Documents, r.in.Level, r.in.Provider)
 }
 
-func (r *signingRun) snapshot() SigningStatus {
-	status := r.status
-	status.Attention = r.open
-	return status
+func (r *signingRun) snapshot() SigningStatus { return signingStatus(r.in.SigningID, &r.runner) }
+
+// signingStatus is where a process stands that is about a signing.
+func signingStatus(id string, r *runner[signing.Status]) SigningStatus {
+	return SigningStatus{SigningID: id, Status: r.status, Step: r.atStep, Seq: r.seq, Attention: r.open, Deadline: r.deadline}
 }
 
 func (r *signingRun) setHandlers(ctx workflow.Context) error {
@@ -219,9 +169,9 @@ func (r *signingRun) onPlace(ctx workflow.Context, in Place) (SigningStatus, err
 
 func (r *signingRun) checkCancel(in Cancel) error {
 	switch {
-	case r.status.Status.Final():
-		return refuse(problem.Conflict, "the signing is %s", r.status.Status)
-	case r.status.Status == signing.StatusCompleting && !r.waiting: // what is parked may be given up
+	case r.status.Final():
+		return refuse(problem.Conflict, "the signing is %s", r.status)
+	case r.status == signing.StatusCompleting && !r.waiting: // what is parked may be given up
 		return refuse(problem.Conflict, "the owner has approved; the documents are being completed")
 	case in.Actor == "":
 		return refuse(problem.Invalid, "a cancellation names its actor")
@@ -235,7 +185,7 @@ func (r *signingRun) onCancel(ctx workflow.Context, in Cancel) (SigningStatus, e
 		r.cancel = &in
 		r.stop()
 	}
-	err := workflow.Await(ctx, func() bool { return r.status.Status.Final() })
+	err := workflow.Await(ctx, func() bool { return r.status.Final() })
 	return r.snapshot(), err
 }
 

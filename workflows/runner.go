@@ -1,0 +1,129 @@
+package workflows
+
+import (
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"kyso/internal/problem"
+	"kyso/internal/process"
+)
+
+// runner is what the runs of all processes have in common: where the process stands, and one way each to run a step, to move
+// to another status, to mark a wait, to describe itself, and to come to an end. S is the type of its statuses.
+type runner[S ~string] struct {
+	incidents // how a step that fails is parked
+
+	table    process.Table[S]
+	status   S
+	atStep   string
+	seq      int
+	deadline time.Time        // when the current wait ends by itself
+	ctx      workflow.Context // ends when a person ends the process
+	stop     workflow.CancelFunc
+	resumed  S // where the record stood when this run began again; empty once it has moved, and for a first run
+
+	kept     func(ctx workflow.Context, t process.Transition[S]) error // records a transition
+	repairs  func(step string) []string                                // what a repair may do at a step
+	final    func(problem.Code) bool                                   // codes that end the process instead of parking it; nil for none
+	headline func() string                                             // begins the description
+}
+
+// ended is how a step says that the process is over, with an outcome other than success.
+type ended[S ~string] struct {
+	status S
+	reason problem.Code
+}
+
+func (e ended[S]) Error() string { return string(e.status) }
+
+func (ended[S]) ends() {}
+
+// ending is ended of any process.
+type ending interface {
+	error
+	ends()
+}
+
+// step runs one step under the rules of incidents.
+func (r *runner[S]) step(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
+	r.atStep = step
+	r.describe(ctx)
+	return r.run(ctx, parkable{step: step, provider: provider, actions: r.repairs(step), final: r.final}, do)
+}
+
+// move records a transition and the wait that begins with it; zero means no deadline.
+func (r *runner[S]) move(ctx workflow.Context, to S, wait time.Duration) error {
+	return r.moveFor(ctx, to, "", wait)
+}
+
+// moveFor is move with a reason. It checks the transition table.
+func (r *runner[S]) moveFor(ctx workflow.Context, to S, reason problem.Code, wait time.Duration) error {
+	if r.resumed != "" {
+		same := r.resumed == to
+		if r.resumed = ""; same {
+			return nil // recorded by the run before; its deadline stands
+		}
+	}
+	if err := r.table.Check(r.status, to); err != nil {
+		return temporal.NewNonRetryableApplicationError(err.Error(), string(problem.Internal), err)
+	}
+	r.status = to
+	r.seq++
+	r.deadline = time.Time{}
+	if wait > 0 {
+		r.deadline = workflow.Now(ctx).Add(wait)
+	}
+	return r.kept(ctx, process.Transition[S]{Seq: r.seq, Status: to, At: workflow.Now(ctx), Detail: string(reason)})
+}
+
+// mark marks a wait that ends by itself.
+func (r *runner[S]) mark(ctx workflow.Context, step string, until time.Time) error {
+	r.atStep, r.deadline = step, until
+	r.describe(ctx)
+	return workflow.UpsertTypedSearchAttributes(ctx, AttributeStep.ValueSet(step), AttributeDeadline.ValueSet(until))
+}
+
+// done takes the marks of the last wait away.
+func (r *runner[S]) done(ctx workflow.Context) error {
+	r.atStep, r.deadline = StepDone, time.Time{}
+	r.describe(ctx)
+	return workflow.UpsertTypedSearchAttributes(ctx, AttributeStep.ValueSet(StepDone), AttributeDeadline.ValueUnset())
+}
+
+// answered waits until every update has its answer.
+func answered(ctx workflow.Context) error {
+	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+}
+
+// describe writes what the Temporal UI shows of the process.
+func (r *runner[S]) describe(ctx workflow.Context) {
+	text := r.headline()
+	if !r.deadline.IsZero() {
+		text += "\n\nThis wait ends, or is due, at " + r.deadline.UTC().Format(time.RFC3339) + "."
+	}
+	workflow.SetCurrentDetails(ctx, text+r.ignored)
+}
+
+// onTemporalCancel notes Temporal's own cancel, which ends nothing: a person who ends a process is named by a decision.
+func (r *runner[S]) onTemporalCancel(ctx workflow.Context) {
+	r.ignore(ctx, "kyso "+string(r.kind)+" cancel "+r.processID)
+	if r.open == nil {
+		r.describe(ctx)
+	}
+}
+
+// outcome turns the end of a run into a status: success when there is no error. ok is false for an error that is no end.
+func (r *runner[S]) outcome(err error, success, cancelled S) (end ended[S], ok bool) {
+	switch {
+	case err == nil:
+		return ended[S]{status: success}, true
+	case errors.As(err, &end):
+		return end, true
+	case errors.Is(err, errGivenUp), r.ctx.Err() != nil:
+		return ended[S]{status: cancelled}, true
+	}
+	return end, false
+}
