@@ -1,23 +1,24 @@
 package workflows
 
 import (
-	"time"
+	"context"
+	"slices"
 
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 
-	"kyso/internal/process"
-	"kyso/internal/signing"
+	"kyso/internal/problem"
 )
 
 // TaskQueue is where the workers of kyso poll.
 const TaskQueue = "kyso"
 
-// Updates, signals and queries of Signing.
+// Updates, signals and queries of every process.
 const (
-	UpdateChooseCertificate = "choose-certificate"
-	UpdatePlace             = "place"
-	UpdateCancel            = "cancel"
-	UpdateRepair            = "repair"
+	UpdateRepair = "repair"
 
 	// SignalRepair is the twin of UpdateRepair, because Temporal's batch operations can send signals only.
 	SignalRepair = "repair"
@@ -41,61 +42,73 @@ var (
 	AttributeDeadline = temporal.NewSearchAttributeKeyTime("KysoDeadline")
 )
 
-// SigningInput starts a Signing. The process takes SigningID and the decision of Again, and everything else from the store: the
-// other fields are for workers of releases that believed them.
-type SigningInput struct {
-	SigningID string        `json:"signing_id"`
-	Provider  string        `json:"provider"`
-	Level     signing.Level `json:"level"`
-	Documents int           `json:"documents"`
-	Placed    bool          `json:"placed"` // every document has its placement already
-	// Patience was how long the user may take to choose a certificate and to place the box. It is 24 hours now.
-	Patience time.Duration `json:"patience,omitempty"`
-	Again    *Again        `json:"again,omitempty"` // resume from the record
+// Register adds the processes to a worker, a test environment or a replayer. A workflow's name is its function's.
+func Register(r worker.WorkflowRegistry) {
+	r.RegisterWorkflow(Signing)
+	r.RegisterWorkflowWithOptions(Archive, workflow.RegisterOptions{VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade}) // waits for years
+	r.RegisterWorkflow(Registration)
+	r.RegisterWorkflow(Refund)
+	r.RegisterWorkflow(Delivery)
+	r.RegisterWorkflow(Text)
 }
 
-// SigningResult is how a Signing ended.
-type SigningResult struct {
-	Status signing.Status `json:"status"`
-	Reason string         `json:"reason,omitempty"` // problem code when refused
+// SearchAttributes are those that the processes set, with their types.
+func SearchAttributes() map[string]enumspb.IndexedValueType {
+	types := map[string]enumspb.IndexedValueType{}
+	for _, key := range []temporal.SearchAttributeKey{AttributeStep, AttributeAttention, AttributeReason, AttributeProvider, AttributeDeadline} {
+		types[key.GetName()] = key.GetValueType()
+	}
+	return types
 }
 
-// SigningStatus is what the status query and every update return.
-type SigningStatus struct {
-	SigningID string         `json:"signing_id"`
-	Status    signing.Status `json:"status"`
-	Step      string         `json:"step"`
-	// Seq counts the transitions so far; the store holds each.
-	Seq       int                `json:"seq"`
-	Attention *process.Attention `json:"attention,omitempty"` // set while parked
-	// Deadline is when the current wait ends by itself; for an approval, the end of the provider's window.
-	Deadline time.Time `json:"deadline,omitzero"`
-	// Remaining counts down to Deadline in whole seconds, never below zero. The client fills it in: a workflow's
-	// own time stands still between events.
-	Remaining int `json:"remaining_seconds,omitempty"`
+// MissingSearchAttributes returns the names of those that a namespace lacks, sorted. One that is there with another
+// type is problem.Conflict: it has to be removed by hand.
+func (c *Client) MissingSearchAttributes(ctx context.Context, namespace string) ([]string, error) {
+	there, err := c.Temporal.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	if err != nil {
+		return nil, clientError("listing search attributes", err)
+	}
+	var missing []string
+	for name, want := range SearchAttributes() {
+		got, ok := there.GetCustomAttributes()[name]
+		switch {
+		case !ok:
+			missing = append(missing, name)
+		case got != want:
+			return nil, problem.New(problem.Conflict, "search attribute %s is of type %s and has to be %s", name, got, want)
+		}
+	}
+	slices.Sort(missing)
+	return missing, nil
 }
 
-// ChooseCertificate is the argument of UpdateChooseCertificate.
-type ChooseCertificate struct {
-	process.Recorded
-	Fingerprint string `json:"fingerprint"` // SHA-256 of the certificate, hex
+// EnsureSearchAttributes makes those that a namespace lacks and returns their names.
+func (c *Client) EnsureSearchAttributes(ctx context.Context, namespace string) ([]string, error) {
+	missing, err := c.MissingSearchAttributes(ctx, namespace)
+	if err != nil || len(missing) == 0 {
+		return nil, err
+	}
+	add := map[string]enumspb.IndexedValueType{}
+	for _, name := range missing {
+		add[name] = SearchAttributes()[name]
+	}
+	_, err = c.Temporal.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: add})
+	if err != nil {
+		return nil, clientError("adding search attributes", err)
+	}
+	return missing, nil
 }
 
-// Place is the argument of UpdatePlace: one placement for each document, in order.
-type Place struct {
-	process.Recorded
-	Placements []signing.Placement `json:"placements"`
+// signingAttributes are those with which a signing begins, its first run and any later one.
+func signingAttributes(in SigningInput) temporal.SearchAttributes {
+	return temporal.NewSearchAttributes(AttributeStep.ValueSet(StepInspect), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet(in.Provider))
 }
 
-// Cancel is the argument of UpdateCancel.
-type Cancel struct {
-	process.Recorded
-	Actor  string `json:"actor"`  // who, as an opaque id
-	Reason string `json:"reason"` // a code or a few words without personal data
-}
-
-// RepairResult says what became of a repair.
-type RepairResult struct {
-	Outcome string        `json:"outcome"` // process.RepairRecovered, process.RepairFailedAgain, process.RepairGivenUp, process.RepairSkipped or process.RepairStillWaiting
-	Status  SigningStatus `json:"status"`
+// registrationAttributes are those with which a registration begins.
+func registrationAttributes(in RegistrationInput) temporal.SearchAttributes {
+	all := []temporal.SearchAttributeUpdate{AttributeStep.ValueSet(StepHandOff), AttributeAttention.ValueSet(false)}
+	if in.Issuer != "" {
+		all = append(all, AttributeProvider.ValueSet(in.Issuer))
+	}
+	return temporal.NewSearchAttributes(all...)
 }

@@ -8,23 +8,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// The steps of a signing, as they stand in KysoStep and in incidents.
-const (
-	StepInspect           = "inspect"
-	StepFindCertificates  = "find-certificates"
-	StepChooseCertificate = "choose-certificate"
-	StepPlace             = "place"
-	StepPrepare           = "prepare"
-	StepRequest           = "request"
-	StepAwaitApproval     = "await-approval"
-	StepEmbed             = "embed"
-	StepTimestamp         = "timestamp"
-	StepExtend            = "extend"
-	StepArchive           = "archive"
-	StepDeliver           = "deliver"
-	StepDone              = "done"
-)
-
 // Each kind of work has one option set. Whether an error is retried is decided by the
 // activity (activities/errors.go), never by lists of types here.
 

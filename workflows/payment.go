@@ -6,6 +6,7 @@ import (
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"kyso/activities"
@@ -292,4 +293,9 @@ func (r *registrationRun) onPay(ctx workflow.Context, _ Pay) (RegistrationStatus
 		r.gateways[opened.TxnRef] = opened.Gateway
 	}
 	return r.snapshot(), r.checkPay(Pay{}) // the registration may have ended meanwhile; the attempt is looked after all the same
+}
+
+// refundAttributes are the search attributes of a new Refund.
+func refundAttributes(in RefundInput) temporal.SearchAttributes {
+	return temporal.NewSearchAttributes(AttributeStep.ValueSet(StepRefund), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet(in.gateway()))
 }

@@ -1,13 +1,12 @@
 package workflows
 
 import (
-	"errors"
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
 
 	"kyso/activities"
-	"kyso/internal/problem"
 	"kyso/internal/process"
 	"kyso/internal/registration"
 )
@@ -122,240 +121,60 @@ func (r *registrationRun) business(ctx workflow.Context) error {
 	return nil
 }
 
-func (r *registrationRun) awaitHandOff(ctx workflow.Context) error {
-	return r.await(ctx, StepHandOff, r.in.Deadlines.HandOff, func() bool { return r.handedOff })
+// otherRepairs are what a repair may do at a step beside process.RepairRetry; process.RepairCancel where a step is not named. Data may
+// be wrong where papers and certificates are made of it; nothing depends on one code or on the report; and what makes
+// good money and certificates must happen.
+var otherRepairs = map[string][]string{
+	StepPapers: {process.RepairFix, process.RepairCancel}, StepKey: {process.RepairFix, process.RepairCancel}, StepIssue: {process.RepairFix, process.RepairCancel},
+	StepSendCode: {process.RepairSkip, process.RepairCancel}, StepReport: {process.RepairSkip},
+	StepRevoke: nil, StepSettle: nil, StepRefund: nil,
 }
 
-func (r *registrationRun) awaitAccount(ctx workflow.Context) error {
-	if err := r.move(ctx, registration.StatusHandedOff, r.in.Deadlines.Account); err != nil {
-		return err
+// RegistrationRepairs returns what a repair may do at a step of a registration.
+func RegistrationRepairs(step string) []string {
+	other, named := otherRepairs[step]
+	if !named {
+		other = []string{process.RepairCancel}
 	}
-	return r.await(ctx, StepAccount, r.in.Deadlines.Account, func() bool { return r.account != "" })
+	return append([]string{process.RepairRetry}, other...)
 }
 
-func (r *registrationRun) checkHolder(ctx workflow.Context) error {
-	return r.step(ctx, StepCheckHolder, "ca", func(ctx workflow.Context) error {
-		var holder activities.Holder
-		err := workflow.ExecuteActivity(call(ctx, "Ask whether there is a certificate already"), registrationActivities.CheckHolder, r.in.RegistrationID).Get(ctx, &holder)
-		if err == nil && holder.Active {
-			return ended[registration.Status]{registration.StatusIneligible, problem.AlreadyHolder}
-		}
-		return err
-	})
-}
-
-func (r *registrationRun) awaitPackage(ctx workflow.Context) error {
-	if err := r.move(ctx, registration.StatusAccountReady, r.in.Deadlines.Order); err != nil {
-		return err
-	}
-	return r.await(ctx, StepPackage, r.in.Deadlines.Order, func() bool { return r.packageSet })
-}
-
-func (r *registrationRun) writePapers(ctx workflow.Context) error {
-	return r.step(ctx, StepPapers, "", func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(paper(ctx, "Write request form and contract"), registrationActivities.WritePapers, r.in.RegistrationID).Get(ctx, nil)
-	})
-}
-
-func (r *registrationRun) awaitConsent(ctx workflow.Context) error {
-	if err := r.move(ctx, registration.StatusAwaitingConsent, r.in.Deadlines.Contract); err != nil {
-		return err
-	}
-	return r.await(ctx, StepContract, r.in.Deadlines.Contract, func() bool { return r.consented })
-}
-
-func (r *registrationRun) sealContract(ctx workflow.Context) error {
-	return r.step(ctx, StepSeal, "tsa", func(ctx workflow.Context) error {
-		var sealed activities.ContractSealed
-		err := workflow.ExecuteActivity(paper(ctx, "Seal the contract"), registrationActivities.SealContract, r.in.RegistrationID).Get(ctx, &sealed)
-		r.archives = sealed.Archive
-		return err
-	})
-}
-
-// awaitReview waits for an officer, who may send the dossier back to the citizen for named fields. The contract then says what
-// the corrected dossier says, and the citizen agrees to it anew.
-func (r *registrationRun) awaitReview(ctx workflow.Context) error {
-	if r.resumed == registration.StatusNeedsMore {
-		if err := r.awaitCorrection(ctx); err != nil {
-			return err
-		}
-		if err := r.agreeAnew(ctx); err != nil {
-			return err
-		}
-	}
-	for {
-		if err := r.move(ctx, registration.StatusInReview, 0); err != nil {
-			return err
-		}
-		r.review = nil
-		if err := r.awaitOfficer(ctx); err != nil {
-			return err
-		}
-		switch r.review.Decision {
-		case registration.DecisionApprove:
-			return r.move(ctx, registration.StatusIssuing, 0)
-		case registration.DecisionRefuse:
-			return ended[registration.Status]{registration.StatusRefused, problem.RefusedByOfficer}
-		}
-		if err := r.awaitCorrection(ctx); err != nil {
-			return err
-		}
-		if err := r.agreeAnew(ctx); err != nil {
-			return err
-		}
-	}
-}
-
-// agreeAnew has the papers say what the corrected dossier says. The citizen agrees to a contract that is another one.
-func (r *registrationRun) agreeAnew(ctx workflow.Context) error {
-	if workflow.GetVersion(ctx, "corrected-contract", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
-		return nil
-	}
-	var rewritten activities.Rewritten
-	err := r.step(ctx, StepPapers, "", func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(paper(ctx, "Write the papers of the corrected dossier"), registrationActivities.RewritePapers, r.in.RegistrationID).Get(ctx, &rewritten)
-	})
-	if err != nil || rewritten.Agreed {
-		return err
-	}
-	r.consented = false
-	if err := r.awaitConsent(ctx); err != nil {
-		return err
-	}
-	return r.sealContract(ctx)
-}
-
-func (r *registrationRun) awaitCorrection(ctx workflow.Context) error {
-	r.corrected = false
-	if err := r.move(ctx, registration.StatusNeedsMore, r.in.Deadlines.Correction); err != nil {
-		return err
-	}
-	return r.await(ctx, StepCorrection, r.in.Deadlines.Correction, func() bool { return r.corrected })
-}
-
-func (r *registrationRun) createKey(ctx workflow.Context) error {
-	r.issuing = true
-	return r.step(ctx, StepKey, "ca", func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(effect(ctx, "Make the key pair"), registrationActivities.CreateKey, r.in.RegistrationID).Get(ctx, nil)
-	})
-}
-
-func (r *registrationRun) issue(ctx workflow.Context) error {
-	return r.step(ctx, StepIssue, "ca", func(ctx workflow.Context) error {
-		if err := r.look(workflow.WithWaitForCancellation(ctx, true), "Ask the CA once", registrationActivities.IssueCertificate, r.in.RegistrationID); err != nil {
-			return err
-		}
-		return r.pollIssue(ctx)
-	})
-}
-
-func (r *registrationRun) install(ctx workflow.Context) error {
-	err := r.step(ctx, StepInstall, "ca", func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(effect(ctx, "Install the certificate, inactive"), registrationActivities.InstallCertificate, r.in.RegistrationID).Get(ctx, nil)
-	})
-	if err != nil {
-		return err
-	}
-	return r.move(ctx, registration.StatusActivating, r.in.Deadlines.Activation)
-}
-
-// awaitPIN waits for the PIN, which the citizen sets on the phone and nowhere else.
-func (r *registrationRun) awaitPIN(ctx workflow.Context) error {
-	return r.step(ctx, StepPIN, "ca", func(ctx workflow.Context) error {
-		if err := r.look(ctx, "Look once whether the PIN is set", registrationActivities.AwaitPIN, r.in.RegistrationID); err != nil {
-			return err
-		}
-		pollCtx, stop := workflow.WithCancel(ctx)
-		defer stop()
-		set := workflow.ExecuteActivity(poll(pollCtx, "Look whether the PIN is set"), registrationActivities.AwaitPIN, r.in.RegistrationID)
-		if err := r.wait(ctx, StepPIN, r.deadline, set.IsReady); err != nil {
-			return err
-		}
-		if err := set.Get(ctx, nil); err != nil {
-			return err
-		}
-		r.pinSet = true
-		return nil
-	})
-}
-
-func (r *registrationRun) awaitActivation(ctx workflow.Context) error {
-	return r.wait(ctx, StepActivation, r.deadline, func() bool { return r.activated })
-}
-
-func (r *registrationRun) activate(ctx workflow.Context) error {
-	return r.step(ctx, StepActivate, "ca", func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(effect(ctx, "Activate the key"), registrationActivities.ActivateKey, r.in.RegistrationID).Get(ctx, nil)
-	})
-}
-
-func (r *registrationRun) writeAcceptance(ctx workflow.Context) error {
-	if err := r.move(ctx, registration.StatusAccepting, r.in.Deadlines.Acceptance); err != nil {
-		return err
-	}
-	return r.step(ctx, StepPapers, "", func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(paper(ctx, "Write the acceptance record"), registrationActivities.WriteAcceptance, r.in.RegistrationID).Get(ctx, nil)
-	})
-}
-
-// finish records the outcome, after making good what cannot be taken back, and tells VNeID. It works on a context of
-// its own, since the process may have been cancelled.
-func (r *registrationRun) finish(ctx workflow.Context, err error) (RegistrationResult, error) {
-	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	end, ok := r.outcome(err, registration.StatusActive, registration.StatusCancelled)
-	if err != nil && r.withdrawn != nil {
-		end, ok = ended[registration.Status]{registration.StatusWithdrawn, problem.Withdrawn}, true
-	}
-	if !ok {
-		return RegistrationResult{}, err
-	}
-	if end.status != registration.StatusActive {
-		if err := r.makeGood(ctx, end); err != nil {
-			return RegistrationResult{}, err
-		}
-	}
-	if err := r.moveFor(ctx, end.status, end.reason, 0); err != nil {
-		return RegistrationResult{}, err
-	}
-	if err := r.report(ctx, end.status); err != nil {
-		return RegistrationResult{}, err
-	}
-	if err := r.keepContract(ctx); err != nil {
-		return RegistrationResult{}, err
-	}
-	err = errors.Join(r.done(ctx), answered(ctx))
-	return RegistrationResult{Status: end.status, Reason: string(end.reason)}, err
-}
-
-// makeGood revokes and refunds. Nothing but success ends these two steps: an operator can only have them tried again.
-func (r *registrationRun) makeGood(ctx workflow.Context, end ended[registration.Status]) error {
-	if err := r.moveFor(ctx, registration.StatusClosing, end.reason, 0); err != nil {
-		return err
-	}
-	if r.issuing {
-		err := r.step(ctx, StepRevoke, "ca", func(ctx workflow.Context) error {
-			return workflow.ExecuteActivity(call(ctx, "Revoke the certificate and destroy the key"), registrationActivities.RevokeCertificate, r.in.RegistrationID).Get(ctx, nil)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if r.keepsMoney(end) {
-		return workflow.ExecuteLocalActivity(record(ctx), registrationActivities.KeepMoney, r.in.RegistrationID).Get(ctx, nil)
-	}
-	if workflow.GetVersion(ctx, "settle-now", workflow.DefaultVersion, 1) != workflow.DefaultVersion {
-		return r.settleNow(ctx)
-	}
-	for attempt := 1; attempt <= r.attempts; attempt++ {
-		if err := r.settle(ctx, attempt); err != nil {
-			return err
-		}
+// FixFields returns what a fix may correct at a step: the data of the person that the step works with, and nothing else. The key
+// is made for the citizen number alone, which VNeID corrects; a certificate names province and commune.
+func FixFields(step string) []string {
+	switch step {
+	case StepPapers:
+		return registration.CorrectableFields
+	case StepIssue:
+		return []string{"province", "commune"}
 	}
 	return nil
 }
 
-// keepsMoney reports whether the price is kept: by configuration, for an issued certificate that nobody accepted.
-func (r *registrationRun) keepsMoney(end ended[registration.Status]) bool {
-	return r.in.Deadlines.KeepMoney && r.attempts > 0 && r.issuing && end.status == registration.StatusExpired
+// step runs one step. What nudges come from now on is news.
+func (r *registrationRun) step(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
+	return r.runner.step(ctx, step, provider, func(ctx workflow.Context) error {
+		r.nudged = false
+		return do(ctx)
+	})
 }
+
+func (r *registrationRun) keepTransition(ctx workflow.Context, t registration.Transition) error {
+	t.Deadline = r.deadline
+	if r.withdrawn != nil && t.Status == registration.StatusClosing {
+		t.Actor = r.withdrawn.Actor
+	}
+	return workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordRegistrationMove,
+		activities.MoveInput{RegistrationID: r.in.RegistrationID, Transition: t}).Get(ctx, nil)
+}
+
+func (r *registrationRun) describeRegistration() string {
+	text := fmt.Sprintf("**%s** · step `%s`", r.status, r.atStep)
+	if r.in.Issuer != "" {
+		text += " · with " + r.in.Issuer
+	}
+	return text
+}
+
+// registrationActivities names the activities of a registration for method references; it is never called.
+var registrationActivities *activities.Registration

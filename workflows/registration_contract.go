@@ -124,3 +124,34 @@ type RefundInput struct {
 	RegistrationID string `json:"registration_id"`
 	Gateway        string `json:"gateway,omitempty"` // at which it was begun; empty means registration.FirstGateway
 }
+
+// RegistrationInputOf is what the process of a new registration begins with.
+func RegistrationInputOf(r registration.Registration, limits RegistrationLimits) RegistrationInput {
+	return RegistrationInput{RegistrationID: r.ID, Issuer: r.Issuer, Deadlines: limits}
+}
+
+// The steps of a registration, as they stand in KysoStep and in incidents.
+const (
+	StepHandOff     = "hand-off"
+	StepAccount     = "account"
+	StepSendCode    = "send-code"
+	StepCheckHolder = "check-holder"
+	StepPackage     = "package"
+	StepPayment     = "payment"
+	StepPapers      = "write-papers"
+	StepContract    = "contract"
+	StepSeal        = "seal-contract"
+	StepReview      = "review"
+	StepCorrection  = "correction"
+	StepKey         = "create-key"
+	StepIssue       = "issue"
+	StepInstall     = "install"
+	StepPIN         = "set-pin"
+	StepActivation  = "activation-code"
+	StepActivate    = "activate"
+	StepAcceptance  = "sign-acceptance"
+	StepRevoke      = "revoke"
+	StepSettle      = "settle-payment"
+	StepRefund      = "refund"
+	StepReport      = "report"
+)

@@ -20,9 +20,6 @@ import (
 // defaultPatience is how long the user may take to choose a certificate or to place the box.
 const defaultPatience = 24 * time.Hour
 
-// maxNudges bounds how often webhooks make the process look at once; after that the poll alone finds out.
-const maxNudges = 8
-
 // Signing signs 1 to 50 documents under one approval on the owner's phone.
 //
 //	inspect → find certificates → [choose] → [place] → prepare → request → await approval
@@ -94,165 +91,30 @@ func (r *signingRun) business(ctx workflow.Context) error {
 	return nil
 }
 
-func (r *signingRun) inspect(ctx workflow.Context) error {
-	return r.step(ctx, StepInspect, "", func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(heavy(ctx, "Look at the documents"), signingActivities.InspectDocuments, r.in.SigningID).Get(ctx, nil)
-	})
+// signingRepairs are what a repair may do at any step of a signing.
+func signingRepairs(string) []string { return []string{process.RepairRetry, process.RepairCancel} }
+
+// refuses tells the codes that say "not with this document", "not with this certificate" or "not this signer", while the
+// owner was not asked: nobody but the requester can correct that, with another request. Afterwards somebody may have agreed to
+// something, so every failure parks.
+func (r *signingRun) refuses(code problem.Code) bool {
+	return r.status.Check(signing.StatusRefused) == nil && code.Cause() == problem.CauseSigner
 }
 
-func (r *signingRun) findCertificates(ctx workflow.Context) error {
-	return r.step(ctx, StepFindCertificates, r.in.Provider, func(ctx workflow.Context) error {
-		var found activities.Found
-		err := workflow.ExecuteActivity(call(ctx, "Look the user's certificates up"), signingActivities.FindCertificates, r.in.SigningID).Get(ctx, &found)
-		r.chosen, r.usable = found.Fingerprint, found.Usable
-		return err
-	})
-}
-
-// awaitChoice waits for the user when there is more than one usable certificate.
-func (r *signingRun) awaitChoice(ctx workflow.Context) error {
-	if r.chosen != "" {
-		return nil
+// step runs one step. A refusal ends the process.
+func (r *signingRun) step(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
+	err := r.runner.step(ctx, step, provider, do)
+	if err != nil && ctx.Err() == nil && r.refuses(codeOf(err)) {
+		return ended[signing.Status]{signing.StatusRefused, codeOf(err)}
 	}
-	r.choosing = true
-	defer func() { r.choosing = false }()
-	return r.awaitPerson(ctx, signing.StatusAwaitingCertificate, StepChooseCertificate, func() bool { return r.chosen != "" })
-}
-
-func (r *signingRun) awaitPlacement(ctx workflow.Context) error {
-	if r.in.Placed {
-		return nil
-	}
-	r.placing = true
-	defer func() { r.placing = false }()
-	return r.awaitPerson(ctx, signing.StatusAwaitingPlacement, StepPlace, func() bool { return r.placed != nil })
-}
-
-func (r *signingRun) prepare(ctx workflow.Context) error {
-	if err := r.move(ctx, signing.StatusPreparing, 0); err != nil {
-		return err
-	}
-	return r.step(ctx, StepPrepare, "", func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(heavy(ctx, "Check the certificate and prepare the documents"), signingActivities.PrepareDocuments, r.in.SigningID).Get(ctx, nil)
-	})
-}
-
-func (r *signingRun) request(ctx workflow.Context) error {
-	if err := r.move(ctx, signing.StatusRequested, 0); err != nil {
-		return err
-	}
-	r.asked = true
-	return r.step(ctx, StepRequest, r.in.Provider, func(ctx workflow.Context) error {
-		var requested activities.Requested
-		err := workflow.ExecuteActivity(call(ctx, "Ask the owner on the phone"), signingActivities.RequestApproval, r.in.SigningID).Get(ctx, &requested)
-		r.deadline = requested.ExpiresAt
-		return err
-	})
-}
-
-func (r *signingRun) awaitApproval(ctx workflow.Context) error {
-	window := r.deadline
-	if err := r.move(ctx, signing.StatusAwaitingApproval, window.Sub(workflow.Now(ctx))); err != nil {
-		return err
-	}
-	r.deadline = window // also when it is over already
-	until := window.Add(activities.ApprovalGrace)
-	var polled activities.Polled
-	err := r.step(ctx, StepAwaitApproval, r.in.Provider, func(ctx workflow.Context) (err error) {
-		if err := r.look(ctx, "Ask the provider once", signingActivities.PollApproval, activities.PollInput{SigningID: r.in.SigningID}); err != nil {
-			return err
-		}
-		polled, err = r.pollUntil(ctx, until)
-		return err
-	})
-	r.deadline = time.Time{}
-	if err != nil {
-		return err
-	}
-	switch polled.Outcome {
-	case signing.OutcomeApproved:
-		return r.move(ctx, signing.StatusCompleting, 0)
-	case signing.OutcomeDeclined:
-		return ended[signing.Status]{signing.StatusDeclined, problem.DeclinedBySigner}
-	}
-	return ended[signing.Status]{signing.StatusExpired, problem.ApprovalExpired}
-}
-
-func (r *signingRun) embed(ctx workflow.Context) error {
-	return r.step(ctx, StepEmbed, r.in.Provider, func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(heavy(ctx, "Verify the values and embed them"), signingActivities.EmbedSignatures, r.in.SigningID).Get(ctx, nil)
-	})
-}
-
-func (r *signingRun) timestamp(ctx workflow.Context) error {
-	if !r.in.Level.AtLeast(signing.LevelT) {
-		return nil
-	}
-	return r.step(ctx, StepTimestamp, "tsa", func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(heavy(ctx, "Time-stamp the signatures (B-T)"), signingActivities.TimestampSignatures, r.in.SigningID).Get(ctx, nil)
-	})
-}
-
-func (r *signingRun) extend(ctx workflow.Context) error {
-	if !r.in.Level.AtLeast(signing.LevelLT) {
-		return nil
-	}
-	return r.step(ctx, StepExtend, "ca", func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(heavy(ctx, "Add revocation data (B-LT)"), signingActivities.ExtendSignatures, r.in.SigningID).Get(ctx, nil)
-	})
-}
-
-func (r *signingRun) archive(ctx workflow.Context) error {
-	if !r.in.Level.AtLeast(signing.LevelLTA) {
-		return nil
-	}
-	return r.step(ctx, StepArchive, "tsa", func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(heavy(ctx, "Time-stamp the whole documents (B-LTA)"), signingActivities.ArchiveDocuments, r.in.SigningID).Get(ctx, nil)
-	})
-}
-
-func (r *signingRun) deliver(ctx workflow.Context) error {
-	return r.step(ctx, StepDeliver, "", func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(heavy(ctx, "Verify the whole result"), signingActivities.DeliverDocuments, r.in.SigningID).Get(ctx, nil)
-	})
-}
-
-// keepArchived starts the process that renews the archive time-stamps for as long as the record is kept.
-func (r *signingRun) keepArchived(ctx workflow.Context) error {
-	if !r.in.Level.AtLeast(signing.LevelLTA) || workflow.GetVersion(ctx, "keep-archived", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
-		return nil
-	}
-	return r.step(ctx, StepArchive, "", func(ctx workflow.Context) error {
-		return beginArchive(ctx, ArchiveInput{SigningID: r.in.SigningID, Generation: 1})
-	})
-}
-
-// finish records the outcome and cleans up. It works on a context of its own, since the process may have been cancelled.
-func (r *signingRun) finish(ctx workflow.Context, err error) (SigningResult, error) {
-	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	end, ok := r.outcome(err, signing.StatusSigned, signing.StatusCancelled)
-	if !ok {
-		return SigningResult{}, err
-	}
-	r.atStep = StepDone
-	if err := r.moveFor(ctx, end.status, end.reason, 0); err != nil {
-		return SigningResult{}, err
-	}
-	if err := r.done(ctx); err != nil {
-		return SigningResult{}, err
-	}
-	if end.status != signing.StatusSigned && r.asked {
-		if err := r.watchLate(ctx); err != nil {
-			return SigningResult{}, err
-		}
-	}
-	return SigningResult{Status: end.status, Reason: string(end.reason)}, answered(ctx)
-}
-
-// watchLate keeps looking until the provider's window is well over, for a value that nobody may use.
-func (r *signingRun) watchLate(ctx workflow.Context) error {
-	workflow.SetCurrentDetails(ctx, fmt.Sprintf("**%s**. Watching for a late value, which would be recorded and not used.", r.status))
-	err := workflow.ExecuteActivity(poll(ctx, "Watch for a late value"), signingActivities.CollectLate, r.in.SigningID).Get(ctx, nil)
-	r.describe(ctx)
 	return err
+}
+
+func (r *signingRun) keepTransition(ctx workflow.Context, t signing.Transition) error {
+	return workflow.ExecuteLocalActivity(record(ctx), signingActivities.RecordTransition,
+		activities.TransitionInput{SigningID: r.in.SigningID, Transition: t}).Get(ctx, nil)
+}
+
+func (r *signingRun) describeSigning() string {
+	return fmt.Sprintf("**%s** · step `%s` · %d document(s), %s, through %s", r.status, r.atStep, r.in.Documents, r.in.Level, r.in.Provider)
 }

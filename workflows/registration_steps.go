@@ -3,7 +3,6 @@ package workflows
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -17,77 +16,181 @@ import (
 	"kyso/internal/signing"
 )
 
-// The steps of a registration, as they stand in KysoStep and in incidents.
-const (
-	StepHandOff     = "hand-off"
-	StepAccount     = "account"
-	StepSendCode    = "send-code"
-	StepCheckHolder = "check-holder"
-	StepPackage     = "package"
-	StepPayment     = "payment"
-	StepPapers      = "write-papers"
-	StepContract    = "contract"
-	StepSeal        = "seal-contract"
-	StepReview      = "review"
-	StepCorrection  = "correction"
-	StepKey         = "create-key"
-	StepIssue       = "issue"
-	StepInstall     = "install"
-	StepPIN         = "set-pin"
-	StepActivation  = "activation-code"
-	StepActivate    = "activate"
-	StepAcceptance  = "sign-acceptance"
-	StepRevoke      = "revoke"
-	StepSettle      = "settle-payment"
-	StepRefund      = "refund"
-	StepReport      = "report"
-)
-
-// otherRepairs are what a repair may do at a step beside process.RepairRetry; process.RepairCancel where a step is not named. Data may
-// be wrong where papers and certificates are made of it; nothing depends on one code or on the report; and what makes
-// good money and certificates must happen.
-var otherRepairs = map[string][]string{
-	StepPapers: {process.RepairFix, process.RepairCancel}, StepKey: {process.RepairFix, process.RepairCancel}, StepIssue: {process.RepairFix, process.RepairCancel},
-	StepSendCode: {process.RepairSkip, process.RepairCancel}, StepReport: {process.RepairSkip},
-	StepRevoke: nil, StepSettle: nil, StepRefund: nil,
+func (r *registrationRun) awaitHandOff(ctx workflow.Context) error {
+	return r.await(ctx, StepHandOff, r.in.Deadlines.HandOff, func() bool { return r.handedOff })
 }
 
-// RegistrationRepairs returns what a repair may do at a step of a registration.
-func RegistrationRepairs(step string) []string {
-	other, named := otherRepairs[step]
-	if !named {
-		other = []string{process.RepairCancel}
+func (r *registrationRun) awaitAccount(ctx workflow.Context) error {
+	if err := r.move(ctx, registration.StatusHandedOff, r.in.Deadlines.Account); err != nil {
+		return err
 	}
-	return append([]string{process.RepairRetry}, other...)
+	return r.await(ctx, StepAccount, r.in.Deadlines.Account, func() bool { return r.account != "" })
 }
 
-// FixFields returns what a fix may correct at a step: the data of the person that the step works with, and nothing else. The key
-// is made for the citizen number alone, which VNeID corrects; a certificate names province and commune.
-func FixFields(step string) []string {
-	switch step {
-	case StepPapers:
-		return registration.CorrectableFields
-	case StepIssue:
-		return []string{"province", "commune"}
-	}
-	return nil
-}
-
-// step runs one step. What nudges come from now on is news.
-func (r *registrationRun) step(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
-	return r.runner.step(ctx, step, provider, func(ctx workflow.Context) error {
-		r.nudged = false
-		return do(ctx)
+func (r *registrationRun) checkHolder(ctx workflow.Context) error {
+	return r.step(ctx, StepCheckHolder, "ca", func(ctx workflow.Context) error {
+		var holder activities.Holder
+		err := workflow.ExecuteActivity(call(ctx, "Ask whether there is a certificate already"), registrationActivities.CheckHolder, r.in.RegistrationID).Get(ctx, &holder)
+		if err == nil && holder.Active {
+			return ended[registration.Status]{registration.StatusIneligible, problem.AlreadyHolder}
+		}
+		return err
 	})
 }
 
-func (r *registrationRun) keepTransition(ctx workflow.Context, t registration.Transition) error {
-	t.Deadline = r.deadline
-	if r.withdrawn != nil && t.Status == registration.StatusClosing {
-		t.Actor = r.withdrawn.Actor
+func (r *registrationRun) awaitPackage(ctx workflow.Context) error {
+	if err := r.move(ctx, registration.StatusAccountReady, r.in.Deadlines.Order); err != nil {
+		return err
 	}
-	return workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordRegistrationMove,
-		activities.MoveInput{RegistrationID: r.in.RegistrationID, Transition: t}).Get(ctx, nil)
+	return r.await(ctx, StepPackage, r.in.Deadlines.Order, func() bool { return r.packageSet })
+}
+
+func (r *registrationRun) writePapers(ctx workflow.Context) error {
+	return r.step(ctx, StepPapers, "", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(paper(ctx, "Write request form and contract"), registrationActivities.WritePapers, r.in.RegistrationID).Get(ctx, nil)
+	})
+}
+
+func (r *registrationRun) awaitConsent(ctx workflow.Context) error {
+	if err := r.move(ctx, registration.StatusAwaitingConsent, r.in.Deadlines.Contract); err != nil {
+		return err
+	}
+	return r.await(ctx, StepContract, r.in.Deadlines.Contract, func() bool { return r.consented })
+}
+
+func (r *registrationRun) sealContract(ctx workflow.Context) error {
+	return r.step(ctx, StepSeal, "tsa", func(ctx workflow.Context) error {
+		var sealed activities.ContractSealed
+		err := workflow.ExecuteActivity(paper(ctx, "Seal the contract"), registrationActivities.SealContract, r.in.RegistrationID).Get(ctx, &sealed)
+		r.archives = sealed.Archive
+		return err
+	})
+}
+
+// awaitReview waits for an officer, who may send the dossier back to the citizen for named fields. The contract then says what
+// the corrected dossier says, and the citizen agrees to it anew.
+func (r *registrationRun) awaitReview(ctx workflow.Context) error {
+	if r.resumed == registration.StatusNeedsMore {
+		if err := r.awaitCorrection(ctx); err != nil {
+			return err
+		}
+		if err := r.agreeAnew(ctx); err != nil {
+			return err
+		}
+	}
+	for {
+		if err := r.move(ctx, registration.StatusInReview, 0); err != nil {
+			return err
+		}
+		r.review = nil
+		if err := r.awaitOfficer(ctx); err != nil {
+			return err
+		}
+		switch r.review.Decision {
+		case registration.DecisionApprove:
+			return r.move(ctx, registration.StatusIssuing, 0)
+		case registration.DecisionRefuse:
+			return ended[registration.Status]{registration.StatusRefused, problem.RefusedByOfficer}
+		}
+		if err := r.awaitCorrection(ctx); err != nil {
+			return err
+		}
+		if err := r.agreeAnew(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// agreeAnew has the papers say what the corrected dossier says. The citizen agrees to a contract that is another one.
+func (r *registrationRun) agreeAnew(ctx workflow.Context) error {
+	if workflow.GetVersion(ctx, "corrected-contract", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return nil
+	}
+	var rewritten activities.Rewritten
+	err := r.step(ctx, StepPapers, "", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(paper(ctx, "Write the papers of the corrected dossier"), registrationActivities.RewritePapers, r.in.RegistrationID).Get(ctx, &rewritten)
+	})
+	if err != nil || rewritten.Agreed {
+		return err
+	}
+	r.consented = false
+	if err := r.awaitConsent(ctx); err != nil {
+		return err
+	}
+	return r.sealContract(ctx)
+}
+
+func (r *registrationRun) awaitCorrection(ctx workflow.Context) error {
+	r.corrected = false
+	if err := r.move(ctx, registration.StatusNeedsMore, r.in.Deadlines.Correction); err != nil {
+		return err
+	}
+	return r.await(ctx, StepCorrection, r.in.Deadlines.Correction, func() bool { return r.corrected })
+}
+
+func (r *registrationRun) createKey(ctx workflow.Context) error {
+	r.issuing = true
+	return r.step(ctx, StepKey, "ca", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(effect(ctx, "Make the key pair"), registrationActivities.CreateKey, r.in.RegistrationID).Get(ctx, nil)
+	})
+}
+
+func (r *registrationRun) issue(ctx workflow.Context) error {
+	return r.step(ctx, StepIssue, "ca", func(ctx workflow.Context) error {
+		if err := r.look(workflow.WithWaitForCancellation(ctx, true), "Ask the CA once", registrationActivities.IssueCertificate, r.in.RegistrationID); err != nil {
+			return err
+		}
+		return r.pollIssue(ctx)
+	})
+}
+
+func (r *registrationRun) install(ctx workflow.Context) error {
+	err := r.step(ctx, StepInstall, "ca", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(effect(ctx, "Install the certificate, inactive"), registrationActivities.InstallCertificate, r.in.RegistrationID).Get(ctx, nil)
+	})
+	if err != nil {
+		return err
+	}
+	return r.move(ctx, registration.StatusActivating, r.in.Deadlines.Activation)
+}
+
+// awaitPIN waits for the PIN, which the citizen sets on the phone and nowhere else.
+func (r *registrationRun) awaitPIN(ctx workflow.Context) error {
+	return r.step(ctx, StepPIN, "ca", func(ctx workflow.Context) error {
+		if err := r.look(ctx, "Look once whether the PIN is set", registrationActivities.AwaitPIN, r.in.RegistrationID); err != nil {
+			return err
+		}
+		pollCtx, stop := workflow.WithCancel(ctx)
+		defer stop()
+		set := workflow.ExecuteActivity(poll(pollCtx, "Look whether the PIN is set"), registrationActivities.AwaitPIN, r.in.RegistrationID)
+		if err := r.wait(ctx, StepPIN, r.deadline, set.IsReady); err != nil {
+			return err
+		}
+		if err := set.Get(ctx, nil); err != nil {
+			return err
+		}
+		r.pinSet = true
+		return nil
+	})
+}
+
+func (r *registrationRun) awaitActivation(ctx workflow.Context) error {
+	return r.wait(ctx, StepActivation, r.deadline, func() bool { return r.activated })
+}
+
+func (r *registrationRun) activate(ctx workflow.Context) error {
+	return r.step(ctx, StepActivate, "ca", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(effect(ctx, "Activate the key"), registrationActivities.ActivateKey, r.in.RegistrationID).Get(ctx, nil)
+	})
+}
+
+func (r *registrationRun) writeAcceptance(ctx workflow.Context) error {
+	if err := r.move(ctx, registration.StatusAccepting, r.in.Deadlines.Acceptance); err != nil {
+		return err
+	}
+	return r.step(ctx, StepPapers, "", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(paper(ctx, "Write the acceptance record"), registrationActivities.WriteAcceptance, r.in.RegistrationID).Get(ctx, nil)
+	})
 }
 
 // await waits for a person from now on.
@@ -253,40 +356,6 @@ func runAcceptance(ctx workflow.Context, in activities.AcceptanceInput, start ac
 	return status, err
 }
 
-// reportFor is how long VNeID is tried before an operator hears of it. The citizen is served by then.
-const reportFor = 3 * day
-
-// report tells VNeID how it ended, patiently. A failure hurts nobody: the process then waits for an operator, who may
-// skip it.
-func (r *registrationRun) report(ctx workflow.Context, status registration.Status) error {
-	return r.step(ctx, StepReport, "vneid", func(ctx workflow.Context) error {
-		tries := reportAttempts
-		if automatic(ctx) {
-			tries = automaticAttempts
-		}
-		options := workflow.WithRetryPolicy(poll(ctx, "Tell VNeID"), temporal.RetryPolicy{
-			InitialInterval: 2 * time.Second, BackoffCoefficient: 2, MaximumInterval: time.Hour, MaximumAttempts: tries})
-		return workflow.ExecuteActivity(options, registrationActivities.ReportStatus,
-			activities.ReportInput{RegistrationID: r.in.RegistrationID, Status: status}).Get(ctx, nil)
-	})
-}
-
-// reportAttempts fills reportFor: eleven doublings to an hour, then one an hour.
-const reportAttempts = int32(11 + reportFor/time.Hour)
-
-func (r *registrationRun) describeRegistration() string {
-	text := fmt.Sprintf("**%s** · step `%s`", r.status, r.atStep)
-	if r.in.Issuer != "" {
-		text += " · with " + r.in.Issuer
-	}
-	return text
-}
-
-// refundAttributes are the search attributes of a new Refund.
-func refundAttributes(in RefundInput) temporal.SearchAttributes {
-	return temporal.NewSearchAttributes(AttributeStep.ValueSet(StepRefund), AttributeAttention.ValueSet(false), AttributeProvider.ValueSet(in.gateway()))
-}
-
 // alreadyStarted reports whether a child workflow exists already.
 func alreadyStarted(err error) bool {
 	_, ok := errors.AsType[*temporal.ChildWorkflowExecutionAlreadyStartedError](err)
@@ -298,6 +367,3 @@ func alreadyStarted(err error) bool {
 func refusedToBegin(ctx workflow.Context, err error) bool {
 	return codeOf(err) == problem.Denied && workflow.GetVersion(ctx, "acceptance-begun-before", workflow.DefaultVersion, 1) != workflow.DefaultVersion
 }
-
-// registrationActivities names the activities of a registration for method references; it is never called.
-var registrationActivities *activities.Registration
