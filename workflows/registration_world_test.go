@@ -68,7 +68,7 @@ func (j *journey) registrationActivities() *activities.Registration {
 func (j *journey) issuer(code, path, key, party, taxCode string) activities.Issuer {
 	return activities.Issuer{
 		CA:     &ca.Client{BaseURL: j.parties + path, Key: key, Timeout: 2 * time.Second, Clock: j.env.Now},
-		Sealer: j.sealer(code, party), SigningProvider: "vnpt",
+		Sealer: j.sealer(code, party), SigningProvider: "vnpt", UserOf: func(idNumber string) string { return idNumber },
 		Party: forms.Provider{Name: party, ShortName: "KYSO", TaxCode: taxCode, Licence: "01/GP-TN",
 			Representative: "Lê Thị Hồng Nhung", Title: "Giám đốc", Address: "Số 1 phố Tràng Tiền, Hà Nội", Hotline: "1900 0000"},
 	}
