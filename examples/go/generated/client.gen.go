@@ -185,9 +185,7 @@ type Document struct {
 // DocumentRequest defines model for DocumentRequest.
 type DocumentRequest struct {
 	// Id Of an uploaded document
-	Id string `json:"id"`
-
-	// Placement {} is the default box; without it the signing waits for a placement
+	Id        string    `json:"id"`
 	Placement Placement `json:"placement,omitempty"`
 }
 
@@ -323,16 +321,13 @@ type SignedDocument struct {
 
 // Signing defines model for Signing.
 type Signing struct {
-	// Attention Only while the signing is parked and somebody has to act
 	Attention Attention `json:"attention,omitempty"`
 
 	// Certificate SHA-256 of the chosen certificate, hex
-	Certificate string `json:"certificate,omitempty"`
-
-	// Countdown Only while the phone shows the request
-	Countdown Countdown        `json:"countdown,omitempty"`
-	CreatedAt time.Time        `json:"created_at"`
-	Documents []SignedDocument `json:"documents"`
+	Certificate string           `json:"certificate,omitempty"`
+	Countdown   Countdown        `json:"countdown,omitempty"`
+	CreatedAt   time.Time        `json:"created_at"`
+	Documents   []SignedDocument `json:"documents"`
 
 	// Final Nothing can follow this status
 	Final      bool      `json:"final"`
@@ -344,11 +339,9 @@ type Signing struct {
 	Location string `json:"location,omitempty"`
 
 	// Needs What the provider needs from the signer besides the phone: nothing, a visit of its pages, or a code that it sends. Missing when the provider is not in use any more
-	Needs SigningNeeds `json:"needs,omitempty"`
-
-	// Outcome Why the signing ended otherwise than signed; only in the answer for one signing
-	Outcome  Outcome `json:"outcome,omitempty"`
-	Provider string  `json:"provider"`
+	Needs    SigningNeeds `json:"needs,omitempty"`
+	Outcome  Outcome      `json:"outcome,omitempty"`
+	Provider string       `json:"provider"`
 
 	// Reason Only in the answer for one signing
 	Reason string `json:"reason,omitempty"`
