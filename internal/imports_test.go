@@ -121,8 +121,10 @@ var rules = map[string]string{
 		"internal/party/vnpay internal/pdfchild internal/pemfile internal/problem internal/registration internal/relay internal/vault internal/signing internal/store internal/telemetry internal/truststore " +
 		"internal/verification internal/web",
 
+	"internal/doctor": "workflows internal/app internal/blob internal/party internal/pemfile internal/signing internal/store internal/telemetry internal/truststore internal/vault",
+
 	"worker":  "internal/app internal/pdfchild internal/problem internal/telemetry",
-	"starter": "internal/app internal/apiclient internal/audit internal/registration internal/pades internal/party/revocation internal/party/tsa internal/pdfchild internal/problem internal/signing internal/telemetry internal/truststore internal/verification internal/vn",
+	"starter": "internal/app internal/apiclient internal/audit internal/doctor internal/registration internal/pades internal/party/revocation internal/party/tsa internal/pdfchild internal/problem internal/signing internal/telemetry internal/truststore internal/verification internal/vn",
 	// The whole world in one process: it also registers the search attributes that workflows names, draws a master
 	// key, and judges what its demo signed.
 	"starter/dev": "internal/app internal/apiclient internal/forms internal/pades internal/pdfchild " +
@@ -145,7 +147,7 @@ var testOnly = []string{"internal/pgtest", "internal/keytest", "internal/storete
 
 // owners lists modules that only these folders may import: each part has one place that knows it.
 var owners = map[string]string{
-	"go.temporal.io/sdk":                "workflows activities worker starter internal/app internal/telemetry starter/dev",
+	"go.temporal.io/sdk":                "workflows activities worker starter internal/app internal/doctor internal/telemetry starter/dev",
 	"go.temporal.io/server":             "starter/dev",
 	"github.com/temporalio/ui-server":   "starter/dev",
 	"modernc.org/sqlite":                "starter/dev internal/storetest",

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -110,9 +112,7 @@ func (c *cli) client() (*apiclient.Client, error) {
 		}
 		address = known.API
 	}
-	if !strings.Contains(address, "://") {
-		address = "http://" + address
-	}
+	address = withScheme(address)
 	key, err := c.key(address)
 	return &apiclient.Client{BaseURL: address, Key: key}, err
 }
@@ -138,19 +138,19 @@ func (c *cli) key(address string) (string, error) {
 
 // addresses is what a running development world says of itself.
 type addresses struct {
-	API     string `json:"api"`
-	APIKey  string `json:"api_key"`
-	Trust   string `json:"trust"`
-	Parties string `json:"parties"`
+	API      string `json:"api"`
+	APIKey   string `json:"api_key"`
+	Trust    string `json:"trust"`
+	Parties  string `json:"parties"`
+	Temporal string `json:"temporal"`
 }
+
+// data is the folder of a development world.
+func (c *cli) data() string { return cmp.Or(c.env("KYSO_DATA"), ".kyso") }
 
 func (c *cli) addresses() (addresses, error) {
 	var out addresses
-	data := c.env("KYSO_DATA")
-	if data == "" {
-		data = ".kyso"
-	}
-	text, err := os.ReadFile(filepath.Join(data, "addresses.json"))
+	text, err := os.ReadFile(filepath.Join(c.data(), "addresses.json"))
 	if err != nil {
 		return out, fmt.Errorf("reading addresses: %w", err)
 	}
@@ -158,6 +158,37 @@ func (c *cli) addresses() (addresses, error) {
 		return out, fmt.Errorf("reading addresses: %w", err)
 	}
 	return out, nil
+}
+
+// settings are the environment that doctor looks at, and where the API answers. When that is an address of its own, what a world
+// in this folder listens on counts for nothing; else it stands in for variables that are not set.
+func (c *cli) settings(environ []string) (all []string, api string) {
+	if own := cmp.Or(c.url, c.env("KYSO_URL")); own != "" {
+		return environ, withScheme(own)
+	}
+	known, err := c.addresses()
+	data, absErr := filepath.Abs(c.data())
+	if err != nil || absErr != nil {
+		return environ, ""
+	}
+	world := []string{
+		"KYSO_DATABASE=sqlite:" + filepath.Join(data, "kyso.db"), "KYSO_BLOBS=" + (&url.URL{Scheme: "file", Path: filepath.Join(data, "blobs")}).String(),
+		"KYSO_MASTER_KEY_FILE=" + filepath.Join(data, "master.key"), "KYSO_AUDIT_FILE=" + filepath.Join(data, "audit-checkpoints.jsonl"),
+		"KYSO_SEAL_KEY_FILE=" + filepath.Join(data, "seal.key"), "KYSO_SEAL_CERT_FILE=" + filepath.Join(data, "seal.pem"),
+		"KYSO_TRUST=" + known.Trust, "KYSO_SANDBOX_URL=" + known.Parties, "KYSO_PUBLIC_URL=" + known.API, "TEMPORAL_ADDRESS=" + known.Temporal,
+	}
+	set := func(setting string) bool {
+		name, _, _ := strings.Cut(setting, "=")
+		return c.env(name) != "" || c.env(name+"_FILE") != ""
+	}
+	return slices.Concat(environ, slices.DeleteFunc(world, set)), known.API
+}
+
+func withScheme(address string) string {
+	if strings.Contains(address, "://") {
+		return address
+	}
+	return "http://" + address
 }
 
 // text chooses the language of words. Vietnamese is the default, also under LANG=C.

@@ -10,19 +10,24 @@ import (
 	"github.com/spf13/cobra"
 
 	"kyso/internal/app"
+	"kyso/internal/doctor"
 )
 
 func (c *cli) doctorCommand() *cobra.Command {
 	return &cobra.Command{Use: "doctor", Short: "Look at everything that the configuration names, and say what is wrong and what to do", Args: exactly(0, "no argument"),
 		Long: `Look at everything that the configuration of this environment names: master key, database and its schema, blobs, Temporal
 with namespace, search attributes and workers, clock, trusted certificates, seal, and whether the outside parties answer. It
-changes nothing but one small blob. A fault is exit code 1.`,
+changes nothing but one small blob. A fault is exit code 1.
+
+The API is asked at --url or KYSO_URL. Without them, and with addresses.json of a development world in KYSO_DATA, else .kyso, the
+world's addresses and files stand in for variables that are not set.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			config, err := app.FromEnvironment(os.Environ())
+			environ, url := c.settings(os.Environ())
+			config, err := app.FromEnvironment(environ)
 			if err != nil {
 				return &exitError{code: exitUsage, err: err}
 			}
-			found := app.Examine(cmd.Context(), config)
+			found := doctor.Examine(cmd.Context(), config, url)
 			raw, err := json.Marshal(map[string]any{"items": found})
 			if err != nil {
 				return fmt.Errorf("encoding the findings: %w", err)
@@ -35,7 +40,7 @@ changes nothing but one small blob. A fault is exit code 1.`,
 					}
 				}
 			})
-			if err == nil && slices.ContainsFunc(found, func(f app.Finding) bool { return f.State == app.Fault }) {
+			if err == nil && slices.ContainsFunc(found, func(f doctor.Finding) bool { return f.State == doctor.Fault }) {
 				c.say("Có lỗi cần xử lý.", "There are faults.")
 				return ended(exitFailed)
 			}

@@ -25,23 +25,3 @@ func TestTrustedProxiesAreAddressesAndNetworks(t *testing.T) {
 		}
 	}
 }
-
-// All clients of a proxy that nobody named are one to us.
-func TestTheDoctorMissesTheProxyOfAnHTTPSAddress(t *testing.T) {
-	for _, c := range []struct {
-		url, proxies string
-		warned       bool
-	}{{"https://ky.example", "", true}, {"https://ky.example", "10.0.0.0/8", false}, {"http://127.0.0.1:8680", "", false}} {
-		cfg, err := app.FromEnvironment([]string{"KYSO_PUBLIC_URL=" + c.url, "KYSO_TRUSTED_PROXIES=" + c.proxies})
-		if err != nil {
-			t.Fatal(err)
-		}
-		cfg.Database, cfg.Blobs, cfg.Temporal.HostPort = "sqlite:"+t.TempDir()+"/none.db", "file:///nowhere", "127.0.0.1:1"
-		warned := slices.ContainsFunc(app.Examine(t.Context(), cfg), func(f app.Finding) bool {
-			return f.Part == "trusted proxies" && f.State == app.Warning && f.Remedy != ""
-		})
-		if warned != c.warned {
-			t.Errorf("%+v: warned %v", c, warned)
-		}
-	}
-}

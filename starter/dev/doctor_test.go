@@ -12,12 +12,13 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"kyso/internal/app"
+	"kyso/internal/doctor"
 	"kyso/workflows"
 )
 
 // findings are the states by part.
-func findings(list []app.Finding) map[string]app.Finding {
-	out := map[string]app.Finding{}
+func findings(list []doctor.Finding) map[string]doctor.Finding {
+	out := map[string]doctor.Finding{}
 	for _, f := range list {
 		out[f.Part] = f
 	}
@@ -39,13 +40,13 @@ func TestDoctor(t *testing.T) {
 		}
 		return cfg
 	}
-	well := app.Examine(t.Context(), config())
+	well := doctor.Examine(t.Context(), config(), w.Addresses.API)
 	for _, f := range well {
-		if f.State != app.Healthy && f.Part != "admin key" {
+		if f.State != doctor.Healthy && f.Part != "admin key" {
 			t.Errorf("%s: %s: %s", f.Part, f.State, f.What)
 		}
 	}
-	for _, part := range []string{"master key", "database", "clock", "blobs", "temporal", "namespace", "search attributes", "workers", "trust", "seal", "audit file", "VNeID", "VNPay", "CA", "SMS", "TSA 1"} {
+	for _, part := range []string{"master key", "database", "clock", "blobs", "temporal", "namespace", "search attributes", "workers", "trust", "seal", "audit file", "VNeID", "VNPay", "CA", "SMS", "TSA 1", "API"} {
 		if findings(well)[part].State == "" {
 			t.Errorf("nothing is said of %s", part)
 		}
@@ -59,21 +60,21 @@ func TestDoctor(t *testing.T) {
 		t.Fatal(err)
 	}
 	empty := "sqlite:" + filepath.Join(t.TempDir(), "empty.db")
-	for change, want := range map[string]app.Finding{
-		"KYSO_MASTER_KEY_FILE=" + open:             {Part: "master key", State: app.Warning},
-		"KYSO_MASTER_KEY_FILE=/nowhere/master.key": {Part: "master key", State: app.Fault},
-		"KYSO_DATABASE=" + empty:                   {Part: "database", State: app.Fault},
-		"KYSO_DATABASE=postgres://x@127.0.0.1:1/x": {Part: "database", State: app.Fault},
-		"KYSO_BLOBS=s3://bucket?region=none":       {Part: "blobs", State: app.Fault},
-		"KYSO_TRUST=/nowhere/trust.pem":            {Part: "trust", State: app.Fault},
-		"TEMPORAL_ADDRESS=127.0.0.1:1":             {Part: "temporal", State: app.Fault},
-		"TEMPORAL_NAMESPACE=nobody":                {Part: "namespace", State: app.Fault},
-		"KYSO_TSA=http://127.0.0.1:1/tsa":          {Part: "TSA 1", State: app.Warning},
-		"KYSO_PUBLIC_URL=http://kyso.example.vn":   {Part: "public address", State: app.Fault},
-		"KYSO_AUDIT_FILE=":                         {Part: "audit file", State: app.Warning},
+	for change, want := range map[string]doctor.Finding{
+		"KYSO_MASTER_KEY_FILE=" + open:             {Part: "master key", State: doctor.Warning},
+		"KYSO_MASTER_KEY_FILE=/nowhere/master.key": {Part: "master key", State: doctor.Fault},
+		"KYSO_DATABASE=" + empty:                   {Part: "database", State: doctor.Fault},
+		"KYSO_DATABASE=postgres://x@127.0.0.1:1/x": {Part: "database", State: doctor.Fault},
+		"KYSO_BLOBS=s3://bucket?region=none":       {Part: "blobs", State: doctor.Fault},
+		"KYSO_TRUST=/nowhere/trust.pem":            {Part: "trust", State: doctor.Fault},
+		"TEMPORAL_ADDRESS=127.0.0.1:1":             {Part: "temporal", State: doctor.Fault},
+		"TEMPORAL_NAMESPACE=nobody":                {Part: "namespace", State: doctor.Fault},
+		"KYSO_TSA=http://127.0.0.1:1/tsa":          {Part: "TSA 1", State: doctor.Warning},
+		"KYSO_PUBLIC_URL=http://kyso.example.vn":   {Part: "public address", State: doctor.Fault},
+		"KYSO_AUDIT_FILE=":                         {Part: "audit file", State: doctor.Warning},
 	} {
-		got := findings(app.Examine(t.Context(), config(change)))[want.Part]
-		if got.State != want.State || got.State == app.Fault && got.Remedy == "" {
+		got := findings(doctor.Examine(t.Context(), config(change), ""))[want.Part]
+		if got.State != want.State || got.State == doctor.Fault && got.Remedy == "" {
 			t.Errorf("%s: %+v, want %s", change, got, want.State)
 		}
 	}

@@ -1,8 +1,10 @@
-package app
+// Package doctor looks whether everything that a configuration names is there, and says what to do about what is not.
+package doctor
 
 import (
 	"context"
 	"crypto/x509"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +20,7 @@ import (
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
+	"kyso/internal/app"
 	"kyso/internal/blob"
 	"kyso/internal/party"
 	"kyso/internal/pemfile"
@@ -54,14 +57,16 @@ const (
 
 // doctor looks at every part by itself: one that is broken hides no other.
 type doctor struct {
-	cfg   Config
+	cfg   app.Config
+	url   string // of the API; may be empty
 	log   sdklog.Logger
 	found []Finding
 }
 
-// Examine looks at everything that the configuration names, and says what is wrong and what to do about it.
-func Examine(ctx context.Context, cfg Config) []Finding {
-	d := &doctor{cfg: cfg, log: sdklog.NewStructuredLogger(telemetry.NewLog(discard{}, cfg.LogLevel))}
+// Examine looks at everything that the configuration names, and says what is wrong and what to do about it. The API is asked at
+// url, unless that is empty.
+func Examine(ctx context.Context, cfg app.Config, url string) []Finding {
+	d := &doctor{cfg: cfg, url: url, log: sdklog.NewStructuredLogger(telemetry.NewLog(discard{}, cfg.LogLevel))}
 	for _, look := range []func(context.Context){d.masterKey, d.database, d.blobs, d.temporal, d.trust, d.seal, d.parties, d.api, d.auditFile} {
 		limited, cancel := context.WithTimeout(ctx, 3*doctorWait)
 		look(limited)
@@ -108,6 +113,10 @@ func (d *doctor) database(ctx context.Context) {
 	key, err := vault.ReadMasterKey(d.cfg.MasterKeyFile)
 	if err != nil {
 		d.say("database", Warning, "not looked at: the master key cannot be read", "mend the master key first")
+		return
+	}
+	if path, ok := strings.CutPrefix(d.cfg.Database, "sqlite:"); ok && !slices.Contains(sql.Drivers(), "sqlite") {
+		d.say("database", Warning, "not looked at: "+path+" is that of a development world, and this program opens PostgreSQL only", "kyso dev brings its schema up to date when it starts")
 		return
 	}
 	s, err := store.Open(ctx, d.cfg.Database, key)
@@ -277,7 +286,7 @@ func (d *doctor) trust(ctx context.Context) {
 
 // changedTrust lays the changes in the store over the files.
 func (d *doctor) changedTrust(ctx context.Context, files []*x509.Certificate) (signing.Trust, error) {
-	s, err := OpenStore(ctx, d.cfg)
+	s, err := app.OpenStore(ctx, d.cfg)
 	if err != nil {
 		return signing.Trust{}, err
 	}
@@ -389,7 +398,10 @@ func appendable(path string) error {
 	return file.Close()
 }
 
-func (d *doctor) api(context.Context) {
+func (d *doctor) api(ctx context.Context) {
+	if d.url != "" {
+		d.judge("API", party.Probe{Name: "API", Address: d.url}.Ask(ctx), "answers at "+d.url, "start kyso serve, or name its address in KYSO_URL")
+	}
 	switch {
 	case d.cfg.AdminKey != "":
 		d.say("admin key", Warning, "KYSO_ADMIN_KEY is set: one secret may do everything", "make keys with kyso key create, then take it out")
