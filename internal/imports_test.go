@@ -124,7 +124,12 @@ var rules = map[string]string{
 	"internal/doctor": "workflows internal/app internal/blob internal/party internal/pemfile internal/signing internal/store internal/telemetry internal/truststore internal/vault",
 
 	"worker":  "internal/app internal/pdfchild internal/problem internal/telemetry",
-	"starter": "internal/app internal/apiclient internal/audit internal/doctor internal/registration internal/pades internal/party/revocation internal/party/tsa internal/pdfchild internal/problem internal/signing internal/telemetry internal/truststore internal/verification internal/vn",
+	"starter": "internal/app internal/cli internal/cli/operate internal/cli/pdffile internal/apiclient internal/audit internal/pdfchild internal/problem internal/registration internal/signing internal/vn",
+
+	// The command line: a ground, and rooms of commands on it.
+	"internal/cli":         "internal/apiclient internal/problem internal/vn",
+	"internal/cli/pdffile": "internal/cli internal/pades internal/party/revocation internal/party/tsa internal/pdfchild internal/problem internal/signing internal/truststore internal/verification internal/vn",
+	"internal/cli/operate": "internal/cli internal/app internal/doctor internal/telemetry",
 	// The whole world in one process: it also registers the search attributes that workflows names, draws a master
 	// key, and judges what its demo signed.
 	"starter/dev": "internal/app internal/apiclient internal/forms internal/pades internal/pdfchild " +
@@ -156,7 +161,7 @@ var owners = map[string]string{
 	"gocloud.dev":                       "internal/blob",
 	"github.com/pdfcpu/pdfcpu":          "internal/forms",
 	"github.com/danielgtaylor/huma":     "internal/api",
-	"github.com/spf13/cobra":            "starter starter/dev",
+	"github.com/spf13/cobra":            "starter starter/dev internal/cli internal/cli/operate internal/cli/pdffile",
 	"github.com/johannesboyne/gofakes3": "",
 }
 

@@ -26,7 +26,6 @@ type size struct{ files, lines int }
 var larger = map[string]size{
 	"activities":   {30, 4260}, // one file for each step; rooms come when later steps become one activity
 	"internal/api": {46, 9550}, // a route is to become one value; then a room for each subject
-	"starter":      {31, 4790}, // one command tree
 	"workflows":    {27, 4380}, // all processes and their typed client: a client of Temporal has to know a process's inputs, and a worker both
 }
 

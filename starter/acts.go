@@ -12,11 +12,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"kyso/internal/apiclient"
+	"kyso/internal/cli"
 )
 
 // act runs one act and shows where the process stands.
-func (c *cli) act(do func(*apiclient.Client) (apiclient.Move, apiclient.Raw, error)) error {
-	client, err := c.client()
+func (c *commands) act(do func(*apiclient.Client) (apiclient.Move, apiclient.Raw, error)) error {
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
@@ -25,7 +26,7 @@ func (c *cli) act(do func(*apiclient.Client) (apiclient.Move, apiclient.Raw, err
 		return err
 	}
 	id, words := status.Stands()
-	return c.print(raw, []string{id}, func(w io.Writer) { row(w, id, words) })
+	return c.Print(raw, []string{id}, func(w io.Writer) { cli.Row(w, id, words) })
 }
 
 func keyFlag(cmd *cobra.Command, key *string) {
@@ -56,59 +57,59 @@ func (b *bulk) registerApply(cmd *cobra.Command) {
 }
 
 // each acts on every id and goes on after one that fails. The worst result decides the exit code.
-func (c *cli) each(ctx context.Context, b *bulk, doing string, args []string, do func(client *apiclient.Client, key, id string) (string, apiclient.Raw, error)) error {
+func (c *commands) each(ctx context.Context, b *bulk, doing string, args []string, do func(client *apiclient.Client, key, id string) (string, apiclient.Raw, error)) error {
 	ids, err := c.ids(args)
 	if err != nil {
 		return err
 	}
-	client, err := c.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
 	if len(ids) > 1 && !b.apply && !slices.Contains(args, stdinIDs) {
-		c.say("Chạy thử: %s %d "+b.vi+". Thêm --apply để thực hiện.", "Dry run: %s %d "+b.en+". Add --apply to do it.", doing, len(ids))
-		return c.printLines(ids)
+		c.Say("Chạy thử: %s %d "+b.vi+". Thêm --apply để thực hiện.", "Dry run: %s %d "+b.en+". Add --apply to do it.", doing, len(ids))
+		return c.PrintLines(ids)
 	}
-	key, code := orNewKey(b.key), exitOK
+	key, code := orNewKey(b.key), cli.ExitOK
 	for _, id := range ids {
 		if ctx.Err() != nil {
-			return ended(exitInterrupted)
+			return cli.Ended(cli.ExitInterrupted)
 		}
 		result, raw, err := do(client, key+"/"+id, id)
 		switch {
 		case err != nil && len(ids) == 1:
 			return err
 		case err != nil:
-			c.say("%s:", "%s:", id)
-			c.explain(err)
-			code = max(code, codeOf(err))
+			c.Say("%s:", "%s:", id)
+			c.Explain(err)
+			code = max(code, cli.CodeOf(err))
 			continue
 		}
-		if err := c.print(raw, []string{id}, func(w io.Writer) { row(w, id, result) }); err != nil {
+		if err := c.Print(raw, []string{id}, func(w io.Writer) { cli.Row(w, id, result) }); err != nil {
 			return err
 		}
 		switch result {
 		case "failed-again":
-			code = max(code, exitFailed)
+			code = max(code, cli.ExitFailed)
 		case "still-waiting":
-			code = max(code, exitPending)
+			code = max(code, cli.ExitPending)
 		}
 	}
-	return ended(code)
+	return cli.Ended(code)
 }
 
 // stdinIDs stands for the ids that come through a pipe.
 const stdinIDs = "-"
 
 // ids reads the ids of a command, from stdin in place of "-".
-func (c *cli) ids(args []string) ([]string, error) {
+func (c *commands) ids(args []string) ([]string, error) {
 	var out []string
 	for _, arg := range args {
 		if arg != stdinIDs {
 			out = append(out, arg)
 			continue
 		}
-		lines := bufio.NewScanner(c.in)
+		lines := bufio.NewScanner(c.In)
 		for lines.Scan() {
 			if id := strings.TrimSpace(lines.Text()); id != "" {
 				out = append(out, id)
@@ -119,7 +120,7 @@ func (c *cli) ids(args []string) ([]string, error) {
 		}
 	}
 	if len(out) == 0 {
-		return nil, usage("no IDs given")
+		return nil, cli.Usage("no IDs given")
 	}
 	return out, nil
 }

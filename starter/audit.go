@@ -15,6 +15,7 @@ import (
 	"kyso/internal/apiclient"
 	"kyso/internal/app"
 	"kyso/internal/audit"
+	"kyso/internal/cli"
 	"kyso/internal/registration"
 	"kyso/internal/vn"
 )
@@ -22,13 +23,13 @@ import (
 // auditPage is how many entries or checkpoints are read at once.
 const auditPage = 1000
 
-func (c *cli) auditCommand() *cobra.Command {
-	return group("audit", "Check the audit log, and copy its signed checkpoints", c.auditVerifyCommand(), c.auditExportCommand(), c.auditKeyCommand())
+func (c *commands) auditCommand() *cobra.Command {
+	return cli.Group("audit", "Check the audit log, and copy its signed checkpoints", c.auditVerifyCommand(), c.auditExportCommand(), c.auditKeyCommand())
 }
 
-func (c *cli) auditVerifyCommand() *cobra.Command {
+func (c *commands) auditVerifyCommand() *cobra.Command {
 	var opt verifyOptions
-	verify := &cobra.Command{Use: "verify", Short: "Check on this machine that the audit log is whole", Args: exactly(0, "no argument"),
+	verify := &cobra.Command{Use: "verify", Short: "Check on this machine that the audit log is whole", Args: cli.Exactly(0, "no argument"),
 		Long: `Read the whole audit log and check on this machine that every entry carries the hash of the one before it, that it agrees
 with every signed checkpoint, and that the checkpoints of the database agree with those that the server copied to
 KYSO_AUDIT_FILE. A log whose end was cut off, that was emptied, put in another order, changed, written anew or put back
@@ -59,12 +60,12 @@ type auditReport struct {
 	Findings    []audit.Finding `json:"findings"`
 }
 
-func (c *cli) verifyAudit(ctx context.Context, opt verifyOptions) error {
+func (c *commands) verifyAudit(ctx context.Context, opt verifyOptions) error {
 	known, err := parsePin(opt.known)
 	if err != nil {
 		return err
 	}
-	client, err := c.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
@@ -73,32 +74,32 @@ func (c *cli) verifyAudit(ctx context.Context, opt verifyOptions) error {
 		return err
 	}
 	for _, f := range report.Findings {
-		c.say("SAI (%s), mục %d: %s", "WRONG (%s), entry %d: %s", f.Kind, f.Seq, f.Text)
+		c.Say("SAI (%s), mục %d: %s", "WRONG (%s), entry %d: %s", f.Kind, f.Seq, f.Text)
 	}
 	if report.Exported == 0 {
-		c.say("Không có điểm kiểm tra nào được giữ ngoài cơ sở dữ liệu: nếu cả nhật ký lẫn điểm kiểm tra bị thay thì không thể biết. Hãy đặt KYSO_AUDIT_FILE.",
+		c.Say("Không có điểm kiểm tra nào được giữ ngoài cơ sở dữ liệu: nếu cả nhật ký lẫn điểm kiểm tra bị thay thì không thể biết. Hãy đặt KYSO_AUDIT_FILE.",
 			"No checkpoint is kept outside of the database: that log and checkpoints were replaced together cannot be seen. Set KYSO_AUDIT_FILE.")
 	}
 	if u := report.Uncovered; u.Entries > 0 {
-		c.say("Các mục từ %s (%d mục) chưa có điểm kiểm tra nào: nếu chúng bị cắt bỏ thì không thể biết.",
+		c.Say("Các mục từ %s (%d mục) chưa có điểm kiểm tra nào: nếu chúng bị cắt bỏ thì không thể biết.",
 			"Entries since %s (%d) are covered by no checkpoint: that some of them were cut off could not be seen.", u.Since.In(vn.Zone).Format("15:04:05 02/01/2006"), u.Entries)
 	}
 	raw, err := json.Marshal(report)
 	if err != nil {
 		return fmt.Errorf("encoding the result: %w", err)
 	}
-	if err := c.print(raw, []string{report.Head}, func(w io.Writer) {
-		row(w, c.text("Số mục", "Entries"), strconv.FormatInt(report.Entries, 10))
-		row(w, c.text("Mã băm cuối", "Last hash"), report.Head)
-		row(w, c.text("Điểm kiểm tra", "Checkpoints"), strconv.Itoa(report.Checkpoints))
-		row(w, c.text("Giữ bên ngoài", "Kept outside"), strconv.Itoa(report.Exported))
-		row(w, c.text("Khóa công khai", "Public key"), or(report.Key))
+	if err := c.Print(raw, []string{report.Head}, func(w io.Writer) {
+		cli.Row(w, c.Text("Số mục", "Entries"), strconv.FormatInt(report.Entries, 10))
+		cli.Row(w, c.Text("Mã băm cuối", "Last hash"), report.Head)
+		cli.Row(w, c.Text("Điểm kiểm tra", "Checkpoints"), strconv.Itoa(report.Checkpoints))
+		cli.Row(w, c.Text("Giữ bên ngoài", "Kept outside"), strconv.Itoa(report.Exported))
+		cli.Row(w, c.Text("Khóa công khai", "Public key"), cli.Or(report.Key))
 	}); err != nil {
 		return err
 	}
 	if len(report.Findings) > 0 {
-		c.say("Nhật ký KHÔNG toàn vẹn.", "The log is BROKEN.")
-		return ended(exitFailed)
+		c.Say("Nhật ký KHÔNG toàn vẹn.", "The log is BROKEN.")
+		return cli.Ended(cli.ExitFailed)
 	}
 	return nil
 }
@@ -163,16 +164,16 @@ func gatherEvidence(ctx context.Context, client *apiclient.Client, opt verifyOpt
 		return e, nil
 	}
 	if e.Key, err = audit.DecodeKey(key); err != nil {
-		return e, usage("--key: %v", err)
+		return e, cli.Usage("--key: %v", err)
 	}
 	if opt.file == "" {
 		return e, nil
 	}
 	if e.Kept, err = audit.ReadFile(opt.file); err != nil {
-		return e, usage("--checkpoints: %v", err)
+		return e, cli.Usage("--checkpoints: %v", err)
 	}
 	if len(e.Kept) == 0 {
-		return e, usage("--checkpoints %s: there is no checkpoint in it", opt.file)
+		return e, cli.Usage("--checkpoints %s: there is no checkpoint in it", opt.file)
 	}
 	return e, nil
 }
@@ -200,10 +201,10 @@ func checkpoint(c apiclient.Checkpoint) audit.Checkpoint {
 	return audit.Checkpoint{Number: int64(c.Number), Seq: int64(c.Seq), Hash: c.Hash, At: c.At, Previous: c.Previous, Key: c.Key, Signature: c.Signature}
 }
 
-func (c *cli) auditExportCommand() *cobra.Command {
-	return &cobra.Command{Use: "export", Short: "Print the signed checkpoints, one JSON object a line, to keep them elsewhere", Args: exactly(0, "no argument"),
+func (c *commands) auditExportCommand() *cobra.Command {
+	return &cobra.Command{Use: "export", Short: "Print the signed checkpoints, one JSON object a line, to keep them elsewhere", Args: cli.Exactly(0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -216,7 +217,7 @@ func (c *cli) auditExportCommand() *cobra.Command {
 				if err != nil {
 					return fmt.Errorf("encoding a checkpoint: %w", err)
 				}
-				if err := c.printLines([]string{string(line)}); err != nil {
+				if err := c.PrintLines([]string{string(line)}); err != nil {
 					return err
 				}
 			}
@@ -224,12 +225,12 @@ func (c *cli) auditExportCommand() *cobra.Command {
 		}}
 }
 
-func (c *cli) auditKeyCommand() *cobra.Command {
-	return &cobra.Command{Use: "key", Short: "Print the public key of the checkpoints, from the settings of this machine", Args: exactly(0, "no argument"),
+func (c *commands) auditKeyCommand() *cobra.Command {
+	return &cobra.Command{Use: "key", Short: "Print the public key of the checkpoints, from the settings of this machine", Args: cli.Exactly(0, "no argument"),
 		RunE: func(*cobra.Command, []string) error {
 			config, err := app.FromEnvironment(os.Environ())
 			if err != nil {
-				return &exitError{code: exitUsage, err: err}
+				return &cli.ExitError{Code: cli.ExitUsage, Err: err}
 			}
 			key, err := app.AuditKey(config)
 			if err != nil {
@@ -239,7 +240,7 @@ func (c *cli) auditKeyCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("encoding the key: %w", err)
 			}
-			return c.print(raw, []string{key}, func(w io.Writer) { row(w, key) })
+			return c.Print(raw, []string{key}, func(w io.Writer) { cli.Row(w, key) })
 		}}
 }
 
@@ -251,7 +252,7 @@ func parsePin(text string) (audit.Head, error) {
 	number, hash, ok := strings.Cut(text, ":")
 	seq, err := strconv.ParseInt(number, 10, 64)
 	if !ok || err != nil || seq < 1 || len(hash) != len(registration.FirstPrev) {
-		return audit.Head{}, usage("--known %s: SEQ:HASH", text)
+		return audit.Head{}, cli.Usage("--known %s: SEQ:HASH", text)
 	}
 	return audit.Head{Seq: seq, Hash: strings.ToLower(hash)}, nil
 }

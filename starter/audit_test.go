@@ -16,6 +16,7 @@ import (
 
 	"kyso/internal/api"
 	"kyso/internal/audit"
+	"kyso/internal/cli"
 )
 
 // auditBench is an API whose log has entries, checkpoints and a file outside of the database.
@@ -86,7 +87,7 @@ func (b *auditBench) verify(args ...string) (code int, out, words string) {
 	b.t.Helper()
 	var stdout, stderr bytes.Buffer
 	env := map[string]string{"KYSO_URL": b.url, "KYSO_API_KEY": adminKey, "KYSO_LANG": "en", "HOME": b.t.TempDir()}
-	c := &cli{in: strings.NewReader(""), out: &stdout, words: &stderr, env: func(name string) string { return env[name] }}
+	c := &commands{&cli.CLI{In: strings.NewReader(""), Out: &stdout, Words: &stderr, Env: func(name string) string { return env[name] }}}
 	code = c.execute(b.t.Context(), append([]string{"audit", "verify", "-o", "json"}, args...))
 	return code, stdout.String(), stderr.String()
 }
@@ -114,31 +115,31 @@ func TestAuditVerifyCommand(t *testing.T) {
 		code   int
 		words  string // a regular expression
 	}{
-		"whole":                 {false, func(*auditBench) []string { return nil }, exitOK, `^Entries since [0-9:]{8} [0-9/]{10} \(1\) are covered by no checkpoint`},
-		"tampered":              {false, func(b *auditBench) []string { b.execute(`UPDATE audit SET actor = 'x' WHERE seq = 4`); return nil }, exitFailed, `WRONG \(changed\), entry 4:.*\n.*BROKEN`},
-		"cut":                   {false, func(b *auditBench) []string { b.cut(12); return nil }, exitFailed, `WRONG \((cut-tail|forked)\)`},
-		"cut within the minute": {false, func(b *auditBench) []string { b.cut(3); return nil }, exitFailed, `WRONG \((cut-tail|forked)\), entry [0-9]+: .*the signed head of`},
-		"cut, nothing outside":  {true, func(b *auditBench) []string { b.cut(3); return nil }, exitOK, `No checkpoint is kept outside.*\nEntries since [0-9:]{8} [0-9/]{10} \([0-9]+\) are covered`},
+		"whole":                 {false, func(*auditBench) []string { return nil }, cli.ExitOK, `^Entries since [0-9:]{8} [0-9/]{10} \(1\) are covered by no checkpoint`},
+		"tampered":              {false, func(b *auditBench) []string { b.execute(`UPDATE audit SET actor = 'x' WHERE seq = 4`); return nil }, cli.ExitFailed, `WRONG \(changed\), entry 4:.*\n.*BROKEN`},
+		"cut":                   {false, func(b *auditBench) []string { b.cut(12); return nil }, cli.ExitFailed, `WRONG \((cut-tail|forked)\)`},
+		"cut within the minute": {false, func(b *auditBench) []string { b.cut(3); return nil }, cli.ExitFailed, `WRONG \((cut-tail|forked)\), entry [0-9]+: .*the signed head of`},
+		"cut, nothing outside":  {true, func(b *auditBench) []string { b.cut(3); return nil }, cli.ExitOK, `No checkpoint is kept outside.*\nEntries since [0-9:]{8} [0-9/]{10} \([0-9]+\) are covered`},
 		"emptied": {false, func(b *auditBench) []string {
 			b.execute(`DELETE FROM audit`, `DELETE FROM audit_checkpoints`)
 			return nil
-		}, exitFailed, `WRONG \(checkpoints\).*WRONG \(missing\).*follows entry 0`},
-		"another key": {false, func(*auditBench) []string { return []string{"--key", other} }, exitFailed, `WRONG \(untrusted\).*is not signed by the key`},
-		"no key":      {false, func(*auditBench) []string { return []string{"--key", "x"} }, exitUsage, `--key: .*32 bytes in base64`},
+		}, cli.ExitFailed, `WRONG \(checkpoints\).*WRONG \(missing\).*follows entry 0`},
+		"another key": {false, func(*auditBench) []string { return []string{"--key", other} }, cli.ExitFailed, `WRONG \(untrusted\).*is not signed by the key`},
+		"no key":      {false, func(*auditBench) []string { return []string{"--key", "x"} }, cli.ExitUsage, `--key: .*32 bytes in base64`},
 		"file of the server gone": {false, func(b *auditBench) []string {
 			b.now = b.now.Add(-time.Hour)
 			must(t, os.Remove(b.file))
 			return nil
-		}, exitOK, ``},
-		"file of the server spoilt": {false, func(b *auditBench) []string { must(t, os.WriteFile(b.file, []byte("{\n\x00"), 0o600)); return nil }, exitOK, ``},
+		}, cli.ExitOK, ``},
+		"file of the server spoilt": {false, func(b *auditBench) []string { must(t, os.WriteFile(b.file, []byte("{\n\x00"), 0o600)); return nil }, cli.ExitOK, ``},
 		"file of the server cannot be read": {false, func(b *auditBench) []string {
 			must(t, os.Remove(b.file))
 			must(t, os.Mkdir(b.file, 0o700))
 			return nil
-		}, exitFailed, `internal`},
-		"kept file missing":     {false, func(*auditBench) []string { return []string{"--checkpoints", filepath.Join(t.TempDir(), "none")} }, exitUsage, `--checkpoints: .*no such file`},
-		"kept file is a folder": {false, func(*auditBench) []string { return []string{"--checkpoints", t.TempDir()} }, exitUsage, `--checkpoints: .*is a directory`},
-		"kept file empty":       {false, func(b *auditBench) []string { return []string{"--checkpoints", keep(b, "\n")} }, exitUsage, `there is no checkpoint in it`},
+		}, cli.ExitFailed, `internal`},
+		"kept file missing":     {false, func(*auditBench) []string { return []string{"--checkpoints", filepath.Join(t.TempDir(), "none")} }, cli.ExitUsage, `--checkpoints: .*no such file`},
+		"kept file is a folder": {false, func(*auditBench) []string { return []string{"--checkpoints", t.TempDir()} }, cli.ExitUsage, `--checkpoints: .*is a directory`},
+		"kept file empty":       {false, func(b *auditBench) []string { return []string{"--checkpoints", keep(b, "\n")} }, cli.ExitUsage, `there is no checkpoint in it`},
 		"kept file of before the cut": {true, func(b *auditBench) []string {
 			list, err := b.log.Log.Checkpoints(t.Context(), 0, 10)
 			must(t, err)
@@ -147,7 +148,7 @@ func TestAuditVerifyCommand(t *testing.T) {
 			b.execute(`DELETE FROM audit_checkpoints`)
 			b.cut(12)
 			return []string{"--checkpoints", keep(b, string(line))}
-		}, exitFailed, `WRONG .*which was kept elsewhere`},
+		}, cli.ExitFailed, `WRONG .*which was kept elsewhere`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newAuditBench(t, !c.noFile)
@@ -155,14 +156,14 @@ func TestAuditVerifyCommand(t *testing.T) {
 			if code != c.code || !regexp.MustCompile(`(?s)`+c.words).MatchString(words) {
 				t.Errorf("exit code %d, want %d; it says\n%s%s", code, c.code, words, out)
 			}
-			if code == exitUsage {
+			if code == cli.ExitUsage {
 				return
 			}
 			var report auditReport
 			if err := json.Unmarshal([]byte(out), &report); err != nil && !strings.Contains(name, "cannot be read") {
 				t.Errorf("%v in %q", err, out)
 			}
-			if (len(report.Findings) > 0) != (code == exitFailed && out != "") {
+			if (len(report.Findings) > 0) != (code == cli.ExitFailed && out != "") {
 				t.Errorf("exit code %d with %+v", code, report.Findings)
 			}
 		})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kyso/internal/cli"
 	"kyso/internal/doctest"
 )
 
@@ -34,7 +35,7 @@ func TestDocumentedCommandsExist(t *testing.T) {
 // resolve finds a command and reads its flags without running it. "…" ends a command that the text shortens.
 func resolve(args []string) error {
 	shortened := slices.Contains(args, "…")
-	c := &cli{out: io.Discard, words: io.Discard, env: func(string) string { return "" }}
+	c := &commands{&cli.CLI{Out: io.Discard, Words: io.Discard, Env: func(string) string { return "" }}}
 	root := c.root()
 	root.InitDefaultHelpCmd()
 	cmd, rest, err := root.Find(args)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"kyso/internal/cli"
 	"kyso/internal/doctor"
 )
 
@@ -37,13 +38,14 @@ func TestDoctorLooksAtTheWorldOfThisFolder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("KYSO_DATA", data)
+			t.Setenv("KYSO_BLOBS", "file://"+filepath.Join(data, "blobs"))
 			for i := 0; i < len(c.environ); i += 2 {
 				t.Setenv(c.environ[i], c.environ[i+1])
 			}
 			var out, words bytes.Buffer
-			code := (&cli{out: &out, words: &words, env: os.Getenv}).execute(t.Context(), []string{"doctor", "-o", "json"})
+			code := (&commands{&cli.CLI{Out: &out, Words: &words, Env: os.Getenv}}).execute(t.Context(), []string{"doctor", "-o", "json"})
 			var answer struct{ Items []doctor.Finding }
-			if err := json.Unmarshal(out.Bytes(), &answer); err != nil || code != exitFailed {
+			if err := json.Unmarshal(out.Bytes(), &answer); err != nil || code != cli.ExitFailed {
 				t.Fatalf("exit code %d, %v\n%s%s", code, err, out.String(), words.String())
 			}
 			states, said := map[string]string{}, map[string]string{}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,10 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"kyso/internal/apiclient"
+	"kyso/internal/cli"
 )
 
-func (c *cli) incidentCommand() *cobra.Command {
-	return group("incident", "Find what is stuck, say who works on it, and repair it, one or many",
+func (c *commands) incidentCommand() *cobra.Command {
+	return cli.Group("incident", "Find what is stuck, say who works on it, and repair it, one or many",
 		c.incidentListCommand(), c.incidentGroupCommand(), c.incidentShowCommand(), c.incidentNoteCommand(), c.incidentAssignCommand(), c.incidentRepairCommand(), c.incidentDecideCommand())
 }
 
@@ -44,11 +44,11 @@ func (f *incidentFilter) given() (apiclient.IncidentFilter, bool) {
 	return out, out.Process+out.Code+out.Provider+out.Step+out.Assignee != "" || f.older > 0
 }
 
-func (c *cli) incidentListCommand() *cobra.Command {
+func (c *commands) incidentListCommand() *cobra.Command {
 	var f incidentFilter
-	cmd := &cobra.Command{Use: "list", Short: "List parked signings and registrations, oldest first", Args: exactly(0, "no argument"),
+	cmd := &cobra.Command{Use: "list", Short: "List parked signings and registrations, oldest first", Args: cli.Exactly(0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -61,11 +61,11 @@ func (c *cli) incidentListCommand() *cobra.Command {
 			for _, i := range list.Items {
 				ids = append(ids, i.ID)
 			}
-			return c.print(raw, ids, func(w io.Writer) {
-				row(w, "INCIDENT", "PROCESS", "STEP", "CODE", "PROVIDER", "SINCE", "ATTEMPTS", "ASSIGNEE", "CLOSED BY", "MESSAGE")
+			return c.Print(raw, ids, func(w io.Writer) {
+				cli.Row(w, "INCIDENT", "PROCESS", "STEP", "CODE", "PROVIDER", "SINCE", "ATTEMPTS", "ASSIGNEE", "CLOSED BY", "MESSAGE")
 				for _, i := range list.Items {
-					row(w, i.ID, i.Process, i.Attention.Step, i.Attention.Code, or(i.Attention.Provider), shown(i.Attention.Since),
-						strconv.Itoa(i.Attention.Attempts), or(i.Assignee), or(strings.TrimSpace(i.Action+" "+i.Actor)), i.Attention.Message)
+					cli.Row(w, i.ID, i.Process, i.Attention.Step, i.Attention.Code, cli.Or(i.Attention.Provider), cli.Shown(i.Attention.Since),
+						strconv.Itoa(i.Attention.Attempts), cli.Or(i.Assignee), cli.Or(strings.TrimSpace(i.Action+" "+i.Actor)), i.Attention.Message)
 				}
 			})
 		}}
@@ -75,14 +75,11 @@ func (c *cli) incidentListCommand() *cobra.Command {
 	return cmd
 }
 
-// or is a dash for nothing.
-func or(text string) string { return cmp.Or(text, "-") }
-
-func (c *cli) incidentGroupCommand() *cobra.Command {
+func (c *commands) incidentGroupCommand() *cobra.Command {
 	var f incidentFilter
-	cmd := &cobra.Command{Use: "group", Short: "Count what is parked by cause, the largest group first; -o ids prints the codes", Args: exactly(0, "no argument"),
+	cmd := &cobra.Command{Use: "group", Short: "Count what is parked by cause, the largest group first; -o ids prints the codes", Args: cli.Exactly(0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -95,10 +92,10 @@ func (c *cli) incidentGroupCommand() *cobra.Command {
 			for _, g := range list.Items {
 				codes = append(codes, g.Code)
 			}
-			return c.print(raw, codes, func(w io.Writer) {
-				row(w, "COUNT", "OLDEST", "PROCESS", "STEP", "CODE", "PROVIDER", "WHAT")
+			return c.Print(raw, codes, func(w io.Writer) {
+				cli.Row(w, "COUNT", "OLDEST", "PROCESS", "STEP", "CODE", "PROVIDER", "WHAT")
 				for _, g := range list.Items {
-					row(w, strconv.Itoa(g.Count), shown(g.Oldest), g.Process, g.Step, g.Code, or(g.Provider), c.text(g.Title, g.TitleEN))
+					cli.Row(w, strconv.Itoa(g.Count), cli.Shown(g.Oldest), g.Process, g.Step, g.Code, cli.Or(g.Provider), c.Text(g.Title, g.TitleEN))
 				}
 			})
 		}}
@@ -106,10 +103,10 @@ func (c *cli) incidentGroupCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) incidentShowCommand() *cobra.Command {
-	return &cobra.Command{Use: "show ID", Short: "Show an incident with every try and every word", Args: exactly(1, "the ID of an incident"),
+func (c *commands) incidentShowCommand() *cobra.Command {
+	return &cobra.Command{Use: "show ID", Short: "Show an incident with every try and every word", Args: cli.Exactly(1, "the ID of an incident"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -121,18 +118,18 @@ func (c *cli) incidentShowCommand() *cobra.Command {
 		}}
 }
 
-func (c *cli) printIncident(i apiclient.IncidentHistory, raw apiclient.Raw) error {
-	return c.print(raw, []string{i.ID}, func(w io.Writer) {
+func (c *commands) printIncident(i apiclient.IncidentHistory, raw apiclient.Raw) error {
+	return c.Print(raw, []string{i.ID}, func(w io.Writer) {
 		pair := c.pairs(w)
 		pair("Sự cố", "Incident", i.ID)
 		pair("Tiến trình", "Process", i.Process+" "+i.ProcessID)
 		pair("Bước", "Step", i.Attention.Step)
-		pair("Nguyên nhân", "Cause", i.Attention.Code+" · "+c.text(i.Attention.Title, i.Attention.TitleEN))
+		pair("Nguyên nhân", "Cause", i.Attention.Code+" · "+c.Text(i.Attention.Title, i.Attention.TitleEN))
 		pair("Bên ngoài", "Provider", i.Attention.Provider)
-		pair("Từ", "Since", shown(i.Attention.Since))
+		pair("Từ", "Since", cli.Shown(i.Attention.Since))
 		pair("Người xử lý", "Assignee", i.Assignee)
 		if i.Action != "" {
-			pair("Đã đóng", "Closed", strings.Join([]string{shown(i.ClosedAt), i.Action, i.Actor, i.Note}, " · "))
+			pair("Đã đóng", "Closed", strings.Join([]string{cli.Shown(i.ClosedAt), i.Action, i.Actor, i.Note}, " · "))
 		}
 		pair("Có thể làm", "Actions", strings.Join(i.Attention.Actions, ", "))
 		pair("Hướng dẫn", "Runbook", "docs/operations.md#"+i.Attention.Code)
@@ -141,16 +138,16 @@ func (c *cli) printIncident(i apiclient.IncidentHistory, raw apiclient.Raw) erro
 			if e.Kind == "failed" {
 				what = fmt.Sprintf("failed %d: %s", e.Attempt, e.Code)
 			}
-			row(w, shown(e.At), strings.Join([]string{what, or(e.Actor), e.Text}, " · "))
+			cli.Row(w, cli.Shown(e.At), strings.Join([]string{what, cli.Or(e.Actor), e.Text}, " · "))
 		}
 	})
 }
 
-func (c *cli) incidentNoteCommand() *cobra.Command {
+func (c *commands) incidentNoteCommand() *cobra.Command {
 	var key string
-	cmd := &cobra.Command{Use: "note ID TEXT", Short: "Add words for other operators, without personal data", Args: exactly(2, "the ID of an incident and the words"),
+	cmd := &cobra.Command{Use: "note ID TEXT", Short: "Add words for other operators, without personal data", Args: cli.Exactly(2, "the ID of an incident and the words"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -164,11 +161,11 @@ func (c *cli) incidentNoteCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) incidentAssignCommand() *cobra.Command {
+func (c *commands) incidentAssignCommand() *cobra.Command {
 	var key, to string
-	cmd := &cobra.Command{Use: "assign ID", Short: "Say who works on an incident; nobody without --to", Args: exactly(1, "the ID of an incident"),
+	cmd := &cobra.Command{Use: "assign ID", Short: "Say who works on an incident; nobody without --to", Args: cli.Exactly(1, "the ID of an incident"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -209,11 +206,11 @@ func (o *outcomes) code() int {
 	}
 	switch {
 	case o.Summary["failed-again"]+o.Summary["not-done"] > 0:
-		return exitFailed
+		return cli.ExitFailed
 	case o.Summary["still-waiting"] > 0:
-		return exitPending
+		return cli.ExitPending
 	}
-	return exitOK
+	return cli.ExitOK
 }
 
 func (o *outcomes) words() string {
@@ -226,7 +223,7 @@ func (o *outcomes) words() string {
 	return strings.Join(words, ", ")
 }
 
-func (c *cli) printOutcomes(o *outcomes) error {
+func (c *commands) printOutcomes(o *outcomes) error {
 	code := o.code()
 	raw, err := json.Marshal(o)
 	if err != nil {
@@ -236,15 +233,15 @@ func (c *cli) printOutcomes(o *outcomes) error {
 	for _, item := range o.Items {
 		ids = append(ids, item.Incident)
 	}
-	err = c.print(raw, ids, func(w io.Writer) {
-		row(w, "INCIDENT", "PROCESS", "OUTCOME", "")
+	err = c.Print(raw, ids, func(w io.Writer) {
+		cli.Row(w, "INCIDENT", "PROCESS", "OUTCOME", "")
 		for _, item := range o.Items {
-			row(w, item.Incident, item.Process, item.Outcome, item.Error)
+			cli.Row(w, item.Incident, item.Process, item.Outcome, item.Error)
 		}
 	})
 	if err != nil {
 		return err
 	}
-	c.say("Kết quả: %s", "Outcome: %s", o.words())
-	return ended(code)
+	c.Say("Kết quả: %s", "Outcome: %s", o.words())
+	return cli.Ended(code)
 }

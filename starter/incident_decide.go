@@ -7,12 +7,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"kyso/internal/apiclient"
+	"kyso/internal/cli"
 )
 
-func (c *cli) incidentDecideCommand() *cobra.Command {
+func (c *commands) incidentDecideCommand() *cobra.Command {
 	var in apiclient.BulkDecisionRequest
 	var key string
-	cmd := &cobra.Command{Use: "decide", Short: "Record a repair of all that is parked for one cause, for Temporal's batch operations", Args: exactly(0, "no argument"),
+	cmd := &cobra.Command{Use: "decide", Short: "Record a repair of all that is parked for one cause, for Temporal's batch operations", Args: cli.Exactly(0, "no argument"),
 		Long: `Record a repair of every process that is parked at one step with one code, and print the id of the decision and the command
 that sends it to them as a signal. A process takes the decision once, and only while it is parked at that step with that
 code; the decision ends after an hour. Nothing happens until the signal is sent.
@@ -22,25 +23,25 @@ there are more processes than it should carry.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case !slices.Contains([]string{"signing", "registration"}, in.Process):
-				return usage("--process: signing or registration")
+				return cli.Usage("--process: signing or registration")
 			case in.Step == "" || in.Code == "" || in.Reason == "":
-				return usage("--step, --code and --reason are required")
+				return cli.Usage("--step, --code and --reason are required")
 			case !slices.Contains([]string{"retry", "cancel", "skip", "fix"}, in.Action):
-				return usage("--action: retry, cancel, skip or fix")
+				return cli.Usage("--action: retry, cancel, skip or fix")
 			}
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
-			in.Actor = c.as
+			in.Actor = c.As
 			made, raw, err := client.DecideIncidents(cmd.Context(), orNewKey(key), in)
 			if err != nil {
 				return err
 			}
-			c.say("Quyết định có hiệu lực đến %s. Gửi tín hiệu bằng lệnh dưới đây.", "The decision is valid until %s. The command below sends it.", shown(made.ExpiresAt))
-			return c.print(raw, []string{made.ID}, func(w io.Writer) {
-				row(w, made.ID)
-				row(w, made.Command)
+			c.Say("Quyết định có hiệu lực đến %s. Gửi tín hiệu bằng lệnh dưới đây.", "The decision is valid until %s. The command below sends it.", cli.Shown(made.ExpiresAt))
+			return c.Print(raw, []string{made.ID}, func(w io.Writer) {
+				cli.Row(w, made.ID)
+				cli.Row(w, made.Command)
 			})
 		}}
 	flags := cmd.Flags()

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kyso/internal/apiclient"
+	"kyso/internal/cli"
 )
 
 // typedAbove is how many incidents may be repaired without typing their number.
@@ -29,7 +30,7 @@ type bulkRepair struct {
 	key     string
 }
 
-func (c *cli) incidentRepairCommand() *cobra.Command {
+func (c *commands) incidentRepairCommand() *cobra.Command {
 	b := &bulkRepair{}
 	cmd := &cobra.Command{Use: "repair [ID…]", Short: "Repair incidents, by ID (- reads them from stdin) or by what they have in common",
 		Long: `Repair incidents: retry runs the parked step again, cancel gives the process up with its compensation; registrations offer
@@ -44,11 +45,11 @@ result or --wait is over: recovered, skipped, given-up (exit code 0), failed-aga
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case !slices.Contains([]string{"retry", "cancel", "skip", "fix", "begin-again", "close", "accept"}, b.action):
-				return usage("--action: retry, cancel, skip, fix, begin-again, close or accept")
+				return cli.Usage("--action: retry, cancel, skip, fix, begin-again, close or accept")
 			case b.reason == "":
-				return usage("--reason is required: why, in a few words without personal data")
+				return cli.Usage("--reason is required: why, in a few words without personal data")
 			case b.rate <= 0 || b.most <= 0:
-				return usage("--per-second and --max are above 0")
+				return cli.Usage("--per-second and --max are above 0")
 			}
 			return c.repairIncidents(cmd.Context(), b, args)
 		}}
@@ -65,8 +66,8 @@ result or --wait is over: recovered, skipped, given-up (exit code 0), failed-aga
 	return cmd
 }
 
-func (c *cli) repairIncidents(ctx context.Context, b *bulkRepair, args []string) error {
-	client, err := c.client()
+func (c *commands) repairIncidents(ctx context.Context, b *bulkRepair, args []string) error {
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
@@ -75,25 +76,25 @@ func (c *cli) repairIncidents(ctx context.Context, b *bulkRepair, args []string)
 		return err
 	}
 	if !b.apply {
-		c.say("Chạy thử: %s %d sự cố. Thêm --apply để thực hiện.", "Dry run: %s %d incidents. Add --apply to do it.", b.action, len(list))
+		c.Say("Chạy thử: %s %d sự cố. Thêm --apply để thực hiện.", "Dry run: %s %d incidents. Add --apply to do it.", b.action, len(list))
 		var ids []string
 		for _, i := range list {
 			ids = append(ids, i.ID)
 		}
-		return c.printLines(ids)
+		return c.PrintLines(ids)
 	}
 	if len(list) > typedAbove && b.confirm != len(list) {
-		return usage("there are %d incidents: type their number as --confirm %d, or narrow the choice", len(list), len(list))
+		return cli.Usage("there are %d incidents: type their number as --confirm %d, or narrow the choice", len(list), len(list))
 	}
 	return c.printOutcomes(c.repairAll(ctx, client, b, list))
 }
 
 // chosenIncidents are those that are named, else those that the filter finds; open ones only.
-func (c *cli) chosenIncidents(ctx context.Context, client *apiclient.Client, b *bulkRepair, args []string) ([]apiclient.Incident, error) {
+func (c *commands) chosenIncidents(ctx context.Context, client *apiclient.Client, b *bulkRepair, args []string) ([]apiclient.Incident, error) {
 	if len(args) == 0 {
 		filter, narrows := b.filter.given()
 		if !narrows {
-			return nil, usage("give IDs, or at least one of --code, --provider, --process, --step, --assignee and --older")
+			return nil, cli.Usage("give IDs, or at least one of --code, --provider, --process, --step, --assignee and --older")
 		}
 		filter.Limit = b.most
 		list, _, err := client.Incidents(ctx, filter)
@@ -117,7 +118,7 @@ func (c *cli) chosenIncidents(ctx context.Context, client *apiclient.Client, b *
 }
 
 // repairAll begins every repair, then looks for the results that were not there at once.
-func (c *cli) repairAll(ctx context.Context, client *apiclient.Client, b *bulkRepair, list []apiclient.Incident) *outcomes {
+func (c *commands) repairAll(ctx context.Context, client *apiclient.Client, b *bulkRepair, list []apiclient.Incident) *outcomes {
 	found := make([]string, len(list))
 	problems := make([]string, len(list))
 	pace := time.NewTicker(time.Duration(float64(time.Second) / b.rate))
@@ -135,7 +136,7 @@ func (c *cli) repairAll(ctx context.Context, client *apiclient.Client, b *bulkRe
 		running <- struct{}{}
 		go func() {
 			defer func() { <-running; begun <- n }()
-			outcome, err := client.RepairIncident(ctx, key+"/"+i.ID, i, apiclient.RegistrationRepairRequest{Action: b.action, Actor: c.as, Reason: b.reason})
+			outcome, err := client.RepairIncident(ctx, key+"/"+i.ID, i, apiclient.RegistrationRepairRequest{Action: b.action, Actor: c.As, Reason: b.reason})
 			if err != nil {
 				outcome, problems[n] = "not-done", err.Error()
 			}
@@ -154,7 +155,7 @@ func (c *cli) repairAll(ctx context.Context, client *apiclient.Client, b *bulkRe
 }
 
 // recheck looks at repairs without a result until they have one.
-func (c *cli) recheck(ctx context.Context, client *apiclient.Client, list []apiclient.Incident, found []string, until time.Time) {
+func (c *commands) recheck(ctx context.Context, client *apiclient.Client, list []apiclient.Incident, found []string, until time.Time) {
 	for {
 		waiting := 0
 		for n, before := range list {

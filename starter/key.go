@@ -9,23 +9,24 @@ import (
 	"github.com/spf13/cobra"
 
 	"kyso/internal/apiclient"
+	"kyso/internal/cli"
 )
 
-func (c *cli) keyCommand() *cobra.Command {
-	return group("key", "Make, list and revoke API keys", c.keyCreateCommand(), c.keyListCommand(), c.keyRevokeCommand())
+func (c *commands) keyCommand() *cobra.Command {
+	return cli.Group("key", "Make, list and revoke API keys", c.keyCreateCommand(), c.keyListCommand(), c.keyRevokeCommand())
 }
 
-func (c *cli) keyCreateCommand() *cobra.Command {
+func (c *commands) keyCreateCommand() *cobra.Command {
 	var in apiclient.KeyRequest
-	cmd := &cobra.Command{Use: "create", Short: "Make an API key; its secret is printed this once", Args: exactly(0, "no argument"),
+	cmd := &cobra.Command{Use: "create", Short: "Make an API key; its secret is printed this once", Args: cli.Exactly(0, "no argument"),
 		Long: `Make an API key. Every form of output holds the secret; -o ids prints the ID and the secret on two lines. Keys of one owner reach the same documents, signings and registrations, so that a key can be renewed
 without losing anything. Scopes: signings and registrations (what belongs to the owner), webhooks, officer (review
 dossiers), operator (see and repair what is stuck), keys (make keys), trust (add and remove trusted CAs).`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if in.Owner == "" || len(in.Scopes) == 0 {
-				return usage("--owner and --scope are required")
+				return cli.Usage("--owner and --scope are required")
 			}
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -33,10 +34,10 @@ dossiers), operator (see and repair what is stuck), keys (make keys), trust (add
 			if err != nil {
 				return err
 			}
-			c.say("Khóa bí mật chỉ hiện lần này; hãy cất nó ngay.", "The secret is shown this once; keep it now.")
-			return c.print(raw, []string{key.ID, key.Secret}, func(w io.Writer) {
+			c.Say("Khóa bí mật chỉ hiện lần này; hãy cất nó ngay.", "The secret is shown this once; keep it now.")
+			return c.Print(raw, []string{key.ID, key.Secret}, func(w io.Writer) {
 				keyRow(w, key)
-				row(w, key.Secret)
+				cli.Row(w, key.Secret)
 			})
 		}}
 	flags := cmd.Flags()
@@ -48,17 +49,17 @@ dossiers), operator (see and repair what is stuck), keys (make keys), trust (add
 }
 
 func keyRow(w io.Writer, k apiclient.Key) {
-	state := "until " + shown(k.ExpiresAt)
+	state := "until " + cli.Shown(k.ExpiresAt)
 	if !k.RevokedAt.IsZero() {
-		state = "revoked " + shown(k.RevokedAt)
+		state = "revoked " + cli.Shown(k.RevokedAt)
 	}
-	row(w, k.ID, k.Owner, strings.Join(k.Scopes, ","), state, k.Name)
+	cli.Row(w, k.ID, k.Owner, strings.Join(k.Scopes, ","), state, k.Name)
 }
 
-func (c *cli) keyListCommand() *cobra.Command {
-	return &cobra.Command{Use: "list", Short: "List API keys, newest first", Args: exactly(0, "no argument"),
+func (c *commands) keyListCommand() *cobra.Command {
+	return &cobra.Command{Use: "list", Short: "List API keys, newest first", Args: cli.Exactly(0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -70,8 +71,8 @@ func (c *cli) keyListCommand() *cobra.Command {
 			for _, k := range list.Items {
 				ids = append(ids, k.ID)
 			}
-			return c.print(raw, ids, func(w io.Writer) {
-				row(w, "ID", "OWNER", "SCOPES", "GOOD", "NAME")
+			return c.Print(raw, ids, func(w io.Writer) {
+				cli.Row(w, "ID", "OWNER", "SCOPES", "GOOD", "NAME")
 				for _, k := range list.Items {
 					keyRow(w, k)
 				}
@@ -79,10 +80,10 @@ func (c *cli) keyListCommand() *cobra.Command {
 		}}
 }
 
-func (c *cli) keyRevokeCommand() *cobra.Command {
-	return &cobra.Command{Use: "revoke ID", Short: "Revoke an API key and the sessions that it opened", Args: exactly(1, "the ID of a key"),
+func (c *commands) keyRevokeCommand() *cobra.Command {
+	return &cobra.Command{Use: "revoke ID", Short: "Revoke an API key and the sessions that it opened", Args: cli.Exactly(1, "the ID of a key"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -93,6 +94,6 @@ func (c *cli) keyRevokeCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("encoding the result: %w", err)
 			}
-			return c.print(raw, args, func(w io.Writer) { row(w, args[0], "revoked") })
+			return c.Print(raw, args, func(w io.Writer) { cli.Row(w, args[0], "revoked") })
 		}}
 }

@@ -1,9 +1,8 @@
 // Command starter is built as kyso: it starts, answers, watches and repairs processes as a client of the HTTP API, verifies
 // signed files on this machine, and runs the API itself (serve, migrate).
 //
-// Commands that work on signings know nothing but the API. It may import internal/app,
-// internal/apiclient, internal/pdfchild and internal/problem, and for verify internal/pades,
-// internal/party/revocation and internal/party/tsa.
+// Commands that work on processes stand here and know nothing but the API. Their ground is internal/cli; commands on files are in
+// internal/cli/pdffile, those of the operator in internal/cli/operate.
 package main
 
 import (
@@ -14,6 +13,7 @@ import (
 
 	"github.com/mattn/go-isatty"
 
+	"kyso/internal/cli"
 	"kyso/internal/pdfchild"
 )
 
@@ -25,10 +25,10 @@ func main() {
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	c := &cli{
-		in: os.Stdin, out: os.Stdout, words: os.Stderr, env: os.Getenv,
-		asks:    isatty.IsTerminal(os.Stdin.Fd()) && isatty.IsTerminal(os.Stderr.Fd()),
-		redraws: isatty.IsTerminal(os.Stderr.Fd()) && os.Getenv("TERM") != "dumb",
-	}
+	c := &commands{&cli.CLI{
+		In: os.Stdin, Out: os.Stdout, Words: os.Stderr, Env: os.Getenv,
+		Asks:    isatty.IsTerminal(os.Stdin.Fd()) && isatty.IsTerminal(os.Stderr.Fd()),
+		Redraws: isatty.IsTerminal(os.Stderr.Fd()) && os.Getenv("TERM") != "dumb",
+	}}
 	return c.execute(ctx, os.Args[1:])
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"kyso/internal/apiclient"
+	"kyso/internal/cli"
 )
 
 // boxFlags say where and how the signature stands in a document.
@@ -43,16 +44,16 @@ func (b *boxFlags) placement() (apiclient.Placement, error) {
 	p := apiclient.Placement{Page: b.page, Invisible: b.invisible, Field: b.field, Certify: b.certify, LockAll: b.lock,
 		AllowNewField: b.allowNewField, AllowCover: b.allowCover}
 	if b.page < 0 {
-		return p, usage("--page %d: 1 is the first page, 0 the last", b.page)
+		return p, cli.Usage("--page %d: 1 is the first page, 0 the last", b.page)
 	}
 	if b.certify < 0 || b.certify > 3 {
-		return p, usage("--certify %d: 1, 2 or 3", b.certify)
+		return p, cli.Usage("--certify %d: 1, 2 or 3", b.certify)
 	}
 	switch {
 	case b.field != "" && (b.page != 0 || b.pages != "" || b.box != "" || b.invisible):
-		return p, usage("--field has its own place: leave --page, --pages, --box and --invisible out")
+		return p, cli.Usage("--field has its own place: leave --page, --pages, --box and --invisible out")
 	case b.box != "" && b.invisible:
-		return p, usage("--box and --invisible exclude each other")
+		return p, cli.Usage("--box and --invisible exclude each other")
 	}
 	if err := b.readEmptyFields(&p); err != nil {
 		return p, err
@@ -62,10 +63,10 @@ func (b *boxFlags) placement() (apiclient.Placement, error) {
 	}
 	parts := strings.Split(b.box, ",")
 	if len(parts) != 4 {
-		return p, usage("--box %s: x,y,width,height", b.box)
+		return p, cli.Usage("--box %s: x,y,width,height", b.box)
 	}
 	if !readDistances(parts, &p.X, &p.Y, &p.Width, &p.Height) {
-		return p, usage("--box %s: four numbers, 0 or more", b.box)
+		return p, cli.Usage("--box %s: four numbers, 0 or more", b.box)
 	}
 	return p, nil
 }
@@ -84,7 +85,7 @@ func readDistances(parts []string, targets ...*float64) bool {
 
 func (b *boxFlags) readEmptyFields(p *apiclient.Placement) error {
 	if len(b.emptyFields) > 0 && b.certify < 2 {
-		return usage("--empty-field comes with --certify 2 or 3")
+		return cli.Usage("--empty-field comes with --certify 2 or 3")
 	}
 	for _, text := range b.emptyFields {
 		page, rest, _ := strings.Cut(text, ",")
@@ -92,7 +93,7 @@ func (b *boxFlags) readEmptyFields(p *apiclient.Placement) error {
 		parts := strings.Split(rest, ",")
 		var area apiclient.Area
 		if err != nil || number < 0 || len(parts) != 4 || !readDistances(parts, &area.X, &area.Y, &area.Width, &area.Height) {
-			return usage("--empty-field %s: page,x,y,width,height, numbers of 0 or more", text)
+			return cli.Usage("--empty-field %s: page,x,y,width,height, numbers of 0 or more", text)
 		}
 		area.Page = number
 		p.EmptyFields = append(p.EmptyFields, area)
@@ -111,7 +112,7 @@ func (b *boxFlags) readPages(p *apiclient.Placement) error {
 	for part := range strings.SplitSeq(b.pages, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(part))
 		if err != nil || n < 0 {
-			return usage("--pages %s: all, or numbers of pages such as 1,2,0", b.pages)
+			return cli.Usage("--pages %s: all, or numbers of pages such as 1,2,0", b.pages)
 		}
 		p.Pages = append(p.Pages, n)
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"kyso/internal/cli"
 )
 
 // oneSecret stands for the only copy of a secret in an answer.
@@ -55,7 +57,7 @@ func leaves(cmd *cobra.Command) []*cobra.Command {
 }
 
 func allLeaves() []*cobra.Command {
-	return leaves((&cli{out: io.Discard, words: io.Discard, env: func(string) string { return "" }}).root())
+	return leaves((&commands{&cli.CLI{Out: io.Discard, Words: io.Discard, Env: func(string) string { return "" }}}).root())
 }
 
 // pathOf is a command without the name of the program.
@@ -70,9 +72,9 @@ func against(t *testing.T, api *willingAPI, stdin string, args ...string) (out s
 	server := httptest.NewServer(api)
 	defer server.Close()
 	var data, words strings.Builder
-	c := &cli{in: strings.NewReader(stdin), out: &data, words: &words, env: func(name string) string {
+	c := &commands{&cli.CLI{In: strings.NewReader(stdin), Out: &data, Words: &words, Env: func(name string) string {
 		return map[string]string{"KYSO_URL": server.URL, "KYSO_API_KEY": "kyso_x", "KYSO_LANG": "en"}[name]
-	}}
+	}}}
 	code = c.execute(t.Context(), args)
 	t.Logf("%v: %d, %s", args, code, words.String())
 	return data.String(), code
@@ -147,11 +149,11 @@ func TestEveryFormPrintsTheOnlyCopyOfASecret(t *testing.T) {
 			continue
 		}
 		printed := map[string]bool{}
-		for _, form := range []string{asTable, asJSON, asLines, asIDs} {
+		for _, form := range []string{cli.AsTable, cli.AsJSON, cli.AsLines, cli.AsIDs} {
 			out, _ := against(t, &willingAPI{}, "", append(strings.Fields(path+" "+flags), "-o", form)...)
 			printed[form] = strings.Contains(out, oneSecret)
 		}
-		if !printed[asJSON] { // as the API answered
+		if !printed[cli.AsJSON] { // as the API answered
 			continue
 		}
 		secrets++

@@ -7,10 +7,12 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"kyso/internal/cli"
 )
 
-func (c *cli) reconcileCommand() *cobra.Command {
-	return &cobra.Command{Use: "reconcile", Short: "Compare all records with Temporal and the payment gateways, and list what does not agree", Args: exactly(0, "no argument"),
+func (c *commands) reconcileCommand() *cobra.Command {
+	return &cobra.Command{Use: "reconcile", Short: "Compare all records with Temporal and the payment gateways, and list what does not agree", Args: cli.Exactly(0, "no argument"),
 		Long: `Compare every record that has not ended with its process, every process with its record, attempts to pay with their gateways, and every
 registration that has ended with its money and with its certificate at the CA.
 
@@ -19,7 +21,7 @@ show" lists what it offers, "incident repair --action begin-again", "--action cl
 Run it after a restore, see docs/restore.md. Exit code 0: the books agree. 1: they do not. 8: something could
 not be compared, or a process is behind its record and told again what it has; run it again.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -35,18 +37,18 @@ not be compared, or a process is behind its record and told again what it has; r
 			for _, f := range total.Findings {
 				ids = append(ids, f.ProcessID)
 			}
-			err = c.print(raw, ids, func(w io.Writer) {
-				row(w, "PROCESS", "ID", "CODE", "NEW", "MESSAGE")
+			err = c.Print(raw, ids, func(w io.Writer) {
+				cli.Row(w, "PROCESS", "ID", "CODE", "NEW", "MESSAGE")
 				for _, f := range total.Findings {
-					row(w, f.Process, f.ProcessID, f.Code, fmt.Sprint(f.New), f.Message)
+					cli.Row(w, f.Process, f.ProcessID, f.Code, fmt.Sprint(f.New), f.Message)
 				}
 				for _, f := range total.Failed {
-					row(w, f.Process, f.ProcessID, f.Code, "-", f.Message)
+					cli.Row(w, f.Process, f.ProcessID, f.Code, "-", f.Message)
 				}
 				for _, b := range total.Behind {
-					row(w, b.Process, b.ProcessID, "-", "-", b.Message)
+					cli.Row(w, b.Process, b.ProcessID, "-", "-", b.Message)
 				}
-				c.say("Đã đối chiếu %d mục: %d sai lệch, %d sự cố đã tự đóng, %d giao dịch thanh toán được bổ sung, %d thông báo gửi lại, %d mục chưa đối chiếu được, %d tiến trình đang được cập nhật.",
+				c.Say("Đã đối chiếu %d mục: %d sai lệch, %d sự cố đã tự đóng, %d giao dịch thanh toán được bổ sung, %d thông báo gửi lại, %d mục chưa đối chiếu được, %d tiến trình đang được cập nhật.",
 					"Compared %d: %d mismatches, %d incidents closed by themselves, %d payments written down, %d messages carried again, %d could not be compared, %d processes are told again.",
 					total.Checked, len(total.Findings), total.Closed, total.Payments, total.Carried, len(total.Failed), len(total.Behind))
 			})
@@ -54,9 +56,9 @@ not be compared, or a process is behind its record and told again what it has; r
 			case err != nil:
 				return err
 			case len(total.Findings) > 0:
-				return &exitError{exitFailed, errors.New("the books do not agree"), true}
+				return &cli.ExitError{Code: cli.ExitFailed, Err: errors.New("the books do not agree"), Silent: true}
 			case len(total.Failed)+len(total.Behind) > 0:
-				return &exitError{exitPending, errors.New("not everything agrees or could be compared yet"), true}
+				return &cli.ExitError{Code: cli.ExitPending, Err: errors.New("not everything agrees or could be compared yet"), Silent: true}
 			}
 			return nil
 		}}

@@ -11,10 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"kyso/internal/apiclient"
+	"kyso/internal/cli"
 )
 
-func (c *cli) registerCommand() *cobra.Command {
-	return group("register", "Register a certificate step by step, as a citizen does",
+func (c *commands) registerCommand() *cobra.Command {
+	return cli.Group("register", "Register a certificate step by step, as a citizen does",
 		c.registerStartCommand(), c.otpCommand(), c.accountCommand(), c.packageCommand(), c.payCommand(),
 		c.codeCommand("contract", "Agree to the contract by one-time code", (*apiclient.Client).Consent),
 		c.correctCommand(),
@@ -24,15 +25,15 @@ func (c *cli) registerCommand() *cobra.Command {
 
 const registrationID = "the ID of a registration"
 
-func (c *cli) registerStartCommand() *cobra.Command {
+func (c *commands) registerStartCommand() *cobra.Command {
 	var token, key string
 	var watch bool
-	cmd := &cobra.Command{Use: "start", Short: "Come from VNeID with a one-time token; -o ids prints the registration", Args: exactly(0, "no argument"),
+	cmd := &cobra.Command{Use: "start", Short: "Come from VNeID with a one-time token; -o ids prints the registration", Args: cli.Exactly(0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if token == "" {
-				return usage("--token is required: what VNeID gave the citizen's app")
+				return cli.Usage("--token is required: what VNeID gave the citizen's app")
 			}
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -41,10 +42,10 @@ func (c *cli) registerStartCommand() *cobra.Command {
 				return err
 			}
 			if watch {
-				c.say("Yêu cầu đăng ký %s", "Registration %s", accepted.RegistrationID)
+				c.Say("Yêu cầu đăng ký %s", "Registration %s", accepted.RegistrationID)
 				return c.watchRegistration(cmd.Context(), client, accepted.RegistrationID, 0)
 			}
-			return c.print(raw, []string{accepted.RegistrationID}, func(w io.Writer) { row(w, accepted.RegistrationID, accepted.Status) })
+			return c.Print(raw, []string{accepted.RegistrationID}, func(w io.Writer) { cli.Row(w, accepted.RegistrationID, accepted.Status) })
 		}}
 	cmd.Flags().StringVar(&token, "token", "", "the one-time token (required)")
 	cmd.Flags().BoolVar(&watch, "watch", false, "follow the registration until its end")
@@ -52,17 +53,17 @@ func (c *cli) registerStartCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) otpCommand() *cobra.Command {
+func (c *commands) otpCommand() *cobra.Command {
 	var purpose, phone, key string
-	cmd := &cobra.Command{Use: "otp ID", Short: "Have a one-time code sent", Args: exactly(1, registrationID),
+	cmd := &cobra.Command{Use: "otp ID", Short: "Have a one-time code sent", Args: cli.Exactly(1, registrationID),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if purpose == "" && phone != "" {
 				purpose = "account"
 			}
 			if !slices.Contains([]string{"account", "contract", "activation"}, purpose) {
-				return usage("--purpose: account (with --phone), contract or activation")
+				return cli.Usage("--purpose: account (with --phone), contract or activation")
 			}
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -70,9 +71,9 @@ func (c *cli) otpCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.print(raw, args, func(w io.Writer) {
-				row(w, c.text("Hiệu lực đến", "Good until"), shown(sent.ExpiresAt))
-				row(w, c.text("Gửi lại được từ", "Another one from"), shown(sent.ResendAfter))
+			return c.Print(raw, args, func(w io.Writer) {
+				cli.Row(w, c.Text("Hiệu lực đến", "Good until"), cli.Shown(sent.ExpiresAt))
+				cli.Row(w, c.Text("Gửi lại được từ", "Another one from"), cli.Shown(sent.ResendAfter))
 			})
 		}}
 	cmd.Flags().StringVar(&phone, "phone", "", "the citizen's mobile number; means --purpose account")
@@ -81,12 +82,12 @@ func (c *cli) otpCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) accountCommand() *cobra.Command {
+func (c *commands) accountCommand() *cobra.Command {
 	var code, email, file, key string
-	cmd := &cobra.Command{Use: "account ID", Short: "Prove the phone and open the account, or log in", Args: exactly(1, registrationID),
+	cmd := &cobra.Command{Use: "account ID", Short: "Prove the phone and open the account, or log in", Args: cli.Exactly(1, registrationID),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if email == "" || file == "" {
-				return usage("--email and --password-file are required")
+				return cli.Usage("--email and --password-file are required")
 			}
 			password, err := c.secret(file)
 			if err != nil {
@@ -104,24 +105,24 @@ func (c *cli) accountCommand() *cobra.Command {
 }
 
 // secret reads the first line of a file; a secret on the command line would be seen by others.
-func (c *cli) secret(file string) (string, error) {
+func (c *commands) secret(file string) (string, error) {
 	var text []byte
 	var err error
 	if file == "-" {
-		text, err = io.ReadAll(io.LimitReader(c.in, 4096))
+		text, err = io.ReadAll(io.LimitReader(c.In, 4096))
 	} else {
 		text, err = os.ReadFile(file)
 	}
 	if err != nil {
-		return "", usage("%v", err)
+		return "", cli.Usage("%v", err)
 	}
 	line, _, _ := strings.Cut(string(text), "\n")
 	return strings.TrimSuffix(line, "\r"), nil
 }
 
-func (c *cli) packageCommand() *cobra.Command {
+func (c *commands) packageCommand() *cobra.Command {
 	var key string
-	cmd := &cobra.Command{Use: "package ID CODE", Short: "Order a package", Args: exactly(2, registrationID+" and the CODE of a package"),
+	cmd := &cobra.Command{Use: "package ID CODE", Short: "Order a package", Args: cli.Exactly(2, registrationID+" and the CODE of a package"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.act(func(client *apiclient.Client) (apiclient.Move, apiclient.Raw, error) {
 				return client.ChoosePackage(cmd.Context(), orNewKey(key), args[0], args[1])
@@ -131,11 +132,11 @@ func (c *cli) packageCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) payCommand() *cobra.Command {
+func (c *commands) payCommand() *cobra.Command {
 	var key string
-	cmd := &cobra.Command{Use: "pay ID", Short: "Begin an attempt to pay and print where; -o ids prints its reference", Args: exactly(1, registrationID),
+	cmd := &cobra.Command{Use: "pay ID", Short: "Begin an attempt to pay and print where; -o ids prints its reference", Args: cli.Exactly(1, registrationID),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -143,20 +144,20 @@ func (c *cli) payCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c.say("Thanh toán %s trước %s:", "Pay %s before %s:", link.TxnRef, shown(link.ExpiresAt))
-			return c.print(raw, []string{link.TxnRef}, func(w io.Writer) { row(w, link.PayURL) })
+			c.Say("Thanh toán %s trước %s:", "Pay %s before %s:", link.TxnRef, cli.Shown(link.ExpiresAt))
+			return c.Print(raw, []string{link.TxnRef}, func(w io.Writer) { cli.Row(w, link.PayURL) })
 		}}
 	keyFlag(cmd, &key)
 	return cmd
 }
 
 // codeCommand is an act that a one-time code confirms.
-func (c *cli) codeCommand(name, short string, do func(*apiclient.Client, context.Context, string, string, string) (apiclient.RegistrationMove, apiclient.Raw, error)) *cobra.Command {
+func (c *commands) codeCommand(name, short string, do func(*apiclient.Client, context.Context, string, string, string) (apiclient.RegistrationMove, apiclient.Raw, error)) *cobra.Command {
 	var code, key string
-	cmd := &cobra.Command{Use: name + " ID", Short: short, Args: exactly(1, registrationID),
+	cmd := &cobra.Command{Use: name + " ID", Short: short, Args: cli.Exactly(1, registrationID),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if code == "" {
-				return usage("--code is required: ask for one with \"kyso register otp\"")
+				return cli.Usage("--code is required: ask for one with \"kyso register otp\"")
 			}
 			return c.act(func(client *apiclient.Client) (apiclient.Move, apiclient.Raw, error) {
 				return do(client, cmd.Context(), orNewKey(key), args[0], code)
@@ -167,7 +168,7 @@ func (c *cli) codeCommand(name, short string, do func(*apiclient.Client, context
 	return cmd
 }
 
-func (c *cli) correctCommand() *cobra.Command {
+func (c *commands) correctCommand() *cobra.Command {
 	var key string
 	cmd := &cobra.Command{Use: "correct ID FIELD=VALUE…", Short: "Correct the fields that the officer asked for",
 		Args: func(_ *cobra.Command, args []string) error {
@@ -189,9 +190,9 @@ func (c *cli) correctCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) acceptCommand() *cobra.Command {
+func (c *commands) acceptCommand() *cobra.Command {
 	var key string
-	cmd := &cobra.Command{Use: "accept ID", Short: "Have the phone ask again to sign the acceptance record", Args: exactly(1, registrationID),
+	cmd := &cobra.Command{Use: "accept ID", Short: "Have the phone ask again to sign the acceptance record", Args: cli.Exactly(1, registrationID),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.act(func(client *apiclient.Client) (apiclient.Move, apiclient.Raw, error) {
 				return client.SignAcceptance(cmd.Context(), orNewKey(key), args[0])
@@ -201,9 +202,9 @@ func (c *cli) acceptCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) withdrawCommand() *cobra.Command {
+func (c *commands) withdrawCommand() *cobra.Command {
 	var reason, key string
-	cmd := &cobra.Command{Use: "withdraw ID", Short: "Take the request back; what was paid and issued is undone", Args: exactly(1, registrationID),
+	cmd := &cobra.Command{Use: "withdraw ID", Short: "Take the request back; what was paid and issued is undone", Args: cli.Exactly(1, registrationID),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.act(func(client *apiclient.Client) (apiclient.Move, apiclient.Raw, error) {
 				return client.Withdraw(cmd.Context(), orNewKey(key), args[0], "", reason)

@@ -12,20 +12,21 @@ import (
 	"github.com/spf13/cobra"
 
 	"kyso/internal/apiclient"
+	"kyso/internal/cli"
 	"kyso/internal/registration"
 )
 
-func (c *cli) registrationCommand() *cobra.Command {
-	return group("registration", "List, show, watch, decide, repair and cancel registrations of certificates",
+func (c *commands) registrationCommand() *cobra.Command {
+	return cli.Group("registration", "List, show, watch, decide, repair and cancel registrations of certificates",
 		c.registrationListCommand(), c.registrationShowCommand(), c.registrationWatchCommand(),
 		c.approveCommand(), c.askCommand(), c.refuseCommand(), c.registrationRepairCommand(), c.registrationCancelCommand())
 }
 
-func (c *cli) registrationListCommand() *cobra.Command {
+func (c *commands) registrationListCommand() *cobra.Command {
 	var f apiclient.Filter
-	cmd := &cobra.Command{Use: "list", Short: "List registrations, newest first", Args: exactly(0, "no argument"),
+	cmd := &cobra.Command{Use: "list", Short: "List registrations, newest first", Args: cli.Exactly(0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -37,10 +38,10 @@ func (c *cli) registrationListCommand() *cobra.Command {
 			for _, r := range list.Items {
 				ids = append(ids, r.ID)
 			}
-			return c.print(raw, ids, func(w io.Writer) {
-				row(w, "ID", "STATUS", "ISSUER", "PACKAGE", "CREATED", "DEADLINE", "ATTENTION")
+			return c.Print(raw, ids, func(w io.Writer) {
+				cli.Row(w, "ID", "STATUS", "ISSUER", "PACKAGE", "CREATED", "DEADLINE", "ATTENTION")
 				for _, r := range list.Items {
-					row(w, r.ID, r.Status, r.Issuer, orDash(r.Package), shown(r.CreatedAt), shown(r.Deadline), attentionCell(r.Attention))
+					cli.Row(w, r.ID, r.Status, r.Issuer, cli.Or(r.Package), cli.Shown(r.CreatedAt), cli.Shown(r.Deadline), attentionCell(r.Attention))
 				}
 			})
 		}}
@@ -48,17 +49,10 @@ func (c *cli) registrationListCommand() *cobra.Command {
 	return cmd
 }
 
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
-func (c *cli) registrationShowCommand() *cobra.Command {
-	return &cobra.Command{Use: "show ID", Short: "Show a registration", Args: exactly(1, "the ID of a registration"),
+func (c *commands) registrationShowCommand() *cobra.Command {
+	return &cobra.Command{Use: "show ID", Short: "Show a registration", Args: cli.Exactly(1, "the ID of a registration"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -66,21 +60,21 @@ func (c *cli) registrationShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.print(raw, []string{r.ID}, func(w io.Writer) { c.registrationTable(w, r) })
+			return c.Print(raw, []string{r.ID}, func(w io.Writer) { c.registrationTable(w, r) })
 		}}
 }
 
-func (c *cli) registrationTable(w io.Writer, r apiclient.Registration) {
+func (c *commands) registrationTable(w io.Writer, r apiclient.Registration) {
 	pair := c.pairs(w)
 	pair("Mã", "ID", r.ID)
 	pair("Mã yêu cầu VNeID", "VNeID request", r.RequestID)
-	pair("Trạng thái", "Status", r.Status+" · "+c.text(r.Title, r.TitleEN))
+	pair("Trạng thái", "Status", r.Status+" · "+c.Text(r.Title, r.TitleEN))
 	pair("Lý do kết thúc", "Outcome", c.outcomeWords(r.Outcome))
 	pair("Cần xử lý", "Attention", c.attentionWords(r.Attention))
 	pair("Tổ chức cấp", "Issuer", r.Issuer)
-	pair("Tạo lúc", "Created", shown(r.CreatedAt))
+	pair("Tạo lúc", "Created", cli.Shown(r.CreatedAt))
 	if !r.Deadline.IsZero() {
-		pair("Hạn", "Deadline", shown(r.Deadline))
+		pair("Hạn", "Deadline", cli.Shown(r.Deadline))
 	}
 	if p := r.Person; p != nil {
 		pair("Người đăng ký", "Person", strings.Join([]string{p.FullName, p.BirthDate, p.IDNumber, p.Phone}, " · "))
@@ -90,13 +84,13 @@ func (c *cli) registrationTable(w io.Writer, r apiclient.Registration) {
 		pair("Lưu ý", "Warning", warning)
 	}
 	for _, p := range r.Packages {
-		pair("Gói có thể chọn", "May be chosen", fmt.Sprintf("%s · %s · %d VND · %d months", p.Code, c.text(p.NameVI, p.NameEN), p.PriceVND, p.Months))
+		pair("Gói có thể chọn", "May be chosen", fmt.Sprintf("%s · %s · %d VND · %d months", p.Code, c.Text(p.NameVI, p.NameEN), p.PriceVND, p.Months))
 	}
 	if r.Package != "" {
 		pair("Gói", "Package", fmt.Sprintf("%s · %d VND · %d months", r.Package, r.PriceVND, r.Months))
 	}
 	for _, p := range r.Payments {
-		pair("Thanh toán", "Payment", fmt.Sprintf("%s · %s · %d VND · %s", p.TxnRef, p.Status, p.AmountVND, shown(p.CreatedAt)))
+		pair("Thanh toán", "Payment", fmt.Sprintf("%s · %s · %d VND · %s", p.TxnRef, p.Status, p.AmountVND, cli.Shown(p.CreatedAt)))
 	}
 	for _, d := range r.Documents {
 		pair("Tài liệu", "Paper", strings.Join([]string{d.Name, d.Number, d.SHA256, d.Content}, " · "))
@@ -107,7 +101,7 @@ func (c *cli) registrationTable(w io.Writer, r apiclient.Registration) {
 		pair("Thẩm định", "Review", strings.Join(cells, " · "))
 	}
 	if i := r.Certificate; i != nil {
-		pair("Chứng thư", "Certificate", i.Serial+" · "+i.KeyID+" · "+shown(i.NotAfter))
+		pair("Chứng thư", "Certificate", i.Serial+" · "+i.KeyID+" · "+cli.Shown(i.NotAfter))
 	}
 	pair("Phiên ký nghiệm thu", "Acceptance signing", r.SigningID)
 	for _, t := range r.Transitions {
@@ -115,11 +109,11 @@ func (c *cli) registrationTable(w io.Writer, r apiclient.Registration) {
 	}
 }
 
-func (c *cli) registrationWatchCommand() *cobra.Command {
+func (c *commands) registrationWatchCommand() *cobra.Command {
 	var timeout time.Duration
-	cmd := &cobra.Command{Use: "watch ID", Short: "Follow a registration until its end, which may take days", Args: exactly(1, "the ID of a registration"),
+	cmd := &cobra.Command{Use: "watch ID", Short: "Follow a registration until its end, which may take days", Args: cli.Exactly(1, "the ID of a registration"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -129,49 +123,49 @@ func (c *cli) registrationWatchCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) watchRegistration(ctx context.Context, client *apiclient.Client, id string, timeout time.Duration) error {
-	w := &watcher{cli: c, client: client, kind: "registration", id: id, events: client.FollowRegistration}
+func (c *commands) watchRegistration(ctx context.Context, client *apiclient.Client, id string, timeout time.Duration) error {
+	w := &watcher{commands: c, client: client, kind: "registration", id: id, events: client.FollowRegistration}
 	w.end = func(ctx context.Context) (int, error) {
 		r, _, err := client.Registration(ctx, id)
 		if err != nil {
-			return exitFailed, err
+			return cli.ExitFailed, err
 		}
-		w.sayOutcome(c.text(r.Title, r.TitleEN), r.Outcome)
+		w.sayOutcome(c.Text(r.Title, r.TitleEN), r.Outcome)
 		return registrationCode(r.Status), nil
 	}
 	code, err := w.watch(ctx, timeout)
 	if err != nil {
 		return err
 	}
-	return ended(code)
+	return cli.Ended(code)
 }
 
 // registrationCode is the exit code of a status.
 func registrationCode(status string) int {
 	switch status {
 	case "active":
-		return exitOK
+		return cli.ExitOK
 	case "refused", "withdrawn":
-		return exitDeclined
+		return cli.ExitDeclined
 	case "expired":
-		return exitExpired
+		return cli.ExitExpired
 	case "ineligible", "cancelled":
-		return exitFailed
+		return cli.ExitFailed
 	}
-	return exitPending
+	return cli.ExitPending
 }
 
 // decisionCommand is one of the three decisions of an officer.
-func (c *cli) decisionCommand(decision, use, short string) (*cobra.Command, *apiclient.ReviewRequest) {
+func (c *commands) decisionCommand(decision, use, short string) (*cobra.Command, *apiclient.ReviewRequest) {
 	b := &bulk{vi: "yêu cầu đăng ký", en: "registrations"}
 	d := &apiclient.ReviewRequest{Decision: decision}
-	cmd := &cobra.Command{Use: use, Short: short, Args: atLeast("the ID of a registration, or -"),
+	cmd := &cobra.Command{Use: use, Short: short, Args: cli.AtLeast("the ID of a registration, or -"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case decision != "approve" && d.Reason == "":
-				return usage("--reason is required: data-mismatch, identity-expired, address-unclear, contact-invalid, suspected-fraud, not-eligible or other")
+				return cli.Usage("--reason is required: data-mismatch, identity-expired, address-unclear, contact-invalid, suspected-fraud, not-eligible or other")
 			case decision == "ask" && len(d.Fields) == 0:
-				return usage("--field is required: province, commune, address, id_issued_on, id_issued_by, id_expires_on or email")
+				return cli.Usage("--field is required: province, commune, address, id_issued_on, id_issued_by, id_expires_on or email")
 			}
 			return c.each(cmd.Context(), b, decision, args, func(client *apiclient.Client, key, id string) (string, apiclient.Raw, error) {
 				status, raw, err := client.Review(cmd.Context(), key, id, *d)
@@ -189,7 +183,7 @@ func (c *cli) decisionCommand(decision, use, short string) (*cobra.Command, *api
 	return cmd, d
 }
 
-func (c *cli) approveCommand() *cobra.Command {
+func (c *commands) approveCommand() *cobra.Command {
 	cmd, d := c.decisionCommand("approve", "approve ID…", "Approve dossiers; - reads IDs from stdin")
 	decide := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -197,7 +191,7 @@ func (c *cli) approveCommand() *cobra.Command {
 			d.Checks = checkCodes()
 		}
 		if len(d.Checks) == 0 {
-			return usage("--checked is required: all, or each of %s that was compared", strings.Join(checkCodes(), ", "))
+			return cli.Usage("--checked is required: all, or each of %s that was compared", strings.Join(checkCodes(), ", "))
 		}
 		return decide(cmd, args)
 	}
@@ -214,45 +208,45 @@ func checkCodes() []string {
 	return codes
 }
 
-func (c *cli) askCommand() *cobra.Command {
+func (c *commands) askCommand() *cobra.Command {
 	cmd, d := c.decisionCommand("ask", "ask ID…", "Ask the citizen to correct named fields; - reads IDs from stdin")
 	cmd.Flags().StringSliceVar(&d.Fields, "field", nil, "a field to correct; may be given several times (required)")
 	return cmd
 }
 
-func (c *cli) refuseCommand() *cobra.Command {
+func (c *commands) refuseCommand() *cobra.Command {
 	cmd, _ := c.decisionCommand("refuse", "refuse ID…", "Refuse dossiers; what was paid goes back; - reads IDs from stdin")
 	return cmd
 }
 
-func (c *cli) registrationRepairCommand() *cobra.Command {
+func (c *commands) registrationRepairCommand() *cobra.Command {
 	b := &bulk{vi: "yêu cầu đăng ký", en: "registrations"}
 	var action string
 	var fields []string
-	cmd := &cobra.Command{Use: "repair ID…", Short: "Repair parked registrations; - reads IDs from stdin", Args: atLeast("the ID of a registration, or -"),
+	cmd := &cobra.Command{Use: "repair ID…", Short: "Repair parked registrations; - reads IDs from stdin", Args: cli.AtLeast("the ID of a registration, or -"),
 		Long: `Repair parked registrations: retry runs the failed step again, fix does so after data was corrected (--set field=value),
 what says who the person is (id_issued_on, id_issued_by, id_expires_on) once a second person sends the same; skip goes on without the step, cancel gives the registration up with its compensation. Not every step allows each; "show
 -o json" lists attention.actions. It reports what became of each: recovered, skipped or given-up (exit code 0),
 failed-again (1) or still-waiting (8).`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains([]string{"retry", "fix", "skip", "cancel"}, action) {
-				return usage("--action: retry, fix, skip or cancel")
+				return cli.Usage("--action: retry, fix, skip or cancel")
 			}
 			if b.reason == "" {
-				return usage("--reason is required: why, in a few words without personal data")
+				return cli.Usage("--reason is required: why, in a few words without personal data")
 			}
-			repair := apiclient.RegistrationRepairRequest{Action: action, Actor: c.as, Reason: b.reason}
+			repair := apiclient.RegistrationRepairRequest{Action: action, Actor: c.As, Reason: b.reason}
 			var err error
 			if repair.Fields, err = assignments(fields); err != nil {
 				return err
 			}
 			if len(repair.Fields) > 0 && (action != "fix" || len(args) != 1 || args[0] == "-") {
-				return usage("--set goes with --action fix and one ID")
+				return cli.Usage("--set goes with --action fix and one ID")
 			}
 			return c.each(cmd.Context(), b, action, args, func(client *apiclient.Client, key, id string) (string, apiclient.Raw, error) {
 				repaired, raw, err := client.RepairRegistration(cmd.Context(), key, id, repair)
 				for _, change := range repaired.Changes {
-					c.say("%s: %s → %s", "%s: %s → %s", change.Field, change.Old, change.New)
+					c.Say("%s: %s → %s", "%s: %s → %s", change.Field, change.Old, change.New)
 				}
 				return repaired.Outcome, raw, err
 			})
@@ -263,14 +257,14 @@ failed-again (1) or still-waiting (8).`,
 	return cmd
 }
 
-func (c *cli) registrationCancelCommand() *cobra.Command {
+func (c *commands) registrationCancelCommand() *cobra.Command {
 	b := &bulk{vi: "yêu cầu đăng ký", en: "registrations"}
-	cmd := &cobra.Command{Use: "cancel ID…", Short: "Give registrations up before they are active; - reads IDs from stdin", Args: atLeast("the ID of a registration, or -"),
+	cmd := &cobra.Command{Use: "cancel ID…", Short: "Give registrations up before they are active; - reads IDs from stdin", Args: cli.AtLeast("the ID of a registration, or -"),
 		Long: `Give registrations up before they are active; what was paid and issued is undone. A parked one ends as cancelled, by a
 repair; one that runs ends as withdrawn, in the name of the operator.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if b.reason == "" {
-				return usage("--reason is required: why, in a few words without personal data")
+				return cli.Usage("--reason is required: why, in a few words without personal data")
 			}
 			return c.each(cmd.Context(), b, "cancel", args, func(client *apiclient.Client, key, id string) (string, apiclient.Raw, error) {
 				r, _, err := client.Registration(cmd.Context(), id)
@@ -278,10 +272,10 @@ repair; one that runs ends as withdrawn, in the name of the operator.`,
 					return "", nil, err
 				}
 				if r.Attention != nil && slices.Contains(r.Attention.Actions, "cancel") {
-					repaired, raw, err := client.RepairRegistration(cmd.Context(), key, id, apiclient.RegistrationRepairRequest{Action: "cancel", Actor: c.as, Reason: b.reason})
+					repaired, raw, err := client.RepairRegistration(cmd.Context(), key, id, apiclient.RegistrationRepairRequest{Action: "cancel", Actor: c.As, Reason: b.reason})
 					return repaired.Outcome, raw, err
 				}
-				status, raw, err := client.Withdraw(cmd.Context(), key, id, c.as, b.reason)
+				status, raw, err := client.Withdraw(cmd.Context(), key, id, c.As, b.reason)
 				return status.Status, raw, err
 			})
 		}}
@@ -295,7 +289,7 @@ func assignments(args []string) (map[string]string, error) {
 	for _, arg := range args {
 		name, value, ok := strings.Cut(arg, "=")
 		if !ok || name == "" {
-			return nil, usage("%s: field=value", strconv.Quote(arg))
+			return nil, cli.Usage("%s: field=value", strconv.Quote(arg))
 		}
 		fields[name] = value
 	}

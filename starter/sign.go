@@ -5,16 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"kyso/internal/apiclient"
+	"kyso/internal/cli"
+	"kyso/internal/cli/pdffile"
 )
 
 // signFlags are the flags of sign.
@@ -30,7 +30,7 @@ type signFlags struct {
 	documents []string
 }
 
-func (c *cli) signCommand() *cobra.Command {
+func (c *commands) signCommand() *cobra.Command {
 	f := &signFlags{}
 	cmd := &cobra.Command{
 		Use:   "sign FILE…",
@@ -45,7 +45,7 @@ One approval covers up to 50 files. More are signed in groups, with a progress b
 		Example: `  kyso sign contract.pdf --user 079095012345
   kyso sign a.pdf b.pdf --user 079095012345 --level B-LT --out signed/
   kyso sign a.pdf --user 079095012345 --page 1 --box 350,60,200,64 --reason "Phê duyệt" -o json`,
-		Args: atLeast("one FILE or more"),
+		Args: cli.AtLeast("one FILE or more"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.documents = args
 			return c.sign(cmd.Context(), f)
@@ -68,12 +68,12 @@ One approval covers up to 50 files. More are signed in groups, with a progress b
 	return cmd
 }
 
-func (c *cli) sign(ctx context.Context, f *signFlags) error {
+func (c *commands) sign(ctx context.Context, f *signFlags) error {
 	if f.request.User == "" {
-		return usage("--user is required: the id of the signer at the provider, such as a citizen number")
+		return cli.Usage("--user is required: the id of the signer at the provider, such as a citizen number")
 	}
 	if f.atOnce < 1 || f.atOnce > 20 {
-		return usage("--approvals-at-once %d: 1 to 20", f.atOnce)
+		return cli.Usage("--approvals-at-once %d: 1 to 20", f.atOnce)
 	}
 	placement, err := f.box.placement()
 	if err != nil {
@@ -83,14 +83,14 @@ func (c *cli) sign(ctx context.Context, f *signFlags) error {
 	if err != nil {
 		return err
 	}
-	client, err := c.client()
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
 	if f.key == "" {
 		f.key = apiclient.NewKey()
 	}
-	c.mind(ctx, f.documents)
+	pdffile.Warn(ctx, c.CLI, f.documents)
 	if len(f.documents) > perApproval {
 		return c.signMany(ctx, client, f, placement, targets)
 	}
@@ -106,20 +106,20 @@ func (c *cli) sign(ctx context.Context, f *signFlags) error {
 	if err != nil {
 		return err
 	}
-	c.say("Đã nhận yêu cầu ký %s (%d tài liệu)", "Accepted as signing %s (%d document(s))", signing.ID, len(f.documents))
+	c.Say("Đã nhận yêu cầu ký %s (%d tài liệu)", "Accepted as signing %s (%d document(s))", signing.ID, len(f.documents))
 	if !f.watch {
-		return c.print(raw, []string{signing.ID}, func(w io.Writer) { row(w, signing.ID) })
+		return c.Print(raw, []string{signing.ID}, func(w io.Writer) { cli.Row(w, signing.ID) })
 	}
 	return c.watchAndSave(ctx, client, signing.ID, f.timeout, targets, f.force)
 }
 
-func (c *cli) upload(ctx context.Context, client *apiclient.Client, key, path string) (apiclient.Document, error) {
+func (c *commands) upload(ctx context.Context, client *apiclient.Client, key, path string) (apiclient.Document, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return apiclient.Document{}, usage("%v", err)
+		return apiclient.Document{}, cli.Usage("%v", err)
 	}
 	if info.IsDir() {
-		return apiclient.Document{}, usage("%s is a folder", path)
+		return apiclient.Document{}, cli.Usage("%s is a folder", path)
 	}
 	document, err := client.Upload(ctx, key, filepath.Base(path), info.Size(), func() (io.ReadCloser, error) { return os.Open(path) })
 	if err != nil {
@@ -144,83 +144,27 @@ func (f *signFlags) targets() ([]string, error) {
 			target = f.out
 		}
 		if seen[target] {
-			return nil, usage("two of the files would be written to %s", target)
+			return nil, cli.Usage("two of the files would be written to %s", target)
 		}
 		seen[target] = true
 		if _, err := os.Lstat(target); err == nil && !f.force && f.watch {
-			return nil, &exitError{code: exitFailed, err: fmt.Errorf("%s exists; --force writes over it", target)}
+			return nil, &cli.ExitError{Code: cli.ExitFailed, Err: fmt.Errorf("%s exists; --force writes over it", target)}
 		}
 		out = append(out, target)
 	}
 	if !f.watch {
 		return out, nil
 	}
-	return out, writable(out...)
+	return out, cli.Writable(out...)
 }
 
 // signedName is the name of the signed file, within what a file system takes.
 func signedName(path string) string {
-	return named(path, "-signed")
-}
-
-// maxFileName is how many bytes a name may have in the usual file systems.
-const maxFileName = 255
-
-// named puts a word behind the name of a PDF file. A name that gets too long loses letters at its end, whole ones.
-func named(path, word string) string {
-	folder, name := filepath.Split(path)
-	extension := filepath.Ext(name)
-	if !strings.EqualFold(extension, ".pdf") {
-		extension = ".pdf"
-	} else {
-		name = name[:len(name)-len(extension)]
-	}
-	for len(name)+len(word)+len(extension) > maxFileName {
-		_, last := utf8.DecodeLastRuneInString(name)
-		name = name[:len(name)-last]
-	}
-	return folder + name + word + extension
-}
-
-// writable refuses, before anything is asked or sent, a target that cannot be written. It leaves nothing behind: folders that
-// are not there yet are made when there is something to put into them.
-func writable(targets ...string) error {
-	tried := map[string]bool{}
-	for _, target := range targets {
-		if info, err := os.Stat(target); err == nil && info.IsDir() {
-			return usage("%s is a folder", target)
-		}
-		if len(filepath.Base(target)) > maxFileName {
-			return usage("%s: a file name has at most %d bytes", target, maxFileName)
-		}
-		folder := filepath.Dir(target)
-		for {
-			info, err := os.Stat(folder)
-			if err == nil && !info.IsDir() {
-				return usage("%s cannot be written: %s is no folder", target, folder)
-			}
-			if err == nil || !errors.Is(err, fs.ErrNotExist) || filepath.Dir(folder) == folder {
-				break
-			}
-			folder = filepath.Dir(folder)
-		}
-		if tried[folder] {
-			continue
-		}
-		tried[folder] = true
-		probe, err := os.CreateTemp(folder, ".kyso-*")
-		if err != nil {
-			return usage("%s cannot be written: %v", target, err)
-		}
-		if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
-			return usage("%s cannot be written: %v", target, err)
-		}
-	}
-	return nil
+	return cli.Named(path, "-signed")
 }
 
 // watchAndSave waits for the end and fetches the signed files.
-func (c *cli) watchAndSave(ctx context.Context, client *apiclient.Client, id string, timeout time.Duration, targets []string, force bool) error {
+func (c *commands) watchAndSave(ctx context.Context, client *apiclient.Client, id string, timeout time.Duration, targets []string, force bool) error {
 	code, err := c.watch(ctx, client, id, timeout)
 	if err != nil {
 		return err
@@ -230,27 +174,27 @@ func (c *cli) watchAndSave(ctx context.Context, client *apiclient.Client, id str
 		return err
 	}
 	var saved []string
-	if code == exitOK {
+	if code == cli.ExitOK {
 		for i, target := range targets {
 			if err := save(ctx, client, signing.Documents[i], target, force); err != nil {
 				return err
 			}
-			c.say("Đã ghi %s", "Wrote %s", target)
+			c.Say("Đã ghi %s", "Wrote %s", target)
 			saved = append(saved, target)
 		}
 	}
-	if c.output == asLines { // the events were the data
-		return ended(code)
+	if c.Output == cli.AsLines { // the events were the data
+		return cli.Ended(code)
 	}
-	err = c.print(raw, []string{id}, func(w io.Writer) {
+	err = c.Print(raw, []string{id}, func(w io.Writer) {
 		for _, target := range saved {
-			row(w, target)
+			cli.Row(w, target)
 		}
 	})
 	if err != nil {
 		return err
 	}
-	return ended(code)
+	return cli.Ended(code)
 }
 
 // save writes a signed file beside its final name, compares its digest, and only then gives it the name.

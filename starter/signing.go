@@ -11,19 +11,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"kyso/internal/apiclient"
+	"kyso/internal/cli"
 )
 
-func (c *cli) signingCommand() *cobra.Command {
-	return group("signing", "List, show, watch, answer, cancel and repair signings",
+func (c *commands) signingCommand() *cobra.Command {
+	return cli.Group("signing", "List, show, watch, answer, cancel and repair signings",
 		c.listCommand(), c.showCommand(), c.watchCommand(), c.certificatesCommand(), c.chooseCommand(),
 		c.placeCommand(), c.cancelCommand(), c.repairCommand())
 }
 
-func (c *cli) listCommand() *cobra.Command {
+func (c *commands) listCommand() *cobra.Command {
 	var f apiclient.Filter
-	cmd := &cobra.Command{Use: "list", Short: "List signings, newest first", Args: exactly(0, "no argument"),
+	cmd := &cobra.Command{Use: "list", Short: "List signings, newest first", Args: cli.Exactly(0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -35,7 +36,7 @@ func (c *cli) listCommand() *cobra.Command {
 			for _, s := range list.Items {
 				ids = append(ids, s.ID)
 			}
-			return c.print(raw, ids, func(w io.Writer) { listTable(w, list.Items) })
+			return c.Print(raw, ids, func(w io.Writer) { listTable(w, list.Items) })
 		}}
 	filterFlags(cmd, &f, "awaiting-approval")
 	return cmd
@@ -50,9 +51,9 @@ func filterFlags(cmd *cobra.Command, f *apiclient.Filter, example string) {
 }
 
 func listTable(w io.Writer, list []apiclient.Signing) {
-	row(w, "ID", "STATUS", "LEVEL", "PROVIDER", "DOCUMENTS", "CREATED", "ATTENTION")
+	cli.Row(w, "ID", "STATUS", "LEVEL", "PROVIDER", "DOCUMENTS", "CREATED", "ATTENTION")
 	for _, s := range list {
-		row(w, s.ID, s.Status, s.Level, s.Provider, strconv.Itoa(len(s.Documents)), shown(s.CreatedAt), attentionCell(s.Attention))
+		cli.Row(w, s.ID, s.Status, s.Level, s.Provider, strconv.Itoa(len(s.Documents)), cli.Shown(s.CreatedAt), attentionCell(s.Attention))
 	}
 }
 
@@ -66,10 +67,10 @@ func attentionCell(a *apiclient.Attention) string {
 	return a.Step + ": " + a.Code
 }
 
-func (c *cli) showCommand() *cobra.Command {
-	return &cobra.Command{Use: "show ID", Short: "Show a signing", Args: exactly(1, "the ID of a signing"),
+func (c *commands) showCommand() *cobra.Command {
+	return &cobra.Command{Use: "show ID", Short: "Show a signing", Args: cli.Exactly(1, "the ID of a signing"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -77,36 +78,36 @@ func (c *cli) showCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.print(raw, []string{signing.ID}, func(w io.Writer) { c.showTable(w, signing) })
+			return c.Print(raw, []string{signing.ID}, func(w io.Writer) { c.showTable(w, signing) })
 		}}
 }
 
 // pairs returns what writes one line of a table of two columns, unless the value is empty.
-func (c *cli) pairs(w io.Writer) func(vi, en, value string) {
+func (c *commands) pairs(w io.Writer) func(vi, en, value string) {
 	return func(vi, en, value string) {
 		if value != "" {
-			row(w, c.text(vi, en), value)
+			cli.Row(w, c.Text(vi, en), value)
 		}
 	}
 }
 
 // attentionWords says why a process is parked.
-func (c *cli) attentionWords(a *apiclient.Attention) string {
+func (c *commands) attentionWords(a *apiclient.Attention) string {
 	if a == nil {
 		return ""
 	}
 	if a.Step == "" {
-		return c.text(a.Title, a.TitleEN)
+		return c.Text(a.Title, a.TitleEN)
 	}
-	return fmt.Sprintf("%s (%s, %s, %d×): %s", c.text(a.Title, a.TitleEN), a.Step, a.Code, a.Attempts, a.Message)
+	return fmt.Sprintf("%s (%s, %s, %d×): %s", c.Text(a.Title, a.TitleEN), a.Step, a.Code, a.Attempts, a.Message)
 }
 
 // parkedWords say what a caller may do about a parked process: operators see the step and repair it, an owner gives it up.
-func (c *cli) parkedWords(kind, id string, a apiclient.Attention) string {
-	title := c.text(a.Title, a.TitleEN)
+func (c *commands) parkedWords(kind, id string, a apiclient.Attention) string {
+	title := c.Text(a.Title, a.TitleEN)
 	switch {
 	case a.Step != "":
-		return c.text("Cần người vận hành xử lý: ", "An operator has to act: ") + title + " (" + a.Step + ")\n  kyso " + kind + " repair " + id + " --action retry --reason …"
+		return c.Text("Cần người vận hành xử lý: ", "An operator has to act: ") + title + " (" + a.Step + ")\n  kyso " + kind + " repair " + id + " --action retry --reason …"
 	case len(a.Actions) > 0:
 		return title + "\n  kyso " + kind + " cancel " + id + " --reason …"
 	}
@@ -114,21 +115,21 @@ func (c *cli) parkedWords(kind, id string, a apiclient.Attention) string {
 }
 
 // outcomeWords says why a process ended otherwise than it should.
-func (c *cli) outcomeWords(o *apiclient.Outcome) string {
+func (c *commands) outcomeWords(o *apiclient.Outcome) string {
 	if o == nil {
 		return ""
 	}
-	return c.text(o.Title, o.TitleEN) + " (" + o.Code + ")"
+	return c.Text(o.Title, o.TitleEN) + " (" + o.Code + ")"
 }
 
 func transitionRow(w io.Writer, at time.Time, status, detail string) {
-	row(w, "  "+shown(at), strings.TrimSpace(status+" "+detail))
+	cli.Row(w, "  "+cli.Shown(at), strings.TrimSpace(status+" "+detail))
 }
 
-func (c *cli) showTable(w io.Writer, s apiclient.Signing) {
+func (c *commands) showTable(w io.Writer, s apiclient.Signing) {
 	pair := c.pairs(w)
 	pair("Mã", "ID", s.ID)
-	pair("Trạng thái", "Status", s.Status+" · "+c.text(s.Title, s.TitleEN))
+	pair("Trạng thái", "Status", s.Status+" · "+c.Text(s.Title, s.TitleEN))
 	pair("Lý do kết thúc", "Outcome", c.outcomeWords(s.Outcome))
 	pair("Cần xử lý", "Attention", c.attentionWords(s.Attention))
 	pair("Mức", "Level", s.Level)
@@ -138,11 +139,11 @@ func (c *cli) showTable(w io.Writer, s apiclient.Signing) {
 	pair("Nơi ký", "Location", s.Location)
 	pair("Mã đối chiếu", "Short code", s.ShortCode)
 	if s.Countdown != nil {
-		pair("Còn lại", "Left", clock(time.Duration(s.Countdown.RemainingSeconds)*time.Second))
+		pair("Còn lại", "Left", cli.Clock(time.Duration(s.Countdown.RemainingSeconds)*time.Second))
 	}
-	pair("Tạo lúc", "Created", shown(s.CreatedAt))
+	pair("Tạo lúc", "Created", cli.Shown(s.CreatedAt))
 	if !s.FinishedAt.IsZero() {
-		pair("Kết thúc lúc", "Finished", shown(s.FinishedAt))
+		pair("Kết thúc lúc", "Finished", cli.Shown(s.FinishedAt))
 	}
 	for _, d := range s.Documents {
 		cells := []string{d.Name, fmt.Sprintf("%d B", d.Size)}
@@ -170,15 +171,15 @@ func masked(user string) string {
 	return string(runes)
 }
 
-func (c *cli) watchCommand() *cobra.Command {
+func (c *commands) watchCommand() *cobra.Command {
 	var timeout time.Duration
 	var out string
 	var force bool
-	cmd := &cobra.Command{Use: "watch ID", Short: "Follow a signing until its end", Args: exactly(1, "the ID of a signing"),
+	cmd := &cobra.Command{Use: "watch ID", Short: "Follow a signing until its end", Args: cli.Exactly(1, "the ID of a signing"),
 		Long: `Follow a signing until its end. With --out the signed files are written when there are any. The exit code is that
 of the outcome; see "kyso help exit-codes". With -o jsonl every transition is a line of JSON.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -187,7 +188,7 @@ of the outcome; see "kyso help exit-codes". With -o jsonl every transition is a 
 				if err != nil {
 					return err
 				}
-				return ended(code)
+				return cli.Ended(code)
 			}
 			signing, _, err := client.Signing(cmd.Context(), args[0])
 			if err != nil {
@@ -209,10 +210,10 @@ of the outcome; see "kyso help exit-codes". With -o jsonl every transition is a 
 	return cmd
 }
 
-func (c *cli) certificatesCommand() *cobra.Command {
-	return &cobra.Command{Use: "certificates ID", Short: "List what the provider holds for the signer", Args: exactly(1, "the ID of a signing"),
+func (c *commands) certificatesCommand() *cobra.Command {
+	return &cobra.Command{Use: "certificates ID", Short: "List what the provider holds for the signer", Args: cli.Exactly(1, "the ID of a signing"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := c.client()
+			client, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -224,18 +225,18 @@ func (c *cli) certificatesCommand() *cobra.Command {
 			for _, cert := range list.Items {
 				serials = append(serials, cert.Serial)
 			}
-			return c.print(raw, serials, func(w io.Writer) {
-				row(w, "SERIAL", "OWNER", "ISSUER", "FROM", "TO", "STATE")
+			return c.Print(raw, serials, func(w io.Writer) {
+				cli.Row(w, "SERIAL", "OWNER", "ISSUER", "FROM", "TO", "STATE")
 				for _, cert := range list.Items {
-					row(w, cert.Serial, cert.Owner, cert.Issuer, shown(cert.ValidFrom), shown(cert.ValidTo), cert.State)
+					cli.Row(w, cert.Serial, cert.Owner, cert.Issuer, cli.Shown(cert.ValidFrom), cli.Shown(cert.ValidTo), cert.State)
 				}
 			})
 		}}
 }
 
-func (c *cli) chooseCommand() *cobra.Command {
+func (c *commands) chooseCommand() *cobra.Command {
 	var key string
-	cmd := &cobra.Command{Use: "choose ID SERIAL", Short: "Choose the certificate", Args: exactly(2, "the ID of a signing and a SERIAL"),
+	cmd := &cobra.Command{Use: "choose ID SERIAL", Short: "Choose the certificate", Args: cli.Exactly(2, "the ID of a signing and a SERIAL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.act(func(client *apiclient.Client) (apiclient.Move, apiclient.Raw, error) {
 				return client.Choose(cmd.Context(), orNewKey(key), args[0], args[1])
@@ -245,10 +246,10 @@ func (c *cli) chooseCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) placeCommand() *cobra.Command {
+func (c *commands) placeCommand() *cobra.Command {
 	var key string
 	box := &boxFlags{}
-	cmd := &cobra.Command{Use: "place ID", Short: "Place the signature box, the same on every document", Args: exactly(1, "the ID of a signing"),
+	cmd := &cobra.Command{Use: "place ID", Short: "Place the signature box, the same on every document", Args: cli.Exactly(1, "the ID of a signing"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			placement, err := box.placement()
 			if err != nil {
@@ -267,12 +268,12 @@ func (c *cli) placeCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) cancelCommand() *cobra.Command {
+func (c *commands) cancelCommand() *cobra.Command {
 	b := &bulk{vi: "yêu cầu ký", en: "signings"}
-	cmd := &cobra.Command{Use: "cancel ID…", Short: "Cancel before the owner approves; - reads IDs from stdin", Args: atLeast("the ID of a signing, or -"),
+	cmd := &cobra.Command{Use: "cancel ID…", Short: "Cancel before the owner approves; - reads IDs from stdin", Args: cli.AtLeast("the ID of a signing, or -"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.each(cmd.Context(), b, "cancel", args, func(client *apiclient.Client, key, id string) (string, apiclient.Raw, error) {
-				status, raw, err := client.Cancel(cmd.Context(), key, id, c.as, b.reason)
+				status, raw, err := client.Cancel(cmd.Context(), key, id, c.As, b.reason)
 				return status.Status, raw, err
 			})
 		}}
@@ -280,21 +281,21 @@ func (c *cli) cancelCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) repairCommand() *cobra.Command {
+func (c *commands) repairCommand() *cobra.Command {
 	b := &bulk{vi: "yêu cầu ký", en: "signings"}
 	var action string
-	cmd := &cobra.Command{Use: "repair ID…", Short: "Repair parked signings; - reads IDs from stdin", Args: atLeast("the ID of a signing, or -"),
+	cmd := &cobra.Command{Use: "repair ID…", Short: "Repair parked signings; - reads IDs from stdin", Args: cli.AtLeast("the ID of a signing, or -"),
 		Long: `Repair parked signings: retry runs the failed step again, cancel gives the signing up. It reports what became of each:
 recovered or given-up (exit code 0), failed-again (1) or still-waiting (8).`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if action != "retry" && action != "cancel" {
-				return usage("--action: retry or cancel")
+				return cli.Usage("--action: retry or cancel")
 			}
 			if b.reason == "" {
-				return usage("--reason is required: why, in a few words without personal data")
+				return cli.Usage("--reason is required: why, in a few words without personal data")
 			}
 			return c.each(cmd.Context(), b, action, args, func(client *apiclient.Client, key, id string) (string, apiclient.Raw, error) {
-				repaired, raw, err := client.Repair(cmd.Context(), key, id, action, c.as, b.reason)
+				repaired, raw, err := client.Repair(cmd.Context(), key, id, action, c.As, b.reason)
 				return repaired.Outcome, raw, err
 			})
 		}}

@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"kyso/internal/cli"
 )
 
 // A target that cannot be written is refused before anything is sent, by every command that writes files, and trying leaves
@@ -22,7 +24,7 @@ func TestUnwritableTargets(t *testing.T) {
 		filepath.Join(folder, "a.pdf"): true, filepath.Join(folder, "new", "deep", "a.pdf"): true, folder: false, filepath.Join(file, "a.pdf"): false,
 		filepath.Join(file, "deep", "a.pdf"): false, "/proc/nothing/a.pdf": false, "/proc/a.pdf": false, filepath.Join(folder, strings.Repeat("a", 252)+".pdf"): false,
 	} {
-		if err := writable(target); (err == nil) != ok {
+		if err := cli.Writable(target); (err == nil) != ok {
 			t.Errorf("%s: %v", target, err)
 		}
 	}
@@ -44,7 +46,7 @@ func TestNamesOfSignedFiles(t *testing.T) {
 			t.Errorf("%q is called %q, want %q", name, got, want)
 		}
 	}
-	if got := signedName(norm.NFD.String(long)); len(got) > maxFileName || !utf8.ValidString(got) {
+	if got := signedName(norm.NFD.String(long)); len(got) > 255 || !utf8.ValidString(got) {
 		t.Errorf("%d bytes: %q", len(got), got)
 	}
 }

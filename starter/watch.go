@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"kyso/internal/apiclient"
+	"kyso/internal/cli"
 )
 
 // errWaiting stops the event stream: a person has to answer before anything goes on.
@@ -20,15 +21,15 @@ var errWaiting = errors.New("waiting for an answer")
 
 // watch follows a signing and says how it goes. It returns the exit code of the outcome; the error is for what went
 // wrong on the way.
-func (c *cli) watch(ctx context.Context, client *apiclient.Client, id string, timeout time.Duration) (int, error) {
-	w := &watcher{cli: c, client: client, kind: "signing", id: id, events: client.Follow}
+func (c *commands) watch(ctx context.Context, client *apiclient.Client, id string, timeout time.Duration) (int, error) {
+	w := &watcher{commands: c, client: client, kind: "signing", id: id, events: client.Follow}
 	w.waits, w.end = w.maybeWait, w.outcome
 	return w.watch(ctx, timeout)
 }
 
 // watcher follows one process.
 type watcher struct {
-	*cli
+	*commands
 	client   *apiclient.Client
 	kind     string // of the process, as the commands for it are called
 	id       string
@@ -37,7 +38,7 @@ type watcher struct {
 	end      func(context.Context) (int, error) // says how it ended
 	seen     int
 	status   string
-	progress *progress
+	progress *cli.Progress
 }
 
 func (w *watcher) watch(ctx context.Context, timeout time.Duration) (int, error) {
@@ -47,29 +48,29 @@ func (w *watcher) watch(ctx context.Context, timeout time.Duration) (int, error)
 		limited, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
-	w.progress = newProgress(w.cli)
+	w.progress = cli.NewProgress(w.CLI)
 	err := w.follow(limited)
-	w.progress.done()
+	w.progress.Done()
 	switch {
 	case err == nil:
 		return w.end(ctx)
 	case errors.Is(err, errWaiting):
-		return exitPending, nil
+		return cli.ExitPending, nil
 	case ctx.Err() != nil:
 		w.sayHowToReturn()
-		return exitInterrupted, nil
+		return cli.ExitInterrupted, nil
 	case limited.Err() != nil:
-		w.say("Hết thời gian theo dõi; yêu cầu vẫn tiếp tục.", "Stopped watching; the "+w.kind+" goes on.")
+		w.Say("Hết thời gian theo dõi; yêu cầu vẫn tiếp tục.", "Stopped watching; the "+w.kind+" goes on.")
 		w.sayHowToReturn()
-		return exitPending, nil
+		return cli.ExitPending, nil
 	case errors.Is(err, apiclient.ErrLost):
 		w.sayHowToReturn()
 	}
-	return exitFailed, err
+	return cli.ExitFailed, err
 }
 
 func (w *watcher) sayHowToReturn() {
-	w.say("Theo dõi tiếp: kyso %s watch %s", "Watch again with: kyso %s watch %s", w.kind, w.id)
+	w.Say("Theo dõi tiếp: kyso %s watch %s", "Watch again with: kyso %s watch %s", w.kind, w.id)
 }
 
 // follow returns nil at the end, and errWaiting when a person has to answer and none sits here.
@@ -82,7 +83,7 @@ func (w *watcher) follow(ctx context.Context) error {
 		if err := w.chooseHere(ctx); err != nil {
 			return err
 		}
-		w.progress = newProgress(w.cli)
+		w.progress = cli.NewProgress(w.CLI)
 	}
 }
 
@@ -90,13 +91,13 @@ func (w *watcher) on(ctx context.Context, e apiclient.Event) error {
 	switch {
 	case e.Transition != nil:
 		w.seen, w.status = e.Transition.Seq, e.Transition.Status
-		if w.output == asLines {
-			if err := w.printItems(e.Data); err != nil {
+		if w.Output == cli.AsLines {
+			if err := w.PrintItems(e.Data); err != nil {
 				return err
 			}
 		}
 		if !e.Transition.Final { // the outcome says it, with the reason
-			w.progress.step(w.text(e.Transition.Title, e.Transition.TitleEN))
+			w.progress.Step(w.Text(e.Transition.Title, e.Transition.TitleEN))
 		}
 		if w.waits != nil {
 			return w.waits(ctx)
@@ -104,9 +105,9 @@ func (w *watcher) on(ctx context.Context, e apiclient.Event) error {
 	case e.Countdown != nil:
 		w.showCountdown(ctx, *e.Countdown)
 	case e.Attention != nil && e.Attention.Open:
-		w.progress.note(w.parkedWords(w.kind, w.id, e.Attention.Attention))
+		w.progress.Note(w.parkedWords(w.kind, w.id, e.Attention.Attention))
 	case e.Attention != nil:
-		w.progress.note(w.text("Đã xử lý xong, tiếp tục.", "Repaired, going on."))
+		w.progress.Note(w.Text("Đã xử lý xong, tiếp tục.", "Repaired, going on."))
 	}
 	return nil
 }
@@ -124,8 +125,8 @@ func (w *watcher) maybeWait(ctx context.Context) error {
 		return nil
 	}
 	if w.status == "awaiting-placement" {
-		w.progress.done()
-		w.say("Chưa chọn vị trí chữ ký. Chạy: kyso signing place %s --page 1 --box x,y,w,h",
+		w.progress.Done()
+		w.Say("Chưa chọn vị trí chữ ký. Chạy: kyso signing place %s --page 1 --box x,y,w,h",
 			"The signature box is not placed yet. Run: kyso signing place %s --page 1 --box x,y,w,h", w.id)
 	}
 	return errWaiting
@@ -133,35 +134,35 @@ func (w *watcher) maybeWait(ctx context.Context) error {
 
 // showCountdown shows what to compare on the phone. The digest is that of the first document.
 func (w *watcher) showCountdown(ctx context.Context, countdown apiclient.Countdown) {
-	if w.progress.code != countdown.ShortCode {
+	if !w.progress.Compares(countdown.ShortCode) {
 		prefix := ""
 		if signing, _, err := w.client.Signing(ctx, w.id); err == nil && len(signing.Documents) > 0 { // nice to have
 			prefix = signing.Documents[0].DigestPrefix
 		}
-		w.progress.compare(countdown.ShortCode, prefix)
+		w.progress.Compare(countdown.ShortCode, prefix)
 	}
-	w.progress.count(time.Duration(countdown.RemainingSeconds) * time.Second)
+	w.progress.Count(time.Duration(countdown.RemainingSeconds) * time.Second)
 }
 
 // chooseHere lets the person at the keyboard choose a certificate; without one it says how to.
 func (w *watcher) chooseHere(ctx context.Context) error {
-	w.progress.done()
+	w.progress.Done()
 	list, _, err := w.client.Certificates(ctx, w.id)
 	if err != nil {
 		return err
 	}
-	w.say("Có %d chứng thư số:", "There are %d certificates:", len(list.Items))
+	w.Say("Có %d chứng thư số:", "There are %d certificates:", len(list.Items))
 	for i, cert := range list.Items {
-		w.say("  %d. %s · %s · %s · %s – %s (%s)", "  %d. %s · %s · %s · %s – %s (%s)", i+1, cert.Serial, cert.Owner, cert.Issuer,
-			shown(cert.ValidFrom), shown(cert.ValidTo), w.stateWords(cert.State))
+		w.Say("  %d. %s · %s · %s · %s – %s (%s)", "  %d. %s · %s · %s · %s – %s (%s)", i+1, cert.Serial, cert.Owner, cert.Issuer,
+			cli.Shown(cert.ValidFrom), cli.Shown(cert.ValidTo), w.stateWords(cert.State))
 	}
-	if !w.asks {
-		w.say("Chọn một: kyso signing choose %s SERIAL", "Choose one: kyso signing choose %s SERIAL", w.id)
+	if !w.Asks {
+		w.Say("Chọn một: kyso signing choose %s SERIAL", "Choose one: kyso signing choose %s SERIAL", w.id)
 		return errWaiting
 	}
-	lines := bufio.NewScanner(w.in)
+	lines := bufio.NewScanner(w.In)
 	for {
-		_, _ = fmt.Fprint(w.words, w.text("Chọn số thứ tự: ", "Number: "))
+		_, _ = fmt.Fprint(w.Words, w.Text("Chọn số thứ tự: ", "Number: "))
 		if !lines.Scan() {
 			return errWaiting
 		}
@@ -174,14 +175,14 @@ func (w *watcher) chooseHere(ctx context.Context) error {
 	}
 }
 
-func (c *cli) stateWords(state string) string {
+func (c *commands) stateWords(state string) string {
 	switch state {
 	case "valid":
-		return c.text("trong thời hạn", "valid")
+		return c.Text("trong thời hạn", "valid")
 	case "expired":
-		return c.text("đã hết hạn", "expired")
+		return c.Text("đã hết hạn", "expired")
 	case "not-yet-valid":
-		return c.text("chưa có hiệu lực", "not yet valid")
+		return c.Text("chưa có hiệu lực", "not yet valid")
 	}
 	return state
 }
@@ -190,36 +191,36 @@ func (c *cli) stateWords(state string) string {
 func (w *watcher) outcome(ctx context.Context) (int, error) {
 	signing, _, err := w.client.Signing(ctx, w.id)
 	if err != nil {
-		return exitFailed, err
+		return cli.ExitFailed, err
 	}
-	w.sayOutcome(w.text(signing.Title, signing.TitleEN), signing.Outcome)
+	w.sayOutcome(w.Text(signing.Title, signing.TitleEN), signing.Outcome)
 	return outcomeCode(signing.Status), nil
 }
 
 // sayOutcome says how it ended and, unless all went well, why.
 func (w *watcher) sayOutcome(words string, o *apiclient.Outcome) {
 	if o != nil {
-		if title := w.text(o.Title, o.TitleEN); title != words {
+		if title := w.Text(o.Title, o.TitleEN); title != words {
 			words += ": " + title
 		}
 		words += " (" + o.Code + ")"
 	}
-	w.say("%s", "%s", words)
+	w.Say("%s", "%s", words)
 }
 
 // outcomeCode is the exit code of a status.
 func outcomeCode(status string) int {
 	switch status {
 	case "signed":
-		return exitOK
+		return cli.ExitOK
 	case "declined":
-		return exitDeclined
+		return cli.ExitDeclined
 	case "expired":
-		return exitExpired
+		return cli.ExitExpired
 	case "cancelled", "refused":
-		return exitFailed
+		return cli.ExitFailed
 	}
-	return exitPending
+	return cli.ExitPending
 }
 
 // copyChecked copies and compares with the digest that the API told.

@@ -16,7 +16,7 @@ import (
 const developmentProgram = "kyso-dev"
 
 // worldCommands are the commands of the development program. They are found where it is built.
-func (c *cli) worldCommands() []*cobra.Command {
+func (c *commands) worldCommands() []*cobra.Command {
 	pass := func(name, verb, short string) *cobra.Command {
 		return &cobra.Command{Use: name, Short: short, DisableFlagParsing: true,
 			RunE: func(_ *cobra.Command, args []string) error { return becomeDevelopment(verb, args) }}

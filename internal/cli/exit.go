@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -14,24 +14,25 @@ import (
 
 // Exit codes. They are part of the interface; scripts rely on them.
 const (
-	exitOK       = 0
-	exitFailed   = 1
-	exitUsage    = 2
-	exitAuth     = 3
-	exitNotFound = 4
-	exitState    = 5
-	exitDeclined = 6
-	exitExpired  = 7
-	exitPending  = 8
+	ExitOK       = 0
+	ExitFailed   = 1
+	ExitUsage    = 2
+	ExitAuth     = 3
+	ExitNotFound = 4
+	ExitState    = 5
+	ExitDeclined = 6
+	ExitExpired  = 7
+	ExitPending  = 8
 
-	exitIndeterminate = 9
-	exitUnsigned      = 10
-	exitUnreadable    = 11
+	ExitIndeterminate = 9
+	ExitUnsigned      = 10
+	ExitUnreadable    = 11
 
-	exitInterrupted = 130
+	ExitInterrupted = 130
 )
 
-func exitCodesTopic() *cobra.Command {
+// ExitCodesTopic is the help on exit codes.
+func ExitCodesTopic() *cobra.Command {
 	return &cobra.Command{
 		Use:   "exit-codes",
 		Short: "What the exit codes mean",
@@ -57,97 +58,98 @@ func exitCodesTopic() *cobra.Command {
 	}
 }
 
-// exitError ends a command with a code. Its words have been said when silent.
-type exitError struct {
-	code   int
-	err    error
-	silent bool
+// ExitError ends a command with a code. Its words have been said when silent.
+type ExitError struct {
+	Code   int // one of the Exit… constants
+	Err    error
+	Silent bool
 }
 
 // Error implements error.
-func (e *exitError) Error() string { return e.err.Error() }
+func (e *ExitError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.
-func (e *exitError) Unwrap() error { return e.err }
+func (e *ExitError) Unwrap() error { return e.Err }
 
-func usage(format string, args ...any) error {
-	return &exitError{code: exitUsage, err: fmt.Errorf(format, args...)}
+// Usage is the error of a wrong usage, with ExitUsage.
+func Usage(format string, args ...any) error {
+	return &ExitError{Code: ExitUsage, Err: fmt.Errorf(format, args...)}
 }
 
-// ended is the end of a command whose words have been said.
-func ended(code int) error {
-	if code == exitOK {
+// Ended is the end of a command whose words have been said.
+func Ended(code int) error {
+	if code == ExitOK {
 		return nil
 	}
-	return &exitError{code: code, err: fmt.Errorf("exit code %d", code), silent: true}
+	return &ExitError{Code: code, Err: fmt.Errorf("exit code %d", code), Silent: true}
 }
 
-// exit says what went wrong and returns the exit code.
-func (c *cli) exit(err error) int {
+// Exit says what went wrong and returns the exit code.
+func (c *CLI) Exit(err error) int {
 	if err == nil {
-		return exitOK
+		return ExitOK
 	}
-	var with *exitError
+	var with *ExitError
 	switch {
 	case errors.As(err, &with):
-		if !with.silent {
-			c.say("Lỗi: %v", "Error: %v", with.err)
+		if !with.Silent {
+			c.Say("Lỗi: %v", "Error: %v", with.Err)
 		}
-		return with.code
+		return with.Code
 	case !c.started: // cobra's own: an unknown command or flag, a missing argument
-		c.say("Lỗi: %v. Xem \"kyso --help\".", "Error: %v. See \"kyso --help\".", err)
-		return exitUsage
+		c.Say("Lỗi: %v. Xem \"kyso --help\".", "Error: %v. See \"kyso --help\".", err)
+		return ExitUsage
 	case errors.Is(err, context.Canceled):
-		return exitInterrupted
+		return ExitInterrupted
 	}
-	c.explain(err)
-	return codeOf(err)
+	c.Explain(err)
+	return CodeOf(err)
 }
 
-// explain says what the API or the network had to say.
-func (c *cli) explain(err error) {
+// Explain says what the API or the network had to say.
+func (c *CLI) Explain(err error) {
 	var answered *apiclient.Error
 	if !errors.As(err, &answered) {
 		if code := problem.CodeOf(err); code.Kind() != problem.KindInternal { // what this machine found, in a file for instance
 			text := code.Text()
-			c.say("Lỗi: %s", "Error: %s", c.text(text.VI, text.EN))
-			c.say("  %v", "  %v", err)
+			c.Say("Lỗi: %s", "Error: %s", c.Text(text.VI, text.EN))
+			c.Say("  %v", "  %v", err)
 			return
 		}
-		c.say("Lỗi: %v", "Error: %v", err)
+		c.Say("Lỗi: %v", "Error: %v", err)
 		return
 	}
-	c.say("Lỗi: %s (%s)", "Error: %s (%s)", c.text(answered.Title, answered.TitleEN), answered.Code)
+	c.Say("Lỗi: %s (%s)", "Error: %s (%s)", c.Text(answered.Title, answered.TitleEN), answered.Code)
 	if answered.Detail != "" {
-		c.say("  %s", "  %s", answered.Detail)
+		c.Say("  %s", "  %s", answered.Detail)
 	}
 	for _, field := range answered.Errors {
-		c.say("  %s: %s", "  %s: %s", field.Location, field.Message)
+		c.Say("  %s: %s", "  %s: %s", field.Location, field.Message)
 	}
 	if answered.Code == string(problem.Internal) {
-		c.say("  mã yêu cầu %s", "  request id %s", answered.RequestID)
+		c.Say("  mã yêu cầu %s", "  request id %s", answered.RequestID)
 	}
 }
 
-// codeOf maps problems to exit codes, once.
-func codeOf(err error) int {
+// CodeOf maps problems to exit codes, once.
+func CodeOf(err error) int {
 	if answered, ok := errors.AsType[*apiclient.Error](err); ok {
 		switch answered.Status {
 		case http.StatusUnauthorized, http.StatusForbidden, http.StatusMisdirectedRequest:
-			return exitAuth
+			return ExitAuth
 		}
 	}
 	switch code := problem.CodeOf(err); {
 	case code == problem.Invalid || code == problem.IdempotencyMismatch:
-		return exitUsage
+		return ExitUsage
 	case code == problem.NotFound || code == problem.CertificateMissing:
-		return exitNotFound
+		return ExitNotFound
 	case code == problem.DeclinedBySigner:
-		return exitDeclined
+		return ExitDeclined
 	case code.Kind() == problem.KindExpired && code != problem.CertificateExpired:
-		return exitExpired
+		return ExitExpired
 	case code.Kind() == problem.KindConflict:
-		return exitState
+		return ExitState
 	}
-	return exitFailed
+	return ExitFailed
 }

@@ -1,4 +1,4 @@
-package main
+package operate
 
 import (
 	"context"
@@ -12,20 +12,21 @@ import (
 	"github.com/spf13/cobra"
 
 	"kyso/internal/app"
+	"kyso/internal/cli"
 	"kyso/internal/telemetry"
 )
 
-func (c *cli) serveCommand() *cobra.Command {
-	return &cobra.Command{Use: "serve", Short: "Serve the API", Args: exactly(0, "no argument"),
+func (c *commands) serveCommand() *cobra.Command {
+	return &cobra.Command{Use: "serve", Short: "Serve the API", Args: cli.Exactly(0, "no argument"),
 		Long: `Serve the API until interrupted. It is configured by KYSO_… and TEMPORAL_… variables, which internal/app/config.go
 documents. Who may do what is said by API keys; the first is KYSO_ADMIN_KEY_FILE. Beyond loopback it needs a proxy with
 TLS in front, its names in KYSO_API_HOSTS and its address in KYSO_PUBLIC_URL.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := app.FromEnvironment(os.Environ())
 			if err != nil {
-				return &exitError{code: exitUsage, err: err}
+				return &cli.ExitError{Code: cli.ExitUsage, Err: err}
 			}
-			service, err := app.Open(cmd.Context(), config, telemetry.NewLog(c.words, config.LogLevel))
+			service, err := app.Open(cmd.Context(), config, telemetry.NewLog(c.Words, config.LogLevel))
 			if err != nil {
 				return err
 			}
@@ -47,20 +48,20 @@ TLS in front, its names in KYSO_API_HOSTS and its address in KYSO_PUBLIC_URL.`,
 		}}
 }
 
-func (c *cli) migrateCommand() *cobra.Command {
+func (c *commands) migrateCommand() *cobra.Command {
 	var storeOnly bool
-	cmd := &cobra.Command{Use: "migrate", Short: "Bring the schema of the store and Temporal's search attributes up to date", Args: exactly(0, "no argument"),
+	cmd := &cobra.Command{Use: "migrate", Short: "Bring the schema of the store and Temporal's search attributes up to date", Args: cli.Exactly(0, "no argument"),
 		Long: `Bring the schema of the store up to date, and make the search attributes of the processes in Temporal's namespace. Several
 may run at once; run it before programs of a new version start. --store-only leaves Temporal alone.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := app.FromEnvironment(os.Environ())
 			if err != nil {
-				return &exitError{code: exitUsage, err: err}
+				return &cli.ExitError{Code: cli.ExitUsage, Err: err}
 			}
 			if err := app.Migrate(cmd.Context(), config); err != nil {
 				return err
 			}
-			c.say("Lược đồ đã cập nhật.", "The schema is up to date.")
+			c.Say("Lược đồ đã cập nhật.", "The schema is up to date.")
 			if storeOnly {
 				return nil
 			}
@@ -68,16 +69,16 @@ may run at once; run it before programs of a new version start. --store-only lea
 			if err != nil {
 				return err
 			}
-			c.say("Thuộc tính tìm kiếm: đã tạo %d.", "Search attributes: %d made.", len(made))
+			c.Say("Thuộc tính tìm kiếm: đã tạo %d.", "Search attributes: %d made.", len(made))
 			return nil
 		}}
 	cmd.Flags().BoolVar(&storeOnly, "store-only", false, "leave Temporal alone")
 	return cmd
 }
 
-func (c *cli) versionCommand() *cobra.Command {
-	return &cobra.Command{Use: "version", Short: "Print the version", Args: exactly(0, "no argument"),
-		RunE: func(*cobra.Command, []string) error { return c.printLines([]string{version()}) }}
+func (c *commands) versionCommand() *cobra.Command {
+	return &cobra.Command{Use: "version", Short: "Print the version", Args: cli.Exactly(0, "no argument"),
+		RunE: func(*cobra.Command, []string) error { return c.PrintLines([]string{version()}) }}
 }
 
 // version is what Go recorded about this build.

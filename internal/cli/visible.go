@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -7,16 +7,16 @@ import (
 	"unicode/utf8"
 )
 
-// visible makes text of others harmless to a terminal. Names in certificates, fields, files and answers may hold control characters
+// Visible makes text of others harmless to a terminal. Names in certificates, fields, files and answers may hold control characters
 // that move the cursor, and marks that turn the order of what is read. Each is written as \u and four digits, which in JSON is the
 // same character, and in words shows that it is there. Bytes that are no UTF-8 become U+FFFD.
-func visible(s string) string {
-	if strings.IndexFunc(s, misleads) < 0 && utf8.ValidString(s) {
+func Visible(s string) string {
+	if strings.IndexFunc(s, Misleads) < 0 && utf8.ValidString(s) {
 		return s
 	}
 	var out strings.Builder
 	for _, r := range s { // a byte that is no UTF-8 is U+FFFD here
-		if misleads(r) {
+		if Misleads(r) {
 			fmt.Fprintf(&out, `\u%04x`, r)
 		} else {
 			out.WriteRune(r)
@@ -25,9 +25,9 @@ func visible(s string) string {
 	return out.String()
 }
 
-// misleads reports whether a character is a control (C0 but the tab, DEL, C1), ends a line, or steers the direction of text (Unicode
+// Misleads reports whether a character is a control (C0 but the tab, DEL, C1), ends a line, or steers the direction of text (Unicode
 // Standard Annex 9).
-func misleads(r rune) bool {
+func Misleads(r rune) bool {
 	switch {
 	case r == '\t':
 		return false
@@ -48,10 +48,10 @@ func visibleArgs(args []any) []any {
 		case error:
 			out[i] = visibleLines(value.Error())
 		case fmt.Stringer:
-			out[i] = visible(value.String())
+			out[i] = Visible(value.String())
 		default:
 			if out[i] = arg; reflect.ValueOf(arg).Kind() == reflect.String {
-				out[i] = visible(reflect.ValueOf(arg).String())
+				out[i] = Visible(reflect.ValueOf(arg).String())
 			}
 		}
 	}
@@ -61,20 +61,20 @@ func visibleArgs(args []any) []any {
 func visibleLines(s string) string {
 	lines := strings.Split(s, "\n")
 	for i := range lines {
-		lines[i] = visible(lines[i])
+		lines[i] = Visible(lines[i])
 	}
 	return strings.Join(lines, "\n  ")
 }
 
-// maxLine is how many characters of a line are shown: names in a file may have millions, and JSON has them whole.
-const maxLine = 1000
+// MaxLine is how many characters of a line are shown: names in a file may have millions, and JSON has them whole.
+const MaxLine = 1000
 
-// shortened cuts lines that would push all others off the screen.
-func shortened(lines []string) []string {
+// Shortened cuts lines that would push all others off the screen.
+func Shortened(lines []string) []string {
 	out := make([]string, len(lines))
 	for i, line := range lines {
-		if out[i] = line; utf8.RuneCountInString(line) > maxLine {
-			out[i] = string([]rune(line)[:maxLine]) + "…"
+		if out[i] = line; utf8.RuneCountInString(line) > MaxLine {
+			out[i] = string([]rune(line)[:MaxLine]) + "…"
 		}
 	}
 	return out

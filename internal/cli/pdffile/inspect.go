@@ -1,4 +1,4 @@
-package main
+package pdffile
 
 import (
 	"context"
@@ -8,13 +8,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kyso/internal/cli"
 	"kyso/internal/pades"
 	"kyso/internal/pdfchild"
 )
 
-func (c *cli) inspectCommand() *cobra.Command {
+func (c *commands) inspectCommand() *cobra.Command {
 	policy := pades.Policy{}
-	cmd := &cobra.Command{Use: "inspect FILE", Short: "Say whether a PDF can be signed, and what it may hide", Args: exactly(1, "one FILE"),
+	cmd := &cobra.Command{Use: "inspect FILE", Short: "Say whether a PDF can be signed, and what it may hide", Args: cli.Exactly(1, "one FILE"),
 		Long: `Say whether a PDF can be signed, on this machine: pages, signatures and empty fields, and what may look otherwise after
 signing. The file is not uploaded, and it is parsed in a child process of its own.
 
@@ -25,7 +26,7 @@ The exit code is 0 when it can be signed.`,
 	return cmd
 }
 
-func (c *cli) inspect(ctx context.Context, policy pades.Policy, path string) error {
+func (c *commands) inspect(ctx context.Context, policy pades.Policy, path string) error {
 	path = filepath.Clean(path)
 	source, err := openFile(path)
 	if err != nil {
@@ -36,40 +37,40 @@ func (c *cli) inspect(ctx context.Context, policy pades.Policy, path string) err
 	if err != nil {
 		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
-	if c.output == asTable {
-		return c.printLines(shortened(c.inspection(filepath.Base(path), found)))
+	if c.Output == cli.AsTable {
+		return c.PrintLines(cli.Shortened(c.inspection(filepath.Base(path), found)))
 	}
 	raw, err := json.Marshal(found)
 	if err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
-	return c.print(raw, nil, nil)
+	return c.Print(raw, nil, nil)
 }
 
 // inspection is the report in words.
-func (c *cli) inspection(name string, r *pades.Report) []string {
-	lines := []string{name, fmt.Sprintf(c.text("  PDF %s · %d trang · đã có %d chữ ký", "  PDF %s · %d page(s) · %d signature(s)"), r.Version, r.Pages, r.Signatures)}
+func (c *commands) inspection(name string, r *pades.Report) []string {
+	lines := []string{name, fmt.Sprintf(c.Text("  PDF %s · %d trang · đã có %d chữ ký", "  PDF %s · %d page(s) · %d signature(s)"), r.Version, r.Pages, r.Signatures)}
 	if r.DocMDP > 0 {
-		lines = append(lines, "  "+c.text("Chứng thực tài liệu", "Certification")+": "+c.certification(r.DocMDP))
+		lines = append(lines, "  "+c.Text("Chứng thực tài liệu", "Certification")+": "+c.certification(r.DocMDP))
 	}
 	for _, f := range r.Fields {
-		state := c.text("trống", "empty")
+		state := c.Text("trống", "empty")
 		switch {
 		case f.Signed:
-			state = c.text("đã ký", "signed")
+			state = c.Text("đã ký", "signed")
 		case f.Locked:
-			state = c.text("đã khóa", "locked")
+			state = c.Text("đã khóa", "locked")
 		}
-		lines = append(lines, fmt.Sprintf(c.text("  Ô chữ ký %d: %s (%s)", "  Signature field %d: %s (%s)"), f.Number, f.Name, state))
+		lines = append(lines, fmt.Sprintf(c.Text("  Ô chữ ký %d: %s (%s)", "  Signature field %d: %s (%s)"), f.Number, f.Name, state))
 	}
 	for _, f := range r.Findings {
-		lines = append(lines, "  ! "+c.text(f.VI, f.EN))
+		lines = append(lines, "  ! "+c.Text(f.VI, f.EN))
 	}
 	return lines
 }
 
-// mind says before anybody is asked what the files may hide. Whether they can be signed is the server's word.
-func (c *cli) mind(ctx context.Context, paths []string) {
+// Warn says what the files may hide, before their owner is asked. Whether they can be signed is the server's word.
+func Warn(ctx context.Context, c *cli.CLI, paths []string) {
 	session := (&pdfchild.Runner{}).Session()
 	defer session.Close()
 	for _, path := range paths {
@@ -83,7 +84,7 @@ func (c *cli) mind(ctx context.Context, paths []string) {
 			continue
 		}
 		for _, f := range found.Findings {
-			c.say("Lưu ý: %s: %s", "Mind: %s: %s", filepath.Base(path), c.text(f.VI, f.EN))
+			c.Say("Lưu ý: %s: %s", "Mind: %s: %s", filepath.Base(path), c.Text(f.VI, f.EN))
 		}
 	}
 }

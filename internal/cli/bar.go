@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// bar shows how much of a known amount is done: one line that is drawn again on a terminal, and elsewhere a line for every
+// Bar shows how much of a known amount is done: one line that is drawn again on a terminal, and elsewhere a line for every
 // tenth.
-type bar struct {
+type Bar struct {
 	words   io.Writer
 	redraws bool
 	unit    string
@@ -20,33 +20,34 @@ type bar struct {
 	ended       bool
 }
 
-func newBar(c *cli, total int, unit string) *bar {
-	b := &bar{words: c.words, redraws: c.redraws, unit: unit, total: total}
+// NewBar begins one.
+func NewBar(c *CLI, total int, unit string) *Bar {
+	b := &Bar{words: c.Words, redraws: c.Redraws, unit: unit, total: total}
 	b.draw()
 	return b
 }
 
-// add says that n more are done.
-func (b *bar) add(n int) {
+// Add says that n more are done.
+func (b *Bar) Add(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.have += n
 	b.draw()
 }
 
-// note says something beside the bar.
-func (b *bar) note(words string) {
+// Note says something beside the bar.
+func (b *Bar) Note(words string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.redraws {
 		_, _ = fmt.Fprint(b.words, "\r\x1b[K")
 	}
-	_, _ = fmt.Fprintln(b.words, visible(words))
+	_, _ = fmt.Fprintln(b.words, Visible(words))
 	b.draw()
 }
 
-// done ends the line. It may be called again.
-func (b *bar) done() {
+// Done ends the line. It may be called again.
+func (b *Bar) Done() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.redraws && !b.ended {
@@ -55,7 +56,7 @@ func (b *bar) done() {
 	b.ended = true
 }
 
-func (b *bar) draw() {
+func (b *Bar) draw() {
 	const width = 30
 	full := width * b.have / max(1, b.total)
 	line := fmt.Sprintf("[%s%s] %d/%d %s", strings.Repeat("#", full), strings.Repeat("-", width-full), b.have, b.total, b.unit)

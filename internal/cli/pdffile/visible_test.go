@@ -1,4 +1,4 @@
-package main
+package pdffile
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"testing"
 	"unicode"
 
+	"kyso/internal/cli"
 	"kyso/internal/pades"
 )
 
@@ -58,32 +59,32 @@ func TestTextOfOthersIsHarmless(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, form := range []string{asTable, asJSON, asLines, asIDs} {
+	for _, form := range []string{cli.AsTable, cli.AsJSON, cli.AsLines, cli.AsIDs} {
 		var out, words bytes.Buffer
-		c := &cli{out: &out, words: &words, output: form, lang: "en", env: func(string) string { return "" }}
+		c := &commands{&cli.CLI{Out: &out, Words: &words, Output: form, Lang: "en", Env: func(string) string { return "" }}}
 		if err := errors.Join(
 			c.printVerified(verifiedFile{File: text, Verification: &found}, false),
 			c.printVerified(verifiedFile{File: text, Error: &fileError{text, text, text}}, true),
-			c.printLines(c.inspection(text, &inspected)),
-			c.print(raw, []string{text}, func(w io.Writer) { row(w, text, text) }),
+			c.PrintLines(c.inspection(text, &inspected)),
+			c.Print(raw, []string{text}, func(w io.Writer) { cli.Row(w, text, text) }),
 		); err != nil {
 			t.Fatal(err)
 		}
-		c.explain(errors.New(text))
-		c.say("%s", "%s", text)
-		(&bar{words: &words, redraws: false}).note(text)
+		c.Explain(errors.New(text))
+		c.Say("%s", "%s", text)
+		cli.NewBar(c.CLI, 1, "").Note(text)
 		for line := range strings.SplitSeq(out.String()+words.String(), "\n") {
-			if strings.HasPrefix(line, "VERDICT: VALID") || strings.IndexFunc(line, misleads) >= 0 {
+			if strings.HasPrefix(line, "VERDICT: VALID") || strings.IndexFunc(line, cli.Misleads) >= 0 {
 				t.Errorf("%s: %q", form, line)
 			}
 		}
 	}
 	var same string
-	if json.Unmarshal([]byte(visible(string(raw))), &same) != nil || same != strings.ToValidUTF8(text, "\ufffd") {
+	if json.Unmarshal([]byte(cli.Visible(string(raw))), &same) != nil || same != strings.ToValidUTF8(text, "\ufffd") {
 		t.Errorf("JSON became %q", same)
 	}
-	if vi := "Nguyễn Thị Ê Đê ‘ă’\t\u200dⓀ"; visible(vi) != vi {
-		t.Errorf("%q became %q", vi, visible(vi))
+	if vi := "Nguyễn Thị Ê Đê ‘ă’\t\u200dⓀ"; cli.Visible(vi) != vi {
+		t.Errorf("%q became %q", vi, cli.Visible(vi))
 	}
 }
 
@@ -93,13 +94,13 @@ func TestHugeNames(t *testing.T) {
 	var found pades.Verification
 	fill(reflect.ValueOf(&found).Elem(), huge)
 	found.Signed = true
-	for form, most := range map[string]int{asTable: 100 * maxLine, asJSON: 1 << 30} {
+	for form, most := range map[string]int{cli.AsTable: 100 * cli.MaxLine, cli.AsJSON: 1 << 30} {
 		var out bytes.Buffer
-		c := &cli{out: &out, words: io.Discard, output: form, lang: "vi", env: func(string) string { return "" }}
+		c := &commands{&cli.CLI{Out: &out, Words: io.Discard, Output: form, Lang: "vi", Env: func(string) string { return "" }}}
 		if err := c.printVerified(verifiedFile{File: "a.pdf", Verification: &found}, false); err != nil {
 			t.Fatal(err)
 		}
-		if out.Len() > most || form == asJSON && !strings.Contains(out.String(), huge) {
+		if out.Len() > most || form == cli.AsJSON && !strings.Contains(out.String(), huge) {
 			t.Errorf("%s: %d bytes", form, out.Len())
 		}
 	}

@@ -1,13 +1,13 @@
-package main
+package pdffile
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 
+	"kyso/internal/cli"
 	"kyso/internal/pades"
 	"kyso/internal/problem"
 )
@@ -74,10 +74,10 @@ var worst = []struct {
 	outcome string
 	code    int
 }{
-	{string(pades.TotalFailed), exitFailed},
-	{unreadable, exitUnreadable},
-	{unsigned, exitUnsigned},
-	{string(pades.Indeterminate), exitIndeterminate},
+	{string(pades.TotalFailed), cli.ExitFailed},
+	{unreadable, cli.ExitUnreadable},
+	{unsigned, cli.ExitUnsigned},
+	{string(pades.Indeterminate), cli.ExitIndeterminate},
 }
 
 // verdicts is what became of all files.
@@ -104,7 +104,7 @@ func (v *verdicts) exit() int {
 			return bad.code
 		}
 	}
-	return exitOK
+	return cli.ExitOK
 }
 
 // pdfFile is a file, or a copy of stdin that goes with it.
@@ -123,7 +123,7 @@ func (f pdfFile) Close() error {
 }
 
 // openPDF opens a file, or takes one from stdin. Its errors say in both languages what is wrong.
-func (c *cli) openPDF(path string) (pdfFile, error) {
+func (c *commands) openPDF(path string) (pdfFile, error) {
 	if path == stdinPDF {
 		return c.spool()
 	}
@@ -146,13 +146,13 @@ func (c *cli) openPDF(path string) (pdfFile, error) {
 }
 
 // spool writes stdin to a temporary file, because a PDF is read from its end.
-func (c *cli) spool() (pdfFile, error) {
+func (c *commands) spool() (pdfFile, error) {
 	file, err := os.CreateTemp("", "kyso-verify-*.pdf")
 	if err != nil {
 		return pdfFile{}, &fileError{"no-space", "không tạo được tệp tạm cho dữ liệu từ đường ống", "no temporary file can be made for what is piped in"}
 	}
 	out := pdfFile{fileSource{file, 0}, true}
-	out.size, err = io.Copy(file, io.LimitReader(c.in, maxStdin+1))
+	out.size, err = io.Copy(file, io.LimitReader(c.In, maxStdin+1))
 	switch {
 	case err != nil:
 		err = &fileError{"stdin-broken", "không đọc hết được dữ liệu từ đường ống", "what is piped in cannot be read to its end"}
@@ -169,50 +169,42 @@ func (c *cli) spool() (pdfFile, error) {
 }
 
 // printVerified writes the report of one file, as far as the form allows it before the last one is there.
-func (c *cli) printVerified(f verifiedFile, several bool) error {
+func (c *commands) printVerified(f verifiedFile, several bool) error {
 	if f.Error != nil {
-		c.say("Lỗi: %s: %s (%s)", "Error: %s: %s (%s)", f.File, c.text(f.Error.VI, f.Error.EN), f.Error.Code)
+		c.Say("Lỗi: %s: %s (%s)", "Error: %s: %s (%s)", f.File, c.Text(f.Error.VI, f.Error.EN), f.Error.Code)
 	}
-	switch c.output {
-	case asIDs:
-		return c.printLines([]string{f.outcome() + "\t" + f.File})
-	case asLines:
-		return c.printJSON(f)
-	case asJSON:
+	switch c.Output {
+	case cli.AsIDs:
+		return c.PrintLines([]string{f.outcome() + "\t" + f.File})
+	case cli.AsLines:
+		return c.PrintJSON(f)
+	case cli.AsJSON:
 		if !several && f.Error == nil {
-			return c.printJSON(f.Verification)
+			return c.PrintJSON(f.Verification)
 		}
 		return nil // of several, all are printed at the end
 	}
-	lines := []string{f.File, c.text("KẾT LUẬN: KHÔNG ĐỌC ĐƯỢC TỆP", "VERDICT: THE FILE CANNOT BE READ") + " (" + unreadable + ")"}
+	lines := []string{f.File, c.Text("KẾT LUẬN: KHÔNG ĐỌC ĐƯỢC TỆP", "VERDICT: THE FILE CANNOT BE READ") + " (" + unreadable + ")"}
 	if f.Error == nil {
-		lines = shortened(c.report(f.File, f.Verification))
+		lines = cli.Shortened(c.report(f.File, f.Verification))
 	}
 	if several {
 		lines = append(lines, "")
 	}
-	return c.printLines(lines)
-}
-
-func (c *cli) printJSON(value any) error {
-	raw, err := json.Marshal(value)
-	if err != nil {
-		return fmt.Errorf("writing the report: %w", err)
-	}
-	return c.print(raw, nil, nil)
+	return c.PrintLines(lines)
 }
 
 // printTally ends the output for several files.
-func (c *cli) printTally(v *verdicts) error {
+func (c *commands) printTally(v *verdicts) error {
 	switch {
 	case !v.several:
 		return nil
-	case c.output == asJSON:
-		return c.printJSON(v.files)
-	case c.output != asTable:
+	case c.Output == cli.AsJSON:
+		return c.PrintJSON(v.files)
+	case c.Output != cli.AsTable:
 		return nil
 	}
-	return c.printLines([]string{fmt.Sprintf(c.text("%d tệp: %d hợp lệ, %d không hợp lệ, %d chưa đủ căn cứ, %d không có chữ ký, %d không đọc được",
+	return c.PrintLines([]string{fmt.Sprintf(c.Text("%d tệp: %d hợp lệ, %d không hợp lệ, %d chưa đủ căn cứ, %d không có chữ ký, %d không đọc được",
 		"%d files: %d valid, %d invalid, %d cannot be determined, %d not signed, %d cannot be read"), len(v.files),
 		v.number(string(pades.TotalPassed)), v.number(string(pades.TotalFailed)), v.number(string(pades.Indeterminate)), v.number(unsigned), v.number(unreadable))})
 }

@@ -1,4 +1,4 @@
-package main
+package pdffile
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kyso/internal/cli"
 	"kyso/internal/party/revocation"
 	"kyso/internal/party/tsa"
 	"kyso/internal/truststore"
@@ -24,9 +25,9 @@ type extendFlags struct {
 	force           bool
 }
 
-func (c *cli) extendCommand() *cobra.Command {
+func (c *commands) extendCommand() *cobra.Command {
 	f := &extendFlags{}
-	cmd := &cobra.Command{Use: "extend FILE", Short: "Append revocation data and an archive time-stamp to a signed PDF", Args: exactly(1, "one FILE"),
+	cmd := &cobra.Command{Use: "extend FILE", Short: "Append revocation data and an archive time-stamp to a signed PDF", Args: cli.Exactly(1, "one FILE"),
 		Long: `Append to a signed PDF what later verifiers need: the certificates and revocation data of everybody in it (B-LT) and a
 time-stamp over all of that (B-LTA). The signatures stay as they are. Do it again before the last time-stamp's certificate
 ends, and the file stays verifiable for ever. It writes FILE-extended.pdf beside the file (see --out).
@@ -43,10 +44,10 @@ or that world. The issuers named in the certificates are asked.`,
 	return cmd
 }
 
-func (c *cli) extend(ctx context.Context, f *extendFlags, path string) error {
+func (c *commands) extend(ctx context.Context, f *extendFlags, path string) error {
 	level, err := verification.Level(f.level)
 	if err != nil {
-		return usage("--level: B-LT or B-LTA")
+		return cli.Usage("--level: B-LT or B-LTA")
 	}
 	path = filepath.Clean(path)
 	source, err := openFile(path)
@@ -56,24 +57,24 @@ func (c *cli) extend(ctx context.Context, f *extendFlags, path string) error {
 	defer func() { _ = source.Close() }() // read only
 	trustFile := c.trustFile(&f.verifyFlags)
 	if trustFile == "" {
-		return usage("nobody to trust: give --trust or KYSO_TRUST, a PEM bundle with root certificates")
+		return cli.Usage("nobody to trust: give --trust or KYSO_TRUST, a PEM bundle with root certificates")
 	}
 	trust, err := truststore.Read(trustFile)
 	if err != nil {
-		return &exitError{code: exitUsage, err: err}
+		return &cli.ExitError{Code: cli.ExitUsage, Err: err}
 	}
 	authorities := c.authorities(f.tsa)
 	if len(authorities) == 0 && f.level == "B-LTA" {
-		return usage("no time-stamp authority: give --tsa or KYSO_TSA")
+		return cli.Usage("no time-stamp authority: give --tsa or KYSO_TSA")
 	}
 	out := f.out
 	if out == "" {
-		out = named(path, "-extended")
+		out = cli.Named(path, "-extended")
 	}
 	if _, err := os.Stat(out); err == nil && !f.force {
-		return usage("%s exists; --force writes over it", out)
+		return cli.Usage("%s exists; --force writes over it", out)
 	}
-	if err := writable(out); err != nil {
+	if err := cli.Writable(out); err != nil {
 		return err
 	}
 	increment, err := verification.Extend(ctx, source, level, trust, &revocation.Client{AllowPrivate: f.private}, &tsa.Client{URLs: authorities})
@@ -83,18 +84,18 @@ func (c *cli) extend(ctx context.Context, f *extendFlags, path string) error {
 	if err := f.write(out, io.MultiReader(io.NewSectionReader(source, 0, source.Size()), bytes.NewReader(increment))); err != nil {
 		return err
 	}
-	c.say("%s: thêm %d byte.", "%s: %d bytes appended.", out, len(increment))
+	c.Say("%s: thêm %d byte.", "%s: %d bytes appended.", out, len(increment))
 	return nil
 }
 
 // authorities finds the time-stamp authorities.
-func (c *cli) authorities(flag string) []string {
+func (c *commands) authorities(flag string) []string {
 	list := flag
 	if list == "" {
-		list = c.env("KYSO_TSA")
+		list = c.Env("KYSO_TSA")
 	}
 	if list == "" {
-		if known, err := c.addresses(); err == nil && known.Parties != "" {
+		if known, err := c.Addresses(); err == nil && known.Parties != "" {
 			list = known.Parties + "/tsa"
 		}
 	}
@@ -104,7 +105,7 @@ func (c *cli) authorities(flag string) []string {
 // write makes the file at once: a copy that was broken off does not stand under its name.
 func (f *extendFlags) write(path string, from io.Reader) error {
 	if _, err := os.Stat(path); err == nil && !f.force {
-		return usage("%s exists; --force writes over it", path)
+		return cli.Usage("%s exists; --force writes over it", path)
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), ".kyso-*")
 	if err != nil {

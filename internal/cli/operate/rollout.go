@@ -1,4 +1,4 @@
-package main
+package operate
 
 import (
 	"encoding/json"
@@ -9,9 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"kyso/internal/app"
+	"kyso/internal/cli"
 )
 
-func (c *cli) rolloutCommand() *cobra.Command {
+func (c *commands) rolloutCommand() *cobra.Command {
 	var moveFrom string
 	cmd := &cobra.Command{Use: "rollout [BUILD]", Short: "Show the versions of the workers, or give one the processes that begin now", Args: cobra.MaximumNArgs(1),
 		Long: `Without an argument, print the versions of the workers (their KYSO_BUILD_ID) that Temporal knows, with how many processes
@@ -24,11 +25,11 @@ fit their histories, as it does from one release of kyso to the next.
 It is configured by TEMPORAL_… variables, as migrate and worker are.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 && moveFrom != "" {
-				return &exitError{code: exitUsage, err: fmt.Errorf("--move-from needs the version to move to")}
+				return &cli.ExitError{Code: cli.ExitUsage, Err: fmt.Errorf("--move-from needs the version to move to")}
 			}
 			config, err := app.FromEnvironment(os.Environ())
 			if err != nil {
-				return &exitError{code: exitUsage, err: err}
+				return &cli.ExitError{Code: cli.ExitUsage, Err: err}
 			}
 			temporal, err := app.DialTemporal(cmd.Context(), config)
 			if err != nil {
@@ -45,19 +46,19 @@ It is configured by TEMPORAL_… variables, as migrate and worker are.`,
 			if err := temporal.Rollout(cmd.Context(), args[0]); err != nil {
 				return err
 			}
-			c.say("%s là phiên bản hiện hành.", "%s is the current version.", args[0])
+			c.Say("%s là phiên bản hiện hành.", "%s is the current version.", args[0])
 			if moveFrom == "" {
 				return nil
 			}
 			moved, err := temporal.MoveProcesses(cmd.Context(), config.Temporal.Namespace, moveFrom, args[0])
-			c.say("Đã chuyển %d quy trình.", "%d processes moved.", moved)
+			c.Say("Đã chuyển %d quy trình.", "%d processes moved.", moved)
 			return err
 		}}
 	cmd.Flags().StringVar(&moveFrom, "move-from", "", "version whose processes move to BUILD")
 	return cmd
 }
 
-func (c *cli) printReleases(releases []app.Release) error {
+func (c *commands) printReleases(releases []app.Release) error {
 	if releases == nil {
 		releases = []app.Release{}
 	}
@@ -69,9 +70,9 @@ func (c *cli) printReleases(releases []app.Release) error {
 	for _, r := range releases {
 		ids = append(ids, r.BuildID)
 	}
-	return c.print(raw, ids, func(w io.Writer) {
+	return c.Print(raw, ids, func(w io.Writer) {
 		for _, r := range releases {
-			row(w, r.BuildID, r.Status, fmt.Sprint(r.Running))
+			cli.Row(w, r.BuildID, r.Status, fmt.Sprint(r.Running))
 		}
 	})
 }

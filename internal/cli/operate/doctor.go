@@ -1,4 +1,4 @@
-package main
+package operate
 
 import (
 	"encoding/json"
@@ -10,11 +10,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"kyso/internal/app"
+	"kyso/internal/cli"
 	"kyso/internal/doctor"
 )
 
-func (c *cli) doctorCommand() *cobra.Command {
-	return &cobra.Command{Use: "doctor", Short: "Look at everything that the configuration names, and say what is wrong and what to do", Args: exactly(0, "no argument"),
+func (c *commands) doctorCommand() *cobra.Command {
+	return &cobra.Command{Use: "doctor", Short: "Look at everything that the configuration names, and say what is wrong and what to do", Args: cli.Exactly(0, "no argument"),
 		Long: `Look at everything that the configuration of this environment names: master key, database and its schema, blobs, Temporal
 with namespace, search attributes and workers, clock, trusted certificates, seal, and whether the outside parties answer. It
 changes nothing but one small blob. A fault is exit code 1.
@@ -22,35 +23,35 @@ changes nothing but one small blob. A fault is exit code 1.
 The API is asked at --url or KYSO_URL. Without them, and with addresses.json of a development world in KYSO_DATA, else .kyso, the
 world's addresses and files stand in for variables that are not set.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			environ, url := c.settings(os.Environ())
+			environ, url := c.Settings(os.Environ())
 			config, err := app.FromEnvironment(environ)
 			if err != nil {
-				return &exitError{code: exitUsage, err: err}
+				return &cli.ExitError{Code: cli.ExitUsage, Err: err}
 			}
 			found := doctor.Examine(cmd.Context(), config, url)
 			raw, err := json.Marshal(map[string]any{"items": found})
 			if err != nil {
 				return fmt.Errorf("encoding the findings: %w", err)
 			}
-			err = c.print(raw, nil, func(w io.Writer) {
+			err = c.Print(raw, nil, func(w io.Writer) {
 				for _, f := range found {
-					row(w, f.State, f.Part, f.What)
+					cli.Row(w, f.State, f.Part, f.What)
 					if f.Remedy != "" {
-						row(w, "", "", "→ "+f.Remedy)
+						cli.Row(w, "", "", "→ "+f.Remedy)
 					}
 				}
 			})
 			if err == nil && slices.ContainsFunc(found, func(f doctor.Finding) bool { return f.State == doctor.Fault }) {
-				c.say("Có lỗi cần xử lý.", "There are faults.")
-				return ended(exitFailed)
+				c.Say("Có lỗi cần xử lý.", "There are faults.")
+				return cli.Ended(cli.ExitFailed)
 			}
 			return err
 		}}
 }
 
-func (c *cli) configCommand() *cobra.Command {
+func (c *commands) configCommand() *cobra.Command {
 	var changed bool
-	cmd := &cobra.Command{Use: "config", Short: "Print every setting, its value and where it came from; secrets are not shown", Args: exactly(0, "no argument"),
+	cmd := &cobra.Command{Use: "config", Short: "Print every setting, its value and where it came from; secrets are not shown", Args: cli.Exactly(0, "no argument"),
 		RunE: func(*cobra.Command, []string) error {
 			settings, err := app.Explain(os.Environ())
 			if changed {
@@ -64,15 +65,15 @@ func (c *cli) configCommand() *cobra.Command {
 			for _, s := range settings {
 				names = append(names, s.Name)
 			}
-			if printErr := c.print(raw, names, func(w io.Writer) {
+			if printErr := c.Print(raw, names, func(w io.Writer) {
 				for _, s := range settings {
-					row(w, s.Name, or(s.Value), s.Source)
+					cli.Row(w, s.Name, cli.Or(s.Value), s.Source)
 				}
 			}); printErr != nil {
 				return printErr
 			}
 			if err != nil {
-				return &exitError{code: exitUsage, err: err}
+				return &cli.ExitError{Code: cli.ExitUsage, Err: err}
 			}
 			return nil
 		}}

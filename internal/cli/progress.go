@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// progress shows where a signing stands: one line that is drawn again on a terminal, and elsewhere one line for
+// Progress shows where a signing stands: one line that is drawn again on a terminal, and elsewhere one line for
 // each change. It uses no colour.
-type progress struct {
+type Progress struct {
 	words   io.Writer
 	redraws bool
 	left    string // words before the time left
@@ -25,9 +25,10 @@ type progress struct {
 	ticked sync.WaitGroup
 }
 
-func newProgress(c *cli) *progress {
-	p := &progress{words: c.words, redraws: c.redraws, stop: make(chan struct{}),
-		left: c.text("còn", "left"), check: c.text("Đối chiếu với điện thoại", "Compare with the phone")}
+// NewProgress begins one.
+func NewProgress(c *CLI) *Progress {
+	p := &Progress{words: c.Words, redraws: c.Redraws, stop: make(chan struct{}),
+		left: c.Text("còn", "left"), check: c.Text("Đối chiếu với điện thoại", "Compare with the phone")}
 	if p.redraws {
 		stop := p.stop
 		p.ticked.Go(func() { p.tick(stop) })
@@ -36,7 +37,7 @@ func newProgress(c *cli) *progress {
 }
 
 // tick redraws the countdown every second. The monotonic clock counts, so a wrong local time does no harm.
-func (p *progress) tick(stop <-chan struct{}) {
+func (p *Progress) tick(stop <-chan struct{}) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
@@ -51,16 +52,16 @@ func (p *progress) tick(stop <-chan struct{}) {
 	}
 }
 
-// step shows the next step.
-func (p *progress) step(words string) {
+// Step shows the next step.
+func (p *Progress) Step(words string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.line, p.ends = words, time.Time{}
 	p.show(words)
 }
 
-// compare shows what has to be the same on the phone.
-func (p *progress) compare(code, prefix string) {
+// Compare shows what has to be the same on the phone.
+func (p *Progress) Compare(code, prefix string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.code, p.prefix = code, prefix
@@ -69,8 +70,15 @@ func (p *progress) compare(code, prefix string) {
 	}
 }
 
-// count begins or corrects the countdown.
-func (p *progress) count(left time.Duration) {
+// Compares reports whether a code is shown already.
+func (p *Progress) Compares(code string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.code == code
+}
+
+// Count begins or corrects the countdown.
+func (p *Progress) Count(left time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	fresh := p.ends.IsZero()
@@ -78,24 +86,24 @@ func (p *progress) count(left time.Duration) {
 	if p.redraws {
 		p.draw()
 	} else if fresh {
-		p.show(p.left + " " + clock(left))
+		p.show(p.left + " " + Clock(left))
 	}
 }
 
-// note says something beside the progress.
-func (p *progress) note(words string) {
+// Note says something beside the progress.
+func (p *Progress) Note(words string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.redraws {
-		_, _ = fmt.Fprintf(p.words, "\r\x1b[K%s\n", visible(words))
+		_, _ = fmt.Fprintf(p.words, "\r\x1b[K%s\n", Visible(words))
 		p.draw()
 		return
 	}
 	p.show(words)
 }
 
-// done ends the line. It may be called again.
-func (p *progress) done() {
+// Done ends the line. It may be called again.
+func (p *Progress) Done() {
 	p.mu.Lock()
 	if p.stop == nil {
 		p.mu.Unlock()
@@ -110,26 +118,26 @@ func (p *progress) done() {
 	}
 }
 
-func (p *progress) show(words string) {
+func (p *Progress) show(words string) {
 	if p.redraws {
 		p.draw()
 		return
 	}
-	_, _ = fmt.Fprintln(p.words, visible(words))
+	_, _ = fmt.Fprintln(p.words, Visible(words))
 }
 
-func (p *progress) draw() {
+func (p *Progress) draw() {
 	if p.line == "" {
 		return
 	}
 	text := p.line
 	if !p.ends.IsZero() {
-		text += " · " + p.left + " " + clock(time.Until(p.ends)) + p.suffix()
+		text += " · " + p.left + " " + Clock(time.Until(p.ends)) + p.suffix()
 	}
-	_, _ = fmt.Fprintf(p.words, "\r\x1b[K%s", visible(text))
+	_, _ = fmt.Fprintf(p.words, "\r\x1b[K%s", Visible(text))
 }
 
-func (p *progress) suffix() string {
+func (p *Progress) suffix() string {
 	var out strings.Builder
 	for _, part := range []string{p.code, p.prefix} {
 		if part != "" {
@@ -139,7 +147,8 @@ func (p *progress) suffix() string {
 	return out.String()
 }
 
-func clock(d time.Duration) string {
+// Clock writes what is left: 04:59, or 1:00:00.
+func Clock(d time.Duration) string {
 	seconds := max(0, int(d.Round(time.Second)/time.Second))
 	if seconds >= 3600 {
 		return fmt.Sprintf("%d:%02d:%02d", seconds/3600, seconds/60%60, seconds%60)

@@ -1,4 +1,4 @@
-package main
+package pdffile
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kyso/internal/cli"
 	"kyso/internal/pades"
 	"kyso/internal/party/revocation"
 	"kyso/internal/signing"
@@ -24,9 +25,9 @@ type verifyFlags struct {
 	report  string
 }
 
-func (c *cli) verifyCommand() *cobra.Command {
+func (c *commands) verifyCommand() *cobra.Command {
 	f := &verifyFlags{}
-	cmd := &cobra.Command{Use: "verify FILE…", Short: "Verify the signatures of PDF files on this machine; - is a PDF from a pipe", Args: atLeast("at least one FILE, or -"),
+	cmd := &cobra.Command{Use: "verify FILE…", Short: "Verify the signatures of PDF files on this machine; - is a PDF from a pipe", Args: cli.AtLeast("at least one FILE, or -"),
 		Long: `Verify the signatures of PDF files on this machine, by ETSI EN 319 102-1. No file is uploaded, and each is parsed in a
 child process of its own. A file that cannot be read does not keep the others from being verified; - is a PDF that comes
 through a pipe, at most 1 GiB.
@@ -65,23 +66,23 @@ func (s fileSource) Size() int64 { return s.size }
 func openFile(path string) (fileSource, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return fileSource{}, usage("%v", err)
+		return fileSource{}, cli.Usage("%v", err)
 	}
 	info, err := file.Stat()
 	if err != nil || !info.Mode().IsRegular() {
 		_ = file.Close() // nothing was written
-		return fileSource{}, usage("%s is not a file", path)
+		return fileSource{}, cli.Usage("%s is not a file", path)
 	}
 	return fileSource{file, info.Size()}, nil
 }
 
 // verify judges each file. What cannot be read is an outcome as well.
-func (c *cli) verify(ctx context.Context, f *verifyFlags, paths []string) error {
+func (c *commands) verify(ctx context.Context, f *verifyFlags, paths []string) error {
 	if count(paths, stdinPDF) > 1 {
-		return usage("- can be given once: there is one stdin")
+		return cli.Usage("- can be given once: there is one stdin")
 	}
 	if ending := filepath.Ext(f.report); f.report != "" && (len(paths) > 1 || ending != ".pdf" && ending != ".json") {
-		return usage("--report takes a name that ends with .pdf or .json, and one FILE")
+		return cli.Usage("--report takes a name that ends with .pdf or .json, and one FILE")
 	}
 	judge, err := c.judge(f)
 	if err != nil {
@@ -110,16 +111,16 @@ func (c *cli) verify(ctx context.Context, f *verifyFlags, paths []string) error 
 	if err := c.printTally(tally); err != nil {
 		return err
 	}
-	return ended(tally.exit())
+	return cli.Ended(tally.exit())
 }
 
 // judge makes what verifies one file, with whom to trust and whom to ask.
-func (c *cli) judge(f *verifyFlags) (func(context.Context, string, pades.Source) (*pades.Verification, error), error) {
+func (c *commands) judge(f *verifyFlags) (func(context.Context, string, pades.Source) (*pades.Verification, error), error) {
 	var trust signing.Trust
 	if bundle := c.trustFile(f); bundle != "" {
 		var err error
 		if trust, err = truststore.Read(bundle); err != nil {
-			return nil, &exitError{code: exitUsage, err: err}
+			return nil, &cli.ExitError{Code: cli.ExitUsage, Err: err}
 		}
 	}
 	var issuers signing.RevocationSource
@@ -149,14 +150,14 @@ func writeReport(to string, found *pades.Verification, trust signing.Trust, name
 }
 
 // trustFile finds whom to trust. The trust of a development world comes with its private addresses.
-func (c *cli) trustFile(f *verifyFlags) string {
+func (c *commands) trustFile(f *verifyFlags) string {
 	if f.trust != "" {
 		return f.trust
 	}
-	if fromEnv := c.env("KYSO_TRUST"); fromEnv != "" {
+	if fromEnv := c.Env("KYSO_TRUST"); fromEnv != "" {
 		return fromEnv
 	}
-	known, err := c.addresses()
+	known, err := c.Addresses()
 	if err != nil {
 		return ""
 	}
