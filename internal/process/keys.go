@@ -180,6 +180,10 @@ func ReconcileQueryID(txnRef string, now time.Time) string {
 	return "RC" + short("reconcile "+txnRef+now.UTC().Format(time.RFC3339Nano), 14)
 }
 
+// TransactionKey names a transaction of a payment party apart from those of others: the store gives each to one attempt. Those of
+// the first party stand alone, as they did when it was the only one.
+func TransactionKey(gateway, transaction string) string { return gateway + ":" + transaction }
+
 // IncidentID names how often a process was parked: episode counts from 1 within a series, "" for the process that a record
 // began with. The store keeps one incident under it.
 func IncidentID(processID, series string, episode int) string {

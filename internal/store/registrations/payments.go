@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/store/kernel"
 )
@@ -191,7 +192,7 @@ func transactionKey(gateway, transaction string) string {
 	if gateway == registration.FirstGateway || transaction == "" {
 		return transaction
 	}
-	return gateway + ":" + transaction
+	return process.TransactionKey(gateway, transaction)
 }
 
 // claimTransaction gives a transaction to an attempt, unless another has it. Without a name nobody can tell whose the money is.
