@@ -126,7 +126,7 @@ func (s *Store) Trusted() operations.Trusted { return operations.Trusted{Base: s
 // Verifications returns the part of the store that keeps verifications.
 func (s *Store) Verifications() signings.Verifications { return signings.Verifications{Base: s.Base} }
 
-// Webhooks returns the part of the store that remembers who is told of what.
+// Webhooks returns the part of the store that remembers endpoints and the messages to them.
 func (s *Store) Webhooks() operations.Webhooks { return operations.Webhooks{Base: s.Base} }
 
 // Embedded side by side, the records of rooms need names of their own.

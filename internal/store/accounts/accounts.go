@@ -81,7 +81,7 @@ func (r Records) SaveAccount(ctx context.Context, a registration.Account) error 
 			a.ID, a.SubjectID, s.Sealed("accounts", "phone", a.ID, []byte(a.Phone)), lookup, s.Sealed("accounts", "email", a.ID, []byte(a.Email)),
 			s.Sealed("accounts", "password", a.ID, []byte(a.PasswordHash)), kernel.At(a.CreatedAt)))
 		if err == nil && saved == 0 {
-			return kernel.Conflict("the account belongs to somebody else")
+			return kernel.Conflict("the account belongs to another person")
 		}
 		return err
 	})

@@ -1,6 +1,6 @@
 // Package kernel is what every room of the store stands on: one open database with its migrations, the one way into a transaction,
 // the keys that seal columns, the limits that count in the statement of the act, the chain of the audit log, and the ledger of
-// transitions and incidents of every kind of process. It links the PostgreSQL driver; a program that wants SQLite imports
+// transitions and incidents of every kind of process. It links the PostgreSQL driver; a program that needs SQLite imports
 // modernc.org/sqlite itself.
 package kernel
 

@@ -102,7 +102,7 @@ func (k *Keys) OpenText(err error, text *string, table, column, row string, valu
 	return err
 }
 
-// OpenWords is openText for what people wrote beside a process: once it was erased there are no words.
+// OpenWords is openText for what people wrote about a process: once it was erased there are no words.
 func (k *Keys) OpenWords(err error, text *string, table, column, row string, value []byte) error {
 	if err == nil && len(value) == 0 {
 		*text = ""
@@ -120,7 +120,7 @@ func (k *Keys) Digest(domain string, value any) (string, error) {
 	return k.Lookup.Digest(domain, text), nil
 }
 
-// PlainDigest is the hex SHA-256 of bytes that nobody could guess.
+// PlainDigest is the hex SHA-256 of bytes that cannot be guessed.
 func PlainDigest(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])

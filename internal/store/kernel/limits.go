@@ -76,8 +76,8 @@ func (r *refusals) add(name string) {
 	r.byName[name]++
 }
 
-// Take takes a place of every limit in the transaction of the act that it bounds. The order of the rows is the same for
-// everybody, so that no two wait for each other.
+// Take takes a place of every limit in the transaction of the act that it bounds. The order of the rows is always
+// the same, so that no two wait for each other.
 func (k *Keys) Take(ctx context.Context, tx queryer, now time.Time, limits []limit.Limit) error {
 	sorted := slices.Clone(limits)
 	slices.SortFunc(sorted, func(a, b limit.Limit) int { return strings.Compare(k.LimitID(a), k.LimitID(b)) })

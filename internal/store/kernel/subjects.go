@@ -116,7 +116,7 @@ func (c *Base) OfSigning(ctx context.Context, tx *sql.Tx, k *Keys, id string) (*
 		return nil, OrNoSuch(err, "signing")
 	case !gone.IsZero():
 		return nil, Erased("signing")
-	case subjectID == Nobody:
+	case subjectID == Unowned:
 		return k, nil
 	}
 	return c.Unwrapped(ctx, subjectID, wrapped)
@@ -131,8 +131,8 @@ func (c *Base) OfRegistration(ctx context.Context, tx *sql.Tx, id string) (*Subj
 	return c.SubjectKey(ctx, tx, subjectID)
 }
 
-// Nobody is whose document an upload is until a signing names its signer: its key is under the store's own.
-const Nobody = ""
+// Unowned is whose document an upload is until a signing names its signer: its key is under the store's own.
+const Unowned = ""
 
 // Erased is problem.Erased.
 func Erased(what string) error { return problem.New(problem.Erased, "the %s was erased", what) }

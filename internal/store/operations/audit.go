@@ -1,4 +1,4 @@
-// Package operations keeps in SQL what runs beside the processes: the audit log, the desk of incidents, decisions, webhooks in and out,
+// Package operations keeps in SQL what runs next to the processes: the audit log, the desk of incidents, decisions, webhooks in and out,
 // answers to Idempotency-Keys, limits and the changes of trusted certificates.
 package operations
 

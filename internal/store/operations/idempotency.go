@@ -34,7 +34,7 @@ func (s Answers) ForgetAnswers(ctx context.Context, before time.Time) (int, erro
 	}
 }
 
-// ForgetSecrets clears what nobody may use any more: secrets in kept answers, and those of endpoints before a rotation.
+// ForgetSecrets clears what may not be used any more: secrets in kept answers, and those of endpoints before a rotation.
 func (s Answers) ForgetSecrets(ctx context.Context, now time.Time) error {
 	return s.Write(ctx, "clearing secrets", func(tx *sql.Tx) error {
 		if err := clearAnswers(ctx, tx, now); err != nil {

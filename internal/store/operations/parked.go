@@ -157,7 +157,7 @@ func (p Parked) entries(ctx context.Context, id string) ([]incident.Entry, error
 
 // Assign implements incident.Desk.
 func (p Parked) Assign(ctx context.Context, id, assignee string, by incident.Deed) error {
-	return p.beside(ctx, "assigning an incident", id, by, incident.Entry{Kind: incident.Assigned, Text: assignee}, func(tx *sql.Tx) error {
+	return p.enter(ctx, "assigning an incident", id, by, incident.Entry{Kind: incident.Assigned, Text: assignee}, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE process_incidents SET assignee = $1 WHERE id = $2`, assignee, id)
 		return err
 	})
@@ -165,11 +165,11 @@ func (p Parked) Assign(ctx context.Context, id, assignee string, by incident.Dee
 
 // Note implements incident.Desk.
 func (p Parked) Note(ctx context.Context, id, text string, by incident.Deed) error {
-	return p.beside(ctx, "noting something about an incident", id, by, incident.Entry{Kind: incident.Noted, Text: text}, nil)
+	return p.enter(ctx, "noting something about an incident", id, by, incident.Entry{Kind: incident.Noted, Text: text}, nil)
 }
 
-// beside adds an entry to an incident, with what else changes, once for each request.
-func (p Parked) beside(ctx context.Context, doing, id string, by incident.Deed, e incident.Entry, change func(tx *sql.Tx) error) error {
+// enter adds an entry to an incident, with what else changes, once for each request.
+func (p Parked) enter(ctx context.Context, doing, id string, by incident.Deed, e incident.Entry, change func(tx *sql.Tx) error) error {
 	k, err := p.OpenKeys(ctx)
 	if err != nil {
 		return err

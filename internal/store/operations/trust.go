@@ -38,7 +38,7 @@ func (t Trusted) TrustChanges(ctx context.Context) ([]signing.TrustChange, int, 
 	return list, len(list), nil
 }
 
-// trustChanges reads the changes, oldest first. Their numbers begin with 1 and leave none out, so that one that somebody took
+// trustChanges reads the changes, oldest first. Their numbers begin with 1 and leave none out, so that one that was taken
 // away is missed.
 func trustChanges(ctx context.Context, from kernel.Querier, k *kernel.Keys) ([]signing.TrustChange, error) {
 	var list []signing.TrustChange

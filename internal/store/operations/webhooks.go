@@ -14,7 +14,7 @@ import (
 	"kyso/internal/webhook"
 )
 
-// Webhooks is the part of the store that remembers who is told of what. It implements webhook.Records.
+// Webhooks is the part of the store that remembers endpoints and the messages to them. It implements webhook.Records.
 type Webhooks struct{ *kernel.Base }
 
 var _ webhook.Records = Webhooks{}

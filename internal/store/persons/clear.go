@@ -23,7 +23,7 @@ const (
 	// clearStays is how long a segment in clear outlives the record that pointed to it: whoever read that record has ended
 	// by then. An erasure does not wait for it.
 	clearStays = time.Hour
-	// unownedWaits is how old an upload without a signing or registration is when it is sealed as nobody's: the process
+	// unownedWaits is how old an upload without a signing or registration is when it is sealed as unowned: the process
 	// that wrote it as a paper has recorded it by then.
 	unownedWaits = 24 * time.Hour
 )
@@ -142,9 +142,9 @@ func (c Clear) SealPapers(ctx context.Context, id string, seal SealSegments) err
 	})
 }
 
-// SealUpload puts an upload under the keys of those whose signings have it; one that nobody has, under the store's.
+// SealUpload puts an upload under the keys of those whose signings have it; one that has none, under the store's.
 func (c Clear) SealUpload(ctx context.Context, id string, seal SealSegments) error {
-	return c.sealUpload(ctx, id, kernel.Nobody, seal)
+	return c.sealUpload(ctx, id, kernel.Unowned, seal)
 }
 
 // sealUpload writes the sealed segments first and points the record to them then. What lay in clear goes later, see Blobs.
@@ -179,7 +179,7 @@ func (c Clear) claim(ctx context.Context, tx *sql.Tx, k *kernel.Keys, u signing.
 	if err != nil || !free {
 		return signing.Upload{}, err
 	}
-	if subjectID != kernel.Nobody {
+	if subjectID != kernel.Unowned {
 		owners = append(owners, subjectID)
 	} else if len(owners) == 0 && c.Now().Sub(u.CreatedAt) < unownedWaits {
 		return signing.Upload{}, nil
@@ -192,7 +192,7 @@ func (c Clear) claim(ctx context.Context, tx *sql.Tx, k *kernel.Keys, u signing.
 		return u, err
 	}
 	if len(owners) == 0 {
-		return u, signings.WrapDocumentKey(ctx, tx, k, root, kernel.Nobody, u.Key, u.CreatedAt)
+		return u, signings.WrapDocumentKey(ctx, tx, k, root, kernel.Unowned, u.Key, u.CreatedAt)
 	}
 	lives := false
 	for _, owner := range owners {
@@ -211,7 +211,7 @@ func (c Clear) claim(ctx context.Context, tx *sql.Tx, k *kernel.Keys, u signing.
 	if !lives {
 		return u, kernel.Erased("person of document " + u.ID)
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM document_keys WHERE id = $1 AND subject_id = $2`, root, kernel.Nobody); err != nil {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM document_keys WHERE id = $1 AND subject_id = $2`, root, kernel.Unowned); err != nil {
 		return u, err
 	}
 	return c.known(ctx, tx, u)
@@ -230,7 +230,7 @@ func (c Clear) owners(ctx context.Context, tx *sql.Tx, root string, u signing.Up
 	}
 	e := &erasing{tx: tx}
 	people, err = e.texts(ctx, `SELECT DISTINCT s.subject_id`+having+` AND s.erased_at IS NULL`, root, u.ID)
-	if err != nil || len(people) > 0 || subjectID != kernel.Nobody {
+	if err != nil || len(people) > 0 || subjectID != kernel.Unowned {
 		return people, true, err
 	}
 	// A paper of a registration that has not ended is its person's: Papers names it in its time.

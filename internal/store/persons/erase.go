@@ -24,7 +24,7 @@ func (p Records) SubjectOf(ctx context.Context, id string) (string, error) {
 	err := p.ReadSealed(ctx, "finding a person", func(tx *sql.Tx, _ *kernel.Keys) error {
 		err := tx.QueryRowContext(ctx, `
 			SELECT subject_id FROM registrations WHERE id = $1 UNION ALL SELECT COALESCE(subject_id, '') FROM signings WHERE id = $1`, id).Scan(&subjectID)
-		if err == nil && subjectID == kernel.Nobody {
+		if err == nil && subjectID == kernel.Unowned {
 			err = kernel.Conflict("the signing lies under the key of the store: within minutes of its end it is put under that of its signer, while KYSO_SEAL_DOCUMENTS is true")
 		}
 		return kernel.OrNoSuch(err, "registration or signing")
@@ -92,7 +92,7 @@ func (e *erasing) run(ctx context.Context, actor string, years int) error {
 	return kernel.Audit(ctx, e.tx, e.now, "erasure", e.subjectID, actor, e.summary())
 }
 
-// plan reads what there is and what stays. Nobody may be erased while a process of theirs runs.
+// plan reads what there is and what stays. A person is not erased while a process of theirs runs.
 func (e *erasing) plan(ctx context.Context, years int) error {
 	rows, err := e.tx.QueryContext(ctx, registrations.RegistrationQuery+` WHERE r.subject_id = $1 ORDER BY r.created_at, r.id`, e.subjectID)
 	err = kernel.Each(rows, err, func(rows *sql.Rows) error {

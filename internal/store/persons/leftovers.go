@@ -88,7 +88,7 @@ func dropIfUnused(ctx context.Context, tx *sql.Tx, id string, now time.Time) err
 	if err != nil || still == 0 {
 		return err
 	}
-	return dropDocumentKey(ctx, tx, id, kernel.Nobody, now)
+	return dropDocumentKey(ctx, tx, id, kernel.Unowned, now)
 }
 
 // Lives reports whether a document has a key: only then may anything lie in its folder for long.

@@ -100,7 +100,7 @@ func emptyUploads(ctx context.Context, tx *sql.Tx, which string, arg any, now ti
 	return err
 }
 
-// dropDocumentKey takes the key of a document away from a person. When nobody else has it, the document goes.
+// dropDocumentKey takes the key of a document away from a person. When no other person has it, the document goes.
 func dropDocumentKey(ctx context.Context, tx *sql.Tx, id, subjectID string, now time.Time) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM document_keys WHERE id = $1 AND subject_id = $2`, id, subjectID); err != nil {
 		return err

@@ -34,7 +34,7 @@ func (r Records) AgreeFix(ctx context.Context, id, actor string, fields map[stri
 		}
 		names := strings.Join(slices.Sorted(maps.Keys(fields)), " ")
 		switch {
-		case before != digest: // somebody wants something else, or is the first
+		case before != digest: // another change is proposed, or the first
 			_, err = tx.ExecContext(ctx, `
 				INSERT INTO identity_fixes (registration_id, digest, proposed_by, proposed_at) VALUES ($1, $2, $3, $4)
 				ON CONFLICT (registration_id) DO UPDATE SET digest = excluded.digest, proposed_by = excluded.proposed_by,

@@ -37,7 +37,7 @@ func scanPayment(row kernel.Scanner, k *kernel.Keys) (registration.Payment, erro
 	return p, err
 }
 
-// sealedReference seals what a gateway wants to hear again; nothing stays nothing.
+// sealedReference seals what a gateway needs to hear again; nothing stays nothing.
 func sealedReference(k *kernel.Keys, ref string, value registration.Reference) []byte {
 	if value == "" {
 		return nil
@@ -195,7 +195,7 @@ func transactionKey(gateway, transaction string) string {
 	return process.TransactionKey(gateway, transaction)
 }
 
-// claimTransaction gives a transaction to an attempt, unless another has it. Without a name nobody can tell whose the money is.
+// claimTransaction gives a transaction to an attempt, unless another has it. Without a name it is open whose the money is.
 func claimTransaction(ctx context.Context, tx *sql.Tx, number, ref string) (ours bool, err error) {
 	if number == "" {
 		return false, nil

@@ -11,7 +11,7 @@ import (
 	"kyso/internal/vault"
 )
 
-// DocumentKey opens the key of a document with the key of any person who has it; problem.Erased when nobody has.
+// DocumentKey opens the key of a document with the key of any person who has it; problem.Erased when no person has.
 func (s Records) DocumentKey(ctx context.Context, tx kernel.Querier, k *kernel.Keys, id string) ([]byte, error) {
 	rows, err := tx.QueryContext(ctx, `
 		SELECT d.subject_id, d.wrapped, s.wrapped FROM document_keys d LEFT JOIN subjects s ON s.id = d.subject_id
@@ -32,7 +32,7 @@ func (s Records) DocumentKey(ctx context.Context, tx kernel.Querier, k *kernel.K
 	}
 	for _, w := range wraps {
 		of := k
-		if w.subjectID != kernel.Nobody {
+		if w.subjectID != kernel.Unowned {
 			if len(w.person) == 0 {
 				continue
 			}
@@ -45,7 +45,7 @@ func (s Records) DocumentKey(ctx context.Context, tx kernel.Querier, k *kernel.K
 	return nil, kernel.Erased("document")
 }
 
-// WrapDocumentKey gives a person, or nobody, the key of a document.
+// WrapDocumentKey gives a person, or none, the key of a document.
 func WrapDocumentKey(ctx context.Context, tx *sql.Tx, k *kernel.Keys, id, subjectID string, key []byte, now time.Time) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO document_keys (id, subject_id, wrapped, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (id, subject_id) DO NOTHING`,
@@ -64,7 +64,7 @@ func (s Records) saveDocumentKey(ctx context.Context, tx *sql.Tx, k *kernel.Keys
 		return kernel.Erased("document")
 	}
 	owner := k
-	if u.SubjectID != kernel.Nobody {
+	if u.SubjectID != kernel.Unowned {
 		person, err := s.SubjectKey(ctx, tx, u.SubjectID)
 		if err != nil {
 			return err
@@ -92,7 +92,7 @@ func (s Records) Adopt(ctx context.Context, tx *sql.Tx, k *kernel.Keys, uploadID
 	if err := FreeUpload(ctx, tx, uploadID); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `DELETE FROM document_keys WHERE id = $1 AND subject_id = $2`, id.String, kernel.Nobody)
+	_, err = tx.ExecContext(ctx, `DELETE FROM document_keys WHERE id = $1 AND subject_id = $2`, id.String, kernel.Unowned)
 	return err
 }
 

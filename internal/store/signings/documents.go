@@ -86,7 +86,7 @@ func (s Records) SavePlacement(ctx context.Context, id string, index int, p sign
 }
 
 // SavePrepared implements signing.Records. A document may be prepared again until its digest was sent for approval:
-// from then on what is stored is what somebody is asked to approve.
+// from then on what is stored is what the signer is asked to approve.
 func (s Records) SavePrepared(ctx context.Context, id string, index int, p signing.Prepared) error {
 	text, err := json.Marshal(preparedRecord(p))
 	if err != nil {
@@ -119,7 +119,7 @@ func setUntilSent(ctx context.Context, tx *sql.Tx, column, id string, index int,
 }
 
 // SaveSigned implements signing.Records. A signed file may be followed by one of a higher level, never replaced by
-// another one of the same.
+// another one of its level.
 func (s Records) SaveSigned(ctx context.Context, id string, index int, uploadID string, level signing.Level) error {
 	return s.change(ctx, "saving a signed document", id, func(tx *sql.Tx) error {
 		var stored string

@@ -20,7 +20,7 @@ const fullFor = time.Hour
 // KeepUpload implements signing.Desk. The upload, whose it is, and what it counts for are one transaction.
 func (s Records) KeepUpload(ctx context.Context, u signing.Upload, by signing.Uploader) error {
 	return s.saveUpload(ctx, u, func(tx *sql.Tx, k *kernel.Keys) error {
-		quotas := slices.Clone(by.Quotas) // in one order for everybody, so that no two wait for each other
+		quotas := slices.Clone(by.Quotas) // always in one order, so that no two wait for each other
 		slices.SortFunc(quotas, func(a, b signing.Quota) int { return strings.Compare(a.Key, b.Key) })
 		for _, q := range quotas {
 			if err := s.count(ctx, tx, k, u, q); err != nil {

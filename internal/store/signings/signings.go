@@ -105,7 +105,7 @@ func (s Records) createSigning(ctx context.Context, tx *sql.Tx, k *kernel.Keys, 
 	}
 	for i, d := range in.Documents {
 		err := insertDocument(ctx, tx, who.Keys, in.ID, i, d)
-		if err == nil && who.ID != kernel.Nobody {
+		if err == nil && who.ID != kernel.Unowned {
 			err = s.Adopt(ctx, tx, k, d.UploadID, who)
 		}
 		if err != nil {
@@ -178,7 +178,7 @@ func (s Records) scanSigning(ctx context.Context, row kernel.Scanner, k *kernel.
 		out.Keys = nil
 		return out, nil
 	}
-	if err == nil && subjectID != kernel.Nobody {
+	if err == nil && subjectID != kernel.Unowned {
 		k, err = s.Unwrapped(ctx, subjectID, wrapped)
 		out.Keys = k
 	}
