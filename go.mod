@@ -201,6 +201,7 @@ require (
 	modernc.org/memory v1.12.1 // indirect
 )
 
+// See docs/decisions/0011-a-smaller-engine.md.
 replace go.temporal.io/auto-scaled-workers => ./starter/dev/trim/auto-scaled-workers
 
 replace cloud.google.com/go/storage => ./starter/dev/trim/storage
