@@ -15,6 +15,7 @@ RUN node build.mjs
 FROM golang:1.26.10-bookworm AS source
 WORKDIR /src
 COPY go.mod go.sum ./
+COPY starter/dev/trim starter/dev/trim
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 COPY --from=pages /src/internal/web/dist internal/web/dist
