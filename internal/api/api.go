@@ -170,7 +170,7 @@ func setDefault[T int | int64 | time.Duration](value *T, fallback T) {
 type server struct {
 	Options
 	mux     *http.ServeMux
-	spec    []byte             // the OpenAPI description
+	spec    func() []byte      // the OpenAPI description
 	served  map[string]*served // by pattern
 	limiter *limiter
 	turns   turns
@@ -212,7 +212,7 @@ func newServer(options Options) *server {
 		s.Logger = slog.Default()
 	}
 	config := huma.DefaultConfig("kyso", Version)
-	config.Info.Description = description
+	introduce(&config)
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", "" // own pages, see pages.go
 	config.CreateHooks = nil                                             // no $schema fields in answers
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
@@ -221,6 +221,8 @@ func newServer(options Options) *server {
 		"session": {Type: "apiKey", In: "cookie", Name: s.cookieName(), Description: "A browser's session; see POST /v1/session"},
 	}
 	s.served = serve(humago.New(s.mux, config), s.routes())
+	components(config.OpenAPI)
+	describeEvents(config.OpenAPI)
 	s.trail = &trail{keys: map[string]int64{}}
 	s.pages(config.OpenAPI)
 	return s

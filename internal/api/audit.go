@@ -103,12 +103,15 @@ func (s *server) auditRoutes() []route {
 	return []route{
 		on(s.listAudit, route{id: "listAudit", at: "GET /v1/audit", tag: tagOperations,
 			summary: "Read the audit log, oldest first",
+			text:    "Each entry holds the hash of the one before, so a change or a cut shows.",
 			access:  rule{all: operators}}),
 		on(s.listCheckpoints, route{id: "listCheckpoints", at: "GET /v1/audit/checkpoints", tag: tagOperations,
 			summary: "Read the signed checkpoints of the audit log, oldest first",
+			text:    "Checkpoints are signed heads of the audit log. kyso audit verify compares them with the log.",
 			access:  rule{all: operators}}),
 		on(s.listExported, route{id: "listExportedCheckpoints", at: "GET /v1/audit/exported", tag: tagOperations,
 			summary: "Read the checkpoints that this server copied out of the database",
+			text:    "What the server copied out of the reach of the database, as it lies in the file.",
 			access:  rule{all: operators}}),
 	}
 }

@@ -138,7 +138,11 @@ func (b *testBench) send(req *http.Request, headers ...string) answer {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return answer{resp.StatusCode, resp.Header, out}
+	got := answer{resp.StatusCode, resp.Header, out}
+	for _, wrong := range theContract().hold(req, got) {
+		b.t.Error(wrong)
+	}
+	return got
 }
 
 func (b *testBench) post(path, body string, headers ...string) answer {

@@ -16,12 +16,14 @@ func (s *server) bookRoutes() []route {
 	return []route{
 		on(s.repairIncident, route{id: "repairIncident", at: "POST /v1/incidents/{id}/repair", tag: tagOperations,
 			summary:  "Begin a process again that was lost, close it with its compensation, or retry a parked refund",
+			text:     "For a process and a record that do not agree, and for refunds that are parked. attention.actions names what is allowed.",
 			access:   rule{all: operators},
 			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}}),
 		on(s.reconcile, route{id: "reconcile", at: "POST /v1/reconciliations", tag: tagOperations,
 			summary:  "Compare a part of the records with Temporal and the payment gateways",
+			text:     "Compares one page of the books and opens an incident for each mismatch. Call again with next until it is absent.",
 			access:   rule{all: operators},
-			problems: []int{http.StatusServiceUnavailable}}),
+			problems: []int{http.StatusNotFound, http.StatusServiceUnavailable}}),
 	}
 }
 

@@ -38,14 +38,17 @@ func (s *server) documentRoutes() []route {
 	return []route{
 		on(s.createDocument, route{id: "createDocument", at: "POST /v1/documents", tag: tagDocuments, status: http.StatusCreated,
 			summary: "Upload a PDF",
+			text:    "The file is stored as it streams in, sealed, and belongs to the caller. Its name comes from name or from Content-Disposition. A document that no signing takes is deleted after a while.",
 			access:  rule{own: signings}, cost: classHeavy, body: bodyFile,
 			problems: []int{http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusRequestTimeout}, with: []operationOption{withBody(pdfType, "The file; it is stored as it streams in")}}),
 		on(s.getDocument, route{id: "getDocument", at: "GET /v1/documents/{id}", tag: tagDocuments,
 			summary: "Show a document",
+			text:    "Name, size and SHA-256 of an uploaded or signed file.",
 			access:  rule{own: signings, object: access.Document}, reveals: true,
 			problems: []int{http.StatusNotFound}}),
 		on(s.getDocumentContent, route{id: "getDocumentContent", at: "GET /v1/documents/{id}/content", tag: tagDocuments,
 			summary: "Download a document",
+			text:    "Streams the file. Ranges and conditional requests work; the ETag is the SHA-256.",
 			access:  rule{own: signings, object: access.Document}, reveals: true, answer: answerFile,
 			problems: []int{http.StatusNotFound}}),
 	}

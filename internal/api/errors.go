@@ -254,7 +254,8 @@ func codeOfStatus(status int) problem.Code {
 // huma builds every error answer through these two variables, which are its documented way to another error type.
 // They hold no state, so several handlers in one process share them without harm.
 func init() {
-	huma.ValidateStrictCasing = true // names in bodies match exactly
+	huma.ValidateStrictCasing = true  // names in bodies match exactly
+	huma.DefaultArrayNullable = false // a list is empty, never null
 	huma.NewError = func(status int, detail string, _ ...error) huma.StatusError {
 		return newProblem(codeOfStatus(status), status, detail)
 	}

@@ -193,9 +193,12 @@ func TestOpenAPI(t *testing.T) {
 				Required bool
 				Schema   map[string]any
 			}
-			Responses map[string]struct{ Description string }
+			Responses map[string]struct {
+				Description string
+				Ref         string `json:"$ref"`
+			}
 		}
-		Components struct{ Schemas map[string]any }
+		Components map[string]map[string]any
 	}
 	got.into(t, &spec)
 	if spec.OpenAPI != "3.1.0" || spec.Info.Version == "" {
@@ -218,7 +221,7 @@ func TestOpenAPI(t *testing.T) {
 				}
 			}
 			for status, response := range op.Responses {
-				if response.Description == "" {
+				if response.Description == "" && response.Ref == "" {
 					t.Errorf("%s %s: answer %s has no description", method, path, status)
 				}
 			}
@@ -238,8 +241,8 @@ func TestOpenAPI(t *testing.T) {
 		t.Errorf("%d operations", len(ids))
 	}
 	for _, ref := range references(t, got.body) {
-		name, ok := strings.CutPrefix(ref, "#/components/schemas/")
-		if !ok || spec.Components.Schemas[name] == nil {
+		kind, name, _ := strings.Cut(strings.TrimPrefix(ref, "#/components/"), "/")
+		if spec.Components[kind][name] == nil {
 			t.Errorf("dangling reference %s", ref)
 		}
 	}

@@ -7,11 +7,11 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
-	"encoding/json"
 	"html/template"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -33,11 +33,13 @@ const readyWait = 3 * time.Second
 // pages registers what is not part of /v1: health, the OpenAPI description and the two readable pages. They load
 // nothing from anywhere else.
 func (s *server) pages(openapi *huma.OpenAPI) {
-	spec, err := json.Marshal(openapi)
-	if err != nil {
-		panic("api: OpenAPI description: " + err.Error()) // a mistake in a route; the test of this package finds it
-	}
-	s.spec = spec
+	s.spec = sync.OnceValue(func() []byte {
+		spec, err := written(openapi)
+		if err != nil {
+			panic("api: OpenAPI description: " + err.Error()) // a mistake in a route; the test of this package finds it
+		}
+		return spec
+	})
 	s.mux.HandleFunc("GET /healthz", s.health)
 	s.mux.HandleFunc("GET /readyz", s.ready)
 	s.mux.HandleFunc("GET /openapi.json", s.openapi)
@@ -77,7 +79,7 @@ func answerState(w http.ResponseWriter, status int, state string) {
 
 func (s *server) openapi(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/openapi+json")
-	_, _ = w.Write(s.spec) // the peer may be gone
+	_, _ = w.Write(s.spec()) // the peer may be gone
 }
 
 // docsData is what the page template shows.
@@ -117,7 +119,8 @@ func docsPage(openapi *huma.OpenAPI) docsData {
 			}
 		}
 	}
-	for _, tag := range []string{tagDocuments, tagSignings, tagRegistrations, tagReview, tagOperations, tagAccess, tagEndpoints, tagWebhooks} {
+	for _, t := range tags {
+		tag := t.Name
 		if len(groups[tag]) == 0 {
 			continue
 		}

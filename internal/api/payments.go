@@ -46,13 +46,14 @@ func (s *server) noticeRoute(name string, door registration.PaymentDoor) route {
 		}
 		return partyAnswer(door.Answer(receipt))
 	}, route{id: door.Notice.Operation, at: door.Notice.Method + " " + door.Notice.Path, tag: tagWebhooks, status: status,
-		summary: door.Notice.Summary, access: rule{open: true}, foreign: true, with: []operationOption{answering(door)}})
+		summary: door.Notice.Summary, text: "The payment party calls this and proves itself by its signature. What it is answered says whether it has to repeat the notice.", access: rule{open: true}, foreign: true, with: []operationOption{answering(door)}})
 }
 
 // returnRoute is where a page asks what a browser brought from one of some parties.
 func (s *server) returnRoute(r registration.Route, parties []string) route {
 	return on(func(ctx context.Context, in *doorInput) (*returnOutput, error) { return s.showReturn(ctx, in, parties) },
 		route{id: r.Operation, at: r.Method + " " + r.Path, tag: tagWebhooks, summary: r.Summary, access: rule{open: true}, foreign: true,
+			text:     "The browser of the citizen lands here. The party is asked how the payment stands; what the browser brings decides nothing.",
 			problems: []int{http.StatusUnauthorized, http.StatusNotFound}})
 }
 

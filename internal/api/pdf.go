@@ -52,22 +52,27 @@ func (s *server) pdfRoutes() []route {
 	return []route{
 		on(s.inspectDocument, route{id: "inspectDocument", at: "GET /v1/documents/{id}/inspection", tag: tagDocuments,
 			summary: "Say whether a document can be signed",
+			text:    "Reads the file in a child process and reports what it is, its pages and fields, what runs in it, and what forbids a signature.",
 			access:  rule{own: signings, object: access.Document}, cost: classHeavy, reveals: true,
 			problems: []int{http.StatusNotFound}, with: []operationOption{withAnswer(s.PDF.Inspection)}}),
 		on(s.verifyDocument, route{id: "verifyDocument", at: "GET /v1/documents/{id}/verification", tag: tagDocuments,
 			summary: "Verify the signatures of a stored document",
+			text:    "Judges every signature of the file as ETSI EN 319 102-1 says: integrity, certificate, time, and what was changed later.",
 			access:  rule{own: signings, object: access.Document}, cost: classHeavy, reveals: true,
 			problems: []int{http.StatusNotFound}, with: []operationOption{withAnswer(s.PDF.Verification)}}),
 		on(s.verify, route{id: "verify", at: "POST /v1/verifications", tag: tagDocuments,
 			summary: "Verify the signatures of a PDF",
+			text:    "The file is not stored. With keep=true the verification, its evidence and its report are stored and answered with 201; an Idempotency-Key acts only then.",
 			access:  rule{own: signings}, cost: classHeavy, body: bodyFile, creates: keptByRequest,
 			problems: []int{http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusRequestTimeout}, with: []operationOption{withAnswer(s.PDF.Verification), orKept(), withBody(pdfType, "The file; it is forgotten after the answer")}}),
 		on(s.verifySigned, route{id: "verifySigned", at: "GET /v1/signings/{id}/documents/{n}/verification", tag: tagSignings,
 			summary: "Verify the signatures of a signed document",
+			text:    "Judges every signature of the signed file, as GET /v1/documents/{id}/verification does.",
 			access:  rule{own: signings, object: access.Signing}, cost: classHeavy, reveals: true,
 			problems: []int{http.StatusNotFound, http.StatusConflict}, with: []operationOption{withAnswer(s.PDF.Verification)}}),
 		on(s.previewAppearance, route{id: "previewAppearance", at: "GET /v1/signings/{id}/appearance", tag: tagSignings,
 			summary: "Draw how the visible signature will look",
+			text:    "A PDF page of the size of the box, drawn as the signature will be.",
 			access:  rule{own: signings, object: access.Signing}, cost: classHeavy,
 			problems: []int{http.StatusNotFound, http.StatusConflict}, with: []operationOption{withFile()}}),
 	}
@@ -94,6 +99,10 @@ func schemaName(of reflect.Type, hint string) string {
 	switch _, folder, _ := strings.Cut(of.PkgPath(), "/internal/"); {
 	case folder == "finding":
 		return "Document" + name
+	case folder == "webhook" && name == "Envelope":
+		return "WebhookMessage"
+	case folder == "webhook" && name == "Event":
+		return "WebhookEvent"
 	case strings.HasPrefix(folder, "pades") && name == "Report":
 		return "Inspection"
 	}
@@ -102,10 +111,16 @@ func schemaName(of reflect.Type, hint string) string {
 
 // orKept describes the answer of a verification that was kept, beside that of one that was not.
 func orKept() operationOption {
-	return func(op *huma.Operation, _ huma.Registry) {
-		if found := op.Responses["200"]; found != nil {
-			op.Responses["201"] = &huma.Response{Description: "What was found; kept is the record of it, a KeptVerification", Content: found.Content}
+	return func(op *huma.Operation, schemas huma.Registry) {
+		found := op.Responses["200"]
+		if found == nil {
+			return
 		}
+		kept := schemas.Schema(reflect.TypeFor[KeptVerification](), true, "")
+		both := &huma.Schema{AllOf: []*huma.Schema{found.Content["application/json"].Schema,
+			{Type: huma.TypeObject, Properties: map[string]*huma.Schema{"kept": kept}, Required: []string{"kept"}}}}
+		op.Responses["201"] = &huma.Response{Description: "What was found; kept is the record of it",
+			Headers: headersNamed("Location"), Content: map[string]*huma.MediaType{"application/json": {Schema: both}}}
 	}
 }
 

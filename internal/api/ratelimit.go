@@ -18,7 +18,7 @@ type class struct {
 	share int // the whole rate is divided by it
 }
 
-// What a request costs us decides its class: heavy ones read whole PDF files. Entering is where a stranger becomes somebody:
+// What a request costs us decides its class: heavy ones read whole PDF files. Entering is where a stranger becomes a caller:
 // secrets could be tried out there, and guests are made.
 var (
 	classRead  = class{"read", 1}

@@ -106,7 +106,8 @@ func (s *server) showDossier(ctx context.Context, in *registrationInput) (*dossi
 	s.addDue(&body)
 	out := DossierBody{Registration: body, Checks: registration.Checks(), Reasons: registration.Reasons(), Correctable: registration.CorrectableFields,
 		Evidence: record.Consent, Reviews: []DossierReview{}, Others: []DossierOther{}, Editors: []string{}, Corrections: []registration.Correction{}}
-	if out.Consents, err = records.Consents(ctx, in.ID); err != nil {
+	consents, err := records.Consents(ctx, in.ID)
+	if out.Consents = append([]registration.Consent{}, consents...); err != nil {
 		return nil, err
 	}
 	editors, err := records.Editors(ctx, in.ID)

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 
 	"kyso/internal/access"
@@ -18,7 +17,8 @@ type route struct {
 	at      string // METHOD /path, a pattern of http.ServeMux
 	tag     string
 	summary string
-	status  int // of a good answer; 200 when left out
+	text    string // what a caller has to know beyond the summary
+	status  int    // of a good answer; 200 when left out
 
 	access   rule
 	cost     class                    // what it counts as for the rate; left out: a read or a write, by its method
@@ -113,7 +113,7 @@ func serve(api huma.API, routes []route) map[string]*served {
 		op := r.operation(api.OpenAPI().Components.Schemas)
 		r.register(api, op)
 		described := operationOf(api.OpenAPI(), r.method(), r.path())
-		describeKey(described, r)
+		r.describe(described)
 		if !r.access.open {
 			described.Security = []map[string][]string{{"key": {}}, {"session": {}}}
 		}
@@ -130,16 +130,12 @@ func serve(api huma.API, routes []route) map[string]*served {
 
 // operation is the route as huma takes it.
 func (r *route) operation(schemas huma.Registry) huma.Operation {
-	op := huma.Operation{Method: r.method(), OperationID: r.id, Path: r.path(), Summary: r.summary, Tags: []string{r.tag}, DefaultStatus: r.status,
-		Errors:          append([]int{http.StatusForbidden, http.StatusTooManyRequests}, r.problems...),
+	op := huma.Operation{Method: r.method(), OperationID: r.id, Path: r.path(), Summary: r.summary, Description: r.text, Tags: []string{r.tag}, DefaultStatus: r.status,
 		MaxBodyBytes:    -1, // bounded before, see bufferedBody
 		BodyReadTimeout: -1, // likewise; a deadline left in place would cancel slow handlers
 	}
 	if op.DefaultStatus == 0 {
 		op.DefaultStatus = http.StatusOK
-	}
-	if !r.access.open && !slices.Contains(op.Errors, http.StatusUnauthorized) {
-		op.Errors = append(op.Errors, http.StatusUnauthorized)
 	}
 	if r.answer == answerFile {
 		withFile()(&op, schemas)
@@ -172,7 +168,7 @@ type rule struct {
 	admin   bool // own, and the administrator for everybody's: the audit log names it
 }
 
-// says reports whether a rule lets anybody in.
+// says reports whether a rule lets any caller in.
 func (r rule) says() bool { return r.open || r.admin || len(r.own)+len(r.all) > 0 }
 
 func (r rule) wanted() string {

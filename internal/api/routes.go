@@ -57,10 +57,9 @@ func withFile() operationOption {
 	return func(op *huma.Operation, _ huma.Registry) {
 		content := map[string]*huma.MediaType{pdfType: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}
 		op.Responses = map[string]*huma.Response{
-			"200": {Description: "The whole file", Content: content},
-			"206": {Description: "The range asked for", Content: content},
-			"304": {Description: "Not modified"},
-			"416": {Description: "No such range"},
+			"200": {Description: "The whole file", Content: content, Headers: headersNamed("ETag", "Accept-Ranges", "Content-Disposition", "Last-Modified")},
+			"206": {Description: "The range asked for", Content: content, Headers: headersNamed("ETag", "Accept-Ranges", "Content-Disposition", "Content-Range", "Last-Modified")},
+			"304": {Description: "Not modified", Headers: headersNamed("ETag", "Content-Disposition", "Last-Modified")},
 		}
 	}
 }

@@ -18,13 +18,16 @@ func (s *server) trustRoutes() []route {
 	return []route{
 		on(s.listTrust, route{id: "listTrust", at: "GET /v1/trust", tag: tagTrust,
 			summary: "List the certification authorities that are trusted, and those that were removed",
+			text:    "Roots and intermediates from files and from this API, with who changed what last.",
 			access:  rule{all: trustReaders}}),
 		on(s.addTrust, route{id: "addTrust", at: "POST /v1/trust", tag: tagTrust, status: http.StatusCreated,
 			summary:  "Trust a certification authority, or trust it again",
+			text:     "PEM. A certificate that cannot issue others is refused.",
 			access:   rule{all: trustees},
 			problems: []int{http.StatusConflict}}),
 		on(s.removeTrust, route{id: "removeTrust", at: "DELETE /v1/trust/{fingerprint}", tag: tagTrust,
 			summary:  "Trust a certification authority no longer",
+			text:     "Verifications from then on do not end at it. One that a file names stays removed.",
 			access:   rule{all: trustees},
 			problems: []int{http.StatusNotFound, http.StatusConflict}}),
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -26,31 +27,49 @@ func (s *server) verificationRoutes() []route {
 	return []route{
 		on(s.listVerifications, route{id: "listVerifications", at: "GET /v1/verifications", tag: tagDocuments,
 			summary: "List the verifications that you had kept, newest first",
+			text:    "Only those of the caller. Pages go on with next.",
 			access:  rule{own: signings}}),
 		on(s.getVerification, route{id: "getVerification", at: "GET /v1/verifications/{id}", tag: tagDocuments,
 			summary: "Show a verification that was kept",
+			text:    "The report stays as it was found on the day of the verification.",
 			access:  rule{own: signings, object: access.Verification}, reveals: true,
-			problems: []int{http.StatusNotFound}}),
+			problems: []int{http.StatusNotFound}, with: []operationOption{s.withRecord()}}),
 		on(s.getVerificationReport, route{id: "getVerificationReport", at: "GET /v1/verifications/{id}/report", tag: tagDocuments,
 			summary: "Download the report of a verification, as PDF or JSON",
+			text:    "A PDF for people, or the record as JSON; format says which.",
 			access:  rule{own: signings, object: access.Verification}, cost: classHeavy, reveals: true,
-			problems: []int{http.StatusNotFound}, with: []operationOption{withReport()}}),
+			problems: []int{http.StatusNotFound}, with: []operationOption{s.withReport()}}),
 		on(s.getVerificationEvidence, route{id: "getVerificationEvidence", at: "GET /v1/verifications/{id}/evidence", tag: tagDocuments,
 			summary: "Show what a verification rests on: certificates, OCSP answers and CRLs, as DER",
+			text:    "Enough to repeat the verification later without asking anyone.",
 			access:  rule{own: signings, object: access.Verification}, cost: classHeavy, reveals: true,
 			problems: []int{http.StatusNotFound}}),
 		on(s.deleteVerification, route{id: "deleteVerification", at: "DELETE /v1/verifications/{id}", tag: tagDocuments, status: http.StatusNoContent,
 			summary:  "Delete a verification with its evidence",
+			text:     "Report and evidence go together.",
 			access:   rule{own: signings, object: access.Verification},
 			problems: []int{http.StatusNotFound}}),
 	}
 }
 
-func withReport() operationOption {
-	return func(op *huma.Operation, _ huma.Registry) {
-		op.Responses = map[string]*huma.Response{"200": {Description: "The report", Content: map[string]*huma.MediaType{
+// withRecord describes what a record says was found, which is JSON written elsewhere.
+func (s *server) withRecord() operationOption {
+	return func(_ *huma.Operation, schemas huma.Registry) { s.recordSchema(schemas) }
+}
+
+func (s *server) recordSchema(schemas huma.Registry) *huma.Schema {
+	record := schemas.Schema(reflect.TypeFor[VerificationRecord](), true, "")
+	if s.PDF.Verification != nil {
+		schemas.SchemaFromRef(record.Ref).Properties["report"] = schemas.Schema(s.PDF.Verification, true, "")
+	}
+	return record
+}
+
+func (s *server) withReport() operationOption {
+	return func(op *huma.Operation, schemas huma.Registry) {
+		op.Responses = map[string]*huma.Response{"200": {Description: "The report", Headers: headersNamed("Content-Disposition"), Content: map[string]*huma.MediaType{
 			pdfType:            {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
-			"application/json": {},
+			"application/json": {Schema: s.recordSchema(schemas)},
 		}}}
 	}
 }

@@ -18,6 +18,7 @@ func (s *server) webhookRoutes() []route {
 	return []route{
 		on(s.receiveWebhook, route{id: "receiveWebhook", at: "POST /v1/webhooks/{provider}/{token}", tag: tagWebhooks,
 			summary: "Take a provider's webhook",
+			text:    "A signing provider calls this at the address that it was given. It is a hint: the process asks the provider itself. It is answered with 200 once it is committed.",
 			access:  rule{open: true}, party: "{provider}", body: bodyOwn, foreign: true,
 			problems: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge}, with: []operationOption{withBody("application/json", "As the provider sends it")}}),
 	}

@@ -527,13 +527,6 @@ type Erasure struct {
 	Kept []Kept `json:"kept"`
 }
 
-// Evidence defines model for Evidence.
-type Evidence struct {
-	Certificates [][]byte `json:"certificates,omitempty,omitzero"`
-	Crls         [][]byte `json:"crls,omitempty,omitzero"`
-	Ocsps        [][]byte `json:"ocsps,omitempty,omitzero"`
-}
-
 // Failure defines model for Failure.
 type Failure struct {
 	// Code Of the error, a problem code
@@ -1850,10 +1843,8 @@ type VerificationRecord struct {
 	ID        string    `json:"id"`
 
 	// Name File name as given
-	Name string `json:"name"`
-
-	// Report What was found, as POST /v1/verifications answered
-	Report interface{} `json:"report"`
+	Name   string       `json:"name"`
+	Report Verification `json:"report"`
 
 	// Self Path of this verification
 	Self string `json:"self"`
@@ -1870,6 +1861,41 @@ type VerificationRecord struct {
 
 // WebhookAnswer defines model for WebhookAnswer.
 type WebhookAnswer = map[string]interface{}
+
+// WebhookEvent defines model for WebhookEvent.
+type WebhookEvent struct {
+	// Detail A problem code: why
+	Detail string `json:"detail,omitempty,omitzero"`
+
+	// Final Whether no transition follows
+	Final bool `json:"final"`
+
+	// ID Of the signing or registration
+	ID string `json:"id"`
+
+	// Open Of attention only: true when the process is parked, false when it goes on again
+	Open bool `json:"open,omitempty,omitzero"`
+
+	// Self Path of the signing or registration in the API
+	Self string `json:"self"`
+
+	// Seq Counts the transitions of the process, from 1: messages that come out of order show by it
+	Seq int `json:"seq"`
+
+	// Status Where it stands
+	Status string `json:"status"`
+}
+
+// WebhookMessage defines model for WebhookMessage.
+type WebhookMessage struct {
+	Data WebhookEvent `json:"data"`
+
+	// Timestamp When it happened
+	Timestamp time.Time `json:"timestamp"`
+
+	// Type Of the event
+	Type string `json:"type"`
+}
 
 // WithdrawRequest defines model for WithdrawRequest.
 type WithdrawRequest struct {

@@ -77,13 +77,13 @@ func (m Message) State() string {
 // Event is what a message says.
 type Event struct {
 	Kind   string    `json:"-"` // signing or registration
-	ID     string    `json:"id"`
-	Status string    `json:"status"`
-	Seq    int       `json:"seq"` // counts the transitions of the thing, from 1: what comes out of order shows by it
-	Final  bool      `json:"final"`
-	Open   *bool     `json:"open,omitempty"`   // of attention: the process is parked, or goes on again
-	Detail string    `json:"detail,omitempty"` // a problem code
-	Self   string    `json:"self"`             // path in the API
+	ID     string    `json:"id" doc:"Of the signing or registration"`
+	Status string    `json:"status" doc:"Where it stands"`
+	Seq    int       `json:"seq" doc:"Counts the transitions of the process, from 1: messages that come out of order show by it"`
+	Final  bool      `json:"final" doc:"Whether no transition follows"`
+	Open   *bool     `json:"open,omitempty" doc:"Of attention only: true when the process is parked, false when it goes on again"`
+	Detail string    `json:"detail,omitempty" doc:"A problem code: why"`
+	Self   string    `json:"self" doc:"Path of the signing or registration in the API"`
 	At     time.Time `json:"-"`
 	Name   string    `json:"-"` // what happened beside a transition; the status when empty
 	Mark   string    `json:"-"` // with a name: tells this one from others of the process
@@ -100,15 +100,18 @@ func (e Event) MessageID() string {
 	return process.NamedMessage(e.Kind, e.ID, e.Name, e.Mark)
 }
 
-// NewMessage writes an event down. Its body is that of Standard Webhooks: type, timestamp, data.
+// Envelope is the body of a message, as Standard Webhooks says.
+type Envelope struct {
+	Type      string    `json:"type" doc:"Of the event"`
+	Timestamp time.Time `json:"timestamp" doc:"When it happened"`
+	Data      Event     `json:"data"`
+}
+
+// NewMessage writes an event down.
 func NewMessage(id string, e Event) (Message, error) {
 	m := Message{ID: id, Type: e.Type(), CreatedAt: e.At.UTC().Truncate(time.Microsecond)}
 	var err error
-	m.Body, err = json.Marshal(struct {
-		Type      string    `json:"type"`
-		Timestamp time.Time `json:"timestamp"`
-		Data      Event     `json:"data"`
-	}{m.Type, m.CreatedAt, e})
+	m.Body, err = json.Marshal(Envelope{m.Type, m.CreatedAt, e})
 	return m, err
 }
 

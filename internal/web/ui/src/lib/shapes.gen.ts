@@ -483,11 +483,6 @@ export interface components {
             /** @description What stays, why and until when */
             kept: components["schemas"]["Kept"][];
         };
-        Evidence: {
-            certificates?: string[];
-            crls?: string[];
-            ocsps?: string[];
-        };
         Failure: {
             /** @description Of the error, a problem code */
             code: string;
@@ -1694,8 +1689,7 @@ export interface components {
             id: string;
             /** @description File name as given */
             name: string;
-            /** @description What was found, as POST /v1/verifications answered */
-            report: unknown;
+            report: components["schemas"]["Verification"];
             /** @description Path of this verification */
             self: string;
             /** @description Of the file, hex */
@@ -1709,6 +1703,35 @@ export interface components {
             trust: string[];
         };
         WebhookAnswer: Record<string, never>;
+        WebhookEvent: {
+            /** @description A problem code: why */
+            detail?: string;
+            /** @description Whether no transition follows */
+            final: boolean;
+            /** @description Of the signing or registration */
+            id: string;
+            /** @description Of attention only: true when the process is parked, false when it goes on again */
+            open?: boolean;
+            /** @description Path of the signing or registration in the API */
+            self: string;
+            /**
+             * Format: int64
+             * @description Counts the transitions of the process, from 1: messages that come out of order show by it
+             */
+            seq: number;
+            /** @description Where it stands */
+            status: string;
+        };
+        WebhookMessage: {
+            data: components["schemas"]["WebhookEvent"];
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            timestamp: string;
+            /** @description Of the event */
+            type: string;
+        };
         WithdrawRequest: {
             /** @description Who withdraws: the citizen in a browser, else the owner of the key; only the administrator may name another */
             actor?: string;
@@ -1716,10 +1739,434 @@ export interface components {
             reason?: string;
         };
     };
-    responses: never;
+    responses: {
+        /** @description An outside party refused. */
+        BadGateway: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "provider-refused",
+                 *       "detail": "An outside party refused.",
+                 *       "request_id": "9f86d081884c7d65",
+                 *       "status": 502,
+                 *       "title": "Nhà cung cấp từ chối yêu cầu",
+                 *       "title_en": "The provider refused the request",
+                 *       "type": "/problems/provider-refused"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The body is missing, or it is not JSON. */
+        BadRequest: {
+            headers: {
+                "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "invalid",
+                 *       "detail": "The body is missing, or it is not JSON.",
+                 *       "request_id": "9f86d081884c7d65",
+                 *       "status": 400,
+                 *       "title": "Yêu cầu không hợp lệ",
+                 *       "title_en": "The request is not valid",
+                 *       "type": "/problems/invalid"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The state does not allow it, or the first request with this Idempotency-Key is still at work. */
+        Conflict: {
+            headers: {
+                "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "conflict",
+                 *       "detail": "The state does not allow it, or the first request with this Idempotency-Key is still at work.",
+                 *       "request_id": "9f86d081884c7d65",
+                 *       "status": 409,
+                 *       "title": "Trạng thái hiện tại không cho phép",
+                 *       "title_en": "The current state does not allow this",
+                 *       "type": "/problems/conflict"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The body is larger than the limit. */
+        ContentTooLarge: {
+            headers: {
+                "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "too-large",
+                 *       "detail": "The body is larger than the limit.",
+                 *       "request_id": "9f86d081884c7d65",
+                 *       "status": 413,
+                 *       "title": "Vượt quá giới hạn cho phép",
+                 *       "title_en": "More than is allowed",
+                 *       "type": "/problems/too-large"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The caller lacks the scope, or a page of another origin sent the write. */
+        Forbidden: {
+            headers: {
+                "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "denied",
+                 *       "detail": "The caller lacks the scope, or a page of another origin sent the write.",
+                 *       "request_id": "9f86d081884c7d65",
+                 *       "status": 403,
+                 *       "title": "Không có quyền thực hiện",
+                 *       "title_en": "You may not do this",
+                 *       "type": "/problems/denied"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The answer that was kept for this Idempotency-Key was erased with a person's data. */
+        Gone: {
+            headers: {
+                "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "erased",
+                 *       "detail": "The answer that was kept for this Idempotency-Key was erased with a person's data.",
+                 *       "request_id": "9f86d081884c7d65",
+                 *       "status": 410,
+                 *       "title": "Dữ liệu đã được xóa theo yêu cầu hoặc đã hết thời hạn lưu giữ",
+                 *       "title_en": "The data was erased, on request or at the end of its retention",
+                 *       "type": "/problems/erased"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A fault of the server; request_id names its line in the logs. */
+        InternalServerError: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "internal",
+                 *       "detail": "A fault of the server; request_id names its line in the logs.",
+                 *       "request_id": "9f86d081884c7d65",
+                 *       "status": 500,
+                 *       "title": "Lỗi hệ thống",
+                 *       "title_en": "Internal error",
+                 *       "type": "/problems/internal"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The API does not answer under this host name. */
+        MisdirectedRequest: {
+            headers: {
+                "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "denied",
+                 *       "detail": "The API does not answer under this host name.",
+                 *       "request_id": "9f86d081884c7d65",
+                 *       "status": 421,
+                 *       "title": "Không có quyền thực hiện",
+                 *       "title_en": "You may not do this",
+                 *       "type": "/problems/denied"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description It does not exist, or it belongs to another owner. */
+        NotFound: {
+            headers: {
+                "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "not-found",
+                 *       "detail": "It does not exist, or it belongs to another owner.",
+                 *       "request_id": "9f86d081884c7d65",
+                 *       "status": 404,
+                 *       "title": "Không tìm thấy",
+                 *       "title_en": "Not found",
+                 *       "type": "/problems/not-found"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description If-Match or If-Unmodified-Since does not hold. The answer has no body. */
+        PreconditionFailed: {
+            headers: {
+                "Content-Disposition": components["headers"]["Content-Disposition"];
+                ETag: components["headers"]["ETag"];
+                "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                "Last-Modified": components["headers"]["Last-Modified"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
+        /** @description The file has no such range. */
+        RangeNotSatisfiable: {
+            headers: {
+                "Content-Range": components["headers"]["Content-Range"];
+                "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "invalid",
+                 *       "detail": "The file has no such range.",
+                 *       "request_id": "9f86d081884c7d65",
+                 *       "status": 416,
+                 *       "title": "Yêu cầu không hợp lệ",
+                 *       "title_en": "The request is not valid",
+                 *       "type": "/problems/invalid"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The body came too slowly. */
+        RequestTimeout: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "invalid",
+                 *       "detail": "The body came too slowly.",
+                 *       "request_id": "9f86d081884c7d65",
+                 *       "status": 408,
+                 *       "title": "Yêu cầu không hợp lệ",
+                 *       "title_en": "The request is not valid",
+                 *       "type": "/problems/invalid"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The store, Temporal or an outside party does not answer, or there is no room. */
+        ServiceUnavailable: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "provider-unavailable",
+                 *       "detail": "The store, Temporal or an outside party does not answer, or there is no room.",
+                 *       "request_id": "9f86d081884c7d65",
+                 *       "status": 503,
+                 *       "title": "Dịch vụ bên ngoài tạm thời không phản hồi",
+                 *       "title_en": "An outside service does not answer for now",
+                 *       "type": "/problems/provider-unavailable"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A limit is used up. */
+        TooManyRequests: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "rate-limited",
+                 *       "detail": "A limit is used up.",
+                 *       "request_id": "9f86d081884c7d65",
+                 *       "status": 429,
+                 *       "title": "Quá nhiều yêu cầu, vui lòng thử lại sau",
+                 *       "title_en": "Too many requests, please try again later",
+                 *       "type": "/problems/rate-limited"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description No API key or session, one that has ended, or a code or password that is wrong. */
+        Unauthorized: {
+            headers: {
+                "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "unauthenticated",
+                 *       "detail": "No API key or session, one that has ended, or a code or password that is wrong.",
+                 *       "request_id": "9f86d081884c7d65",
+                 *       "status": 401,
+                 *       "title": "Cần đăng nhập hoặc khóa API còn hiệu lực",
+                 *       "title_en": "A session or an API key that is still good is needed",
+                 *       "type": "/problems/unauthenticated"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A parameter or a field is not valid; errors names each. Also: the Idempotency-Key was used before for another request. */
+        UnprocessableContent: {
+            headers: {
+                "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "invalid",
+                 *       "detail": "A parameter or a field is not valid; errors names each. Also: the Idempotency-Key was used before for another request.",
+                 *       "request_id": "9f86d081884c7d65",
+                 *       "status": 422,
+                 *       "title": "Yêu cầu không hợp lệ",
+                 *       "title_en": "The request is not valid",
+                 *       "type": "/problems/invalid"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The media type of the body is not the one that is described. */
+        UnsupportedMediaType: {
+            headers: {
+                "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "invalid",
+                 *       "detail": "The media type of the body is not the one that is described.",
+                 *       "request_id": "9f86d081884c7d65",
+                 *       "status": 415,
+                 *       "title": "Yêu cầu không hợp lệ",
+                 *       "title_en": "The request is not valid",
+                 *       "type": "/problems/invalid"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
-    headers: never;
+    headers: {
+        /** @description bytes: ranges may be asked for. */
+        "Accept-Ranges": string;
+        /** @description attachment, with the file's name. */
+        "Content-Disposition": string;
+        /** @description The range that is sent. */
+        "Content-Range": string;
+        /** @description SHA-256 of the file in quotes. */
+        ETag: string;
+        /** @description true when this is the answer of an earlier request with the same Idempotency-Key. */
+        "Idempotency-Replayed": string;
+        /** @description When the file was stored. */
+        "Last-Modified": string;
+        /** @description Path of what the answer is about. */
+        Location: string;
+        /** @description What is left of the window: class, r requests, t seconds. Absent for the administrator, and where no limit is set. */
+        RateLimit: string;
+        /** @description The limit that counts: class, q requests in w seconds. */
+        "RateLimit-Policy": string;
+        /** @description Seconds to wait. */
+        "Retry-After": number;
+        /** @description The scheme that is asked for. */
+        "WWW-Authenticate": string;
+        /** @description Names the request in the logs. */
+        "X-Request-Id": string;
+    };
     pathItems: never;
 }
 export type Accepted = components['schemas']['Accepted'];
@@ -1765,7 +2212,6 @@ export type Endpoint = components['schemas']['Endpoint'];
 export type EndpointList = components['schemas']['EndpointList'];
 export type EndpointRequest = components['schemas']['EndpointRequest'];
 export type Erasure = components['schemas']['Erasure'];
-export type Evidence = components['schemas']['Evidence'];
 export type Failure = components['schemas']['Failure'];
 export type FieldError = components['schemas']['FieldError'];
 export type FieldReport = components['schemas']['FieldReport'];
@@ -1851,6 +2297,37 @@ export type VerificationEvidence = components['schemas']['VerificationEvidence']
 export type VerificationList = components['schemas']['VerificationList'];
 export type VerificationRecord = components['schemas']['VerificationRecord'];
 export type WebhookAnswer = components['schemas']['WebhookAnswer'];
+export type WebhookEvent = components['schemas']['WebhookEvent'];
+export type WebhookMessage = components['schemas']['WebhookMessage'];
 export type WithdrawRequest = components['schemas']['WithdrawRequest'];
+export type ResponseBadGateway = components['responses']['BadGateway'];
+export type ResponseBadRequest = components['responses']['BadRequest'];
+export type ResponseConflict = components['responses']['Conflict'];
+export type ResponseContentTooLarge = components['responses']['ContentTooLarge'];
+export type ResponseForbidden = components['responses']['Forbidden'];
+export type ResponseGone = components['responses']['Gone'];
+export type ResponseInternalServerError = components['responses']['InternalServerError'];
+export type ResponseMisdirectedRequest = components['responses']['MisdirectedRequest'];
+export type ResponseNotFound = components['responses']['NotFound'];
+export type ResponsePreconditionFailed = components['responses']['PreconditionFailed'];
+export type ResponseRangeNotSatisfiable = components['responses']['RangeNotSatisfiable'];
+export type ResponseRequestTimeout = components['responses']['RequestTimeout'];
+export type ResponseServiceUnavailable = components['responses']['ServiceUnavailable'];
+export type ResponseTooManyRequests = components['responses']['TooManyRequests'];
+export type ResponseUnauthorized = components['responses']['Unauthorized'];
+export type ResponseUnprocessableContent = components['responses']['UnprocessableContent'];
+export type ResponseUnsupportedMediaType = components['responses']['UnsupportedMediaType'];
+export type HeaderAcceptRanges = components['headers']['Accept-Ranges'];
+export type HeaderContentDisposition = components['headers']['Content-Disposition'];
+export type HeaderContentRange = components['headers']['Content-Range'];
+export type HeaderETag = components['headers']['ETag'];
+export type HeaderIdempotencyReplayed = components['headers']['Idempotency-Replayed'];
+export type HeaderLastModified = components['headers']['Last-Modified'];
+export type HeaderLocation = components['headers']['Location'];
+export type HeaderRateLimit = components['headers']['RateLimit'];
+export type HeaderRateLimitPolicy = components['headers']['RateLimit-Policy'];
+export type HeaderRetryAfter = components['headers']['Retry-After'];
+export type HeaderWwwAuthenticate = components['headers']['WWW-Authenticate'];
+export type HeaderXRequestId = components['headers']['X-Request-Id'];
 export type $defs = Record<string, never>;
 export type operations = Record<string, never>;
