@@ -59,9 +59,10 @@ bench: ## Measure what a signature costs against hashing, and flows against work
 fuzz: ## Give every fuzz target a minute, or as long as FUZZ says
 	scripts/fuzz.sh $(or $(FUZZ),1m)
 
-lint: ## Run golangci-lint, Temporal's workflow checker, shellcheck and the list of words that kyso does not use
+lint: ## Run golangci-lint, Temporal's workflow checker, shellcheck, the linters of the OpenAPI document and the list of words that kyso does not use
 	scripts/words.sh
 	scripts/shellcheck.sh
+	scripts/contract.sh lint
 	$(GO) run $(WORKFLOWCHECK) ./workflows/...
 	$(GO) run $(GOLANGCI_LINT) run ./...
 

@@ -2,9 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import openapiTS, { astToString } from 'openapi-typescript'
 
-// No list is null: what is empty is [].
-const listed = (key, value) => (key === 'type' && Array.isArray(value) ? value.filter((v) => v !== 'null')[0] : value)
-const document = JSON.parse(await readFile(process.argv[2], 'utf8'), listed)
+const document = JSON.parse(await readFile(process.argv[2], 'utf8'))
 delete document.paths
 delete document.webhooks
 const options = { rootTypes: true, rootTypesNoSchemaPrefix: true, defaultNonNullable: false, silent: true }
