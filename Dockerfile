@@ -1,6 +1,6 @@
 # The programs of kyso. Target kyso (the default of "docker build") is for production: /kyso-worker and /kyso (serve, migrate and
 # the command line), without the development world. Target sandbox is the stand-in of the outside parties, for docker-compose.yml.
-# Configuration comes from the environment, secrets from files (internal/app.Config).
+# Configuration comes from the environment, secrets from files (internal/config.Config).
 #
 #   docker build --tag kyso --target kyso .
 #   docker run --env-file kyso.env kyso /kyso-worker

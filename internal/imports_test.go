@@ -115,13 +115,15 @@ var rules = map[string]string{
 	"internal/apiclient": "internal/problem",
 	// The pages are clients of the API that run in a browser.
 	"internal/web": "",
+	// What can be configured; whoever reads it says which parties there are.
+	"internal/config": "activities workflows internal/eseal internal/forms internal/pades internal/party internal/party/esms internal/party/tsa internal/party/vneid internal/problem internal/registration internal/signing",
 	// The only place that assembles concrete parts.
-	"internal/app": "activities workflows internal/access internal/limit internal/audit internal/decision internal/evidence internal/incident internal/account internal/api internal/blob internal/eseal internal/forms internal/pades internal/process " +
-		"internal/party internal/party/ca internal/party/esms internal/party/receiver internal/party/revocation internal/party/rssp769 internal/party/tsa internal/party/vneid " +
-		"internal/party/vnpay internal/pdfchild internal/pemfile internal/problem internal/registration internal/relay internal/vault internal/signing internal/store internal/telemetry internal/truststore " +
-		"internal/verification internal/web",
+	"internal/app": "activities workflows internal/account internal/api internal/audit internal/blob internal/config internal/eseal internal/forms internal/limit internal/pades " +
+		"internal/party internal/party/ca internal/party/receiver internal/party/revocation internal/party/rssp769 internal/party/vnpay " +
+		"internal/pdfchild internal/pemfile internal/problem internal/process internal/registration internal/relay internal/signing internal/store internal/telemetry internal/truststore " +
+		"internal/vault internal/verification internal/web",
 
-	"internal/doctor": "workflows internal/app internal/blob internal/party internal/pemfile internal/signing internal/store internal/telemetry internal/truststore internal/vault",
+	"internal/doctor": "workflows internal/blob internal/config internal/party internal/pemfile internal/signing internal/store internal/telemetry internal/truststore internal/vault",
 
 	"worker":  "internal/app internal/pdfchild internal/problem internal/telemetry",
 	"starter": "internal/app internal/cli internal/cli/operate internal/cli/pdffile internal/apiclient internal/audit internal/pdfchild internal/problem internal/registration internal/signing internal/vn",
@@ -129,7 +131,7 @@ var rules = map[string]string{
 	// The command line: a ground, and rooms of commands on it.
 	"internal/cli":         "internal/apiclient internal/problem internal/vn",
 	"internal/cli/pdffile": "internal/cli internal/pades internal/party/revocation internal/party/tsa internal/pdfchild internal/problem internal/signing internal/truststore internal/verification internal/vn",
-	"internal/cli/operate": "internal/cli internal/app internal/doctor internal/telemetry",
+	"internal/cli/operate": "internal/cli internal/app internal/config internal/doctor internal/telemetry",
 	// The whole world in one process: it also registers the search attributes that workflows names, draws a master
 	// key, and judges what its demo signed.
 	"starter/dev": "internal/app internal/apiclient internal/forms internal/pades internal/pdfchild " +
@@ -152,7 +154,7 @@ var testOnly = []string{"internal/pgtest", "internal/keytest", "internal/storete
 
 // owners lists modules that only these folders may import: each part has one place that knows it.
 var owners = map[string]string{
-	"go.temporal.io/sdk":                "workflows activities worker starter internal/app internal/doctor internal/telemetry starter/dev",
+	"go.temporal.io/sdk":                "workflows activities worker starter internal/app internal/config internal/doctor internal/telemetry starter/dev",
 	"go.temporal.io/server":             "starter/dev",
 	"github.com/temporalio/ui-server":   "starter/dev",
 	"modernc.org/sqlite":                "starter/dev internal/storetest",
@@ -380,6 +382,8 @@ func TestTheRulesBite(t *testing.T) {
 		{"internal/pades/verify", "kyso/internal/pades/extend", true},
 		{"internal/pades/verify", "kyso/internal/pades/trust", false},
 		{"internal/app", "kyso/internal/pades/trust", true},
+		{"internal/config", "kyso/internal/party/vnpay", true},
+		{"internal/doctor", "kyso/internal/app", true},
 		{"workflows", "kyso/internal/store", true},
 		{"workflows", "go.temporal.io/sdk/workflow", false},
 		{"internal/store", "modernc.org/sqlite", true},

@@ -24,7 +24,7 @@ var wires = map[string]wire{
 	"vnpay": {
 		words: regexp.MustCompile(`(?i)vnp_|vnpay|querydr|tmncode|\brspcode\b|\bresponsecode\b|\btransactionstatus\b|\btransactionno\b`),
 		rooms: []string{"internal/party/vnpay", "internal/sandbox/vnpay",
-			"internal/app/gateways.go", "internal/sandbox/sandbox.go", "internal/sandbox/names.go"}, // registries
+			"internal/app/parties.go", "internal/sandbox/sandbox.go", "internal/sandbox/names.go"}, // registries
 		despite: map[string]string{
 			"internal/registration/payment.go": "records that name no gateway are of releases that knew no other",
 		},

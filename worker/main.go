@@ -1,5 +1,5 @@
 // Command worker polls Temporal and runs the processes of kyso with their activities; it does nothing else. Its
-// configuration comes from the environment (see internal/app.Config). It stops on SIGINT and SIGTERM: running
+// configuration comes from the environment (see internal/config.Config). It stops on SIGINT and SIGTERM: running
 // activities get KYSO_STOP_TIMEOUT to finish, what is left is taken over by another worker.
 //
 // It may import internal/app and internal/pdfchild.

@@ -1,7 +1,6 @@
 // Package app turns configuration into running parts. It is the only place that knows which concrete store, blob
-// store, provider and PDF engine stand behind the interfaces of the other packages: Config is read from the
-// environment (config.go, and by each party's room its own variables), Open connects (app.go), and Worker and API assemble the
-// two programs.
+// store, provider and PDF engine stand behind the interfaces of the other packages: internal/config reads the configuration with
+// the parties that stand here (parties.go), Open connects (app.go), and Worker and API assemble the two programs.
 //
 // It may import everything but internal/sandbox: what stands in for the outside world is not part of the product.
 package app
@@ -18,6 +17,7 @@ import (
 
 	"kyso/internal/audit"
 	"kyso/internal/blob"
+	"kyso/internal/config"
 	"kyso/internal/pades"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
@@ -30,7 +30,7 @@ import (
 
 // App holds the parts that the worker and the API share.
 type App struct {
-	Config   Config
+	Config   config.Config
 	Log      *slog.Logger
 	Store    *store.Store
 	Blobs    *blob.Blobs
@@ -44,7 +44,7 @@ type App struct {
 
 // Open connects to the store, the blobs and Temporal, and reads the trusted certificates. It does not wait: what
 // cannot be reached now is an error.
-func Open(ctx context.Context, cfg Config, log *slog.Logger) (*App, error) {
+func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
 	a := &App{Config: cfg, Log: log}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
@@ -57,7 +57,7 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.Store, err = OpenStore(ctx, a.Config); err != nil {
+	if a.Store, err = openStore(ctx, a.Config); err != nil {
 		return err
 	}
 	trust.Records = a.Store.Trusted()
@@ -112,11 +112,11 @@ func (a *App) pingBlobs(ctx context.Context) error { return a.Blobs.Ping(ctx) }
 
 // Workflows returns the client of the processes.
 func (a *App) Workflows() *workflows.Client {
-	return &workflows.Client{Temporal: a.Temporal, Issuers: a.Config.Registration.issuerCodes()}
+	return &workflows.Client{Temporal: a.Temporal, Issuers: a.Config.Registration.IssuerCodes()}
 }
 
-// OpenStore opens the store alone, for Migrate.
-func OpenStore(ctx context.Context, cfg Config) (*store.Store, error) {
+// openStore opens the store alone, for Migrate.
+func openStore(ctx context.Context, cfg config.Config) (*store.Store, error) {
 	key, err := vault.ReadMasterKey(cfg.MasterKeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading the master key: %w", err)
@@ -130,8 +130,8 @@ func OpenStore(ctx context.Context, cfg Config) (*store.Store, error) {
 }
 
 // Migrate brings the schema of the store up to date. Several processes may do so at once.
-func Migrate(ctx context.Context, cfg Config) error {
-	s, err := OpenStore(ctx, cfg)
+func Migrate(ctx context.Context, cfg config.Config) error {
+	s, err := openStore(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func Migrate(ctx context.Context, cfg Config) error {
 
 // MigrateTemporal makes the search attributes of the processes in the configured namespace, and returns the names of
 // those that were not there.
-func MigrateTemporal(ctx context.Context, cfg Config) ([]string, error) {
+func MigrateTemporal(ctx context.Context, cfg config.Config) ([]string, error) {
 	c, err := DialTemporal(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -153,7 +153,7 @@ func MigrateTemporal(ctx context.Context, cfg Config) ([]string, error) {
 type Release = workflows.Release
 
 // DialTemporal connects to Temporal alone; the caller closes Client.Temporal.
-func DialTemporal(ctx context.Context, cfg Config) (*workflows.Client, error) {
+func DialTemporal(ctx context.Context, cfg config.Config) (*workflows.Client, error) {
 	c, err := client.DialContext(ctx, cfg.Temporal)
 	if err != nil {
 		return nil, problem.Wrap(problem.ProviderUnavailable, err, "connecting to Temporal at %s", cfg.Temporal.HostPort)

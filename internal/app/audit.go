@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kyso/internal/audit"
+	"kyso/internal/config"
 	"kyso/internal/pemfile"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
@@ -16,7 +17,7 @@ import (
 )
 
 // auditKey is what checkpoints of the audit log are signed with: a key of its own, or one derived from the master key.
-func auditKey(cfg Config) (ed25519.PrivateKey, error) {
+func auditKey(cfg config.Config) (ed25519.PrivateKey, error) {
 	if cfg.AuditKeyFile == "" {
 		master, err := vault.ReadMasterKey(cfg.MasterKeyFile)
 		if err != nil {
@@ -40,7 +41,7 @@ func auditKey(cfg Config) (ed25519.PrivateKey, error) {
 }
 
 // AuditKey returns the public key of the checkpoints as text, for those who verify the log elsewhere.
-func AuditKey(cfg Config) (string, error) {
+func AuditKey(cfg config.Config) (string, error) {
 	key, err := auditKey(cfg)
 	if err != nil {
 		return "", err
@@ -61,7 +62,7 @@ func (a *App) newRecorder() (*audit.Recorder, error) {
 func (a *App) noteSettings() {
 	cfg := a.Config
 	a.Recorder.Note("settings", "api", "", fmt.Sprintf("providers %s; hosts %s; public %s; trust %s; private revocation %t; private webhooks %t; admin key %t; rate %d; active content refused %t; hidden content refused %t",
-		strings.Join(cfg.names(), " "), strings.Join(cfg.APIHosts, " "), cfg.PublicURL, a.trustNow(),
+		strings.Join(cfg.ProviderNames(), " "), strings.Join(cfg.APIHosts, " "), cfg.PublicURL, a.trustNow(),
 		cfg.RevocationPrivate, cfg.WebhookPrivate, cfg.AdminKey != "", cfg.APIRate, cfg.Policy.RefuseActiveContent, cfg.Policy.RefuseHiddenContent))
 }
 

@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"kyso/internal/app"
+	"kyso/internal/config"
 )
 
 // This file holds docker-compose.yml against the programs of kyso and against what the publishers of its images write, without
@@ -355,8 +356,8 @@ func TestComposeConfiguresKyso(t *testing.T) {
 }
 
 // placeOf tells whether a setting that names a file names one that the container has.
-func placeOf(setting app.Setting, volumes []string) (string, bool) {
-	if setting.Source == app.FromDefault && strings.Contains(setting.Value, ".kyso/") {
+func placeOf(setting config.Setting, volumes []string) (string, bool) {
+	if setting.Source == config.FromDefault && strings.Contains(setting.Value, ".kyso/") {
 		return setting.Value, false
 	}
 	for _, root := range []string{"/world", "/audit"} {

@@ -39,7 +39,7 @@ func (a *App) registration() (*activities.Registration, error) {
 		CodeText:      a.accounts().Text,
 		VNeID:         cfg.VNeID,
 		SMS:           cfg.SMS,
-		Gateways:      cfg.gateways(),
+		Gateways:      cfg.PaymentGateways(),
 		Gateway:       cfg.Gateways[0].Name,
 		Trust:         a.Trust,
 		Store:         a.upload,
@@ -56,7 +56,7 @@ func (a *App) registration() (*activities.Registration, error) {
 // registrationDoor is what the API needs to serve registrations.
 func (a *App) registrationDoor() *api.RegistrationOptions {
 	cfg := a.Config.Registration
-	gateways := cfg.gateways()
+	gateways := cfg.PaymentGateways()
 	input := account.Input{Unprintable: forms.Unprintable}
 	return &api.RegistrationOptions{
 		Records:      a.Store.Registrations(),
@@ -66,11 +66,11 @@ func (a *App) registrationDoor() *api.RegistrationOptions {
 		Input:        input,
 		Phone:        account.Phone,
 		Packages:     cfg.Packages,
-		Issuers:      cfg.issuerCodes(),
+		Issuers:      cfg.IssuerCodes(),
 		Limits:       cfg.Limits,
 		Intakes:      []registration.Intake{cfg.VNeID.Intake()},
 		Handoffs:     a.Store.Registrations(),
-		Doors:        cfg.doors(),
+		Doors:        cfg.Doors(),
 		AskPayment: func(ctx context.Context, p registration.Payment) (registration.PaymentNotice, error) {
 			return gateways.Query(ctx, process.QueryID(p.TxnRef, time.Now()), p)
 		},
@@ -88,8 +88,8 @@ func (a *App) peopleDoor() *api.PeopleOptions {
 // userIDs are what a citizen number may be called at a signing provider.
 func userIDs(idNumber string) []string {
 	ids := []string{}
-	for name, wire := range wires {
-		if id := wire.userOf(name, idNumber); !slices.Contains(ids, id) {
+	for name, wire := range registry.Signers {
+		if id := wire.UserOf(name, idNumber); !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
@@ -117,7 +117,7 @@ func (a *App) issuers() (map[string]activities.Issuer, error) {
 			Sealer: &eseal.Sealer{Key: key, RSA: i.Seal.RSA, Certificate: certificates[0], Chain: certificates[1:], TSA: a.Config.TSA,
 				Revocation: a.revocation(), Trust: a.Trust, Now: time.Now},
 			SigningProvider: i.AcceptanceProvider, UserOf: func(idNumber string) string {
-				return wires[i.AcceptanceProvider].userOf(i.AcceptanceProvider, idNumber)
+				return registry.Signers[i.AcceptanceProvider].UserOf(i.AcceptanceProvider, idNumber)
 			},
 		}
 		if i.AuthoritiesFile != "" {

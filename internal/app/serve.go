@@ -44,7 +44,7 @@ func (a *App) apiOptions() api.Options {
 		},
 		PingBlobs:      a.pingBlobs,
 		PDF:            a.pdf(),
-		Providers:      a.Config.fronts(),
+		Providers:      a.Config.Fronts(),
 		HandOver:       a.inbox().Handle,
 		Books:          a.books(),
 		Parked:         a.Store.Parked(),

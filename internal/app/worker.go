@@ -79,7 +79,7 @@ func (a *App) signing() *activities.Signing {
 		Records:    a.Store,
 		Decisions:  a.Store.Decisions(),
 		Segments:   a.Blobs,
-		Signers:    a.signers(),
+		Signers:    a.Config.Signers(),
 		TSA:        a.Config.TSA,
 		Revocation: a.revocation(),
 		PDF:        func() activities.PDF { return runner.Session() },
@@ -102,7 +102,7 @@ func (a *App) RunWorker(ctx context.Context, interceptors ...interceptor.WorkerI
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("starting the worker: %w", err)
 	}
-	a.Log.Info("worker started", "task_queue", workflows.TaskQueue, "providers", a.Config.names())
+	a.Log.Info("worker started", "task_queue", workflows.TaskQueue, "providers", a.Config.ProviderNames())
 	<-ctx.Done()
 	w.Stop()
 	a.Log.Info("worker stopped")

@@ -20,8 +20,8 @@ import (
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
-	"kyso/internal/app"
 	"kyso/internal/blob"
+	"kyso/internal/config"
 	"kyso/internal/party"
 	"kyso/internal/pemfile"
 	"kyso/internal/signing"
@@ -57,7 +57,7 @@ const (
 
 // doctor looks at every part by itself: one that is broken hides no other.
 type doctor struct {
-	cfg   app.Config
+	cfg   config.Config
 	url   string // of the API; may be empty
 	log   sdklog.Logger
 	found []Finding
@@ -65,7 +65,7 @@ type doctor struct {
 
 // Examine looks at everything that the configuration names, and says what is wrong and what to do about it. The API is asked at
 // url, unless that is empty.
-func Examine(ctx context.Context, cfg app.Config, url string) []Finding {
+func Examine(ctx context.Context, cfg config.Config, url string) []Finding {
 	d := &doctor{cfg: cfg, url: url, log: sdklog.NewStructuredLogger(telemetry.NewLog(discard{}, cfg.LogLevel))}
 	for _, look := range []func(context.Context){d.masterKey, d.database, d.blobs, d.temporal, d.trust, d.seal, d.parties, d.api, d.auditFile} {
 		limited, cancel := context.WithTimeout(ctx, 3*doctorWait)
@@ -286,7 +286,11 @@ func (d *doctor) trust(ctx context.Context) {
 
 // changedTrust lays the changes in the store over the files.
 func (d *doctor) changedTrust(ctx context.Context, files []*x509.Certificate) (signing.Trust, error) {
-	s, err := app.OpenStore(ctx, d.cfg)
+	key, err := vault.ReadMasterKey(d.cfg.MasterKeyFile)
+	if err != nil {
+		return signing.Trust{}, err
+	}
+	s, err := store.Open(ctx, d.cfg.Database, key)
 	if err != nil {
 		return signing.Trust{}, err
 	}

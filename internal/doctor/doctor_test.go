@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"kyso/internal/app"
+	"kyso/internal/config"
 )
 
 // TestDoctorLooksAtTheAuditFile: one that is not named, cannot be written or lies in no folder is a warning with a remedy; looking
@@ -22,7 +23,7 @@ func TestDoctorLooksAtTheAuditFile(t *testing.T) {
 	}
 	for path, want := range map[string]string{"": Warning, folder: Warning, filepath.Join(dir, "none", "x"): Warning,
 		filepath.Join(there, "x"): Warning, there: Healthy, filepath.Join(dir, "new.jsonl"): Healthy} {
-		d := &doctor{cfg: app.Config{AuditFile: path}}
+		d := &doctor{cfg: config.Config{AuditFile: path}}
 		d.auditFile(t.Context())
 		if len(d.found) != 1 || d.found[0].State != want || (d.found[0].Remedy == "") != (want == Healthy) {
 			t.Errorf("%q: %+v, want %s", path, d.found, want)

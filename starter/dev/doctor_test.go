@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"kyso/internal/app"
+	"kyso/internal/config"
 	"kyso/internal/doctor"
 	"kyso/workflows"
 )
@@ -32,7 +33,7 @@ func TestDoctor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := func(change ...string) app.Config {
+	with := func(change ...string) config.Config {
 		t.Helper()
 		cfg, err := app.FromEnvironment(append(environment(w.folder.path, w.Addresses, secrets), change...))
 		if err != nil {
@@ -40,7 +41,7 @@ func TestDoctor(t *testing.T) {
 		}
 		return cfg
 	}
-	well := doctor.Examine(t.Context(), config(), w.Addresses.API)
+	well := doctor.Examine(t.Context(), with(), w.Addresses.API)
 	for _, f := range well {
 		if f.State != doctor.Healthy && f.Part != "admin key" {
 			t.Errorf("%s: %s: %s", f.Part, f.State, f.What)
@@ -73,7 +74,7 @@ func TestDoctor(t *testing.T) {
 		"KYSO_PUBLIC_URL=http://kyso.example.vn":   {Part: "public address", State: doctor.Fault},
 		"KYSO_AUDIT_FILE=":                         {Part: "audit file", State: doctor.Warning},
 	} {
-		got := findings(doctor.Examine(t.Context(), config(change), ""))[want.Part]
+		got := findings(doctor.Examine(t.Context(), with(change), ""))[want.Part]
 		if got.State != want.State || got.State == doctor.Fault && got.Remedy == "" {
 			t.Errorf("%s: %+v, want %s", change, got, want.State)
 		}

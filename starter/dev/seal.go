@@ -17,7 +17,7 @@ import (
 	"kyso/internal/sandbox"
 )
 
-// The files of the seal in the data folder, where the defaults of internal/app.Config look.
+// The files of the seal in the data folder, where the defaults of internal/config.Config look.
 const (
 	sealKeyFile         = "seal.key"
 	sealCertificateFile = "seal.pem"
@@ -37,7 +37,7 @@ var seals = []sealFiles{
 
 const secondPartyFile = "party-2.json"
 
-// keepParty writes who sells the second issuer's certificates. The first one's is the default of internal/app.
+// keepParty writes who sells the second issuer's certificates. The first one's is the default of internal/config.
 func (w *World) keepParty() error {
 	return writeJSON(w.folder.file(secondPartyFile), map[string]string{
 		"name": seals[1].name, "short_name": "KYSO SANDBOX INTRUST", "tax_code": "0000000001", "licence": "Không có – môi trường thử nghiệm",

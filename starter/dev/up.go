@@ -87,7 +87,7 @@ func newSandboxCommand() *cobra.Command {
 		Use:   "sandbox",
 		Short: "Run the outside parties alone, on fixed ports",
 		Long: "Runs the stand-ins of signing provider, time-stamp authority, CA, VNeID, payment gateway and eSMS on the port of --listen, their\n" +
-			"phone on the next one and their control on the one after it: the defaults of internal/app.Config reach them. Trust\n" +
+			"phone on the next one and their control on the one after it: the defaults of internal/config.Config reach them. Trust\n" +
 			"bundle and seal are written into the data folder.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

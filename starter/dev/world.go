@@ -308,7 +308,7 @@ func (f *folder) secrets() (secrets, error) {
 // registerPage is where citizens enter kyso, coming from VNeID or back from the gateway.
 const registerPage = "/register"
 
-// environment is the configuration of a world as the environment variables of internal/app.Config. A worker of its
+// environment is the configuration of a world as the environment variables of internal/config.Config. A worker of its
 // own process gets the same one.
 func environment(data string, a Addresses, s secrets) []string {
 	return slices.Concat(registrationEnvironment(data, a), []string{

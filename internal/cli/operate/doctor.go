@@ -11,6 +11,7 @@ import (
 
 	"kyso/internal/app"
 	"kyso/internal/cli"
+	"kyso/internal/config"
 	"kyso/internal/doctor"
 )
 
@@ -24,11 +25,11 @@ The API is asked at --url or KYSO_URL. Without them, and with addresses.json of 
 world's addresses and files stand in for variables that are not set.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			environ, url := c.Settings(os.Environ())
-			config, err := app.FromEnvironment(environ)
+			cfg, err := app.FromEnvironment(environ)
 			if err != nil {
 				return &cli.ExitError{Code: cli.ExitUsage, Err: err}
 			}
-			found := doctor.Examine(cmd.Context(), config, url)
+			found := doctor.Examine(cmd.Context(), cfg, url)
 			raw, err := json.Marshal(map[string]any{"items": found})
 			if err != nil {
 				return fmt.Errorf("encoding the findings: %w", err)
@@ -55,7 +56,7 @@ func (c *commands) configCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			settings, err := app.Explain(os.Environ())
 			if changed {
-				settings = slices.DeleteFunc(settings, func(s app.Setting) bool { return s.Source == app.FromDefault })
+				settings = slices.DeleteFunc(settings, func(s config.Setting) bool { return s.Source == config.FromDefault })
 			}
 			raw, encodeErr := json.Marshal(map[string]any{"items": settings})
 			if encodeErr != nil {

@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"cmp"
@@ -84,8 +84,8 @@ func (r *reader) issuer(code, prefix string, first Registration, providers []Pro
 	return one
 }
 
-// issuerCodes are the codes that VNeID may send.
-func (g Registration) issuerCodes() []string {
+// IssuerCodes are the codes that VNeID may send.
+func (g Registration) IssuerCodes() []string {
 	var codes []string
 	for _, i := range g.Issuers {
 		codes = append(codes, i.Code)

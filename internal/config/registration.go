@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"bytes"
@@ -65,7 +65,7 @@ func (r *reader) registration(providers []Provider) Registration {
 		VNeID:              vneid.Read(r),
 		SMS:                esms.Read(r),
 		Gateways:           r.gateways(),
-		CA:                 r.authority("KYSO_CA_WIRE", "", firstIssuer),
+		CA:                 r.authority("KYSO_CA_WIRE", "", FirstIssuer),
 		Seal:               eseal.Read(r),
 		Packages:           r.packages("KYSO_PACKAGES"),
 		AcceptanceProvider: r.text("KYSO_ACCEPTANCE_PROVIDER", acceptanceProvider(providers)),

@@ -1,15 +1,14 @@
-package app
+// Package config is what can be configured, and the reading of it from the environment: Config (config.go) with its part for
+// registrations (registration.go, issuers.go), the parties that it names (parties.go), and the reader that collects all mistakes
+// (reader.go). Each party's room reads its own variables. Which parties there are is said by whoever reads: it passes Parties.
+package config
 
 import (
 	"cmp"
-	"fmt"
 	"log/slog"
-	"maps"
 	"net"
 	"net/netip"
 	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -156,18 +155,11 @@ type Config struct {
 	LogLevel slog.Level
 }
 
-// Provider is one remote signing provider. NAME below is its name in upper case; the room of its wire reads the variables of its
-// account, see rssp769.Read.
-type Provider struct {
-	// Name is the profile: intrustca, vnpt or neac. It stands in records, so it is never renamed.
-	Name string
-	// Signer is its client.
-	Signer Signer
+// Read reads the configuration from NAME=value lines as os.Environ returns them. The error names every mistake, not only the
+// first.
+func Read(environ []string, parties Parties) (Config, error) {
+	return newReader(environ, parties).config()
 }
-
-// FromEnvironment reads the configuration from NAME=value lines as os.Environ returns them. The error names every
-// mistake, not only the first.
-func FromEnvironment(environ []string) (Config, error) { return newReader(environ).config() }
 
 func (r *reader) config() (Config, error) {
 	r.sandbox = r.Address("KYSO_SANDBOX_URL", r.text("KYSO_SANDBOX_URL", party.SandboxURL))
@@ -253,25 +245,6 @@ func (r *reader) temporal() client.Options {
 	options.Namespace = cmp.Or(options.Namespace, client.DefaultNamespace)
 	options.ConnectionOptions.DialOptions = append(options.ConnectionOptions.DialOptions, grpc.WithDisableServiceConfig())
 	return options
-}
-
-// providers reads KYSO_PROVIDERS and the variables of each.
-func (r *reader) providers() []Provider {
-	names := r.list("KYSO_PROVIDERS", "intrustca,vnpt")
-	if len(names) == 0 {
-		r.fail("KYSO_PROVIDERS", "name at least one provider")
-	}
-	var list []Provider
-	for i, name := range names {
-		wire, known := wires[name]
-		if !known || slices.Contains(names[:i], name) {
-			r.fail("KYSO_PROVIDERS", fmt.Sprintf("%q is unknown or named twice; the profiles are %s", name,
-				strings.Join(slices.Sorted(maps.Keys(wires)), ", ")))
-			continue
-		}
-		list = append(list, Provider{Name: name, Signer: wire.read(r, name)})
-	}
-	return list
 }
 
 func (r *reader) address(name, value string) {

@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"errors"
@@ -21,6 +21,7 @@ import (
 // reader reads variables and collects mistakes. Values never stand in errors: they may be secrets in the wrong
 // place.
 type reader struct {
+	parties Parties
 	environ []string
 	values  map[string]string
 	known   []string
@@ -29,8 +30,8 @@ type reader struct {
 	errs    []error
 }
 
-func newReader(environ []string) *reader {
-	r := &reader{environ: environ, values: map[string]string{}}
+func newReader(environ []string, parties Parties) *reader {
+	r := &reader{parties: parties, environ: environ, values: map[string]string{}}
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
 		r.values[name] = value
@@ -69,7 +70,7 @@ func (r *reader) err() error {
 func (r *reader) text(name, fallback string) string {
 	r.known = append(r.known, name)
 	if value := r.values[name]; value != "" {
-		r.shown = append(r.shown, Setting{name, value, FromEnvironmentVariable})
+		r.shown = append(r.shown, Setting{name, value, FromEnvironment})
 		return value
 	}
 	r.shown = append(r.shown, Setting{name, fallback, FromDefault})
@@ -85,15 +86,15 @@ type Setting struct {
 
 // The sources of settings; a file is named by its path.
 const (
-	FromDefault             = "default"
-	FromEnvironmentVariable = "environment"
-	hidden                  = "(secret)"
+	FromDefault     = "default"
+	FromEnvironment = "environment"
+	hidden          = "(secret)"
 )
 
-// Explain reads the configuration as FromEnvironment does and returns every variable, its value and where it came from, by
+// Explain reads the configuration as Read does and returns every variable, its value and where it came from, by
 // name. Secrets are not shown; that they are given is.
-func Explain(environ []string) ([]Setting, error) {
-	r := newReader(environ)
+func Explain(environ []string, parties Parties) ([]Setting, error) {
+	r := newReader(environ, parties)
 	_, err := r.config()
 	for i := range r.shown {
 		r.shown[i].Value = secretURL.ReplaceAllString(r.shown[i].Value, "$1"+hidden+"@")
@@ -113,7 +114,7 @@ func (r *reader) secret(name, fallback string) string {
 	case path != "":
 		r.shown = append(r.shown, Setting{name, hidden, path})
 	case value != "":
-		r.shown = append(r.shown, Setting{name, hidden, FromEnvironmentVariable})
+		r.shown = append(r.shown, Setting{name, hidden, FromEnvironment})
 	case fallback != "":
 		r.shown = append(r.shown, Setting{name, hidden, FromDefault})
 	default:
