@@ -53,7 +53,7 @@ func TestEverythingRegistersOnARealWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer lazy.Close()
-	a := &app.App{Config: cfg, Log: slog.New(slog.DiscardHandler), Temporal: lazy}
+	a := &app.App{Config: cfg, Log: slog.New(slog.DiscardHandler), Store: emptyStore(t), Temporal: lazy}
 	if _, err := a.NewWorker(); err != nil {
 		t.Error(err)
 	}

@@ -51,21 +51,27 @@ func openAPI(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, err := store.Open(t.Context(), storetest.SQLite(t), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = records.Close() }) // nothing was written
 	lazy, err := client.NewLazyClient(client.Options{HostPort: "127.0.0.1:1"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer lazy.Close()
-	a := &app.App{Config: cfg, Log: slog.New(slog.DiscardHandler), Store: records, Temporal: lazy, Recorder: &audit.Recorder{}}
+	a := &app.App{Config: cfg, Log: slog.New(slog.DiscardHandler), Store: emptyStore(t), Temporal: lazy, Recorder: &audit.Recorder{}}
 	answer := httptest.NewRecorder()
 	a.API().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/openapi.json", nil))
 	if answer.Code != http.StatusOK {
 		t.Fatalf("%d: %s", answer.Code, answer.Body)
 	}
 	return answer.Body.Bytes()
+}
+
+// emptyStore is a store without a schema, for what asks it nothing.
+func emptyStore(t *testing.T) *store.Store {
+	t.Helper()
+	records, err := store.Open(t.Context(), storetest.SQLite(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = records.Close() }) // nothing was written
+	return records
 }
