@@ -207,7 +207,7 @@ func pollPause(age time.Duration) time.Duration {
 	return 5 * time.Minute
 }
 
-// CollectLate watches a request that nobody waits for any more, until its window is well over. A value that still
+// CollectLate watches a request that no step waits for any more, until its window is well over. A value that still
 // comes is recorded as late and never used. Effect: records. It ends without an error also when the provider
 // cannot be reached: there is nothing more to be done.
 func (a *Signing) CollectLate(ctx context.Context, signingID string) error {

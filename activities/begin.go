@@ -214,7 +214,7 @@ func decided[Content any](ctx context.Context, records decision.Records, about d
 	return err
 }
 
-// repaired holds that whoever ended an incident decided it. An incident that ended by itself names nobody, or kyso.
+// repaired holds that the actor who ended an incident decided it. An incident that ended by itself names no actor, or kyso.
 func repaired(ctx context.Context, records decision.Records, about decision.Object, action, actor string) error {
 	if actor == "" || actor == decision.Kyso {
 		return nil

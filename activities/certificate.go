@@ -87,7 +87,7 @@ func (a *Signing) saveChecks(ctx context.Context, signingID string, checked []st
 	return a.saveEvidence(ctx, signingID, certificateCheck, -1, data)
 }
 
-// issuers returns what belongs into a signature beside the certificate: its path without the root, which every
+// issuers returns what belongs into a signature besides the certificate: its path without the root, which every
 // verifier must have from elsewhere.
 func issuers(path []*x509.Certificate) []*x509.Certificate {
 	if len(path) < 3 {

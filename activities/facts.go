@@ -131,7 +131,7 @@ func (a *Registration) closes(ctx context.Context, r registration.Registration, 
 // handOffPatience is how long a citizen has to come, where nothing else is configured.
 const handOffPatience = 7 * 24 * time.Hour
 
-// waitsUntil is when the wait ends that a registration stands in; zero for one that nobody but an officer or the CA ends. That for
+// waitsUntil is when the wait ends that a registration stands in; zero for one that only an officer or the CA ends. That for
 // the citizen to come is not recorded: it may have begun under a longer or a shorter limit than that of now.
 func (a *Registration) waitsUntil(r registration.Registration) time.Time {
 	if !r.Deadline.IsZero() || r.Status != registration.StatusRequested {

@@ -20,7 +20,7 @@ func (a *Registration) issuable(ctx context.Context, id string, at ...registrati
 	case !slices.Contains(at, r.Status):
 		return r, problem.New(problem.Conflict, "the registration is %s", r.Status)
 	case r.Consent == nil:
-		return r, problem.New(problem.Conflict, "nobody agreed to the contract")
+		return r, problem.New(problem.Conflict, "the citizen has not agreed to the contract")
 	case r.Review == nil || r.Review.Decision != registration.DecisionApprove:
 		return r, problem.New(problem.Conflict, "no officer approved the dossier")
 	case r.PriceVND == 0:

@@ -191,7 +191,7 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// InstallCertificate puts the certificate beside its key, inactive, and makes the phone ask for a PIN. Both are
+// InstallCertificate puts the certificate next to its key, inactive, and makes the phone ask for a PIN. Both are
 // idempotent by the key.
 func (a *Registration) InstallCertificate(ctx context.Context, id string) error {
 	return fail(a.installCertificate(ctx, id))

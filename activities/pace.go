@@ -9,7 +9,7 @@ import (
 // wait at once, each asks less often. Questions of one party that are asked at the same pause share a queue, so those that
 // have waited for long do not hold up those that have just begun; a party that tells us by webhook is asked at once anyway.
 //
-// The zero value, and nil, let everybody ask whenever they want.
+// The zero value, and nil, let every caller ask at any time.
 type Pace struct {
 	// PerSecond is how many questions of one queue this worker asks in a second; zero means no limit.
 	PerSecond int

@@ -53,7 +53,7 @@ func signedBytes(doc signing.Document) (p *pades.Prepared, digest []byte, err er
 	return p, digest, nil
 }
 
-// likely sorts the readings of an answer: what bears the document's name, its digest or its place comes first.
+// likely sorts the readings of an answer: what carries the document's name, its digest or its place comes first.
 func likely(answers []signing.ProviderAnswer, place, documents int, name string, digest []byte) (named, others [][]byte) {
 	var echoed, placed [][]byte
 	for i, answer := range answers {

@@ -18,7 +18,7 @@ import (
 )
 
 // WritePapers writes the request form and the contract. Effect: two files. Key: the registration; what is written
-// stays, since somebody may have read it. Errors: Invalid when a text cannot be printed.
+// stays, since the citizen may have read it. Errors: Invalid when a text cannot be printed.
 func (a *Registration) WritePapers(ctx context.Context, id string) error {
 	defer alive(ctx)()
 	return fail(a.writePapers(ctx, id))
@@ -390,7 +390,7 @@ func (a *Registration) askedToSign(ctx context.Context, r registration.Registrat
 }
 
 // AwaitAcceptance looks whether the signing of the acceptance record has ended, and returns how. Until then it fails with
-// ErrorPending. It is for a signing that somebody else started: the API's relay, when a worker died between
+// ErrorPending. It is for a signing that another process started: the API's relay, when a worker died between
 // RequestAcceptance and the child workflow.
 func (a *Registration) AwaitAcceptance(ctx context.Context, in AcceptanceInput) (signing.Status, error) {
 	s, err := a.Signings.Signing(ctx, in.SigningID)

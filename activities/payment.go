@@ -28,7 +28,7 @@ type PaymentOpened struct {
 	Gateway   string    `json:"gateway,omitempty"` // empty means registration.FirstGateway
 }
 
-// OpenPayment records an attempt to pay before anybody is sent to the gateway. Key: registration and attempt, which make the
+// OpenPayment records an attempt to pay before the browser is sent to the gateway. Key: registration and attempt, which make the
 // TxnRef.
 func (a *Registration) OpenPayment(ctx context.Context, in OpenPaymentInput) (PaymentOpened, error) {
 	r, err := a.Records.Registration(ctx, in.RegistrationID)
@@ -55,7 +55,7 @@ func (a *Registration) OpenPayment(ctx context.Context, in OpenPaymentInput) (Pa
 type PaymentView struct {
 	PaidRef string   `json:"paid_ref,omitempty"` // the attempt that pays
 	Unclear string   `json:"unclear,omitempty"`  // an attempt that the gateway is still checking
-	Others  []string `json:"others,omitempty"`   // attempts beside PaidRef whose money may have to go back
+	Others  []string `json:"others,omitempty"`   // attempts besides PaidRef whose money may have to go back
 }
 
 // LookAtPayments says which attempt pays, and notes it. Effect: records. Key: the registration.

@@ -15,7 +15,7 @@ import (
 
 // PrepareDocuments checks the certificate, then writes for each document the incremental update that will carry
 // the signature, with all digests. Effect: blobs and records. Key: signing and document; what is prepared stays
-// as it is, since somebody may have seen its short code. Errors: document, placement and certificate codes are
+// as it is, since the owner may have seen its short code. Errors: document, placement and certificate codes are
 // final.
 func (a *Signing) PrepareDocuments(ctx context.Context, signingID string) error {
 	defer alive(ctx)()

@@ -201,7 +201,7 @@ type AccountInput struct {
 }
 
 // RecordAccount binds the account to the registration. Key: the registration. Errors: Denied when the account is
-// somebody else's.
+// another person's.
 func (a *Registration) RecordAccount(ctx context.Context, in AccountInput) error {
 	err := decided(ctx, a.Decisions, aboutRegistration(in.RegistrationID), "account", func(d AccountInput) bool { return d.AccountID == in.AccountID })
 	if err != nil {
@@ -213,7 +213,7 @@ func (a *Registration) RecordAccount(ctx context.Context, in AccountInput) error
 	}
 	return fail(a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
 		if account.SubjectID != r.SubjectID {
-			return problem.New(problem.Denied, "the account belongs to somebody else")
+			return problem.New(problem.Denied, "the account belongs to another person")
 		}
 		r.AccountID = account.ID
 		return nil
@@ -310,7 +310,7 @@ type CodeCheck struct {
 }
 
 // RecordCodeUse notes an accepted code as the citizen's consent to the contract, or for the activation. It believes
-// the store and nobody else. Key: the code. Errors: Denied when the code was not accepted for this.
+// the store alone. Key: the code. Errors: Denied when the code was not accepted for this.
 func (a *Registration) RecordCodeUse(ctx context.Context, in CodeCheck) error {
 	code, err := a.Records.Code(ctx, in.CodeID)
 	if err != nil {

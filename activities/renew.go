@@ -17,7 +17,7 @@ import (
 
 // Archiving says when archive time-stamps are renewed.
 type Archiving struct {
-	// Margin is how long before its end an archive time-stamp is renewed: time for an operator to mend what is in the way.
+	// Margin is how long before its end an archive time-stamp is renewed: time for an operator to remove what is in the way.
 	Margin time.Duration
 	// Ends says until when an algorithm is trusted, by a part of its name as verification reports it, such as SHA-256 or
 	// RSASSA-PKCS1-v1_5.
@@ -92,7 +92,7 @@ func (a *Signing) archiveDue(ctx context.Context, signingID string) (Renewal, er
 }
 
 // lastStamp returns the document time-stamp that covers all of a document. One that does not hold is no ground to build on:
-// somebody has to look.
+// an operator has to look.
 func (a *Signing) lastStamp(ctx context.Context, pdf PDF, document signing.Upload) (last pades.SignatureReport, err error) {
 	src, err := a.Open(ctx, document)
 	if err != nil {

@@ -50,7 +50,7 @@ type Signing struct {
 	Retries []time.Duration
 }
 
-// InspectDocuments looks at every document before anybody is asked for anything, and reads each through once. Effect: none.
+// InspectDocuments looks at every document before any party is asked, and reads each through once. Effect: none.
 // Errors: the document codes and DigestMismatch; they are final.
 func (a *Signing) InspectDocuments(ctx context.Context, signingID string) error {
 	defer alive(ctx)()

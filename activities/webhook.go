@@ -45,7 +45,7 @@ func (a *Webhook) DeliverWebhook(ctx context.Context, in Delivery) error {
 	return fail(err)
 }
 
-// GiveUpWebhook notes that nobody took a message. A replay sends it again.
+// GiveUpWebhook notes that the endpoint never accepted a message. A replay sends it again.
 func (a *Webhook) GiveUpWebhook(ctx context.Context, in Delivery) error {
 	return fail(a.Messages.MarkFailed(ctx, in.EndpointID, in.MessageID, a.Now()))
 }

@@ -38,7 +38,7 @@ from an older copy is exit code 1, with one line for each thing that is wrong.
 The server says which key signed. Who does not trust it gives the key that "kyso audit key" printed (--key), and
 checkpoints that were kept elsewhere (--checkpoints): a file of "kyso audit export", or the JSON log of the server.
 Entries that came after the last checkpoint have only the chain, and the output counts them: those of a second when the server
-has a KYSO_AUDIT_FILE, beside which it keeps a signed head, else those of a minute.`,
+has a KYSO_AUDIT_FILE, next to which it keeps a signed head, else those of a minute.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.verifyAudit(cmd.Context(), opt) }}
 	flags := verify.Flags()
 	flags.StringVar(&opt.known, "known", "", "SEQ:HASH of an entry that was seen before")

@@ -163,7 +163,7 @@ func (c *commands) incidentNoteCommand() *cobra.Command {
 
 func (c *commands) incidentAssignCommand() *cobra.Command {
 	var key, to string
-	cmd := &cobra.Command{Use: "assign ID", Short: "Say who works on an incident; nobody without --to", Args: cli.Exactly(1, "the ID of an incident"),
+	cmd := &cobra.Command{Use: "assign ID", Short: "Say who works on an incident; no operator without --to", Args: cli.Exactly(1, "the ID of an incident"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := c.Client()
 			if err != nil {

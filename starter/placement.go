@@ -34,7 +34,7 @@ func (b *boxFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&b.invisible, "invisible", false, "no visible signature")
 	flags.StringVar(&b.field, "field", "", "sign into this empty signature field of the file")
 	flags.IntVar(&b.certify, "certify", 0, "certify as the first signature: 1 allows no changes, 2 forms and signatures, 3 annotations, too")
-	flags.BoolVar(&b.lock, "lock", false, "lock all form fields: nobody can sign afterwards")
+	flags.BoolVar(&b.lock, "lock", false, "lock all form fields: no later signature is possible")
 	flags.StringArrayVar(&b.emptyFields, "empty-field", nil, "with --certify 2 or 3: an empty field for a signer to come, page,x,y,width,height in points (page 0 is the last); repeatable")
 	flags.BoolVar(&b.allowNewField, "allow-new-field", false, "add a signature field to a file that is certified and has no empty one; some programs call the file changed then")
 	flags.BoolVar(&b.allowCover, "allow-cover", false, "let the box lie over what earlier signers signed")

@@ -225,7 +225,7 @@ func (c *commands) registrationRepairCommand() *cobra.Command {
 	var fields []string
 	cmd := &cobra.Command{Use: "repair ID…", Short: "Repair parked registrations; - reads IDs from stdin", Args: cli.AtLeast("the ID of a registration, or -"),
 		Long: `Repair parked registrations: retry runs the failed step again, fix does so after data was corrected (--set field=value),
-what says who the person is (id_issued_on, id_issued_by, id_expires_on) once a second person sends the same; skip goes on without the step, cancel gives the registration up with its compensation. Not every step allows each; "show
+what says who the person is (id_issued_on, id_issued_by, id_expires_on) once a second person sends equal values; skip goes on without the step, cancel gives the registration up with its compensation. Not every step allows each; "show
 -o json" lists attention.actions. It reports what became of each: recovered, skipped or given-up (exit code 0),
 failed-again (1) or still-waiting (8).`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -37,7 +37,7 @@ func (c *commands) signCommand() *cobra.Command {
 		Short: "Sign PDF files; the owner of the key approves on a phone",
 		Long: `Upload the files, ask for a signature on all of them under one approval, and wait.
 
-By default it watches until the end and writes NAME-signed.pdf beside each file (see --out), never over an existing
+By default it watches until the end and writes NAME-signed.pdf next to each file (see --out), never over an existing
 file without --force. With --watch=false it prints the id of the signing and returns at once. Compare the code and the
 digest with those on the phone before approving. Ctrl-C detaches; the signing goes on.
 
@@ -128,7 +128,7 @@ func (c *commands) upload(ctx context.Context, client *apiclient.Client, key, pa
 	return document, nil
 }
 
-// targets decides before anybody is asked where the signed files go, so that no approval is wasted on a file that
+// targets decides before a phone is asked where the signed files go, so that no approval is wasted on a file that
 // cannot be written.
 func (f *signFlags) targets() ([]string, error) {
 	var out []string
@@ -197,7 +197,7 @@ func (c *commands) watchAndSave(ctx context.Context, client *apiclient.Client, i
 	return cli.Ended(code)
 }
 
-// save writes a signed file beside its final name, compares its digest, and only then gives it the name.
+// save writes a signed file next to its final name, compares its digest, and only then gives it the name.
 func save(ctx context.Context, client *apiclient.Client, document apiclient.SignedDocument, target string, force bool) error {
 	body, err := client.Download(ctx, document.Content)
 	if err != nil {

@@ -28,7 +28,7 @@ type many struct {
 
 	mu     sync.Mutex
 	code   int  // the worst outcome so far
-	halted bool // somebody said no: nothing more is asked
+	halted bool // an owner declined: nothing more is asked
 }
 
 // approvalGroup is the documents of one approval.

@@ -27,7 +27,7 @@ func (c *commands) worldCommands() []*cobra.Command {
 	}
 }
 
-// becomeDevelopment replaces this process by the development program, which lies beside it or in PATH.
+// becomeDevelopment replaces this process by the development program, which lies next to it or in PATH.
 func becomeDevelopment(verb string, args []string) error {
 	program, err := developmentPath()
 	if err != nil {
@@ -39,14 +39,14 @@ func becomeDevelopment(verb string, args []string) error {
 
 func developmentPath() (string, error) {
 	if self, err := os.Executable(); err == nil {
-		beside := filepath.Join(filepath.Dir(self), developmentProgram)
-		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() {
-			return beside, nil
+		neighbour := filepath.Join(filepath.Dir(self), developmentProgram)
+		if info, err := os.Stat(neighbour); err == nil && info.Mode().IsRegular() {
+			return neighbour, nil
 		}
 	}
 	path, err := exec.LookPath(developmentProgram)
 	if err != nil {
-		return "", errors.Join(errors.New("not beside this program"), err)
+		return "", errors.Join(errors.New("not next to this program"), err)
 	}
 	return path, nil
 }

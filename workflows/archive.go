@@ -41,7 +41,7 @@ func (in ArchiveInput) workflowID() string {
 //
 // Each wait is a run of its own, so that nothing depends on code or configuration of years ago.
 // It ends when the record is erased, or when an operator gives it up. What fails parks, as in the other processes; the margin of
-// activities.Archiving is the time that is left to mend it.
+// activities.Archiving is the time that is left to repair it.
 func Archive(ctx workflow.Context, in ArchiveInput) error {
 	if err := ownRun(ctx, in.workflowID()); err != nil {
 		return err

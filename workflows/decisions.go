@@ -93,7 +93,7 @@ func SignalCommand(step, reason, decisionID string) string {
 }
 
 // receiveSignals is the signal twin of the repair update, for Temporal's batch operations. A signal that does not
-// fit is ignored with a log line: there is nobody to answer.
+// fit is ignored with a log line: a signal has no answer.
 func (i *incidents) receiveSignals(ctx workflow.Context) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		signals := workflow.GetSignalChannel(ctx, SignalRepair)

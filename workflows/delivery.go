@@ -23,7 +23,7 @@ type DeliveryResult struct {
 var webhookActivities *activities.Webhook
 
 // Delivery carries one message to a program: it is tried at once, after 5 and 20 seconds, and so on up to every 4
-// hours, for three days. A message that nobody took is noted and can be replayed.
+// hours, for three days. A message that the endpoint never accepted is noted and can be replayed.
 func Delivery(ctx workflow.Context, in activities.Delivery) (DeliveryResult, error) {
 	err := workflow.ExecuteActivity(deliver(ctx), webhookActivities.DeliverWebhook, in).Get(ctx, nil)
 	if err == nil || temporal.IsCanceledError(err) {

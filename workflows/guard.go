@@ -14,7 +14,7 @@ import (
 	"kyso/internal/process"
 )
 
-// Temporal lets anybody who reaches it schedule an activity on a task queue: alone, or by a workflow of their own. A worker of kyso
+// Temporal lets every program that reaches it schedule an activity on a task queue: alone, or by a workflow of their own. A worker of kyso
 // runs an activity for the process of the record that the activity names, and for nothing else. What a process may do is checked
 // by the activities themselves, against the store.
 

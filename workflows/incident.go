@@ -42,7 +42,7 @@ type incidents struct {
 	alone             // what the process tries by itself
 }
 
-// parkable is a step that may fail: its name, the outside party behind it, and what a repair may do beside retry.
+// parkable is a step that may fail: its name, the outside party behind it, and what a repair may do besides retry.
 type parkable struct {
 	step, provider string
 	actions        []string                // what a repair may do

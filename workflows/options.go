@@ -62,7 +62,7 @@ func poll(ctx workflow.Context, summary string) workflow.Context {
 	})
 }
 
-// ask is for one question whose answer somebody waits for: a party that does not answer in seconds is left to others.
+// ask is for one question whose answer a request waits for: a party that does not answer in seconds is left to others.
 func ask(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 8 * time.Second,

@@ -55,7 +55,7 @@ func (r *registrationRun) awaitPayment(ctx workflow.Context) error {
 	}
 }
 
-// pollLater polls again after a pause, so that a party with two minds about us does not make the process spin.
+// pollLater polls again after a pause, so that a party that contradicts itself does not make the process spin.
 func pollLater(ctx workflow.Context, ref string) workflow.Future {
 	decided, set := workflow.NewFuture(ctx)
 	workflow.Go(ctx, func(ctx workflow.Context) {
@@ -135,7 +135,7 @@ func (r *registrationRun) lookAtPayments(ctx workflow.Context) (bool, error) {
 		return false, nil
 	}
 	r.txnRef = view.PaidRef
-	// A process that stands where its record was does not know the attempt, and has to give its money back all the same.
+	// A process that stands where its record was does not know the attempt, and still has to give its money back.
 	if n := process.AttemptOf(view.PaidRef); n > r.attempts && workflow.GetVersion(ctx, "attempts-of-the-record", workflow.DefaultVersion, 1) > workflow.DefaultVersion {
 		r.attempts = n
 	}
@@ -148,14 +148,14 @@ func (r *registrationRun) payments(ctx workflow.Context) (activities.PaymentView
 	return view, err
 }
 
-// refundOthers leaves attempts that nobody needs to a process of their own.
+// refundOthers leaves attempts that are not needed to a process of their own.
 func (r *registrationRun) refundOthers(ctx workflow.Context, refs []string) error {
 	for _, ref := range refs {
 		in := RefundInput{TxnRef: ref, RegistrationID: r.in.RegistrationID, Gateway: r.gateways[ref]}
 		child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 			WorkflowID: process.RefundWorkflowID(ref), WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 			ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
-			StaticSummary:         "Watch and refund a payment that nobody needs",
+			StaticSummary:         "Watch and refund a payment that is not needed",
 			TypedSearchAttributes: refundAttributes(in),
 		})
 		future := workflow.ExecuteChildWorkflow(child, Refund, in)

@@ -17,12 +17,12 @@ import (
 //	        → key, certificate → PIN, code → acceptance record → active → report to VNeID
 //
 //	refused     by an officer            ineligible  there is an active certificate already
-//	withdrawn   by the citizen           expired     nobody acted in time
+//	withdrawn   by the citizen           expired     a deadline passed
 //	cancelled   an operator gave it up
 //
-// Two acts cannot be taken back, only made good: captured money is refunded, an issued certificate is revoked. Until
+// Two acts cannot be taken back, only compensated: captured money is refunded, an issued certificate is revoked. Until
 // the certificate is active, whatever ends the process makes both good before it is over. An attempt to pay that
-// nobody needs any more is watched by a Refund of its own.
+// is not needed any more is watched by a Refund of its own.
 func Registration(ctx workflow.Context, in RegistrationInput) (RegistrationResult, error) {
 	if err := ownRun(ctx, process.RegistrationWorkflowID(in.RegistrationID)); err != nil {
 		return RegistrationResult{}, err
@@ -91,14 +91,14 @@ const DefaultReviewSLA = 3 * day
 
 func setDefaults(l *RegistrationLimits) {
 	for _, limit := range []struct {
-		value *time.Duration
-		stock time.Duration
+		value    *time.Duration
+		fallback time.Duration
 	}{
 		{&l.HandOff, 7 * day}, {&l.Account, 7 * day}, {&l.Order, day}, {&l.Contract, 7 * day}, {&l.Correction, 14 * day},
 		{&l.ReviewSLA, DefaultReviewSLA}, {&l.Activation, 30 * day}, {&l.Acceptance, 30 * day},
 	} {
 		if *limit.value <= 0 {
-			*limit.value = limit.stock
+			*limit.value = limit.fallback
 		}
 	}
 }
@@ -121,7 +121,7 @@ func (r *registrationRun) business(ctx workflow.Context) error {
 	return nil
 }
 
-// otherRepairs are what a repair may do at a step beside process.RepairRetry; process.RepairCancel where a step is not named. Data may
+// otherRepairs are what a repair may do at a step besides process.RepairRetry; process.RepairCancel where a step is not named. Data may
 // be wrong where papers and certificates are made of it; nothing depends on one code or on the report; and what makes
 // good money and certificates must happen.
 var otherRepairs = map[string][]string{

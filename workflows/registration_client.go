@@ -14,7 +14,7 @@ import (
 	"kyso/internal/registration"
 )
 
-// known returns the code of a configured issuer, else "". It stands where everybody looks: no text of others goes there.
+// known returns the code of a configured issuer, else "". It stands in plain view of operators: no text of others goes there.
 func (c *Client) known(issuer string) string {
 	if slices.Contains(c.Issuers, issuer) {
 		return issuer
@@ -42,7 +42,7 @@ func (c *Client) StartRegistration(ctx context.Context, in RegistrationInput) er
 	return startError("starting registration", err)
 }
 
-// StartRefund gives money back that nobody is owed for: a payment that was captured after its order was dropped, or
+// StartRefund gives money back that pays for nothing: a payment that was captured after its order was dropped, or
 // twice. Starting it while it runs does nothing. One that has ended begins again, for money that came after it: what it does is
 // done once for each attempt.
 func (c *Client) StartRefund(ctx context.Context, in RefundInput) error {

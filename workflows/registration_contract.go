@@ -8,7 +8,7 @@ import (
 	"kyso/internal/registration"
 )
 
-// Updates of Registration, beside UpdateRepair. SignalNudge tells it that the store holds news, such as an IPN.
+// Updates of Registration, besides UpdateRepair. SignalNudge tells it that the store holds news, such as an IPN.
 // An update carries the id of a recorded decision; see process.Recorded.
 const (
 	UpdateHandOff        = "hand-off"        // HandOff: the one-time token was used

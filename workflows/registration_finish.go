@@ -12,7 +12,7 @@ import (
 	"kyso/internal/registration"
 )
 
-// finish records the outcome, after making good what cannot be taken back, and tells VNeID. It works on a context of
+// finish records the outcome, after compensating what cannot be taken back, and tells VNeID. It works on a context of
 // its own, since the process may have been cancelled.
 func (r *registrationRun) finish(ctx workflow.Context, err error) (RegistrationResult, error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
@@ -68,7 +68,7 @@ func (r *registrationRun) makeGood(ctx workflow.Context, end ended[registration.
 	return nil
 }
 
-// keepsMoney reports whether the price is kept: by configuration, for an issued certificate that nobody accepted.
+// keepsMoney reports whether the price is kept: by configuration, for an issued certificate that was not accepted.
 func (r *registrationRun) keepsMoney(end ended[registration.Status]) bool {
 	return r.in.Deadlines.KeepMoney && r.attempts > 0 && r.issuing && end.status == registration.StatusExpired
 }
@@ -76,7 +76,7 @@ func (r *registrationRun) keepsMoney(end ended[registration.Status]) bool {
 // reportFor is how long VNeID is tried before an operator hears of it. The citizen is served by then.
 const reportFor = 3 * day
 
-// report tells VNeID how it ended, patiently. A failure hurts nobody: the process then waits for an operator, who may
+// report tells VNeID how it ended, patiently. A failure harms no person: the process then waits for an operator, who may
 // skip it.
 func (r *registrationRun) report(ctx workflow.Context, status registration.Status) error {
 	return r.step(ctx, StepReport, "vneid", func(ctx workflow.Context) error {

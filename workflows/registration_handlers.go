@@ -230,7 +230,7 @@ func (r *registrationRun) checkWithdraw(in Withdraw) error {
 	return nil
 }
 
-// onWithdraw ends the run. It answers when the withdrawal is recorded; what was paid and issued is then made good.
+// onWithdraw ends the run. It answers when the withdrawal is recorded; what was paid and issued is then compensated.
 func (r *registrationRun) onWithdraw(ctx workflow.Context, in Withdraw) (RegistrationStatus, error) {
 	if r.withdrawn == nil {
 		r.withdrawn = &in

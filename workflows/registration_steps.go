@@ -248,7 +248,7 @@ func nextWake(begin, now, until time.Time, sent *int) (at time.Time, reminds boo
 	return until, false
 }
 
-// remind is best effort: a reminder that cannot be sent is no reason to stop anybody.
+// remind is best effort: a reminder that cannot be sent stops nothing.
 func (r *registrationRun) remind(ctx workflow.Context, step string, number int, until time.Time) {
 	err := workflow.ExecuteActivity(call(ctx, "Remind the citizen"), registrationActivities.Remind,
 		activities.RemindInput{RegistrationID: r.in.RegistrationID, Step: step, Number: number, Deadline: until}).Get(ctx, nil)
@@ -265,7 +265,7 @@ func (r *registrationRun) sendCode(ctx workflow.Context) error {
 	})
 }
 
-// awaitOfficer waits without an end: only the promised time is shown, and passing it is told to nobody but lists.
+// awaitOfficer waits without an end: only the promised time is shown, and passing it shows in lists alone.
 func (r *registrationRun) awaitOfficer(ctx workflow.Context) error {
 	due := workflow.Now(ctx).Add(r.in.Deadlines.ReviewSLA)
 	if err := r.mark(ctx, StepReview, due); err != nil {
@@ -332,7 +332,7 @@ func (r *registrationRun) signOnce(ctx workflow.Context, attempt int) (bool, err
 }
 
 // runAcceptance runs the signing of the acceptance record as a child. One that exists already was started by the API's
-// relay, which starts every stored signing that nobody did; it is then waited for, and cancelled with its parent.
+// relay, which starts every stored signing that has no process; it is then waited for, and cancelled with its parent.
 func runAcceptance(ctx workflow.Context, in activities.AcceptanceInput, start activities.SigningStart) (signing.Status, error) {
 	id := process.SigningWorkflowID(in.SigningID)
 	child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{

@@ -129,7 +129,7 @@ func (r *runner[S]) outcome(err error, success, cancelled S) (end ended[S], ok b
 	return end, false
 }
 
-// Temporal's own cancel (the button of its UI, temporal workflow cancel) names nobody and carries no decision. A signing or a
+// Temporal's own cancel (the button of its UI, temporal workflow cancel) names no actor and carries no decision. A signing or a
 // registration goes on, and says which command ends it. A run of an earlier release ends as cancelled.
 
 // deafen returns the context of a process that Temporal's cancel does not end. cancelled is called when it comes.
@@ -143,9 +143,9 @@ func (i *incidents) deafen(ctx workflow.Context, cancelled func(workflow.Context
 	return workflow.WithCancel(detached)
 }
 
-// ignore notes a cancel that nobody decided. Whoever reads the process in the Temporal UI sees which command ends it.
+// ignore notes a cancel without a decision. The Temporal UI then shows which command ends the process.
 func (i *incidents) ignore(ctx workflow.Context, command string) {
-	i.ignored = fmt.Sprintf("\n\nTemporal's cancel does nothing here, because nobody is named who decided it. To end the process: `%s`, "+
+	i.ignored = fmt.Sprintf("\n\nTemporal's cancel does nothing here, because it names no actor who decided it. To end the process: `%s`, "+
 		"or a repair with the action `cancel` while it is parked.", command)
 	workflow.GetLogger(ctx).Warn("Temporal's cancel ignored: no decision is recorded", "command", command)
 	if i.open != nil && i.waiting {

@@ -95,7 +95,7 @@ func (r *signingRun) business(ctx workflow.Context) error {
 func signingRepairs(string) []string { return []string{process.RepairRetry, process.RepairCancel} }
 
 // refuses tells the codes that say "not with this document", "not with this certificate" or "not this signer", while the
-// owner was not asked: nobody but the requester can correct that, with another request. Afterwards somebody may have agreed to
+// owner was not asked: only the requester can correct that, with another request. Afterwards the owner may have agreed to
 // something, so every failure parks.
 func (r *signingRun) refuses(code problem.Code) bool {
 	return r.status.Check(signing.StatusRefused) == nil && code.Cause() == problem.CauseSigner

@@ -8,7 +8,7 @@ import (
 	"kyso/internal/signing"
 )
 
-// Updates of Signing, beside UpdateRepair.
+// Updates of Signing, besides UpdateRepair.
 const (
 	UpdateChooseCertificate = "choose-certificate"
 	UpdatePlace             = "place"

@@ -30,7 +30,7 @@ func (r *signingRun) finish(ctx workflow.Context, err error) (SigningResult, err
 	return SigningResult{Status: end.status, Reason: string(end.reason)}, answered(ctx)
 }
 
-// watchLate keeps looking until the provider's window is well over, for a value that nobody may use.
+// watchLate keeps looking until the provider's window is well over, for a value that must not be used.
 func (r *signingRun) watchLate(ctx workflow.Context) error {
 	workflow.SetCurrentDetails(ctx, fmt.Sprintf("**%s**. Watching for a late value, which would be recorded and not used.", r.status))
 	err := workflow.ExecuteActivity(poll(ctx, "Watch for a late value"), signingActivities.CollectLate, r.in.SigningID).Get(ctx, nil)

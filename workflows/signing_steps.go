@@ -204,7 +204,7 @@ func (r *signingRun) pollUntil(ctx workflow.Context, until time.Time) (activitie
 }
 
 // lastPoll asks once more after the deadline. While the provider says nothing, the request has expired; when it
-// cannot be reached, nobody knows, and the process parks.
+// cannot be reached, the outcome is unknown, and the process parks.
 func (r *signingRun) lastPoll(ctx workflow.Context) (activities.Polled, error) {
 	var polled activities.Polled
 	err := workflow.ExecuteActivity(call(ctx, "Ask the provider a last time"), signingActivities.PollApproval,

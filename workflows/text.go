@@ -15,7 +15,7 @@ import (
 )
 
 // Text sends one text message of an account: the code of a log-in, or word of a change. It ends with the message or
-// when nobody needs it any more; it never parks, since whoever waits for a code asks for another.
+// when it is not needed any more; it never parks, since the person who waits for a code asks for another.
 
 // TextInput says which message. Challenge names the code of a log-in; else Notice is sent.
 type TextInput struct {

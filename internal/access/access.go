@@ -11,11 +11,11 @@ import (
 // Scope is one thing that a caller may do.
 type Scope string
 
-// The scopes. Signings and Registrations reach what belongs to the caller; the others reach everybody's.
+// The scopes. Signings and Registrations reach what belongs to the caller; the others reach what belongs to all.
 const (
 	Signings      Scope = "signings"      // upload, sign, verify
 	Registrations Scope = "registrations" // walk a registration
-	Webhooks      Scope = "webhooks"      // have a program told of what happens
+	Webhooks      Scope = "webhooks"      // notify a program of what happens
 	Officer       Scope = "officer"       // review dossiers
 	Operator      Scope = "operator"      // see and repair what is stuck, read the audit log, erase
 	Keys          Scope = "keys"          // make and revoke keys
@@ -27,7 +27,7 @@ func Scopes() []Scope {
 	return []Scope{Signings, Registrations, Webhooks, Officer, Operator, Keys, Trust}
 }
 
-// GuestScopes are what a browser may do whose owner nobody knows.
+// GuestScopes are what a browser of an unknown owner may do.
 func GuestScopes() []Scope { return []Scope{Signings, Registrations} }
 
 // Key is an API key of a program or a person. Its secret is shown once and is stored as a digest only.
@@ -96,7 +96,7 @@ func (s Session) End(seen time.Time) time.Time {
 // LinkLife is how long a link to another device is good; it works once.
 const LinkLife = 24 * time.Hour
 
-// Object is something that belongs to somebody.
+// Object is something that has an owner.
 type Object struct {
 	Kind Kind
 	ID   string

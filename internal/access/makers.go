@@ -1,6 +1,6 @@
 package access
 
-// Makers says who made the keys of each owner. The administrator is left out: everybody's first key comes from there.
+// Makers says who made the keys of each owner. The administrator is left out: every first key comes from there.
 type Makers map[string][]string
 
 // Same reports whether two names may be one person's: they are equal, or one person made keys of both, directly or through

@@ -67,9 +67,9 @@ func New(store Store, counter limit.Counter, now func() time.Time, opts Options)
 	return &Service{Records: store, Logins: store, Passwords: store, Counter: counter, Now: now, Options: opts, places: make(chan struct{}, opts.HashParallel)}
 }
 
-func setDefault[T int | time.Duration](value *T, stock T) {
+func setDefault[T int | time.Duration](value *T, fallback T) {
 	if *value == 0 {
-		*value = stock
+		*value = fallback
 	}
 }
 

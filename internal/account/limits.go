@@ -74,7 +74,7 @@ func (s *Service) whose(ctx context.Context, registrationID string, purpose regi
 	return ofStrangers, err
 }
 
-// whoLogsIn finds out whether somebody logged in to the account of a phone from this network before. It does the same for
+// whoLogsIn finds out whether a person logged in to the account of a phone from this network before. It does the same for
 // a phone without an account.
 func (s *Service) whoLogsIn(ctx context.Context, phone string, now time.Time) (reserve, error) {
 	before, err := s.Counter.Used(ctx, now, logIns(phone, limit.Network(limit.AddressOf(ctx))))

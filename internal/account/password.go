@@ -77,7 +77,7 @@ const (
 
 // common are passwords that are tried first, in lower case without blanks: those of zxcvbn's list of the commonest ones
 // (Mark Burnett's ten million passwords, in the order of how often they occur; MIT licence) that are long enough to be
-// chosen here, some 12,000, and some of Vietnam. ASVS 6.2.4 wants 3,000.
+// chosen here, some 12,000, and some of Vietnam. ASVS 6.2.4 requires 3,000.
 var common = sync.OnceValue(func() map[string]bool {
 	set := map[string]bool{}
 	for _, word := range frequency.FrequencyLists["passwords"] {

@@ -67,12 +67,12 @@ func onlyOwn(ctx context.Context, all ...access.Scope) string {
 }
 
 // guarded lets a request through when its route and its caller fit. It stands before the idempotency layer, so that
-// nobody is given another's answer.
+// no caller is given another's answer.
 func (s *server) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info := infoOf(r.Context())
 		at := info.route
-		if at == nil { // pages, their files and health ask nobody, and no store
+		if at == nil { // pages, their files and health ask no other system, and no store
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -109,7 +109,7 @@ func (s *server) guarded(next http.Handler) http.Handler {
 }
 
 // identify finds out who asks: by a key in the Authorization header, else by the session of the cookie. Without both
-// it is nobody. A key or session that is not good is an error, so that a program with a wrong key is told of it.
+// there is no caller. A key or session that is not valid is an error, so that a program with a wrong key learns of it.
 func (s *server) identify(r *http.Request) (*caller, error) {
 	if header := r.Header.Get("Authorization"); header != "" {
 		scheme, secret, _ := strings.Cut(header, " ")
@@ -120,7 +120,7 @@ func (s *server) identify(r *http.Request) (*caller, error) {
 	}
 	cookie, err := r.Cookie(s.cookieName())
 	if err != nil {
-		return nil, nil //nolint:nilerr,nilnil // nobody in particular
+		return nil, nil //nolint:nilerr,nilnil // no caller in particular
 	}
 	return s.bySession(r.Context(), cookie.Value)
 }
@@ -154,7 +154,7 @@ func (s *server) known(ctx context.Context, r *http.Request) error {
 	}
 	cookie, err := r.Cookie(s.cookieName())
 	if err != nil {
-		return nil //nolint:nilerr // nobody in particular
+		return nil //nolint:nilerr // no caller in particular
 	}
 	_, err = s.session(ctx, cookie.Value)
 	return err
@@ -250,7 +250,7 @@ func newSecret(prefix string) (secret, digest string) {
 	return secret, secretDigest(secret)
 }
 
-// secretDigest is a plain digest: what it hides is random and long, so nobody can try it out.
+// secretDigest is a plain digest: what it hides is random and too long to be guessed.
 func secretDigest(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(sum[:])

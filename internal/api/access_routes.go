@@ -38,15 +38,15 @@ func (s *server) accessRoutes() []route {
 		on(s.getSession, route{id: "getSession", at: "GET /v1/session", tag: tagAccess,
 			summary: "Show who one is",
 			text:    "Kind, owner, scopes and end of the session or key.",
-			access:  rule{own: anybody}}),
+			access:  rule{own: allScopes}}),
 		on(s.endSession, route{id: "endSession", at: "DELETE /v1/session", tag: tagAccess, status: http.StatusNoContent,
 			summary: "Log out",
 			text:    "The session ends at once, on the server too.",
-			access:  rule{own: anybody}, key: keyRefused}),
+			access:  rule{own: allScopes}, key: keyRefused}),
 		on(s.resume, route{id: "resume", at: "POST /v1/resume", tag: tagAccess,
 			summary: "Take over what a one-time link leads to",
 			text:    "The browser reaches what the link leads to from then on. A link can be used once.",
-			access:  rule{own: anybody}, cost: classEnter,
+			access:  rule{own: allScopes}, cost: classEnter,
 			problems: []int{http.StatusNotFound, http.StatusConflict}}),
 		on(s.linkSigning, route{id: "linkSigning", at: "POST /v1/signings/{id}/resume-link", tag: tagAccess,
 			summary: "Make a one-time link to a signing for another device",
@@ -268,7 +268,7 @@ type KeyRequest struct {
 	Owner  string         `json:"owner" minLength:"1" maxLength:"64" doc:"Team or person that it acts for, as an opaque id; keys of one owner reach the same things"`
 	Name   string         `json:"name,omitempty" maxLength:"100" doc:"What it is for, without personal data"`
 	Scopes []access.Scope `json:"scopes" minItems:"1" maxItems:"7" enum:"signings,registrations,webhooks,officer,operator,keys,trust"`
-	Days   int            `json:"days,omitempty" minimum:"1" maximum:"400" default:"90" doc:"How long it is good: a key that nobody renews ends"`
+	Days   int            `json:"days,omitempty" minimum:"1" maximum:"400" default:"90" doc:"How long it is valid: a key ends unless it is renewed"`
 }
 
 type createKeyInput struct {

@@ -64,14 +64,14 @@ type Options struct {
 	GuestBytes int64
 	// Open gives access to the bytes of an upload. A Source that is also an io.Closer is closed after use.
 	Open func(ctx context.Context, upload signing.Upload) (Source, error)
-	// PingBlobs reports whether the store of blobs answers; nil asks nobody.
+	// PingBlobs reports whether the store of blobs answers; nil asks nothing.
 	PingBlobs func(ctx context.Context) error
 	// PDF looks into files; nil serves none of the routes that do.
 	PDF *PDF
 	// Providers are the remote signing providers that may be asked for; the first is the default.
 	Providers []signing.Provider
 	// Held reports whether a user has a certificate with a serial number at a provider. id names the question. nil asks
-	// nobody: the process finds out.
+	// no party: the process finds out.
 	Held func(ctx context.Context, provider, id, user, serial string) (bool, error)
 	// HandOver tells the process that a committed webhook speaks of to look now, and closes the row.
 	HandOver func(ctx context.Context, m signing.InboxMessage) error

@@ -42,7 +42,7 @@ func (t *trail) firstInHour(keyID string, now time.Time) bool {
 }
 
 // noteRequest keeps in the audit log who did what. Paths and answers are not kept: they may hold anything. Refusals are
-// counted, so that nobody floods the log.
+// counted, so that no caller floods the log.
 func (s *server) noteRequest(r *http.Request, info *requestInfo, status int, replayed bool) {
 	at := info.route
 	if at == nil || r.Method == http.MethodGet && !at.reveals {
@@ -79,7 +79,7 @@ func (r *route) refusal() string {
 	return noteRefused
 }
 
-// provesNothing reports whether a caller of this name may be anybody: such names can be drawn anew.
+// provesNothing reports whether a name identifies no one caller: such names can be drawn anew.
 func provesNothing(owner string) bool { return owner == "" || strings.HasPrefix(owner, guestPrefix) }
 
 // endedKey is an expired or revoked key: its id is known, and stands in the audit log when it comes again.
@@ -88,7 +88,7 @@ type endedKey struct{ id, what string }
 // Error implements error.
 func (e endedKey) Error() string { return e.what }
 
-// noteCaller keeps in the audit log that a key came in, or that somebody did not.
+// noteCaller keeps in the audit log that a key came in, or that a caller was refused.
 func (s *server) noteCaller(who *caller, err error) {
 	switch {
 	case problem.CodeOf(err) == problem.Unauthenticated:
@@ -159,7 +159,7 @@ type CheckpointList struct {
 	Head      audit.Head         `json:"head" doc:"What the database says is the newest entry"`
 	PublicKey string             `json:"public_key,omitempty" doc:"Ed25519, base64; what the checkpoints are signed with"`
 	Exported  bool               `json:"exported" doc:"Whether this server copies checkpoints to a file"`
-	Heads     []audit.Checkpoint `json:"heads,omitempty" doc:"Signed heads beside that file: what the log ended with a second ago, and earlier ends that it does not continue"`
+	Heads     []audit.Checkpoint `json:"heads,omitempty" doc:"Signed heads next to that file: what the log ended with a second ago, and earlier ends that it does not continue"`
 }
 
 type checkpointsOutput struct {

@@ -66,7 +66,7 @@ func principalOf(ctx context.Context) string {
 	return guestName
 }
 
-// guestName is who acts in a browser that nobody knows.
+// guestName is who acts in an unknown browser.
 const guestName = "guest"
 
 // ownName is the name that a caller acts under.

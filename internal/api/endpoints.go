@@ -221,7 +221,7 @@ type ReplayRequest struct {
 	From   time.Time    `json:"from" doc:"Messages made from then on"`
 	To     time.Time    `json:"to,omitzero" required:"false" doc:"And before then; now when left out"`
 	Type   EventPattern `json:"type,omitempty" doc:"Only these types; * stands for anything"`
-	Failed bool         `json:"failed,omitempty" doc:"Only those that nobody took"`
+	Failed bool         `json:"failed,omitempty" doc:"Only those that the endpoint never accepted"`
 }
 
 type replayInput struct {
@@ -283,7 +283,7 @@ type MessageList struct {
 
 type listMessagesInput struct {
 	ID     string    `path:"id" maxLength:"64"`
-	Failed bool      `query:"failed" doc:"Only those that nobody took"`
+	Failed bool      `query:"failed" doc:"Only those that the endpoint never accepted"`
 	Before time.Time `query:"before" doc:"Only those made before"`
 	Cursor string    `query:"cursor" maxLength:"300" doc:"Of the next page; see next"`
 	Limit  int       `query:"limit" minimum:"1" maximum:"500" default:"50"`

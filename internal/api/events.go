@@ -24,7 +24,7 @@ type eventsInput struct {
 type moment struct {
 	final       bool
 	transitions []recorded     // after the last one seen
-	attention   *AttentionBody // nil when nobody has to act
+	attention   *AttentionBody // nil when no operator has to act
 	countdown   *CountdownBody // nil when none runs
 }
 

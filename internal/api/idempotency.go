@@ -223,7 +223,7 @@ func validKey(key string) bool {
 	return !strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// requestDigest is what makes two requests the same. An upload is compared by its bytes on replay instead.
+// requestDigest identifies equal requests. An upload is compared by its bytes on replay instead.
 func requestDigest(r *http.Request, body []byte) string {
 	sum := sha256.New()
 	_, _ = fmt.Fprintf(sum, "%s\n%s\n%s\n", r.Method, r.URL.RequestURI(), r.Header.Get("Content-Disposition"))

@@ -204,7 +204,7 @@ func (s *server) showIncident(ctx context.Context, in *incidentInput) (*showInci
 	return &showIncidentOutput{out}, nil
 }
 
-// NoteRequest is what an operator wants others to know.
+// NoteRequest is what an operator leaves for others.
 type NoteRequest struct {
 	Text  string `json:"text" minLength:"1" maxLength:"4000" doc:"Sealed in the store; without personal data all the same"`
 	Actor string `json:"actor,omitempty" maxLength:"64" doc:"Who writes; the owner of the key or session, and only the administrator may name another"`
@@ -238,7 +238,7 @@ func (s *server) deedBy(actor, key string) incident.Deed {
 
 // AssignRequest says who works on an incident.
 type AssignRequest struct {
-	Assignee string `json:"assignee,omitempty" maxLength:"64" doc:"An opaque id; nobody when left out"`
+	Assignee string `json:"assignee,omitempty" maxLength:"64" doc:"An opaque id; when left out, no operator"`
 	Actor    string `json:"actor,omitempty" maxLength:"64" doc:"Who assigns; the owner of the key or session, and only the administrator may name another"`
 }
 

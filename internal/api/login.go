@@ -113,7 +113,7 @@ func (s *server) sendResetCode(ctx context.Context, in *phoneInput) (*challengeO
 	return s.challenge(ctx, registration.PurposeReset, in.Body.Phone)
 }
 
-// challenge does the same for every phone: a record, and a process that finds out whether there is somebody to send to.
+// challenge does the same for every phone: a record, and a process that finds out whether the phone has an account.
 func (s *server) challenge(ctx context.Context, purpose registration.Purpose, number string) (*challengeOutput, error) {
 	phone, err := s.People.Phone(number)
 	if err != nil {

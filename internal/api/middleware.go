@@ -21,7 +21,7 @@ import (
 	"kyso/internal/problem"
 )
 
-// requestInfo is what the log line of a request says beside its route and status.
+// requestInfo is what the log line of a request says besides its route and status.
 type requestInfo struct {
 	id      string
 	pattern string       // of http.ServeMux; empty for an unknown route
@@ -195,7 +195,7 @@ func (s *server) recovered(next http.Handler) http.Handler {
 				panic(what)
 			}
 			err := fmt.Errorf("panic: %v\n%s", what, debug.Stack())
-			if info := infoOf(r.Context()); info.sent() { // too late for a status: cut, so that nobody takes it for whole
+			if info := infoOf(r.Context()); info.sent() { // too late for a status: cut, so that no reader takes it for whole
 				s.Logger.ErrorContext(r.Context(), "http answer cut", "request_id", info.id, "error", err.Error())
 				panic(http.ErrAbortHandler)
 			}

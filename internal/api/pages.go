@@ -53,7 +53,7 @@ func (s *server) pages(openapi *huma.OpenAPI) {
 	}
 }
 
-// health says that the process runs. It asks nobody, so that a database outage restarts nothing.
+// health says that the process runs. It asks no other system, so that a database outage restarts nothing.
 func (s *server) health(w http.ResponseWriter, _ *http.Request) { answerState(w, http.StatusOK, "ok") }
 
 // ready says whether requests can be served: store, blobs and Temporal answer.

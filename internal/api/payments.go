@@ -194,7 +194,7 @@ func (s *server) tellPayment(ctx context.Context, p registration.Payment) {
 	}
 }
 
-// tell has money go back that nobody is owed for, and else tells the process that there is news. A payment whose fate is not clear
+// tell refunds money that pays for nothing, and else tells the process that there is news. A payment whose fate is not clear
 // gets a process of its own when its registration needs it no more, so that an operator sees it.
 func (o *RegistrationOptions) tell(ctx context.Context, p registration.Payment) error {
 	r, err := o.Records.Registration(ctx, p.RegistrationID)
@@ -209,7 +209,7 @@ func (o *RegistrationOptions) tell(ctx context.Context, p registration.Payment) 
 	return o.Workflows.NudgeRegistration(ctx, r.ID)
 }
 
-// askWait bounds a question to the gateway that somebody waits for.
+// askWait bounds a question to the gateway that a request waits for.
 const askWait = 8 * time.Second
 
 // ask has the gateway say now how an attempt stands, records its answer, and returns the attempt as it stands then. An attempt
@@ -237,7 +237,7 @@ func (s *server) ask(ctx context.Context, p registration.Payment) (registration.
 }
 
 // secondPress is how young an attempt is that a press of the pay button opens again, unasked. The process has a longer time for it,
-// so that none is opened beside it.
+// so that no second one is opened.
 const secondPress = 30 * time.Second
 
 // mayPayAgain refuses another attempt unless the gateway says now of each open one that it is not paid. One that the gateway calls unfinished
@@ -268,7 +268,7 @@ func (s *server) mayPayAgain(ctx context.Context, r registration.Registration) e
 	return nil
 }
 
-// beginWait bounds the opening of a page that somebody waits for.
+// beginWait bounds the opening of a page that a request waits for.
 const beginWait = 30 * time.Second
 
 // begin has the gateway open its page for an attempt. The same attempt leads to the same page, so whoever could not be sent there asks again.

@@ -109,7 +109,7 @@ func schemaName(of reflect.Type, hint string) string {
 	return strings.TrimSuffix(name, "Body")
 }
 
-// orKept describes the answer of a verification that was kept, beside that of one that was not.
+// orKept describes the answer of a verification that was kept, and that of one that was not.
 func orKept() operationOption {
 	return func(op *huma.Operation, schemas huma.Registry) {
 		found := op.Responses["200"]

@@ -66,7 +66,7 @@ func checkArea(location string, a AreaBody, fields *fieldErrors) {
 	}
 }
 
-// checkOwnPlace refuses a box beside a field, which has its own.
+// checkOwnPlace refuses a box together with a field, which has its own.
 func checkOwnPlace(location string, in PlacementBody, p signing.Placement, fields *fieldErrors) {
 	if p.FieldNumber > 0 && in.Field != "" {
 		fields.add(location, "field and field_number exclude each other")

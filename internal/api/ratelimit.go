@@ -30,7 +30,7 @@ var (
 const (
 	limitWindow = time.Minute
 	// networkShare is how many times the rate of one caller all guests and strangers of one network have together.
-	// Anybody may draw new sessions, so a session alone bounds nothing; a network may be a whole ward's.
+	// Every browser may draw new sessions, so a session alone bounds nothing; a network may be a whole ward's.
 	networkShare = 10
 	// siteShare is how many networks' entries all networks of an IPv6 /48 have together.
 	siteShare = 8
@@ -148,7 +148,7 @@ func pause(now time.Time) time.Duration {
 }
 
 // isProgram reports whether a caller is a program or a person with an API key, who answers for what it makes ring.
-// Others are guests or people who logged in: whoever wants to may be one.
+// Others are guests or people who logged in: any browser may be one.
 func isProgram(who *caller) bool {
 	return who != nil && (who.keyID != "" || who.owner == adminOwner)
 }

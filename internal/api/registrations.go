@@ -127,7 +127,7 @@ type handOffInput struct {
 }
 
 // handOff takes the one-time token. That the citizen came is recorded before the process is told, so that the relay
-// can tell it when Temporal is away: the token is good for one use only.
+// can tell it when Temporal is away: the token can be used once.
 func (s *server) handOff(ctx context.Context, in *handOffInput) (*acceptedOutput, error) {
 	records := s.Registration.Records
 	id, err := records.ResolveHandoff(ctx, in.Body.Token, s.Now())
@@ -183,7 +183,7 @@ type listRegistrationsInput struct {
 	Attention bool                `query:"attention" doc:"Only those that are parked"`
 	Before    time.Time           `query:"before" doc:"Only those created before"`
 	Order     string              `query:"order" enum:"newest,due" default:"newest" doc:"due lists what has waited longest first"`
-	Claim     string              `query:"claim" enum:"any,mine,none" default:"any" doc:"For officers: dossiers that the caller works on, or nobody does"`
+	Claim     string              `query:"claim" enum:"any,mine,none" default:"any" doc:"For officers: dossiers that the caller works on, or no officer does"`
 	Overdue   bool                `query:"overdue" doc:"Only those whose last change is longer ago than a review may take"`
 	Cursor    string              `query:"cursor" maxLength:"300" doc:"Of the next page; see next"`
 	Limit     int                 `query:"limit" minimum:"1" maximum:"500" default:"50"`

@@ -91,7 +91,7 @@ func (s *server) sendCode(ctx context.Context, in *codeInput) (*codeOutput, erro
 	return &codeOutput{CodeBody{ResendAfter: code.CreatedAt.Add(resendGap).UTC(), ExpiresAt: code.ExpiresAt.UTC()}}, nil
 }
 
-// codeFor says where a code goes and what it is bound to, and refuses a code that would be good for nothing now.
+// codeFor says where a code goes and what it is bound to, and refuses a code that no step needs now.
 func (s *server) codeFor(ctx context.Context, r registration.Registration, in CodeRequest) (phone, binding string, err error) {
 	if in.Purpose != registration.PurposeAccount && in.Phone != "" {
 		return "", "", fieldErrors{{Location: "body.phone", Message: "must be left out: the code goes to the phone of the account"}}
@@ -135,7 +135,7 @@ func (s *server) accepted(ctx context.Context, id string, purpose registration.P
 	case digits == "":
 		return last, fieldErrors{{Location: "body.code", Message: "must be the code that was sent", MessageVI: "Nhập mã đã gửi tới điện thoại"}}
 	}
-	return last, problem.New(problem.OTPExpired, "the code is no longer good for this")
+	return last, problem.New(problem.OTPExpired, "the code is no longer valid for this step")
 }
 
 // AccountRequest proves the phone and opens the account on it.

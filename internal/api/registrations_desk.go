@@ -123,7 +123,7 @@ func checkChecks(in ReviewRequest, fields *fieldErrors) {
 	}
 }
 
-// claimForReview takes the dossier, so that nobody decides on what another officer works on, and holds approvals to
+// claimForReview takes the dossier, so that no officer decides on what another works on, and holds approvals to
 // four eyes.
 func (s *server) claimForReview(ctx context.Context, id string, review registration.Review, again bool) error {
 	if again {

@@ -55,7 +55,7 @@ type DossierBody struct {
 	Consents     []registration.Consent    `json:"consents"`
 	Reviews      []DossierReview           `json:"reviews" doc:"Decisions so far, oldest first"`
 	Corrections  []registration.Correction `json:"corrections" doc:"What was corrected so far, old and new, oldest first"`
-	Editors      []string                  `json:"editors" doc:"Who corrected the person's data; nobody of them may approve"`
+	Editors      []string                  `json:"editors" doc:"Who corrected the person's data; none of them may approve"`
 	Others       []DossierOther            `json:"others" doc:"Other registrations of the same person"`
 	Claim        *ClaimBody                `json:"claim,omitempty"`
 	Checks       []registration.Check      `json:"checks" doc:"What has to be compared before an approval"`

@@ -39,7 +39,7 @@ type Accounts interface {
 	Open(ctx context.Context, registrationID, email, password string) (registration.Account, bool, error)
 }
 
-// RegistrationOptions is what registering certificates needs beside the rest of Options. All of it is required.
+// RegistrationOptions is what registering certificates needs besides the rest of Options. All of it is required.
 type RegistrationOptions struct {
 	Records   registration.Records
 	Workflows RegistrationWorkflows
@@ -63,7 +63,7 @@ type RegistrationOptions struct {
 	// Begin opens the page to which the citizen's browser is sent to pay.
 	Begin func(ctx context.Context, p registration.Payment, payer registration.Payer) (registration.Opened, error)
 	// Erase erases the person behind a registration or a signing. Errors: problem.NotFound; problem.Conflict while a process
-	// of the person runs. Again it answers the same.
+	// of the person runs. Sent again, it repeats its answer.
 	Erase func(ctx context.Context, id, actor string) (registration.Erasure, error)
 }
 

@@ -32,7 +32,7 @@ func (s *server) intakeRoutes() []route {
 	return list
 }
 
-// registrationDoors are the doors of outside parties, and what everybody reads.
+// registrationDoors are the doors of outside parties, and what all callers read.
 func (s *server) registrationDoors() []route {
 	return []route{
 		on(s.listPackages, route{id: "listPackages", at: "GET /v1/packages", tag: tagRegistrations,
@@ -145,7 +145,7 @@ func (s *server) officerRoutes() []route {
 			problems: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}}),
 		on(s.eraseSubject, route{id: "eraseSubject", at: "DELETE /v1/subjects/{id}", tag: tagOperations,
 			summary:  "Erase the person behind a registration or a signing, when all of theirs have ended",
-			text:     "Erases names, papers, uploads and kept answers of the person, by the person's key. The answer lists what a law requires to keep, with reason and end. Repeating it answers the same.",
+			text:     "Erases names, papers, uploads and kept answers of the person, by the person's key. The answer lists what a law requires to keep, with reason and end. Repeating it repeats the answer.",
 			access:   rule{all: operators},
 			problems: []int{http.StatusNotFound, http.StatusConflict}}),
 	}

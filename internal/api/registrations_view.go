@@ -249,7 +249,7 @@ func registrationTransitionBody(t registration.Transition) RegistrationTransitio
 		Deadline: utc(t.Deadline), Detail: t.Detail, Actor: t.Actor}
 }
 
-// registrationAttention is nil when nobody has to act. What a repair may do is told by the step, as the process does.
+// registrationAttention is nil when no operator has to act. What a repair may do is told by the step, as the process does.
 func registrationAttention(ctx context.Context, r registration.Registration) *AttentionBody {
 	a := r.Attention
 	if !a.Open() {

@@ -11,7 +11,7 @@ import (
 )
 
 // route is one operation of the API, whole: what the contract says of it, who may use it, what it costs, what makes it happen
-// once, what of it is secret, and which handler answers. Routes stand beside their handlers; New registers them all.
+// once, what of it is secret, and which handler answers. Routes stand next to their handlers; New registers them all.
 type route struct {
 	id      string // operationId: its name in generated clients and in the audit log
 	at      string // METHOD /path, a pattern of http.ServeMux
@@ -31,7 +31,7 @@ type route struct {
 	proves   bool   // a person proves himself by a code, a password or both: what it refuses is a failed log-in
 	party    string // the actor of an open route, whom its handler proves; or the wildcard in braces that names it
 	foreign  bool   // it is written as an outside party writes: unknown and repeated names are none of our business
-	problems []int  // the problems that it answers with, beside those of every route
+	problems []int  // the problems that it answers with, besides those of every route
 	with     []operationOption
 
 	register func(huma.API, huma.Operation)
@@ -155,17 +155,17 @@ func operationOf(openapi *huma.OpenAPI, method, path string) *huma.Operation {
 // operationOption describes what the types of a handler do not say.
 type operationOption func(*huma.Operation, huma.Registry)
 
-// rule says who may use a route; one that says nothing does not start. Nobody but their owner reads documents and signed files,
+// rule says who may use a route; one that says nothing does not start. Only their owner reads documents and signed files,
 // operators included. A route that hands on or uses what a citizen may do has no all: an officer or operator with a citizen's
 // reach could approve what it wrote itself.
 type rule struct {
-	open   bool           // anybody: the handler proves the sender by a signature, or there is nothing to protect
+	open   bool           // all callers: the handler proves the sender by a signature, or there is nothing to protect
 	own    []access.Scope // one of these reaches what belongs to the caller
-	all    []access.Scope // one of these reaches everybody's
+	all    []access.Scope // one of these reaches what belongs to all
 	object access.Kind    // what {id} in the path names; empty when the route is about no single thing
 
-	account bool // the session of a citizen who logged in, beside own
-	admin   bool // own, and the administrator for everybody's: the audit log names it
+	account bool // the session of a citizen who logged in, besides own
+	admin   bool // own, and the administrator for all: the audit log names it
 }
 
 // says reports whether a rule lets any caller in.
@@ -182,7 +182,7 @@ func (r rule) wanted() string {
 var (
 	signings      = []access.Scope{access.Signings}
 	registrations = []access.Scope{access.Registrations}
-	anybody       = access.Scopes()
+	allScopes     = access.Scopes()
 	officers      = []access.Scope{access.Officer}
 	operators     = []access.Scope{access.Operator}
 	keepers       = []access.Scope{access.Keys}

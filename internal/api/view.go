@@ -38,7 +38,7 @@ type SigningBody struct {
 
 	Certificate string           `json:"certificate,omitempty" doc:"SHA-256 of the chosen certificate, hex"`
 	Countdown   *CountdownBody   `json:"countdown,omitempty" doc:"Only while the phone shows the request"`
-	Attention   *AttentionBody   `json:"attention,omitempty" doc:"Only while the signing is parked and somebody has to act"`
+	Attention   *AttentionBody   `json:"attention,omitempty" doc:"Only while the signing is parked and an operator has to act"`
 	Outcome     *OutcomeBody     `json:"outcome,omitempty" doc:"Why the signing ended otherwise than signed; only in the answer for one signing"`
 	Documents   []SignedDocument `json:"documents"`
 	Transitions []TransitionBody `json:"transitions,omitempty" doc:"Only in the answer for one signing"`

@@ -46,7 +46,7 @@ type webhookOutput struct {
 }
 
 // receiveWebhook takes a provider's word that something changed. It is a hint and no more: it is committed to the inbox, and the
-// process is told to ask the provider itself. It is answered with 200 once it is committed, also when nobody knows the
+// process is told to ask the provider itself. It is answered with 200 once it is committed, also when no process knows the
 // request: a provider would only send it again.
 func (s *server) receiveWebhook(ctx context.Context, in *webhookInput) (*webhookOutput, error) {
 	provider, known := s.provider(in.Provider)

@@ -42,7 +42,7 @@ func (c *Client) NoteIncident(ctx context.Context, key, id, text string) (Incide
 	return out, raw, err
 }
 
-// AssignIncident says who works on it; nobody when to is empty.
+// AssignIncident says who works on it; no operator when to is empty.
 func (c *Client) AssignIncident(ctx context.Context, key, id, to string) (IncidentHistory, Raw, error) {
 	var out IncidentHistory
 	raw, err := c.Post(ctx, key, "/v1/incidents/"+url.PathEscape(id)+"/assign", AssignRequest{Assignee: to}, &out)

@@ -61,7 +61,7 @@ type AssignRequest struct {
 	// Actor Who assigns; the owner of the key or session, and only the administrator may name another
 	Actor string `json:"actor,omitempty,omitzero"`
 
-	// Assignee An opaque id; nobody when left out
+	// Assignee An opaque id; when left out, no operator
 	Assignee string `json:"assignee,omitempty,omitzero"`
 }
 
@@ -282,7 +282,7 @@ type CheckpointList struct {
 	Exported bool `json:"exported"`
 	Head     Head `json:"head"`
 
-	// Heads Signed heads beside that file: what the log ended with a second ago, and earlier ends that it does not continue
+	// Heads Signed heads next to that file: what the log ended with a second ago, and earlier ends that it does not continue
 	Heads []Checkpoint `json:"heads,omitempty,omitzero"`
 	Items []Checkpoint `json:"items"`
 
@@ -432,7 +432,7 @@ type Dossier struct {
 	// Corrections What was corrected so far, old and new, oldest first
 	Corrections []Correction `json:"corrections"`
 
-	// Editors Who corrected the person's data; nobody of them may approve
+	// Editors Who corrected the person's data; none of them may approve
 	Editors  []string   `json:"editors"`
 	Evidence *Consented `json:"evidence,omitempty"`
 
@@ -726,7 +726,7 @@ type Inspection struct {
 	Signatures int               `json:"signatures"`
 	Version    string            `json:"version"`
 
-	// Warnings Deprecated: the English texts of findings that mislead nobody
+	// Warnings Deprecated: the English texts of findings that mislead no reader
 	Warnings []string `json:"warnings,omitempty,omitzero"`
 }
 
@@ -807,7 +807,7 @@ type KeyList struct {
 
 // KeyRequest defines model for KeyRequest.
 type KeyRequest struct {
-	// Days How long it is good: a key that nobody renews ends
+	// Days How long it is valid: a key ends unless it is renewed
 	Days int `json:"days,omitempty,omitzero"`
 
 	// Name What it is for, without personal data
@@ -1470,7 +1470,7 @@ type Replay struct {
 
 // ReplayRequest defines model for ReplayRequest.
 type ReplayRequest struct {
-	// Failed Only those that nobody took
+	// Failed Only those that the endpoint never accepted
 	Failed bool `json:"failed,omitempty,omitzero"`
 
 	// From Messages made from then on
@@ -1994,7 +1994,7 @@ type ListRegistrationsParams struct {
 	// Order due lists what has waited longest first
 	Order string `form:"order,omitempty" json:"order,omitempty,omitzero"`
 
-	// Claim For officers: dossiers that the caller works on, or nobody does
+	// Claim For officers: dossiers that the caller works on, or no officer does
 	Claim string `form:"claim,omitempty" json:"claim,omitempty,omitzero"`
 
 	// Overdue Only those whose last change is longer ago than a review may take
@@ -2079,7 +2079,7 @@ type GetVerificationReportParams struct {
 
 // ListMessagesParams defines parameters for ListMessages.
 type ListMessagesParams struct {
-	// Failed Only those that nobody took
+	// Failed Only those that the endpoint never accepted
 	Failed bool `form:"failed,omitempty" json:"failed,omitempty,omitzero"`
 
 	// Before Only those made before

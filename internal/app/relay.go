@@ -85,7 +85,7 @@ func (a *App) leftovers() *relay.Leftovers {
 }
 
 // erase erases the person behind a registration or a signing. What is then left to be removed is removed at once when it can
-// be: nobody can open it any more, and the loop takes what fails.
+// be: no key opens it any more, and the loop takes what fails.
 func (a *App) erase(ctx context.Context, id, actor string) (registration.Erasure, error) {
 	if a.Config.SealDocuments { // what earlier releases wrote of the person must be found
 		if err := a.sealing().Signings(ctx); err != nil {

@@ -76,7 +76,7 @@ func (a *App) apiOptions() api.Options {
 // inspections is how many files the API reads at the same time, each in a child process of its own.
 const inspections = 4
 
-// pdf does what the API wants of PDF files. What a person hands over is read in a child process.
+// pdf does what the API needs of PDF files. What a person hands over is read in a child process.
 func (a *App) pdf() *api.PDF {
 	child := &pdfchild.Runner{MaxParallel: inspections}
 	return &api.PDF{

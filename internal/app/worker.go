@@ -36,7 +36,7 @@ func (a *App) NewWorker(interceptors ...interceptor.WorkerInterceptor) (worker.W
 func (a *App) workerOptions(interceptors []interceptor.WorkerInterceptor) worker.Options {
 	return worker.Options{
 		DeploymentOptions: a.deployment(),
-		// The stock value of zero abandons running activities at SIGTERM; their effects would be repeated after
+		// The default of zero abandons running activities at SIGTERM; their effects would be repeated after
 		// the time-out of the attempt.
 		WorkerStopTimeout: a.Config.StopTimeout,
 		// How long a process that a killed worker held in its cache waits before another worker takes it.
@@ -46,10 +46,10 @@ func (a *App) workerOptions(interceptors []interceptor.WorkerInterceptor) worker
 		ActivityTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 		// A place is taken while an activity runs: PDF work, which PDFParallel bounds by itself, and calls to
 		// parties, which are short because waiting is done by retries. Enough for all calls that may be slow at
-		// once, and far below what the stock 1,000 would do to memory when every one holds documents.
+		// once, and far below what the default of 1,000 would do to memory when every one holds documents.
 		MaxConcurrentActivityExecutionSize: 64,
 		// Code that does not fit a history blocks that process and is logged; the next correct release goes on
-		// where it stood. The other choice fails the process, and nobody can undo that.
+		// where it stood. The other choice fails the process, and that cannot be undone.
 		WorkflowPanicPolicy: worker.BlockWorkflow,
 		Interceptors:        append([]interceptor.WorkerInterceptor{workflows.Guard()}, interceptors...),
 	}

@@ -43,7 +43,7 @@ type Evidence struct {
 	// File are the exported checkpoints, in the order of the file; Exported reports whether there is such a file.
 	File     []Checkpoint
 	Exported bool
-	Heads    []Checkpoint // signed heads that the server keeps beside the file; any number, in any order
+	Heads    []Checkpoint // signed heads that the server keeps next to the file; any number, in any order
 	Kept     []Checkpoint // checkpoints that were kept elsewhere; any of them, in any order
 	Known    []Head       // entries that were seen before
 	Now      time.Time

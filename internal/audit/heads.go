@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 )
 
-// A checkpoint is made once a minute. What came after the newest one is covered by a signed head: beside the file of checkpoints
+// A checkpoint is made once a minute. What came after the newest one is covered by a signed head: next to the file of checkpoints
 // stands a small one with what the chain ended with at the last flush, a second ago. It is written anew each time, so it does not
 // grow. A head is replaced only by one that continues it: of a log whose end was cut off, the head that it had stays in the file.
 

@@ -25,7 +25,7 @@ type source struct {
 	r    io.Reader
 	max  int64
 	size int64       // bytes that came so far
-	free chan *chunk // chunks that nobody uses
+	free chan *chunk // unused chunks
 	err  error       // what ended the reader
 }
 

@@ -22,7 +22,7 @@ type directory struct{ root string }
 // tempDir holds files that are being written, on the same file system as the final ones. Keys cannot reach it.
 const tempDir = ".incoming"
 
-// abandoned is the age at which a file in tempDir belongs to nobody: its process died.
+// abandoned is the age at which a file in tempDir belongs to no process: its own died.
 const abandoned = 24 * time.Hour
 
 func openDirectory(u *url.URL) (*directory, error) {
@@ -71,7 +71,7 @@ func (d *directory) Put(ctx context.Context, key string, r io.Reader) (err error
 	}()
 	out := &earlyWriter{ctx: ctx, file: temp}
 	_, err = io.Copy(out, r)
-	out.asked.Wait() // before anybody closes the file
+	out.asked.Wait() // before the file is closed
 	if err == nil {
 		err = temp.Sync()
 	}
@@ -174,7 +174,7 @@ func (d *directory) path(key string) string { return filepath.Join(d.root, filep
 const writeOutEvery = 2 << 20
 
 // earlyWriter asks the kernel to write out while more is coming, so that the sync at the end finds little to do. The
-// asking may block on a busy disk, so it goes on beside the writing. It stops when the context is done.
+// asking may block on a busy disk, so it runs while the writing goes on. It stops when the context is done.
 type earlyWriter struct {
 	ctx   context.Context // io.Writer has none
 	file  *os.File

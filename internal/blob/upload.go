@@ -22,7 +22,7 @@ import (
 	"kyso/internal/vault"
 )
 
-// headerWithin is where readers look for %PDF-: ISO 32000-1 wants it first, and its Annex H notes that Acrobat
+// headerWithin is where readers look for %PDF-: ISO 32000-1 requires it first, and its Annex H notes that Acrobat
 // takes it anywhere in the first 1024 bytes. Files like that exist.
 const headerWithin = 1024
 

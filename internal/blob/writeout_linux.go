@@ -7,7 +7,7 @@ import (
 )
 
 // startWriteOut makes the kernel begin to write a range to the disk, without waiting. It promises nothing, so a
-// failure is nobody's concern: Sync comes at the end.
+// failure does not matter: Sync comes at the end.
 func startWriteOut(file *os.File, offset, length int64) {
 	_ = unix.SyncFileRange(int(file.Fd()), offset, length, unix.SYNC_FILE_RANGE_WRITE)
 }

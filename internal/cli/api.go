@@ -31,7 +31,7 @@ func (c *CLI) Client() (*apiclient.Client, error) {
 	return &apiclient.Client{BaseURL: address, Key: key}, err
 }
 
-// key finds the key to the API. A development world's is good for its own address alone.
+// key finds the key to the API. A development world's is valid for its own address alone.
 func (c *CLI) key(address string) (string, error) {
 	if key := c.Env("KYSO_API_KEY"); key != "" {
 		return key, nil

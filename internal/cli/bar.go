@@ -35,7 +35,7 @@ func (b *Bar) Add(n int) {
 	b.draw()
 }
 
-// Note says something beside the bar.
+// Note prints a line above the bar.
 func (b *Bar) Note(words string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -78,7 +78,7 @@ func (c *CLI) English() bool {
 
 // Say writes one line of words.
 func (c *CLI) Say(vi, en string, args ...any) {
-	_, _ = fmt.Fprintf(c.Words, c.Text(vi, en)+"\n", visibleArgs(args)...) // nobody is left to tell
+	_, _ = fmt.Fprintf(c.Words, c.Text(vi, en)+"\n", visibleArgs(args)...) // no reader is left
 }
 
 // Print writes data in the form asked for. table is called for the table form only.

@@ -49,7 +49,7 @@ func ExitCodesTopic() *cobra.Command {
     5  the state does not allow this act
     6  the owner of the key declined; the registration was refused or withdrawn
     7  the time to approve or to act ran out, or that of a one-time code
-    8  still pending: somebody has to choose a certificate or place a box, --timeout ran out,
+    8  still pending: a person has to choose a certificate or place a box, --timeout ran out,
        or a repair has no result yet
     9  verify: a file is INDETERMINATE
    10  verify: a file has no signature

@@ -90,7 +90,7 @@ func (p *Progress) Count(left time.Duration) {
 	}
 }
 
-// Note says something beside the progress.
+// Note prints a line above the progress.
 func (p *Progress) Note(words string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

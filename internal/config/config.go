@@ -91,7 +91,7 @@ type Config struct {
 	Policy pades.Policy
 	// Archiving says when archive time-stamps are renewed: KYSO_ARCHIVE_MARGIN before the end of the authority's
 	// certificate (default 2160h, 90 days), or of an algorithm in KYSO_ALGORITHM_ENDS, such as
-	// SHA-256=2040-01-01,RSASSA-PKCS1-v1_5=2036-01-01 (none by default; nobody has set these dates yet).
+	// SHA-256=2040-01-01,RSASSA-PKCS1-v1_5=2036-01-01 (none by default; no authority has set these dates yet).
 	Archiving activities.Archiving
 	// PDFParallel is KYSO_PDF_PARALLEL: how many PDF processes may run at once in one worker. This bounds the
 	// heavy work of a worker; waiting for phones takes no place.

@@ -21,7 +21,7 @@ const (
 	BulkLife = time.Hour
 )
 
-// Decision is one thing that somebody decided.
+// Decision is one thing that a person decided.
 type Decision struct {
 	ID   string
 	Kind string // name of the update or signal that carries it
@@ -43,7 +43,7 @@ type Object struct {
 	ID      string
 }
 
-// Kyso is who acts when nobody does: what is told again comes from the record.
+// Kyso is who acts when no person does: what is told again comes from the record.
 const Kyso = "kyso"
 
 // The decisions that a run takes when it begins.

@@ -112,7 +112,7 @@ func (d *doctor) masterKey(context.Context) {
 func (d *doctor) database(ctx context.Context) {
 	key, err := vault.ReadMasterKey(d.cfg.MasterKeyFile)
 	if err != nil {
-		d.say("database", Warning, "not looked at: the master key cannot be read", "mend the master key first")
+		d.say("database", Warning, "not looked at: the master key cannot be read", "correct the master key first")
 		return
 	}
 	if path, ok := strings.CutPrefix(d.cfg.Database, "sqlite:"); ok && !slices.Contains(sql.Drivers(), "sqlite") {
@@ -212,7 +212,7 @@ func (d *doctor) pollers(ctx context.Context, c client.Client, namespace string)
 		case err != nil:
 			d.say("workers", Fault, err.Error(), "")
 		case len(queue.GetPollers()) == 0:
-			d.say("workers", Fault, "nobody polls "+workflows.TaskQueue+" for "+name, "start a worker; without one every process stands still")
+			d.say("workers", Fault, "no worker polls "+workflows.TaskQueue+" for "+name, "start a worker; without one every process stands still")
 		default:
 			d.say("workers", Healthy, fmt.Sprintf("%d polling for %s", len(queue.GetPollers()), name), "")
 		}
@@ -368,7 +368,7 @@ func (d *doctor) parties(ctx context.Context) {
 	}
 }
 
-// auditFile looks whether signed checkpoints leave the database. It writes what the API would make: a file beside it.
+// auditFile looks whether signed checkpoints leave the database. It writes what the API would make: a file next to it.
 func (d *doctor) auditFile(context.Context) {
 	path := d.cfg.AuditFile
 	remedy := "name a file in KYSO_AUDIT_FILE that the API may write, in a folder of its own on a disk that those who can change the database cannot change"

@@ -53,7 +53,7 @@ type Budget struct {
 }
 
 // The budgets. A signature of ours needs up to six answers (signer, authority, their issuers, responders), each from up to
-// six addresses; a certificate list may have 20 MiB. Whoever only wants to know gets less than whoever needs the answers.
+// six addresses; a certificate list may have 20 MiB. A caller that needs only the verdict gets less than one that needs the answers.
 var (
 	ofStrangers = Budget{Requests: 24, Bytes: 40 << 20, Time: 20 * time.Second}
 	ofOurs      = Budget{Requests: 60, Bytes: 100 << 20, Time: 2 * time.Minute}
@@ -150,9 +150,9 @@ func askAll(ctx context.Context, status Status, list []pades.Need, found *pades.
 func ask(ctx context.Context, status Status, need pades.Need) (signing.Revocation, error) {
 	switch {
 	case !need.Anchored:
-		return signing.Revocation{}, problem.Wrap(problem.RevocationUnknown, notAnchored.Err(), "nobody is asked")
+		return signing.Revocation{}, problem.Wrap(problem.RevocationUnknown, notAnchored.Err(), "no responder is asked")
 	case ctx.Err() != nil:
-		return signing.Revocation{}, problem.Wrap(problem.RevocationUnknown, timeSpent.Err(), "nobody is asked any more")
+		return signing.Revocation{}, problem.Wrap(problem.RevocationUnknown, timeSpent.Err(), "no responder is asked any more")
 	}
 	return status(ctx, need.Certificate.Raw, need.Issuer.Raw)
 }

@@ -1,6 +1,6 @@
 // Package finding says what was found in a document, in Vietnamese and in English.
 //
-// A sentence is defined once, as a package variable beside the code that says it, with both texts:
+// A sentence is defined once, as a package variable next to the code that says it, with both texts:
 //
 //	var overlay = finding.Define("overlay", "Trang {page} có chú thích ({name}) có thể che nội dung.", "Page {page} has an annotation …")
 //	…

@@ -186,12 +186,12 @@ func (s *sheet) motto(number string, at time.Time) {
 	width := measure(freedom, bold, 13)
 	s.put(line{x: (leftEdge + rightEdge - width) / 2, y: s.y + 13, align: ruled, width: width})
 	s.gap(14)
-	beside, e := s.y, s.block(tagged.Paragraph)
+	top, e := s.y, s.block(tagged.Paragraph)
 	for _, part := range broken("Số: "+number, regular, textSize, 270) {
 		s.put(line{x: leftEdge, y: s.y, text: part.text, face: regular, size: textSize, align: left, tag: e, more: part.more})
 		s.y -= leading
 	}
-	s.put(line{x: rightEdge, y: beside, text: "N" + vietnameseDate(at)[1:], face: italic, size: textSize, align: right, tag: s.block(tagged.Paragraph)})
+	s.put(line{x: rightEdge, y: top, text: "N" + vietnameseDate(at)[1:], face: italic, size: textSize, align: right, tag: s.block(tagged.Paragraph)})
 	s.gap(16)
 }
 

@@ -2,7 +2,7 @@
 // on each, what was tried, and what was said. It does no I/O and imports the standard library only.
 //
 // A process opens and closes its own incidents, through the records of its domain; here they are read, assigned and
-// written beside.
+// annotated.
 package incident
 
 import (
@@ -20,12 +20,12 @@ type Entry struct {
 	Kind    EntryKind
 	Attempt int    // of a failure
 	Reason  string // of a failure, a problem.Code
-	Text    string // the message of a failure, or what somebody said
+	Text    string // the message of a failure, or what an operator said
 	Actor   string
 }
 
 // Deed is who does something, when, and in which request. The same request again changes nothing; an empty one is never
-// the same.
+// equal to another.
 type Deed struct {
 	Actor   string
 	At      time.Time
@@ -38,7 +38,7 @@ type EntryKind string
 // The kinds of entries.
 const (
 	Failed   EntryKind = "failed"   // the step was tried and failed
-	Assigned EntryKind = "assigned" // Text is to whom, empty for nobody
+	Assigned EntryKind = "assigned" // Text is to whom, empty for no operator
 	Noted    EntryKind = "noted"
 )
 
@@ -73,7 +73,7 @@ type Desk interface {
 	Groups(ctx context.Context, f Filter) ([]Group, error)
 	// Show returns one incident and what has happened to it, oldest first.
 	Show(ctx context.Context, id string) (process.Incident, []Entry, error)
-	// Assign says who works on it; nobody when assignee is empty.
+	// Assign says who works on it; no operator when assignee is empty.
 	Assign(ctx context.Context, id, assignee string, by Deed) error
 	// Note adds words for other operators. They are sealed.
 	Note(ctx context.Context, id, text string, by Deed) error

@@ -86,7 +86,7 @@ func Extend(src Source, ev Evidence, hashState []byte) (*Extended, error) {
 func Needs(src Source, opt NeedsOptions) ([]Need, error) { return extend.Needs(src, opt) }
 
 // PrepareArchive writes the increment of a document time-stamp (ISO 32000-2, 12.8.5; EN 319 142-1, 5.4.3) with an empty hole.
-// A time-stamp over H2 fills it: see EmbedArchive. Nobody is asked for anything, and no lock forbids it: a certification
+// A time-stamp over H2 fills it: see EmbedArchive. No person is asked for anything, and no lock forbids it: a certification
 // that allows no changes allows validation data and time-stamps. The same input gives the same bytes.
 //
 // hashState is the SHA-256 state after all of src; nil means that the file is read once.

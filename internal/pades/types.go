@@ -64,7 +64,7 @@ const (
 type (
 	// PrepareOptions says what to prepare.
 	PrepareOptions = prepare.Options
-	// Prepared is the result of Prepare. Everything but Increment is small and must be stored before anybody is asked to approve.
+	// Prepared is the result of Prepare. Everything but Increment is small and must be stored before the owner is asked to approve.
 	Prepared = prepare.Prepared
 	// Box says where the visible signature stands on the page as a reader sees it.
 	Box = geometry.Box

@@ -134,7 +134,7 @@ func checkKind(t *testing.T, name string, file []byte, root *x509.Certificate, s
 	}
 }
 
-// TestRawValues: adbe.x509.rsa_sha1 holds a bare PKCS #1 value and the certificates beside it.
+// TestRawValues: adbe.x509.rsa_sha1 holds a bare PKCS #1 value and the certificates next to it.
 func TestRawValues(t *testing.T) {
 	w := newWorld(t)
 	key := w.signer.Key.(*rsa.PrivateKey)

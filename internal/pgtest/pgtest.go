@@ -27,7 +27,7 @@ import (
 // EnvDSN is the variable that names a server to use.
 const EnvDSN = "KYSO_TEST_POSTGRES"
 
-// running is the server of this process, started by the first test that wants it.
+// running is the server of this process, started by the first test that needs it.
 var running struct {
 	once   sync.Once
 	server *Server

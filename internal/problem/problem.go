@@ -76,7 +76,7 @@ const (
 	HandoffUsed         Code = "hand-off-used"           // the one-time link was opened before
 	SecondPerson        Code = "second-person-needed"    // the act waits until another person asks for the same
 	AlreadyHolder       Code = "already-holder"          // the citizen has an active certificate
-	DeadlinePassed      Code = "deadline-passed"         // nobody acted in time
+	DeadlinePassed      Code = "deadline-passed"         // a deadline passed
 	RefusedByOfficer    Code = "refused-by-officer"      // the review ended with no
 	Withdrawn           Code = "withdrawn"               // the citizen took the request back
 	PaymentUnclear      Code = "payment-unclear"         // the gateway says neither paid nor failed

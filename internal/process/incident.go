@@ -17,7 +17,7 @@ type Attention struct {
 	RetryAt time.Time `json:"retry_at,omitzero"`
 }
 
-// Open reports whether somebody has to look.
+// Open reports whether an operator has to look.
 func (a Attention) Open() bool { return a.Reason != "" }
 
 // Incident is one parked step as it is kept: whose it is, its Attention, and how it ended. It is open until ClosedAt. The

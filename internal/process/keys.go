@@ -128,7 +128,7 @@ const acceptanceMark = "-acceptance-"
 func ApprovalID(signingID string) string { return "kyso-" + signingID }
 
 // CertificatesID names the question for the certificates of a signing's user: by whom it is asked is part of it, as a provider
-// wants each question to have an id of its own.
+// requires each question to have an id of its own.
 func CertificatesID(signingID, by string) string { return "kyso-" + signingID + "-" + by }
 
 // StageID names a document of a signing at a level. The store keeps one under it, so a retry finds what is done already.
@@ -170,7 +170,7 @@ func AttemptOf(ref string) int {
 // RefundID names the one refund of an attempt. The gateway gives money back once under it, for ever.
 func RefundID(txnRef string) string { return "RF" + short(txnRef, 14) }
 
-// QueryID names one question of a process about an attempt: the gateway wants an id that is unique in its day.
+// QueryID names one question of a process about an attempt: the gateway requires an id that is unique in its day.
 func QueryID(txnRef string, now time.Time) string {
 	return "QR" + short(txnRef+now.UTC().Format(time.RFC3339Nano), 14)
 }
@@ -216,7 +216,7 @@ func TransitionMessage(kind, id string, seq int) string {
 	return fmt.Sprintf("%s-%s-%d", kind, id, seq)
 }
 
-// NamedMessage is the id of the webhook message of what happens beside transitions; mark tells it from others of its name.
+// NamedMessage is the id of the webhook message of what happens besides transitions; mark tells it from others of its name.
 func NamedMessage(kind, id, name, mark string) string {
 	return strings.TrimSuffix(fmt.Sprintf("%s-%s-%s-%s", kind, id, name, mark), "-")
 }

@@ -12,6 +12,6 @@ type Limits struct {
 	ReviewSLA  time.Duration `json:"review_sla,omitempty"` // 3 days; only reminds
 	Activation time.Duration `json:"activation,omitempty"` // 30 days
 	Acceptance time.Duration `json:"acceptance,omitempty"` // 30 days
-	// KeepMoney says that the price is kept when the citizen never accepts an issued certificate. Stock: refunded.
+	// KeepMoney says that the price is kept when the citizen never accepts an issued certificate. Default: refunded.
 	KeepMoney bool `json:"keep_money,omitempty"`
 }

@@ -52,7 +52,7 @@ type Handoff struct {
 
 // Handoffs is the store as VNeID's fresh tokens see it.
 type Handoffs interface {
-	// AddHandoff keeps a token beside those before and returns the registration: problem.NotFound for an unknown
+	// AddHandoff keeps a token besides those before and returns the registration: problem.NotFound for an unknown
 	// request, problem.Conflict for a token that belongs to another. The same token of the same request again changes
 	// nothing.
 	AddHandoff(ctx context.Context, h Handoff) (Registration, error)

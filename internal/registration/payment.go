@@ -14,14 +14,14 @@ type Payment struct {
 	Gateway        string // the payment party that it is begun at
 	Status         PaymentStatus
 	CreatedAt      time.Time
-	ExpiresAt      time.Time // after which nobody can pay it
+	ExpiresAt      time.Time // after which it cannot be paid
 	Reference      Reference
 	DecidedAt      time.Time
 	RefundID       string    // of the refund, recorded before it is asked for
 	RefundedAt     time.Time // zero until the gateway took the refund
 }
 
-// Reference is what a gateway wants to hear again about a payment. The gateway's room alone makes and reads it.
+// Reference is what a gateway needs to get back about a payment. The gateway's room alone makes and reads it.
 type Reference string
 
 // PaymentStatus is where a payment stands.
@@ -69,7 +69,7 @@ type PaymentNotice struct {
 	AmountVND int64
 	Status    PaymentStatus // pending, captured, failed or review
 	GivenBack bool          // AmountVND has gone back, or is on its way to the bank
-	// Transaction names the money at the gateway, in one spelling: it pays one attempt and no other. Without a name nobody can tell
+	// Transaction names the money at the gateway, in one spelling: it pays one attempt and no other. Without a name it is unknown
 	// whose money it is.
 	Transaction string
 	Reference   Reference // empty keeps what is known

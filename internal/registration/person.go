@@ -27,7 +27,7 @@ type Person struct {
 // there.
 var CorrectableFields = []string{"province", "commune", "address", "id_issued_on", "id_issued_by", "id_expires_on", "email"}
 
-// IdentityFields are the correctable fields that say who somebody is: operators change them in twos.
+// IdentityFields are the correctable fields that say who a person is: operators change them in twos.
 var IdentityFields = []string{"id_issued_on", "id_issued_by", "id_expires_on"}
 
 // Change is a correction of one field. Whoever need not know the person gets both values masked.
@@ -100,7 +100,7 @@ type Account struct {
 	Failures     int // consecutive wrong passwords, from anywhere; see Passwords
 }
 
-// Purpose says what a one-time code is good for. A code is bound to it.
+// Purpose says what a one-time code is for. A code is bound to it.
 type Purpose string
 
 // The purposes of one-time codes.

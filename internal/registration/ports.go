@@ -9,7 +9,7 @@ import (
 	"kyso/internal/process"
 )
 
-// The error contract of every outside party: problem.ProviderUnavailable for what a later try may mend (network,
+// The error contract of every outside party: problem.ProviderUnavailable for what a later try may overcome (network,
 // 5xx, 429 with RetryAfter, garbage), problem.ProviderCredentials when our account is turned away,
 // problem.ProviderRefused when the request as such is. Every call is idempotent by the id that it carries.
 
@@ -67,7 +67,7 @@ type CA interface {
 	CSR(ctx context.Context, keyID string, subject Subject) ([]byte, error)
 	// Issue asks for the certificate. Pending means: ask again with the same requestID; the CA may take days.
 	Issue(ctx context.Context, requestID string, csr []byte, months int) (Issuance, error)
-	// Install puts the certificate beside its key, inactive.
+	// Install puts the certificate next to its key, inactive.
 	Install(ctx context.Context, keyID string, certificate []byte) error
 	// StartActivation makes the phone ask for a PIN, which never leaves it.
 	StartActivation(ctx context.Context, keyID string) error
@@ -110,7 +110,7 @@ const (
 	CertificateExpired  CertificateStatus = "expired"
 )
 
-// InForce reports whether a certificate is to be revoked when nobody needs it.
+// InForce reports whether a certificate is to be revoked when it is not needed.
 func (s CertificateStatus) InForce() bool {
 	return s == CertificateActive || s == CertificateInactive
 }
@@ -155,7 +155,7 @@ const (
 type Sealed struct {
 	PDF []byte
 	// Archived says that it is at B-LTA. Else it is at B-T: the authority or the status of a certificate could not be had a second
-	// time, and nobody waits for that.
+	// time, and no process waits for that.
 	Archived bool
 }
 
@@ -197,7 +197,7 @@ type Records interface {
 	Person(ctx context.Context, registrationID string) (Person, error)
 	// Correct changes fields of the person (names as in the JSON of Person, and email of the account), keeping who
 	// changed what in the audit log without the values. The correction id makes it idempotent.
-	// AgreeFix notes that somebody wants fields of who a person is to be corrected so, and reports whether two people want
+	// AgreeFix notes that an operator asks for identity fields to be corrected so, and reports whether two operators ask
 	// exactly that. Another wish takes the place of the one before. Only a digest of the fields is kept.
 	AgreeFix(ctx context.Context, registrationID, actor string, fields map[string]string, now time.Time) (bool, error)
 	//
@@ -219,7 +219,7 @@ type Records interface {
 
 	// One-time codes. See internal/account for the rules.
 	SaveCode(ctx context.Context, c Code, digits string) error // supersedes older codes of the same registration and purpose
-	// AskCode is SaveCode for somebody who asks: it counts the code in the same transaction, and refuses one within gap of
+	// AskCode is SaveCode for a person who asks: it counts the code in the same transaction, and refuses one within gap of
 	// the last one of registration and purpose. Errors: problem.RateLimited with RetryAfter.
 	AskCode(ctx context.Context, c Code, digits string, gap time.Duration, limits ...limit.Limit) error
 	Code(ctx context.Context, id string) (Code, error)
@@ -256,7 +256,7 @@ type Records interface {
 	Editors(ctx context.Context, registrationID string) ([]string, error)
 	// Reviews returns the decisions so far, oldest first.
 	Reviews(ctx context.Context, registrationID string) ([]Review, error)
-	// NoteAccess keeps in the audit log that somebody looked at a person's data.
+	// NoteAccess keeps in the audit log that a caller looked at a person's data.
 	NoteAccess(ctx context.Context, registrationID, actor, what string, at time.Time) error
 
 	// Incidents of registrations.
@@ -272,7 +272,7 @@ type Filter struct {
 	AttentionOnly bool
 	Running       bool // only those that have not ended
 	Before        time.Time
-	// ClaimedBy and Unclaimed narrow to what an officer works on, or nobody does, at the time ClaimsAt.
+	// ClaimedBy and Unclaimed narrow to what an officer works on, or no officer does, at the time ClaimsAt.
 	ClaimedBy string
 	Unclaimed bool
 	ClaimsAt  time.Time

@@ -45,7 +45,7 @@ type Facts struct {
 	Acceptance  *Acceptance `json:"acceptance,omitempty"` // biên bản nghiệm thu
 	RevokedAt   time.Time   `json:"revoked_at,omitzero"`
 	Reported    Status      `json:"reported,omitempty"`   // the end that VNeID took; rows of earlier releases hold its own word for it
-	KeptMoney   bool        `json:"kept_money,omitempty"` // by policy, for a certificate that nobody accepted
+	KeptMoney   bool        `json:"kept_money,omitempty"` // by policy, for a certificate that was not accepted
 	Holds       bool        `json:"holds,omitempty"`      // an active certificate of the CA already, as the CA said
 }
 
@@ -93,7 +93,7 @@ type Claim struct {
 	ExpiresAt      time.Time
 }
 
-// ClaimLife is how long a claim holds when nobody prolongs it.
+// ClaimLife is how long a claim holds unless it is prolonged.
 const ClaimLife = 15 * time.Minute
 
 // Checks are what an officer has to have compared before an approval, with the Vietnamese and English words of each, in

@@ -47,7 +47,7 @@ const (
 	RefundNone  Refund = "none"
 	RefundAsked Refund = "asked" // the gateway has not confirmed it
 	RefundDone  Refund = "done"
-	RefundKept  Refund = "kept" // kept by configuration, for a certificate that nobody accepted
+	RefundKept  Refund = "kept" // kept by configuration, for a certificate that was not accepted
 )
 
 // Certificate is the certificate of a registration at its CA.
@@ -84,7 +84,7 @@ type judgement struct {
 }
 
 // judgements is the whole table: every combination fits exactly one line. Where a process is at work, comparing it with its record
-// finds what is wrong beside money and certificate.
+// finds what is wrong besides money and certificate.
 var judgements = []judgement{
 	{nil, []Money{MoneyFree, MoneyUnpaid, MoneyOpen}, []Refund{RefundAsked, RefundDone, RefundKept}, nil, Impossible},
 

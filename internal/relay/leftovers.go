@@ -34,7 +34,7 @@ type BlobBin interface {
 	Delete(ctx context.Context, key string) error
 }
 
-// Leftovers erases what a law kept when its time has come, uploads that nobody used, and what erasures left behind: blobs,
+// Leftovers erases what a law kept when its time has come, unused uploads, and what erasures left behind: blobs,
 // and pages of the database.
 type Leftovers struct {
 	Records LeftoverRecords
@@ -55,7 +55,7 @@ func (l *Leftovers) Once(ctx context.Context) error {
 	return errors.Join(l.ended(ctx), l.unused(ctx), l.verifications(ctx), l.Remove(ctx))
 }
 
-// ended goes on until nobody's time has come: whoever was erased has a later end or none.
+// ended goes on until no person's time has come: an erased one has a later end or none.
 func (l *Leftovers) ended(ctx context.Context) error {
 	for {
 		ids, err := l.Records.Ended(ctx, orNow(l.Now), pageSize)

@@ -75,7 +75,7 @@ func (r *Reconciler) adopt(ctx context.Context, p registration.Payment, report *
 		p.AmountVND = notice.AmountVND
 	}
 	if p.AmountVND <= 0 {
-		return nil // nobody came to pay, and the order is not known: there is nothing to write down
+		return nil // the payer never came, and the order is not known: there is nothing to write down
 	}
 	if err := r.Paid.CreatePayment(ctx, p); err != nil && problem.CodeOf(err) != problem.Conflict {
 		return err

@@ -264,7 +264,7 @@ func (r *Reconciler) found(ctx context.Context, report *incident.Report, kind pr
 }
 
 // gone closes the mismatches of a process whose books agree again. open is the incident that the record shows, of whatever reason:
-// a record that shows none has none, and one that shows another may have a mismatch beside it.
+// a record that shows none has none, and one that shows another may have a mismatch as well.
 func (r *Reconciler) gone(ctx context.Context, report *incident.Report, kind process.Kind, id, open string) error {
 	return r.closes(ctx, report, kind, id, open, problem.ProcessMissing, problem.RecordMissing)
 }

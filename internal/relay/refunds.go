@@ -20,7 +20,7 @@ type Money interface {
 	Unsettled(ctx context.Context, after page.Cursor, limit int) ([]registration.Payment, error)
 	// Undecided returns attempts to pay that the gateway has not decided, begun before a time, oldest first.
 	Undecided(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]registration.Payment, error)
-	// MarkSettled notes that a payment pays for a certificate in use, so that nobody asks about it again.
+	// MarkSettled notes that a payment pays for a certificate in use, so that no loop asks about it again.
 	MarkSettled(ctx context.Context, txnRef string, at time.Time) error
 	Registration(ctx context.Context, id string) (registration.Registration, error)
 }

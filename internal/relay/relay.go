@@ -4,7 +4,7 @@
 // row is never hidden behind younger ones. What a loop does is idempotent: several relays may run at once.
 //
 // It may import workflows, the domain packages, internal/page and internal/problem. The store and Temporal come in
-// through the ports beside each loop.
+// through the ports next to each loop.
 package relay
 
 import (

@@ -91,8 +91,8 @@ func (r *Reconciler) contract(ctx context.Context, s registration.Registration, 
 	return r.found(ctx, report, process.Registration, s.ID, incident.ArchiveStep, problem.ProcessMissing, "the contract is to be kept archived, the process for it is %s", state)
 }
 
-// stands asks the parties and judges. The gateway is asked about the money of a certificate in use: what is given back elsewhere is told to
-// nobody.
+// stands asks the parties and judges. The gateway is asked about the money of a certificate in use: no other book says what was
+// refunded elsewhere.
 func (r *Reconciler) stands(ctx context.Context, s registration.Registration, report *incident.Report) (registration.Verdict, registration.Standing, error) {
 	payments, err := r.Paid.Payments(ctx, s.ID)
 	if err != nil {

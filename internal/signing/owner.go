@@ -18,7 +18,7 @@ type idForm struct {
 }
 
 // idForms: a number of twelve digits is a citizen number, and since 1 July 2025 the person's tax code; of nine, an old identity
-// card; ten, or ten and three, a tax code. BHXH numbers have ten digits, too, and are of somebody else: they match nothing.
+// card; ten, or ten and three, a tax code. BHXH numbers have ten digits, too, and are of another kind: they match nothing.
 var idForms = []idForm{
 	{regexp.MustCompile(`^[0-9]{12}$`), []string{"CCCD", "CMND", "CC", "PID", "PPID", "MST", ""}, []string{"IDCVN-", "PNOVN-", "TINVN-"}},
 	{regexp.MustCompile(`^[0-9]{9}$`), []string{"CMND", "CMT", ""}, []string{"IDCVN-"}},

@@ -12,7 +12,7 @@ import (
 
 // RemoteSigner is a remote signing provider (RSSP): it holds keys, asks their owner on a phone and returns
 // signature values. Error contract, for every method: problem.ProviderUnavailable for anything that a later try
-// may mend (network, 5xx, 429 with RetryAfter, an answer that makes no sense), problem.ProviderCredentials when
+// may overcome (network, 5xx, 429 with RetryAfter, an answer that makes no sense), problem.ProviderCredentials when
 // our account is turned away, problem.SignerUnknown and problem.CertificateInactive when the user or the certificate is, and
 // problem.ProviderRefused when the request as such is.
 type RemoteSigner interface {
@@ -235,7 +235,7 @@ const (
 	UseRejected Use = "rejected" // does not verify
 )
 
-// Evidence is a piece of proof kept beside the documents.
+// Evidence is a piece of proof kept with the documents.
 type Evidence struct {
 	Kind   string // "ocsp", "crl", "timestamp", "certificate-check", "certificate"
 	Index  int    // document, -1 for the whole signing

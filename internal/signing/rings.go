@@ -8,7 +8,7 @@ import (
 	"kyso/internal/limit"
 )
 
-// Asker is a browser that makes a phone ring: a guest's, or that of somebody who logged in. A program with a key answers
+// Asker is a browser that makes a phone ring: a guest's, or that of a person who logged in. A program with a key answers
 // for itself and is no Asker.
 type Asker struct {
 	Owner   string // of what the browser makes; see internal/access

@@ -62,7 +62,7 @@ type Placement struct {
 	FieldNumber int `json:"field_number,omitempty"`
 
 	Certify int  `json:"certify,omitempty"`  // 1, 2 or 3: P of a certification; 0 is an approval
-	LockAll bool `json:"lock_all,omitempty"` // no form field may change afterwards, so that nobody can sign after this
+	LockAll bool `json:"lock_all,omitempty"` // no form field may change afterwards, so that no later signature is possible
 
 	EmptyFields   []Area `json:"empty_fields,omitempty"`    // fields for signers to come that a certification of kind 2 or 3 brings along
 	AllowNewField bool   `json:"allow_new_field,omitempty"` // add a field to a file that is certified and has none for this signer
@@ -106,7 +106,7 @@ type Document struct {
 	Name      string     // file name as the user gave it; personal data
 	Size      int64      // bytes before signing
 	SHA256    string     // hex digest of the uploaded bytes
-	Placement *Placement // nil until somebody placed it
+	Placement *Placement // nil until placed
 	Prepared  *Prepared  // nil until prepared
 	SignedID  string     // id of the signed file; empty until signed
 	// SignedSHA256 is the hex digest of the whole signed file.
@@ -114,7 +114,7 @@ type Document struct {
 	Level        Level // level reached; empty until signed
 }
 
-// Prepared is what must be stored before anybody is asked for approval and recomputed before anything is
+// Prepared is what must be stored before the owner is asked for approval and recomputed before anything is
 // embedded. H1, H2 and H3 are hex SHA-256 digests.
 type Prepared struct {
 	H1             string // of the whole prepared file

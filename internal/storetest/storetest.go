@@ -59,7 +59,7 @@ func SQLite(t testing.TB) string {
 	return "sqlite:" + path
 }
 
-// schema is a SQLite file as the migrations leave it. They run once for each process: a test that wants to see them at work opens
+// schema is a SQLite file as the migrations leave it. They run once for each process: a test of them opens
 // an empty database.
 var schema = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "kyso-schema-")

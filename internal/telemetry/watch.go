@@ -59,7 +59,7 @@ func watchIncidents(groupsOf Groups) (metric.Registration, error) {
 	}, parked, oldest)
 }
 
-// watchLimits tells how often each limit refused something. Budgets are told of from the start, so that an alert sees the first
+// watchLimits tells how often each limit refused something. Budgets are counted from the start, so that an alert sees the first
 // refusal.
 func watchLimits(refusals func() map[string]int64) (metric.Registration, error) {
 	meter := otel.Meter("kyso")

@@ -38,7 +38,7 @@ func (m *MasterKey) Derive(purpose string) ([]byte, error) {
 
 // ReadOrCreateMasterKey reads the file, and draws a key into it (mode 0600) when there is none. Only for worlds
 // that make themselves, such as the development one: in production a missing key is a mistake, and a fresh one
-// would hide it until somebody wants to read old data.
+// would hide it until old data is read.
 func ReadOrCreateMasterKey(path string) (*MasterKey, error) {
 	key, err := ReadMasterKey(path)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -50,7 +50,7 @@ func ReadOrCreateMasterKey(path string) (*MasterKey, error) {
 	return ReadMasterKey(path)
 }
 
-// createMasterKey writes beside path and links, so that the file appears whole and the first of two processes
+// createMasterKey writes next to path and links, so that the file appears whole and the first of two processes
 // wins. It is on disk before anything can be encrypted with it.
 func createMasterKey(path string) error {
 	dir := filepath.Dir(path)

@@ -79,7 +79,7 @@ func (b *Box) Open(sealed []byte, at Place) ([]byte, error) {
 	return plain, nil
 }
 
-// Lookup makes keyed digests: equal values of one domain give equal digests, and nobody without the key can try
+// Lookup makes keyed digests: equal values of one domain give equal digests, and without the key they cannot be tried
 // values. Citizen numbers have so few possibilities that a plain hash would hide nothing.
 type Lookup struct{ key []byte }
 

@@ -42,7 +42,7 @@ func Record(ctx context.Context, src pades.Source, trust signing.Trust, revocati
 }
 
 // Verify judges a file at the time now. The present status of its certificates is asked of revocation; nil asks
-// nobody, and without a trusted root nobody is asked either. What could not be had is a finding: it stays unknown, and the verdict says so too. The file is parsed in a
+// no party, and without a trusted root no responder is asked either. What could not be had is a finding: it stays unknown, and the verdict says so too. The file is parsed in a
 // process of its own.
 func Verify(ctx context.Context, src pades.Source, trust signing.Trust, revocation signing.RevocationSource, now time.Time) (*pades.Verification, error) {
 	return verify(ctx, src, trust, revocation, pades.VerifyOptions{Now: now})

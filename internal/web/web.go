@@ -1,6 +1,6 @@
 // Package web serves kyso's pages: HTML shells in two languages, and the scripts, styles and fonts that "make web" has
 // built into dist. A page is a client of the API on its own origin and of nothing else; nothing is loaded from another
-// host. Without a build the pages say how to make one, and the API works all the same.
+// host. Without a build the pages say how to make one, and the API works without it.
 //
 // It may import nothing of this module.
 package web

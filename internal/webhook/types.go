@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// TestEvent is the type of a message that somebody asked for to try an endpoint.
+// TestEvent is the type of a message that an owner sends to try an endpoint.
 const TestEvent = "kyso.test"
 
-// Names of what happens beside transitions.
+// Names of what happens besides transitions.
 const (
 	Attention = "attention" // the process is parked, or goes on again: see Event.Open
 	PINSet    = "pin-set"   // the citizen has set the PIN on the phone
 )
 
-// types is the closed list, in the order of the alphabet: a transition to each status of a process, and what happens beside
+// types is the closed list, in the order of the alphabet: a transition to each status of a process, and what happens besides
 // transitions; each with what it says.
 var types = []struct{ name, text string }{
 	{TestEvent, "A test that its owner asked for."},

@@ -1,4 +1,4 @@
-// Package webhook is the domain of telling programs what happens to what belongs to them: where each wants to be told,
+// Package webhook is the domain of notifying programs of what happens to what belongs to them: where each is notified,
 // of what, and what became of every message. It does no I/O and imports the standard library only.
 //
 // A message names ids and states and nothing about a person: who receives it asks the API for more.
@@ -19,7 +19,7 @@ import (
 // Endpoint is an address of a program.
 type Endpoint struct {
 	ID        string
-	Owner     string // whose things it is told of; see internal/access
+	Owner     string // whose things it is notified of; see internal/access
 	URL       string
 	Events    []string // patterns of types, such as signing.* ; none means all
 	Secret    string   // whsec_ and 32 bytes in base64
@@ -37,8 +37,8 @@ func (e Endpoint) Secrets(now time.Time) []string {
 	return []string{e.Secret}
 }
 
-// Wants reports whether the endpoint is told of a type.
-func (e Endpoint) Wants(kind string) bool {
+// Subscribes reports whether the endpoint is notified of a type.
+func (e Endpoint) Subscribes(kind string) bool {
 	return len(e.Events) == 0 || slices.ContainsFunc(e.Events, func(pattern string) bool {
 		ok, err := path.Match(pattern, kind)
 		return err == nil && ok
@@ -57,7 +57,7 @@ type Message struct {
 	Attempts    int    // of all rounds
 	LastAnswer  string // HTTP status, or a problem.Code
 	DeliveredAt time.Time
-	FailedAt    time.Time // nobody took it for days
+	FailedAt    time.Time // the endpoint did not accept it for days
 }
 
 // Place names a message among those of all endpoints, for cursors.
@@ -85,7 +85,7 @@ type Event struct {
 	Detail string    `json:"detail,omitempty" doc:"A problem code: why"`
 	Self   string    `json:"self" doc:"Path of the signing or registration in the API"`
 	At     time.Time `json:"-"`
-	Name   string    `json:"-"` // what happened beside a transition; the status when empty
+	Name   string    `json:"-"` // what happened besides a transition; the status when empty
 	Mark   string    `json:"-"` // with a name: tells this one from others of the process
 }
 
@@ -128,7 +128,7 @@ const OldSecretLife = 24 * time.Hour
 type Range struct {
 	From, To time.Time // from is in, to is not
 	Type     string    // a pattern
-	Failed   bool      // only those that nobody took
+	Failed   bool      // only those that were never accepted
 	Before   time.Time
 	After    page.Cursor // goes on behind this message; its id is the message's
 	Limit    int
@@ -177,7 +177,7 @@ type Records interface {
 	MarkFailed(ctx context.Context, endpointID, id string, at time.Time) error
 }
 
-// Sender posts a message. Errors: problem.ProviderUnavailable for what a later try may mend, with RetryAfter;
+// Sender posts a message. Errors: problem.ProviderUnavailable for what a later try may overcome, with RetryAfter;
 // problem.ProviderRefused when the receiver says that the address is gone (410).
 type Sender interface {
 	Send(ctx context.Context, e Endpoint, m Message) (status int, err error)

@@ -13,11 +13,11 @@ func TestPatterns(t *testing.T) {
 	}
 	e := Endpoint{Events: []string{"signing.signed", "registration.*"}}
 	for kind, want := range map[string]bool{"signing.signed": true, "signing.declined": false, "registration.active": true, "kyso.test": false} {
-		if got := e.Wants(kind); got != want {
+		if got := e.Subscribes(kind); got != want {
 			t.Errorf("Wants(%q) = %t", kind, got)
 		}
 	}
-	if !(Endpoint{}).Wants("signing.declined") {
+	if !(Endpoint{}).Subscribes("signing.declined") {
 		t.Error("no pattern means all")
 	}
 }

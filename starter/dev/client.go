@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// client speaks to the API of a world and to the phone of its sandbox, over HTTP as anybody would. It keeps the
+// client speaks to the API of a world and to the phone of its sandbox, over HTTP as users do. It keeps the
 // types of what it reads to itself, so that an answer that changes is noticed here.
 type client struct {
 	api, phone, control string
@@ -26,7 +26,7 @@ func newClient(a Addresses) *client {
 	return &client{api: a.API, phone: a.Phone, control: a.Control, key: a.APIKey}
 }
 
-// authorize shows the key to the API, and to nobody else.
+// authorize shows the key to the API alone.
 func (c *client) authorize(request *http.Request) {
 	if strings.HasPrefix(request.URL.String(), c.api+"/") {
 		request.Header.Set("Authorization", "Bearer "+c.key)

@@ -39,7 +39,7 @@ func newDemoCommand() *cobra.Command {
 	cmd.Flags().StringVar(&opts.outDir, "out", "out", "folder for the results")
 	cmd.Flags().StringVar(&opts.data, "data", "", "data folder (default: a temporary one)")
 	cmd.Flags().StringVar(&opts.level, "level", "B-T", "PAdES level: B-B, B-T, B-LT or B-LTA")
-	cmd.Flags().StringVar(&opts.user, "user", "", "sign as this user of the sandbox, and register nobody (such as ICA.079095012345)")
+	cmd.Flags().StringVar(&opts.user, "user", "", "sign as this user of the sandbox, and register no person (such as ICA.079095012345)")
 	cmd.Flags().StringVar(&opts.plan, "package", "PS1", "package to register with; PS0 is free")
 	return cmd
 }

@@ -317,7 +317,7 @@ func (d *demonstration) papers(ctx context.Context, e *enrolment) error {
 		if err := os.WriteFile(path, pdf, 0o600); err != nil {
 			return err
 		}
-		if name != "request" { // which nobody signs
+		if name != "request" { // which is not signed
 			errs = append(errs, d.judgePaper(ctx, path, pdf))
 		}
 	}

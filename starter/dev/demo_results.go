@@ -175,7 +175,7 @@ func withoutPadding(der []byte) ([]byte, error) {
 	return der[:length], nil
 }
 
-// foreignTools prints the commands with which anybody can check the file, and runs those that are installed.
+// foreignTools prints the commands that check the file, and runs those that are installed.
 func (d *demonstration) foreignTools(ctx context.Context) error {
 	in := func(name string) string { return filepath.Join(d.outDir, name) }
 	signed := in(d.base + "-signed.pdf")

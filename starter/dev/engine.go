@@ -49,7 +49,7 @@ func newEngineCommand() *cobra.Command {
 		Short: "Run a Temporal server on PostgreSQL, for a machine without containers",
 		Long: "Runs a whole Temporal server over PostgreSQL, without Web UI. It makes its two databases (temporal and\n" +
 			"temporal_visibility) and the namespace \"default\" when they are missing. It listens on the port of --listen and on the\n" +
-			"three after it, on loopback. kyso's own programs are started beside it as in production: kyso migrate, worker,\n" +
+			"three after it, on loopback. kyso's own programs are started next to it as in production: kyso migrate, worker,\n" +
 			"kyso serve.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -67,7 +67,7 @@ func runEngine(ctx context.Context, out io.Writer, postgres, at string) error {
 		return fmt.Errorf("reading --listen: %w", err)
 	}
 	if !address.IP.IsLoopback() {
-		return errors.New("the engine authorises nobody, so --listen has to be a loopback address")
+		return errors.New("the engine has no authorisation, so --listen has to be a loopback address")
 	}
 	cfg, err := pgx.ParseConfig(postgres)
 	if err != nil {
@@ -187,7 +187,7 @@ func (d engineDatabase) createSchema(ctx context.Context, conn *pgx.Conn) error 
 	})
 }
 
-// schemaVersionTables is what temporal-sql-tool setup-schema makes beside the schema; the server reads the first and a
+// schemaVersionTables is what temporal-sql-tool setup-schema makes besides the schema; the server reads the first and a
 // later update-schema both.
 const schemaVersionTables = `
 CREATE TABLE schema_version (version_partition INT NOT NULL, db_name VARCHAR(255) NOT NULL, creation_time TIMESTAMP,

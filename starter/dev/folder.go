@@ -128,7 +128,7 @@ const (
 var portNames = []string{portAPI, portPhone, portControl, portParties, portUI, portTemporal, portHistory, portMatching, portInternal}
 
 // ports are the loopback listeners of a world by name. They stay the same over restarts, because certificates of the
-// sandbox carry its address and people keep pages open; a port that somebody else took meanwhile is replaced.
+// sandbox carry its address and people keep pages open; a port that was taken meanwhile is replaced.
 type ports map[string]net.Listener
 
 // reservePorts listens on every port of the world.
@@ -158,7 +158,7 @@ func listenLoopback(ctx context.Context, wanted int) (net.Listener, error) {
 	for try := range 100 {
 		port := wanted
 		if port == 0 || try > 0 {
-			port = 20000 + rand.IntN(12000) //nolint:gosec // nobody gains by guessing it
+			port = 20000 + rand.IntN(12000) //nolint:gosec // guessing it gains nothing
 		}
 		listener, err := listen(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err == nil {

@@ -118,10 +118,10 @@ func temporalConfig(persistence config.Persistence, port func(primitives.Service
 	return cfg, hosts
 }
 
-// tuned fits one developer's machine. The stock values protect a shared cluster from its tenants; here they only
+// tuned fits one developer's machine. The default values protect a shared cluster from its tenants; here they only
 // make people wait.
 var tuned = dynamicconfig.StaticClient{
-	// With a single shard the stock 20 per second makes every hop wait about 50 ms: the one value that decides latency.
+	// With a single shard the default of 20 per second makes every hop wait about 50 ms: the one value that decides latency.
 	dynamicconfig.TransferProcessorMaxPollRPS.Key(): 2000,
 	// How long an update or a long poll is held inside the server before it looks again.
 	dynamicconfig.HistoryLongPollExpirationInterval.Key(): time.Second,
@@ -187,7 +187,7 @@ func waitFor(ctx context.Context, what string, try func() error) error {
 	}
 }
 
-// get asks for a page and wants 200.
+// get asks for a page and expects 200.
 func get(ctx context.Context, url string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

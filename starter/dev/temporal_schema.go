@@ -33,7 +33,7 @@ const retention = 30 * 24 * time.Hour
 func inURI(path string) string { return (&url.URL{Path: path}).EscapedPath() }
 
 // temporalSQL names the database file. Every attribute that is not a parameter of SQLite's URI becomes a pragma of
-// each new connection. WAL lets readers go on while somebody writes. synchronous=FULL costs a quarter of the rate
+// each new connection. WAL lets readers go on during a write. synchronous=FULL costs a quarter of the rate
 // that NORMAL reaches, but with NORMAL a power cut loses commits that were acknowledged: a signing that the API has
 // accepted would stand in kyso's store without a process.
 func temporalSQL(path string) *config.SQL {
@@ -69,7 +69,7 @@ func openTemporalDB(ctx context.Context, path string) (*config.SQL, error) {
 	return cfg, nil
 }
 
-// createTemporalDB builds the schema beside its final place and moves it there when it is whole and on disk. Built in
+// createTemporalDB builds the schema next to its final place and moves it there when it is whole and on disk. Built in
 // place, a process that dies in its first 60 ms leaves a part of the schema, on which the server then runs silently.
 func createTemporalDB(ctx context.Context, path string) error {
 	building := path + ".new"
@@ -116,7 +116,7 @@ func (s schemaTx) Exec(statement string, args ...any) error {
 
 // checkPragmas reads journal_mode and synchronous back on the very connection that the server works with: SQLite
 // ignores a pragma that it does not know without a word. The plugin keeps one connection for each database and hands
-// it to everybody, and it lets its callers execute but not select; so a constraint does the comparing.
+// it to all, and it lets its callers execute but not select; so a constraint does the comparing.
 func checkPragmas(cfg *config.SQL) error {
 	db, err := serversql.NewSQLAdminDB(sqlplugin.DbKindUnknown, cfg, resolver.NewNoopResolver(), log.NewNoopLogger(), metrics.NoopMetricsHandler)
 	if err != nil {

@@ -107,7 +107,7 @@ func runSandbox(ctx context.Context, out io.Writer, data, at, kyso string, publi
 		return fmt.Errorf("reading --listen: %w", err)
 	}
 	if !address.IP.IsLoopback() && (!published || !address.IP.IsUnspecified()) {
-		return fmt.Errorf("the sandbox answers everybody, so --listen has to be a loopback address")
+		return fmt.Errorf("the sandbox answers every caller, so --listen has to be a loopback address")
 	}
 	f, err := openFolder(data)
 	if err != nil {

@@ -60,8 +60,10 @@ func TestOldAndNewWorkers(t *testing.T) {
 	finish(ctx, t, "the rest", slices.Concat(second, third))
 	for _, p := range slices.Concat(first, second, third) {
 		for _, event := range history(t, c.world, p.workflowID()) {
-			if event.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED {
-				t.Errorf("%s: %s", p.name, event.GetWorkflowTaskFailedEventAttributes())
+			failed := event.GetWorkflowTaskFailedEventAttributes()
+			// The engine gives a worker that completes a run the task again when news came meanwhile; no code has failed then.
+			if failed != nil && failed.GetCause() != enumspb.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND {
+				t.Errorf("%s: %s", p.name, failed)
 			}
 		}
 	}

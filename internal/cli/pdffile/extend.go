@@ -28,9 +28,9 @@ type extendFlags struct {
 func (c *commands) extendCommand() *cobra.Command {
 	f := &extendFlags{}
 	cmd := &cobra.Command{Use: "extend FILE", Short: "Append revocation data and an archive time-stamp to a signed PDF", Args: cli.Exactly(1, "one FILE"),
-		Long: `Append to a signed PDF what later verifiers need: the certificates and revocation data of everybody in it (B-LT) and a
+		Long: `Append to a signed PDF what later verifiers need: the certificates and revocation data of all certificates in it (B-LT) and a
 time-stamp over all of that (B-LTA). The signatures stay as they are. Do it again before the last time-stamp's certificate
-ends, and the file stays verifiable for ever. It writes FILE-extended.pdf beside the file (see --out).
+ends, and the file stays verifiable for ever. It writes FILE-extended.pdf next to the file (see --out).
 
 Whom to trust comes from --trust, KYSO_TRUST or a running development world, the time-stamp authority from --tsa, KYSO_TSA
 or that world. The issuers named in the certificates are asked.`,
@@ -57,7 +57,7 @@ func (c *commands) extend(ctx context.Context, f *extendFlags, path string) erro
 	defer func() { _ = source.Close() }() // read only
 	trustFile := c.trustFile(&f.verifyFlags)
 	if trustFile == "" {
-		return cli.Usage("nobody to trust: give --trust or KYSO_TRUST, a PEM bundle with root certificates")
+		return cli.Usage("no trusted roots: give --trust or KYSO_TRUST, a PEM bundle with root certificates")
 	}
 	trust, err := truststore.Read(trustFile)
 	if err != nil {

@@ -84,7 +84,7 @@ func Warn(ctx context.Context, c *cli.CLI, paths []string) {
 			continue
 		}
 		for _, f := range found.Findings {
-			c.Say("Lưu ý: %s: %s", "Mind: %s: %s", filepath.Base(path), c.Text(f.VI, f.EN))
+			c.Say("Lưu ý: %s: %s", "Note: %s: %s", filepath.Base(path), c.Text(f.VI, f.EN))
 		}
 	}
 }

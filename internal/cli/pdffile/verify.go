@@ -48,7 +48,7 @@ The exit code is that of the worst file, in this order:
     0  every file is TOTAL_PASSED`,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.verify(cmd.Context(), f, args) }}
 	cmd.Flags().StringVar(&f.trust, "trust", "", "PEM bundle; self-signed certificates in it are trusted roots")
-	cmd.Flags().BoolVar(&f.offline, "offline", false, "ask nobody; what the file does not carry is not known")
+	cmd.Flags().BoolVar(&f.offline, "offline", false, "ask no responder; what the file does not carry is not known")
 	cmd.Flags().BoolVar(&f.private, "allow-private", false, "let addresses in certificates lead into private networks (on for a development world)")
 	cmd.Flags().StringVar(&f.report, "report", "", "write the report to a file as well: NAME.pdf or NAME.json")
 	return cmd

@@ -162,7 +162,7 @@ func firstPage(e *Element) (int, bool) {
 	return 0, false
 }
 
-// attributes are what a role needs beside its name (ISO 32000-1, 14.8.5; ISO 14289-1, 7.5 and 7.6).
+// attributes are what a role needs besides its name (ISO 32000-1, 14.8.5; ISO 14289-1, 7.5 and 7.6).
 func attributes(e *Element) types.Dict {
 	switch e.Role {
 	case List:

@@ -1,4 +1,4 @@
-// Package appearance draws what a visible signature shows: text in the usual Vietnamese form, with a picture beside it
+// Package appearance draws what a visible signature shows: text in the usual Vietnamese form, with a picture next to it
 // (ISO 32000-2, 12.5.5).
 //
 // It imports the standard library, internal/problem, of internal/pades font, geometry and pdf, x/text for normal forms, and go-fonts.

@@ -53,7 +53,7 @@ func addJPEG(u *pdf.Update, data []byte, config image.Config) (picture, error) {
 	return picture{u.AddStream(d, data), config.Width, config.Height}, nil
 }
 
-// addPixels decodes the image and embeds its colours, and beside them its transparency as a soft mask (11.6.5.2).
+// addPixels decodes the image and embeds its colours, and next to them its transparency as a soft mask (11.6.5.2).
 // A CMYK JPEG goes the same way, because viewers disagree on whether its values are inverted.
 func addPixels(u *pdf.Update, data []byte, format string) (picture, error) {
 	decode := png.Decode

@@ -214,7 +214,7 @@ func (t *fieldTree) keys(a, b *pdf.Dict, below place) error {
 		case key == "P" && was == nil && t.c.isPage(is):
 			continue
 		case below.state == stamped && (key == "AP" || key == "F") && invisible(a) && invisible(b):
-			continue // anybody can get a document time-stamp, so that it must not show or hide anything
+			continue // every program can get a document time-stamp, so that it must not show or hide anything
 		}
 		err := t.key(key, was, is, below)
 		if err != nil {

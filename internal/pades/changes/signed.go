@@ -145,7 +145,7 @@ func (c *comparison) fresh(ref pdf.Ref) (*pdf.Dict, error) {
 }
 
 // checkValue demands a signature dictionary that is new; whether it holds is judged as a signature of its own. It reports
-// whether it is a document time-stamp, which anybody can get.
+// whether it is a document time-stamp, which every program can get.
 func (c *comparison) checkValue(o pdf.Object) (stamp bool, err error) {
 	if ref, ok := o.(pdf.Ref); ok {
 		if was, damaged, err := peek(c.old, ref.Num); err != nil {

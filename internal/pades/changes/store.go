@@ -14,7 +14,7 @@ import (
 const maxItems = 512
 
 // compareStore looks at the document security store (12.8.4.3), which no reader draws. It must have its shape: what it refers
-// to must be data as a certificate, an OCSP answer or a CRL is, whether or not anybody can use it. What is gone from it is missing
+// to must be data as a certificate, an OCSP answer or a CRL is, whether or not it is of use. What is gone from it is missing
 // as evidence, and no change of the document.
 func (c *comparison) compareStore(before, after pdf.Object) error {
 	was, err := dictOf(c.old, before)
@@ -108,7 +108,7 @@ func (c *comparison) compareList(before, after pdf.Object) error {
 			return err
 		}
 		if damaged {
-			continue // no evidence to anybody, and drawn by nobody
+			continue // no evidence, and never drawn
 		}
 		if !resemblesDER(data) {
 			return refuse(storeForeign)
@@ -147,7 +147,7 @@ func evidence(f *pdf.File, item pdf.Object) (data []byte, damaged bool, err erro
 }
 
 // resemblesDER reports whether data begins as certificates, OCSP answers and CRLs do: with an ASN.1 SEQUENCE, written out or with a
-// length of several bytes. What is cut off, or followed by more, is evidence to nobody and harms nobody; content that a page could
+// length of several bytes. What is cut off, or followed by more, is no evidence and harms no reader; content that a page could
 // show does not begin so.
 func resemblesDER(data []byte) bool {
 	if len(data) > 2 && data[0] == 0x30 && data[1] >= 0x81 && data[1] <= 0x84 {

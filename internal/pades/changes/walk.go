@@ -26,7 +26,7 @@ type step struct {
 
 func newWalk(c *comparison) *walk { return &walk{c: c, seen: map[step]bool{}} }
 
-// same demands that two values mean the same.
+// same demands that two values have one meaning.
 func (w *walk) same(what pdf.Name, before, after pdf.Object, drawing bool) error {
 	if err := w.value(before, after, drawing); err != nil {
 		return named(what, err)

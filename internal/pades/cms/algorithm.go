@@ -175,7 +175,7 @@ func (a Algorithm) addPSS(b *cryptobyte.Builder) {
 }
 
 // readAlgorithm reads the signature AlgorithmIdentifier of a signer. digestHash is the digest algorithm stated
-// beside it, which gives the hash when the identifier is plain rsaEncryption and must agree otherwise.
+// next to it, which gives the hash when the identifier is plain rsaEncryption and must agree otherwise.
 func readAlgorithm(s *cryptobyte.String, digestHash crypto.Hash) (Algorithm, error) {
 	oid, params, err := readAlgorithmIdentifier(s)
 	if err != nil {
@@ -215,7 +215,7 @@ func readAlgorithm(s *cryptobyte.String, digestHash crypto.Hash) (Algorithm, err
 }
 
 // readPSS reads RSASSA-PSS-params. Go verifies MGF1 with the hash of the message only, which is what RFC 4055
-// recommends and everybody does.
+// recommends and all do.
 func readPSS(params cryptobyte.String) (Algorithm, error) {
 	malformed := pssMalformed.Err()
 	a := Algorithm{Scheme: PSS, Hash: crypto.SHA1, SaltLength: 20}

@@ -16,7 +16,7 @@ type Parts struct {
 	Signature    []byte
 	Algorithm    Algorithm
 	Certificate  *x509.Certificate   // the signer's
-	Certificates []*x509.Certificate // issuers to put beside it
+	Certificates []*x509.Certificate // issuers to put next to it
 	Timestamp    []byte              // DER TimeStampToken over Signature; nil for none
 }
 

@@ -138,7 +138,7 @@ func (a *Attributes) readRevocationArchival(value cryptobyte.String) {
 // HasSigningCertificate reports whether a signing-certificate attribute of either version is there.
 func (a Attributes) HasSigningCertificate() bool { return a.certHash != 0 }
 
-// HasSigningCertificateV2 reports whether the attribute is the one that PAdES wants for anything but SHA-1.
+// HasSigningCertificateV2 reports whether the attribute is the one that PAdES requires for anything but SHA-1.
 func (a Attributes) HasSigningCertificateV2() bool { return a.essV2 }
 
 // IsSigningCertificate reports whether the signing-certificate attribute names cert by its digest.

@@ -58,7 +58,7 @@ func (s *Signer) fits(cert *x509.Certificate) error {
 	return nil
 }
 
-// FromRaw makes a SignedData of a bare PKCS #1 value, as adbe.x509.rsa_sha1 has it: a DER octet string, and the certificates beside
+// FromRaw makes a SignedData of a bare PKCS #1 value, as adbe.x509.rsa_sha1 has it: a DER octet string, and the certificates next to
 // it, the signer's first. It returns the bytes that follow the value. The digest algorithm stands inside the value: see SetHash.
 func FromRaw(value []byte, certificates [][]byte) (sd *SignedData, rest []byte, err error) {
 	in := cryptobyte.String(value)

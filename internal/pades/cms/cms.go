@@ -1,6 +1,6 @@
 // Package cms builds and reads the Cryptographic Message Syntax (RFC 5652) as far as PDF signatures need it:
 // detached SignedData with one signer, RFC 3161 time-stamp tokens, and the OCSP answers and CRLs that stand
-// beside them. The signature value may come from elsewhere, minutes or days after the attributes were fixed.
+// next to them. The signature value may come from elsewhere, minutes or days after the attributes were fixed.
 //
 // It knows no network, no clock and no PDF, and imports the standard library, golang.org/x/crypto/cryptobyte and
 // internal/problem.

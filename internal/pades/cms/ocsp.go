@@ -269,7 +269,7 @@ func (o *OCSP) mayAnswer(signer, issuer *x509.Certificate) bool {
 		bytes.Equal(signer.RawIssuer, issuer.RawSubject) && signer.CheckSignatureFrom(issuer) == nil
 }
 
-// NoCheck reports whether a responder certificate carries id-pkix-ocsp-nocheck: its issuer asks nobody to look
+// NoCheck reports whether a responder certificate carries id-pkix-ocsp-nocheck: its issuer asks verifiers not to look
 // for its revocation (RFC 6960 §4.2.2.2.1).
 func NoCheck(responder *x509.Certificate) bool {
 	return slices.ContainsFunc(responder.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(oidOCSPNoCheck) })

@@ -138,7 +138,7 @@ func (sd *SignedData) readContent(encap cryptobyte.String) error {
 }
 
 // readCertificates keeps what crypto/x509 can read. Others (attribute certificates, broken ones) cannot help
-// anybody and do no harm.
+// a verifier and do no harm.
 func (sd *SignedData) readCertificates(in cryptobyte.String) {
 	for !in.Empty() {
 		var element cryptobyte.String

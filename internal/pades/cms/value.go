@@ -123,7 +123,7 @@ func pssSaltLength(key *rsa.PublicKey, message, value []byte) (int, bool) {
 	return 0, true // some length fits and it is none of the others
 }
 
-// joinedToDER turns r‖s of fixed length (IEEE P1363) into the DER that CMS wants.
+// joinedToDER turns r‖s of fixed length (IEEE P1363) into the DER that CMS requires.
 func joinedToDER(key *ecdsa.PublicKey, value []byte) ([]byte, bool) {
 	size := (key.Curve.Params().BitSize + 7) / 8
 	if len(value) != 2*size {

@@ -12,7 +12,7 @@ import (
 
 // What counts as covering. A box in empty space is what every signer needs, and one that touches a line of text or reaches over a
 // part of another signature is usual: Decree 30/2020/NĐ-CP demands that the seal of an organisation lies over a third of the
-// signature beside it.
+// signature next to it.
 const (
 	largeShare    = 0.20 // of a page: no signature needs as much, whatever its appearance leaves clear
 	hiddenLetters = 20.0 // square points of letters: about two digits in 10 point

@@ -96,7 +96,7 @@ func addToStore(f *pdf.File, update *pdf.Update, store *pdf.Dict, key pdf.Name, 
 // maxStoreItems bounds how many entries of a store are read. Real ones hold a handful.
 const maxStoreItems = 512
 
-// streamsOf returns the data of the streams that an array of a store refers to. One that cannot be read is evidence to nobody, and no
+// streamsOf returns the data of the streams that an array of a store refers to. One that cannot be read is no evidence, and no
 // reason to do without the others.
 func streamsOf(f *pdf.File, array pdf.Array) ([][]byte, error) {
 	if len(array) > maxStoreItems {

@@ -169,7 +169,7 @@ type Input struct {
 	HashState   []byte // marshalled SHA-256 state after all of the source; required
 	Value       []byte // as the provider sent it: raw RSA (PKCS#1 v1.5 or PSS), ECDSA (DER or r‖s), or a CMS
 	Certificate *x509.Certificate
-	Chain       []*x509.Certificate // issuers to put beside it, without the root if preferred
+	Chain       []*x509.Certificate // issuers to put next to it, without the root if preferred
 	Timestamp   []byte              // DER TimeStampToken over SHA-256 of SignatureValue; nil for B-B
 }
 

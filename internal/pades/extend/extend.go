@@ -45,7 +45,7 @@ type Need struct {
 
 // NeedsOptions says what is asked of Needs.
 type NeedsOptions struct {
-	Have dss.Evidence // what the caller has beside the file, roots included
+	Have dss.Evidence // what the caller has besides the file, roots included
 	// ByteRange restricts the question to the signature with this range; the zero value asks about all. Other signatures in
 	// an uploaded file name services of strangers, which are none of a signer's business.
 	ByteRange [4]int64
@@ -122,7 +122,7 @@ func missing(leaves []*x509.Certificate, pool *trust.Pool, opt NeedsOptions) []N
 		seen[sha256.Sum256(cert.Raw)] = true
 		issuer := pool.IssuerOf(cert)
 		if issuer == nil {
-			continue // nobody could verify an answer; Verify reports the broken chain
+			continue // an answer could not be verified; Verify reports the broken chain
 		}
 		queue = append(queue, issuer)
 		statuses := pool.Statuses(cert, issuer)

@@ -10,7 +10,7 @@ import (
 // readXFA decides about a form that is there as XFA, too (12.7.8 of ISO 32000-1; deprecated in PDF 2.0). Readers other than Acrobat show
 // the pages and AcroForm; Acrobat makes the pages of a dynamic form from XFA alone, and shows its values in a static one. So a static
 // form is signed, with a finding, when AcroForm is whole: every field has a widget with a look, which all readers show alike as long
-// as nobody fills it in. An empty XFA is none.
+// as no program fills it in. An empty XFA is none.
 func (fm *Form) readXFA(f *pdf.File) error {
 	parts, err := xfaParts(f, fm.Dict.Get("XFA"))
 	if err != nil {

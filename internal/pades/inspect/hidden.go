@@ -384,7 +384,7 @@ func (s *search) layers() error {
 	return nil
 }
 
-// objects looks for pages and catalogs that nothing shows. It reads a file of its own: a damaged object that nobody uses would
+// objects looks for pages and catalogs that nothing shows. It reads a file of its own: a damaged object that is not used would
 // make this one scan and lose its sections.
 func (s *search) objects() error {
 	last := s.file.NextNumber()

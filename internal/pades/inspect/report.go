@@ -12,7 +12,7 @@ type Report struct {
 	Signatures    int               `json:"signatures"`        // signed signature fields already in the file
 	DocMDP        int               `json:"doc_mdp,omitempty"` // P of a certification signature; 0 when there is none
 	ActiveContent []string          `json:"active_content,omitempty" doc:"Deprecated: in English, what the findings active-… say"`
-	Warnings      []string          `json:"warnings,omitempty" doc:"Deprecated: the English texts of findings that mislead nobody"`
+	Warnings      []string          `json:"warnings,omitempty" doc:"Deprecated: the English texts of findings that mislead no reader"`
 	FirstPage     geometry.PageSize `json:"first_page"`
 	LastPage      geometry.PageSize `json:"last_page"`
 

@@ -67,7 +67,7 @@ func (c *crypt) open(ref Ref, m method, data []byte) ([]byte, error) {
 	return out, nil // readers take what a careless writer left unpadded
 }
 
-// seal encrypts. The same data in the same object gives the same bytes: what CBC needs of its initial vector is that nobody
+// seal encrypts. The same data in the same object gives the same bytes: what CBC needs of its initial vector is that no attacker
 // can tell it beforehand, and this one takes the key to make.
 func (c *crypt) seal(ref Ref, m method, data []byte) []byte {
 	switch m {

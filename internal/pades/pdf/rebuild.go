@@ -19,7 +19,7 @@ func (x *rebuiltIndex) lookup(num int) Entry { return x.entries[num] }
 // scanLimit bounds how many object headers a scan keeps: a map entry costs some 80 bytes.
 const scanLimit = 1 << 20
 
-// scanner walks the file once, line starts in mind, and notes objects and trailers.
+// scanner walks the file once, with its line starts, and notes objects and trailers.
 type scanner struct {
 	f        *File
 	index    *rebuiltIndex

@@ -115,7 +115,7 @@ func (f *File) find(num int) (Object, error) {
 	return obj, err
 }
 
-// load reads the object that an entry points to and makes sure that it bears the right number.
+// load reads the object that an entry points to and makes sure that it carries the right number.
 func (f *File) load(num int, e Entry) (Object, error) {
 	f.misread = false
 	switch e.Kind {

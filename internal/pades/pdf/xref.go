@@ -30,7 +30,7 @@ type Entry struct {
 type Section struct {
 	Offset  int64 // of the table's keyword or of the stream object, in the file
 	Stream  bool  // a cross-reference stream, not a table
-	Hybrid  bool  // a table whose trailer names a stream beside it (7.5.8.4)
+	Hybrid  bool  // a table whose trailer names a stream next to it (7.5.8.4)
 	Trailer *Dict
 
 	subs   []subsection
@@ -76,7 +76,7 @@ func (f *File) lookup(num int) (Entry, error) {
 	return Entry{}, nil
 }
 
-// sectionEntry looks into one section; an object that a hybrid table hides as free is in the stream beside it.
+// sectionEntry looks into one section; an object that a hybrid table hides as free is in the stream next to it.
 func (f *File) sectionEntry(s *Section, num int) (Entry, bool, error) {
 	entry, ok, err := f.ownEntry(s, num)
 	if err != nil || s.hidden == nil || (ok && entry.Kind != Free) {
@@ -136,7 +136,7 @@ func (f *File) Entries(s *Section, yield func(num int, e Entry) bool) error {
 	return nil
 }
 
-// ownEntries is Entries of the section alone, without the stream beside a hybrid one.
+// ownEntries is Entries of the section alone, without the stream of a hybrid one.
 func (f *File) ownEntries(s *Section, yield func(num int, e Entry) bool) error {
 	for i := range s.subs {
 		sub := &s.subs[i]
@@ -157,7 +157,7 @@ func (f *File) ownEntries(s *Section, yield func(num int, e Entry) bool) error {
 }
 
 // Ambiguous reports whether the section wrote two different entries for one number. Readers differ in which one they
-// take. The table of a hybrid section may call free what the stream beside it has (7.5.8.4).
+// take. The table of a hybrid section may call free what the stream next to it has (7.5.8.4).
 func (f *File) Ambiguous(s *Section) (bool, error) {
 	seen, twice := map[int]Entry{}, false
 	for part := s; part != nil; part = part.hidden {

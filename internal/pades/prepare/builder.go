@@ -180,7 +180,7 @@ func (b *builder) choosePlace(s *spot) error {
 	}
 	s.place, err = s.geo.Place(b.opt.Box, taken, drawn)
 	if problem.CodeOf(err) == problem.PlacementInvalid && b.opt.Box.Width == 0 && b.opt.Box.Height == 0 {
-		return nil // nobody asked for a place, and there is none on so small a page
+		return nil // no place was asked for, and there is none on so small a page
 	}
 	return err
 }
@@ -302,7 +302,7 @@ func (b *builder) tag(widget *pdf.Dict, ref pdf.Ref, s spot) {
 	}
 }
 
-// look is what makes two appearances the same.
+// look is what makes two appearances equal.
 type look struct {
 	width, height float64
 	rotate        int
@@ -324,7 +324,7 @@ func (b *builder) widget(s spot, looks map[look]pdf.Ref) (*pdf.Dict, error) {
 	return d, err
 }
 
-// appearance draws what a spot shows, once for all that look the same.
+// appearance draws what a spot shows, once for all that look alike.
 func (b *builder) appearance(s spot, looks map[look]pdf.Ref) (pdf.Ref, error) {
 	as := look{s.place.Width(), s.place.Height(), s.geo.Rotate}
 	if ref, ok := looks[as]; ok {

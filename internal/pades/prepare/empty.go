@@ -15,7 +15,7 @@ import (
 // MaxEmptyFields is how many fields for signers to come a certification may bring.
 const MaxEmptyFields = 20
 
-// checkEmptyFields refuses fields for signers to come that nobody could sign.
+// checkEmptyFields refuses fields for signers to come that could not be signed.
 func (opt *Options) checkEmptyFields() error {
 	wrong := func(en, vi string) error { return problem.OfField(problem.PlacementInvalid, "empty_fields", en, vi) }
 	switch {
@@ -154,7 +154,7 @@ func (b *builder) drawn(s *spot) ([]geometry.Rect, error) {
 	return out, err
 }
 
-// checkCover refuses a box that lies over what earlier signers signed, before anybody is asked to approve. The box that kyso chooses
+// checkCover refuses a box that lies over what earlier signers signed, before the owner is asked to approve. The box that kyso chooses
 // itself, and those of fields, are not the caller's choice.
 func (b *builder) checkCover() error {
 	box := b.opt.Box

@@ -49,7 +49,7 @@ type Options struct {
 	HashState []byte // marshalled SHA-256 state after all of the source; nil means that Prepare reads it all once
 }
 
-// Prepared is the result of Prepare. Everything but Increment is small and must be stored before anybody is
+// Prepared is the result of Prepare. Everything but Increment is small and must be stored before the owner is
 // asked to approve.
 type Prepared struct {
 	Increment   []byte // the bytes to append, with the hole filled with '0'

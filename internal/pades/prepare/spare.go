@@ -12,7 +12,7 @@ import (
 // spareWork bounds what Prepare reads of a file that is signed already; it takes a second at most.
 const spareWork = 32 << 20
 
-// spare refuses a file whose earlier signatures would be judged worse with the increment, before anybody is asked to approve. What
+// spare refuses a file whose earlier signatures would be judged worse with the increment, before the owner is asked to approve. What
 // is too much to compare is left to the verification of the finished file.
 func (b *builder) spare(src document.Source, increment []byte) error {
 	if b.form.Signed() == 0 || b.file.Rebuilt() {

@@ -124,7 +124,7 @@ func (t *Tags) node(o pdf.Object) (node, error) {
 }
 
 // readTop finds the element of the whole document: the only kid of the root. One that is too long to be written again has the
-// new elements beside it.
+// new elements next to it.
 func (t *Tags) readTop() error {
 	t.top = t.root
 	kids, err := t.kids(t.root.dict)
@@ -283,7 +283,7 @@ func (t *Tags) addKids(u *pdf.Update, d *pdf.Dict, elements pdf.Array) error {
 	return err
 }
 
-// addEntries appends to the last leaf of the parent tree, or begins another leaf beside a full one. The limits above follow.
+// addEntries appends to the last leaf of the parent tree, or begins another leaf next to a full one. The limits above follow.
 func (t *Tags) addEntries(u *pdf.Update, root *pdf.Dict, entries pdf.Array) error {
 	last := len(t.path) - 1
 	leaf := t.path[last].dict.Clone()

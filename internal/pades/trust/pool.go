@@ -56,7 +56,7 @@ func NewPool() *Pool {
 	return &Pool{held: map[[32]byte]bool{}, inFile: map[[32]byte]bool{}, issuers: map[[32]byte]*x509.Certificate{}, spoke: map[[32]byte]bool{}}
 }
 
-// Add takes evidence in. What does not parse is of no use to anybody and left out.
+// Add takes evidence in. What does not parse is of no use and left out.
 func (p *Pool) Add(ev dss.Evidence, inFile bool) {
 	for _, der := range ev.Certificates {
 		if cert, err := cms.ParseCertificate(der); err == nil {

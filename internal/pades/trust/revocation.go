@@ -79,7 +79,7 @@ func closer(a, b, at time.Time) bool {
 	return a.After(b)
 }
 
-// responderRevoked reports whether a delegated responder is known to be revoked. Nobody looks for the status of one
+// responderRevoked reports whether a delegated responder is known to be revoked. A verifier does not look for the status of one
 // with id-pkix-ocsp-nocheck, and only the issuer's own word is asked here, so that responders cannot vouch for
 // themselves.
 func (p *Pool) responderRevoked(responder, issuer *x509.Certificate, now time.Time) bool {

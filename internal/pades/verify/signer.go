@@ -156,7 +156,7 @@ func (v *verifier) checkAuthority(token *cms.Token, cert *x509.Certificate, cont
 		r.sub, r.problem = subExpired, authorityExpired
 		return r
 	}
-	// A retired authority is revoked with a reason; with none, or with a lost key, anybody may have made the token
+	// A retired authority is revoked with a reason; with none, or with a lost key, a thief may have made the token
 	// since (RFC 3161 §4).
 	const unspecified, keyCompromise, caCompromise = 0, 1, 2
 	later := v.pool.StatusAt(cert, r.issuer, control, v.now)

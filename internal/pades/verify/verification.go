@@ -15,7 +15,7 @@ type Options struct {
 	Intermediates []*x509.Certificate
 	Removed       []*x509.Certificate // CAs through which no chain may lead, nor through another certificate of their key that is not listed
 	Now           time.Time
-	Evidence      dss.Evidence // fetched by the caller; used beside what the file carries
+	Evidence      dss.Evidence // fetched by the caller; used together with what the file carries
 	Material      bool         // have Verification.Material filled
 }
 

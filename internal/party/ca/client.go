@@ -120,7 +120,7 @@ func (c *Client) CSR(ctx context.Context, keyID string, subject registration.Sub
 	case request.CheckSignature() != nil:
 		return nil, senseless("making a certificate request", "its signature does not verify")
 	case !sameSubject(request, subject):
-		return nil, senseless("making a certificate request", "it is for somebody else")
+		return nil, senseless("making a certificate request", "it is for another person")
 	}
 	return answer.CSR, nil
 }

@@ -27,7 +27,7 @@ type Client struct {
 	APIKey      string
 	SecretKey   string
 	Brandname   string // registered, together with the templates of the texts
-	CallbackURL string // told of deliveries when set
+	CallbackURL string // gets deliveries when set
 	Sandbox     bool   // the gateway takes the text and sends nothing
 	HTTP        *http.Client
 	Timeout     time.Duration    // 0 means 15 s

@@ -107,7 +107,7 @@ func BadAnswers(t *testing.T, do func(url string) error, secrets ...string) {
 			}
 		})
 	}
-	t.Run("nobody there", func(t *testing.T) {
+	t.Run("no party there", func(t *testing.T) {
 		server := httptest.NewServer(http.NotFoundHandler())
 		server.Close()
 		CheckProblem(t, do(server.URL), problem.ProviderUnavailable, secrets...)

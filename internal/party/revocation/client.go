@@ -38,7 +38,7 @@ const (
 // only to public addresses unless AllowPrivate is set. Both formats are signed, which is why http is enough.
 //
 // Every question is asked now: revocation or suspension must be seen at the next use. An OCSP answer is never kept; a
-// CRL is kept only to ask whether it is still the newest. When nobody can be asked, the status is unknown, whatever an
+// CRL is kept only to ask whether it is still the newest. When no responder can be asked, the status is unknown, whatever an
 // earlier answer said.
 type Client struct {
 	// Rewrite replaces the beginning of addresses, for those that are known to be dead; the longest match holds.
@@ -101,7 +101,7 @@ func (s *Client) Status(ctx context.Context, cert, issuer []byte) (signing.Revoc
 	return signing.Revocation{}, e
 }
 
-// issued reports whether ca signed cert. Asking somebody else about it could only mislead.
+// issued reports whether ca signed cert. Asking another authority about it could only mislead.
 func issued(cert, ca *x509.Certificate) error {
 	if !bytes.Equal(cert.RawIssuer, ca.RawSubject) {
 		return issuerName.Err()

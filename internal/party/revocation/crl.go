@@ -50,7 +50,7 @@ type keptCRL struct {
 	lastModified string
 }
 
-// list asks the address for its newest CRL, signed by ca and current. Circular 15/2025/TT-BKHCN (Annex II 1.2) wants
+// list asks the address for its newest CRL, signed by ca and current. Circular 15/2025/TT-BKHCN (Annex II 1.2) requires
 // the newest list at the time of signing, and an issuer may publish one long before the nextUpdate of the last
 // (RFC 5280 §5.1.2.5). So a kept list never answers by itself: it counts when the server says, now, that it has not
 // changed (RFC 9110 §13.1), and saves the download then.
@@ -135,7 +135,7 @@ func (s *Client) keep(key string, list keptCRL) {
 }
 
 func (s *Client) readCRL(data []byte, ca *x509.Certificate) (*x509.RevocationList, error) {
-	// RFC 5280 §4.2.1.13 wants DER; some authorities serve PEM.
+	// RFC 5280 §4.2.1.13 requires DER; some authorities serve PEM.
 	if block, _ := pem.Decode(data); block != nil && block.Type == "X509 CRL" {
 		data = block.Bytes
 	}

@@ -19,7 +19,7 @@ import (
 	"kyso/internal/signing"
 )
 
-// HashEncoding is how a provider wants a digest written.
+// HashEncoding is how a provider reads a digest.
 type HashEncoding string
 
 // The encodings that occur: VNPT takes hex, the national gateway and IntrustCA take base64.
@@ -37,7 +37,7 @@ type Profile struct {
 	CertificatesPath string
 	SignPath         string
 	StatusPath       string // with {tranId}, or the id goes into the body as transaction_id
-	StatusWithLogin  bool   // the status call wants sp_id and sp_password too
+	StatusWithLogin  bool   // the status call requires sp_id and sp_password, too
 	Hash             HashEncoding
 	CAName           string // sent as ca_name when set; the national gateway routes by it
 	AddPrefix        string // put before a user id that does not begin with it, such as "ICA."
@@ -100,7 +100,7 @@ type Client struct {
 var _ signing.RemoteSigner = (*Client)(nil)
 
 // Certificates implements signing.RemoteSigner. Subject, issuer and dates come from the certificates themselves;
-// the texts beside them (cert_status, cert_subject) are for display and not believed.
+// the texts next to them (cert_status, cert_subject) are for display and not believed.
 func (p *Client) Certificates(ctx context.Context, requestID, userID, serial string) ([]signing.Certificate, error) {
 	answer, err := p.post(ctx, p.Profile.CertificatesPath, certificatesRequest{
 		login: p.login(), UserID: p.wireUser(userID), Serial: serial, TransactionID: requestID, CAName: p.Profile.CAName,

@@ -72,7 +72,7 @@ func (p *Client) decide(a answer) (verdict, error) {
 		return none, p.failure(a)
 	}
 	seen := sighting{signed: a.signed(), code: p.code(a)}
-	// A 504 of a proxy says "timeout" too. Only what bears the provider's own status_code is the provider's word.
+	// A 504 of a proxy says "timeout" too. Only what carries the provider's own status_code is the provider's answer.
 	if a.statusCode != "" || a.reply.Status < 500 {
 		seen.words = fold(a.message)
 	}
@@ -112,7 +112,7 @@ var failures = []struct {
 	{408, 408, problem.ProviderUnavailable},
 	{429, 429, problem.ProviderUnavailable},
 	{400, 499, problem.ProviderRefused},
-	{0, 1 << 30, problem.ProviderUnavailable}, // 5xx, redirects, and codes that nobody documented
+	{0, 1 << 30, problem.ProviderUnavailable}, // 5xx, redirects, and undocumented codes
 }
 
 // failure returns nil for a success, and otherwise the problem that the answer names. An answer that cannot be

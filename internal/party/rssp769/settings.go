@@ -29,7 +29,7 @@ var known = map[string]struct {
 // KYSO_NAME_SP_ID and KYSO_NAME_SP_PASSWORD (secret) are our account.
 //
 // KYSO_NAME_WEBHOOK_TOKEN (secret, at least 16 characters) is the last part of the address that the provider calls,
-// /v1/webhooks/NAME/TOKEN. Without it no webhook is accepted; the poll finds the answer all the same.
+// /v1/webhooks/NAME/TOKEN. Without it no webhook is accepted; the poll finds the answer anyway.
 //
 // KYSO_NAME_CA_NAME is which CA the national gateway passes requests on to; for neac only.
 func Read(s party.Settings, name string) *Client {

@@ -181,7 +181,7 @@ func chainOf(item wireCertificate) [][]byte {
 }
 
 // serialOf prefers the provider's spelling, because it compares the serial of a sign request with it as a string
-// (leading zeros differ). It must be the certificate's number all the same.
+// (leading zeros differ). It must be the certificate's number anyway.
 func serialOf(spelt string, number *big.Int) string {
 	if sameSerial(spelt, number) {
 		return strings.ToLower(spelt)

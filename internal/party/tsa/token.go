@@ -287,7 +287,7 @@ func namesCertificate(list []cmsAttribute, signer *x509.Certificate) bool {
 }
 
 // signatureAlgorithm joins the key's algorithm with the digest: CMS writers name either rsaEncryption or
-// sha256WithRSAEncryption and mean the same.
+// sha256WithRSAEncryption and have one meaning.
 func signatureAlgorithm(id pkix.AlgorithmIdentifier, hash crypto.Hash) x509.SignatureAlgorithm {
 	pick := func(sha256, sha384, sha512 x509.SignatureAlgorithm) x509.SignatureAlgorithm {
 		return map[crypto.Hash]x509.SignatureAlgorithm{crypto.SHA256: sha256, crypto.SHA384: sha384, crypto.SHA512: sha512}[hash]

@@ -25,7 +25,7 @@ var receipts = map[registration.Receipt]IPNBody{
 func (v *Client) Door() registration.PaymentDoor {
 	open := func(c registration.Call) (registration.PaymentNotice, error) { return v.VerifyIPN(c.Query) }
 	return registration.PaymentDoor{
-		Notice: registration.Route{Method: http.MethodGet, Path: "/v1/vnpay/ipn", Operation: "receiveIPN", Summary: "Take VNPay's word about a payment", Open: open},
+		Notice: registration.Route{Method: http.MethodGet, Path: "/v1/vnpay/ipn", Operation: "receiveIPN", Summary: "Receive VNPay's notification of a payment (IPN)", Open: open},
 		Answer: func(r registration.Receipt) (int, any) { return http.StatusOK, receipts[r] },
 		Return: registration.Route{Method: http.MethodGet, Path: "/v1/vnpay/return", Operation: "showReturn",
 			Summary: "Show how a payment stands after the browser came back from VNPay; changes nothing", Open: open},

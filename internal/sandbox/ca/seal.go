@@ -9,7 +9,7 @@ import (
 	"kyso/internal/sandbox/pki"
 )
 
-// sealTaxID is the tax number of the organisation that every seal belongs to. It is nobody's.
+// sealTaxID is the tax number of the organisation that every seal belongs to. It belongs to no organisation.
 const sealTaxID = "0000000000"
 
 // IssueSeal certifies a key of kyso's own as the seal of an organisation: the issuing CA names it by its tax number.

@@ -74,7 +74,7 @@ func (k *Kernel) logged(next http.Handler) http.Handler {
 	})
 }
 
-// marked sets the header that keeps anybody from taking this for the real thing. A panic below it is logged and answered
+// marked sets the header that says that this is not the real thing. A panic below it is logged and answered
 // with 500; http.ErrAbortHandler is how a fault cuts the connection, and passes.
 func (k *Kernel) marked(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

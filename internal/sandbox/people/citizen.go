@@ -33,7 +33,7 @@ var streets = []string{"Trần Thái Tông", "Nguyễn Trãi", "Lê Lợi", "Hai
 // cities are the provinces that are cities under central rule, in the names of the citizen numbers.
 var cities = map[string]bool{"HÀ NỘI": true, "HẢI PHÒNG": true, "ĐÀ NẴNG": true, "CẦN THƠ": true}
 
-// CitizenOf returns the person behind a citizen number. Nobody has a number whose digits say a birth that is still to
+// CitizenOf returns the person behind a citizen number. No person has a number whose digits say a birth that is still to
 // come.
 func CitizenOf(idNumber string, now time.Time) (Citizen, error) {
 	if !citizenID.MatchString(idNumber) {
@@ -43,7 +43,7 @@ func CitizenOf(idNumber string, now time.Time) (Citizen, error) {
 	d := newDice("citizen " + idNumber)
 	birth := time.Date(birthYear(idNumber), time.Month(1+d.below(12)), 1+d.below(28), 0, 0, 0, 0, time.UTC)
 	if birth.After(now) {
-		return Citizen{}, fmt.Errorf("%w: nobody with this number is born yet", kernel.ErrInvalid)
+		return Citizen{}, fmt.Errorf("%w: the person of this number is not born yet", kernel.ErrInvalid)
 	}
 	issued, expires := cardDates(birth, now, d.below(1200))
 	c := Citizen{

@@ -1,4 +1,4 @@
-// Package people are those who live in the world of the sandbox. Everybody is invented from the digits of their number,
+// Package people are those who live in the world of the sandbox. Each is invented from the digits of the number,
 // always in the same way, so all parties know the same person without telling each other.
 package people
 
@@ -33,7 +33,7 @@ var (
 	taxID      = regexp.MustCompile(`^[0-9]{10}(-[0-9]{3})?$`)
 )
 
-// Of returns the person behind a user id, and false when it is not the id of anybody.
+// Of returns the person behind a user id, and false when it is the id of no person.
 func Of(userID string) (Person, bool) {
 	id := BareID(userID)
 	var scheme string

@@ -67,7 +67,7 @@ func (s *Responder) serveCRL(rw http.ResponseWriter, r *http.Request) {
 	_, _ = rw.Write(der) //nolint:gosec // DER with a content type of its own; no browser takes it for a page
 }
 
-// makeCRL lists what is revoked now. A stale list is one that nobody has renewed: it was made ten days ago, ended
+// makeCRL lists what is revoked now. A stale list is one that was not renewed: it was made ten days ago, ended
 // three days ago, and knows only what was revoked by then. saying is a digest of what the list says: two lists of the same
 // entries differ when half of the first one's life is over.
 func (s *Responder) makeCRL(role string, stale bool) (der, saying []byte, err error) {

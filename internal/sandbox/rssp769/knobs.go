@@ -51,7 +51,7 @@ type Knobs struct {
 	ValueForm  string `json:"value_form,omitempty"`  // how values are written: hex, HEX, base64url or lines; base64 when empty
 	NameBy     string `json:"name_by,omitempty"`     // what tells whose a value is: hash or order; doc_id when empty
 	SwapBatch  bool   `json:"swap_batch,omitempty"`  // the first two documents get each other's value
-	WrongKey   bool   `json:"wrong_key,omitempty"`   // made with a key of somebody else
+	WrongKey   bool   `json:"wrong_key,omitempty"`   // made with another's key
 	EmptyValue bool   `json:"empty_value,omitempty"` // success with an empty value
 
 	// KeyLocked answers that the key is locked, as after too many wrong PINs, until it is taken away.

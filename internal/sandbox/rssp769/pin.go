@@ -71,7 +71,7 @@ func (p *Provider) CheckPIN(keyID, pin string) bool {
 	return err == nil && len(want) > 0 && hmac.Equal(got, want)
 }
 
-// checkPIN refuses PINs that anybody would try first. The error never holds the PIN.
+// checkPIN refuses PINs that a thief would try first. The error never holds the PIN.
 func checkPIN(pin string) error {
 	if len(pin) < 6 || len(pin) > 8 {
 		return fmt.Errorf("%w: a PIN has 6 to 8 digits", kernel.ErrInvalid)

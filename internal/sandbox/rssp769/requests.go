@@ -31,7 +31,7 @@ type PhoneDocument struct {
 	Digest   string `json:"digest"` // hex
 }
 
-// Pending returns what waits on the user's phone, oldest first; of everybody when userID is empty.
+// Pending returns what waits on the user's phone, oldest first; of all users when userID is empty.
 func (p *Provider) Pending(userID string) []PhoneRequest {
 	p.k.Settle()
 	p.mu.Lock()

@@ -59,7 +59,7 @@ func (p *Provider) sign(d profile, req rsspRequest) rsspAnswer {
 		}
 		return p.started(tx, k)
 	}
-	// From here on the provider is bound: the request survives a crash before anybody hears of it.
+	// From here on the provider is bound: the request survives a crash before a caller learns of it.
 	if err := p.k.Flush(); err != nil {
 		return serverError(err.Error())
 	}

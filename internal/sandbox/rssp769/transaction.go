@@ -112,7 +112,7 @@ func (p *Provider) settle(tx *transaction, now time.Time) {
 	}
 }
 
-// decide ends a transaction. Values are made now and kept, so that every status answer is the same. The caller
+// decide ends a transaction. Values are made now and kept, so that all status answers are equal. The caller
 // holds p.mu.
 func (p *Provider) decide(tx *transaction, decision Decision, at time.Time) error {
 	if tx.Decision != "" {

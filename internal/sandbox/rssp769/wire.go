@@ -34,7 +34,7 @@ type profile struct {
 	certificates []string // paths
 	sign         string
 	base64       bool // digests are base64, not hex
-	intrust      bool // answers as IntrustCA's gateway: integer cert_id, transaction_id beside the list
+	intrust      bool // answers as IntrustCA's gateway: integer cert_id, transaction_id next to the list
 	serves       func(userID string) bool
 }
 

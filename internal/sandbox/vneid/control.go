@@ -6,7 +6,7 @@ import (
 	"kyso/internal/sandbox/kernel"
 )
 
-// getCitizen shows what VNeID knows of somebody.
+// getCitizen shows what VNeID knows of a person.
 func (a *App) getCitizen(rw http.ResponseWriter, r *http.Request) {
 	person, err := a.Citizen(r.PathValue("idNumber"))
 	if err != nil {

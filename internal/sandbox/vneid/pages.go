@@ -58,7 +58,7 @@ const (
 
 var passcode = regexp.MustCompile(`^[0-9]{6}$`)
 
-// session is somebody who is logged in, with the request that is being made.
+// session is a person who is logged in, with the request that is being made.
 type session struct {
 	User      string       `json:"user"`
 	ExpiresAt time.Time    `json:"expires_at"`
@@ -236,7 +236,7 @@ func (a *App) register(rw http.ResponseWriter, r *http.Request, s session) {
 	http.Redirect(rw, r, "/vneid/review", http.StatusSeeOther)
 }
 
-// showConsent shows the text of a consent with a box that nobody ticked.
+// showConsent shows the text of a consent with a box that is not ticked.
 func (a *App) showConsent(rw http.ResponseWriter, r *http.Request, s session, i int, alert string) {
 	switch {
 	case !s.Started:

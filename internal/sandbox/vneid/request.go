@@ -221,7 +221,7 @@ func (a *App) postToKyso(address string, body []byte, want int) (again bool, err
 const freshTokenLife = 10 * time.Minute
 
 // FreshToken makes another one-time token for a request that kyso took, and tells kyso: the first one is spent as soon as
-// somebody came with it.
+// a person came with it.
 func (a *App) FreshToken(requestID string) (string, error) {
 	secret := make([]byte, 24)
 	rand.Read(secret) // never fails

@@ -146,7 +146,7 @@ func (g *Gateway) checkCall(in map[string]string) string {
 	return apiDone
 }
 
-// query answers querydr. A RequestId is good for once a day. The caller holds g.mu.
+// query answers querydr. A RequestId can be used once a day. The caller holds g.mu.
 func (g *Gateway) query(in map[string]string) (string, map[string]string) {
 	day := g.k.Now().In(vn.Zone).Format(time.DateOnly)
 	if g.state.Day != day {

@@ -23,7 +23,7 @@ const (
 // ipnNotice is an IPN that is due. It is repeated until the merchant takes it.
 type ipnNotice struct {
 	Due    time.Time `json:"due"`
-	Forged bool      `json:"forged,omitempty"` // by somebody who does not know the secret; once
+	Forged bool      `json:"forged,omitempty"` // by a sender who does not know the secret; once
 	Tries  int       `json:"tries,omitempty"`
 	Done   bool      `json:"done,omitempty"`
 	busy   bool      // being sent

@@ -46,7 +46,7 @@ type payment struct {
 	OpenedAt   time.Time `json:"opened_at"`
 	ExpiresAt  time.Time `json:"expires_at"`
 
-	Code      string       `json:"code,omitempty"`   // empty while nobody decided
+	Code      string       `json:"code,omitempty"`   // empty while undecided
 	Status    string       `json:"status,omitempty"` // as Code
 	DecidedAt time.Time    `json:"decided_at,omitzero"`
 	Refunds   []refunded   `json:"refunds,omitempty"`
@@ -78,7 +78,7 @@ type Payment struct {
 	OrderInfo         string    `json:"order_info"`
 	OpenedAt          time.Time `json:"opened_at"`
 	ExpiresAt         time.Time `json:"expires_at"`
-	ResponseCode      string    `json:"response_code"` // empty while nobody decided
+	ResponseCode      string    `json:"response_code"` // empty while undecided
 	TransactionStatus string    `json:"transaction_status"`
 	TransactionNo     string    `json:"transaction_no"`
 	DecidedAt         time.Time `json:"decided_at,omitzero"`
@@ -150,7 +150,7 @@ func (g *Gateway) decide(p *payment, code string) error {
 	return nil
 }
 
-// expire ends a payment that somebody came back to after its time. One that everybody left stays as it is:
+// expire ends a payment that the payer came back to after its time. An abandoned one stays as it is:
 // querydr says that it failed, and no IPN does. The caller holds g.mu.
 func (g *Gateway) expire(p *payment) {
 	if p.Code == "" && !p.ExpiresAt.After(g.k.Now()) {
@@ -160,7 +160,7 @@ func (g *Gateway) expire(p *payment) {
 	}
 }
 
-// undecidedStatus is vnp_TransactionStatus while nobody decided. The caller holds g.mu.
+// undecidedStatus is vnp_TransactionStatus while undecided. The caller holds g.mu.
 func (g *Gateway) undecidedStatus(p *payment) string {
 	if p.ExpiresAt.After(g.k.Now()) {
 		return statusOpen

@@ -193,7 +193,7 @@ func (r Records) UseCode(ctx context.Context, id string, purpose registration.Pu
 
 var (
 	errWrong  = problem.New(problem.OTPWrong, "not the code that was sent")
-	errStale  = problem.New(problem.OTPExpired, "the code is no longer good for this")
+	errStale  = problem.New(problem.OTPExpired, "the code is no longer valid for this step")
 	errLocked = problem.New(problem.OTPLocked, "too many wrong tries for this code")
 )
 

@@ -42,7 +42,7 @@ func Announce(ctx context.Context, tx *sql.Tx, e webhook.Event) error {
 		return err
 	}
 	for _, endpoint := range wanted {
-		if m.EndpointID = endpoint.ID; endpoint.Wants(m.Type) {
+		if m.EndpointID = endpoint.ID; endpoint.Subscribes(m.Type) {
 			if err := InsertMessage(ctx, tx, m); err != nil {
 				return err
 			}

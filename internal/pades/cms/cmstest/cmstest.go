@@ -111,7 +111,7 @@ func FixedKey(t testing.TB, name string) crypto.Signer {
 
 func randomKey(t testing.TB, name string) crypto.Signer { return RSAKey(t, name, 2048) }
 
-// Stranger is an infrastructure that nobody has reason to trust.
+// Stranger is an infrastructure without a reason to trust it.
 func Stranger(t testing.TB, now time.Time) *PKI {
 	t.Helper()
 	return named(t, "Stranger", now, randomKey)

@@ -12,7 +12,7 @@ interface Props {
   action: string // what handing in the code is called
   disabled?: boolean
   onCode: (code: string) => Promise<void>
-  onProblem?: (error: unknown) => void // to mark the fields beside it
+  onProblem?: (error: unknown) => void // to mark the fields next to it
   marked?: string[] // which those are
 }
 
@@ -63,7 +63,7 @@ export function CodeForm({ path, purpose, phone, action, disabled, onCode, onPro
       </div>
       {sent && (
         <>
-          <Notice title={t('Mã gồm 6 chữ số đã được gửi tới điện thoại của bạn. Mã có hiệu lực trong 5 phút.', 'A code of 6 digits is on its way to your phone. It is good for 5 minutes.')} />
+          <Notice title={t('Mã gồm 6 chữ số đã được gửi tới điện thoại của bạn. Mã có hiệu lực trong 5 phút.', 'A code of 6 digits is on its way to your phone. It is valid for 5 minutes.')} />
           <Field code label={t('Mã OTP', 'One-time code')} value={code} onValue={(v) => setCode(v.replace(/\D/g, '').slice(0, 6))} autocomplete="one-time-code" inputMode="numeric"
             error={wrong ? t('Mã không đúng. Kiểm tra lại tin nhắn mới nhất.', 'That is not the code. Look at the latest message.') : unfit} />
           {!wrong && <Trouble error={error} marked={[...marked, 'body.code']} />}

@@ -1,4 +1,4 @@
-// Where PDF files come in. Pictures and other files are turned away with a word about why.
+// Where PDF files come in. Pictures and other files are turned away with the reason.
 import { useRef, useState } from 'preact/hooks'
 import { size, t } from './i18n'
 import { Notice } from './ui'

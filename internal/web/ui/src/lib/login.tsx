@@ -71,7 +71,7 @@ export function LogInForm({ reset, done }: { reset: boolean; done: () => void })
       <div class="row"><Button kind={sent ? undefined : 'primary'} disabled={phone.trim() === ''} onPress={send}>{sent ? t('Gửi lại mã', 'Send another code') : t('Gửi mã OTP', 'Send a code')}</Button></div>
       {sent && (
         <>
-          <Notice title={t('Nếu số này có tài khoản, mã gồm 6 chữ số đã được gửi. Mã có hiệu lực trong 5 phút.', 'If there is an account with this number, a code of 6 digits is on its way. It is good for 5 minutes.')} />
+          <Notice title={t('Nếu số này có tài khoản, mã gồm 6 chữ số đã được gửi. Mã có hiệu lực trong 5 phút.', 'If there is an account with this number, a code of 6 digits is on its way. It is valid for 5 minutes.')} />
           <Field code label={t('Mã OTP', 'One-time code')} value={code} onValue={(v) => setCode(v.replace(/\D/g, '').slice(0, 6))} autocomplete="one-time-code" inputMode="numeric" error={at('body.code')} />
           <Field label={reset ? t('Mật khẩu mới', 'New password') : t('Mật khẩu', 'Password')} type="password" value={password} onValue={setPassword}
             autocomplete={reset ? 'new-password' : 'off'} hint={reset ? t('Ít nhất 8 ký tự; dấu và khoảng trắng đều được dùng', 'At least 8 characters; accents and spaces are welcome') : undefined}

@@ -25,7 +25,7 @@ export function fit(box: Box, page: { width: number; height: number }): Box {
   }
 }
 
-/** Where a signature stands unless somebody says otherwise. */
+/** Where a signature stands unless a place is given. */
 export function usualBox(page: number, size: { width: number; height: number }): Box {
   return fit({ page, width: 200, height: 64, x: size.width - 200 - 36, y: 36 }, size)
 }

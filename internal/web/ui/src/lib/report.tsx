@@ -1,4 +1,4 @@
-// The verification of a file in the words of people; the words of ETSI EN 319 102-1 stand beside.
+// The verification of a file in the words of people; the words of ETSI EN 319 102-1 stand next to it.
 import type { ComponentChildren } from 'preact'
 import { Facts, Notice } from './ui'
 import { moment, t } from './i18n'
@@ -19,7 +19,7 @@ function meaning(verdict: string): string {
     case 'TOTAL_PASSED': return t('Tài liệu không bị thay đổi sau khi ký, chứng thư của người ký có hiệu lực lúc ký.', 'The document is as it was signed, and the signer’s certificate was good at that time.')
     case 'TOTAL_FAILED': return t('Tài liệu đã bị thay đổi, hoặc chữ ký hay chứng thư không dùng được.', 'The document was changed, or the signature or its certificate is no good.')
   }
-  return t('Thiếu thông tin để kết luận, ví dụ không biết tổ chức cấp chứng thư. Điều này chưa có nghĩa là chữ ký sai.', 'Something is missing for a verdict, for example nobody here knows the issuer. That does not mean that the signature is wrong.')
+  return t('Thiếu thông tin để kết luận, ví dụ không biết tổ chức cấp chứng thư. Điều này chưa có nghĩa là chữ ký sai.', 'Something is missing for a verdict, for example the issuer is unknown here. That does not mean that the signature is wrong.')
 }
 
 function standing(state?: string): string {

@@ -53,7 +53,7 @@ export interface components {
         AssignRequest: {
             /** @description Who assigns; the owner of the key or session, and only the administrator may name another */
             actor?: string;
-            /** @description An opaque id; nobody when left out */
+            /** @description An opaque id; when left out, no operator */
             assignee?: string;
         };
         Attention: {
@@ -253,7 +253,7 @@ export interface components {
             exported: boolean;
             /** @description What the database says is the newest entry */
             head: components["schemas"]["Head"];
-            /** @description Signed heads beside that file: what the log ended with a second ago, and earlier ends that it does not continue */
+            /** @description Signed heads next to that file: what the log ended with a second ago, and earlier ends that it does not continue */
             heads?: components["schemas"]["Checkpoint"][];
             items: components["schemas"]["Checkpoint"][];
             /** @description Path of the next page */
@@ -395,7 +395,7 @@ export interface components {
             correctable: string[];
             /** @description What was corrected so far, old and new, oldest first */
             corrections: components["schemas"]["Correction"][];
-            /** @description Who corrected the person's data; nobody of them may approve */
+            /** @description Who corrected the person's data; none of them may approve */
             editors: string[];
             /** @description Of the consent to the contract */
             evidence?: components["schemas"]["Consented"];
@@ -657,7 +657,7 @@ export interface components {
             /** Format: int64 */
             signatures: number;
             version: string;
-            /** @description Deprecated: the English texts of findings that mislead nobody */
+            /** @description Deprecated: the English texts of findings that mislead no reader */
             warnings?: string[];
         };
         Issued: {
@@ -731,7 +731,7 @@ export interface components {
         KeyRequest: {
             /**
              * Format: int64
-             * @description How long it is good: a key that nobody renews ends
+             * @description How long it is valid: a key ends unless it is renewed
              * @default 90
              */
             days?: number;
@@ -911,7 +911,7 @@ export interface components {
             items: components["schemas"]["MySession"][];
         };
         MySigning: {
-            /** @description Only while the signing is parked and somebody has to act */
+            /** @description Only while the signing is parked and an operator has to act */
             attention?: components["schemas"]["Attention"];
             /** @description SHA-256 of the chosen certificate, hex */
             certificate?: string;
@@ -1348,7 +1348,7 @@ export interface components {
             replayed: number;
         };
         ReplayRequest: {
-            /** @description Only those that nobody took */
+            /** @description Only those that the endpoint never accepted */
             failed?: boolean;
             /**
              * Format: date-time
@@ -1527,7 +1527,7 @@ export interface components {
             size: number;
         };
         Signing: {
-            /** @description Only while the signing is parked and somebody has to act */
+            /** @description Only while the signing is parked and an operator has to act */
             attention?: components["schemas"]["Attention"];
             /** @description SHA-256 of the chosen certificate, hex */
             certificate?: string;

@@ -21,7 +21,7 @@ export function Notice(p: { kind?: 'good' | 'warn' | 'bad' | undefined; title: s
   )
 }
 
-/** What went wrong, in the words of the API, with what to quote when asking for help. Fields that are marked beside their
+/** What went wrong, in the words of the API, with what to quote when asking for help. Fields that are marked next to their
  *  inputs are not said again; a problem that is about them only says nothing here. */
 export function Trouble({ error, marked = [], about }: { error: unknown; marked?: string[]; about?: (location: string) => string | undefined }) {
   if (!error) return null

@@ -199,7 +199,7 @@ function Reviewing({ id }: { id: string }) {
         <div class="stack">
           {r.status !== 'in-review' && <Notice title={lang === 'vi' ? r.title : r.title_en}><span>{t('Hồ sơ không còn chờ thẩm định.', 'It is not waiting for a review.')}</span></Notice>}
           {r.status === 'in-review' && claim && !claim.mine && <Notice kind="warn" title={t(`${claim.officer} đang xử lý`, `${claim.officer} works on it`)}><span>{t('Đến', 'Until')} {moment(claim.expires_at)}</span></Notice>}
-          {r.status === 'in-review' && !claim && <div class="card"><p>{t('Nhận hồ sơ để người khác không làm trùng.', 'Take it, so that nobody else works on it.')}</p><Button kind="primary" onPress={take}>{t('Nhận hồ sơ', 'Take it')}</Button></div>}
+          {r.status === 'in-review' && !claim && <div class="card"><p>{t('Nhận hồ sơ để người khác không làm trùng.', 'Take it, so that no other officer works on it.')}</p><Button kind="primary" onPress={take}>{t('Nhận hồ sơ', 'Take it')}</Button></div>}
           {r.status === 'in-review' && claim?.mine && (
             <>
               <Decide d={dossier} path={path} done={load} />
@@ -215,7 +215,7 @@ function Reviewing({ id }: { id: string }) {
 
 const consentNames: Record<string, [string, string]> = { terms: ['Điều khoản dịch vụ', 'Terms of service'], 'personal-data': ['Xử lý dữ liệu cá nhân', 'Use of personal data'] }
 
-/** What the officer compares: the person beside what proves it. */
+/** What the officer compares: the person and what proves it. */
 function Evidence({ d }: { d: Dossier }) {
   const r = d.registration
   const contract = r.documents.find((x) => x.name === 'contract')

@@ -198,7 +198,7 @@ function Packages({ r, path, look }: StageProps) {
           <section class="card choice" key={p.code} aria-label={p.code}>
             <h2>{lang === 'vi' ? p.name_vi : p.name_en}</h2>
             <p class="price">{p.price_vnd === 0 ? t('Miễn phí', 'Free') : money(p.price_vnd)}</p>
-            <p class="muted">{t(`Chứng thư có hiệu lực ${p.months} tháng`, `The certificate is good for ${p.months} months`)} · {p.code}</p>
+            <p class="muted">{t(`Chứng thư có hiệu lực ${p.months} tháng`, `The certificate is valid for ${p.months} months`)} · {p.code}</p>
             <Button kind="primary" onPress={() => choose(p)}>{t('Chọn gói', 'Choose')} {p.code}</Button>
           </section>
         ))}

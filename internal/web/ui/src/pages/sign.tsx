@@ -247,7 +247,7 @@ function Certificates({ list, choose }: { list: Certificate[]; choose?: (c: Cert
 
 /** What may make the file look otherwise later. */
 function Findings({ list }: { list?: DocumentFinding[] }) {
-  return <>{list?.map((f) => <span class="small" key={f.en}>{t('Lưu ý: ', 'Mind: ')}{t(f.vi, f.en)}</span>)}</>
+  return <>{list?.map((f) => <span class="small" key={f.en}>{t('Lưu ý: ', 'Note: ')}{t(f.vi, f.en)}</span>)}</>
 }
 
 interface How {
