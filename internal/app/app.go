@@ -82,7 +82,10 @@ func (a *App) open(ctx context.Context) error {
 	return nil
 }
 
-// Close releases what Open took. Close the worker and the API first.
+// flushWait is how long a program that ends waits for the receiver of its traces.
+const flushWait = 5 * time.Second
+
+// Close releases what Open took and sends the last traces. Close the worker and the API first.
 func (a *App) Close() error {
 	var errs []error
 	if a.unwatch != nil {
@@ -96,6 +99,11 @@ func (a *App) Close() error {
 	}
 	if a.Store != nil {
 		errs = append(errs, a.Store.Close())
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), flushWait)
+	defer cancel()
+	if err := telemetry.FlushTraces(ctx); err != nil {
+		a.Log.Warn("the last traces are lost", "error", err.Error()) // a receiver that is away is no fault of this program
 	}
 	return errors.Join(errs...)
 }

@@ -3,7 +3,6 @@ package telemetry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -95,11 +94,14 @@ func Metrics() http.Handler {
 	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }
 
-// FlushTraces sends what is left when the program ends.
+// FlushTraces sends the traces that wait for their batch to fill, as a program does at its end.
 func FlushTraces(ctx context.Context) error {
 	t, err := process()
 	if err != nil || t.traces == nil {
 		return err
 	}
-	return errors.Join(t.traces.ForceFlush(ctx), t.traces.Shutdown(ctx))
+	if err := t.traces.ForceFlush(ctx); err != nil {
+		return fmt.Errorf("sending the last traces: %w", err)
+	}
+	return nil
 }
