@@ -81,7 +81,8 @@ type PaymentDoor struct {
 	Notice Route
 	// Answer is the status and the JSON body that a party is answered. A nil body is none.
 	Answer func(Receipt) (status int, body any)
-	// Return is the route on which a page asks what a browser brings from the party. It is read with GET, and decides nothing.
+	// Return is the route on which a page asks what a browser brings from the party. It is read with GET, and decides nothing. Without
+	// a Path it is asked on the route of all parties alone; it always has an Open.
 	Return Route
 }
 

@@ -95,10 +95,7 @@ func New(opts Options) (*World, error) {
 	w.Gateway = vnpay.New(k, vnpay.Options{TmnCode: opts.TmnCode, Secret: opts.VNPaySecret})
 	w.Inbox = esms.New(k)
 
-	// The order of the locks: a party may call those after it while it holds its own. The CA calls the provider, and all
-	// call the PKI.
-	if err := k.Join(w.CA.Party(), w.Provider.Party(), w.TSA.Party(), w.Responder.Party(), w.App.Party(), w.Gateway.Party(),
-		w.Inbox.Party(), w.PKI.Party()); err != nil {
+	if err := k.Join(w.registry()...); err != nil {
 		return nil, err
 	}
 	err = w.UpdateSettings(func(s *Settings) {
@@ -109,6 +106,21 @@ func New(opts Options) (*World, error) {
 		return nil, err
 	}
 	return w, k.Start()
+}
+
+// registry is every outside party. Another one is a folder and a line, toy.New(w.Kernel).Party() for a folder toy. The order is that
+// of the locks: a party may call those after it while it holds its own. The CA calls the provider, and all call the PKI.
+func (w *World) registry() []kernel.Party {
+	return []kernel.Party{
+		w.CA.Party(),
+		w.Provider.Party(),
+		w.TSA.Party(),
+		w.Responder.Party(),
+		w.App.Party(),
+		w.Gateway.Party(),
+		w.Inbox.Party(),
+		w.PKI.Party(),
+	}
 }
 
 // Parties serves what kyso calls: the signing provider, the time-stamp authority, the certification authority with its
