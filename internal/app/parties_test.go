@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.temporal.io/sdk/client"
 
@@ -52,7 +53,8 @@ func TestAllGatewaysServeTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer records.Close()
-	api := (&App{Config: cfg, Log: slog.New(slog.DiscardHandler), Store: records, Temporal: lazy, Recorder: &audit.Recorder{}}).API()
+	api := (&App{Config: cfg, Log: slog.New(slog.DiscardHandler), Store: records, Temporal: lazy,
+		Recorder: &audit.Recorder{Log: records.AuditLog(), Logger: slog.New(slog.DiscardHandler), Now: time.Now}}).API()
 	doors := cfg.Registration.Doors()
 	for _, name := range names {
 		door := doors[name]
