@@ -106,7 +106,7 @@ func TestFollowTakesABrokenStreamUpAgain(t *testing.T) {
 		case e.Countdown != nil:
 			got = append(got, fmt.Sprint(e.Countdown.RemainingSeconds))
 		case e.Attention != nil:
-			got = append(got, string(e.Attention.Code))
+			got = append(got, e.Attention.Code)
 		}
 		return nil
 	})

@@ -58,7 +58,7 @@ func masked(alpha string) func(u *pdf.Update, form, field *pdf.Dict) {
 func codesOf(list []pades.Finding) []string {
 	var out []string
 	for _, f := range list {
-		out = append(out, string(f.Code))
+		out = append(out, f.Code)
 	}
 	return out
 }

@@ -102,7 +102,7 @@ const anySignature = "<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.deta
 func newField(keys string, more later) later {
 	out := later{
 		formNum:  "<</Fields[7 0 R 8 0 R 9 0 R S 0 R 60 0 R]/SigFlags 3/DA(/Helv 0 Tf 0 g)/DR<</Font<</Helv 24 0 R>>>>>>",
-		pageNum:  "<</Type/Page/Parent 2 0 R/Contents 4 0 R/Annots[7 0 R 8 0 R 9 0 R 10 0 R 11 0 R S 0 R 60 0 R]" + strings.TrimPrefix(richPage, richPage[:strings.Index(richPage, "/StructParents")]) + ">>",
+		pageNum:  "<</Type/Page/Parent 2 0 R/Contents 4 0 R/Annots[7 0 R 8 0 R 9 0 R 10 0 R 11 0 R S 0 R 60 0 R]" + from(richPage, "/StructParents") + ">>",
 		freshNum: "<</FT/Sig/T(third)/V 61 0 R/Type/Annot/Subtype/Widget/Rect[300 300 400 400]/P 3 0 R/F 132" + keys + ">>",
 		61:       anySignature,
 	}
@@ -112,7 +112,14 @@ func newField(keys string, more later) later {
 
 // richPageWith is the page with other annotations and more keys.
 func richPageWith(annots, more string) string {
-	return newField("", nil)[pageNum][:strings.Index(newField("", nil)[pageNum], "/Annots")] + "/Annots[" + annots + "]" + richPage[strings.Index(richPage, "/StructParents"):] + more + ">>"
+	before, _, _ := strings.Cut(newField("", nil)[pageNum], "/Annots")
+	return before + "/Annots[" + annots + "]" + from(richPage, "/StructParents") + more + ">>"
+}
+
+// from is the rest of a text that begins with a mark.
+func from(text, mark string) string {
+	_, rest, _ := strings.Cut(text, mark)
+	return mark + rest
 }
 
 const allAnnots = "7 0 R 8 0 R 9 0 R 10 0 R 11 0 R S 0 R"

@@ -9,6 +9,8 @@ var (
 )
 
 // What Verify says of a signature as a whole.
+//
+//nolint:dupl // two tables of sentences
 var (
 	malformed        = finding.Define("malformed", "Chữ ký sai cấu trúc: {why}.", "The signature is malformed: {why}.")
 	notJudged        = finding.Define("not-judged", "Không đánh giá được chữ ký: {why}.", "The signature cannot be judged: {why}.")
@@ -74,6 +76,8 @@ var (
 )
 
 // Why a signature is malformed, or of a kind that is not judged: clauses.
+//
+//nolint:dupl // two tables of sentences
 var (
 	keyTwice          = finding.Define("signature-key-twice", "một mục xuất hiện hai lần", "a key stands twice")
 	contentsElsewhere = finding.Define("contents-elsewhere", "mục Contents không phải là chuỗi thập lục phân nằm trong tệp", "the entry Contents is not a hexadecimal string in the file itself")
