@@ -28,9 +28,9 @@ func (c *commands) root() *cobra.Command {
 		Short: "Sign PDF files and register certificates through kyso: start, watch, answer and repair, verify files",
 		Long: `Sign PDF files and register certificates through kyso.
 
-The API is found by --url, KYSO_URL, or addresses.json of a running development world (in KYSO_DATA, else .kyso). The
-key to it is read from KYSO_API_KEY, the file of KYSO_API_KEY_FILE, or that addresses.json.
-Data goes to stdout, words to stderr. See "kyso help exit-codes" for what a script may rely on.`,
+The address of the API comes from --url, KYSO_URL, or addresses.json of a running development world (in KYSO_DATA, else .kyso).
+Its key comes from KYSO_API_KEY, the file of KYSO_API_KEY_FILE, or that addresses.json. Data goes to stdout, messages to
+stderr. "kyso help exit-codes" lists what a script may rely on.`,
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return c.CheckFlags() },
 	}
@@ -40,8 +40,8 @@ Data goes to stdout, words to stderr. See "kyso help exit-codes" for what a scri
 	flags := root.PersistentFlags()
 	flags.StringVar(&c.URL, "url", "", "address of the API (default: KYSO_URL, else addresses.json)")
 	flags.StringVarP(&c.Output, "output", "o", cli.AsTable, "form of the data: table, json, jsonl or ids")
-	flags.StringVar(&c.Lang, "lang", "", "language of words: vi or en (default: KYSO_LANG, else LANG, else vi)")
-	flags.StringVar(&c.As, "as", "", "repair, cancel and decide in this name, an opaque id; the API takes another than the key's owner from the administrator only")
+	flags.StringVar(&c.Lang, "lang", "", "language of messages: vi or en (default: KYSO_LANG, else LANG, else vi)")
+	flags.StringVar(&c.As, "as", "", "id under which to repair, cancel and decide (default: the key's owner, and only the administrator's key may give another)")
 	root.AddCommand(c.signCommand(), c.signingCommand(), c.incidentCommand(), c.reconcileCommand(), c.registerCommand(), c.registrationCommand(),
 		c.auditCommand(), c.keyCommand(), c.trustCommand(), cli.ExitCodesTopic())
 	root.AddCommand(pdffile.Commands(c.CLI)...)

@@ -15,7 +15,7 @@ import (
 )
 
 func (c *commands) incidentCommand() *cobra.Command {
-	return cli.Group("incident", "Find what is stuck, say who works on it, and repair it, one or many",
+	return cli.Group("incident", "List what is parked, assign it, and repair it, one or many",
 		c.incidentListCommand(), c.incidentGroupCommand(), c.incidentShowCommand(), c.incidentNoteCommand(), c.incidentAssignCommand(), c.incidentRepairCommand(), c.incidentDecideCommand())
 }
 
@@ -104,7 +104,7 @@ func (c *commands) incidentGroupCommand() *cobra.Command {
 }
 
 func (c *commands) incidentShowCommand() *cobra.Command {
-	return &cobra.Command{Use: "show ID", Short: "Show an incident with every try and every word", Args: cli.Exactly(1, "the ID of an incident"),
+	return &cobra.Command{Use: "show ID", Short: "Show an incident with its attempts and notes", Args: cli.Exactly(1, "the ID of an incident"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := c.Client()
 			if err != nil {
@@ -145,7 +145,7 @@ func (c *commands) printIncident(i apiclient.IncidentHistory, raw apiclient.Raw)
 
 func (c *commands) incidentNoteCommand() *cobra.Command {
 	var key string
-	cmd := &cobra.Command{Use: "note ID TEXT", Short: "Add words for other operators, without personal data", Args: cli.Exactly(2, "the ID of an incident and the words"),
+	cmd := &cobra.Command{Use: "note ID TEXT", Short: "Add a note for other operators, without personal data", Args: cli.Exactly(2, "the ID of an incident and the text"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := c.Client()
 			if err != nil {

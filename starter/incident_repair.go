@@ -39,7 +39,7 @@ record, and close, which compensates; a certificate and its money that do not ag
 certificate-left) offer close and accept, which says that it was settled elsewhere ("show" lists what an incident offers). Without IDs the flags choose: at least one of
 --code, --provider, --process, --step, --assignee or --older has to be given.
 
-It is a dry run until --apply is given. More than 20 want their number typed as --confirm N, so that no operator repairs a thousand
+It is a dry run until --apply is given. More than 20 need --confirm N with their number, so that no operator repairs a thousand
 where ten were meant. Repairs are paced by --per-second, at most --max in one go, and each is looked at until it has a
 result or --wait is over: recovered, skipped, given-up (exit code 0), failed-again, not-done (1), still-waiting (8).`,
 		RunE: func(cmd *cobra.Command, args []string) error {

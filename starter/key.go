@@ -44,7 +44,7 @@ dossiers), operator (see and repair what is stuck), keys (make keys), trust (add
 	flags.StringVar(&in.Owner, "owner", "", "team or person that it acts for, as an opaque id (required)")
 	flags.StringVar(&in.Name, "name", "", "what it is for, without personal data")
 	flags.StringSliceVar(&in.Scopes, "scope", nil, "what it may do; may be given several times (required)")
-	flags.IntVar(&in.Days, "days", 90, "how many days it is good, at most 400")
+	flags.IntVar(&in.Days, "days", 90, "how many days it is valid, at most 400")
 	return cmd
 }
 

@@ -18,8 +18,8 @@ registration that has ended with its money and with its certificate at the CA.
 
 Each mismatch is an incident: process-missing, record-missing, certificate-unpaid, certificate-lost or certificate-left. "incident
 show" lists what it offers, "incident repair --action begin-again", "--action close" or "--action accept" resolves it. Comparing repeats no effect: it may run at any time, also twice at once. The API does the same in its own loop.
-Run it after a restore, see docs/restore.md. Exit code 0: the books agree. 1: they do not. 8: something could
-not be compared, or a process is behind its record and told again what it has; run it again.`,
+Run it after a restore (docs/restore.md). Exit code 0: all records agree. 1: they do not. 8: something could
+not be compared, or a process was behind its record and has now got it again; run reconcile again.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := c.Client()
 			if err != nil {

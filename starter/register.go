@@ -55,7 +55,7 @@ func (c *commands) registerStartCommand() *cobra.Command {
 
 func (c *commands) otpCommand() *cobra.Command {
 	var purpose, phone, key string
-	cmd := &cobra.Command{Use: "otp ID", Short: "Have a one-time code sent", Args: cli.Exactly(1, registrationID),
+	cmd := &cobra.Command{Use: "otp ID", Short: "Send a one-time code to the phone", Args: cli.Exactly(1, registrationID),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if purpose == "" && phone != "" {
 				purpose = "account"
@@ -204,7 +204,7 @@ func (c *commands) acceptCommand() *cobra.Command {
 
 func (c *commands) withdrawCommand() *cobra.Command {
 	var reason, key string
-	cmd := &cobra.Command{Use: "withdraw ID", Short: "Take the request back; what was paid and issued is undone", Args: cli.Exactly(1, registrationID),
+	cmd := &cobra.Command{Use: "withdraw ID", Short: "Withdraw the request; kyso refunds what was paid and revokes what was issued", Args: cli.Exactly(1, registrationID),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.act(func(client *apiclient.Client) (apiclient.Move, apiclient.Raw, error) {
 				return client.Withdraw(cmd.Context(), orNewKey(key), args[0], "", reason)

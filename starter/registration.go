@@ -159,7 +159,7 @@ func registrationCode(status string) int {
 func (c *commands) decisionCommand(decision, use, short string) (*cobra.Command, *apiclient.ReviewRequest) {
 	b := &bulk{vi: "yêu cầu đăng ký", en: "registrations"}
 	d := &apiclient.ReviewRequest{Decision: decision}
-	cmd := &cobra.Command{Use: use, Short: short, Args: cli.AtLeast("the ID of a registration, or -"),
+	cmd := &cobra.Command{Use: use, Short: short, Args: cli.AtLeast("the ID of a registration (or -)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case decision != "approve" && d.Reason == "":
@@ -173,7 +173,7 @@ func (c *commands) decisionCommand(decision, use, short string) (*cobra.Command,
 			})
 		}}
 	flags := cmd.Flags()
-	flags.StringVar(&d.Officer, "officer", "", "who decides, for the administrator's key; others decide in their own name")
+	flags.StringVar(&d.Officer, "officer", "", "who decides (default: the key's owner, and only the administrator's key may give another)")
 	flags.StringVar(&d.PublicNote, "public-note", "", "words for the citizen")
 	flags.StringVar(&d.InternalNote, "internal-note", "", "words for officers")
 	b.registerApply(cmd)
@@ -215,7 +215,7 @@ func (c *commands) askCommand() *cobra.Command {
 }
 
 func (c *commands) refuseCommand() *cobra.Command {
-	cmd, _ := c.decisionCommand("refuse", "refuse ID…", "Refuse dossiers; what was paid goes back; - reads IDs from stdin")
+	cmd, _ := c.decisionCommand("refuse", "refuse ID…", "Refuse dossiers; kyso refunds what was paid; - reads IDs from stdin")
 	return cmd
 }
 
@@ -223,7 +223,7 @@ func (c *commands) registrationRepairCommand() *cobra.Command {
 	b := &bulk{vi: "yêu cầu đăng ký", en: "registrations"}
 	var action string
 	var fields []string
-	cmd := &cobra.Command{Use: "repair ID…", Short: "Repair parked registrations; - reads IDs from stdin", Args: cli.AtLeast("the ID of a registration, or -"),
+	cmd := &cobra.Command{Use: "repair ID…", Short: "Repair parked registrations; - reads IDs from stdin", Args: cli.AtLeast("the ID of a registration (or -)"),
 		Long: `Repair parked registrations: retry runs the failed step again, fix does so after data was corrected (--set field=value),
 what says who the person is (id_issued_on, id_issued_by, id_expires_on) once a second person sends equal values; skip goes on without the step, cancel gives the registration up with its compensation. Not every step allows each; "show
 -o json" lists attention.actions. It reports what became of each: recovered, skipped or given-up (exit code 0),
@@ -259,8 +259,8 @@ failed-again (1) or still-waiting (8).`,
 
 func (c *commands) registrationCancelCommand() *cobra.Command {
 	b := &bulk{vi: "yêu cầu đăng ký", en: "registrations"}
-	cmd := &cobra.Command{Use: "cancel ID…", Short: "Give registrations up before they are active; - reads IDs from stdin", Args: cli.AtLeast("the ID of a registration, or -"),
-		Long: `Give registrations up before they are active; what was paid and issued is undone. A parked one ends as cancelled, by a
+	cmd := &cobra.Command{Use: "cancel ID…", Short: "Give registrations up before they are active; - reads IDs from stdin", Args: cli.AtLeast("the ID of a registration (or -)"),
+		Long: `Give registrations up before they are active; kyso refunds what was paid and revokes what was issued. A parked one ends as cancelled, by a
 repair; one that runs ends as withdrawn, in the name of the operator.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if b.reason == "" {

@@ -45,7 +45,7 @@ One approval covers up to 50 files. More are signed in groups, with a progress b
 		Example: `  kyso sign contract.pdf --user 079095012345
   kyso sign a.pdf b.pdf --user 079095012345 --level B-LT --out signed/
   kyso sign a.pdf --user 079095012345 --page 1 --box 350,60,200,64 --reason "Phê duyệt" -o json`,
-		Args: cli.AtLeast("one FILE or more"),
+		Args: cli.AtLeast("at least one FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.documents = args
 			return c.sign(cmd.Context(), f)

@@ -270,7 +270,7 @@ func (c *commands) placeCommand() *cobra.Command {
 
 func (c *commands) cancelCommand() *cobra.Command {
 	b := &bulk{vi: "yêu cầu ký", en: "signings"}
-	cmd := &cobra.Command{Use: "cancel ID…", Short: "Cancel before the owner approves; - reads IDs from stdin", Args: cli.AtLeast("the ID of a signing, or -"),
+	cmd := &cobra.Command{Use: "cancel ID…", Short: "Cancel before the owner approves; - reads IDs from stdin", Args: cli.AtLeast("the ID of a signing (or -)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.each(cmd.Context(), b, "cancel", args, func(client *apiclient.Client, key, id string) (string, apiclient.Raw, error) {
 				status, raw, err := client.Cancel(cmd.Context(), key, id, c.As, b.reason)
@@ -284,7 +284,7 @@ func (c *commands) cancelCommand() *cobra.Command {
 func (c *commands) repairCommand() *cobra.Command {
 	b := &bulk{vi: "yêu cầu ký", en: "signings"}
 	var action string
-	cmd := &cobra.Command{Use: "repair ID…", Short: "Repair parked signings; - reads IDs from stdin", Args: cli.AtLeast("the ID of a signing, or -"),
+	cmd := &cobra.Command{Use: "repair ID…", Short: "Repair parked signings; - reads IDs from stdin", Args: cli.AtLeast("the ID of a signing (or -)"),
 		Long: `Repair parked signings: retry runs the failed step again, cancel gives the signing up. It reports what became of each:
 recovered or given-up (exit code 0), failed-again (1) or still-waiting (8).`,
 		RunE: func(cmd *cobra.Command, args []string) error {

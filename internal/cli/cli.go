@@ -167,7 +167,7 @@ func Group(name, short string, commands ...*cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// Exactly and atLeast are cobra's argument checks with words that name the argument.
+// Exactly is cobra's check of the number of arguments, with an error that names them.
 func Exactly(n int, what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) != n {
@@ -181,7 +181,7 @@ func Exactly(n int, what string) cobra.PositionalArgs {
 func AtLeast(what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return errors.New("expected " + what)
+			return errors.New(what + " is required")
 		}
 		return nil
 	}

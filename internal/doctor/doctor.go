@@ -264,7 +264,7 @@ func (d *doctor) trust(ctx context.Context) {
 	changed, err := d.changedTrust(ctx, slices.Concat(trust.Roots, trust.Intermediates))
 	if err != nil {
 		d.say("trust", Warning, fmt.Sprintf("%d roots, %d issuers in the files; the changes in the database cannot be read", len(trust.Roots), len(trust.Intermediates)),
-			"repair the database first; until then kyso signs and judges nothing")
+			"see the line of the database; a program that cannot read these changes signs and judges nothing")
 		return
 	}
 	what := fmt.Sprintf("%d roots, %d issuers, %d removed", len(changed.Roots), len(changed.Intermediates), len(changed.Removed))

@@ -16,8 +16,8 @@ import (
 )
 
 func (c *commands) doctorCommand() *cobra.Command {
-	return &cobra.Command{Use: "doctor", Short: "Look at everything that the configuration names, and say what is wrong and what to do", Args: cli.Exactly(0, "no argument"),
-		Long: `Look at everything that the configuration of this environment names: master key, database and its schema, blobs, Temporal
+	return &cobra.Command{Use: "doctor", Short: "Check everything that the configuration names, with a remedy for each fault", Args: cli.Exactly(0, "no argument"),
+		Long: `Check everything that the configuration of this environment names: master key, database and its schema, blobs, Temporal
 with namespace, search attributes and workers, clock, trusted certificates, seal, and whether the outside parties answer. It
 changes nothing but one small blob. A fault is exit code 1.
 

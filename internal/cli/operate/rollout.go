@@ -14,7 +14,7 @@ import (
 
 func (c *commands) rolloutCommand() *cobra.Command {
 	var moveFrom string
-	cmd := &cobra.Command{Use: "rollout [BUILD]", Short: "Show the versions of the workers, or give one the processes that begin now", Args: cobra.MaximumNArgs(1),
+	cmd := &cobra.Command{Use: "rollout [BUILD]", Short: "Show the versions of the workers, or route new processes to one", Args: cobra.MaximumNArgs(1),
 		Long: `Without an argument, print the versions of the workers (their KYSO_BUILD_ID) that Temporal knows, with how many processes
 stay with each. With one, make that version the current one: processes that begin from now on get it, those that run stay
 with the version that began them. Its workers have to poll already.

@@ -18,8 +18,8 @@ import (
 
 func (c *commands) serveCommand() *cobra.Command {
 	return &cobra.Command{Use: "serve", Short: "Serve the API", Args: cli.Exactly(0, "no argument"),
-		Long: `Serve the API until interrupted. It is configured by KYSO_… and TEMPORAL_… variables, which internal/config/config.go
-documents. Who may do what is said by API keys; the first is KYSO_ADMIN_KEY_FILE. Beyond loopback it needs a proxy with
+		Long: `Serve the API until interrupted. KYSO_… and TEMPORAL_… variables configure it: "kyso config" prints them, docs/operations.md says
+where each is explained. API keys say who may do what; the first is in KYSO_ADMIN_KEY_FILE. Beyond loopback it needs a proxy with
 TLS in front, its names in KYSO_API_HOSTS and its address in KYSO_PUBLIC_URL.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := app.FromEnvironment(os.Environ())

@@ -27,14 +27,14 @@ type verifyFlags struct {
 
 func (c *commands) verifyCommand() *cobra.Command {
 	f := &verifyFlags{}
-	cmd := &cobra.Command{Use: "verify FILE…", Short: "Verify the signatures of PDF files on this machine; - is a PDF from a pipe", Args: cli.AtLeast("at least one FILE, or -"),
+	cmd := &cobra.Command{Use: "verify FILE…", Short: "Verify the signatures of PDF files on this machine; - is a PDF from a pipe", Args: cli.AtLeast("at least one FILE (or -)"),
 		Long: `Verify the signatures of PDF files on this machine, by ETSI EN 319 102-1. No file is uploaded, and each is parsed in a
 child process of its own. A file that cannot be read does not keep the others from being verified; - is a PDF that comes
 through a pipe, at most 1 GiB.
 
-Whom to trust comes from --trust, KYSO_TRUST, or the trust file of a running development world. Without any of them the
-integrity is judged, and the chain of certificates is not: the verdict is INDETERMINATE, NO_CERTIFICATE_CHAIN_FOUND. What
-the file does not say of its certificates is asked of their issuers, unless --offline.
+The trusted roots come from --trust, KYSO_TRUST, or the trust file of a running development world. Without any of them kyso
+judges the integrity and not the chain of certificates: the verdict is INDETERMINATE, NO_CERTIFICATE_CHAIN_FOUND. kyso asks
+the issuers for revocation data that the file does not carry, unless --offline.
 
 For one file -o json is the report of the API, for several an array, each with its file; -o jsonl is one line for each
 file, and -o ids the verdict, a tab and the file. A file without signatures is "signed": false, and UNSIGNED in ids.
