@@ -24,9 +24,8 @@ type size struct{ files, lines int }
 // larger are the packages beyond the limits, each with what it may not pass. A package that becomes smaller gets a smaller
 // line, or none.
 var larger = map[string]size{
-	"activities":   {30, 4260},  // one file for each step; rooms come when later steps become one activity
-	"internal/api": {49, 10150}, // a room for each subject is to come
-	"workflows":    {27, 4380},  // all processes and their typed client: a client of Temporal has to know a process's inputs, and a worker both
+	"activities": {30, 4260}, // one file for each step; rooms come when later steps become one activity
+	"workflows":  {27, 4380}, // all processes and their typed client: a client of Temporal has to know a process's inputs, and a worker both
 }
 
 // smaller are packages that have one thing to do, each with the lines that it may have for it.
@@ -35,7 +34,7 @@ var smaller = map[string]int{
 }
 
 // longer are the files beyond the limit, in the same manner.
-var longer = map[string]int{"internal/api/registrations_acts.go": 455}
+var longer = map[string]int{}
 
 // TestSizes counts functions, files and packages.
 func TestSizes(t *testing.T) {

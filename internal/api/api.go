@@ -1,9 +1,11 @@
 // Package api is kyso's door over HTTP: JSON under /v1 with an OpenAPI 3.1 description, problems as RFC 9457 says,
-// server-sent events for progress, and webhooks in. A handler decodes, asks the workflow client or the store, and
+// server-sent events for progress, and webhooks in. It is the face over its rooms: it takes the options, makes a handler of each
+// room, registers their routes, and puts the layers around them. A handler decodes, asks the workflow client or the store, and
 // encodes; it decides nothing about a signing.
 //
-// It may import workflows, the domain, internal/problem and huma. It never touches the store, blobs, PDF code or a
-// provider directly: what it needs of them comes in through Options.
+// The rooms are accounts, documents, operations, registrations, signings and webhooks. They do not know each other; kernel and view
+// are what they stand on, and layers is what a request passes before it reaches them. None touches the store, blobs, PDF code or a
+// provider directly: what the API needs of them comes in through Options.
 package api
 
 import (
@@ -13,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,35 +23,25 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"kyso/internal/access"
+	"kyso/internal/api/accounts"
+	"kyso/internal/api/documents"
+	"kyso/internal/api/kernel"
+	"kyso/internal/api/layers"
+	"kyso/internal/api/operations"
+	"kyso/internal/api/registrations"
+	"kyso/internal/api/signings"
+	"kyso/internal/api/view"
+	"kyso/internal/api/webhooks"
 	"kyso/internal/audit"
 	"kyso/internal/decision"
 	"kyso/internal/incident"
 	"kyso/internal/limit"
-	"kyso/internal/process"
 	"kyso/internal/signing"
 	"kyso/internal/webhook"
-	"kyso/workflows"
 )
 
 // Version is the version of the HTTP interface, as the OpenAPI description names it.
 const Version = "1.0.0"
-
-// Workflows is what the API asks of the processes; *workflows.Client is the real one.
-type Workflows interface {
-	StartSigning(ctx context.Context, in workflows.SigningInput) error
-	ChooseCertificate(ctx context.Context, signingID, updateID string, in workflows.ChooseCertificate) (workflows.SigningStatus, error)
-	Place(ctx context.Context, signingID, updateID string, in workflows.Place) (workflows.SigningStatus, error)
-	Cancel(ctx context.Context, signingID, updateID string, in workflows.Cancel) (workflows.SigningStatus, error)
-	Repair(ctx context.Context, signingID, updateID string, in process.Repair) (workflows.RepairResult, error)
-	Nudge(ctx context.Context, signingID string) error
-	Ping(ctx context.Context) error
-}
-
-// Source is a stored file that is read by range.
-type Source interface {
-	io.ReaderAt
-	Size() int64
-}
 
 // Options is what the API is made of. Desk, Workflows, Upload, Open, HandOver, Parked, Access, Audit, Decisions, Counter and Providers are required.
 type Options struct {
@@ -125,92 +118,94 @@ type Options struct {
 	People *PeopleOptions
 }
 
-// Limits bound what a caller may take. Zero values mean the defaults.
-type Limits struct {
-	UploadBytes     int64         // of one document; default 256 MiB
-	JSONBytes       int64         // of a JSON body; default 256 KiB
-	WebhookBytes    int64         // of a webhook; default 1 MiB
-	Request         time.Duration // for everything but uploads, downloads and events; default 60 s
-	Stall           time.Duration // how long a peer may send or take nothing; default 30 s
-	EventPoll       time.Duration // how often an event stream looks into the store; default 500 ms
-	KeepAlive       time.Duration // between comments on a quiet event stream; default 15 s
-	IdempotencyWait time.Duration // how long a repeated request waits for the first one; default 5 s
-
-	// What a process does at the same time, and of it for one caller. A guest counts for its network, too.
-	Uploads, UploadsEach         int           // bodies of whole files; default 64 and 8
-	Streams, StreamsEach         int           // event streams; default 2000 and 100, and 20 of one guest
-	Inspections, InspectionsEach int           // files that are read in child processes; default 4 and 2
-	PlaceWait                    time.Duration // that an inspection or upload waits for its turn; default 10 s
-}
-
-func (l *Limits) setDefaults() {
-	setDefault(&l.UploadBytes, 256<<20)
-	setDefault(&l.JSONBytes, 256<<10)
-	setDefault(&l.WebhookBytes, 1<<20)
-	setDefault(&l.Request, 60*time.Second)
-	setDefault(&l.Stall, 30*time.Second)
-	setDefault(&l.EventPoll, 500*time.Millisecond)
-	setDefault(&l.KeepAlive, 15*time.Second)
-	setDefault(&l.IdempotencyWait, 5*time.Second)
-	setDefault(&l.Uploads, 64)
-	setDefault(&l.UploadsEach, 8)
-	setDefault(&l.Streams, 2000)
-	setDefault(&l.StreamsEach, 100)
-	setDefault(&l.Inspections, 4)
-	setDefault(&l.InspectionsEach, 2)
-	setDefault(&l.PlaceWait, 10*time.Second)
-}
-
-func setDefault[T int | int64 | time.Duration](value *T, fallback T) {
-	if *value == 0 {
-		*value = fallback
-	}
-}
-
-type server struct {
-	Options
-	mux     *http.ServeMux
-	spec    func() []byte      // the OpenAPI description
-	served  map[string]*served // by pattern
-	limiter *limiter
-	turns   turns
-	trail   *trail
-	asking  sync.Map // attempts to pay that the gateway is being asked about for a browser
-}
+// What the options are made of, from the rooms that need it.
+type (
+	// Workflows is what the API asks of signings.
+	Workflows = signings.Workflows
+	// Source is a stored file that is read by range.
+	Source = kernel.Source
+	// PDF is what the API has done with the inside of PDF files.
+	PDF = kernel.PDF
+	// Look is what a visible signature shows.
+	Look = kernel.Look
+	// Limits bound what a caller may take.
+	Limits = kernel.Limits
+	// RegistrationOptions is what registering certificates needs besides the rest of Options.
+	RegistrationOptions = registrations.Options
+	// RegistrationWorkflows is what the API asks of registrations.
+	RegistrationWorkflows = registrations.Workflows
+	// Accounts makes and checks one-time codes and accounts.
+	Accounts = registrations.Accounts
+	// PeopleOptions is what log-ins need.
+	PeopleOptions = accounts.People
+)
 
 // New returns the handler of the whole API. It panics when a required option is missing, which is a mistake of the
 // program and shows at its start.
 func New(options Options) http.Handler {
-	s := newServer(options)
-	var handler http.Handler = http.HandlerFunc(s.route)
-	handler = s.recovered(handler)
-	handler = s.idempotent(handler)
-	handler = s.inTurn(handler)
-	handler = s.strict(handler)
-	handler = s.guarded(handler)
-	handler = s.legible(handler)
-	handler = s.sameOrigin(handler)
-	handler = s.knownHost(handler)
-	return s.observed(handler)
+	_, handler := assemble(options)
+	return handler
 }
 
-func newServer(options Options) *server {
-	s := &server{Options: options, mux: http.NewServeMux(), limiter: &limiter{rate: options.Rate, counter: options.Counter}}
-	if s.Desk == nil || s.Workflows == nil || s.Upload == nil || s.Open == nil || s.HandOver == nil || s.Access == nil || s.Parked == nil || s.Audit == nil || s.Decisions == nil || s.Counter == nil || len(s.Providers) == 0 {
+// assemble makes the rooms, registers their routes, and puts the layers around them.
+func assemble(options Options) (map[string]*kernel.Served, http.Handler) {
+	options.check()
+	k := &kernel.Kernel{Access: options.Access, Decisions: options.Decisions, Providers: options.Providers, AdminKey: options.AdminKey, PublicURL: options.PublicURL,
+		Limits: options.Limits, Now: options.Now, Logger: options.Logger}
+	k.Limits.SetDefaults()
+	if k.Now == nil {
+		k.Now = time.Now
+	}
+	if k.Logger == nil {
+		k.Logger = slog.Default()
+	}
+	mux := http.NewServeMux()
+	around := layers.New(k, layers.Ports{Answers: options.Desk, Audit: options.Audit, Counter: options.Counter, Rate: options.Rate,
+		TrustedProxies: options.TrustedProxies, Hosts: options.Hosts}, mux)
+	files := &kernel.Files{Desk: options.Desk, Open: options.Open, PDF: around.TakingTurns(options.PDF)}
+	config := configuration(k.CookieName())
+	served := kernel.Serve(humago.New(mux, config), rooms(options, k, files))
+	components(config.OpenAPI)
+	describeEvents(config.OpenAPI)
+	(&pages{options: options, logger: k.Logger, mux: mux}).register(config.OpenAPI)
+	return served, around.Around(served)
+}
+
+// check panics when a required option is missing.
+func (o *Options) check() {
+	if o.Desk == nil || o.Workflows == nil || o.Upload == nil || o.Open == nil || o.HandOver == nil || o.Access == nil || o.Parked == nil || o.Audit == nil || o.Decisions == nil || o.Counter == nil || len(o.Providers) == 0 {
 		panic("api: Desk, Workflows, Upload, Open, HandOver, Parked, Access, Audit, Decisions, Counter and Providers are required")
 	}
-	if s.Registration != nil && !s.Registration.complete() {
+	if o.Registration != nil && !o.Registration.Complete() {
 		panic("api: every field of Registration is required")
 	}
-	s.Limits.setDefaults()
-	s.turns = newTurns(s.Limits)
-	s.PDF = s.takingTurns(s.PDF)
-	if s.Now == nil {
-		s.Now = time.Now
+}
+
+// rooms are the routes of /v1 that these options serve.
+func rooms(o Options, k *kernel.Kernel, files *kernel.Files) []kernel.Route {
+	views := &view.Views{Kernel: k}
+	people := &accounts.Handler{Kernel: k, Views: views, Desk: o.Desk, People: o.People, Parties: o.Parties}
+	operators := &operations.Handler{Kernel: k, Parked: o.Parked, Books: o.Books, Audit: o.Audit, Trust: o.Trust}
+	var registering []kernel.Route
+	if o.Registration != nil {
+		room := &registrations.Handler{Kernel: k, Files: files, Views: views, Options: o.Registration}
+		people.Registrations, operators.RepairParked, registering = o.Registration.Records, room.RepairParked, room.Routes()
 	}
-	if s.Logger == nil {
-		s.Logger = slog.Default()
+	if o.People != nil {
+		k.OfPerson = people.OfPerson
 	}
+	return slices.Concat(
+		(&documents.Handler{Kernel: k, Files: files, Upload: o.Upload, Discard: o.Discard, GuestBytes: o.GuestBytes, Verifications: o.Verifications}).Routes(),
+		(&signings.Handler{Kernel: k, Files: files, Views: views, Workflows: o.Workflows, Held: o.Held, PushBudget: o.PushBudget}).Routes(),
+		people.Routes(),
+		operators.Routes(),
+		(&webhooks.Handler{Kernel: k, Desk: o.Desk, HandOver: o.HandOver, Endpoints: o.Endpoints, PlainEndpoints: o.PlainEndpoints}).Routes(),
+		registering,
+	)
+}
+
+// configuration is what huma is told before the routes. cookie is the name of the session's.
+func configuration(cookie string) huma.Config {
 	config := huma.DefaultConfig("kyso", Version)
 	introduce(&config)
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", "" // own pages, see pages.go
@@ -218,14 +213,9 @@ func newServer(options Options) *server {
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"key":     {Type: "http", Scheme: "bearer", Description: "An API key, kyso_…; see POST /v1/keys"},
-		"session": {Type: "apiKey", In: "cookie", Name: s.cookieName(), Description: "A browser's session; see POST /v1/session"},
+		"session": {Type: "apiKey", In: "cookie", Name: cookie, Description: "A browser's session; see POST /v1/session"},
 	}
-	s.served = serve(humago.New(s.mux, config), s.routes())
-	components(config.OpenAPI)
-	describeEvents(config.OpenAPI)
-	s.trail = &trail{keys: map[string]int64{}}
-	s.pages(config.OpenAPI)
-	return s
+	return config
 }
 
 // NewServer returns a server for the handler with the limits that belong to the connection. The handler moves the
@@ -239,17 +229,9 @@ func NewServer(handler http.Handler) *http.Server {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		BaseContext: func(net.Listener) context.Context {
-			return context.WithValue(context.Background(), stopKey{}, (<-chan struct{})(stop))
+			return kernel.WithStop(context.Background(), stop)
 		},
 	}
 	server.RegisterOnShutdown(sync.OnceFunc(func() { close(stop) }))
 	return server
-}
-
-type stopKey struct{}
-
-// stopping is closed when the server of NewServer shuts down; nil, and so never, under another server.
-func stopping(ctx context.Context) <-chan struct{} {
-	stop, _ := ctx.Value(stopKey{}).(<-chan struct{})
-	return stop
 }

@@ -5,12 +5,7 @@ var exampleNumbers = map[string]any{
 	"size": 48211, "width": 200, "height": 64, "x": 350, "y": 48, "total": 3, "amount": 350000, "price": 350000, "seconds": 240, "seq": 4, "days": 90,
 }
 
-const (
-	exampleID     = "0198f1c4-7a3e-7d21-9c51-3f6a5b8d2e10"
-	exampleDigest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-)
-
-var exampleTexts = map[string]string{
+var exampleTexts = map[string]string{ //nolint:gosec // examples are no secrets
 	"id": exampleID, "registration_id": exampleID, "signing_id": exampleID, "process_id": exampleID, "request_id": "VNEID-2026-000123",
 	"signed_id": exampleID, "login_id": exampleID, "code_id": exampleID, "key_id": "key-5c2d41aa", "incident_id": exampleID + "-timestamp-1",
 	"self": "/v1/signings/" + exampleID, "next": "/v1/signings?cursor=MjAyNi0wMy0wMg&limit=50", "page": "/sign/" + exampleID,

@@ -8,6 +8,7 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"html/template"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"kyso/internal/api/kernel"
 	"kyso/internal/problem"
 )
 
@@ -30,9 +32,17 @@ var docsTemplate = template.Must(template.New("docs").Parse(docsHTML))
 // readyWait bounds a readiness check: an orchestrator asks often and gives up soon.
 const readyWait = 3 * time.Second
 
-// pages registers what is not part of /v1: health, the OpenAPI description and the two readable pages. They load
+// pages are what is not part of /v1.
+type pages struct {
+	options Options
+	logger  *slog.Logger
+	mux     *http.ServeMux
+	spec    func() []byte // the OpenAPI description
+}
+
+// register registers what is not part of /v1: health, the OpenAPI description and the two readable pages. They load
 // nothing from anywhere else.
-func (s *server) pages(openapi *huma.OpenAPI) {
+func (s *pages) register(openapi *huma.OpenAPI) {
 	s.spec = sync.OnceValue(func() []byte {
 		spec, err := written(openapi)
 		if err != nil {
@@ -45,27 +55,27 @@ func (s *server) pages(openapi *huma.OpenAPI) {
 	s.mux.HandleFunc("GET /openapi.json", s.openapi)
 	s.mux.HandleFunc("GET /problems/{code}", s.problemPage)
 	s.mux.Handle("GET /docs", htmlPage("docs", docsPage(openapi)))
-	if s.Pages == nil {
+	if s.options.Pages == nil {
 		s.mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
 	}
-	for pattern, page := range s.Pages {
+	for pattern, page := range s.options.Pages {
 		s.mux.Handle(pattern, page)
 	}
 }
 
 // health says that the process runs. It asks no other system, so that a database outage restarts nothing.
-func (s *server) health(w http.ResponseWriter, _ *http.Request) { answerState(w, http.StatusOK, "ok") }
+func (s *pages) health(w http.ResponseWriter, _ *http.Request) { answerState(w, http.StatusOK, "ok") }
 
 // ready says whether requests can be served: store, blobs and Temporal answer.
-func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+func (s *pages) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyWait)
 	defer cancel()
-	for name, ping := range map[string]func(context.Context) error{"store": s.Desk.Ping, "temporal": s.Workflows.Ping, "blobs": s.PingBlobs} {
+	for name, ping := range map[string]func(context.Context) error{"store": s.options.Desk.Ping, "temporal": s.options.Workflows.Ping, "blobs": s.options.PingBlobs} {
 		if ping == nil {
 			continue
 		}
 		if err := ping(ctx); err != nil {
-			s.Logger.WarnContext(ctx, "not ready", "part", name, "error", err.Error())
+			s.logger.WarnContext(ctx, "not ready", "part", name, "error", err.Error())
 			answerState(w, http.StatusServiceUnavailable, name+" does not answer")
 			return
 		}
@@ -74,10 +84,10 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 func answerState(w http.ResponseWriter, status int, state string) {
-	sendJSON(w, "application/json", status, map[string]string{"status": state})
+	kernel.SendJSON(w, "application/json", status, map[string]string{"status": state})
 }
 
-func (s *server) openapi(w http.ResponseWriter, _ *http.Request) {
+func (s *pages) openapi(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/openapi+json")
 	_, _ = w.Write(s.spec()) // the peer may be gone
 }
@@ -132,7 +142,7 @@ func docsPage(openapi *huma.OpenAPI) docsData {
 	codes := problem.Codes()
 	slices.Sort(codes)
 	for _, code := range codes {
-		data.Problems = append(data.Problems, docsProblem{code, statuses[code], code.Text()})
+		data.Problems = append(data.Problems, docsProblem{code, kernel.Statuses[code], code.Text()})
 	}
 	return data
 }
@@ -152,11 +162,11 @@ func docsOf(path string, op *huma.Operation) docsOperation {
 }
 
 // problemPage says in both languages what a code means; the type of every problem points here.
-func (s *server) problemPage(w http.ResponseWriter, r *http.Request) {
+func (s *pages) problemPage(w http.ResponseWriter, r *http.Request) {
 	code := problem.Code(r.PathValue("code"))
-	status, known := statuses[code]
+	status, known := kernel.Statuses[code]
 	if !known {
-		writeProblem(w, r, problem.New(problem.NotFound, "no such problem"))
+		kernel.WriteProblem(w, r, problem.New(problem.NotFound, "no such problem"))
 		return
 	}
 	text := code.Text()
