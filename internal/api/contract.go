@@ -23,7 +23,7 @@ var tags = []*huma.Tag{
 	{Name: kernel.TagTrust, Description: "Trusted certification authorities."},
 	{Name: kernel.TagAccess, Description: "Sessions, API keys and one-time links to another device."},
 	{Name: kernel.TagEndpoints, Description: "Addresses of programs that receive webhooks, and the messages sent to them."},
-	{Name: kernel.TagWebhooks, Description: "Inbound doors: what VNeID, payment gateways and signing providers send. Each proves itself in its own way."},
+	{Name: kernel.TagWebhooks, Description: "Inbound endpoints: what VNeID, payment gateways and signing providers send. Each caller authenticates in its own way."},
 	{Name: kernel.TagEvents, Description: "Outgoing webhooks. Delivery is at least once, signed as Standard Webhooks says, and retried for three days."},
 }
 
@@ -122,6 +122,6 @@ func schemaName(of reflect.Type, hint string) string {
 	return strings.TrimSuffix(name, "Body")
 }
 
-const description = `Remote signing of PDF files: upload a document, ask for a signature, the owner of the key approves on a phone, fetch the signed file. Where it is configured, also the registration of certificates, from a request in VNeID to an active certificate.
+const description = `Remote signing of PDF files: upload a document, ask for a signature, the owner of the key approves on a phone, fetch the signed file. With registrations configured, the API also registers certificates, from a request in VNeID to an active certificate.
 
 Errors are problems of RFC 9457 with a stable code. Every write takes an Idempotency-Key: the same key with the same request acts once and gives the same answer; the few writes that do not describe the header refuse it. Times are RFC 3339 in UTC.`

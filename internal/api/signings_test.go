@@ -34,8 +34,8 @@ func TestCreateSigning(t *testing.T) {
 	var shown api.SigningBody
 	b.get(created.Self).into(t, &shown)
 	if shown.User != user || shown.Reason != "Ký hợp đồng" || shown.Location != "Hà Nội" || shown.Level != signing.LevelLT ||
-		shown.Provider != "vnpt" || shown.Documents[1].Name != "b.pdf" || !reflect.DeepEqual(shown.Documents[0].Placement, &api.PlacementBody{Page: 2, X: 10.5, Y: 20, Width: 200, Height: 64}) ||
-		!reflect.DeepEqual(shown.Documents[1].Placement, &api.PlacementBody{Invisible: true}) {
+		shown.Provider != "vnpt" || shown.Documents[1].Name != "b.pdf" || !reflect.DeepEqual(shown.Documents[0].Placement, &api.PlacementBody{Placement: signing.Placement{Page: 2, X: 10.5, Y: 20, Width: 200, Height: 64}}) ||
+		!reflect.DeepEqual(shown.Documents[1].Placement, &api.PlacementBody{Placement: signing.Placement{Invisible: true}}) {
 		t.Errorf("shown as %+v", shown)
 	}
 	want := workflows.SigningInput{SigningID: created.ID, Provider: "vnpt", Level: signing.LevelLT, Documents: 2, Placed: true}

@@ -28,7 +28,7 @@ func (c *Client) IncidentGroups(ctx context.Context, f IncidentFilter) (List[Inc
 	return out, raw, err
 }
 
-// Incident shows one with what was tried and said.
+// Incident shows one with its attempts and notes.
 func (c *Client) Incident(ctx context.Context, id string) (IncidentHistory, Raw, error) {
 	var out IncidentHistory
 	raw, err := c.Get(ctx, "/v1/incidents/"+url.PathEscape(id), &out)

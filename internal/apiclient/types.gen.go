@@ -1225,7 +1225,7 @@ type Placement struct {
 	// Field Name of an empty signature field of the file to sign into, instead of a box; see its inspection
 	Field string `json:"field,omitempty,omitzero"`
 
-	// FieldNumber The same by the number that the inspection gives
+	// FieldNumber An empty signature field of the file to sign into, by the number that the inspection gives
 	FieldNumber int     `json:"field_number,omitempty,omitzero"`
 	Height      float64 `json:"height,omitempty,omitzero"`
 

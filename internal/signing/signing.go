@@ -46,36 +46,36 @@ func (l Level) rank() int {
 // Placement says where the visible signature stands on a page as a reader sees it, that is after /Rotate and
 // inside the CropBox. The zero value is the default box in the lower right corner of the last page.
 type Placement struct {
-	Page   int     `json:"page,omitempty"`  // 1 is the first page, 0 the last
-	X      float64 `json:"x,omitempty"`     // points from the left edge of the page as shown
-	Y      float64 `json:"y,omitempty"`     // points from the bottom edge of the page as shown
-	Width  float64 `json:"width,omitempty"` // 0 with Height 0: the default box
+	Page   int     `json:"page,omitempty" doc:"1 is the first page, 0 the last"`
+	X      float64 `json:"x,omitempty"` // points from the left edge of the page as shown
+	Y      float64 `json:"y,omitempty"` // points from the bottom edge of the page as shown
+	Width  float64 `json:"width,omitempty" doc:"0 with height 0: the default box"`
 	Height float64 `json:"height,omitempty"`
-	// Invisible signatures have no box; the fields above are then ignored.
-	Invisible bool `json:"invisible,omitempty"`
+	// Invisible signatures have no box.
+	Invisible bool `json:"invisible,omitempty" doc:"No visible signature; the fields above are ignored"`
 
-	Pages    []int `json:"pages,omitempty"`     // the same box on several pages, numbered as Page, which is then ignored
-	AllPages bool  `json:"all_pages,omitempty"` // on every page
+	Pages    []int `json:"pages,omitempty" maxItems:"1000" doc:"The same box on several pages, by one signature: 1 is the first page, 0 the last"`
+	AllPages bool  `json:"all_pages,omitempty" doc:"The same box on every page"`
 
 	// FieldNumber is an empty signature field of the file to sign into, 1 for the first in the order of its form. Its name may be
 	// personal data and stays in the file. The fields above must then be zero.
-	FieldNumber int `json:"field_number,omitempty"`
+	FieldNumber int `json:"field_number,omitempty" minimum:"0" doc:"An empty signature field of the file to sign into, by the number that the inspection gives"`
 
-	Certify int  `json:"certify,omitempty"`  // 1, 2 or 3: P of a certification; 0 is an approval
-	LockAll bool `json:"lock_all,omitempty"` // no form field may change afterwards, so that no later signature is possible
+	Certify int  `json:"certify,omitempty" minimum:"0" maximum:"3" doc:"The first signature certifies: 1 allows no changes, 2 forms and signatures, 3 annotations, too"`
+	LockAll bool `json:"lock_all,omitempty" doc:"No form field may change afterwards: the last signature"`
 
-	EmptyFields   []Area `json:"empty_fields,omitempty"`    // fields for signers to come that a certification of kind 2 or 3 brings along
-	AllowNewField bool   `json:"allow_new_field,omitempty"` // add a field to a file that is certified and has none for this signer
-	AllowCover    bool   `json:"allow_cover,omitempty"`     // let the box lie over what earlier signers signed
+	EmptyFields   []Area `json:"empty_fields,omitempty" maxItems:"20" doc:"Empty signature fields that a certification of kind 2 or 3 brings along for the signers to come, in their order"`
+	AllowNewField bool   `json:"allow_new_field,omitempty" doc:"Add a signature field to a file that is certified and has no empty one. Some programs call the file changed then"`
+	AllowCover    bool   `json:"allow_cover,omitempty" doc:"Let the box lie over what earlier signers signed"`
 }
 
 // Area is a place on a page for a signer to come, measured as in Placement. It has no name: one would be that of a person.
 type Area struct {
-	Page   int     `json:"page,omitempty"` // 1 is the first page, 0 the last
-	X      float64 `json:"x"`
-	Y      float64 `json:"y"`
-	Width  float64 `json:"width"`
-	Height float64 `json:"height"`
+	Page   int     `json:"page,omitempty" minimum:"0" doc:"1 is the first page, 0 the last"`
+	X      float64 `json:"x" minimum:"0"`
+	Y      float64 `json:"y" minimum:"0"`
+	Width  float64 `json:"width" minimum:"0"`
+	Height float64 `json:"height" minimum:"0"`
 }
 
 // Signing is one request to sign 1 to MaxDocuments documents under one approval. UserID, Reason and Location are

@@ -220,7 +220,7 @@ type Placement struct {
 	// Field Name of an empty signature field of the file to sign into, instead of a box; see its inspection
 	Field string `json:"field,omitempty"`
 
-	// FieldNumber The same by the number that the inspection gives
+	// FieldNumber An empty signature field of the file to sign into, by the number that the inspection gives
 	FieldNumber int64   `json:"field_number,omitempty"`
 	Height      float64 `json:"height,omitempty"`
 

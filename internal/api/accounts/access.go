@@ -47,7 +47,7 @@ func (s *Handler) accessRoutes() []kernel.Route {
 			Access:  kernel.Rule{Open: true}, Cost: kernel.ClassEnter, Key: kernel.KeyRefused,
 			Problems: []int{http.StatusUnauthorized}}),
 		kernel.On(s.getSession, kernel.Route{ID: "getSession", At: "GET /v1/session", Tag: kernel.TagAccess,
-			Summary: "Show who one is",
+			Summary: "Show the caller",
 			Text:    "Kind, owner, scopes and end of the session or key.",
 			Access:  kernel.Rule{Own: kernel.AllScopes}}),
 		kernel.On(s.endSession, kernel.Route{ID: "endSession", At: "DELETE /v1/session", Tag: kernel.TagAccess, Status: http.StatusNoContent,

@@ -105,7 +105,7 @@ func (s *Kernel) ByKey(ctx context.Context, secret string) (*Caller, error) {
 		if !key.RevokedAt.IsZero() {
 			what = "revoked key"
 		}
-		return nil, problem.Wrap(problem.Unauthenticated, EndedKey{key.ID, what}, "key %s was revoked or is past its time", key.ID)
+		return nil, problem.Wrap(problem.Unauthenticated, EndedKey{key.ID, what}, "key %s was revoked or has expired", key.ID)
 	}
 	return &Caller{Owner: key.Owner, Scopes: key.Scopes, KeyID: key.ID, Until: key.ExpiresAt}, nil
 }

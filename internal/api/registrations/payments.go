@@ -47,7 +47,7 @@ func (s *Handler) noticeRoute(name string, door registration.PaymentDoor) kernel
 		}
 		return partyAnswer(door.Answer(receipt))
 	}, kernel.Route{ID: door.Notice.Operation, At: door.Notice.Method + " " + door.Notice.Path, Tag: kernel.TagWebhooks, Status: status,
-		Summary: door.Notice.Summary, Text: "The payment party calls this and proves itself by its signature. What it is answered says whether it has to repeat the notice.", Access: kernel.Rule{Open: true}, Foreign: true, With: []kernel.OperationOption{answering(door)}})
+		Summary: door.Notice.Summary, Text: "The payment party calls this and proves itself by its signature. The answer says whether it has to repeat the notice.", Access: kernel.Rule{Open: true}, Foreign: true, With: []kernel.OperationOption{answering(door)}})
 }
 
 // returnRoute is where a page asks what a browser brought from one of some parties.

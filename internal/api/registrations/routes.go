@@ -38,8 +38,8 @@ func (s *Handler) intakeRoutes() []kernel.Route {
 				Access:  kernel.Rule{Open: true}, Party: in.Name,
 				Problems: []int{http.StatusUnauthorized, http.StatusConflict, http.StatusRequestEntityTooLarge}, With: signed}),
 			kernel.On(s.receiveToken(in), kernel.Route{ID: "receive" + in.Title + "Token", At: "POST /v1/" + in.Name + "/tokens", Tag: kernel.TagWebhooks,
-				Summary: "Take a fresh one-time token from " + in.Title + " for a request of before",
-				Text:    in.Title + " calls this when the citizen opens the link again after the token was used or is past its time.",
+				Summary: "Take a fresh one-time token from " + in.Title + " for an earlier request",
+				Text:    in.Title + " calls this when the citizen opens the link again after the token was used or has expired.",
 				Access:  kernel.Rule{Open: true}, Party: in.Name,
 				Problems: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge}, With: signed}))
 	}

@@ -24,12 +24,8 @@ const (
 
 // checkPlacement checks what can be known without the file; checkPlaces looks at the file.
 func checkPlacement(location string, in view.PlacementBody, fields *kernel.FieldErrors) signing.Placement {
-	p := signing.Placement{
-		Page: in.Page, X: in.X, Y: in.Y, Width: in.Width, Height: in.Height, Invisible: in.Invisible, Pages: in.Pages, AllPages: in.AllPages,
-		FieldNumber: in.FieldNumber, Certify: in.Certify, LockAll: in.LockAll, AllowNewField: in.AllowNewField, AllowCover: in.AllowCover,
-	}
-	for i, a := range in.EmptyFields {
-		p.EmptyFields = append(p.EmptyFields, signing.Area(a))
+	p := in.Placement
+	for i, a := range p.EmptyFields {
 		checkArea(fmt.Sprintf("%s.empty_fields[%d]", location, i), a, fields)
 	}
 	for _, page := range append(slices.Clone(p.Pages), p.Page) {
@@ -59,7 +55,7 @@ func checkPlacement(location string, in view.PlacementBody, fields *kernel.Field
 }
 
 // checkArea checks what can be known of a place for a signer to come without the file.
-func checkArea(location string, a view.AreaBody, fields *kernel.FieldErrors) {
+func checkArea(location string, a signing.Area, fields *kernel.FieldErrors) {
 	if a.Page < 0 || a.Page > maxPage {
 		fields.Add(location+".page", "must be 1 for the first page or more, or 0 for the last")
 	}

@@ -68,48 +68,12 @@ type SignedDocument struct {
 	LevelReached signing.Level  `json:"level_reached,omitempty"`
 }
 
-// PlacementBody says where the visible signature stands, in points from the left and bottom edges of the page as a
-// reader sees it. An empty one is the default box in the lower right corner of the last page.
+// PlacementBody says where the visible signature stands. An empty one is the default box in the lower right corner of the last page.
+// A field may be named here; the domain knows its number alone, because the name may be personal data.
 type PlacementBody struct {
-	Page      int     `json:"page,omitempty" doc:"1 is the first page, 0 the last"`
-	X         float64 `json:"x,omitempty"`
-	Y         float64 `json:"y,omitempty"`
-	Width     float64 `json:"width,omitempty" doc:"0 with height 0: the default box"`
-	Height    float64 `json:"height,omitempty"`
-	Invisible bool    `json:"invisible,omitempty" doc:"No visible signature; the fields above are ignored"`
+	signing.Placement
 
-	Pages       []int  `json:"pages,omitempty" maxItems:"1000" doc:"The same box on several pages, by one signature: 1 is the first page, 0 the last"`
-	AllPages    bool   `json:"all_pages,omitempty" doc:"The same box on every page"`
-	Field       string `json:"field,omitempty" maxLength:"500" doc:"Name of an empty signature field of the file to sign into, instead of a box; see its inspection"`
-	FieldNumber int    `json:"field_number,omitempty" minimum:"0" doc:"The same by the number that the inspection gives"`
-	Certify     int    `json:"certify,omitempty" minimum:"0" maximum:"3" doc:"The first signature certifies: 1 allows no changes, 2 forms and signatures, 3 annotations, too"`
-	LockAll     bool   `json:"lock_all,omitempty" doc:"No form field may change afterwards: the last signature"`
-
-	EmptyFields   []AreaBody `json:"empty_fields,omitempty" maxItems:"20" doc:"Empty signature fields that a certification of kind 2 or 3 brings along for the signers to come, in their order"`
-	AllowNewField bool       `json:"allow_new_field,omitempty" doc:"Add a signature field to a file that is certified and has no empty one. Some programs call the file changed then"`
-	AllowCover    bool       `json:"allow_cover,omitempty" doc:"Let the box lie over what earlier signers signed"`
-}
-
-// AreaBody is a place on a page for a signer to come, measured as in PlacementBody. kyso names the field: Signature2, Signature3 and so on.
-type AreaBody struct {
-	Page   int     `json:"page,omitempty" minimum:"0" doc:"1 is the first page, 0 the last"`
-	X      float64 `json:"x" minimum:"0"`
-	Y      float64 `json:"y" minimum:"0"`
-	Width  float64 `json:"width" minimum:"0"`
-	Height float64 `json:"height" minimum:"0"`
-}
-
-// placementBody is what was asked for, as it was understood: a field by its number.
-func placementBody(p signing.Placement) *PlacementBody {
-	var empty []AreaBody
-	for _, a := range p.EmptyFields {
-		empty = append(empty, AreaBody(a))
-	}
-	return &PlacementBody{
-		Page: p.Page, X: p.X, Y: p.Y, Width: p.Width, Height: p.Height, Invisible: p.Invisible, Pages: p.Pages, AllPages: p.AllPages,
-		FieldNumber: p.FieldNumber, Certify: p.Certify, LockAll: p.LockAll,
-		EmptyFields: empty, AllowNewField: p.AllowNewField, AllowCover: p.AllowCover,
-	}
+	Field string `json:"field,omitempty" maxLength:"500" doc:"Name of an empty signature field of the file to sign into, instead of a box; see its inspection"`
 }
 
 // CountdownBody is the time that the owner of the key has.
@@ -224,7 +188,7 @@ func signedDocument(signingID string, d signing.Document) SignedDocument {
 	out := SignedDocument{Index: d.Index, ID: d.UploadID, Size: d.Size, SHA256: d.SHA256,
 		SignedID: d.SignedID, SignedSHA256: d.SignedSHA256, LevelReached: d.Level}
 	if d.Placement != nil {
-		out.Placement = placementBody(*d.Placement)
+		out.Placement = &PlacementBody{Placement: *d.Placement}
 	}
 	if d.Prepared != nil {
 		out.DigestPrefix = d.Prepared.H3[:min(digestPrefix, len(d.Prepared.H3))]

@@ -1109,7 +1109,7 @@ export interface components {
             field?: string;
             /**
              * Format: int64
-             * @description The same by the number that the inspection gives
+             * @description An empty signature field of the file to sign into, by the number that the inspection gives
              */
             field_number?: number;
             /** Format: double */
