@@ -19,8 +19,16 @@ import (
 	"kyso/internal/telemetry"
 )
 
+const usage = `kyso-worker polls Temporal and runs workflows and activities until SIGTERM. It takes no arguments: its configuration comes from
+environment variables. "kyso config" prints them, docs/operations.md explains them.
+`
+
 func main() {
 	pdfchild.Main() // this program is its own PDF process
+	if len(os.Args) > 1 {
+		fmt.Fprint(os.Stderr, usage)
+		os.Exit(2)
+	}
 	if err := run(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		os.Exit(1)
