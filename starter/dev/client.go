@@ -13,10 +13,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"kyso/internal/apiclient"
 )
 
-// client speaks to the API of a world and to the phone of its sandbox, over HTTP as users do. It keeps the
-// types of what it reads to itself, so that an answer that changes is noticed here.
+// client speaks to the API of a world and to the phone of its sandbox, over HTTP as users do.
 type client struct {
 	api, phone, control string
 	key                 string // to the API
@@ -33,79 +34,18 @@ func (c *client) authorize(request *http.Request) {
 	}
 }
 
-// document is an uploaded file.
-type document struct {
-	ID     string `json:"id"`
-	SHA256 string `json:"sha256"`
-}
-
-// signingView is a signing as the API shows it.
-type signingView struct {
-	ID          string `json:"id"`
-	Status      string `json:"status"`
-	Final       bool   `json:"final"`
-	ShortCode   string `json:"short_code"`
-	Transitions []struct {
-		Seq    int       `json:"seq"`
-		Status string    `json:"status"`
-		At     time.Time `json:"at"`
-		Detail string    `json:"detail"`
-	} `json:"transitions"`
-	Attention *struct {
-		Step    string `json:"step"`
-		Code    string `json:"code"`
-		Message string `json:"message"`
-	} `json:"attention"`
-	Outcome *struct {
-		Code    string `json:"code"`
-		Title   string `json:"title"`
-		TitleEN string `json:"title_en"`
-	} `json:"outcome"`
-	Documents []struct {
-		ID           string `json:"id"`
-		SHA256       string `json:"sha256"`
-		SignedSHA256 string `json:"signed_sha256"`
-		LevelReached string `json:"level_reached"`
-		DigestPrefix string `json:"digest_prefix"`
-		Content      string `json:"content"`
-	} `json:"documents"`
-}
-
-// signingRequest asks for a signature.
-type signingRequest struct {
-	User      string            `json:"user"`
-	Documents []requestDocument `json:"documents"`
-	Level     string            `json:"level,omitempty"`
-	Reason    string            `json:"reason,omitempty"`
-	Location  string            `json:"location,omitempty"`
-	Provider  string            `json:"provider,omitempty"`
-}
-
-type requestDocument struct {
-	ID        string     `json:"id"`
-	Placement *placement `json:"placement"`
-}
-
-type placement struct {
-	Page   int     `json:"page,omitempty"`
-	X      float64 `json:"x,omitempty"`
-	Y      float64 `json:"y,omitempty"`
-	Width  float64 `json:"width,omitempty"`
-	Height float64 `json:"height,omitempty"`
-}
-
-func (c *client) upload(ctx context.Context, name string, pdf io.Reader) (document, error) {
-	var d document
+func (c *client) upload(ctx context.Context, name string, pdf io.Reader) (apiclient.Document, error) {
+	var d apiclient.Document
 	return d, c.do(ctx, http.MethodPost, c.api+"/v1/documents?name="+url.QueryEscape(name), "application/pdf", pdf, &d)
 }
 
-func (c *client) sign(ctx context.Context, in signingRequest) (signingView, error) {
-	var s signingView
+func (c *client) sign(ctx context.Context, in apiclient.SigningRequest) (apiclient.Signing, error) {
+	var s apiclient.Signing
 	return s, c.post(ctx, c.api+"/v1/signings", in, &s)
 }
 
-func (c *client) signing(ctx context.Context, id string) (signingView, error) {
-	var s signingView
+func (c *client) signing(ctx context.Context, id string) (apiclient.Signing, error) {
+	var s apiclient.Signing
 	return s, c.do(ctx, http.MethodGet, c.api+"/v1/signings/"+id, "", nil, &s)
 }
 
@@ -182,7 +122,7 @@ func send(request *http.Request) ([]byte, error) {
 }
 
 // await asks for a signing until ready says so, and shows each new transition.
-func (c *client) await(ctx context.Context, id string, show func(signingView), ready func(signingView) bool) (signingView, error) {
+func (c *client) await(ctx context.Context, id string, show func(apiclient.Signing), ready func(apiclient.Signing) bool) (apiclient.Signing, error) {
 	for {
 		s, err := c.signing(ctx, id)
 		if err != nil {
@@ -206,7 +146,7 @@ func (c *client) await(ctx context.Context, id string, show func(signingView), r
 }
 
 // stuck says why a signing will not go on by itself.
-func stuck(s signingView) string {
+func stuck(s apiclient.Signing) string {
 	switch {
 	case s.Attention != nil:
 		return fmt.Sprintf(" and parked at step %s: %s: %s", s.Attention.Step, s.Attention.Code, s.Attention.Message)

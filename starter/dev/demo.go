@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kyso/internal/apiclient"
 	"kyso/internal/forms"
 )
 
@@ -54,9 +55,9 @@ type demonstration struct {
 	worker   *workerProcess
 	seen     int // transitions shown
 	before   int // effects in the ledger before the signing
-	enrolled registrationView
+	enrolled apiclient.Registration
 	base     string
-	box      *placement
+	box      *apiclient.Placement
 }
 
 func demo(ctx context.Context, out io.Writer, opts demoOptions) (err error) {
@@ -93,11 +94,11 @@ func (d *demonstration) sayf(format string, args ...any) {
 func (d *demonstration) document() ([]byte, error) {
 	if d.pdf == "" {
 		d.base = "hop-dong"
-		d.box = &placement{Page: 1, X: 335, Y: 262, Width: 200, Height: 72} // under "ĐẠI DIỆN BÊN B"
+		d.box = &apiclient.Placement{Page: 1, X: 335, Y: 262, Width: 200, Height: 72} // under "ĐẠI DIỆN BÊN B"
 		return forms.Sample(time.Now())
 	}
 	d.base = strings.TrimSuffix(filepath.Base(d.pdf), filepath.Ext(d.pdf))
-	d.box = &placement{} // the default box on the last page
+	d.box = &apiclient.Placement{} // the default box on the last page
 	pdf, err := os.ReadFile(d.pdf)
 	if err != nil {
 		return nil, fmt.Errorf("reading the PDF: %w", err)
@@ -120,7 +121,7 @@ func (d *demonstration) run(ctx context.Context, pdf []byte) error {
 	if err != nil {
 		return err
 	}
-	if _, err := d.client.await(ctx, id, d.show, func(s signingView) bool { return s.Status == "awaiting-approval" }); err != nil {
+	if _, err := d.client.await(ctx, id, d.show, func(s apiclient.Signing) bool { return s.Status == "awaiting-approval" }); err != nil {
 		return err
 	}
 	if err := d.approveWithoutWorker(ctx, id); err != nil {
@@ -131,7 +132,7 @@ func (d *demonstration) run(ctx context.Context, pdf []byte) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	s, err := d.client.await(ctx, id, d.show, func(s signingView) bool { return s.Final })
+	s, err := d.client.await(ctx, id, d.show, func(s apiclient.Signing) bool { return s.Final })
 	if err != nil {
 		return err
 	}
@@ -176,9 +177,9 @@ func (d *demonstration) request(ctx context.Context, pdf []byte) (string, error)
 		return "", err
 	}
 	d.sayf("Đã tải lên · uploaded %s.pdf, %d bytes, SHA-256 %s…", d.base, len(pdf), uploaded.SHA256[:16])
-	s, err := d.client.sign(ctx, signingRequest{
+	s, err := d.client.sign(ctx, apiclient.SigningRequest{
 		User: d.user, Level: d.level, Reason: "Đồng ý ký kết hợp đồng", Location: "Thành phố Hồ Chí Minh",
-		Documents: []requestDocument{{ID: uploaded.ID, Placement: d.box}},
+		Documents: []apiclient.DocumentRequest{{ID: uploaded.ID, Placement: d.box}},
 	})
 	if err != nil {
 		return "", err
@@ -197,7 +198,7 @@ var words = map[string]string{
 	"signed":            "Đã ký · signed",
 }
 
-func (d *demonstration) show(s signingView) {
+func (d *demonstration) show(s apiclient.Signing) {
 	for _, t := range s.Transitions {
 		if t.Seq <= d.seen {
 			continue

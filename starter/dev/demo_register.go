@@ -12,40 +12,13 @@ import (
 	"slices"
 	"time"
 
+	"kyso/internal/apiclient"
 	"kyso/internal/pades"
 	"kyso/internal/registration"
 )
 
 // demoCitizen asks for a certificate in the sandbox's VNeID: born in Hà Nội in 2002, without one so far.
 const demoCitizen = "001302004567"
-
-// registrationView is a registration as the API shows it.
-type registrationView struct {
-	ID          string `json:"id"`
-	Status      string `json:"status"`
-	Final       bool   `json:"final"`
-	Title       string `json:"title"`
-	PriceVND    int64  `json:"price_vnd"`
-	Certificate *struct {
-		Serial string `json:"serial"`
-	} `json:"certificate"`
-	Activation *struct {
-		PINSetAt *time.Time `json:"pin_set_at"`
-	} `json:"activation"`
-	Outcome *struct {
-		Code string `json:"code"`
-	} `json:"outcome"`
-	Transitions []struct {
-		Seq    int       `json:"seq"`
-		Status string    `json:"status"`
-		At     time.Time `json:"at"`
-	} `json:"transitions"`
-	Attention *struct {
-		Step    string `json:"step"`
-		Code    string `json:"code"`
-		Message string `json:"message"`
-	} `json:"attention"`
-}
 
 // registrationWords are the statuses for people.
 var registrationWords = map[string]string{
@@ -140,7 +113,7 @@ func (e *enrolment) walk(ctx context.Context) error {
 }
 
 // await waits until the registration has come to a status, or past it.
-func (e *enrolment) await(ctx context.Context, status string) (registrationView, error) {
+func (e *enrolment) await(ctx context.Context, status string) (apiclient.Registration, error) {
 	for {
 		r, err := e.view(ctx)
 		if err != nil {
@@ -166,12 +139,12 @@ func (e *enrolment) await(ctx context.Context, status string) (registrationView,
 	}
 }
 
-func (e *enrolment) view(ctx context.Context) (registrationView, error) {
-	var r registrationView
+func (e *enrolment) view(ctx context.Context) (apiclient.Registration, error) {
+	var r apiclient.Registration
 	return r, e.do(ctx, http.MethodGet, e.api+"/v1/registrations/"+e.id, "", nil, &r)
 }
 
-func (e *enrolment) show(r registrationView) {
+func (e *enrolment) show(r apiclient.Registration) {
 	for _, t := range r.Transitions {
 		if t.Seq > e.seen {
 			e.seen = t.Seq
@@ -247,10 +220,7 @@ func (e *enrolment) pay(ctx context.Context) error {
 
 // beginPayment opens the gateway's page and returns the order's number.
 func (e *enrolment) beginPayment(ctx context.Context) (string, error) {
-	var attempt struct {
-		TxnRef string `json:"txn_ref"`
-		PayURL string `json:"pay_url"`
-	}
+	var attempt apiclient.Pay
 	if err := e.post(ctx, e.api+"/v1/registrations/"+e.id+"/pay", map[string]string{}, &attempt); err != nil {
 		return "", err
 	}
@@ -280,7 +250,7 @@ func (e *enrolment) activate(ctx context.Context) error {
 func (e *enrolment) awaitPIN(ctx context.Context) error {
 	for {
 		r, err := e.view(ctx)
-		if err != nil || r.Activation != nil && r.Activation.PINSetAt != nil {
+		if err != nil || r.Activation != nil && !r.Activation.PinSetAt.IsZero() {
 			return err
 		}
 		if err := pause(ctx); err != nil {

@@ -15,21 +15,22 @@ import (
 	"strings"
 	"time"
 
+	"kyso/internal/apiclient"
 	"kyso/internal/pades"
 	"kyso/internal/vn"
 )
 
 // report is out/report.json.
 type report struct {
-	Registration registrationView    `json:"registration,omitzero"`
-	Signing      signingView         `json:"signing"`
-	Verification *pades.Verification `json:"verification"`
-	Ledger       []effect            `json:"ledger"` // what the outside world did
-	Seconds      float64             `json:"seconds"`
+	Registration apiclient.Registration `json:"registration,omitzero"`
+	Signing      apiclient.Signing      `json:"signing"`
+	Verification *pades.Verification    `json:"verification"`
+	Ledger       []effect               `json:"ledger"` // what the outside world did
+	Seconds      float64                `json:"seconds"`
 }
 
 // results downloads the signed file, judges it and leaves everything in the output folder.
-func (d *demonstration) results(ctx context.Context, s signingView, original []byte) error {
+func (d *demonstration) results(ctx context.Context, s apiclient.Signing, original []byte) error {
 	signed, err := d.client.signed(ctx, s.Documents[0].Content)
 	if err != nil {
 		return err

@@ -96,7 +96,7 @@ type signer struct {
 	user, key string
 	upload    string
 	id        string
-	view      signingView
+	view      apiclient.Signing
 }
 
 func (s *signer) run(ctx context.Context, a Addresses) {
@@ -117,9 +117,9 @@ func (s *signer) run(ctx context.Context, a Addresses) {
 			continue
 		}
 		s.upload = uploaded.ID
-		var began signingView
-		if _, err := c.Post(ctx, s.key, "/v1/signings", signingRequest{User: s.user, Level: "B-LT", Reason: testReason, Location: testLocation,
-			Documents: []requestDocument{{ID: uploaded.ID, Placement: &placement{}}}}, &began); err == nil {
+		var began apiclient.Signing
+		if _, err := c.Post(ctx, s.key, "/v1/signings", apiclient.SigningRequest{User: s.user, Level: "B-LT", Reason: testReason, Location: testLocation,
+			Documents: []apiclient.DocumentRequest{{ID: uploaded.ID, Placement: &apiclient.Placement{}}}}, &began); err == nil {
 			s.id = began.ID
 		}
 	}

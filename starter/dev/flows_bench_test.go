@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"kyso/internal/apiclient"
 	"kyso/internal/process"
 	"kyso/workflows"
 )
@@ -89,7 +90,7 @@ func (w *World) signsAtOnce(b *testing.B, c *client, user string) string {
 	must(b, err)
 	uploaded, err := c.upload(ctx, testFile, bytes.NewReader(pdf))
 	must(b, err)
-	s, err := c.sign(ctx, signingRequest{User: user, Level: "B-LT", Documents: []requestDocument{{ID: uploaded.ID, Placement: &placement{}}}})
+	s, err := c.sign(ctx, apiclient.SigningRequest{User: user, Level: "B-LT", Documents: []apiclient.DocumentRequest{{ID: uploaded.ID, Placement: &apiclient.Placement{}}}})
 	must(b, err)
 	// A client that asks again and again would be most of the load.
 	var result workflows.SigningResult
@@ -207,7 +208,7 @@ func BenchmarkParked(b *testing.B) {
 	began := time.Now()
 	var ids sync.Map
 	inParallel(parked, func(i int) bool {
-		s, err := c.sign(context.Background(), signingRequest{User: idler(i), Documents: []requestDocument{{ID: uploaded.ID, Placement: &placement{}}}})
+		s, err := c.sign(context.Background(), apiclient.SigningRequest{User: idler(i), Documents: []apiclient.DocumentRequest{{ID: uploaded.ID, Placement: &apiclient.Placement{}}}})
 		must(b, err)
 		ids.Store(s.ID, true)
 		if (i+1)%1000 == 0 {

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"kyso/internal/apiclient"
 	"kyso/internal/process"
 	"kyso/workflows"
 )
@@ -97,7 +98,7 @@ func TestWaitingCostsNothing(t *testing.T) {
 		id := startSigning(t, c, user)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(seconds)*time.Second+patience)
 		defer cancel()
-		_, err := c.await(ctx, id, nil, func(s signingView) bool { return s.Status == "signed" })
+		_, err := c.await(ctx, id, nil, func(s apiclient.Signing) bool { return s.Status == "signed" })
 		do(t, err)
 		awaitClosed(t, w, id)
 		return history(t, w, process.SigningWorkflowID(id))

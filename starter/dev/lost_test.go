@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"kyso/internal/apiclient"
 	"kyso/internal/process"
 	"kyso/internal/sandbox"
 	"kyso/workflows"
@@ -166,7 +167,7 @@ func (l *lost) walk(e *enrolment, from, to string) {
 func (l *lost) sign(user string) string {
 	knobs(l.t, l.w, user, sandbox.Knobs{WindowSeconds: 1800})
 	id := startSigning(l.t, l.c, user)
-	_, err := l.c.await(l.t.Context(), id, nil, func(s signingView) bool { return s.Status == "awaiting-approval" })
+	_, err := l.c.await(l.t.Context(), id, nil, func(s apiclient.Signing) bool { return s.Status == "awaiting-approval" })
 	do(l.t, err)
 	return id
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"kyso/internal/apiclient"
 	"kyso/internal/forms"
 	"kyso/internal/keytest"
 	"kyso/internal/pades"
@@ -164,19 +165,19 @@ func startSigningAt(t *testing.T, c *client, user, level string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.sign(t.Context(), signingRequest{User: user, Level: level, Reason: testReason, Location: testLocation,
-		Documents: []requestDocument{{ID: uploaded.ID, Placement: &placement{}}}})
+	s, err := c.sign(t.Context(), apiclient.SigningRequest{User: user, Level: level, Reason: testReason, Location: testLocation,
+		Documents: []apiclient.DocumentRequest{{ID: uploaded.ID, Placement: &apiclient.Placement{}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s.ID
 }
 
-func awaitStatus(t *testing.T, c *client, id, status string) signingView {
+func awaitStatus(t *testing.T, c *client, id, status string) apiclient.Signing {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	s, err := c.await(ctx, id, nil, func(s signingView) bool { return s.Status == status })
+	s, err := c.await(ctx, id, nil, func(s apiclient.Signing) bool { return s.Status == status })
 	if err != nil {
 		t.Fatalf("signing %s: %v", id, err)
 	}
@@ -201,14 +202,14 @@ func approveOnPhone(t *testing.T, c *client, user string) {
 }
 
 // checkSignedOnce checks the file and what the outside world saw of its making.
-func checkSignedOnce(t *testing.T, w *World, c *client, s signingView) {
+func checkSignedOnce(t *testing.T, w *World, c *client, s apiclient.Signing) {
 	t.Helper()
 	checkSigned(t, w, c, s, 1)
 }
 
 // checkSigned is checkSignedOnce where the authority may have been asked for the time-stamp more than once: a worker that is killed
 // between the answer and its record asks again, and there is nothing at the authority to find the first one by.
-func checkSigned(t *testing.T, w *World, c *client, s signingView, mostStamps int) {
+func checkSigned(t *testing.T, w *World, c *client, s apiclient.Signing, mostStamps int) {
 	t.Helper()
 	original, err := samplePDF()
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"kyso/internal/apiclient"
 	"kyso/internal/process"
 	"kyso/internal/sandbox"
 	"kyso/workflows"
@@ -56,7 +57,7 @@ var situations = map[string]func(t *testing.T, w *World, c *client) string{
 		do(t, c.do(t.Context(), http.MethodGet, c.api+"/v1/signings/"+id+"/certificates", "", nil, &list))
 		do(t, c.post(t.Context(), c.api+"/v1/signings/"+id+"/certificate", map[string]string{"serial": list.Items[1].Serial}, nil))
 		awaitStatus(t, c, id, "awaiting-placement")
-		do(t, c.post(t.Context(), c.api+"/v1/signings/"+id+"/placement", map[string]any{"placements": []placement{{Page: 1, X: 50, Y: 50, Width: 200, Height: 64}}}, nil))
+		do(t, c.post(t.Context(), c.api+"/v1/signings/"+id+"/placement", map[string]any{"placements": []apiclient.Placement{{Page: 1, X: 50, Y: 50, Width: 200, Height: 64}}}, nil))
 		awaitStatus(t, c, id, "awaiting-approval")
 		approveOnPhone(t, c, user)
 		awaitStatus(t, c, id, "signed")
@@ -233,7 +234,7 @@ func startUnplaced(t *testing.T, c *client, user string) string {
 	defer file.Close()
 	uploaded, err := c.upload(t.Context(), "hai.pdf", io.Reader(file))
 	do(t, err)
-	s, err := c.sign(t.Context(), signingRequest{User: user, Documents: []requestDocument{{ID: uploaded.ID}}})
+	s, err := c.sign(t.Context(), apiclient.SigningRequest{User: user, Documents: []apiclient.DocumentRequest{{ID: uploaded.ID}}})
 	do(t, err)
 	return s.ID
 }
@@ -249,7 +250,7 @@ func endOf(t *testing.T, w *World, c *client, user, status string, k sandbox.Kno
 	return process.SigningWorkflowID(id)
 }
 
-func awaitFinal(t *testing.T, c *client, id string) signingView {
+func awaitFinal(t *testing.T, c *client, id string) apiclient.Signing {
 	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		s, err := c.signing(t.Context(), id)

@@ -164,7 +164,7 @@ func (k *walker) handOff(ctx context.Context, token string) error {
 	return nil
 }
 
-func (k *walker) view(ctx context.Context) (registrationView, error) {
+func (k *walker) view(ctx context.Context) (apiclient.Registration, error) {
 	e := enrolment{client: k.client, id: k.id}
 	return e.view(ctx)
 }
@@ -193,7 +193,7 @@ func (k *walker) send(ctx context.Context, u unanswered) {
 	k.note(err)
 }
 
-func (k *walker) step(ctx context.Context, r registrationView) {
+func (k *walker) step(ctx context.Context, r apiclient.Registration) {
 	switch r.Status {
 	case "handed-off":
 		k.withCode(ctx, "account", "account", map[string]string{"email": walkerEmail, "password": walkerPassword})
@@ -258,12 +258,12 @@ func (k *walker) note(err error) {
 	}
 }
 
-func (k *walker) activate(ctx context.Context, r registrationView) {
+func (k *walker) activate(ctx context.Context, r apiclient.Registration) {
 	if k.withdraw {
 		k.act(ctx, "withdraw", map[string]string{"reason": "changed my mind"})
 		return
 	}
-	if r.Activation == nil || r.Activation.PINSetAt == nil {
+	if r.Activation == nil || r.Activation.PinSetAt.IsZero() {
 		_ = k.world.Sandbox.SetPIN(k.citizen, walkerPIN) // no key asks for one, or it is set
 		return
 	}

@@ -53,9 +53,9 @@ func TestRetention(t *testing.T) {
 	webhook := c.world.Addresses.API + "/v1/webhooks/" + webhookProvider + "/" + secrets.WebhookToken
 	do(t, client.post(ctx, webhook, map[string]any{"transaction_id": "kyso-" + s.id, "status_code": 200}, nil))
 	api := &apiclient.Client{BaseURL: c.world.Addresses.API, Key: c.world.Addresses.APIKey}
-	var repeated signingView
-	_, err = api.Post(ctx, s.key, "/v1/signings", signingRequest{User: s.user, Level: "B-LT", Reason: testReason, Location: testLocation,
-		Documents: []requestDocument{{ID: s.upload, Placement: &placement{}}}}, &repeated)
+	var repeated apiclient.Signing
+	_, err = api.Post(ctx, s.key, "/v1/signings", apiclient.SigningRequest{User: s.user, Level: "B-LT", Reason: testReason, Location: testLocation,
+		Documents: []apiclient.DocumentRequest{{ID: s.upload, Placement: &apiclient.Placement{}}}}, &repeated)
 	if err != nil || repeated.ID != s.id {
 		t.Errorf("the repeated request is %s, %v; want the signing that was made", repeated.ID, err)
 	}

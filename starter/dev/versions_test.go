@@ -13,6 +13,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 
+	"kyso/internal/apiclient"
 	"kyso/internal/process"
 	"kyso/internal/sandbox"
 )
@@ -316,7 +317,7 @@ func (s *signingWalk) run(ctx context.Context) {
 				_ = s.post(ctx, at+"/certificate", map[string]string{"serial": list.Items[1].Serial}, nil)
 			}
 		case v.Status == "awaiting-placement":
-			_ = s.post(ctx, at+"/placement", map[string]any{"placements": []placement{{Page: 1, X: 50, Y: 50, Width: 200, Height: 64}}}, nil)
+			_ = s.post(ctx, at+"/placement", map[string]any{"placements": []apiclient.Placement{{Page: 1, X: 50, Y: 50, Width: 200, Height: 64}}}, nil)
 		case v.Status == "awaiting-approval":
 			_, _ = s.world.Sandbox.Approve(s.user)
 		}
