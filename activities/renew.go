@@ -66,8 +66,14 @@ func (a *Signing) archiveDue(ctx context.Context, signingID string) (Renewal, er
 	if code := problem.CodeOf(err); code == problem.NotFound || code == problem.Erased {
 		return Renewal{Gone: true}, nil
 	}
-	if err != nil || !s.ErasedAt.IsZero() || s.Status != signing.StatusSigned || s.Level != signing.LevelLTA {
-		return Renewal{Gone: err == nil}, err
+	if err != nil {
+		return Renewal{}, err
+	}
+	if s.Status == signing.StatusCompleting { // the signing began this process, and records its own end at the same time
+		return Renewal{}, fmt.Errorf("the signing is %s: its end is not recorded yet", s.Status)
+	}
+	if !s.ErasedAt.IsZero() || s.Status != signing.StatusSigned || s.Level != signing.LevelLTA {
+		return Renewal{Gone: true}, nil
 	}
 	pdf := a.PDF()
 	defer pdf.Close()

@@ -221,6 +221,19 @@ func TestASigningActsWhereItIsDue(t *testing.T) {
 	}
 }
 
+// TestAnArchiveWaitsForTheEndOfItsSigning: a signing begins its archive and records its end at the same time. An archive that reads
+// first asks again; it must not end as one that has nothing to keep.
+func TestAnArchiveWaitsForTheEndOfItsSigning(t *testing.T) {
+	j := newJourney(t)
+	j.request(signing.Signing{Level: signing.LevelLTA, Documents: []signing.Document{{}}}, page("x"))
+	for n, next := range way(signing.StatusCreated, signing.StatusCompleting, signing.Statuses(), func(from, to signing.Status) bool { return from.Check(to) == nil }) {
+		j.must(j.store.Move(context.Background(), j.id, signing.Transition{Seq: n + 1, Status: next, At: j.env.Now()}))
+	}
+	if code := asked(reflect.ValueOf(j.acts.ArchiveDue), "ArchiveDue", j.id); code != problem.Internal { // which is tried again
+		t.Errorf("while the signing completes: %q", code)
+	}
+}
+
 // argument is what an activity of the signing is asked with.
 func (j *journey) argument(of reflect.Type) any {
 	if of.Kind() == reflect.String {
