@@ -93,11 +93,11 @@ func (c *CLI) Exit(err error) int {
 	switch {
 	case errors.As(err, &with):
 		if !with.Silent {
-			c.sayEnglish("Error: %v", with.Err)
+			c.sayEnglishf("Error: %v", with.Err)
 		}
 		return with.Code
 	case !c.started: // cobra's own: an unknown command or flag, a missing argument
-		c.sayEnglish("Error: %v. See \"kyso --help\".", err)
+		c.sayEnglishf("Error: %v. See \"kyso --help\".", err)
 		return ExitUsage
 	case errors.Is(err, context.Canceled):
 		return ExitInterrupted
@@ -106,8 +106,8 @@ func (c *CLI) Exit(err error) int {
 	return CodeOf(err)
 }
 
-// sayEnglish prints a message whose error exists in English alone, as help does: a line is in one language.
-func (c *CLI) sayEnglish(format string, args ...any) { c.Say(format, format, args...) }
+// sayEnglishf prints a message whose error exists in English alone, as help does: a line is in one language.
+func (c *CLI) sayEnglishf(format string, args ...any) { c.Say(format, format, args...) }
 
 // Explain says what the API or the network had to say.
 func (c *CLI) Explain(err error) {
@@ -119,7 +119,7 @@ func (c *CLI) Explain(err error) {
 			c.Say("  %v", "  %v", err)
 			return
 		}
-		c.sayEnglish("Error: %v", err)
+		c.sayEnglishf("Error: %v", err)
 		return
 	}
 	c.Say("Lỗi: %s (%s)", "Error: %s (%s)", c.Text(answered.Title, answered.TitleEN), answered.Code)

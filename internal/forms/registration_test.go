@@ -100,7 +100,7 @@ func TestDocumentsDescribeThemselves(t *testing.T) {
 			}
 		}
 		for line := range strings.Lines(forms.Tool(t, w.PDF, "pdffonts", "poppler-utils", "FILE")) {
-			if strings.Contains(line, "Liberation") && !strings.Contains(line, "yes yes yes") { //nolint:dupword // three columns of the tool
+			if strings.Contains(line, "Liberation") && !strings.Contains(line, "yes yes yes") {
 				t.Errorf("%s: a font is not embedded, not a subset or without characters: %s", name, line)
 			}
 		}
