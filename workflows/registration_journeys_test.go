@@ -336,7 +336,7 @@ func TestOfficerRefuses(t *testing.T) {
 			untold := func(r *registration.Registration) error { r.Reported = ""; return nil }
 			e.must(e.reg.Records.Change(t.Context(), e.id, untold))
 			if err := e.reg.ReportStatus(t.Context(), activities.ReportInput{RegistrationID: e.id, Status: registration.StatusActive}); err == nil {
-				t.Error("VNeID was told of an end that is not the one of the record")
+				t.Error("VNeID got an end that is not the one of the record")
 			}
 			// The word of VNeID stands in histories of earlier releases.
 			e.must(e.reg.ReportStatus(t.Context(), activities.ReportInput{RegistrationID: e.id, Status: "REJECTED"}))
@@ -366,7 +366,7 @@ func TestCATakesDays(t *testing.T) {
 // The CA refuses; its mistake is mended and an operator tries again. Or the case is given up: nothing was issued, and
 // the money goes back.
 func TestCARefuses(t *testing.T) {
-	for name, repair := range map[string]process.Repair{"mended": retry(), "given-up": giveUp()} {
+	for name, repair := range map[string]process.Repair{"repaired": retry(), "given-up": giveUp()} {
 		t.Run(name, func(t *testing.T) {
 			e := newEnrolment(t, "PS1")
 			e.must(e.world.UpdateKnobs(citizen, func(k *sandbox.Knobs) { k.IssueFails = "refused" }))
@@ -376,7 +376,7 @@ func TestCARefuses(t *testing.T) {
 				want = registration.StatusCancelled
 			}
 			e.whenParked(workflows.StepIssue, problem.ProviderRefused, repair, func() {
-				if name == "mended" {
+				if name == "repaired" {
 					e.must(e.world.UpdateKnobs(citizen, func(k *sandbox.Knobs) { k.IssueFails = "" }))
 				}
 			})

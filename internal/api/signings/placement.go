@@ -34,14 +34,7 @@ func checkPlacement(location string, in view.PlacementBody, fields *kernel.Field
 			break
 		}
 	}
-	for _, n := range []struct {
-		name  string
-		value float64
-	}{{"x", p.X}, {"y", p.Y}, {"width", p.Width}, {"height", p.Height}} {
-		if math.IsNaN(n.value) || math.IsInf(n.value, 0) || n.value < 0 || n.value > maxDistance {
-			fields.Add(location+"."+n.name, "must be a distance in points, 0 or more")
-		}
-	}
+	checkDistances(location, p.X, p.Y, p.Width, p.Height, fields)
 	if (p.Width == 0) != (p.Height == 0) {
 		fields.Add(location, "width and height go together; leave both out for the default box")
 	}
@@ -59,10 +52,15 @@ func checkArea(location string, a signing.Area, fields *kernel.FieldErrors) {
 	if a.Page < 0 || a.Page > maxPage {
 		fields.Add(location+".page", "must be 1 for the first page or more, or 0 for the last")
 	}
+	checkDistances(location, a.X, a.Y, a.Width, a.Height, fields)
+}
+
+// checkDistances checks the numbers of a box.
+func checkDistances(location string, x, y, width, height float64, fields *kernel.FieldErrors) {
 	for _, n := range []struct {
 		name  string
 		value float64
-	}{{"x", a.X}, {"y", a.Y}, {"width", a.Width}, {"height", a.Height}} {
+	}{{"x", x}, {"y", y}, {"width", width}, {"height", height}} {
 		if math.IsNaN(n.value) || math.IsInf(n.value, 0) || n.value < 0 || n.value > maxDistance {
 			fields.Add(location+"."+n.name, "must be a distance in points, 0 or more")
 		}
