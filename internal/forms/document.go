@@ -51,7 +51,7 @@ func compose(root *tagged.Element, pages [][]line, title string, at time.Time) (
 	used, contents, marked := letters{}, make([]types.IndirectRef, len(pages)), make(tagged.Pages, len(pages))
 	for i, lines := range pages {
 		w := &page{used: used, root: root, number: i, marked: marked}
-		ref, err := table.StreamDictIndRef(w.content(lines))
+		ref, err := table.IndRefForNewObject(deflated(w.content(lines)))
 		if err != nil {
 			return nil, fmt.Errorf("adding a page: %w", err)
 		}

@@ -6,8 +6,11 @@
 package forms
 
 import (
+	"bytes"
+	"compress/zlib"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"sync"
 
@@ -147,14 +150,21 @@ func (a *adder) add(object types.Object) types.IndirectRef {
 }
 
 func (a *adder) stream(data []byte, entries types.Dict) types.IndirectRef {
-	stream, err := a.table.NewStreamDictForBuf(data)
-	if err == nil {
-		maps.Copy(stream.Dict, entries)
-		err = stream.Encode()
-	}
-	if err != nil {
-		a.errs = append(a.errs, err)
-		return types.IndirectRef{}
-	}
-	return a.add(*stream)
+	stream := deflated(data)
+	maps.Copy(stream.Dict, entries)
+	return a.add(stream)
+}
+
+// deflaters are used again: one takes 1.2 MB to begin, and a paper has a dozen small streams.
+var deflaters = sync.Pool{New: func() any { return zlib.NewWriter(io.Discard) }}
+
+// deflated is a stream as pdfcpu encodes it.
+func deflated(data []byte) types.StreamDict {
+	var raw bytes.Buffer
+	w := deflaters.Get().(*zlib.Writer)
+	defer deflaters.Put(w)
+	w.Reset(&raw)
+	_, _ = w.Write(data) // a buffer takes everything
+	_ = w.Close()
+	return types.StreamDict{Dict: types.Dict{"Filter": types.Name("FlateDecode"), "Length": types.Integer(raw.Len())}, Raw: raw.Bytes()}
 }

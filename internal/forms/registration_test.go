@@ -28,7 +28,7 @@ var (
 	paid = forms.Plan{Code: "PS1", NameVI: "SmartCA cá nhân PS1", PriceVND: 300_000, Months: 12}
 )
 
-func documents(t *testing.T, s forms.Subscriber) map[string]forms.Written {
+func documents(t testing.TB, s forms.Subscriber) map[string]forms.Written {
 	t.Helper()
 	out := map[string]forms.Written{}
 	add := func(name string, w forms.Written, err error) {

@@ -14,12 +14,16 @@ import (
 // wrap breaks a text into lines that are no wider than width. A word that is wider by itself is cut.
 func wrap(text, face string, size int, width float64) []string {
 	var lines []string
-	current := ""
+	current, wide, space := "", 0, advance(" ", face)
 	for word := range strings.FieldsSeq(norm.NFC.String(text)) {
 		for {
-			joined := strings.TrimSpace(current + " " + word)
-			if measure(joined, face, size) <= width {
-				current = joined
+			more := advance(word, face)
+			if current == "" && points(more, face, size) <= width {
+				current, wide = word, more
+				break
+			}
+			if current != "" && points(wide+space+more, face, size) <= width {
+				current, wide = current+" "+word, wide+space+more
 				break
 			}
 			if current != "" {
@@ -65,13 +69,21 @@ func cut(word, face string, size int, width float64) string {
 }
 
 // measure returns how wide a text is. A letter without a shape is refused later.
-func measure(text, face string, size int) float64 {
+func measure(text, face string, size int) float64 { return points(advance(text, face), face, size) }
+
+// advance is how wide a text is in the units of its face.
+func advance(text, face string) int {
 	f, width := fontOf(face), 0
 	for _, letter := range font.Letters(text) {
 		shape, _ := f.Shape(letter)
 		width += shape.Advance
 	}
-	return float64(width) * float64(size) / float64(f.UnitsPerEm)
+	return width
+}
+
+// points turns the units of a face into points.
+func points(units int, face string, size int) float64 {
+	return float64(units) * float64(size) / float64(fontOf(face).UnitsPerEm)
 }
 
 // printable reports whether a face shows every letter of a text, which is in NFC.

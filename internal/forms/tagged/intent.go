@@ -4,8 +4,10 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"sync"
 	"unicode/utf16"
 
+	"github.com/pdfcpu/pdfcpu/pkg/filter"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
 )
@@ -18,15 +20,11 @@ func MeanColours(table *model.XRefTable) error {
 	if err != nil {
 		return err
 	}
-	stream, err := table.NewStreamDictForBuf(profile())
+	stream, err := destination()
 	if err != nil {
 		return err
 	}
-	stream.Insert("N", types.Integer(3))
-	if err := stream.Encode(); err != nil {
-		return err
-	}
-	ref, err := table.IndRefForNewObject(*stream)
+	ref, err := table.IndRefForNewObject(stream)
 	if err != nil {
 		return err
 	}
@@ -34,6 +32,13 @@ func MeanColours(table *model.XRefTable) error {
 		"OutputConditionIdentifier": types.StringLiteral(srgb), "Info": types.StringLiteral(srgb), "DestOutputProfile": *ref}}
 	return nil
 }
+
+// destination is the profile as a stream; every document of a process has this one, and changes nothing in it.
+var destination = sync.OnceValues(func() (types.StreamDict, error) {
+	stream := types.StreamDict{Dict: types.Dict{"N": types.Integer(3), "Filter": types.Name(filter.Flate)}, Content: profile(),
+		FilterPipeline: []types.PDFFilter{{Name: filter.Flate}}}
+	return stream, stream.Encode()
+})
 
 // profile makes an ICC profile of sRGB (ICC.1:2004-10, version 4.2; IEC 61966-2-1): a matrix to the connection space, whose
 // white is D50, and the curve of sRGB. All of it follows from the two standards.

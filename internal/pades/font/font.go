@@ -29,6 +29,7 @@ type Font struct {
 	glyphs   int
 	longLoca bool
 	metrics  int // entries of hmtx with an advance
+	hmtx     []byte
 	format4  []byte
 	format12 []byte
 }
@@ -52,7 +53,7 @@ func Parse(data []byte) (*Font, error) {
 	}
 	f.longLoca = u16(head, 50) != 0
 	f.Ascent, f.Descent = i16(hhea, 4), i16(hhea, 6)
-	f.metrics = u16(hhea, 34)
+	f.metrics, f.hmtx = u16(hhea, 34), tables["hmtx"]
 	f.glyphs = u16(maxp, 4)
 	f.CapHeight = f.Ascent
 	if os2 := tables["OS/2"]; len(os2) >= 90 && u16(os2, 0) >= 2 {
@@ -67,7 +68,7 @@ func Parse(data []byte) (*Font, error) {
 		width = 4
 	}
 	if f.UnitsPerEm == 0 || f.metrics == 0 || len(tables["loca"]) < width*(f.glyphs+1) ||
-		len(tables["hmtx"]) < 4*f.metrics+2*(f.glyphs-f.metrics) || f.metrics > f.glyphs {
+		len(f.hmtx) < 4*f.metrics+2*(f.glyphs-f.metrics) || f.metrics > f.glyphs {
 		return nil, errShort
 	}
 	return f, f.findCmap()
@@ -192,15 +193,15 @@ func lookup12(t []byte, c int) int {
 // Advance returns the advance width of a glyph in font units.
 func (f *Font) Advance(glyph uint16) int {
 	i := min(int(glyph), f.metrics-1)
-	return u16(f.tables["hmtx"], 4*i)
+	return u16(f.hmtx, 4*i)
 }
 
 // sideBearing returns the left side bearing of a glyph.
 func (f *Font) sideBearing(glyph uint16) int {
 	if i := int(glyph); i >= f.metrics {
-		return u16(f.tables["hmtx"], 4*f.metrics+2*(i-f.metrics))
+		return u16(f.hmtx, 4*f.metrics+2*(i-f.metrics))
 	}
-	return u16(f.tables["hmtx"], 4*int(glyph)+2)
+	return u16(f.hmtx, 4*int(glyph)+2)
 }
 
 // outline returns the bytes of a glyph in glyf; nil for a blank one.

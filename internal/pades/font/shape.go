@@ -35,7 +35,7 @@ func Letters(text string) []string {
 		end := start + size
 		for end < len(text) {
 			r, size := utf8.DecodeRuneInString(text[end:])
-			if !unicode.Is(unicode.M, r) {
+			if plain(r) || !unicode.Is(unicode.M, r) {
 				break
 			}
 			end += size
@@ -49,7 +49,7 @@ func Letters(text string) []string {
 // Shape returns how a letter of Letters is drawn, and false when the font cannot draw it.
 func (f *Font) Shape(letter string) (Shape, bool) {
 	base, size := utf8.DecodeRuneInString(letter)
-	if unicode.In(base, unicode.M, unicode.Cc, unicode.Cf, unicode.Co) || base == utf8.RuneError && size < 2 {
+	if !plain(base) && (unicode.In(base, unicode.M, unicode.Cc, unicode.Cf, unicode.Co) || base == utf8.RuneError && size < 2) {
 		return Shape{}, false
 	}
 	rest := letter[size:]
@@ -62,6 +62,12 @@ func (f *Font) Shape(letter string) (Shape, bool) {
 	}
 	s.Advance = f.Advance(s.glyph)
 	return s, f.place(&s, base, rest)
+}
+
+// plain reports at a glance that a character is a letter, a digit or a sign: ASCII, and the Latin letters with their marks, which
+// are nearly all of what is set.
+func plain(r rune) bool {
+	return r >= ' ' && r <= '~' || r >= 'À' && r <= 'ɏ' || r >= 'Ḁ' && r <= 'ỿ'
 }
 
 // undotted takes the dot off an i or j that has a mark above.
