@@ -62,19 +62,20 @@ const faultRate = 0.05
 
 type journey struct {
 	*testing.T
-	env     *testsuite.TestWorkflowEnvironment
-	world   *sandbox.World
-	dsn     string // of the records
-	store   *store.Store
-	records store.Registrations
-	close   func() // of the outside world's addresses
-	parties string // where the outside world answers
-	acts    *activities.Signing
-	reg     *activities.Registration
-	blobs   *blob.Blobs
-	id      string
-	about   decision.Object // what decisions are about; the signing when it names nothing
-	in      workflows.SigningInput
+	env        *testsuite.TestWorkflowEnvironment
+	world      *sandbox.World
+	dsn        string // of the records
+	store      *store.Store
+	statements *storetest.Statements
+	records    store.Registrations
+	close      func() // of the outside world's addresses
+	parties    string // where the outside world answers
+	acts       *activities.Signing
+	reg        *activities.Registration
+	blobs      *blob.Blobs
+	id         string
+	about      decision.Object // what decisions are about; the signing when it names nothing
+	in         workflows.SigningInput
 
 	decisions int
 }
@@ -190,7 +191,9 @@ func (j *journey) openStore(dsn string) {
 	ctx, dir := context.Background(), j.TempDir()
 	key, err := vault.ReadOrCreateMasterKey(filepath.Join(dir, "master.key"))
 	j.must(err)
-	j.store, err = store.Open(ctx, dsn, key)
+	counted, statements := storetest.Counted(ctx)
+	j.statements = statements
+	j.store, err = store.Open(counted, dsn, key)
 	j.must(err)
 	j.Cleanup(func() { j.store.Close() })
 	j.records = j.store.Registrations()

@@ -12,6 +12,7 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 
 	"kyso/internal/registration"
 	"kyso/internal/signing"
@@ -44,6 +45,12 @@ func Open(ctx context.Context, dsn string, sealer Sealer) (*Store, error) {
 		return nil, err
 	}
 	return over(b), nil
+}
+
+// Observed makes Open, when it gets this context, put wrap before the driver of the database; for tests that count statements. wrap gets
+// the driver and the name that it opens.
+func Observed(ctx context.Context, wrap func(d driver.Driver, name string) driver.Connector) context.Context {
+	return kernel.Observed(ctx, wrap)
 }
 
 func over(b *kernel.Base) *Store {

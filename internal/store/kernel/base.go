@@ -7,6 +7,7 @@ package kernel
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -84,8 +85,25 @@ func Open(ctx context.Context, dsn string, sealer Sealer) (*Base, error) {
 	return s, nil
 }
 
+// observer is the key of a context under which Observed keeps what stands before a driver.
+type observer struct{}
+
+// Observed makes Open, when it gets this context, put wrap before the driver of the database.
+func Observed(ctx context.Context, wrap func(d driver.Driver, name string) driver.Connector) context.Context {
+	return context.WithValue(ctx, observer{}, wrap)
+}
+
+// openDriver is sql.Open, observed when the context says so.
+func openDriver(ctx context.Context, driverName, name string) (*sql.DB, error) {
+	db, err := sql.Open(driverName, name)
+	if wrap, ok := ctx.Value(observer{}).(func(driver.Driver, string) driver.Connector); ok && err == nil {
+		return sql.OpenDB(wrap(db.Driver(), name)), db.Close()
+	}
+	return db, err
+}
+
 func openPostgres(ctx context.Context, dsn string) (*sql.DB, error) {
-	db, err := sql.Open("pgx", dsn)
+	db, err := openDriver(ctx, "pgx", dsn)
 	if err != nil {
 		// The driver's text quotes the DSN, and with it perhaps a password.
 		return nil, problem.New(problem.Invalid, "the PostgreSQL DSN cannot be parsed")

@@ -37,7 +37,7 @@ func openSQLite(ctx context.Context, path string) (*sql.DB, error) {
 	if err := createPrivate(path); err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", sqliteDSN(path))
+	db, err := openDriver(ctx, "sqlite", sqliteDSN(path))
 	if err != nil {
 		return nil, err
 	}
