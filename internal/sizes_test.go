@@ -25,7 +25,7 @@ type size struct{ files, lines int }
 // line, or none.
 var larger = map[string]size{
 	"activities": {30, 4260}, // one file for each step; rooms come when later steps become one activity
-	"workflows":  {27, 4380}, // all processes and their typed client: a client of Temporal has to know a process's inputs, and a worker both
+	"workflows":  {30, 4750}, // all processes and their typed client: a client of Temporal has to know a process's inputs, and a worker both; with the steps of the releases before (*_before.go)
 }
 
 // smaller are packages that have one thing to do, each with the lines that it may have for it.

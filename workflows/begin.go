@@ -7,9 +7,16 @@ import (
 	"kyso/internal/problem"
 )
 
-// fromTheRecord reports whether a run reads from the store what it is about. Runs of earlier releases believed their input.
-func fromTheRecord(ctx workflow.Context) bool {
-	return workflow.GetVersion(ctx, "from-the-record", workflow.DefaultVersion, 1) != workflow.DefaultVersion
+// What a run of a signing or a registration does follows the release that began it. Its history says which, in the one marker of
+// the change id from-the-record; each marker costs two events, so a new release raises the maximum and adds no change id.
+const (
+	readsRecord workflow.Version = 1 // from the store; runs before believed their input
+	ridesAlong  workflow.Version = 2 // transitions ride along with activities; see runner.move
+)
+
+// releaseOf returns which release began a run.
+func releaseOf(ctx workflow.Context) workflow.Version {
+	return workflow.GetVersion(ctx, "from-the-record", workflow.DefaultVersion, ridesAlong)
 }
 
 // began is how far the beginning of a run is. Updates wait for it.
@@ -56,7 +63,7 @@ func beginning(ctx workflow.Context, id string, again *Again) activities.Begin {
 
 // begin takes the place of the input by what the store says.
 func (r *signingRun) begin(ctx workflow.Context) error {
-	if fromTheRecord(ctx) {
+	if r.release = releaseOf(ctx); r.release >= readsRecord {
 		var stand activities.SigningStand
 		err := workflow.ExecuteLocalActivity(record(ctx), signingActivities.BeginSigning, beginning(ctx, r.in.SigningID, r.in.Again)).Get(ctx, &stand)
 		if err != nil {
@@ -75,7 +82,7 @@ func (r *signingRun) begin(ctx workflow.Context) error {
 
 // begin takes the place of the input by what the store says.
 func (r *registrationRun) begin(ctx workflow.Context) error {
-	if fromTheRecord(ctx) {
+	if r.release = releaseOf(ctx); r.release >= readsRecord {
 		var stand activities.RegistrationStand
 		err := workflow.ExecuteLocalActivity(record(ctx), registrationActivities.BeginRegistration,
 			beginning(ctx, r.in.RegistrationID, r.in.Again)).Get(ctx, &stand)

@@ -29,11 +29,12 @@ type incidents struct {
 	series    string // of incidents, when the process is not the only one of its record
 	// byIncident says that the process has no record of its own: it is repaired by the id of its incident.
 	byIncident bool
-	nudges     nudges             // from the party that the process waits for
-	episodes   int                // how often the process was parked
-	open       *process.Attention // the incident that waits or is being retried
-	listens    bool               // parked by a release that tries again by itself
-	waiting    bool               // parked now, or trying again by itself: a repair is welcome
+	nudges     nudges                       // from the party that the process waits for
+	before     func(workflow.Context) error // records what the process has come to, before its incident; nil for nothing
+	episodes   int                          // how often the process was parked
+	open       *process.Attention           // the incident that waits or is being retried
+	listens    bool                         // parked by a release that tries again by itself
+	waiting    bool                         // parked now, or trying again by itself: a repair is welcome
 	repair     *process.Repair
 	settled    int    // counts retries that ended
 	outcome    string // of the last of them
@@ -97,6 +98,11 @@ func (i *incidents) park(ctx workflow.Context, p parkable, attempt int, cause er
 	i.open.Reason, i.open.Message = string(codeOf(cause)), messageOf(cause)
 	if marked.Step != i.open.Step || marked.Reason != i.open.Reason { // else the marks say it already
 		if err := i.markAttention(ctx, true); err != nil {
+			return err
+		}
+	}
+	if i.before != nil {
+		if err := i.before(ctx); err != nil {
 			return err
 		}
 	}

@@ -77,7 +77,8 @@ func newRegistrationRun(ctx workflow.Context, in RegistrationInput) (*registrati
 	r := &registrationRun{in: in}
 	r.runner = runner[registration.Status]{incidents: incidents{kind: process.Registration, processID: in.RegistrationID, begun: &began{}},
 		table: registration.Table, status: registration.StatusRequested, atStep: StepHandOff, kept: r.keepTransition, repairs: RegistrationRepairs,
-		headline: r.describeRegistration}
+		headline: r.describeRegistration, stamp: r.stampTransition}
+	r.before = r.settleOwed
 	r.ctx, r.stop = workflow.WithCancel(ctx)
 	r.receiveSignals(ctx)
 	r.receiveNudges(ctx)
@@ -159,11 +160,14 @@ func (r *registrationRun) step(ctx workflow.Context, step, provider string, do f
 	})
 }
 
-func (r *registrationRun) keepTransition(ctx workflow.Context, t registration.Transition) error {
+func (r *registrationRun) stampTransition(t *registration.Transition) {
 	t.Deadline = r.deadline
 	if r.withdrawn != nil && t.Status == registration.StatusClosing {
 		t.Actor = r.withdrawn.Actor
 	}
+}
+
+func (r *registrationRun) keepTransition(ctx workflow.Context, t registration.Transition) error {
 	return workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordRegistrationMove,
 		activities.MoveInput{RegistrationID: r.in.RegistrationID, Transition: t}).Get(ctx, nil)
 }

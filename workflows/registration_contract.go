@@ -47,7 +47,8 @@ type RegistrationStatus struct {
 	RegistrationID string              `json:"registration_id"`
 	Status         registration.Status `json:"status"`
 	Step           string              `json:"step"`
-	Seq            int                 `json:"seq"`
+	Seq            int                 `json:"seq"`            // counts the transitions so far
+	Owed           int                 `json:"owed,omitempty"` // of the last of them, those that the store may not hold yet
 	Attention      *process.Attention  `json:"attention,omitempty"`
 	Deadline       time.Time           `json:"deadline,omitzero"`
 	// TxnRef is the attempt to pay that is open now.
@@ -59,6 +60,9 @@ type RegistrationStatus struct {
 	// SigningID is the signing of the acceptance record that runs now.
 	SigningID string `json:"signing_id,omitempty"`
 }
+
+// Recorded is how many transitions the store must hold.
+func (s RegistrationStatus) Recorded() int { return s.Seq - s.Owed }
 
 // HandOff is the argument of UpdateHandOff.
 type HandOff struct{ process.Recorded }

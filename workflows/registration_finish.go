@@ -46,6 +46,9 @@ func (r *registrationRun) makeGood(ctx workflow.Context, end ended[registration.
 	if err := r.moveFor(ctx, registration.StatusClosing, end.reason, 0); err != nil {
 		return err
 	}
+	if err := r.settleOwed(ctx); err != nil {
+		return err
+	}
 	if r.issuing {
 		err := r.step(ctx, StepRevoke, "ca", func(ctx workflow.Context) error {
 			return workflow.ExecuteActivity(call(ctx, "Revoke the certificate and destroy the key"), registrationActivities.RevokeCertificate, r.in.RegistrationID).Get(ctx, nil)

@@ -42,7 +42,7 @@ func (r *registrationRun) setHandlers(ctx workflow.Context) error {
 }
 
 func (r *registrationRun) snapshot() RegistrationStatus {
-	return RegistrationStatus{RegistrationID: r.in.RegistrationID, Status: r.status, Step: r.atStep, Seq: r.seq, Attention: r.open, Deadline: r.deadline,
+	return RegistrationStatus{RegistrationID: r.in.RegistrationID, Status: r.status, Step: r.atStep, Seq: r.seq, Owed: len(r.owed), Attention: r.open, Deadline: r.deadline,
 		TxnRef: r.txnRef, Attempts: r.began, Issuing: r.issuing, SigningID: r.signingID}
 }
 
@@ -79,7 +79,7 @@ func (r *registrationRun) onHandOff(ctx workflow.Context, _ HandOff) (Registrati
 
 // moved waits until the registration has left a status or is parked, so that the answer tells what follows.
 func (r *registrationRun) moved(ctx workflow.Context, from registration.Status) (RegistrationStatus, error) {
-	_, err := workflow.AwaitWithTimeout(ctx, process.RepairWait, func() bool { return r.status != from || r.open != nil })
+	_, err := workflow.AwaitWithTimeout(ctx, process.RepairWait, func() bool { return r.stands(r.status != from) || r.open != nil })
 	return r.snapshot(), err
 }
 
@@ -236,7 +236,9 @@ func (r *registrationRun) onWithdraw(ctx workflow.Context, in Withdraw) (Registr
 		r.withdrawn = &in
 		r.stop()
 	}
-	err := workflow.Await(ctx, func() bool { return r.status == registration.StatusClosing || r.status.Final() })
+	err := workflow.Await(ctx, func() bool {
+		return r.stands(r.status == registration.StatusClosing || r.status.Final())
+	})
 	return r.snapshot(), err
 }
 

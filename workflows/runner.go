@@ -25,7 +25,10 @@ type runner[S ~string] struct {
 	ctx      workflow.Context // ends when a person ends the process
 	stop     workflow.CancelFunc
 	resumed  S // where the record stood when this run began again; empty once it has moved, and for a first run
+	release  workflow.Version
+	owed     []process.Transition[S] // made, and not recorded for certain yet; none before ridesAlong
 
+	stamp    func(t *process.Transition[S])                            // completes a transition; nil for none
 	kept     func(ctx workflow.Context, t process.Transition[S]) error // records a transition
 	repairs  func(step string) []string                                // what a repair may do at a step
 	final    func(problem.Code) bool                                   // codes that end the process instead of parking it; nil for none
@@ -48,14 +51,37 @@ type ending interface {
 	ends()
 }
 
-// step runs one step under the rules of incidents.
+// step runs one step under the rules of incidents. What it does finds every transition recorded.
 func (r *runner[S]) step(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
+	if err := r.settleOwed(ctx); err != nil {
+		return err
+	}
+	return r.under(ctx, step, provider, do)
+}
+
+// carry is step for one activity that takes the owed transitions along. The activity records them before it does its work (see
+// activities.TransitionInput), each once by its number: an activity that failed may have recorded them or not, so the
+// next one carries them again, or the incident records them.
+func (r *runner[S]) carry(ctx workflow.Context, step, provider string, do func(ctx workflow.Context, moves []process.Transition[S]) error) error {
+	return r.under(ctx, step, provider, func(ctx workflow.Context) error {
+		moves := r.owed
+		err := do(ctx, moves)
+		if err == nil {
+			r.owed = r.owed[len(moves):]
+		}
+		return err
+	})
+}
+
+func (r *runner[S]) under(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
 	r.atStep = step
 	r.describe(ctx)
 	return r.run(ctx, parkable{step: step, provider: provider, actions: r.repairs(step), final: r.final}, do)
 }
 
-// move records a transition and the wait that begins with it; zero means no deadline.
+// move makes a transition and begins the wait that it stands for; zero means no deadline. Since ridesAlong the next activity
+// takes it to the store (carry). Whatever a person or a query could see for long records it itself (settleOwed): a wait,
+// an incident, the end.
 func (r *runner[S]) move(ctx workflow.Context, to S, wait time.Duration) error {
 	return r.moveFor(ctx, to, "", wait)
 }
@@ -77,18 +103,46 @@ func (r *runner[S]) moveFor(ctx workflow.Context, to S, reason problem.Code, wai
 	if wait > 0 {
 		r.deadline = workflow.Now(ctx).Add(wait)
 	}
-	return r.kept(ctx, process.Transition[S]{Seq: r.seq, Status: to, At: workflow.Now(ctx), Detail: string(reason)})
+	made := process.Transition[S]{Seq: r.seq, Status: to, At: workflow.Now(ctx), Detail: string(reason)}
+	if r.stamp != nil {
+		r.stamp(&made)
+	}
+	if r.release < ridesAlong {
+		return r.kept(ctx, made)
+	}
+	r.owed = append(r.owed, made)
+	return nil
 }
 
-// mark marks a wait that ends by itself.
+// settleOwed records what is owed.
+func (r *runner[S]) settleOwed(ctx workflow.Context) error {
+	for len(r.owed) > 0 {
+		if err := r.kept(ctx, r.owed[0]); err != nil {
+			return err
+		}
+		r.owed = r.owed[1:]
+	}
+	return nil
+}
+
+// stands reports whether the process has come to a status, and the store holds it.
+func (r *runner[S]) stands(at bool) bool { return at && len(r.owed) == 0 }
+
+// mark marks a wait that ends by itself, when the store holds that the process has come to it.
 func (r *runner[S]) mark(ctx workflow.Context, step string, until time.Time) error {
+	if err := r.settleOwed(ctx); err != nil {
+		return err
+	}
 	r.atStep, r.deadline = step, until
 	r.describe(ctx)
 	return workflow.UpsertTypedSearchAttributes(ctx, AttributeStep.ValueSet(step), AttributeDeadline.ValueSet(until))
 }
 
-// done takes the marks of the last wait away.
+// done records the end and takes the marks of the last wait away.
 func (r *runner[S]) done(ctx workflow.Context) error {
+	if err := r.settleOwed(ctx); err != nil {
+		return err
+	}
 	r.atStep, r.deadline = StepDone, time.Time{}
 	r.describe(ctx)
 	return workflow.UpsertTypedSearchAttributes(ctx, AttributeStep.ValueSet(StepDone), AttributeDeadline.ValueUnset())

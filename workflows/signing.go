@@ -69,6 +69,7 @@ func newSigningRun(ctx workflow.Context, in SigningInput) (*signingRun, error) {
 	r.runner = runner[signing.Status]{incidents: incidents{kind: process.Signing, processID: in.SigningID, begun: &began{}, nudges: nudgesOf(ctx)},
 		table: signing.Table, status: signing.StatusCreated, atStep: StepInspect, kept: r.keepTransition, repairs: signingRepairs, final: r.refuses,
 		headline: r.describeSigning}
+	r.before = r.settleOwed
 	r.ctx, r.stop = workflow.WithCancel(ctx)
 	r.receiveSignals(ctx)
 	return r, r.setHandlers(ctx)
@@ -76,10 +77,7 @@ func newSigningRun(ctx workflow.Context, in SigningInput) (*signingRun, error) {
 
 // business is what a signing does.
 func (r *signingRun) business(ctx workflow.Context) error {
-	steps := []func(workflow.Context) error{
-		r.inspect, r.findCertificates, r.awaitChoice, r.awaitPlacement, r.prepare, r.request, r.awaitApproval,
-		r.embed, r.timestamp, r.extend, r.archive, r.deliver, r.keepArchived,
-	}
+	steps := r.stepsBefore()
 	if r.in.Again != nil && r.in.Again.Close {
 		return errGivenUp
 	}

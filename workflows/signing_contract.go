@@ -56,8 +56,9 @@ type SigningStatus struct {
 	SigningID string         `json:"signing_id"`
 	Status    signing.Status `json:"status"`
 	Step      string         `json:"step"`
-	// Seq counts the transitions so far; the store holds each.
+	// Seq counts the transitions so far; the store holds all but the last Owed, which the activity that runs now takes to it.
 	Seq       int                `json:"seq"`
+	Owed      int                `json:"owed,omitempty"`
 	Attention *process.Attention `json:"attention,omitempty"` // set while parked
 	// Deadline is when the current wait ends by itself; for an approval, the end of the provider's window.
 	Deadline time.Time `json:"deadline,omitzero"`
@@ -65,6 +66,9 @@ type SigningStatus struct {
 	// own time stands still between events.
 	Remaining int `json:"remaining_seconds,omitempty"`
 }
+
+// Recorded is how many transitions the store must hold.
+func (s SigningStatus) Recorded() int { return s.Seq - s.Owed }
 
 // ChooseCertificate is the argument of UpdateChooseCertificate.
 type ChooseCertificate struct {

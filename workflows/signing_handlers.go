@@ -15,7 +15,7 @@ func (r *signingRun) snapshot() SigningStatus { return signingStatus(r.in.Signin
 
 // signingStatus is where a process stands that is about a signing.
 func signingStatus(id string, r *runner[signing.Status]) SigningStatus {
-	return SigningStatus{SigningID: id, Status: r.status, Step: r.atStep, Seq: r.seq, Attention: r.open, Deadline: r.deadline}
+	return SigningStatus{SigningID: id, Status: r.status, Step: r.atStep, Seq: r.seq, Owed: len(r.owed), Attention: r.open, Deadline: r.deadline}
 }
 
 func (r *signingRun) setHandlers(ctx workflow.Context) error {
@@ -86,7 +86,7 @@ func (r *signingRun) onCancel(ctx workflow.Context, in Cancel) (SigningStatus, e
 		r.cancel = &in
 		r.stop()
 	}
-	err := workflow.Await(ctx, func() bool { return r.status.Final() })
+	err := workflow.Await(ctx, func() bool { return r.stands(r.status.Final()) })
 	return r.snapshot(), err
 }
 

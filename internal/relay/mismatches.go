@@ -93,7 +93,7 @@ func only(holds bool, why string) string {
 type standing struct {
 	final bool
 	seq   int
-	// process says how many transitions the process has made, and whether it has come to its end.
+	// process says how many transitions the process has made that the store must hold, and whether it has come to its end.
 	process func(ctx context.Context, id string) (seq int, over bool, err error)
 }
 
@@ -105,7 +105,7 @@ func (r *Reconciler) signingStands(ctx context.Context, id string) (standing, er
 	seq, err := r.Records.LastSeq(ctx, id)
 	return standing{s.Status.Final(), seq, func(ctx context.Context, id string) (int, bool, error) {
 		status, err := r.Engine.Status(ctx, id)
-		return status.Seq, status.Status.Final(), err
+		return status.Recorded(), status.Status.Final(), err
 	}}, err
 }
 
@@ -113,6 +113,6 @@ func (r *Reconciler) registrationStands(ctx context.Context, id string) (standin
 	s, err := r.Records.Registration(ctx, id)
 	return standing{s.Status.Final(), s.Seq, func(ctx context.Context, id string) (int, bool, error) {
 		status, err := r.Engine.RegistrationStatus(ctx, id)
-		return status.Seq, status.Status.Final(), err
+		return status.Recorded(), status.Status.Final(), err
 	}}, err
 }

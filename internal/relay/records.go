@@ -43,7 +43,7 @@ func (r *Reconciler) signing(ctx context.Context, s signing.Signing, report *inc
 		if err != nil {
 			return err
 		}
-		if status.Seq <= seq {
+		if status.Recorded() <= seq {
 			break
 		}
 		if look == 1 {
@@ -97,7 +97,7 @@ func (r *Reconciler) registration(ctx context.Context, s registration.Registrati
 		if err != nil {
 			return err
 		}
-		if status.Seq <= now.Seq {
+		if status.Recorded() <= now.Seq {
 			break
 		}
 		if look == 1 {

@@ -1,0 +1,104 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"kyso/activities"
+	"kyso/internal/signing"
+)
+
+// Signings that a release before ridesAlong began go on as they began: one activity for each step.
+
+// stepsBefore are the steps of such a signing, as signingSteps counts them.
+func (r *signingRun) stepsBefore() []func(workflow.Context) error {
+	return []func(workflow.Context) error{
+		r.inspect, r.findCertificates, r.awaitChoice, r.awaitPlacement, r.prepare, r.request, r.awaitApproval,
+		r.embed, r.timestamp, r.extend, r.archive, r.deliver, r.keepArchived,
+	}
+}
+
+func (r *signingRun) inspect(ctx workflow.Context) error {
+	return r.step(ctx, StepInspect, "", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(heavy(ctx, "Look at the documents"), signingActivities.InspectDocuments, r.in.SigningID).Get(ctx, nil)
+	})
+}
+
+func (r *signingRun) findCertificates(ctx workflow.Context) error {
+	return r.step(ctx, StepFindCertificates, r.in.Provider, func(ctx workflow.Context) error {
+		var found activities.Found
+		err := workflow.ExecuteActivity(call(ctx, "Look the user's certificates up"), signingActivities.FindCertificates, r.in.SigningID).Get(ctx, &found)
+		r.chosen, r.usable = found.Fingerprint, found.Usable
+		return err
+	})
+}
+
+func (r *signingRun) prepare(ctx workflow.Context) error {
+	if err := r.move(ctx, signing.StatusPreparing, 0); err != nil {
+		return err
+	}
+	return r.step(ctx, StepPrepare, "", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(heavy(ctx, "Check the certificate and prepare the documents"), signingActivities.PrepareDocuments, r.in.SigningID).Get(ctx, nil)
+	})
+}
+
+func (r *signingRun) request(ctx workflow.Context) error {
+	if err := r.move(ctx, signing.StatusRequested, 0); err != nil {
+		return err
+	}
+	r.asked = true
+	return r.step(ctx, StepRequest, r.in.Provider, func(ctx workflow.Context) error {
+		var requested activities.Requested
+		err := workflow.ExecuteActivity(call(ctx, "Ask the owner on the phone"), signingActivities.RequestApproval, r.in.SigningID).Get(ctx, &requested)
+		r.deadline = requested.ExpiresAt
+		return err
+	})
+}
+
+func (r *signingRun) embed(ctx workflow.Context) error {
+	return r.step(ctx, StepEmbed, r.in.Provider, func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(heavy(ctx, "Verify the values and embed them"), signingActivities.EmbedSignatures, r.in.SigningID).Get(ctx, nil)
+	})
+}
+
+func (r *signingRun) timestamp(ctx workflow.Context) error {
+	if !r.in.Level.AtLeast(signing.LevelT) {
+		return nil
+	}
+	return r.step(ctx, StepTimestamp, "tsa", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(heavy(ctx, "Time-stamp the signatures (B-T)"), signingActivities.TimestampSignatures, r.in.SigningID).Get(ctx, nil)
+	})
+}
+
+func (r *signingRun) extend(ctx workflow.Context) error {
+	if !r.in.Level.AtLeast(signing.LevelLT) {
+		return nil
+	}
+	return r.step(ctx, StepExtend, "ca", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(heavy(ctx, "Add revocation data (B-LT)"), signingActivities.ExtendSignatures, r.in.SigningID).Get(ctx, nil)
+	})
+}
+
+func (r *signingRun) archive(ctx workflow.Context) error {
+	if !r.in.Level.AtLeast(signing.LevelLTA) {
+		return nil
+	}
+	return r.step(ctx, StepArchive, "tsa", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(heavy(ctx, "Time-stamp the whole documents (B-LTA)"), signingActivities.ArchiveDocuments, r.in.SigningID).Get(ctx, nil)
+	})
+}
+
+func (r *signingRun) deliver(ctx workflow.Context) error {
+	return r.step(ctx, StepDeliver, "", func(ctx workflow.Context) error {
+		return workflow.ExecuteActivity(heavy(ctx, "Verify the whole result"), signingActivities.DeliverDocuments, r.in.SigningID).Get(ctx, nil)
+	})
+}
+
+// keepArchived starts the process that renews the archive time-stamps for as long as the record is kept.
+func (r *signingRun) keepArchived(ctx workflow.Context) error {
+	if !r.in.Level.AtLeast(signing.LevelLTA) || workflow.GetVersion(ctx, "keep-archived", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return nil
+	}
+	return r.step(ctx, StepArchive, "", func(ctx workflow.Context) error {
+		return beginArchive(ctx, ArchiveInput{SigningID: r.in.SigningID, Generation: 1})
+	})
+}
