@@ -1,6 +1,6 @@
 # "make" alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: demo dev build web build-dev test test-quick race bench fuzz lint vulnerabilities generate help
+.PHONY: demo dev build web build-dev test test-quick race bench bench-rooms bench-parked fuzz lint vulnerabilities generate help
 
 GO ?= go
 
@@ -52,11 +52,17 @@ test-quick: ## Run the tests of single rooms, the rules over the tree and the re
 	$(GO) test -short -vet=off $$($(GO) list ./... | grep -vE '$(SLOW)')
 	$(GO) test -short -vet=off ./workflows -run 'Histories|EveryActivityIsGuarded'
 
-# KYSO_PARKED=20000 make bench: how many phones wait in the last table; that many take hours to begin.
-bench: ## Measure what a signature costs against hashing, and flows against workflows that do nothing
+# KYSO_FLOWS, KYSO_PARKED and KYSO_MANY say how many flows make a turn, how many signings wait for phones and how many documents one
+# command signs; ten minutes on two cores without them.
+bench: ## Print one table: flows and requests against what they cannot do without, and who uses the processor
+	$(GO) test -run '^$$' -bench 'Kyso$$' -benchtime 1x -timeout 6h ./starter/dev
+
+bench-rooms: ## Run the benchmarks of single rooms: what a signature costs against hashing, sealing, uploads, parsing
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./internal/...
-	KYSO_MANY=1000 $(GO) test -run TestManyDocuments -v ./starter/dev
-	$(GO) test -run '^$$' -bench 'Flows|Parked' -benchtime 1x -v -timeout 6h ./starter/dev
+
+# KYSO_PARKED=20000 make bench-parked: that many take hours to begin.
+bench-parked: ## Fill a world with signings that wait for phones, 3,000 or KYSO_PARKED
+	$(GO) test -run '^$$' -bench Parked -benchtime 1x -v -timeout 6h ./starter/dev
 
 # FUZZ=10m make fuzz: how long each target runs.
 fuzz: ## Give every fuzz target a minute, or as long as FUZZ says

@@ -14,60 +14,10 @@ import (
 	"testing"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
-	sdk "go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/worker"
-	"go.temporal.io/sdk/workflow"
-
 	"kyso/internal/apiclient"
 	"kyso/internal/process"
 	"kyso/workflows"
 )
-
-// BenchmarkFlows prints how many signings and registrations a second end on this machine, beside a workflow of as many
-// activities that do nothing, on the same server in the same run. The server, the worker, the API, the outside parties and
-// the people who press buttons all share the machine.
-func BenchmarkFlows(b *testing.B) {
-	w, c := benchWorld(b)
-	w.signers(b, c, flowSigners)
-	signing := perSecond(b, "signing, B-LT, approved at once", 300, func(i int) string { return w.signsAtOnce(b, c, flowSigner(i)) })
-	compareNoOp(b, w, signing, process.SigningWorkflowID(signing.sample), 300)
-	registration := perSecond(b, "registration, PS1, paid, reviewed at once", 300, func(i int) string { return w.registers(b, c, fmt.Sprintf("001302%06d", 900_000+i)) })
-	compareNoOp(b, w, registration, process.RegistrationWorkflowID(registration.sample), 300)
-}
-
-func benchWorld(b *testing.B) (*World, *client) {
-	b.Helper()
-	w, err := Start(context.Background(), Options{Data: b.TempDir(), SandboxInMemory: true})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		if err := w.Close(); err != nil {
-			b.Error(err)
-		}
-	})
-	return w, newClient(w.Addresses)
-}
-
-type rate struct {
-	perSecond float64
-	sample    string // one of what was run
-}
-
-// flowsAtOnce is enough for people and polls not to be what is waited for.
-const flowsAtOnce = 100
-
-// perSecond runs n flows, many at once.
-func perSecond(b *testing.B, what string, n int, flow func(int) string) rate {
-	b.Helper()
-	began, own, children := time.Now(), cpu(syscall.RUSAGE_SELF), cpu(syscall.RUSAGE_CHILDREN)
-	ids := atOnce(flowsAtOnce, n, flow)
-	r := rate{float64(n) / time.Since(began).Seconds(), ids[0]}
-	b.Logf("%-45s %7.1f per second (%d in %.1f s; CPU for one: %.0f ms, and %.0f ms in PDF processes)", what, r.perSecond, n, time.Since(began).Seconds(),
-		(cpu(syscall.RUSAGE_SELF)-own)*1000/float64(n), (cpu(syscall.RUSAGE_CHILDREN)-children)*1000/float64(n))
-	return r
-}
 
 // flowSigners is how many people sign in turn: making their keys is the sandbox's work, and done before.
 const flowSigners = 50
@@ -101,17 +51,6 @@ func (w *World) signsAtOnce(b *testing.B, c *client, user string) string {
 	return s.ID
 }
 
-func (w *World) registers(b *testing.B, c *client, citizen string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	k := &walker{client: c, world: w, citizen: citizen, plan: "PS1", asked: map[string]time.Time{}}
-	k.run(ctx)
-	if r, err := k.view(ctx); err != nil || r.Status != "active" {
-		b.Errorf("a registration is %s: %v", r.Status, err)
-	}
-	return k.id
-}
-
 // cpu is the processor time that was used, in seconds.
 func cpu(who int) float64 {
 	var used syscall.Rusage
@@ -127,57 +66,6 @@ func must(b *testing.B, err error) {
 		b.Fatal(err)
 	}
 }
-
-// compareNoOp runs workflows that have as many activities as the sample's history, and do nothing.
-func compareNoOp(b *testing.B, w *World, flow rate, workflowID string, n int) {
-	b.Helper()
-	activities, locals := 0, 0
-	it := w.App.Temporal.GetWorkflowHistory(context.Background(), workflowID, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for it.HasNext() {
-		event, err := it.Next()
-		must(b, err)
-		switch event.GetEventType() {
-		case enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-			activities++
-		case enumspb.EVENT_TYPE_MARKER_RECORDED:
-			locals++
-		}
-	}
-	queue := "bench-" + strconv.Itoa(activities)
-	idle := worker.New(w.App.Temporal, queue, worker.Options{})
-	idle.RegisterWorkflowWithOptions(noOp, workflow.RegisterOptions{Name: "NoOp"})
-	idle.RegisterActivity(nothing)
-	must(b, idle.Start())
-	defer idle.Stop()
-	name := fmt.Sprintf("no-op, %d activities, %d local activities", activities, locals)
-	empty := perSecond(b, name, n, func(i int) string {
-		run, err := w.App.Temporal.ExecuteWorkflow(context.Background(), sdk.StartWorkflowOptions{ID: queue + "-" + strconv.Itoa(i), TaskQueue: queue}, "NoOp", activities, locals)
-		must(b, err)
-		must(b, run.Get(context.Background(), nil))
-		return ""
-	})
-	b.Logf("%-45s %7.2f", "ratio to the no-op", flow.perSecond/empty.perSecond)
-}
-
-func noOp(ctx workflow.Context, activities, locals int) error {
-	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
-	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{StartToCloseTimeout: time.Minute})
-	for i := range max(activities, locals) {
-		if i < activities {
-			if err := workflow.ExecuteActivity(ctx, nothing).Get(ctx, nil); err != nil {
-				return err
-			}
-		}
-		if i < locals {
-			if err := workflow.ExecuteLocalActivity(ctx, nothing).Get(ctx, nil); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func nothing(context.Context) error { return nil }
 
 // BenchmarkParked fills a world with signings that wait for phones, KYSO_PARKED of them (3,000 when not set), and prints what
 // they cost: memory of the worker and of the rest, and how long a new signing takes beside an empty server.

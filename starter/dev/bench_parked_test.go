@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"kyso/internal/apiclient"
+)
+
+// parkedBeside has KYSO_PARKED signings (300) wait for phones that nobody looks at, and measures what the waiting takes, and a new signing
+// beside it. It is the last of the table: the signings stay.
+func (w *benchWorld) parkedBeside(b *testing.B, t *table, c *client) {
+	b.Helper()
+	count := setting("KYSO_PARKED", 300)
+	pdf, err := samplePDF()
+	must(b, err)
+	uploaded, err := w.uploads(b.Context(), testFile, pdf)
+	must(b, err)
+	for i := range idlers {
+		must(b, c.knobs(b.Context(), idler(i), map[string]any{"decision": "never", "window_s": 86_400}))
+	}
+	alone := func() time.Duration { return medianOf(21, func() { w.signsHeadless(b, c, flowSigner(0)) }) }
+	empty, memory, began := alone(), w.memory(), time.Now()
+	w.turn(count, func(i int) {
+		ctx, cancel := context.WithTimeout(b.Context(), benchPatience)
+		defer cancel()
+		s, err := c.sign(ctx, apiclient.SigningRequest{User: idler(i), Documents: []apiclient.DocumentRequest{{ID: uploaded.ID, Placement: &apiclient.Placement{}}}})
+		must(b, err)
+		api := &apiclient.Client{BaseURL: c.api, Key: c.key}
+		ctx, asked := context.WithCancel(ctx)
+		defer asked()
+		_ = api.Follow(ctx, s.ID, 0, func(e apiclient.Event) error { // ends when the phone is asked
+			if e.Transition != nil && e.Transition.Status == "awaiting-approval" {
+				asked()
+			}
+			return nil
+		})
+	})
+	begun := time.Since(began)
+	time.Sleep(5 * time.Second)
+	before, more := w.used(), w.memory()-memory
+	const over = 20 * time.Second
+	time.Sleep(over)
+	used := w.used().minus(before)
+	share := func(seconds float64) float64 { return seconds / over.Seconds() }
+	t.rowf("signings that wait for phones", "%d (begun in %.0f s) take %.3f cores: engine %.3f, worker %.3f, API %.3f, sandbox %.3f; %.0f KB of memory each; "+
+		"a new signing takes %.2f × that beside none (%.2f s)", count, begun.Seconds(), share(used.total()), share(used.engine), share(used.worker), share(used.api+used.pdf),
+		share(used.here), float64(more)*1024/float64(count), float64(alone())/float64(empty), empty.Seconds())
+}
+
+// memory is the resident memory of engine, worker and API, in MB.
+func (w *benchWorld) memory() int {
+	return residentMB(w.engine.cmd.Process.Pid) + residentMB(w.worker.cmd.Process.Pid) + residentMB(w.api.cmd.Process.Pid)
+}
