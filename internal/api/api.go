@@ -162,7 +162,7 @@ func assemble(options Options) (map[string]*kernel.Served, http.Handler) {
 	mux := http.NewServeMux()
 	around := layers.New(k, layers.Ports{Answers: options.Desk, Audit: options.Audit, Counter: options.Counter, Rate: options.Rate,
 		TrustedProxies: options.TrustedProxies, Hosts: options.Hosts}, mux)
-	files := &kernel.Files{Desk: options.Desk, Open: options.Open, PDF: around.TakingTurns(options.PDF)}
+	files := &kernel.Files{Desk: options.Desk, Open: options.Open, PDF: options.PDF, Turn: around.TurnToRead}
 	config := configuration(k.CookieName())
 	served := kernel.Serve(humago.New(mux, config), rooms(options, k, files))
 	components(config.OpenAPI)

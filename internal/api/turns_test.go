@@ -14,6 +14,7 @@ import (
 	"kyso/internal/api"
 	"kyso/internal/limit"
 	"kyso/internal/problem"
+	"kyso/internal/signing"
 )
 
 // visitor is a guest in a network.
@@ -149,4 +150,54 @@ func (v *visitor) signing(user, document string) string {
 	var made api.SigningBody
 	v.do(http.MethodPost, "/v1/signings", strings.NewReader(`{"user":"`+user+`","documents":[{"id":"`+document+`"}]}`), "Content-Type", "application/json").into(v.b.t, &made)
 	return made.ID
+}
+
+// Twenty callers of one network wait to have files read: none of them has a file open or holds a connection to the store, and
+// others are answered.
+func TestWhoWaitsForATurnHoldsNothing(t *testing.T) {
+	var opened, reading atomic.Int32
+	release := make(chan struct{})
+	b := newBench(t, pdfStub, func(o *api.Options) {
+		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		o.Limits.PlaceWait = time.Minute
+		inside := func(ctx context.Context, _ api.Source) (json.RawMessage, error) {
+			reading.Add(1)
+			<-release
+			return json.RawMessage(`{}`), nil
+		}
+		open := o.Open
+		o.Open = func(ctx context.Context, u signing.Upload) (api.Source, error) {
+			opened.Add(1)
+			return open(ctx, u)
+		}
+		o.PDF.Inspect, o.PDF.Verify = inside, inside
+	})
+	greedy, normal := b.visitor("203.0.113.7"), b.visitor("198.51.100.9")
+	document, signed := greedy.document(), normal.signing("ICA.079095012346", normal.document())
+	answers := make(chan answer, 20)
+	for i := range cap(answers) {
+		go func() {
+			switch i % 3 {
+			case 0:
+				answers <- greedy.do(http.MethodGet, "/v1/documents/"+document+"/inspection", nil)
+			case 1:
+				answers <- greedy.do(http.MethodGet, "/v1/documents/"+document+"/verification", nil)
+			default:
+				answers <- greedy.do(http.MethodPost, "/v1/verifications", strings.NewReader(pdf), "Content-Type", "application/pdf")
+			}
+		}()
+	}
+	eventually(t, "two who read", func() bool { return reading.Load() == 2 })
+	for range 10 {
+		wantStatus(t, normal.do(http.MethodGet, "/v1/signings/"+signed, nil), http.StatusOK)
+		wantStatus(t, normal.do(http.MethodGet, "/v1/signings", nil), http.StatusOK)
+	}
+	eventually(t, "no connection in use", func() bool { return b.store.DB.Stats().InUse == 0 })
+	if n := opened.Load(); n > 2 {
+		t.Errorf("%d files are open while 2 are read", n)
+	}
+	close(release)
+	for range cap(answers) {
+		wantStatus(t, <-answers, http.StatusOK)
+	}
 }

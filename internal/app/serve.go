@@ -76,9 +76,9 @@ func (a *App) apiOptions() api.Options {
 // inspections is how many files the API reads at the same time, each in a child process of its own.
 const inspections = 4
 
-// pdf does what the API needs of PDF files. What a person hands over is read in a child process.
+// pdf does what the API needs of PDF files. What a person hands over is read in a child process, which yields to requests.
 func (a *App) pdf() *api.PDF {
-	child := &pdfchild.Runner{MaxParallel: inspections}
+	child := &pdfchild.Runner{MaxParallel: inspections, Background: true}
 	return &api.PDF{
 		Inspection: reflect.TypeFor[pades.Report](), Verification: reflect.TypeFor[pades.Verification](),
 		Inspect: func(ctx context.Context, src api.Source) (json.RawMessage, error) {

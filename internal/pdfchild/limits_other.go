@@ -13,6 +13,8 @@ func setLimits(_, _ uint64) error { return nil }
 
 func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
+func yield(int) error { return nil }
+
 func executable() (string, error) { return os.Executable() }
 
 func keepFiles() error { return nil }

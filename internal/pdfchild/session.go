@@ -51,7 +51,7 @@ func (s *Session) do(ctx context.Context, op string, src pades.Source, args []by
 		return nil, problem.New(problem.TooLarge, "options of %d bytes", len(call))
 	}
 	if s.child == nil {
-		if s.child, err = start(); err != nil {
+		if s.child, err = start(s.runner.Background); err != nil {
 			return nil, fmt.Errorf("starting a PDF process: %w", err)
 		}
 	}
@@ -187,7 +187,7 @@ type process struct {
 	done  chan struct{}
 }
 
-func start() (*process, error) {
+func start(background bool) (*process, error) {
 	path, err := executable()
 	if err != nil {
 		return nil, err
@@ -222,6 +222,12 @@ func start() (*process, error) {
 		ourIn.Close()
 		ourOut.Close()
 		return nil, err
+	}
+	if background {
+		if err := yield(p.cmd.Process.Pid); err != nil {
+			p.end()
+			return nil, fmt.Errorf("lowering the priority: %w", err)
+		}
 	}
 	return p, nil
 }

@@ -53,7 +53,7 @@ func verify(ctx context.Context, src pades.Source, trust signing.Trust, revocati
 		return nil, fmt.Errorf("verifying: %w", err) // before a process is started for it
 	}
 	var missing []pades.Finding
-	runner := &pdfchild.Runner{}
+	runner := &pdfchild.Runner{Background: true} // of an API, which has requests to answer meanwhile
 	opts.Roots, opts.Intermediates, opts.Removed = trust.Roots, trust.Intermediates, trust.Removed
 	if revocation != nil && len(trust.Roots) > 0 {
 		// A file that cannot be read needs nothing here; what is wrong with it is said below, and better.

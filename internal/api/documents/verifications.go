@@ -145,6 +145,11 @@ func (s *Handler) verify(ctx context.Context, in *verifyInput) (*verifyOutput, e
 	}
 	src := io.NewSectionReader(file, 0, size)
 	if !in.Keep {
+		free, err := s.Turn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer free()
 		report, err := s.PDF.Verify(ctx, src)
 		return &verifyOutput{Status: http.StatusOK, Body: report}, err
 	}
@@ -170,6 +175,11 @@ func (s *Handler) keep(ctx context.Context, in *verifyInput, src *io.SectionRead
 	case problem.CodeOf(err) != problem.NotFound:
 		return there, err
 	}
+	free, err := s.Turn(ctx)
+	if err != nil {
+		return signing.Verification{}, err
+	}
+	defer free()
 	one, err := s.PDF.Record(ctx, src)
 	if err != nil {
 		return one, err

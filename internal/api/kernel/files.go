@@ -28,6 +28,8 @@ type Files struct {
 	Open func(ctx context.Context, upload signing.Upload) (Source, error)
 	// PDF looks into files; nil looks into none.
 	PDF *PDF
+	// Turn waits until a file may be read for the caller; free ends the turn.
+	Turn func(ctx context.Context) (free func(), err error)
 }
 
 // Source is a stored file that is read by range.
@@ -232,19 +234,34 @@ type RawOutput struct {
 
 // Examine has a stored file looked into, which must have the digest unless that is empty.
 func (s *Files) Examine(ctx context.Context, id, digest string, with func(context.Context, Source) (json.RawMessage, error)) (*RawOutput, error) {
+	var report json.RawMessage
+	err := s.Within(ctx, id, digest, func(source Source) (err error) {
+		report, err = with(ctx, source)
+		return err
+	})
+	return &RawOutput{report}, err
+}
+
+// Within has the inside of a stored file read when it is the caller's turn. The file is opened then and not before: who waits holds
+// no connection to the store and no open file, and has nothing hashed.
+func (s *Files) Within(ctx context.Context, id, digest string, read func(Source) error) error {
 	upload, err := s.Recorded(ctx, id, digest)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	free, err := s.Turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer free()
 	source, err := s.Open(ctx, upload)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if closer, ok := source.(io.Closer); ok {
 		defer func() { _ = closer.Close() }() // read only: nothing is lost
 	}
-	report, err := with(ctx, source)
-	return &RawOutput{report}, err
+	return read(source)
 }
 
 // Recorded returns a stored file, which must be the one with the digest that a signing or registration holds.

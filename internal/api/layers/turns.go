@@ -2,13 +2,11 @@ package layers
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"time"
 
 	"kyso/internal/api/kernel"
 	"kyso/internal/limit"
-	"kyso/internal/signing"
 )
 
 // turns are the places for what lasts: rates bound how often something begins, and not how long it goes on.
@@ -65,46 +63,8 @@ func (s *Layers) inTurn(next http.Handler) http.Handler {
 	})
 }
 
-// TakingTurns has files read when it is the caller's turn.
-func (s *Layers) TakingTurns(pdf *kernel.PDF) *kernel.PDF {
-	if pdf == nil {
-		return nil
-	}
-	turn := func(ctx context.Context) (func(), error) {
-		each := s.turns.limits.InspectionsEach
-		return s.turns.inspections.Take(ctx, holders(ctx, each, each)...)
-	}
-	waiting := func(do func(context.Context, kernel.Source) (json.RawMessage, error)) func(context.Context, kernel.Source) (json.RawMessage, error) {
-		return func(ctx context.Context, src kernel.Source) (json.RawMessage, error) {
-			free, err := turn(ctx)
-			if err != nil {
-				return nil, err
-			}
-			defer free()
-			return do(ctx, src)
-		}
-	}
-	in := *pdf
-	in.Inspect, in.Verify = waiting(pdf.Inspect), waiting(pdf.Verify)
-	if pdf.Record != nil {
-		in.Record = func(ctx context.Context, src kernel.Source) (signing.Verification, error) {
-			free, err := turn(ctx)
-			if err != nil {
-				return signing.Verification{}, err
-			}
-			defer free()
-			return pdf.Record(ctx, src)
-		}
-	}
-	if pdf.Place != nil {
-		in.Place = func(ctx context.Context, src kernel.Source, placement *signing.Placement, reason string) error {
-			free, err := turn(ctx)
-			if err != nil {
-				return err
-			}
-			defer free()
-			return pdf.Place(ctx, src, placement, reason)
-		}
-	}
-	return &in
+// TurnToRead waits until a file may be read for the caller.
+func (s *Layers) TurnToRead(ctx context.Context) (free func(), err error) {
+	each := s.turns.limits.InspectionsEach
+	return s.turns.inspections.Take(ctx, holders(ctx, each, each)...)
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"time"
@@ -165,16 +164,7 @@ func (s *Handler) checkPlaces(ctx context.Context, list []placeCheck, reason str
 }
 
 func (s *Handler) checkPlace(ctx context.Context, c placeCheck, reason string) error {
-	upload, err := s.Recorded(ctx, c.UploadID, c.SHA256)
-	if err != nil {
-		return err
-	}
-	source, err := s.Open(ctx, upload)
-	if err != nil {
-		return err
-	}
-	if closer, ok := source.(io.Closer); ok {
-		defer func() { _ = closer.Close() }() // read only: nothing is lost
-	}
-	return s.PDF.Place(ctx, source, c.placement, reason)
+	return s.Within(ctx, c.UploadID, c.SHA256, func(source kernel.Source) error {
+		return s.PDF.Place(ctx, source, c.placement, reason)
+	})
 }
