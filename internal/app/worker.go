@@ -3,8 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/http"
 	"time"
 
 	"go.temporal.io/sdk/interceptor"
@@ -15,7 +13,6 @@ import (
 	"kyso/internal/party/receiver"
 	"kyso/internal/party/revocation"
 	"kyso/internal/pdfchild"
-	"kyso/internal/telemetry"
 	"kyso/workflows"
 )
 
@@ -107,31 +104,4 @@ func (a *App) RunWorker(ctx context.Context, interceptors ...interceptor.WorkerI
 	w.Stop()
 	a.Log.Info("worker stopped")
 	return nil
-}
-
-// ServeHealth answers health checks and metrics on KYSO_HEALTH_LISTEN until ctx ends; without an address it only waits.
-func (a *App) ServeHealth(ctx context.Context) error {
-	if a.Config.HealthListen == "" {
-		<-ctx.Done()
-		return nil
-	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", a.Config.HealthListen)
-	if err != nil {
-		return fmt.Errorf("listening for health checks: %w", err)
-	}
-	return ServeHTTP(ctx, &http.Server{Handler: a.Health(), ReadHeaderTimeout: 5 * time.Second}, listener, time.Second)
-}
-
-// Health answers /healthz (the process lives), /readyz (store, blobs and Temporal answer) and /metrics.
-func (a *App) Health() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", telemetry.Metrics())
-	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := a.Ready(r.Context()); err != nil {
-			a.Log.Warn("not ready", "error", err)
-			http.Error(w, "not ready", http.StatusServiceUnavailable)
-		}
-	})
-	return mux
 }

@@ -144,6 +144,9 @@ type Config struct {
 	// HealthListen is KYSO_HEALTH_LISTEN: where a worker or an API answers /healthz, /readyz and /metrics; empty means
 	// nowhere. Keep it inside: metrics are for those who run kyso.
 	HealthListen string
+	// Profiling is KYSO_PPROF: whether KYSO_HEALTH_LISTEN answers /debug/pprof/, to callers on the same machine only. Switch it on to
+	// look at something, and off again.
+	Profiling bool
 	// BuildID is KYSO_BUILD_ID: the version of a worker, such as v1.4.0. With it the worker takes part in Temporal's worker
 	// versioning: a process stays with the version that began it, and "kyso rollout" says which version gets the next
 	// ones. Empty means that any worker takes any process.
@@ -206,6 +209,7 @@ func (r *reader) config() (Config, error) {
 		GuestStorageMB: r.number("KYSO_GUEST_STORAGE_MB", 256, 0, 1_000_000),
 		TrustedProxies: r.networks("KYSO_TRUSTED_PROXIES"),
 		HealthListen:   r.text("KYSO_HEALTH_LISTEN", ""),
+		Profiling:      r.yes("KYSO_PPROF"),
 		BuildID:        r.text("KYSO_BUILD_ID", ""),
 		StopTimeout:    r.duration("KYSO_STOP_TIMEOUT", 30*time.Second),
 	}
@@ -228,6 +232,8 @@ func (r *reader) checkAddresses(cfg *Config) {
 	}
 	if cfg.HealthListen != "" {
 		r.address("KYSO_HEALTH_LISTEN", cfg.HealthListen)
+	} else if cfg.Profiling {
+		r.fail("KYSO_PPROF", "needs KYSO_HEALTH_LISTEN, where profiles are answered")
 	}
 	if cfg.BuildID != "" {
 		r.check("KYSO_BUILD_ID", workflows.CheckBuildID(cfg.BuildID))

@@ -412,6 +412,9 @@ func (d *doctor) api(ctx context.Context) {
 	default:
 		d.say("admin key", Healthy, "none", "")
 	}
+	if d.cfg.Profiling {
+		d.say("profiles", Warning, "KYSO_PPROF is set: who reaches "+d.cfg.HealthListen+" from this machine may profile the program, which costs processor time", "take it out when you have seen enough")
+	}
 	if strings.HasPrefix(d.cfg.PublicURL, "https://") && len(d.cfg.TrustedProxies) == 0 {
 		d.say("trusted proxies", Warning, "none is named, and KYSO_PUBLIC_URL is https: behind a proxy all clients are one address, which shares one rate, and the payment gateway is told the proxy's",
 			"name the addresses of your proxies in KYSO_TRUSTED_PROXIES")

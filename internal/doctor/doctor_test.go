@@ -53,3 +53,20 @@ func TestTheDoctorMissesTheProxyOfAnHTTPSAddress(t *testing.T) {
 		}
 	}
 }
+
+func TestTheDoctorWarnsOfProfiles(t *testing.T) {
+	for _, on := range []string{"false", "true"} {
+		cfg, err := app.FromEnvironment([]string{"KYSO_PPROF=" + on, "KYSO_HEALTH_LISTEN=127.0.0.1:9090"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Database, cfg.Blobs, cfg.Temporal.HostPort = "sqlite:"+t.TempDir()+"/none.db", "file:///nowhere", "127.0.0.1:1"
+		warned := slices.ContainsFunc(Examine(t.Context(), cfg, ""), func(f Finding) bool { return f.Part == "profiles" && f.State == Warning })
+		if warned != (on == "true") {
+			t.Errorf("KYSO_PPROF=%s: warned %v", on, warned)
+		}
+	}
+	if _, err := app.FromEnvironment([]string{"KYSO_PPROF=true"}); err == nil {
+		t.Error("profiles are answered nowhere, and nothing is said")
+	}
+}

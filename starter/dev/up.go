@@ -37,9 +37,20 @@ func dataFolder() string {
 	return ".kyso"
 }
 
+// ownHealth is what the caller says of health, metrics and profiles; a world has no port for them by itself.
+func ownHealth() []string {
+	var env []string
+	for _, name := range []string{"KYSO_HEALTH_LISTEN", "KYSO_PPROF"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
 func up(ctx context.Context, out io.Writer, data string) error {
 	begin := time.Now()
-	w, err := Start(ctx, Options{Data: data, Progress: func(format string, args ...any) { tellf(out, format+"\n", args...) }})
+	w, err := Start(ctx, Options{Data: data, Environment: ownHealth(), Progress: func(format string, args ...any) { tellf(out, format+"\n", args...) }})
 	if err != nil {
 		return err
 	}

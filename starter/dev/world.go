@@ -206,6 +206,7 @@ func (w *World) startKyso(ctx context.Context, opts Options, secrets secrets) er
 		return err
 	}
 	w.run(func(ctx context.Context) error { return w.App.Serve(ctx, w.ports[portAPI]) })
+	w.run(w.App.ServeHealth)
 	if !opts.NoWorker {
 		w.run(func(ctx context.Context) error { return w.App.RunWorker(ctx) })
 	}
