@@ -15,10 +15,6 @@ import (
 // have been made in its last second.
 const ApprovalGrace = 30 * time.Second
 
-// LateWatch is how long after the end of the provider's window a cancelled or expired request is watched for a
-// value that must not be used.
-const LateWatch = 2 * time.Minute
-
 // Requested is the provider's word that the phone is being asked.
 type Requested struct {
 	ExpiresAt time.Time `json:"expires_at"` // end of the provider's window
@@ -127,33 +123,39 @@ func (a *Signing) PollApproval(ctx context.Context, in PollInput) (Polled, error
 }
 
 func (a *Signing) pollApproval(ctx context.Context, in PollInput) (Polled, error) {
+	s, outcome, err := a.lookAtApproval(ctx, in)
+	if err == nil && outcome == "" {
+		age := a.Now().Sub(s.Approval.AcceptedAt)
+		return Polled{}, pending(a.Pace.Next(s.Provider, process.PauseAt(age, s.Approval.ExpiresAt.Sub(a.Now()))))
+	}
+	return Polled{Outcome: outcome}, err
+}
+
+// lookAtApproval asks once, and keeps what comes. The outcome is empty while the owner has not decided.
+func (a *Signing) lookAtApproval(ctx context.Context, in PollInput) (signing.Signing, signing.Outcome, error) {
 	s, err := a.Records.Signing(ctx, in.SigningID)
-	if err != nil {
-		return Polled{}, err
+	if err != nil || s.Approval.Outcome != "" {
+		return s, s.Approval.Outcome, err
 	}
-	if s.Approval.Outcome != "" {
-		return Polled{Outcome: s.Approval.Outcome}, nil
-	}
-	if _, err := a.due(ctx, s.ID, signing.StatusAwaitingApproval); err != nil {
-		return Polled{}, err
+	// A watcher may come before the transition that follows the acceptance is recorded.
+	if s.Status != signing.StatusAwaitingApproval && (s.Status != signing.StatusRequested || s.Approval.AcceptedAt.IsZero()) {
+		return s, "", problem.New(problem.Conflict, "the signing is %s", s.Status)
 	}
 	poll, err := a.poll(ctx, s)
 	if err != nil {
-		return Polled{}, err
+		return s, "", err
 	}
-	now := a.Now()
 	outcome := poll.Outcome
 	switch {
 	case outcome == signing.OutcomeApproved:
-		if err := a.saveValues(ctx, s, poll, signing.UsePending); err != nil {
-			return Polled{}, err
-		}
-	case outcome == "" && in.Last && now.After(s.Approval.ExpiresAt):
+		err = a.saveValues(ctx, s, poll, signing.UsePending)
+	case outcome == "" && in.Last && a.Now().After(s.Approval.ExpiresAt):
 		outcome = signing.OutcomeExpired
-	case outcome == "":
-		return Polled{}, pending(a.Pace.Next(s.Provider, pollPause(now.Sub(s.Approval.AcceptedAt))))
 	}
-	return Polled{Outcome: outcome}, a.Records.SaveApproval(ctx, s.ID, signing.Approval{OurID: s.Approval.OurID, Outcome: outcome})
+	if err != nil || outcome == "" {
+		return s, "", err
+	}
+	return s, outcome, a.Records.SaveApproval(ctx, s.ID, signing.Approval{OurID: s.Approval.OurID, Outcome: outcome})
 }
 
 // poll looks once, and keeps the reference when the provider gave another.
@@ -191,22 +193,6 @@ func (a *Signing) saveValues(ctx context.Context, s signing.Signing, poll signin
 	return nil
 }
 
-// pollPause says how long to wait between two looks, by the age of the request: people decide in the first minute
-// or much later.
-func pollPause(age time.Duration) time.Duration {
-	switch {
-	case age < time.Minute:
-		return 3 * time.Second
-	case age < 10*time.Minute:
-		return 5 * time.Second
-	case age < time.Hour:
-		return 15 * time.Second
-	case age < 24*time.Hour:
-		return time.Minute
-	}
-	return 5 * time.Minute
-}
-
 // CollectLate watches a request that no step waits for any more, until its window is well over. A value that still
 // comes is recorded as late and never used. Effect: records. It ends without an error also when the provider
 // cannot be reached: there is nothing more to be done.
@@ -215,40 +201,33 @@ func (a *Signing) CollectLate(ctx context.Context, signingID string) error {
 }
 
 func (a *Signing) collectLate(ctx context.Context, signingID string) error {
-	s, err := a.Records.Signing(ctx, signingID)
-	if err != nil {
-		return err
+	over, err := a.lookForLate(ctx, signingID)
+	if err == nil && !over {
+		return pending(process.PauseLate)
 	}
-	if s.Approval.OurID == "" {
-		return nil
+	return err
+}
+
+// lookForLate asks once, and reports whether there is nothing more to look for.
+func (a *Signing) lookForLate(ctx context.Context, signingID string) (over bool, err error) {
+	s, err := a.Records.Signing(ctx, signingID)
+	if err != nil || s.Approval.OurID == "" {
+		return true, err
 	}
 	if !s.Status.Final() || s.Status == signing.StatusSigned {
-		return problem.New(problem.Conflict, "the signing is %s: its value is not late", s.Status)
+		return false, problem.New(problem.Conflict, "the signing is %s: its value is not late", s.Status)
 	}
 	if err := a.retireValues(ctx, s); err != nil {
-		return err
+		return false, err
 	}
 	if s.Approval.Outcome == signing.OutcomeApproved || s.Approval.Outcome == signing.OutcomeDeclined {
-		return nil
+		return true, nil
 	}
 	poll, err := a.poll(ctx, s)
 	if err == nil && poll.Outcome == signing.OutcomeApproved {
-		return a.saveValues(ctx, s, poll, signing.UseLate)
+		return true, a.saveValues(ctx, s, poll, signing.UseLate)
 	}
-	over := a.Now().After(a.lateUntil(s))
-	if over || (err == nil && poll.Outcome != "") {
-		return nil
-	}
-	return pending(15 * time.Second)
-}
-
-// lateUntil is when watching for a late value ends. A request whose acceptance was never learnt has no window;
-// it is watched from its creation.
-func (a *Signing) lateUntil(s signing.Signing) time.Time {
-	if s.Approval.ExpiresAt.IsZero() {
-		return s.UpdatedAt.Add(5*time.Minute + LateWatch)
-	}
-	return s.Approval.ExpiresAt.Add(LateWatch)
+	return a.Now().After(signing.LateUntil(s.Approval.ExpiresAt, s.UpdatedAt)) || err == nil && poll.Outcome != "", nil
 }
 
 // retireValues marks values that came in time for a signing that was given up afterwards.

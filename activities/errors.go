@@ -36,12 +36,17 @@ func fail(err error) error {
 		return err
 	}
 	code := problem.CodeOf(err)
+	return temporal.NewApplicationErrorWithOptions(legible(code, err), string(code),
+		temporal.ApplicationErrorOptions{NonRetryable: !retryable(code), NextRetryDelay: problem.RetryAfterOf(err)})
+}
+
+// legible is the text of an error as it may be kept.
+func legible(code problem.Code, err error) string {
 	text := err.Error()
 	if code == problem.Internal {
 		text = quoted.ReplaceAllString(text, "(…)")
 	}
-	return temporal.NewApplicationErrorWithOptions(clip(longNumber.ReplaceAllString(text, "***")), string(code),
-		temporal.ApplicationErrorOptions{NonRetryable: !retryable(code), NextRetryDelay: problem.RetryAfterOf(err)})
+	return clip(longNumber.ReplaceAllString(text, "***"))
 }
 
 func retryable(code problem.Code) bool {

@@ -231,29 +231,37 @@ func (a *Registration) AwaitPIN(ctx context.Context, id string) error {
 }
 
 func (a *Registration) awaitPIN(ctx context.Context, id string) error {
-	r, err := a.Records.Registration(ctx, id)
-	if err != nil {
-		return err
+	r, set, err := a.lookForPIN(ctx, id)
+	if err == nil && !set {
+		return pending(a.Pace.Next("ca", process.PauseAt(a.Now().Sub(r.Activation.StartedAt), time.Hour)))
+	}
+	return err
+}
+
+// lookForPIN asks once, and notes that the PIN is set.
+func (a *Registration) lookForPIN(ctx context.Context, id string) (r registration.Registration, set bool, err error) {
+	if r, err = a.Records.Registration(ctx, id); err != nil {
+		return r, false, err
 	}
 	if r.Activation == nil {
-		return problem.New(problem.Conflict, "the activation has not begun")
+		return r, false, problem.New(problem.Conflict, "the activation has not begun")
 	}
 	issuer, err := a.issuer(r)
 	if err != nil {
-		return err
+		return r, false, err
 	}
 	state, err := issuer.CA.KeyState(ctx, r.Issued.KeyID)
 	if err != nil {
-		return err
+		return r, false, err
 	}
 	switch state {
 	case registration.KeyPINSet, registration.KeyActive:
 	case registration.KeyLocked, registration.KeyDisabled:
-		return problem.New(problem.Conflict, "the key is %s", state)
+		return r, false, problem.New(problem.Conflict, "the key is %s", state)
 	default:
-		return pending(a.Pace.Next("ca", pollPause(a.Now().Sub(r.Activation.StartedAt))))
+		return r, false, nil
 	}
-	return a.Records.Change(ctx, id, func(r *registration.Registration) error {
+	return r, true, a.Records.Change(ctx, id, func(r *registration.Registration) error {
 		if r.Activation.PINSetAt.IsZero() {
 			r.Activation.PINSetAt = a.Now().UTC()
 		}

@@ -86,11 +86,20 @@ func (c *Client) Nudge(ctx context.Context, signingID string) error {
 }
 
 func (c *Client) nudge(ctx context.Context, workflowID string) error {
+	_, err := c.Tell(ctx, workflowID)
+	return err
+}
+
+// Tell has a process look for what it waits for. It is false when no process runs.
+func (c *Client) Tell(ctx context.Context, workflowID string) (bool, error) {
 	err := c.Temporal.SignalWorkflow(ctx, workflowID, "", SignalNudge, nil)
-	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone || err == nil {
-		return nil
+	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
+		return false, nil
 	}
-	return clientError("nudging", err)
+	if err != nil {
+		return false, clientError("nudging", err)
+	}
+	return true, nil
 }
 
 // Status asks the process itself. The store answers the same for lists and pages; this needs a worker.

@@ -18,14 +18,15 @@ import (
 
 // NewWorker assembles a worker with every process and activity. The interceptors are for tools that watch or
 // disturb it; the product has its guard alone.
-func (a *App) NewWorker(interceptors ...interceptor.WorkerInterceptor) (worker.Worker, error) {
+func (a *App) NewWorker(interceptors ...interceptor.WorkerInterceptor) (*Worker, error) {
 	registrations, err := a.registration()
 	if err != nil {
 		return nil, err
 	}
-	w := worker.New(a.Temporal, workflows.TaskQueue, a.workerOptions(interceptors))
+	signings := a.signing()
+	w := &Worker{Worker: worker.New(a.Temporal, workflows.TaskQueue, a.workerOptions(interceptors)), log: a.Log, watchers: a.watchers(signings, registrations)}
 	workflows.Register(w)
-	activities.Register(w, a.signing(), registrations, &activities.Webhook{Messages: a.Store.Webhooks(),
+	activities.Register(w, signings, registrations, &activities.Webhook{Messages: a.Store.Webhooks(),
 		Sender: &receiver.Client{AllowPrivate: a.Config.WebhookPrivate}, Now: time.Now}, &activities.Decisions{Records: a.Store.Decisions(), Now: time.Now})
 	return w, nil
 }

@@ -99,7 +99,7 @@ type Config struct {
 	// PDFMemoryMB is KYSO_PDF_MEMORY_MB: how much memory one PDF process may take.
 	PDFMemoryMB int
 
-	// PollsPerSecond is KYSO_POLLS_PER_SECOND: how many looks in a second one worker takes at decisions that people have not
+	// PollsPerSecond is KYSO_POLLS_PER_SECOND: how many looks in a second the workers take at decisions that people have not
 	// made yet, for each party and each pause between two looks; 0 means no limit. When more of them wait, each is looked
 	// at less often. What a webhook of the party tells of is looked at right away.
 	PollsPerSecond int

@@ -141,6 +141,22 @@ type Approval struct {
 	AcceptedAt time.Time
 	ExpiresAt  time.Time // the end of the provider's own window
 	Outcome    Outcome   // empty while waiting
+	// Watched says that the store has a process.Wait for the request: SaveApproval begins it when the provider has accepted. Processes
+	// of earlier releases ask by themselves.
+	Watched bool
+}
+
+// LateWatch is how long after the end of the provider's window a cancelled or expired request is watched for a
+// value that must not be used.
+const LateWatch = 2 * time.Minute
+
+// LateUntil is when watching for a late value ends, by the end of the provider's window and the end of the signing. A request whose
+// acceptance was never learnt has no window; it is watched from the end of its signing.
+func LateUntil(expiresAt, endedAt time.Time) time.Time {
+	if expiresAt.IsZero() {
+		return endedAt.Add(5*time.Minute + LateWatch)
+	}
+	return expiresAt.Add(LateWatch)
 }
 
 // Outcome is a provider's final answer to a request.

@@ -124,6 +124,9 @@ func (s *Store) Limits() operations.Limits { return operations.Limits{Base: s.Ba
 // Mine returns the part of the store that finds what belongs to the person of an account.
 func (s *Store) Mine() persons.Mine { return persons.Mine{Base: s.Base} }
 
+// Waits returns the part of the store that keeps what processes wait for.
+func (s *Store) Waits() operations.Waits { return operations.Waits{Base: s.Base} }
+
 // Parked returns the part of the store that operators work with.
 func (s *Store) Parked() operations.Parked { return operations.Parked{Base: s.Base} }
 

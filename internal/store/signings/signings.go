@@ -150,7 +150,7 @@ const signingQuery = `
 	SELECT s.id, s.provider, s.user_id, s.serial, s.level, s.reason, s.location, s.certificate, s.status, s.created_at,
 		s.updated_at, s.finished_at,
 		COALESCE(a.our_id, ''), COALESCE(a.response_id, ''), COALESCE(a.tran_code, ''), COALESCE(a.short_code, ''), a.reference,
-		a.accepted_at, a.expires_at, COALESCE(a.outcome, ''),
+		a.accepted_at, a.expires_at, COALESCE(a.outcome, ''), COALESCE(a.watched, FALSE),
 		COALESCE(i.id, ''), COALESCE(i.step, ''), COALESCE(i.reason, ''), COALESCE(i.message, ''), COALESCE(i.provider, ''), i.since,
 		COALESCE(i.attempts, 0), COALESCE(s.subject_id, ''), s.erased_at, u.wrapped
 	FROM signings s
@@ -172,7 +172,7 @@ func (s Records) scanSigning(ctx context.Context, row kernel.Scanner, k *kernel.
 	a, n := &out.Approval, &out.Attention
 	err := row.Scan(&out.ID, &out.Provider, &user, &out.Serial, &out.Level, &reason, &location, &out.Certificate, &out.Status,
 		kernel.Into(&out.CreatedAt), kernel.Into(&out.UpdatedAt), kernel.Into(&out.FinishedAt),
-		&a.OurID, &before[0], &before[1], &a.ShortCode, &reference, kernel.Into(&a.AcceptedAt), kernel.Into(&a.ExpiresAt), &a.Outcome,
+		&a.OurID, &before[0], &before[1], &a.ShortCode, &reference, kernel.Into(&a.AcceptedAt), kernel.Into(&a.ExpiresAt), &a.Outcome, &a.Watched,
 		&n.IncidentID, &n.Step, &n.Reason, &n.Message, &n.Provider, kernel.Into(&n.Since), &n.Attempts, &subjectID, kernel.Into(&out.ErasedAt), &wrapped)
 	if err == nil && !out.ErasedAt.IsZero() {
 		out.Keys = nil

@@ -35,3 +35,23 @@ func TestPaceSpreadsQuestions(t *testing.T) {
 		}
 	}
 }
+
+func TestPaceGivesPlaces(t *testing.T) {
+	now := time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC)
+	p := &activities.Pace{PerSecond: 20, Now: func() time.Time { return now }}
+	for _, c := range []struct {
+		later         time.Duration
+		waiting, want int
+	}{{0, 100, 20}, {0, 100, 0}, {100 * time.Millisecond, 100, 2}, {100 * time.Millisecond, 1, 1}, {0, 5, 1}, {time.Hour, 100, 20}, {0, 0, 0}} {
+		now = now.Add(c.later)
+		if got := p.Take("vnpt", time.Second, c.waiting); got != c.want {
+			t.Errorf("%v later %d of %d may ask, want %d", c.later, got, c.waiting, c.want)
+		}
+	}
+	if got := p.Take("vnpt", time.Minute, 3); got != 3 {
+		t.Errorf("another pause: %d", got)
+	}
+	if got := (*activities.Pace)(nil).Take("vnpt", time.Minute, 3); got != 3 {
+		t.Errorf("without a limit: %d", got)
+	}
+}

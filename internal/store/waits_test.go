@@ -1,0 +1,175 @@
+package store_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"kyso/internal/page"
+	"kyso/internal/problem"
+	"kyso/internal/process"
+	"kyso/internal/signing"
+	"kyso/internal/storetest"
+)
+
+func waitOf(record string, next time.Time) process.Wait {
+	return process.Wait{Kind: process.WaitApproval, Record: record, Party: "signer/p", Workflow: "signing-" + record, BeganAt: day0.UTC(), EndsAt: day0.Add(time.Hour).UTC(),
+		NextAt: next.UTC(), Pause: 3 * time.Second}
+}
+
+// TestWaitsAreTakenOnce has two workers take what is due: each row goes to one of them, the longest due first.
+func TestWaitsAreTakenOnce(t *testing.T) {
+	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
+		ctx, waits := t.Context(), f.Waits()
+		for i := range 5 {
+			twice(t, func() error { return waits.Watch(ctx, waitOf(fmt.Sprint(i), minute(i))) })
+		}
+		due, err := waits.Due(ctx, "signer/p", minute(3), process.Pauses(), 3)
+		must(t, err)
+		wantEqual(t, "due", due, []process.Wait{waitOf("0", minute(0)), waitOf("1", minute(1)), waitOf("2", minute(2))})
+		other, err := waits.Due(ctx, "signer/q", minute(3), process.Pauses(), 3)
+		must(t, err)
+		wantEqual(t, "due at another party", other, nil)
+		for i := range due {
+			due[i].NextAt, due[i].Pause = minute(9).UTC(), 5*time.Second
+		}
+		taken, err := waits.Take(ctx, "signer/p", due, minute(3))
+		must(t, err)
+		if len(taken) != 3 {
+			t.Errorf("taken: %v", taken)
+		}
+		again, err := waits.Take(ctx, "signer/p", due, minute(3))
+		must(t, err)
+		wantEqual(t, "taken by the second worker", len(again), 0)
+		at, err := waits.Waiting(ctx, process.WaitApproval, "1")
+		must(t, err)
+		wantEqual(t, "a row that was taken", at, due[1])
+		counts, err := waits.Waited(ctx, minute(4))
+		must(t, err)
+		wantEqual(t, "counts", counts, []process.Waited{{Party: "signer/p", Pause: 3 * time.Second, Count: 2, Overdue: time.Minute}, {Party: "signer/p", Pause: 5 * time.Second, Count: 3}})
+	})
+}
+
+// TestOneWorkerHoldsAParty has two workers ask for one party: the second gets it when the first gives it up or is silent, and learns
+// until when the party wants to be left alone.
+func TestOneWorkerHoldsAParty(t *testing.T) {
+	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
+		waits := f.Waits()
+		holds := func(holder string, now, until int, want bool) time.Time {
+			t.Helper()
+			held, rest, err := waits.Hold(t.Context(), "signer/p", holder, minute(now), minute(until))
+			must(t, err)
+			if held != want {
+				t.Errorf("%s holds at %d: %v", holder, now, held)
+			}
+			return rest
+		}
+		holds("a", 0, 2, true)
+		holds("b", 1, 3, false)
+		holds("a", 1, 3, true)
+		must(t, waits.Rest(t.Context(), "signer/p", minute(7)))
+		holds("b", 2, 4, false)
+		if rest := holds("b", 3, 5, true); !rest.Equal(minute(7)) {
+			t.Errorf("the next holder learns %v", rest)
+		}
+		holds("a", 4, 6, false)
+	})
+}
+
+// TestWebhooksHastenAWaitSoOften holds that a webhook has a row looked at at once, that forged ones do so a few times only, and that
+// none wakes a row that its process has taken over.
+func TestWebhooksHastenAWaitSoOften(t *testing.T) {
+	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
+		ctx, waits := t.Context(), f.Waits()
+		must(t, waits.Watch(ctx, waitOf("s", minute(60))))
+		hastens := func(record string, want bool) {
+			t.Helper()
+			taken, err := waits.Hasten(ctx, process.WaitApproval, record, minute(1))
+			must(t, err)
+			if taken != want {
+				t.Errorf("hastened %s: %v", record, taken)
+			}
+		}
+		hastens("unknown", false)
+		hastens("s", true)
+		due, err := waits.Due(ctx, "signer/p", minute(1), process.Pauses(), 3)
+		must(t, err)
+		if len(due) != 1 || due[0].Pause != process.PauseNudged {
+			t.Errorf("after a webhook %v is due", due)
+		}
+		for range process.MaxNudges - 1 {
+			hastens("s", true)
+		}
+		hastens("s", false)
+
+		still := waitOf("still", minute(2))
+		must(t, waits.Watch(ctx, still))
+		still.NextAt, still.Fault, still.Message = time.Time{}, "provider-refused", "no"
+		must(t, waits.Settle(ctx, still))
+		hastens("still", false)
+		list, err := waits.Still(ctx, minute(9), page.Cursor{}, 10)
+		must(t, err)
+		wantEqual(t, "resting", list, []process.Wait{still})
+		must(t, waits.LookAgain(ctx, process.WaitApproval, "still", minute(3)))
+		got, err := waits.Waiting(ctx, process.WaitApproval, "still")
+		must(t, err)
+		wantEqual(t, "looked at again", got, waitOf("still", minute(3)))
+		twice(t, func() error { return waits.EndWait(ctx, process.WaitApproval, "still") })
+		if _, err := waits.Waiting(ctx, process.WaitApproval, "still"); problem.CodeOf(err) != problem.NotFound {
+			t.Errorf("a wait that ended: %v", err)
+		}
+	})
+}
+
+// TestAWaitFollowsItsRequest takes signings through their requests: the wait begins with the acceptance, and ends with the signing.
+// One that is given up is watched for a value that comes late.
+func TestAWaitFollowsItsRequest(t *testing.T) {
+	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
+		ctx, s, waits := t.Context(), f.Store, f.Waits()
+		wait := func(kind process.WaitKind, id string) process.Wait {
+			t.Helper()
+			w, err := waits.Waiting(ctx, kind, id)
+			if problem.CodeOf(err) != problem.NotFound {
+				must(t, err)
+			}
+			return w
+		}
+		to := func(id string, statuses ...signing.Status) {
+			t.Helper()
+			for i, status := range statuses {
+				must(t, s.Move(ctx, id, signing.Transition{Seq: i + 1, Status: status, At: minute(i + 1)}))
+			}
+		}
+		asks := []signing.Status{signing.StatusPreparing, signing.StatusRequested, signing.StatusAwaitingApproval}
+		asked := func(id string, watched bool) {
+			t.Helper()
+			created(t, s, id)
+			a := signing.Approval{OurID: id + "/1", Watched: watched}
+			must(t, s.SaveApproval(ctx, id, a))
+			if w := wait(process.WaitApproval, id); w.Kind != "" {
+				t.Errorf("waits before the provider has accepted: %+v", w)
+			}
+			a.AcceptedAt, a.ExpiresAt = minute(2), minute(7)
+			twice(t, func() error { return s.SaveApproval(ctx, id, a) })
+		}
+		asked("approved", true)
+		want := process.Wait{Kind: process.WaitApproval, Record: "approved", Party: "signer/intrust", Workflow: "signing-approved", BeganAt: minute(2).UTC(), EndsAt: minute(7).UTC(),
+			NextAt: minute(2).UTC(), Pause: 3 * time.Second}
+		wantEqual(t, "an accepted request", wait(process.WaitApproval, "approved"), want)
+		to("approved", append(asks, signing.StatusCompleting, signing.StatusSigned)...)
+		asked("cancelled", true)
+		to("cancelled", append(asks, signing.StatusCancelled)...)
+		wantEqual(t, "a cancelled request", wait(process.WaitLate, "cancelled"), process.Wait{Kind: process.WaitLate, Record: "cancelled", Party: "signer/intrust", BeganAt: minute(4).UTC(),
+			EndsAt: minute(9).UTC(), NextAt: minute(4).UTC(), Pause: process.PauseLate})
+		asked("before", false)
+		to("before", append(asks, signing.StatusCancelled)...)
+		for _, id := range []string{"approved", "cancelled", "before"} {
+			if w := wait(process.WaitApproval, id); w.Kind != "" {
+				t.Errorf("%s still waits: %+v", id, w)
+			}
+		}
+		if w := wait(process.WaitLate, "before"); w.Kind != "" {
+			t.Errorf("a process of the release before watches by itself, and has %+v", w)
+		}
+	})
+}
