@@ -37,14 +37,15 @@ func (a *Signing) checkCertificate(ctx context.Context, s signing.Signing) (*x50
 	if err != nil {
 		return nil, nil, err
 	}
-	var checked []statusCheck
+	var found answers
 	for i := 0; i+1 < len(path) && err == nil; i++ {
 		var status signing.Revocation
-		if status, err = a.checkStatus(ctx, s.ID, path[i], path[i+1]); status.State != "" {
-			checked = append(checked, a.statusCheck(path[i].Raw, status))
+		if status, err = a.Revocation.Status(ctx, path[i].Raw, path[i+1].Raw); err == nil {
+			found.add(path[i].Raw, status, a.Now())
+			err = mayBeUsed(status)
 		}
 	}
-	if saveErr := a.saveChecks(ctx, s.ID, checked); err == nil {
+	if saveErr := a.saveAnswers(ctx, s.ID, found); err == nil {
 		err = saveErr
 	}
 	if err != nil {
@@ -64,27 +65,37 @@ type statusCheck struct {
 	NextUpdate  time.Time               `json:"next_update,omitzero"`
 }
 
-func (a *Signing) statusCheck(cert []byte, status signing.Revocation) statusCheck {
-	source := "ocsp"
-	if len(status.OCSP) == 0 {
-		source = "crl"
-	}
-	return statusCheck{signing.Fingerprint(cert), status.State, source, a.Now().UTC(), status.ThisUpdate, status.NextUpdate}
-}
-
-// certificateCheck is the kind of evidence that the result of a check is.
+// certificateCheck is the kind of evidence that the results of one look are.
 const certificateCheck = "certificate-check"
 
-// saveChecks keeps what one look at a certificate's path found, also when that is a refusal.
-func (a *Signing) saveChecks(ctx context.Context, signingID string, checked []statusCheck) error {
-	if len(checked) == 0 {
+// answers is what one look at a certificate's path found: the results, and the answers that say so.
+type answers struct {
+	checked []statusCheck
+	proof   []signing.Evidence
+}
+
+func (l *answers) add(cert []byte, status signing.Revocation, now time.Time) {
+	source, data := "ocsp", status.OCSP
+	if len(data) == 0 {
+		source, data = "crl", status.CRL
+	}
+	l.checked = append(l.checked, statusCheck{signing.Fingerprint(cert), status.State, source, now.UTC(), status.ThisUpdate, status.NextUpdate})
+	l.proof = append(l.proof, pieceOfEvidence(source, -1, data, now))
+}
+
+// saveAnswers keeps what one look found, also when that is a refusal.
+func (a *Signing) saveAnswers(ctx context.Context, signingID string, found answers) error {
+	if len(found.checked) == 0 {
 		return nil
 	}
-	data, err := json.Marshal(checked)
+	data, err := json.Marshal(found.checked)
 	if err != nil {
 		return fmt.Errorf("writing down a check: %w", err)
 	}
-	return a.saveEvidence(ctx, signingID, certificateCheck, -1, data)
+	if err := a.Records.SaveEvidence(ctx, signingID, append(found.proof, pieceOfEvidence(certificateCheck, -1, data, a.Now()))...); err != nil {
+		return fmt.Errorf("keeping revocation data: %w", err)
+	}
+	return nil
 }
 
 // issuers returns what belongs into a signature besides the certificate: its path without the root, which every
@@ -96,37 +107,22 @@ func issuers(path []*x509.Certificate) []*x509.Certificate {
 	return path[1 : len(path)-1]
 }
 
-func (a *Signing) checkStatus(ctx context.Context, signingID string, cert, issuer *x509.Certificate) (signing.Revocation, error) {
-	status, err := a.Revocation.Status(ctx, cert.Raw, issuer.Raw)
-	if err != nil {
-		return signing.Revocation{}, err
-	}
-	if err := a.saveRevocation(ctx, signingID, status); err != nil {
-		return status, err
-	}
+// mayBeUsed turns the status of a certificate that is not good into problem.CertificateRevoked.
+func mayBeUsed(status signing.Revocation) error {
 	switch status.State {
 	case signing.RevocationGood:
-		return status, nil
+		return nil
 	case signing.RevocationOnHold:
-		return status, problem.New(problem.CertificateRevoked, "the certificate is suspended")
+		return problem.New(problem.CertificateRevoked, "the certificate is suspended")
 	}
-	return status, problem.New(problem.CertificateRevoked, "the certificate was revoked on %s", status.RevokedAt.UTC().Format("2006-01-02"))
-}
-
-func (a *Signing) saveRevocation(ctx context.Context, signingID string, status signing.Revocation) error {
-	kind, data := "ocsp", status.OCSP
-	if len(data) == 0 {
-		kind, data = "crl", status.CRL
-	}
-	if err := a.saveEvidence(ctx, signingID, kind, -1, data); err != nil {
-		return fmt.Errorf("keeping revocation data: %w", err)
-	}
-	return nil
+	return problem.New(problem.CertificateRevoked, "the certificate was revoked on %s", status.RevokedAt.UTC().Format("2006-01-02"))
 }
 
 func (a *Signing) saveEvidence(ctx context.Context, signingID, kind string, index int, data []byte) error {
+	return a.Records.SaveEvidence(ctx, signingID, pieceOfEvidence(kind, index, data, a.Now()))
+}
+
+func pieceOfEvidence(kind string, index int, data []byte, now time.Time) signing.Evidence {
 	sum := sha256.Sum256(data)
-	return a.Records.SaveEvidence(ctx, signingID, signing.Evidence{
-		Kind: kind, Index: index, Digest: hex.EncodeToString(sum[:]), Data: data, At: a.Now(),
-	})
+	return signing.Evidence{Kind: kind, Index: index, Digest: hex.EncodeToString(sum[:]), Data: data, At: now}
 }

@@ -64,24 +64,25 @@ func (a *Signing) gather(ctx context.Context, pdf PDF, signingID string, rule ev
 	if rule.Trust, err = a.Trust(ctx); err != nil {
 		return pades.Evidence{}, err
 	}
+	var asked answers
 	found, _, err := evidence.Gather(ctx, src, pdf.Needs, func(ctx context.Context, cert, issuer []byte) (signing.Revocation, error) {
-		return a.statusOf(ctx, signingID, cert, issuer, known)
+		return a.statusOf(ctx, cert, issuer, known, &asked)
 	}, rule)
+	if saveErr := a.saveAnswers(ctx, signingID, asked); err == nil {
+		err = saveErr
+	}
 	return found, err
 }
 
-func (a *Signing) statusOf(ctx context.Context, signingID string, cert, issuer []byte, known map[string]signing.Revocation) (signing.Revocation, error) {
+func (a *Signing) statusOf(ctx context.Context, cert, issuer []byte, known map[string]signing.Revocation, asked *answers) (signing.Revocation, error) {
 	key := signing.Fingerprint(cert)
 	if status, ok := known[key]; ok {
 		return status, nil
 	}
 	status, err := a.Revocation.Status(ctx, cert, issuer)
-	if err != nil {
-		return status, err
+	if err == nil {
+		known[key] = status
+		asked.add(cert, status, a.Now())
 	}
-	known[key] = status
-	if err := a.saveRevocation(ctx, signingID, status); err != nil {
-		return status, err
-	}
-	return status, a.saveChecks(ctx, signingID, []statusCheck{a.statusCheck(cert, status)})
+	return status, err
 }

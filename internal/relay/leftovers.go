@@ -18,6 +18,9 @@ type LeftoverRecords interface {
 	PurgeUnused(ctx context.Context, before time.Time, limit int) (int, error)
 	// PurgeVerifications deletes verifications that were kept before a time, and returns how many.
 	PurgeVerifications(ctx context.Context, before time.Time, limit int) (int, error)
+	// PurgeContents looks at what records have in common and was not used for days, deletes what none names any more, and returns how
+	// many it looked at.
+	PurgeContents(ctx context.Context, limit int) (int, error)
 	// Blobs lists folders and keys of blobs to delete, oldest first; Deleted notes that one is gone.
 	Blobs(ctx context.Context, now time.Time, limit int) ([]string, error)
 	Deleted(ctx context.Context, name string) error
@@ -52,7 +55,7 @@ type Leftovers struct {
 
 // Once does all of it, as far as it is due.
 func (l *Leftovers) Once(ctx context.Context) error {
-	return errors.Join(l.ended(ctx), l.unused(ctx), l.verifications(ctx), l.Remove(ctx))
+	return errors.Join(l.ended(ctx), l.unused(ctx), l.verifications(ctx), l.contents(ctx), l.Remove(ctx))
 }
 
 // ended goes on until no person's time has come: an erased one has a later end or none.
@@ -85,6 +88,15 @@ func (l *Leftovers) unused(ctx context.Context) error {
 func (l *Leftovers) verifications(ctx context.Context) error {
 	for {
 		n, err := l.Records.PurgeVerifications(ctx, orNow(l.Now).Add(-l.Verifications), pageSize)
+		if err != nil || n < pageSize {
+			return err
+		}
+	}
+}
+
+func (l *Leftovers) contents(ctx context.Context) error {
+	for {
+		n, err := l.Records.PurgeContents(ctx, pageSize)
 		if err != nil || n < pageSize {
 			return err
 		}

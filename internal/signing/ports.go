@@ -199,8 +199,8 @@ type Records interface {
 	Values(ctx context.Context, id string) ([]SignatureValue, error)
 
 	// SaveEvidence keeps revocation data, time-stamp tokens and check results with the signing (Circular
-	// 15/2025: to be stored with the document). Idempotent by Kind and Digest.
-	SaveEvidence(ctx context.Context, id string, e Evidence) error
+	// 15/2025: to be stored with the document). Idempotent by Kind and Digest. What is saved in one call costs one row.
+	SaveEvidence(ctx context.Context, id string, list ...Evidence) error
 	Evidence(ctx context.Context, id string) ([]Evidence, error)
 
 	// SaveSigned links the signed file (an Upload) to its document.

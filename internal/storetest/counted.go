@@ -14,6 +14,9 @@ import (
 
 // Statements counts what stores ask of their databases: a guard on counts holds on every machine.
 type Statements struct {
+	// Before, when it is set before the store is used, is called before each statement, for tests that act in between.
+	Before func(text string)
+
 	mu           sync.Mutex
 	by           map[string]int // by text
 	transactions int
@@ -63,6 +66,9 @@ func (s *Statements) Often() string {
 }
 
 func (s *Statements) note(text string) {
+	if s.Before != nil {
+		s.Before(text)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.by[strings.Join(strings.Fields(text), " ")]++

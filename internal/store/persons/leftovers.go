@@ -137,3 +137,8 @@ func (l Leftovers) PurgeVerifications(ctx context.Context, before time.Time, lim
 	}
 	return len(ids), errors.Join(append(errs, err)...)
 }
+
+// PurgeContents deletes contents that no record names any more, and returns how many it looked at.
+func (l Leftovers) PurgeContents(ctx context.Context, limit int) (int, error) {
+	return signings.SweepContents(ctx, l.Base, limit)
+}

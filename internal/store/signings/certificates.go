@@ -3,6 +3,7 @@ package signings
 import (
 	"context"
 	"database/sql"
+	"encoding/asn1"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -12,7 +13,7 @@ import (
 	"kyso/internal/store/kernel"
 )
 
-// certificateRecord is signing.Certificate as it is sealed: the names stay when a Go field is renamed.
+// certificateRecord is signing.Certificate as the release before seals it: the names stay when a Go field is renamed.
 type certificateRecord struct {
 	Fingerprint string    `json:"fingerprint"`
 	Serial      string    `json:"serial"`
@@ -24,6 +25,50 @@ type certificateRecord struct {
 	Chain       [][]byte  `json:"chain,omitempty"`
 }
 
+// packedCertificate is signing.Certificate as it is packed: times in microseconds since 1970, texts as bytes because a provider writes them.
+type packedCertificate struct {
+	Serial, Subject, Issuer []byte
+	NotBefore, NotAfter     int64
+	DER                     []byte
+	Chain                   [][]byte
+}
+
+// writeCertificate is how a certificate is kept: packed against those of its issuers, which all their customers have in common.
+func (s Records) writeCertificate(ctx context.Context, tx *sql.Tx, c signing.Certificate) (record []byte, shared sql.NullInt64, err error) {
+	if s.AsBefore {
+		record, err = json.Marshal(certificateRecord(c))
+		return record, shared, err
+	}
+	common := commonOf(c.Chain...)
+	if err := s.use(ctx, tx, common); err != nil {
+		return nil, shared, err
+	}
+	record, err = asn1.Marshal(packedCertificate{[]byte(c.Serial), []byte(c.Subject), []byte(c.Issuer), c.NotBefore.UnixMicro(), c.NotAfter.UnixMicro(), c.DER, c.Chain})
+	if err == nil {
+		record, err = pack(record, common)
+	}
+	return record, sql.NullInt64{Int64: common.id(), Valid: true}, err
+}
+
+// readCertificate is the inverse of writeCertificate.
+func readCertificate(record []byte, fingerprint string, packed bool, common content) (signing.Certificate, error) {
+	if !packed {
+		var c certificateRecord
+		err := json.Unmarshal(record, &c)
+		return signing.Certificate(c), err
+	}
+	var c packedCertificate
+	data, err := unpack(record, common)
+	if err == nil {
+		_, err = asn1.Unmarshal(data, &c)
+	}
+	if len(c.Chain) == 0 {
+		c.Chain = nil
+	}
+	return signing.Certificate{Fingerprint: fingerprint, Serial: string(c.Serial), Subject: string(c.Subject), Issuer: string(c.Issuer),
+		NotBefore: time.UnixMicro(c.NotBefore).UTC(), NotAfter: time.UnixMicro(c.NotAfter).UTC(), DER: c.DER, Chain: c.Chain}, err
+}
+
 // CertificateRow is the row id under which a certificate is sealed.
 func CertificateRow(signingID, fingerprint string) string { return signingID + "/" + fingerprint }
 
@@ -33,24 +78,20 @@ func (s Records) SaveCertificates(ctx context.Context, id string, list []signing
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, "saving certificates", id, func(tx *sql.Tx) error {
-		k, err := s.OfSigning(ctx, tx, k, id)
-		if err != nil {
-			return err
-		}
+	return s.changeOf(ctx, "saving certificates", id, k, func(tx *sql.Tx, k *kernel.Keys) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM certificates WHERE signing_id = $1`, id); err != nil {
 			return err
 		}
 		for i, c := range list {
-			text, err := json.Marshal(certificateRecord(c))
+			record, shared, err := s.writeCertificate(ctx, tx, c)
 			if err != nil {
 				return err
 			}
 			// A provider may list one certificate twice.
 			_, err = tx.ExecContext(ctx, `
-				INSERT INTO certificates (signing_id, fingerprint, position, certificate) VALUES ($1, $2, $3, $4)
+				INSERT INTO certificates (signing_id, fingerprint, position, certificate, shared) VALUES ($1, $2, $3, $4, $5)
 				ON CONFLICT (signing_id, fingerprint) DO NOTHING`,
-				id, c.Fingerprint, i, k.Sealed("certificates", "certificate", CertificateRow(id, c.Fingerprint), text))
+				id, c.Fingerprint, i, k.Sealed("certificates", "certificate", CertificateRow(id, c.Fingerprint), record), shared)
 			if err != nil {
 				return err
 			}
@@ -71,10 +112,12 @@ func (s Records) Certificates(ctx context.Context, id string) ([]signing.Certifi
 		if err != nil {
 			return err
 		}
+		contents := openedContents{}
 		rows, err := tx.QueryContext(ctx, `
-			SELECT fingerprint, certificate FROM certificates WHERE signing_id = $1 ORDER BY position`, id)
+			SELECT f.fingerprint, f.certificate, f.shared, c.data FROM certificates f LEFT JOIN contents c ON c.id = f.shared
+			WHERE f.signing_id = $1 ORDER BY f.position`, id)
 		return kernel.Each(rows, err, func(rows *sql.Rows) error {
-			c, err := scanCertificate(rows, k, id)
+			c, err := scanCertificate(rows, k, id, contents)
 			list = append(list, c)
 			return err
 		})
@@ -82,21 +125,26 @@ func (s Records) Certificates(ctx context.Context, id string) ([]signing.Certifi
 	return list, err
 }
 
-func scanCertificate(row kernel.Scanner, k *kernel.Keys, id string) (signing.Certificate, error) {
+func scanCertificate(row kernel.Scanner, k *kernel.Keys, id string, contents openedContents) (signing.Certificate, error) {
 	var fingerprint string
-	var value []byte
-	if err := row.Scan(&fingerprint, &value); err != nil {
+	var value, common []byte
+	var shared sql.NullInt64
+	if err := row.Scan(&fingerprint, &value, &shared, &common); err != nil {
 		return signing.Certificate{}, err
 	}
-	text, err := k.Open("certificates", "certificate", CertificateRow(id, fingerprint), value)
+	record, err := k.Open("certificates", "certificate", CertificateRow(id, fingerprint), value)
 	if err != nil {
 		return signing.Certificate{}, err
 	}
-	var record certificateRecord
-	if err := json.Unmarshal(text, &record); err != nil {
-		return signing.Certificate{}, fmt.Errorf("reading certificates.certificate: %w", err)
+	with, err := contents.open(shared, common)
+	if err != nil {
+		return signing.Certificate{}, err
 	}
-	return signing.Certificate(record), nil
+	c, err := readCertificate(record, fingerprint, shared.Valid, with)
+	if err != nil {
+		return c, fmt.Errorf("reading certificates.certificate: %w", err)
+	}
+	return c, nil
 }
 
 // ChooseCertificate implements signing.Records. The certificate must be among those that were looked up

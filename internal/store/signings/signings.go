@@ -28,6 +28,17 @@ func (s Records) change(ctx context.Context, doing, id string, fn func(tx *sql.T
 	})
 }
 
+// changeOf is change with what seals the people's data of the signing, see kernel.OfSigning.
+func (s Records) changeOf(ctx context.Context, doing, id string, k *kernel.Keys, fn func(tx *sql.Tx, k *kernel.Keys) error) error {
+	return s.change(ctx, doing, id, func(tx *sql.Tx) error {
+		k, err := s.OfSigning(ctx, tx, k, id) // asked once the row is held: an erasure may have drawn a new key meanwhile
+		if err != nil {
+			return err
+		}
+		return fn(tx, k)
+	})
+}
+
 // asked is what a signing was asked to be: two requests are the same when this is.
 type asked struct {
 	Provider, UserID, Serial, Level, Reason, Location, Certificate string
