@@ -46,7 +46,7 @@ var rules = map[string]string{
 	"internal/truststore":   "internal/pemfile internal/signing internal/problem",
 	"internal/eseal":        "internal/evidence internal/pades internal/pemfile internal/registration internal/signing internal/problem",
 	"internal/verification": "internal/evidence internal/forms internal/pades internal/pdfchild internal/signing internal/problem internal/vn",
-	"internal/telemetry":    "internal/incident internal/limit",
+	"internal/telemetry":    "internal/incident internal/limit internal/pdfchild",
 	"internal/pdfchild":     "internal/pades internal/problem",
 	"internal/blob":         "internal/vault internal/signing internal/problem",
 	"activities":            "internal/decision internal/evidence internal/webhook internal/signing internal/registration internal/pades internal/forms internal/problem internal/process internal/vn",

@@ -205,6 +205,7 @@ func (j *journey) openStore(dsn string) {
 func (j *journey) wire() {
 	j.acts.Records, j.acts.Segments, j.acts.Decisions = j.store, j.blobs, j.store.Decisions()
 	runner := &pdfchild.Runner{}
+	j.Cleanup(runner.Close)
 	j.acts.PDF = func() activities.PDF { return runner.Session() }
 	j.acts.Open = func(ctx context.Context, u signing.Upload) (pades.Source, error) {
 		return blob.OpenDocument(ctx, j.blobs, u)

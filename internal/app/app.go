@@ -19,6 +19,7 @@ import (
 	"kyso/internal/blob"
 	"kyso/internal/config"
 	"kyso/internal/pades"
+	"kyso/internal/pdfchild"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
 	"kyso/internal/store"
@@ -40,12 +41,16 @@ type App struct {
 
 	bundle  *truststore.Bundle // behind Trust
 	unwatch func() error       // of the metrics
+
+	workerPDF, apiPDF pdfchild.Runner // the activities' and the API's
 }
 
 // Open connects to the store, the blobs and Temporal, and reads the trusted certificates. It does not wait: what
 // cannot be reached now is an error.
 func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
 	a := &App{Config: cfg, Log: log}
+	a.apiPDF = pdfchild.Runner{MaxParallel: inspections, Background: true, Share: pdfchild.Share(cfg.PDFShare)}
+	a.workerPDF = pdfchild.Runner{MemoryMB: cfg.PDFMemoryMB, MaxParallel: cfg.PDFParallel, Share: pdfchild.Share(cfg.PDFShare)}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -91,6 +96,8 @@ func (a *App) Close() error {
 	if a.unwatch != nil {
 		errs = append(errs, a.unwatch())
 	}
+	a.workerPDF.Close()
+	a.apiPDF.Close()
 	if a.Temporal != nil {
 		a.Temporal.Close()
 	}

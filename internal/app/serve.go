@@ -16,7 +16,6 @@ import (
 	"kyso/internal/api"
 	"kyso/internal/limit"
 	"kyso/internal/pades"
-	"kyso/internal/pdfchild"
 	"kyso/internal/signing"
 	"kyso/internal/verification"
 	"kyso/internal/web"
@@ -73,16 +72,15 @@ func (a *App) apiOptions() api.Options {
 	}
 }
 
-// inspections is how many files the API reads at the same time, each in a child process of its own.
+// inspections is how many files the API reads at the same time, each in a child process that it has alone meanwhile.
 const inspections = 4
 
 // pdf does what the API needs of PDF files. What a person hands over is read in a child process, which yields to requests.
 func (a *App) pdf() *api.PDF {
-	child := &pdfchild.Runner{MaxParallel: inspections, Background: true}
 	return &api.PDF{
 		Inspection: reflect.TypeFor[pades.Report](), Verification: reflect.TypeFor[pades.Verification](),
 		Inspect: func(ctx context.Context, src api.Source) (json.RawMessage, error) {
-			report, err := child.Inspect(ctx, src, a.Config.Policy)
+			report, err := a.apiPDF.Inspect(ctx, src, a.Config.Policy)
 			return encoded(report, err)
 		},
 		Verify: func(ctx context.Context, src api.Source) (json.RawMessage, error) {
@@ -94,7 +92,7 @@ func (a *App) pdf() *api.PDF {
 			if err != nil {
 				return signing.Verification{}, err
 			}
-			return verification.Record(ctx, src, trust, a.revocation(), time.Now())
+			return verification.Record(ctx, &a.apiPDF, src, trust, a.revocation(), time.Now())
 		},
 		Report: verification.PDF,
 		Preview: func(look api.Look) ([]byte, error) {
@@ -103,7 +101,7 @@ func (a *App) pdf() *api.PDF {
 			return pades.Preview(opts)
 		},
 		Place: func(ctx context.Context, src api.Source, placement *signing.Placement, reason string) error {
-			return child.CheckPlacement(ctx, src, activities.Placed(placement, pades.PrepareOptions{Policy: a.Config.Policy, Reason: reason}))
+			return a.apiPDF.CheckPlacement(ctx, src, activities.Placed(placement, pades.PrepareOptions{Policy: a.Config.Policy, Reason: reason}))
 		},
 		Unprintable: pades.Unprintable,
 	}
@@ -116,7 +114,7 @@ func (a *App) Verify(ctx context.Context, src pades.Source) (*pades.Verification
 	if err != nil {
 		return nil, err
 	}
-	return verification.Verify(ctx, src, trust, a.revocation(), time.Now())
+	return verification.Verify(ctx, &a.apiPDF, src, trust, a.revocation(), time.Now())
 }
 
 func encoded(report any, err error) (json.RawMessage, error) {
@@ -129,6 +127,9 @@ func encoded(report any, err error) (json.RawMessage, error) {
 // Serve answers the API on listener until ctx ends, then lets running requests finish. It also runs the loops of the
 // relay.
 func (a *App) Serve(ctx context.Context, listener net.Listener) error {
+	if err := a.apiPDF.Warm(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	var loops sync.WaitGroup
 	for _, loop := range a.loops() {

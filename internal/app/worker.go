@@ -12,7 +12,6 @@ import (
 	"kyso/activities"
 	"kyso/internal/party/receiver"
 	"kyso/internal/party/revocation"
-	"kyso/internal/pdfchild"
 	"kyso/workflows"
 )
 
@@ -21,6 +20,9 @@ import (
 func (a *App) NewWorker(interceptors ...interceptor.WorkerInterceptor) (*Worker, error) {
 	registrations, err := a.registration()
 	if err != nil {
+		return nil, err
+	}
+	if err := a.workerPDF.Warm(); err != nil {
 		return nil, err
 	}
 	signings := a.signing()
@@ -72,7 +74,6 @@ func (a *App) revocation() *revocation.Client {
 
 // signing assembles what the activities of a signing need.
 func (a *App) signing() *activities.Signing {
-	runner := &pdfchild.Runner{MemoryMB: a.Config.PDFMemoryMB, MaxParallel: a.Config.PDFParallel}
 	return &activities.Signing{
 		Records:    a.Store,
 		Decisions:  a.Store.Decisions(),
@@ -80,7 +81,7 @@ func (a *App) signing() *activities.Signing {
 		Signers:    a.Config.Signers(),
 		TSA:        a.Config.TSA,
 		Revocation: a.revocation(),
-		PDF:        func() activities.PDF { return runner.Session() },
+		PDF:        func() activities.PDF { return a.workerPDF.Session() },
 		Trust:      a.Trust,
 		Policy:     a.Config.Policy,
 		Archiving:  a.Config.Archiving,

@@ -98,6 +98,9 @@ type Config struct {
 	PDFParallel int
 	// PDFMemoryMB is KYSO_PDF_MEMORY_MB: how much memory one PDF process may take.
 	PDFMemoryMB int
+	// PDFShare is KYSO_PDF_SHARE: which documents go through one PDF process, one after the other. "any" (the default) is all of
+	// them, "session" those of one signing in one activity, or one upload.
+	PDFShare string
 
 	// PollsPerSecond is KYSO_POLLS_PER_SECOND: how many looks in a second the workers take at decisions that people have not
 	// made yet, for each party and each pause between two looks; 0 means no limit. When more of them wait, each is looked
@@ -194,6 +197,7 @@ func (r *reader) config() (Config, error) {
 		},
 		PDFParallel:    r.number("KYSO_PDF_PARALLEL", 2, 1, 256),
 		PDFMemoryMB:    r.number("KYSO_PDF_MEMORY_MB", 512, 64, 64<<10),
+		PDFShare:       r.oneOf("KYSO_PDF_SHARE", "any", "session"),
 		PollsPerSecond: r.number("KYSO_POLLS_PER_SECOND", 20, 0, 100_000),
 		RetryPauses:    r.durations("KYSO_RETRY_PAUSES", activities.DefaultRetries(), minRetryPause),
 		APIListen:      r.text("KYSO_API_LISTEN", "127.0.0.1:8680"),

@@ -53,7 +53,7 @@ func TestAllMistakesAreReportedAtOnce(t *testing.T) {
 		"KYSO_INTRUSTCA_URL=https://real.example/",
 		"KYSO_INTRUSTCA_WEBHOOK_TOKEN=short",
 		"KYSO_DATABASE="+secret, "KYSO_DATABASE_FILE="+empty,
-		"KYSO_TSA=ftp://x", "KYSO_MAX_PAGES=many", "KYSO_PDF_PARALLEL=0", "KYSO_REFUSE_ACTIVE_CONTENT=perhaps",
+		"KYSO_TSA=ftp://x", "KYSO_MAX_PAGES=many", "KYSO_PDF_PARALLEL=0", "KYSO_PDF_SHARE=all", "KYSO_REFUSE_ACTIVE_CONTENT=perhaps",
 		"KYSO_STOP_TIMEOUT=soon", "KYSO_LOG_LEVEL=chatty", "KYSO_API_LISTEN=8680", "KYSO_REVOCATION_REWRITE=a",
 		"KYSO_MAX_PAGE=7",
 	))
@@ -61,7 +61,7 @@ func TestAllMistakesAreReportedAtOnce(t *testing.T) {
 		t.Fatalf("got %v, want %s", err, problem.Invalid)
 	}
 	for _, want := range []string{`"nobody"`, "KYSO_PROVIDERS", "KYSO_INTRUSTCA_SP_PASSWORD", "KYSO_INTRUSTCA_WEBHOOK_TOKEN",
-		"KYSO_DATABASE: is given twice", "KYSO_TSA", "KYSO_MAX_PAGES", "KYSO_PDF_PARALLEL", "KYSO_REFUSE_ACTIVE_CONTENT",
+		"KYSO_DATABASE: is given twice", "KYSO_TSA", "KYSO_MAX_PAGES", "KYSO_PDF_PARALLEL", "KYSO_PDF_SHARE", "KYSO_REFUSE_ACTIVE_CONTENT",
 		"KYSO_STOP_TIMEOUT", "KYSO_LOG_LEVEL", "KYSO_API_LISTEN", "KYSO_REVOCATION_REWRITE", "KYSO_MAX_PAGE: is not a variable"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not mentioned in:\n%v", want, err)

@@ -184,6 +184,15 @@ func (r *reader) number(name string, fallback, least, most int) int {
 	return n
 }
 
+// oneOf reads one of some words; the first is the default.
+func (r *reader) oneOf(name string, words ...string) string {
+	word := r.text(name, words[0])
+	if !slices.Contains(words, word) {
+		r.fail(name, "has to be one of "+strings.Join(words, ", "))
+	}
+	return word
+}
+
 func (r *reader) yes(name string) bool { return r.yesOr(name, "false") }
 
 func (r *reader) yesOr(name, fallback string) bool {

@@ -169,7 +169,7 @@ func TestSealIsJudgedByOthers(t *testing.T) {
 			if !bytes.HasPrefix(sealed, file) {
 				t.Error("the paper was rewritten")
 			}
-			found, err := verification.Verify(t.Context(), bytes.NewReader(sealed), trustNow(t, s), s.Revocation, time.Now())
+			found, err := verification.Verify(t.Context(), new(pdfchild.Runner), bytes.NewReader(sealed), trustNow(t, s), s.Revocation, time.Now())
 			if err != nil || len(found.Findings) != 0 || len(found.Signatures) != 2 {
 				t.Fatalf("%+v, %v", found, err)
 			}
@@ -297,7 +297,7 @@ func TestSealIsArchivedLater(t *testing.T) {
 	s.TSA = authority
 	file := sealed.PDF
 	for round, level := range []string{"B-T", "B-LTA", "B-LTA"} {
-		found, err := verification.Verify(t.Context(), bytes.NewReader(file), trustNow(t, s), s.Revocation, time.Now())
+		found, err := verification.Verify(t.Context(), new(pdfchild.Runner), bytes.NewReader(file), trustNow(t, s), s.Revocation, time.Now())
 		if err != nil || len(found.Findings) != 0 || len(found.Signatures) != round+1 {
 			t.Fatalf("round %d: %+v, %v", round, found, err)
 		}

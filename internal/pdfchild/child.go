@@ -11,9 +11,11 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"kyso/internal/pades"
 	"kyso/internal/problem"
@@ -37,7 +39,7 @@ func Main() {
 	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	out := os.Stdout
 	os.Stdout = os.Stderr // a stray print must not get among the frames
-	go endOnSignal(syscall.SIGXCPU)
+	endOnSignal(syscall.SIGXCPU)
 	if err := serve(os.Stdin, out); !errors.Is(err, io.EOF) {
 		fmt.Fprintln(os.Stderr, "kyso PDF process:", err)
 		os.Exit(1)
@@ -53,34 +55,78 @@ const exitCPU = 24
 func endOnSignal(s os.Signal) {
 	exceeded := make(chan os.Signal, 1)
 	signal.Notify(exceeded, s)
-	<-exceeded
-	os.Exit(exitCPU)
+	go func() {
+		<-exceeded
+		os.Exit(exitCPU)
+	}()
 }
 
 // serve answers calls until in ends, which is io.EOF.
 func serve(in io.Reader, out io.Writer) error {
 	buffered := bufio.NewReaderSize(in, pageSize+headerSize)
+	goroutines, used := runtime.NumGoroutine(), cpuTime()
 	for {
-		kind, payload, err := readFrame(buffered, maxCall)
+		broken, err := answer(buffered, out)
 		if err != nil {
 			return err
 		}
-		var call request
-		if kind != frameCall {
-			return fmt.Errorf("frame %q where a call belongs", kind)
-		}
-		if err := json.Unmarshal(payload, &call); err != nil {
-			return fmt.Errorf("reading a call: %w", err)
-		}
-		if err := confine(call.MemoryMB, call.CPUSeconds); err != nil {
-			return fmt.Errorf("limiting this process: %w", err)
-		}
-		src := &remoteSource{size: call.Size, in: buffered, out: out}
-		kind, answer := perform(call, src)
-		if err := writeFrame(out, kind, answer); err != nil {
-			return fmt.Errorf("sending a result: %w", err)
+		forget(buffered, in)
+		left := rest{Broken: broken || runtime.NumGoroutine() > goroutines, Memory: mapped(), CPU: cpuTime() - used}
+		used += left.CPU
+		if err := writeFrame(out, frameRest, left.encode()); err != nil {
+			return fmt.Errorf("sending what is left: %w", err)
 		}
 	}
+}
+
+// answer takes one call and sends its result. All that it knows of the document is unreachable once it has returned.
+func answer(in *bufio.Reader, out io.Writer) (broken bool, err error) {
+	kind, payload, err := readFrame(in, maxCall)
+	if err != nil {
+		return false, err
+	}
+	var call request
+	if kind != frameCall {
+		return false, fmt.Errorf("frame %q where a call belongs", kind)
+	}
+	if err := json.Unmarshal(payload, &call); err != nil {
+		return false, fmt.Errorf("reading a call: %w", err)
+	}
+	if err := confine(call.MemoryMB, call.CPUSeconds); err != nil {
+		return false, fmt.Errorf("limiting this process: %w", err)
+	}
+	src := &remoteSource{size: call.Size, in: in, out: out}
+	kind, result, broken := perform(call, src)
+	if err := writeFrame(out, kind, result); err != nil {
+		return false, fmt.Errorf("sending a result: %w", err)
+	}
+	return broken, nil
+}
+
+// forget overwrites what was read last and collects the rest: twice, as what lies in a sync.Pool outlives one collection. The
+// runtime overwrites what it collects (GODEBUG=clobberfree=1, see start).
+func forget(buffered *bufio.Reader, in io.Reader) {
+	buffered.Reset(in)
+	room, _ := buffered.Peek(0)
+	clear(room[:cap(room)])
+	runtime.GC()
+	runtime.GC()
+}
+
+// cpuTime is what this process used so far.
+func cpuTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0 // a figure for the metrics; the limit asks again
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// mapped is how much memory this process may write to, in bytes: what the limit of memory counts.
+func mapped() uint64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }
 
 // confine sets the limits before the first byte of a document is seen.
@@ -92,36 +138,37 @@ func confine(memoryMB int, cpuSeconds uint64) error {
 }
 
 // perform runs one operation and encodes what came of it.
-func perform(call request, src *remoteSource) (kind byte, answer []byte) {
-	result, err := guarded(call, src)
+func perform(call request, src *remoteSource) (kind byte, answer []byte, broken bool) {
+	result, broken, err := guarded(call, src)
 	if err == nil {
 		if answer, err = json.Marshal(result); err == nil && len(answer) > maxResult {
 			err = problem.New(problem.DocumentTooComplex, "the result has %d bytes", len(answer))
 		}
 	}
 	if err == nil {
-		return frameResult, answer
+		return frameResult, answer, broken
 	}
 	answer, err = json.Marshal(failureOf(err))
 	if err != nil { // strings always marshal
 		panic(err)
 	}
-	return frameFail, answer
+	return frameFail, answer, broken
 }
 
 // guarded turns a panic into an error. A panic is a mistake in the reader that a broken file brought out: the
 // place goes into the error, its text does not, as it may quote the document.
-func guarded(call request, src *remoteSource) (result any, err error) {
+func guarded(call request, src *remoteSource) (result any, broken bool, err error) {
 	do, ok := operations[call.Op]
 	if !ok {
-		return nil, fmt.Errorf("operation %q is not known", call.Op)
+		return nil, false, fmt.Errorf("operation %q is not known", call.Op)
 	}
 	defer func() {
 		if recovered := recover(); recovered != nil {
-			err = problem.New(problem.DocumentBroken, "the reader stumbled over this file at %s", panicPlace())
+			broken, err = true, problem.New(problem.DocumentBroken, "the reader stumbled over this file at %s", panicPlace())
 		}
 	}()
-	return do(src, call.Args)
+	result, err = do(src, call.Args)
+	return result, false, err
 }
 
 // panicPlace names the innermost function of ours on the panicking stack.

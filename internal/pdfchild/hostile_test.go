@@ -157,13 +157,19 @@ const parentVariable = "PDFCHILD_TEST_PARENT"
 func TestMain(m *testing.M) {
 	Main()
 	if os.Getenv(parentVariable) != "" {
-		session := (&Runner{}).Session()
+		session := new(Runner).Session()
 		seen, err := run[inside](context.Background(), session, opLook, bytes.NewReader(nil), nil)
 		fmt.Println(seen.PID, err)
 		_, err = session.do(context.Background(), opSleep, bytes.NewReader(nil), []byte("null"))
 		fmt.Println("not reached", err)
 	}
 	os.Exit(m.Run())
+}
+
+// runner has its children end with the test.
+func runner(t testing.TB, r *Runner) *Runner {
+	t.Cleanup(r.Close)
+	return r
 }
 
 func hashState(t *testing.T, data []byte) []byte {
@@ -203,6 +209,7 @@ func TestHostileFiles(t *testing.T) {
 	} {
 		t.Run(tt.op+" "+tt.words, func(t *testing.T) {
 			stop := working(t)
+			defer tt.runner.Close()
 			session := tt.runner.Session()
 			defer session.Close()
 			start := time.Now()
@@ -229,9 +236,10 @@ func TestHostileFiles(t *testing.T) {
 }
 
 // working keeps a session of its own at work until stop, which returns how much it did.
-func working(t *testing.T) (stop func() int) {
-	runner := &Runner{}
-	session := runner.Session()
+func working(t *testing.T) (stop func() int) { return workingIn(t, runner(t, &Runner{})) }
+
+func workingIn(t *testing.T, r *Runner) (stop func() int) {
+	session := r.Session()
 	done, count := make(chan struct{}), make(chan int)
 	file := smallPDF(100)
 	go func() {
@@ -260,7 +268,7 @@ func TestInsideOfAChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer secret.Close()
-	session := (&Runner{}).Session()
+	session := runner(t, &Runner{}).Session()
 	defer session.Close()
 	seen, err := run[inside](context.Background(), session, opLook, bytes.NewReader(nil), nil)
 	if err != nil {
@@ -268,7 +276,7 @@ func TestInsideOfAChild(t *testing.T) {
 	}
 	for _, variable := range seen.Environment {
 		name, _, _ := strings.Cut(variable, "=")
-		if !slices.Contains([]string{childVariable, "GOMAXPROCS", "GOTRACEBACK"}, name) {
+		if !slices.Contains([]string{childVariable, "GOMAXPROCS", "GOTRACEBACK", "GODEBUG"}, name) {
 			t.Errorf("environment has %s", variable)
 		}
 	}
@@ -291,7 +299,7 @@ func TestInsideOfAChild(t *testing.T) {
 
 // A batch may take more CPU time than one document.
 func TestCPUAllowanceIsForEachOperation(t *testing.T) {
-	session := (&Runner{CPU: time.Second}).Session()
+	session := runner(t, &Runner{CPU: time.Second, MaxParallel: 1}).Session()
 	defer session.Close()
 	var pids []int
 	for range 5 { // three seconds in all
@@ -312,7 +320,7 @@ func TestCPUAllowanceIsForEachOperation(t *testing.T) {
 func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
-	session := (&Runner{}).Session()
+	session := runner(t, &Runner{}).Session()
 	defer session.Close()
 	_, err := session.do(ctx, opSleep, bytes.NewReader(nil), []byte("null"))
 	if !errors.Is(err, context.DeadlineExceeded) || problem.CodeOf(err) == problem.DocumentTooComplex {
@@ -335,9 +343,8 @@ func (s slowStorage) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func TestSlowStorageIsNotTheDocuments(t *testing.T) {
-	runner := &Runner{Wall: 2 * time.Second}
 	src := slowStorage{bytes.NewReader(make([]byte, 4*maxRead)), 700 * time.Millisecond}
-	session := runner.Session()
+	session := runner(t, &Runner{Wall: 2 * time.Second}).Session()
 	defer session.Close()
 	got, err := run[readResult](context.Background(), session, opReadAt, src, [2]int64{0, 4 * maxRead})
 	if err != nil || len(got.Data) != 4*maxRead {
@@ -347,7 +354,7 @@ func TestSlowStorageIsNotTheDocuments(t *testing.T) {
 
 // Service managers and terminals signal a whole group; a shutdown must not look like a hostile document.
 func TestSignalsOfAShutdown(t *testing.T) {
-	session := (&Runner{}).Session()
+	session := runner(t, &Runner{MaxParallel: 1}).Session()
 	defer session.Close()
 	seen, err := run[inside](context.Background(), session, opLook, bytes.NewReader(nil), nil)
 	if err != nil {
@@ -365,7 +372,7 @@ func TestSignalsOfAShutdown(t *testing.T) {
 }
 
 func TestMaxParallel(t *testing.T) {
-	runner := &Runner{MaxParallel: 2}
+	runner := runner(t, &Runner{MaxParallel: 2})
 	src := &countingStorage{Reader: bytes.NewReader(smallPDF(200_000))}
 	var group sync.WaitGroup
 	for range 6 {
@@ -431,6 +438,8 @@ func TestNothingIsLeft(t *testing.T) {
 		session.do(context.Background(), opPrint, bytes.NewReader(nil), []byte("null"))
 		session.Close()
 		session.Close()
+		runner.Close()
+		runner.Close()
 	}
 	work() // what the runtime opens once
 	goroutines, files, _ := count()

@@ -221,7 +221,7 @@ func TestKillerFiles(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			src := k.write(t)
 			stop := working(t)
-			session := (&Runner{}).Session()
+			session := runner(t, &Runner{}).Session()
 			defer session.Close()
 			start := time.Now()
 			_, err := session.Inspect(context.Background(), src, pades.Policy{MaxSize: 1 << 30})

@@ -7,6 +7,10 @@
 // three pipes. It asks the parent for ranges of the document and sends back one result. Before it sees a byte it
 // limits its own memory, CPU time, stack, files and core dumps; the parent limits its wall time.
 //
+// Children are kept: one serves operation after operation, never two at once, with the limits of a new process for each, and
+// forgets each document before the next. It ends after a fault, a limit, many operations or when it has grown; Share says whose
+// documents may follow each other in it.
+//
 // It imports internal/pades, internal/problem and the standard library.
 package pdfchild
 
@@ -15,29 +19,31 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
-	"sync"
 	"time"
 
 	"kyso/internal/pades"
 	"kyso/internal/problem"
 )
 
-// Runner starts children. The zero value works; it must not be copied after first use.
+// Runner has children do PDF work. The zero value works; it must not be copied after first use, and Close ends its children.
 type Runner struct {
-	MemoryMB    int           // of data in the child; 0 means 512
-	CPU         time.Duration // of one operation; 0 means 10 s
-	Wall        time.Duration // of one operation, reading the document not counted; 0 means 20 s
-	MaxParallel int           // operations at a time; 0 means 2
+	MemoryMB      int           // of data in the child; 0 means 512
+	CPU           time.Duration // of one operation; 0 means 10 s
+	Wall          time.Duration // of one operation, reading the document not counted; 0 means 20 s
+	MaxParallel   int           // operations at a time, and children that wait for them; 0 means 2
+	MaxOperations int           // of one child; 0 means 1000
+	Share         Share         // which documents go through one child; "" means ShareAny
 
 	// Background lets children run when nothing else needs their cores, for work that a server does beside its requests. Wall
-	// counts twice then: a busy machine is not the document's fault. Set it before the first use.
+	// counts twice then: a busy machine is not the document's fault.
 	Background bool
 
-	once  sync.Once
-	slots chan struct{}
+	pool
 }
 
 func (r *Runner) memoryMB() int      { return orDefault(r.MemoryMB, 512) }
+func (r *Runner) maxParallel() int   { return orDefault(r.MaxParallel, 2) }
+func (r *Runner) maxOperations() int { return orDefault(r.MaxOperations, 1000) }
 func (r *Runner) cpu() time.Duration { return orDefault(r.CPU, 10*time.Second) }
 func (r *Runner) wall() time.Duration {
 	wall := orDefault(r.Wall, 20*time.Second)
@@ -47,27 +53,11 @@ func (r *Runner) wall() time.Duration {
 	return wall
 }
 
-// acquire waits for one of MaxParallel places.
-func (r *Runner) acquire(ctx context.Context) error {
-	r.once.Do(func() { r.slots = make(chan struct{}, orDefault(r.MaxParallel, 2)) })
-	select {
-	case r.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("waiting for a PDF process: %w", context.Cause(ctx))
-	}
-}
-
-func (r *Runner) release() { <-r.slots }
-
-// Session returns a child for several operations one after the other, such as the documents of a batch. The
-// process starts with the first operation, and again after one that it did not survive. Close ends it. A Session
-// is not safe for concurrent use.
-//
-// Documents of one batch share a process and so one address space; those of different people should not.
+// Session is for several operations one after the other, such as those on the documents of a batch; Close it. With ShareSession
+// they have a child of their own, which starts again after a death. A Session is not safe for concurrent use.
 func (r *Runner) Session() *Session { return &Session{runner: r} }
 
-// one runs a single operation in a child of its own.
+// one runs a single operation.
 func one[T any](r *Runner, do func(*Session) (T, error)) (T, error) {
 	s := r.Session()
 	defer s.Close()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"kyso/internal/problem"
 )
@@ -19,6 +20,7 @@ const (
 	frameRead   = 'R' // child: offset (8 bytes) and length (4 bytes)
 	frameResult = 'S' // child: result as JSON
 	frameFail   = 'F' // child: failure as JSON
+	frameRest   = 'E' // child, after each result or failure: what the operation left behind, as restSize bytes
 )
 
 // headerSize is the size of a frame's header.
@@ -37,6 +39,32 @@ type request struct {
 	MemoryMB   int             `json:"memory_mb"`
 	CPUSeconds uint64          `json:"cpu_seconds"`
 	Args       json.RawMessage `json:"args"`
+}
+
+// rest is what a child says of itself when it has forgotten a document and is ready for the next one.
+type rest struct {
+	Broken bool          // a panic or a goroutine may have left the reader in disorder
+	Memory uint64        // mapped by the process, in bytes
+	CPU    time.Duration // of the operation, and of forgetting the one before it
+}
+
+const restSize = 17
+
+func (r rest) encode() []byte {
+	var out [restSize]byte
+	if r.Broken {
+		out[0] = 1
+	}
+	binary.BigEndian.PutUint64(out[1:], r.Memory)
+	binary.BigEndian.PutUint64(out[9:], uint64(r.CPU))
+	return out[:]
+}
+
+func decodeRest(in []byte) (rest, error) {
+	if len(in) != restSize {
+		return rest{}, fmt.Errorf("a rest of %d bytes", len(in))
+	}
+	return rest{in[0] != 0, binary.BigEndian.Uint64(in[1:]), time.Duration(binary.BigEndian.Uint64(in[9:]))}, nil
 }
 
 // failure is an error on its way to the parent.

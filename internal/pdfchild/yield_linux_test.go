@@ -18,7 +18,7 @@ func TestAChildInTheBackgroundYields(t *testing.T) {
 		t.Fatal(err)
 	}
 	for background, want := range map[bool]string{true: fmt.Sprint(min(20-own+niceness, 19)), false: fmt.Sprint(20 - own)} {
-		session := (&Runner{Background: background}).Session()
+		session := runner(t, &Runner{Background: background}).Session()
 		defer session.Close()
 		seen, err := run[inside](context.Background(), session, opLook, bytes.NewReader(nil), nil)
 		if err != nil {

@@ -12,9 +12,10 @@ import (
 
 	"kyso/internal/incident"
 	"kyso/internal/limit"
+	"kyso/internal/pdfchild"
 )
 
-// Watch tells of parked processes and refusals from now on, until stop.
+// Watch tells of parked processes, refusals and PDF processes from now on, until stop.
 func Watch(groups Groups, refusals func() map[string]int64) (stop func() error, err error) {
 	incidents, err := watchIncidents(groups)
 	if err != nil {
@@ -24,7 +25,11 @@ func Watch(groups Groups, refusals func() map[string]int64) (stop func() error, 
 	if err != nil {
 		return nil, errors.Join(err, incidents.Unregister())
 	}
-	return func() error { return errors.Join(incidents.Unregister(), limits.Unregister()) }, nil
+	children, err := watchPDF()
+	if err != nil {
+		return nil, errors.Join(err, incidents.Unregister(), limits.Unregister())
+	}
+	return func() error { return errors.Join(incidents.Unregister(), limits.Unregister(), children.Unregister()) }, nil
 }
 
 // Groups counts parked processes by cause.
@@ -78,4 +83,37 @@ func watchLimits(refusals func() map[string]int64) (metric.Registration, error) 
 		}
 		return nil
 	}, refused)
+}
+
+// watchPDF tells what the PDF processes of this program did, and why they were started and ended.
+func watchPDF() (metric.Registration, error) {
+	meter := otel.Meter("kyso")
+	started, err := meter.Int64ObservableCounter("kyso_pdf_processes_started", metric.WithDescription("PDF processes started ahead of need, or while an operation waited"))
+	if err != nil {
+		return nil, fmt.Errorf("making metrics: %w", err)
+	}
+	ended, err := meter.Int64ObservableCounter("kyso_pdf_processes_ended", metric.WithDescription("PDF processes ended, by reason"))
+	if err != nil {
+		return nil, fmt.Errorf("making metrics: %w", err)
+	}
+	operations, err := meter.Int64ObservableCounter("kyso_pdf_operations", metric.WithDescription("Operations that a PDF process survived"))
+	if err != nil {
+		return nil, fmt.Errorf("making metrics: %w", err)
+	}
+	cpu, err := meter.Float64ObservableCounter("kyso_pdf_cpu_seconds", metric.WithDescription("CPU time of these operations"))
+	if err != nil {
+		return nil, fmt.Errorf("making metrics: %w", err)
+	}
+	return meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		counts := pdfchild.Counted()
+		for when, n := range counts.Started {
+			o.ObserveInt64(started, n, metric.WithAttributes(attribute.String("when", when)))
+		}
+		for why, n := range counts.Ended {
+			o.ObserveInt64(ended, n, metric.WithAttributes(attribute.String("why", why)))
+		}
+		o.ObserveInt64(operations, counts.Operations)
+		o.ObserveFloat64(cpu, counts.CPU)
+		return nil
+	}, started, ended, operations, cpu)
 }

@@ -14,18 +14,17 @@ import (
 
 // Extend returns what has to be appended to a signed file for it to be B-LT or B-LTA: the certificates and revocation data of
 // every signature and time-stamp in it, and for B-LTA a document time-stamp over all of that. It may be done again and
-// again: each time the last time-stamp's authority is looked up before the next one covers it. The file is parsed in a
-// process of its own.
+// again: each time the last time-stamp's authority is looked up before the next one covers it. pdf parses the file.
 //
 // Errors: Invalid for a file without a signature or another level, RevocationUnknown when an issuer says nothing of a
 // certificate about which the file is silent, those of the authority, and those of documents.
-func Extend(ctx context.Context, src pades.Source, level signing.Level, trust signing.Trust, revocation signing.RevocationSource,
+func Extend(ctx context.Context, pdf *pdfchild.Runner, src pades.Source, level signing.Level, trust signing.Trust, revocation signing.RevocationSource,
 	tsa signing.TimestampAuthority,
 ) ([]byte, error) {
 	if _, err := Level(string(level)); err != nil {
 		return nil, err
 	}
-	session := (&pdfchild.Runner{}).Session()
+	session := pdf.Session()
 	defer session.Close()
 	found, _, err := evidence.Gather(ctx, src, session.Needs, revocation.Status, evidence.Rule{Trust: trust, Fresh: true, Silence: evidence.FatalIfNew})
 	if err != nil {

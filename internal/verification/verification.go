@@ -1,5 +1,5 @@
 // Package verification judges and extends signed PDF files as a relying party on the network does, and writes reports of what it
-// found. Files are parsed in processes of their own.
+// found. Files are parsed in other processes.
 package verification
 
 import (
@@ -17,9 +17,9 @@ import (
 )
 
 // Record judges a file at the time now, as Verify does, and returns what is kept of that, but for what only the caller knows.
-func Record(ctx context.Context, src pades.Source, trust signing.Trust, revocation signing.RevocationSource, now time.Time) (signing.Verification, error) {
+func Record(ctx context.Context, pdf *pdfchild.Runner, src pades.Source, trust signing.Trust, revocation signing.RevocationSource, now time.Time) (signing.Verification, error) {
 	var out signing.Verification
-	found, err := verify(ctx, src, trust, revocation, pades.VerifyOptions{Now: now, Material: true})
+	found, err := verify(ctx, pdf, src, trust, revocation, pades.VerifyOptions{Now: now, Material: true})
 	if err != nil {
 		return out, err
 	}
@@ -42,24 +42,23 @@ func Record(ctx context.Context, src pades.Source, trust signing.Trust, revocati
 }
 
 // Verify judges a file at the time now. The present status of its certificates is asked of revocation; nil asks
-// no party, and without a trusted root no responder is asked either. What could not be had is a finding: it stays unknown, and the verdict says so too. The file is parsed in a
-// process of its own.
-func Verify(ctx context.Context, src pades.Source, trust signing.Trust, revocation signing.RevocationSource, now time.Time) (*pades.Verification, error) {
-	return verify(ctx, src, trust, revocation, pades.VerifyOptions{Now: now})
+// no party, and without a trusted root no responder is asked either. What could not be had is a finding: it stays unknown, and the verdict says so too. pdf parses
+// the file.
+func Verify(ctx context.Context, pdf *pdfchild.Runner, src pades.Source, trust signing.Trust, revocation signing.RevocationSource, now time.Time) (*pades.Verification, error) {
+	return verify(ctx, pdf, src, trust, revocation, pades.VerifyOptions{Now: now})
 }
 
-func verify(ctx context.Context, src pades.Source, trust signing.Trust, revocation signing.RevocationSource, opts pades.VerifyOptions) (*pades.Verification, error) {
+func verify(ctx context.Context, pdf *pdfchild.Runner, src pades.Source, trust signing.Trust, revocation signing.RevocationSource, opts pades.VerifyOptions) (*pades.Verification, error) {
 	if err := pades.CheckSize(src); err != nil {
-		return nil, fmt.Errorf("verifying: %w", err) // before a process is started for it
+		return nil, fmt.Errorf("verifying: %w", err)
 	}
 	var missing []pades.Finding
-	runner := &pdfchild.Runner{Background: true} // of an API, which has requests to answer meanwhile
 	opts.Roots, opts.Intermediates, opts.Removed = trust.Roots, trust.Intermediates, trust.Removed
 	if revocation != nil && len(trust.Roots) > 0 {
 		// A file that cannot be read needs nothing here; what is wrong with it is said below, and better.
-		opts.Evidence, missing, _ = evidence.Gather(ctx, src, runner.Needs, revocation.Status, evidence.Rule{Trust: trust, Fresh: true, Silence: evidence.OnlyMentions})
+		opts.Evidence, missing, _ = evidence.Gather(ctx, src, pdf.Needs, revocation.Status, evidence.Rule{Trust: trust, Fresh: true, Silence: evidence.OnlyMentions})
 	}
-	found, err := runner.Verify(ctx, src, opts)
+	found, err := pdf.Verify(ctx, src, opts)
 	if err != nil {
 		return nil, fmt.Errorf("verifying: %w", err)
 	}

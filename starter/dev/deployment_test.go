@@ -142,7 +142,7 @@ func startDeployment(t *testing.T, today ...string) *deployment {
 func (c *deployment) parts() []*part { return append([]*part{c.engine, c.api}, c.workers...) }
 
 // newVariables begin the names of variables that the last release refuses as unknown.
-var newVariables = []string{"KYSO_GUEST_", "KYSO_BUDGET_", "KYSO_SANDBOX_", "KYSO_SEAL_RSA_", "KYSO_KEEP_VERIFICATIONS", "KYSO_GATEWAYS", "KYSO_CA_WIRE", "KYSO_PPROF"}
+var newVariables = []string{"KYSO_GUEST_", "KYSO_BUDGET_", "KYSO_SANDBOX_", "KYSO_SEAL_RSA_", "KYSO_KEEP_VERIFICATIONS", "KYSO_GATEWAYS", "KYSO_CA_WIRE", "KYSO_PPROF", "KYSO_PDF_SHARE"}
 
 // startParties starts the sandbox, and reserves a port for the API.
 func (c *deployment) startParties() {

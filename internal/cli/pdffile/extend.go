@@ -15,6 +15,7 @@ import (
 	"kyso/internal/cli"
 	"kyso/internal/party/revocation"
 	"kyso/internal/party/tsa"
+	"kyso/internal/pdfchild"
 	"kyso/internal/truststore"
 	"kyso/internal/verification"
 )
@@ -77,7 +78,9 @@ func (c *commands) extend(ctx context.Context, f *extendFlags, path string) erro
 	if err := cli.Writable(out); err != nil {
 		return err
 	}
-	increment, err := verification.Extend(ctx, source, level, trust, &revocation.Client{AllowPrivate: f.private}, &tsa.Client{URLs: authorities})
+	pdf := &pdfchild.Runner{}
+	defer pdf.Close()
+	increment, err := verification.Extend(ctx, pdf, source, level, trust, &revocation.Client{AllowPrivate: f.private}, &tsa.Client{URLs: authorities})
 	if err != nil {
 		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}

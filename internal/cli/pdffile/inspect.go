@@ -17,7 +17,7 @@ func (c *commands) inspectCommand() *cobra.Command {
 	policy := pades.Policy{}
 	cmd := &cobra.Command{Use: "inspect FILE", Short: "Say whether a PDF can be signed, and what it may hide", Args: cli.Exactly(1, "one FILE"),
 		Long: `Say whether a PDF can be signed, on this machine: pages, signatures and empty fields, and what may look otherwise after
-signing. The file is not uploaded, and it is parsed in a child process of its own.
+signing. The file is not uploaded, and it is parsed in a child process.
 
 The exit code is 0 when it can be signed.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.inspect(cmd.Context(), policy, args[0]) }}
@@ -33,7 +33,9 @@ func (c *commands) inspect(ctx context.Context, policy pades.Policy, path string
 		return err
 	}
 	defer func() { _ = source.Close() }() // read only
-	found, err := (&pdfchild.Runner{}).Inspect(ctx, source, policy)
+	pdf := &pdfchild.Runner{}
+	defer pdf.Close()
+	found, err := pdf.Inspect(ctx, source, policy)
 	if err != nil {
 		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
@@ -71,14 +73,14 @@ func (c *commands) inspection(name string, r *pades.Report) []string {
 
 // Warn says what the files may hide, before their owner is asked. Whether they can be signed is the server's word.
 func Warn(ctx context.Context, c *cli.CLI, paths []string) {
-	session := (&pdfchild.Runner{}).Session()
-	defer session.Close()
+	pdf := &pdfchild.Runner{}
+	defer pdf.Close()
 	for _, path := range paths {
 		source, err := openFile(path)
 		if err != nil {
 			continue
 		}
-		found, err := session.Inspect(ctx, source, pades.Policy{})
+		found, err := pdf.Inspect(ctx, source, pades.Policy{})
 		_ = source.Close() // read only
 		if err != nil {
 			continue

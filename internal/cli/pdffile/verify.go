@@ -13,6 +13,7 @@ import (
 	"kyso/internal/cli"
 	"kyso/internal/pades"
 	"kyso/internal/party/revocation"
+	"kyso/internal/pdfchild"
 	"kyso/internal/signing"
 	"kyso/internal/truststore"
 	"kyso/internal/verification"
@@ -29,7 +30,7 @@ func (c *commands) verifyCommand() *cobra.Command {
 	f := &verifyFlags{}
 	cmd := &cobra.Command{Use: "verify FILE…", Short: "Verify the signatures of PDF files on this machine; - is a PDF from a pipe", Args: cli.AtLeast("at least one FILE (or -)"),
 		Long: `Verify the signatures of PDF files on this machine, by ETSI EN 319 102-1. No file is uploaded, and each is parsed in a
-child process of its own. A file that cannot be read does not keep the others from being verified; - is a PDF that comes
+child process. A file that cannot be read does not keep the others from being verified; - is a PDF that comes
 through a pipe, at most 1 GiB.
 
 The trusted roots come from --trust, KYSO_TRUST, or the trust file of a running development world. Without any of them kyso
@@ -127,9 +128,10 @@ func (c *commands) judge(f *verifyFlags) (func(context.Context, string, pades.So
 	if !f.offline {
 		issuers = &revocation.Client{AllowPrivate: f.private}
 	}
+	pdf := &pdfchild.Runner{MaxParallel: 1} // its child ends with this program
 	return func(ctx context.Context, name string, source pades.Source) (*pades.Verification, error) {
 		now := time.Now()
-		found, err := verification.Verify(ctx, source, trust, issuers, now)
+		found, err := verification.Verify(ctx, pdf, source, trust, issuers, now)
 		if err == nil && f.report != "" {
 			err = writeReport(f.report, found, trust, name, source, now.Truncate(time.Second))
 		}

@@ -1,0 +1,128 @@
+package pdfchild
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"kyso/internal/pades"
+)
+
+// talk is the exchange with a child over one operation.
+type talk struct {
+	child   *process
+	src     pades.Source
+	wall    *stopwatch
+	failed  *failure // the child's own verdict
+	readErr error    // of src
+	buffer  []byte
+}
+
+// verdict is the error of an operation that the child survived. Storage that failed is our trouble, whatever the
+// child made of it.
+func (t *talk) verdict() error {
+	switch {
+	case t.readErr != nil:
+		return fmt.Errorf("reading the document: %w", t.readErr)
+	case t.failed != nil:
+		return t.failed.err()
+	}
+	return nil
+}
+
+// run sends the call and answers the child's questions until it has a result. An error means that the child is
+// dead or makes no sense.
+func (t *talk) run(call []byte) ([]byte, error) {
+	if err := writeFrame(t.child.in, frameCall, call); err != nil {
+		return nil, err
+	}
+	for {
+		kind, payload, err := readFrame(t.child.out, maxResult)
+		if err != nil {
+			return nil, err
+		}
+		switch kind {
+		case frameRead:
+			if err := t.answerRead(payload); err != nil {
+				return nil, err
+			}
+		case frameResult:
+			return payload, nil
+		case frameFail:
+			var f failure
+			if err := json.Unmarshal(payload, &f); err != nil {
+				return nil, err
+			}
+			t.failed = &f
+			return nil, nil
+		default:
+			return nil, fmt.Errorf("frame %q", kind)
+		}
+	}
+}
+
+// answerRead reads a range for the child. The child's clock stands still meanwhile: slow storage is not the
+// document's fault.
+func (t *talk) answerRead(payload []byte) error {
+	if len(payload) != 12 {
+		return errors.New("malformed read")
+	}
+	off, length := binary.BigEndian.Uint64(payload), binary.BigEndian.Uint32(payload[8:])
+	if size := uint64(t.src.Size()); length > maxRead || off > size || uint64(length) > size-off {
+		return errors.New("read outside the document")
+	}
+	if cap(t.buffer) < int(length) {
+		t.buffer = make([]byte, length)
+	}
+	t.wall.pause()
+	n, err := t.src.ReadAt(t.buffer[:length], int64(off))
+	t.wall.resume()
+	if n < int(length) {
+		t.readErr = orDefault(err, io.ErrUnexpectedEOF)
+		return writeFrame(t.child.in, frameNoData, nil)
+	}
+	return writeFrame(t.child.in, frameData, t.buffer[:length])
+}
+
+// stopwatch calls expire after a time during which it was not paused.
+type stopwatch struct {
+	mu      sync.Mutex
+	timer   *time.Timer
+	left    time.Duration
+	since   time.Time
+	expired bool
+}
+
+func newStopwatch(d time.Duration, expire func()) *stopwatch {
+	w := &stopwatch{left: d, since: time.Now()}
+	w.timer = time.AfterFunc(d, func() {
+		w.mu.Lock()
+		w.expired = true
+		w.mu.Unlock()
+		expire()
+	})
+	return w
+}
+
+func (w *stopwatch) pause() {
+	if w.timer.Stop() {
+		w.left -= time.Since(w.since)
+	}
+}
+
+func (w *stopwatch) resume() {
+	w.since = time.Now()
+	w.timer.Reset(max(w.left, 0))
+}
+
+func (w *stopwatch) stop() { w.timer.Stop() }
+
+func (w *stopwatch) over() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.expired
+}
