@@ -57,7 +57,7 @@ func shapeOf(events []*historypb.HistoryEvent) shape {
 }
 
 // shapeOfProcess counts the history of a process of the world.
-func (w *benchWorld) shapeOfProcess(b *testing.B, workflowID string) shape {
+func (w *World) shapeOfProcess(b testing.TB, workflowID string) shape {
 	b.Helper()
 	var events []*historypb.HistoryEvent
 	it := w.App.Temporal.GetWorkflowHistory(b.Context(), workflowID, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)

@@ -19,7 +19,7 @@ import (
 const benchPatience = 5 * time.Minute
 
 // uploads stores a file, however often the API is busy.
-func (w *benchWorld) uploads(ctx context.Context, name string, pdf []byte) (apiclient.Document, error) {
+func (w *World) uploads(ctx context.Context, name string, pdf []byte) (apiclient.Document, error) {
 	c := &apiclient.Client{BaseURL: w.Addresses.API, Key: w.Addresses.APIKey}
 	for key := apiclient.NewKey(); ; {
 		uploaded, err := c.Upload(ctx, key, name, int64(len(pdf)), func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(pdf)), nil })
@@ -30,7 +30,7 @@ func (w *benchWorld) uploads(ctx context.Context, name string, pdf []byte) (apic
 }
 
 // signsHeadless signs the sample at level B-LT for a user whose phone approves by itself, and returns the id when the process has ended.
-func (w *benchWorld) signsHeadless(b *testing.B, c *client, user string) string {
+func (w *World) signsHeadless(b testing.TB, c *client, user string) string {
 	ctx, cancel := context.WithTimeout(b.Context(), benchPatience)
 	defer cancel()
 	pdf, err := samplePDF()
@@ -50,8 +50,8 @@ func (w *benchWorld) signsHeadless(b *testing.B, c *client, user string) string 
 
 // benchCitizen is a citizen, with an officer, who acts once the page says that it is time: it follows the registration as the page does.
 type benchCitizen struct {
-	b      *testing.B
-	w      *benchWorld
+	b      testing.TB
+	w      *World
 	api    *apiclient.Client
 	number string
 	plan   string
@@ -61,7 +61,7 @@ type benchCitizen struct {
 }
 
 // registers takes a citizen from VNeID to an active certificate and returns the registration.
-func (w *benchWorld) registers(b *testing.B, number, plan string) string {
+func (w *World) registers(b testing.TB, number, plan string) string {
 	ctx, cancel := context.WithTimeout(b.Context(), benchPatience)
 	defer cancel()
 	k := &benchCitizen{b: b, w: w, number: number, plan: plan, api: &apiclient.Client{BaseURL: w.Addresses.API, Key: w.Addresses.APIKey}}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"kyso/internal/app"
+	"kyso/internal/keytest"
+	"kyso/internal/process"
+	"kyso/internal/storetest"
+	"kyso/internal/telemetry"
+)
+
+// counts are what a flow made happen, by name.
+type counts map[string]int
+
+// mostCounts are the bounds, and hold on every machine. Lower one when a flow gets by with less.
+var mostCounts = map[string]counts{
+	"signing": {
+		"events": 79, "bytes of history": 10_400, "workflow tasks": 12, "activities": 10, "local activities": 6, "timers": 1, "signals": 1,
+		"statements SELECT": 140, "statements INSERT": 43, "statements UPDATE": 40, "statements DELETE": 2,
+		"requests to the engine, StartWorkflowExecution": 1, "requests to the engine, SignalWorkflowExecution": 1,
+		"requests to the engine, RespondWorkflowTaskCompleted": 12, "requests to the engine, RespondActivityTaskCompleted": 10,
+		"calls of intrustca": 4, "calls of the address": 7, "calls of the authority": 1,
+	},
+	"paid registration": {
+		"events": 230, "bytes of history": 36_500, "workflow tasks": 32, "activities": 15, "local activities": 30, "timers": 17, "signals": 1, "updates": 10,
+		"statements SELECT": 390, "statements INSERT": 92, "statements UPDATE": 116, "statements DELETE": 4,
+		"requests to the engine, StartWorkflowExecution": 1, "requests to the engine, SignalWorkflowExecution": 2, "requests to the engine, UpdateWorkflowExecution": 11,
+		"requests to the engine, RespondWorkflowTaskCompleted": 50, "requests to the engine, RespondActivityTaskCompleted": 28,
+		"calls of VNPay": 3, "calls of VNeID": 1, "calls of eSMS": 3, "calls of the CA": 16, "calls of the address": 11, "calls of the authority": 4, "calls of vnpt": 6,
+	},
+	"free registration": {
+		"events": 206, "bytes of history": 32_000, "workflow tasks": 29, "activities": 14, "local activities": 25, "timers": 16, "signals": 1, "updates": 9,
+		"statements SELECT": 370, "statements INSERT": 87, "statements UPDATE": 109, "statements DELETE": 4,
+		"requests to the engine, StartWorkflowExecution": 1, "requests to the engine, SignalWorkflowExecution": 1, "requests to the engine, UpdateWorkflowExecution": 10,
+		"requests to the engine, RespondWorkflowTaskCompleted": 48, "requests to the engine, RespondActivityTaskCompleted": 28,
+		"calls of VNeID": 1, "calls of eSMS": 3, "calls of the CA": 16, "calls of the address": 11, "calls of the authority": 4, "calls of vnpt": 6,
+	},
+}
+
+// TestCountsOfFlows holds flows on a real engine to what they may make happen: events and bytes of histories, statements, requests to the
+// engine and to the outside parties, processes that read PDF files. It fails where a change makes a flow dearer by more than noise.
+func TestCountsOfFlows(t *testing.T) {
+	w := startCounted(t)
+	c := newClient(w.Addresses)
+	do(t, c.knobs(t.Context(), flowSigner(0), map[string]any{"decision": "approve"}))
+	citizen := func(plan string, n int) string {
+		return process.RegistrationWorkflowID(w.registers(t, fmt.Sprintf("001302%06d", 910_000+n), plan))
+	}
+	flows := map[string]func(n int) string{
+		"signing":           func(int) string { return process.SigningWorkflowID(w.signsHeadless(t, c, flowSigner(0))) },
+		"paid registration": func(n int) string { return citizen("PS1", n) },
+		"free registration": func(n int) string { return citizen("PS0", 10+n) },
+	}
+	var first sync.WaitGroup // has connections, caches and processes that stay
+	for _, run := range flows {
+		first.Go(func() { run(0) })
+	}
+	first.Wait()
+	for name, run := range flows {
+		w.quiet(t)
+		before := w.counted(t)
+		id := run(1)
+		w.quiet(t)
+		w.check(t, name, w.counted(t).minus(before).plusHistory(w.shapeOfProcess(t, id)))
+	}
+}
+
+// check holds what was counted to its bounds.
+func (w *countedWorld) check(t *testing.T, flow string, got counts) {
+	t.Helper()
+	var words []string
+	for _, what := range slices.Sorted(maps.Keys(got)) {
+		most, bounded := mostCounts[flow][what]
+		switch n := got[what]; {
+		case n == 0:
+			continue
+		case !bounded:
+			t.Errorf("a %s has %d %s now, and had none before: give it a bound with a reason, or find what brought it", flow, n, what)
+		case n > most:
+			t.Errorf("the %s of a %s grew to %d, at most %d: find what it does more, or raise the bound with a reason", what, flow, n, most)
+		}
+		words = append(words, fmt.Sprintf("%q: %d", what, got[what]))
+	}
+	t.Logf("%s: %s", flow, strings.Join(words, ", "))
+}
+
+func (c counts) minus(before counts) counts {
+	for what, n := range before {
+		c[what] -= n
+	}
+	return c
+}
+
+func (c counts) plusHistory(s shape) counts {
+	maps.Copy(c, counts{"events": s.Events, "bytes of history": s.Bytes, "workflow tasks": s.Tasks, "activities": s.Activities, "local activities": s.Locals,
+		"timers": s.Timers, "signals": s.Signals, "updates": s.Updates})
+	return c
+}
+
+// countedWorld is a world whose worker counts its statements.
+type countedWorld struct {
+	*World
+	statements *storetest.Statements
+	idle       counts // of what is asked when nothing goes on
+}
+
+// startCounted starts a world with a worker of its own, and learns what is asked there when nothing goes on.
+func startCounted(t *testing.T) *countedWorld {
+	t.Helper()
+	w, _ := ownWorld(t, Options{NoWorker: true, SandboxInMemory: true, SandboxKeys: keytest.Keys()})
+	secrets, err := w.folder.secrets()
+	do(t, err)
+	cfg, err := app.FromEnvironment(environment(w.folder.path, w.Addresses, secrets))
+	do(t, err)
+	ctx, statements := storetest.Counted(t.Context())
+	a, err := app.Open(ctx, cfg, telemetry.NewLog(io.Discard, slog.LevelError))
+	do(t, err)
+	t.Cleanup(func() { do(t, a.Close()) })
+	w.run(func(ctx context.Context) error { return a.RunWorker(ctx) })
+	counted := &countedWorld{World: w, statements: statements}
+	counted.counted(t) // the metrics ask as well
+	time.Sleep(2 * time.Second)
+	counted.idle = statements.Texts()
+	return counted
+}
+
+// quiet waits until nothing is counted any more.
+func (w *countedWorld) quiet(t *testing.T) {
+	t.Helper()
+	for last, end := w.counted(t), time.Now().Add(patience); ; {
+		time.Sleep(300 * time.Millisecond)
+		now := w.counted(t)
+		if maps.Equal(now, last) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("something goes on and on: %v", now.minus(last))
+		}
+		last = now
+	}
+}
+
+// counted is all that was counted so far, without what goes on for ever.
+func (w *countedWorld) counted(t *testing.T) counts {
+	t.Helper()
+	got := counts{}
+	for text, n := range w.statements.Texts() {
+		verb, _, _ := strings.Cut(text, " ")
+		if _, idle := w.idle[text]; !idle {
+			got["statements "+strings.ToUpper(verb)] += n
+		}
+	}
+	answer := httptest.NewRecorder()
+	telemetry.Metrics().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	for line := range strings.Lines(answer.Body.String()) {
+		family, labels, _ := strings.Cut(strings.TrimSpace(line), "{")
+		labels, value, _ := strings.Cut(labels, "} ")
+		n, _ := strconv.ParseFloat(value, 64) // 0 for a comment
+		switch family {
+		case "temporal_request", "temporal_long_request":
+			if operation := label(labels, "operation"); !slices.Contains(ofTheClock, operation) {
+				got["requests to the engine, "+operation] += int(n)
+			}
+		case "kyso_provider_request_seconds_count":
+			got["calls of "+label(labels, "party")+label(labels, "provider")] += int(n)
+		}
+	}
+	return got
+}
+
+// ofTheClock are requests to the engine that come with time and not with flows: they wait, tell that a worker lives, or are looks of the
+// relay and of people who wait.
+var ofTheClock = []string{"PollWorkflowTaskQueue", "PollActivityTaskQueue", "GetWorkflowExecutionHistory", "RecordActivityTaskHeartbeat", "RespondActivityTaskFailed",
+	"RecordWorkerHeartbeat", "ListWorkflowExecutions", "CountWorkflowExecutions", "DescribeWorkflowExecution", "DescribeNamespace", "DescribeTaskQueue", "GetSystemInfo", "Check"}
+
+// label is the value of one of the labels of a metric.
+func label(labels, name string) string {
+	_, after, _ := strings.Cut(labels, name+`="`)
+	value, _, _ := strings.Cut(after, `"`)
+	return value
+}
