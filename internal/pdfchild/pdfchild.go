@@ -34,7 +34,7 @@ type Runner struct {
 	MaxOperations int           // of one child; 0 means 1000
 	Share         Share         // which documents go through one child; "" means ShareAny
 
-	// Background lets children run when nothing else needs their cores, for work that a server does beside its requests. Wall
+	// Background lets children run when nothing else needs their cores, for work that a server does while it answers requests. Wall
 	// counts twice then: a busy machine is not the document's fault.
 	Background bool
 

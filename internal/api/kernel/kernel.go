@@ -38,7 +38,7 @@ type Limits struct {
 	WebhookBytes    int64         // of a webhook; default 1 MiB
 	Request         time.Duration // for everything but uploads, downloads and events; default 60 s
 	Stall           time.Duration // how long a peer may send or take nothing; default 30 s
-	EventPoll       time.Duration // how often an event stream looks into the store; default 500 ms
+	EventPoll       time.Duration // between looks into the store for all event streams of a process; default 500 ms
 	KeepAlive       time.Duration // between comments on a quiet event stream; default 15 s
 	IdempotencyWait time.Duration // how long a repeated request waits for the first one; default 5 s
 

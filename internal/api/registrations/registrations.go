@@ -338,12 +338,13 @@ func (s *Handler) addPerson(ctx context.Context, r registration.Registration, bo
 }
 
 func (s *Handler) streamRegistrationEvents(ctx context.Context, in *view.EventsInput) (*huma.StreamResponse, error) {
-	return s.Stream(ctx, in, func(ctx context.Context, after int) (view.Moment, error) {
+	return s.Stream(ctx, in, view.RegistrationPath(in.ID), func(ctx context.Context, after int) (view.Moment, error) {
 		record, err := s.Records.Registration(ctx, in.ID)
 		if err != nil {
 			return view.Moment{}, err
 		}
-		m := view.Moment{Final: record.Status.Final(), Attention: view.RegistrationAttention(ctx, record)}
+		m := view.Moment{Final: record.Status.Final(), Countdown: func() *view.CountdownBody { return nil },
+			Attention: func(ctx context.Context) *view.AttentionBody { return view.RegistrationAttention(ctx, record) }}
 		transitions, err := s.Records.Transitions(ctx, in.ID, after)
 		for _, t := range transitions {
 			m.Transitions = append(m.Transitions, view.Recorded{Seq: t.Seq, Body: view.RegistrationTransitionOf(t)})

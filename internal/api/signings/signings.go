@@ -414,15 +414,14 @@ func (s *Handler) linkSigning(ctx context.Context, in *signingInput) (*kernel.Li
 }
 
 func (s *Handler) streamEvents(ctx context.Context, in *view.EventsInput) (*huma.StreamResponse, error) {
-	return s.Stream(ctx, in, func(ctx context.Context, after int) (view.Moment, error) {
+	return s.Stream(ctx, in, view.SigningPath(in.ID), func(ctx context.Context, after int) (view.Moment, error) {
 		record, err := s.Desk.Signing(ctx, in.ID)
 		if err != nil {
 			return view.Moment{}, err
 		}
-		m := view.Moment{Final: record.Status.Final(), Countdown: view.CountdownOf(record, s.Now().UTC())}
-		if record.Attention.Open() {
-			m.Attention = view.ShownTo(ctx, view.AttentionOf(record.Attention), view.OwnersCancel)
-		}
+		m := view.Moment{Final: record.Status.Final(),
+			Countdown: func() *view.CountdownBody { return view.CountdownOf(record, s.Now().UTC()) },
+			Attention: func(ctx context.Context) *view.AttentionBody { return view.SigningAttention(ctx, record) }}
 		transitions, err := s.Desk.Transitions(ctx, in.ID, after)
 		for _, t := range transitions {
 			m.Transitions = append(m.Transitions, view.Recorded{Seq: t.Seq, Body: view.TransitionOf(t)})

@@ -23,34 +23,25 @@ type EventsInput struct {
 	After  int    `query:"after" minimum:"0" doc:"The same, for clients that cannot set the header"`
 }
 
-// Moment is what there is to tell of a process at one look.
-type Moment struct {
-	Final       bool
-	Transitions []Recorded     // after the last one seen
-	Attention   *AttentionBody // nil when no operator has to act
-	Countdown   *CountdownBody // nil when none runs
-}
-
-// Recorded is one transition and how it is shown.
-type Recorded struct {
-	Seq  int
-	Body any
-}
-
-// look reads what has happened after a transition. It reads the record before the transitions: when it is final, the
-// transitions read after it are all there will be.
-type look func(ctx context.Context, after int) (Moment, error)
-
 // Stream sends every transition once, in order, with its seq as event id, and ends after a final status. It reads the
-// store, so it needs no worker and goes on over restarts of one. A client that reconnects after the end is told so
-// with 204, which stops the EventSource of a browser.
-func (s *Views) Stream(ctx context.Context, in *EventsInput, look look) (*huma.StreamResponse, error) {
-	stream := &eventStream{Kernel: s.Kernel, look: look, seen: max(in.LastID, in.After)}
-	first, err := look(ctx, stream.seen)
+// store, so it needs no worker and goes on over restarts of one; all who follow the process named by key share one look. A client that
+// reconnects after the end is told so with 204, which stops the EventSource of a browser.
+func (s *Views) Stream(ctx context.Context, in *EventsInput, key string, look look) (*huma.StreamResponse, error) {
+	f, ready := s.hub.join(key, s.Limits.EventPoll, look)
+	select {
+	case <-ready:
+	case <-ctx.Done():
+		s.hub.leave(key, f)
+		return nil, context.Cause(ctx)
+	}
+	stream := &eventStream{Kernel: s.Kernel, hub: &s.hub, followed: f, seen: max(in.LastID, in.After)}
+	first, _, err := s.hub.state(f, stream.seen)
 	if err != nil {
+		s.hub.leave(key, f)
 		return nil, err
 	}
 	return &huma.StreamResponse{Body: func(hctx huma.Context) {
+		defer s.hub.leave(key, f)
 		r, w := humago.Unwrap(hctx)
 		if first.Final && len(first.Transitions) == 0 {
 			w.WriteHeader(http.StatusNoContent)
@@ -68,10 +59,11 @@ func (s *Views) Stream(ctx context.Context, in *EventsInput, look look) (*huma.S
 // eventStream is one open stream.
 type eventStream struct {
 	*kernel.Kernel
-	look    look
-	r       *http.Request
-	w       http.ResponseWriter
-	control *http.ResponseController
+	hub      *hub
+	followed *followed
+	r        *http.Request
+	w        http.ResponseWriter
+	control  *http.ResponseController
 
 	seen      int       // seq of the last transition sent
 	countdown time.Time // ExpiresAt of the countdown sent
@@ -85,17 +77,17 @@ func (e *eventStream) run(ctx context.Context) error {
 	if err := e.write(fmt.Sprintf("retry: %d\n\n", reconnect.Milliseconds())); err != nil {
 		return err
 	}
-	ticker := time.NewTicker(e.Limits.EventPoll)
-	defer ticker.Stop()
+	alive := time.NewTicker(e.Limits.KeepAlive)
+	defer alive.Stop()
 	for {
-		now, err := e.look(ctx, e.seen)
+		now, news, err := e.hub.state(e.followed, e.seen)
 		if err != nil {
 			return err
 		}
 		if !e.maySee(ctx, now) {
 			return nil
 		}
-		if err := e.report(now); err != nil {
+		if err := e.report(ctx, now); err != nil {
 			return err
 		}
 		if now.Final {
@@ -106,7 +98,8 @@ func (e *eventStream) run(ctx context.Context) error {
 			return nil
 		case <-kernel.Stopping(ctx):
 			return nil
-		case <-ticker.C:
+		case <-news:
+		case <-alive.C:
 		}
 	}
 }
@@ -121,17 +114,17 @@ func (e *eventStream) maySee(ctx context.Context, m Moment) bool {
 	return e.Known(ctx, e.r) == nil
 }
 
-func (e *eventStream) report(m Moment) error {
+func (e *eventStream) report(ctx context.Context, m Moment) error {
 	for _, t := range m.Transitions {
 		if err := e.send("transition", t.Seq, t.Body); err != nil {
 			return err
 		}
 		e.seen = t.Seq
 	}
-	if err := e.reportAttention(m.Attention); err != nil {
+	if err := e.reportAttention(m.Attention(ctx)); err != nil {
 		return err
 	}
-	return e.reportTime(m.Countdown)
+	return e.reportTime(m.Countdown())
 }
 
 // reportAttention tells when a process is parked and when it goes on.

@@ -19,6 +19,7 @@ import (
 // Views shows processes to their callers.
 type Views struct {
 	*kernel.Kernel
+	hub hub
 }
 
 // digestPrefix is how many hex digits of a digest people are shown to compare.
@@ -148,9 +149,7 @@ func (s *Views) SummaryBody(ctx context.Context, in signing.Signing) SigningBody
 		finished := in.FinishedAt.UTC()
 		body.FinishedAt = &finished
 	}
-	if in.Attention.Open() {
-		body.Attention = ShownTo(ctx, AttentionOf(in.Attention), OwnersCancel)
-	}
+	body.Attention = SigningAttention(ctx, in)
 	for _, d := range in.Documents {
 		body.Documents = append(body.Documents, signedDocument(in.ID, d))
 	}
@@ -207,6 +206,14 @@ func CountdownOf(in signing.Signing, now time.Time) *CountdownBody {
 	}
 	return &CountdownBody{AcceptedAt: a.AcceptedAt.UTC(), ExpiresAt: a.ExpiresAt.UTC(), ServerTime: now, ShortCode: a.ShortCode,
 		RemainingSeconds: max(0, int(a.ExpiresAt.Sub(now)/time.Second))}
+}
+
+// SigningAttention is what is parked of a signing, as its caller may see it; nil when nothing is.
+func SigningAttention(ctx context.Context, in signing.Signing) *AttentionBody {
+	if !in.Attention.Open() {
+		return nil
+	}
+	return ShownTo(ctx, AttentionOf(in.Attention), OwnersCancel)
 }
 
 // AttentionOf is what is parked, as operators see it; see ShownTo.
