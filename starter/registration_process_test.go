@@ -118,9 +118,7 @@ func (p *registrations) HandOff(ctx context.Context, id, _ string) (workflows.Re
 }
 
 // SendCode implements api.RegistrationWorkflows.
-func (p *registrations) SendCode(context.Context, string, string, workflows.SendCode) (workflows.RegistrationStatus, error) {
-	return workflows.RegistrationStatus{}, nil
-}
+func (p *registrations) SendCode(context.Context, string) error { return nil }
 
 // AccountReady implements api.RegistrationWorkflows.
 func (p *registrations) AccountReady(ctx context.Context, id, _ string, in workflows.AccountReady) (workflows.RegistrationStatus, error) {

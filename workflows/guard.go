@@ -81,10 +81,12 @@ var mayAsk = map[string]func(by asker, arg any) bool{
 	"KeepMoney":          ofRegistration(itself),
 	"LookAtPayments":     ofRegistration(itself),
 	"ReportStatus":       ofRegistration(func(in activities.ReportInput) string { return in.RegistrationID }),
-	"SendCode":           func(by asker, _ any) bool { return by.kind == "Registration" }, // the store knows whose code it is, and sends it once
-	"QueryPayment":       ofPayment,
-	"AskPayment":         ofPayment,
-	"RefundPayment":      ofPayment,
+	"SendCode": func(by asker, arg any) bool { // the store knows whose code it is, and sends it once
+		return by.kind == "Registration" || by == asker{"Text", process.TextWorkflowID(text(arg))}
+	},
+	"QueryPayment":  ofPayment,
+	"AskPayment":    ofPayment,
+	"RefundPayment": ofPayment,
 
 	"SendLoginCode": func(by asker, arg any) bool { return by == asker{"Text", process.TextWorkflowID(text(arg))} },
 	"SendNotice": func(by asker, arg any) bool {

@@ -79,12 +79,6 @@ func (c *Client) HandOff(ctx context.Context, id, decisionID string) (Registrati
 	return c.act(ctx, id, decisionID, UpdateHandOff, HandOff{process.Recorded{DecisionID: decisionID}})
 }
 
-// SendCode has a recorded one-time code sent.
-func (c *Client) SendCode(ctx context.Context, id, decisionID string, in SendCode) (RegistrationStatus, error) {
-	in.DecisionID = decisionID
-	return c.act(ctx, id, decisionID, UpdateSendCode, in)
-}
-
 // AccountReady says that the account exists.
 func (c *Client) AccountReady(ctx context.Context, id, decisionID string, in AccountReady) (RegistrationStatus, error) {
 	in.DecisionID = decisionID

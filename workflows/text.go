@@ -14,12 +14,13 @@ import (
 	"kyso/internal/registration"
 )
 
-// Text sends one text message of an account: the code of a log-in, or word of a change. It ends with the message or
+// Text sends one text message: a one-time code, or word of a change of an account. It ends with the message or
 // when it is not needed any more; it never parks, since the person who waits for a code asks for another.
 
-// TextInput says which message. Challenge names the code of a log-in; else Notice is sent.
+// TextInput says which message. Challenge names the code of a log-in, Code that of a registration; else Notice is sent.
 type TextInput struct {
 	Challenge string                 `json:"challenge,omitempty"`
+	Code      string                 `json:"code,omitempty"`
 	Notice    activities.NoticeInput `json:"notice,omitzero"`
 }
 
@@ -33,13 +34,16 @@ const (
 // Text is the process.
 func Text(ctx workflow.Context, in TextInput) error {
 	patience := textPatience
-	if in.Challenge == "" {
+	if in.Challenge == "" && in.Code == "" {
 		patience = noticePatience
 	}
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 40 * time.Second, ScheduleToCloseTimeout: patience,
 		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
 	})
+	if in.Code != "" {
+		return workflow.ExecuteActivity(ctx, registrationActivities.SendCode, in.Code).Get(ctx, nil)
+	}
 	if in.Challenge != "" {
 		return workflow.ExecuteActivity(ctx, registrationActivities.SendLoginCode, in.Challenge).Get(ctx, nil)
 	}
@@ -49,6 +53,11 @@ func Text(ctx workflow.Context, in TextInput) error {
 // SendLoginCode starts a Text for the code of a challenge. Starting it again does nothing.
 func (c *Client) SendLoginCode(ctx context.Context, challengeID string) error {
 	return c.startText(ctx, challengeID, "Send a code", once, TextInput{Challenge: challengeID})
+}
+
+// SendCode starts a Text for a recorded one-time code of a registration. Starting it again does nothing.
+func (c *Client) SendCode(ctx context.Context, codeID string) error {
+	return c.startText(ctx, codeID, "Send a code", once, TextInput{Code: codeID})
 }
 
 // SendNotice starts a Text that tells the owner of an account what became of it. id makes it happen once.

@@ -47,6 +47,22 @@ func TestTheCodeOfALogInReachesItsPhoneOnce(t *testing.T) {
 	}
 }
 
+// The code of a registration is a text like any other: its process has no part in it.
+func TestTheCodeOfARegistrationReachesItsPhoneOnce(t *testing.T) {
+	e := newEnrolment(t, "PS0")
+	code, err := e.accounts.NewCode(context.Background(), e.id, registration.PurposeAccount, e.phone, "")
+	e.must(err)
+	e.runAs(process.TextWorkflowID(code.ID))
+	e.env.ExecuteWorkflow(workflows.Text, workflows.TextInput{Code: code.ID})
+	e.must(e.env.GetWorkflowError())
+	if got := e.world.Messages(e.phone); len(got) != 1 || !sixDigits.MatchString(got[0].Text) {
+		t.Errorf("the phone got %+v", got)
+	}
+	if code, err = e.records.Code(context.Background(), code.ID); err != nil || code.SentAt.IsZero() {
+		t.Errorf("the code is not marked as sent: %+v, %v", code, err)
+	}
+}
+
 func TestANoticeReachesThePhoneOfTheAccount(t *testing.T) {
 	e := newEnrolment(t, "PS0")
 	e.must(e.records.SaveAccount(context.Background(), registration.Account{ID: "acct-1", SubjectID: e.registration().SubjectID, Phone: e.phone, Email: "a@b.vn",

@@ -376,8 +376,9 @@ func (f *fakeFlows) HandOff(context.Context, string, string) (workflows.Registra
 	return f.act(workflows.HandOff{})
 }
 
-func (f *fakeFlows) SendCode(_ context.Context, _, _ string, in workflows.SendCode) (workflows.RegistrationStatus, error) {
-	return f.act(in)
+func (f *fakeFlows) SendCode(_ context.Context, codeID string) error {
+	_, err := f.act(codeID)
+	return err
 }
 
 func (f *fakeFlows) AccountReady(_ context.Context, _, _ string, in workflows.AccountReady) (workflows.RegistrationStatus, error) {

@@ -56,7 +56,7 @@ type codeOutput struct {
 	Body CodeBody
 }
 
-// sendCode records a code and has the process send it. A code that is recorded and not sent yet is handed over again,
+// sendCode records a code and has it sent. A code that is recorded and not sent yet is handed over again,
 // so that a retry after a fault does not have to wait for the next one.
 func (s *Handler) sendCode(ctx context.Context, in *codeInput) (*codeOutput, error) {
 	record, err := s.Records.Registration(ctx, in.ID)
@@ -77,11 +77,7 @@ func (s *Handler) sendCode(ctx context.Context, in *codeInput) (*codeOutput, err
 	if err != nil {
 		return nil, err
 	}
-	send, id := workflows.SendCode{CodeID: code.ID}, process.SendCodeUpdate(code.ID)
-	if err := s.DecideAs(ctx, id, kernel.Deed{About: kernel.AboutRegistration(in.ID), Kind: workflows.UpdateSendCode, Actor: kernel.Citizen, Content: send}); err != nil {
-		return nil, err
-	}
-	if _, err := s.Workflows.SendCode(ctx, in.ID, id, send); err != nil {
+	if err := s.Workflows.SendCode(ctx, code.ID); err != nil {
 		return nil, err
 	}
 	return &codeOutput{CodeBody{ResendAfter: code.CreatedAt.Add(kernel.ResendGap).UTC(), ExpiresAt: code.ExpiresAt.UTC()}}, nil
