@@ -23,7 +23,8 @@ type Desk interface {
 	AskSigning(ctx context.Context, s Signing, by Asker) error
 	// AskAgain counts another request for a signing that waited longer than PendingFor.
 	AskAgain(ctx context.Context, s Signing, by Asker, now time.Time) error
-	// Signings lists newest first.
+	// Signings lists newest first, without what is sealed: users, reasons, locations, names of documents, references of requests. Of what
+	// was prepared it has H3 alone.
 	Signings(ctx context.Context, f Filter) ([]Signing, error)
 
 	// FindApproval returns the signing that sent a request, by our id of it or by one of its names at the provider.

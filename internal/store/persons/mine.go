@@ -32,32 +32,19 @@ func (m Mine) Holder(ctx context.Context, accountID string) (registration.Holder
 			return err
 		}
 		h = registration.Holder{AccountID: a.ID, SubjectID: a.SubjectID, Phone: a.Phone, Email: a.Email}
-		var ids []string
-		rows, err := tx.QueryContext(ctx, `SELECT id FROM registrations WHERE subject_id = $1 ORDER BY created_at DESC LIMIT $2`, a.SubjectID, phonesKnown)
-		err = kernel.Each(rows, err, func(rows *sql.Rows) error {
-			var id string
-			err := rows.Scan(&id)
-			ids = append(ids, id)
-			return err
-		})
-		if err != nil {
-			return err
-		}
 		s, err := m.SubjectKey(ctx, tx, a.SubjectID)
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			var p registration.Person
-			if err := registrations.ReadPerson(ctx, tx, s, id, &p); err != nil {
-				return err
-			}
+		rows, err := tx.QueryContext(ctx, `SELECT id, person FROM registrations WHERE subject_id = $1 ORDER BY created_at DESC LIMIT $2`, a.SubjectID, phonesKnown)
+		return kernel.Each(rows, err, func(rows *sql.Rows) error {
+			p, err := registrations.ScanPerson(rows, s)
 			if h.IDNumber == "" {
 				h.FullName, h.IDNumber = p.FullName, p.IDNumber
 			}
 			h.Proven = h.Proven || p.Phone == a.Phone
-		}
-		return nil
+			return err
+		})
 	})
 	return h, err
 }
@@ -106,7 +93,7 @@ func (m Mine) SigningsOf(ctx context.Context, owner string, userIDs []string, af
 		}
 		tail, args := kernel.PageFrom(` WHERE (`+mine+`)`, args, "s", page.Cursor(after), limit)
 		var err error
-		list, err = (signings.Records{Base: m.Base}).ReadSignings(ctx, tx, k, tail, args)
+		list, err = (signings.Records{Base: m.Base}).List(ctx, tx, tail, args)
 		return err
 	})
 	return list, err

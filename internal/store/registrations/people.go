@@ -29,16 +29,23 @@ func (r Records) Person(ctx context.Context, id string) (registration.Person, er
 }
 
 // ReadPerson opens what VNeID said of a person.
-func ReadPerson(ctx context.Context, tx *sql.Tx, s *kernel.Subject, id string, person *registration.Person) error {
+func ReadPerson(ctx context.Context, tx *sql.Tx, s *kernel.Subject, id string, person *registration.Person) (err error) {
+	*person, err = ScanPerson(tx.QueryRowContext(ctx, `SELECT id, person FROM registrations WHERE id = $1`, id), s)
+	return kernel.OrNoSuch(err, "registration")
+}
+
+// ScanPerson reads the id of a registration and what VNeID said of its person.
+func ScanPerson(row kernel.Scanner, s *kernel.Subject) (person registration.Person, err error) {
+	var id string
 	var value []byte
-	if err := tx.QueryRowContext(ctx, `SELECT person FROM registrations WHERE id = $1`, id).Scan(&value); err != nil {
-		return kernel.OrNoSuch(err, "registration")
+	if err := row.Scan(&id, &value); err != nil {
+		return person, err
 	}
 	plain, err := s.Open("registrations", "person", id, value)
 	if err != nil {
-		return err
+		return person, err
 	}
-	return json.Unmarshal(plain, person)
+	return person, json.Unmarshal(plain, &person)
 }
 
 // Correct implements registration.Records.

@@ -36,33 +36,20 @@ func insertDocument(ctx context.Context, tx *sql.Tx, k *kernel.Keys, id string, 
 	return err
 }
 
-// readDocuments fills the documents of the listed signings; which is the condition on the signing id.
-func readDocuments(ctx context.Context, tx *sql.Tx, list []*openedSigning, which string, args ...any) error {
-	byID := make(map[string]*openedSigning, len(list))
-	for _, s := range list {
-		byID[s.ID] = s
-	}
+// readDocuments fills the documents of a signing.
+func readDocuments(ctx context.Context, tx *sql.Tx, s *openedSigning) error {
 	rows, err := tx.QueryContext(ctx, `
-		SELECT signing_id, position, upload_id, name, size, sha256, placement, prepared, COALESCE(signed_id, ''),
-			signed_sha256, level
-		FROM documents WHERE signing_id `+which+` ORDER BY signing_id, position`, args...)
+		SELECT position, upload_id, name, size, sha256, placement, prepared, COALESCE(signed_id, ''), signed_sha256, level
+		FROM documents WHERE signing_id = $1 ORDER BY position`, s.ID)
 	return kernel.Each(rows, err, func(rows *sql.Rows) error {
-		var id, placement, prepared string
+		var placement, prepared string
 		var name []byte
 		var d signing.Document
-		err := rows.Scan(&id, &d.Index, &d.UploadID, &name, &d.Size, &d.SHA256, &placement, &prepared, &d.SignedID,
-			&d.SignedSHA256, &d.Level)
-		s := byID[id]
-		if err == nil && s == nil { // it came between the two questions
-			return nil
-		}
+		err := rows.Scan(&d.Index, &d.UploadID, &name, &d.Size, &d.SHA256, &placement, &prepared, &d.SignedID, &d.SignedSHA256, &d.Level)
 		if err == nil && s.Keys != nil {
-			err = s.Keys.OpenText(nil, &d.Name, "documents", "name", DocumentRow(id, d.Index), name)
+			err = s.Keys.OpenText(nil, &d.Name, "documents", "name", DocumentRow(s.ID, d.Index), name)
 		}
-		if err != nil {
-			return err
-		}
-		if placement != "" {
+		if err == nil && placement != "" {
 			d.Placement = &signing.Placement{}
 			err = json.Unmarshal([]byte(placement), d.Placement)
 		}

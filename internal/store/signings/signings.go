@@ -214,7 +214,7 @@ func (s Records) Signing(ctx context.Context, id string) (signing.Signing, error
 		if err != nil {
 			return kernel.OrNoSuch(err, "signing")
 		}
-		err = readDocuments(ctx, tx, []*openedSigning{one}, `= $1`, id)
+		err = readDocuments(ctx, tx, one)
 		out = one.Signing
 		return err
 	})
@@ -231,37 +231,13 @@ func (s Records) Signings(ctx context.Context, f signing.Filter) ([]signing.Sign
 	return s.signings(ctx, "listing signings", tail, args)
 }
 
-// signings reads the signings s that the end of a query names, with their documents.
-func (s Records) signings(ctx context.Context, doing, tail string, args []any) ([]signing.Signing, error) {
-	k, err := s.OpenKeys(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var list []signing.Signing
+// signings reads the signings s that the end of a query names, as lists show them.
+func (s Records) signings(ctx context.Context, doing, tail string, args []any) (list []signing.Signing, err error) {
 	err = s.Read(ctx, doing, func(tx *sql.Tx) (err error) {
-		list, err = s.ReadSignings(ctx, tx, k, tail, args)
+		list, err = s.List(ctx, tx, tail, args)
 		return err
 	})
 	return list, err
-}
-
-// ReadSignings is signings within a transaction.
-func (s Records) ReadSignings(ctx context.Context, tx *sql.Tx, k *kernel.Keys, tail string, args []any) ([]signing.Signing, error) {
-	var list []*openedSigning
-	rows, err := tx.QueryContext(ctx, signingQuery+tail, args...)
-	err = kernel.Each(rows, err, func(rows *sql.Rows) error {
-		one, err := s.scanSigning(ctx, rows, k)
-		list = append(list, one)
-		return err
-	})
-	if err == nil {
-		err = readDocuments(ctx, tx, list, `IN (SELECT s.id FROM signings s`+tail+`)`, args...)
-	}
-	out := make([]signing.Signing, len(list))
-	for i, one := range list {
-		out[i] = one.Signing
-	}
-	return out, err
 }
 
 // narrow turns a filter into the end of a query over signings s.

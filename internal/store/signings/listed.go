@@ -1,0 +1,81 @@
+package signings
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"kyso/internal/signing"
+	"kyso/internal/store/kernel"
+)
+
+// What lists show of a signing is nothing that is sealed, so a row of a list opens no key and has no reference to a person.
+
+// listedQuery reads signings as lists show them: signingQuery without what people wrote.
+const listedQuery = `
+	SELECT s.id, s.provider, s.serial, s.level, s.certificate, s.status, s.created_at, s.updated_at, s.finished_at, s.erased_at,
+		COALESCE(a.our_id, ''), COALESCE(a.short_code, ''), a.accepted_at, a.expires_at, COALESCE(a.outcome, ''),
+		COALESCE(i.id, ''), COALESCE(i.step, ''), COALESCE(i.reason, ''), COALESCE(i.message, ''), COALESCE(i.provider, ''), i.since, COALESCE(i.attempts, 0)
+	FROM signings s
+	LEFT JOIN approvals a ON a.our_id = s.approval_id
+	LEFT JOIN process_incidents i ON i.id = s.incident_id`
+
+func scanListed(row kernel.Scanner) (out signing.Signing, err error) {
+	a, n := &out.Approval, &out.Attention
+	err = row.Scan(&out.ID, &out.Provider, &out.Serial, &out.Level, &out.Certificate, &out.Status,
+		kernel.Into(&out.CreatedAt), kernel.Into(&out.UpdatedAt), kernel.Into(&out.FinishedAt), kernel.Into(&out.ErasedAt),
+		&a.OurID, &a.ShortCode, kernel.Into(&a.AcceptedAt), kernel.Into(&a.ExpiresAt), &a.Outcome,
+		&n.IncidentID, &n.Step, &n.Reason, &n.Message, &n.Provider, kernel.Into(&n.Since), &n.Attempts)
+	return out, err
+}
+
+// List reads the signings s that the end of a query names, with their documents, as signing.Desk says of lists. It asks two questions,
+// however many there are.
+func (s Records) List(ctx context.Context, tx *sql.Tx, tail string, args []any) ([]signing.Signing, error) {
+	var list []signing.Signing
+	rows, err := tx.QueryContext(ctx, listedQuery+tail, args...)
+	err = kernel.Each(rows, err, func(rows *sql.Rows) error {
+		one, err := scanListed(rows)
+		list = append(list, one)
+		return err
+	})
+	if err == nil && len(list) > 0 {
+		err = listDocuments(ctx, tx, list)
+	}
+	return list, err
+}
+
+// listDocuments fills the documents of the listed signings.
+func listDocuments(ctx context.Context, tx *sql.Tx, list []signing.Signing) error {
+	places, ids, at := make([]string, len(list)), make([]any, len(list)), make(map[string]int, len(list))
+	for i, one := range list {
+		places[i], ids[i], at[one.ID] = fmt.Sprintf("$%d", i+1), one.ID, i
+	}
+	rows, err := tx.QueryContext(ctx, `
+		SELECT signing_id, position, upload_id, size, sha256, placement, SUBSTR(prepared, 1, 256), COALESCE(signed_id, ''), signed_sha256, level
+		FROM documents WHERE signing_id IN (`+strings.Join(places, ", ")+`) ORDER BY signing_id, position`, ids...)
+	return kernel.Each(rows, err, func(rows *sql.Rows) error {
+		var id, placement, prepared string
+		var d signing.Document
+		err := rows.Scan(&id, &d.Index, &d.UploadID, &d.Size, &d.SHA256, &placement, &prepared, &d.SignedID, &d.SignedSHA256, &d.Level)
+		if err == nil && placement != "" {
+			d.Placement = &signing.Placement{}
+			err = json.Unmarshal([]byte(placement), d.Placement)
+		}
+		if prepared != "" {
+			d.Prepared = &signing.Prepared{H3: preparedH3(prepared)}
+		}
+		one := &list[at[id]]
+		one.Documents = append(one.Documents, d)
+		return err
+	})
+}
+
+// preparedH3 finds the third digest near the beginning of preparedRecord as it is written: three digests come first.
+func preparedH3(text string) string {
+	_, after, _ := strings.Cut(text, `"h3":"`)
+	digest, _, _ := strings.Cut(after, `"`)
+	return digest
+}
