@@ -55,7 +55,7 @@ test-quick: ## Run the tests of single rooms, the rules over the tree and the re
 # KYSO_FLOWS, KYSO_PARKED and KYSO_MANY say how many flows make a turn, how many signings wait for phones and how many documents one
 # command signs; ten minutes on two cores without them.
 bench: ## Print one table: flows and requests against what they cannot do without, and who uses the processor
-	$(GO) test -run '^$$' -bench 'Kyso$$' -benchtime 1x -timeout 6h ./starter/dev
+	$(GO) test -run '^$$' -bench Kyso -benchtime 1x -timeout 6h ./starter/dev
 
 bench-rooms: ## Run the benchmarks of single rooms: what a signature costs against hashing, sealing, uploads, parsing
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./internal/...

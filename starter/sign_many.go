@@ -17,7 +17,11 @@ import (
 // perApproval is how many documents the API takes under one approval.
 const perApproval = 50
 
-// many is one command on more documents than one approval covers: they are signed in groups, each with an approval of its own.
+// transfers is how many files one command uploads or fetches side by side: half of what the API gives to one caller.
+const transfers = 4
+
+// many is one command on more documents than one approval covers: they are signed in groups, each with an approval of its own. Files of
+// the next group are uploaded while groups wait for a phone, and signed files are fetched while others are signed.
 type many struct {
 	*commands
 	client    *apiclient.Client
@@ -36,6 +40,7 @@ type approvalGroup struct {
 	number, of int
 	first      int // index of its first document
 	documents  []string
+	uploaded   []apiclient.DocumentRequest
 }
 
 // signMany signs all documents and goes on after a group that fails. It stops asking once the owner declines. The same
@@ -47,21 +52,64 @@ func (c *commands) signMany(ctx context.Context, client *apiclient.Client, f *si
 		"%d documents under %d approvals on the phone. To go on after an interruption: --idempotency-key %s", len(f.documents), len(groups), f.key)
 	m.bar = cli.NewBar(c.CLI, len(f.documents), c.Text("đã ký", "signed"))
 	defer m.bar.Done()
-	var work errgroup.Group
-	work.SetLimit(f.atOnce)
-	for i, documents := range groups {
-		work.Go(func() error {
-			m.settle(m.sign(ctx, approvalGroup{number: i + 1, of: len(groups), first: i * perApproval, documents: documents}))
-			return nil
+	ready := make(chan approvalGroup) // so one group at most is uploaded ahead of those that wait for a phone
+	go m.uploadAll(ctx, groups, ready)
+	var phones sync.WaitGroup
+	var fetches errgroup.Group
+	fetches.SetLimit(f.atOnce)
+	for range f.atOnce {
+		phones.Go(func() {
+			for g := range ready {
+				signing, raw, code, err := m.sign(ctx, g)
+				if signing == nil {
+					m.settle(g, code, err)
+					continue
+				}
+				fetches.Go(func() error {
+					code, err := m.keep(ctx, g, *signing, raw)
+					m.settle(g, code, err)
+					return nil
+				})
+			}
 		})
 	}
-	_ = work.Wait() // what went wrong is in the code
+	phones.Wait()
+	_ = fetches.Wait() // what went wrong is in the code
 	m.bar.Done()
 	if m.code == cli.ExitOK {
 		c.Say("Đã ký xong %d tài liệu", "Signed %d documents", len(f.documents))
 		return nil
 	}
 	return cli.Ended(m.code)
+}
+
+// uploadAll uploads the groups in order.
+func (m *many) uploadAll(ctx context.Context, groups [][]string, ready chan<- approvalGroup) {
+	defer close(ready)
+	for i, documents := range groups {
+		g := approvalGroup{number: i + 1, of: len(groups), first: i * perApproval, documents: documents}
+		if m.stopped(ctx) {
+			m.settle(g, cli.ExitPending, nil)
+		} else if err := m.uploadGroup(ctx, &g); err != nil {
+			m.settle(g, cli.ExitFailed, err)
+		} else {
+			ready <- g
+		}
+	}
+}
+
+func (m *many) uploadGroup(ctx context.Context, g *approvalGroup) error {
+	g.uploaded = make([]apiclient.DocumentRequest, len(g.documents))
+	var files errgroup.Group
+	files.SetLimit(transfers)
+	for i, path := range g.documents {
+		files.Go(func() error {
+			document, err := m.upload(ctx, m.client, fmt.Sprintf("%s/%d", m.flags.key, g.first+i), path)
+			g.uploaded[i] = apiclient.DocumentRequest{ID: document.ID, Placement: &m.placement}
+			return err
+		})
+	}
+	return files.Wait()
 }
 
 // settle notes how a group ended.
@@ -83,36 +131,28 @@ func (m *many) stopped(ctx context.Context) bool {
 	return m.halted || ctx.Err() != nil
 }
 
-// sign takes one group from its files to its signed files.
-func (m *many) sign(ctx context.Context, g approvalGroup) (approvalGroup, int, error) {
+// sign has one group signed and returns the signing with its signed files, or nil and how the group ended.
+func (m *many) sign(ctx context.Context, g approvalGroup) (*apiclient.Signing, apiclient.Raw, int, error) {
 	if m.stopped(ctx) {
-		return g, cli.ExitPending, nil
+		return nil, nil, cli.ExitPending, nil
 	}
 	request := m.flags.request
-	request.Documents = nil
-	for i, path := range g.documents {
-		document, err := m.upload(ctx, m.client, fmt.Sprintf("%s/%d", m.flags.key, g.first+i), path)
-		if err != nil {
-			return g, cli.ExitFailed, err
-		}
-		request.Documents = append(request.Documents, apiclient.DocumentRequest{ID: document.ID, Placement: &m.placement})
-	}
-	if m.stopped(ctx) {
-		return g, cli.ExitPending, nil
-	}
+	request.Documents = g.uploaded
 	signing, raw, err := m.client.Sign(ctx, fmt.Sprintf("%s/group-%d", m.flags.key, g.number), request)
 	if err != nil {
-		return g, cli.ExitFailed, err
+		return nil, nil, cli.ExitFailed, err
 	}
 	if !m.flags.watch {
 		m.bar.Add(len(g.documents))
-		return g, cli.ExitOK, m.Print(raw, []string{signing.ID}, func(w io.Writer) { cli.Row(w, signing.ID) })
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return nil, nil, cli.ExitOK, m.Print(raw, []string{signing.ID}, func(w io.Writer) { cli.Row(w, signing.ID) })
 	}
 	return m.follow(ctx, g, signing.ID)
 }
 
-// follow waits for the outcome of a group and fetches its files.
-func (m *many) follow(ctx context.Context, g approvalGroup, id string) (approvalGroup, int, error) {
+// follow waits for the outcome of a group.
+func (m *many) follow(ctx context.Context, g approvalGroup, id string) (*apiclient.Signing, apiclient.Raw, int, error) {
 	asked := ""
 	err := m.client.Follow(ctx, id, 0, func(e apiclient.Event) error {
 		switch {
@@ -128,36 +168,48 @@ func (m *many) follow(ctx context.Context, g approvalGroup, id string) (approval
 	})
 	switch {
 	case errors.Is(err, errWaiting):
-		return g, cli.ExitPending, fmt.Errorf(m.Text("có nhiều chứng thư số: chọn bằng --serial, hoặc kyso signing choose %s",
+		return nil, nil, cli.ExitPending, fmt.Errorf(m.Text("có nhiều chứng thư số: chọn bằng --serial, hoặc kyso signing choose %s",
 			"there are several certificates: choose with --serial, or kyso signing choose %s"), id)
 	case ctx.Err() != nil:
-		return g, cli.ExitInterrupted, nil //nolint:nilerr // the person knows
+		return nil, nil, cli.ExitInterrupted, nil //nolint:nilerr // the person knows
 	case err != nil:
-		return g, cli.ExitFailed, err
+		return nil, nil, cli.ExitFailed, err
 	}
 	signing, raw, err := m.client.Signing(ctx, id)
 	if err != nil {
-		return g, cli.ExitFailed, err
+		return nil, nil, cli.ExitFailed, err
 	}
 	if code := outcomeCode(signing.Status); code != cli.ExitOK {
-		return g, code, errors.New(m.Text(signing.Title, signing.TitleEN))
+		return nil, nil, code, errors.New(m.Text(signing.Title, signing.TitleEN))
 	}
-	return g, cli.ExitOK, m.keep(ctx, g, signing, raw)
+	return &signing, raw, cli.ExitOK, nil
 }
 
-// keep fetches the signed files of a group and prints where they are.
-func (m *many) keep(ctx context.Context, g approvalGroup, signing apiclient.Signing, raw apiclient.Raw) error {
+// keep fetches the signed files of a group and prints where they are. It returns the exit code as well.
+func (m *many) keep(ctx context.Context, g approvalGroup, signing apiclient.Signing, raw apiclient.Raw) (int, error) {
+	var files errgroup.Group
+	files.SetLimit(transfers)
 	for i := range g.documents {
-		if err := save(ctx, m.client, signing.Documents[i], m.targets[g.first+i], m.flags.force); err != nil {
+		files.Go(func() error {
+			err := save(ctx, m.client, signing.Documents[i], m.targets[g.first+i], m.flags.force)
+			if err == nil {
+				m.bar.Add(1)
+			}
 			return err
-		}
-		m.bar.Add(1)
+		})
 	}
-	m.mu.Lock() // groups end side by side, and each prints as a whole
-	defer m.mu.Unlock()
-	return m.Print(raw, []string{signing.ID}, func(w io.Writer) {
-		for i := range g.documents {
-			cli.Row(w, m.targets[g.first+i])
-		}
-	})
+	err := files.Wait()
+	if err == nil {
+		m.mu.Lock() // groups end side by side, and each prints as a whole
+		defer m.mu.Unlock()
+		err = m.Print(raw, []string{signing.ID}, func(w io.Writer) {
+			for i := range g.documents {
+				cli.Row(w, m.targets[g.first+i])
+			}
+		})
+	}
+	if err != nil {
+		return cli.ExitFailed, err
+	}
+	return cli.ExitOK, nil
 }

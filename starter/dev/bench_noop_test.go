@@ -82,7 +82,7 @@ type yardstick struct {
 // newYardstick starts a worker for workflows that do nothing.
 func newYardstick(b *testing.B, w *benchWorld) *yardstick {
 	b.Helper()
-	y := &yardstick{w: w, queue: "yardstick"}
+	y := &yardstick{w: w, queue: "yardstick-" + b.Name()}
 	idle := worker.New(w.App.Temporal, y.queue, worker.Options{
 		WorkflowTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 		ActivityTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),

@@ -30,7 +30,7 @@ func idleness(context.Context) error { return nil }
 
 // BenchmarkKyso prints one table: what flows cost beside workflows that do nothing on the same engine, and what requests cost beside what
 // they cannot do without. What is compared runs in turns, so that other load on the machine meets both. KYSO_FLOWS is how many signings
-// make a turn (80), registrations half of it.
+// make a turn (80), registrations half of it. A single part runs as BenchmarkKyso/many.
 func BenchmarkKyso(b *testing.B) {
 	began := time.Now()
 	w, c := startBench(b)
@@ -38,19 +38,27 @@ func BenchmarkKyso(b *testing.B) {
 		must(b, c.knobs(b.Context(), flowSigner(i), map[string]any{"decision": "approve"}))
 	}
 	t := &table{}
-	y := newYardstick(b, w)
 	n := setting("KYSO_FLOWS", 80)
-	w.compareFlows(b, t, y, "signing, headless, B-LT", n, func(i int) string {
-		return process.SigningWorkflowID(w.signsHeadless(b, c, flowSigner(i)))
-	})
-	w.compareFlows(b, t, y, "registration, paid", n/2, func(i int) string {
-		return process.RegistrationWorkflowID(w.registers(b, fmt.Sprintf("001302%06d", 900_000+i), "PS1"))
-	})
-	w.listBesideGets(b, t, c)
-	w.uploadBesideHashing(b, t)
-	w.getsBesideInspections(b, t, c)
-	w.manyInOneCommand(b, t)
-	w.parkedBeside(b, t, c)
+	for _, part := range []struct {
+		name string
+		run  func(b *testing.B)
+	}{
+		{"signing", func(b *testing.B) {
+			w.compareFlows(b, t, "signing, headless, B-LT", n, func(i int) string { return process.SigningWorkflowID(w.signsHeadless(b, c, flowSigner(i))) })
+		}},
+		{"registration", func(b *testing.B) {
+			w.compareFlows(b, t, "registration, paid", n/2, func(i int) string {
+				return process.RegistrationWorkflowID(w.registers(b, fmt.Sprintf("001302%06d", 900_000+i), "PS1"))
+			})
+		}},
+		{"list", func(b *testing.B) { w.listBesideGets(b, t, c) }},
+		{"upload", func(b *testing.B) { w.uploadBesideHashing(b, t) }},
+		{"gets", func(b *testing.B) { w.getsBesideInspections(b, t, c) }},
+		{"many", func(b *testing.B) { w.manyInOneCommand(b, t) }},
+		{"parked", func(b *testing.B) { w.parkedBeside(b, t, c) }},
+	} {
+		b.Run(part.name, part.run)
+	}
 	t.notef("The table took %.0f s.", time.Since(began).Seconds())
 	fmt.Printf("\n%s\n", t) // a benchmark's log is cut after ten lines
 }
@@ -134,8 +142,9 @@ func (w *benchWorld) turn(n int, flow func(i int)) measured {
 }
 
 // compareFlows runs a flow, workflows in its shape that do nothing, and workflows of six activities, in turns.
-func (w *benchWorld) compareFlows(b *testing.B, t *table, y *yardstick, name string, n int, flow func(i int) string) {
+func (w *benchWorld) compareFlows(b *testing.B, t *table, name string, n int, flow func(i int) string) {
 	b.Helper()
+	y := newYardstick(b, w)
 	started := 0
 	w.turn(8, func(i int) { flow(1000*n + i) }) // caches and pollers
 	s := w.shapeOfProcess(b, flow(999*n))
