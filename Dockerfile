@@ -1,5 +1,5 @@
-# The programs of kyso. Target kyso (the default of "docker build") is for production: /kyso-worker and /kyso (serve, migrate and
-# the command line), without the development world. Target sandbox is the stand-in of the outside parties, for docker-compose.yml.
+# The programs of kyso. Target kyso (the default of "docker build") is for production: /kyso-worker, /kyso (serve, migrate and
+# the command line) and /kyso-pdf (reads PDF files for both), without the development world. Target sandbox is the stand-in of the outside parties, for docker-compose.yml.
 # Configuration comes from the environment, secrets from files (internal/config.Config).
 #
 #   docker build --tag kyso --target kyso .
@@ -24,6 +24,7 @@ ENV CGO_ENABLED=0
 FROM source AS build
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     go build -trimpath -ldflags=-s -o /out/kyso-worker ./worker && \
+    go build -trimpath -ldflags=-s -o /out/kyso-pdf ./internal/pdfchild/kyso-pdf && \
     go build -trimpath -ldflags=-s -o /out/kyso ./starter && mkdir /out/audit
 
 FROM source AS build-dev
@@ -46,7 +47,7 @@ CMD ["/kyso-dev", "sandbox", "--data", "/world"]
 
 FROM scratch AS kyso
 COPY --from=root /root-of-image /
-COPY --from=build /out/kyso-worker /out/kyso /
+COPY --from=build /out/kyso-worker /out/kyso /out/kyso-pdf /
 COPY --from=build --chown=65532:65532 /out/audit /audit
 USER 65532:65532
 CMD ["/kyso-worker"]

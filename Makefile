@@ -1,6 +1,6 @@
 # "make" alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: demo dev build web build-dev test test-quick race bench bench-rooms bench-parked fuzz lint vulnerabilities generate help
+.PHONY: demo dev build web build-dev build-pdf test test-quick race bench bench-rooms bench-parked fuzz lint vulnerabilities generate help
 
 GO ?= go
 
@@ -24,7 +24,7 @@ demo: build-dev ## Sign a PDF in a world of its own, killed in the middle once: 
 dev: build-dev ## Run the whole world in one process, with its data in .kyso/
 	@exec bin/kyso-dev up
 
-build: build-dev ## Build bin/kyso (command line and API), bin/kyso-worker and bin/kyso-dev (the whole world)
+build: build-dev ## Build bin/kyso (command line and API), bin/kyso-worker, bin/kyso-pdf (reads PDF files for both) and bin/kyso-dev (the whole world)
 	@$(GO) build -o bin/kyso ./starter
 	@$(GO) build -o bin/kyso-worker ./worker
 
@@ -33,8 +33,12 @@ web: ## Build the pages (Node.js 20 or newer)
 	@scripts/web.sh
 
 # The Temporal server is part of the program, so its first build takes minutes.
-build-dev:
+build-dev: build-pdf
 	@scripts/build-dev.sh
+
+# Without C, so that every thread of it can be confined.
+build-pdf:
+	@CGO_ENABLED=0 $(GO) build -o bin/kyso-pdf ./internal/pdfchild/kyso-pdf
 
 # The longest package comes first: it waits more than it computes, and the others run meanwhile.
 test: ## Check the code and run every test; installs the tools that tests need where it can
@@ -75,15 +79,14 @@ lint: ## Run golangci-lint, Temporal's workflow checker, shellcheck, the linters
 	$(GO) run $(WORKFLOWCHECK) ./workflows/...
 	$(GO) run $(GOLANGCI_LINT) run ./...
 
-# The rooms where goroutines share data. The others run under the race detector by hand: it takes ten times as long. The children of
-# internal/pdfchild have less memory than the detector needs.
+# The rooms where goroutines share data. The others run under the race detector by hand: it takes ten times as long.
 RACED := ./internal/audit ./internal/blob ./internal/limit ./internal/party/... ./internal/relay ./internal/web
 
 race: ## Run the tests of concurrent packages with the race detector
 	$(GO) test -race -vet=off -timeout $(TEST_TIMEOUT) -p 2 $(COUNT) $(RACED)
 
 vulnerabilities: build build-dev ## Look for functions with known vulnerabilities in the programs; VULNDB=latest for the newest list
-	scripts/vulnerabilities.sh bin/kyso bin/kyso-worker bin/kyso-dev
+	scripts/vulnerabilities.sh bin/kyso bin/kyso-worker bin/kyso-pdf bin/kyso-dev
 
 generate: ## Write docs/openapi.json from the API, and from it the types of its clients
 	KYSO_WRITE=1 $(GO) test -count=1 -run TestTheWrittenContract ./internal/app

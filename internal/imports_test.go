@@ -47,11 +47,17 @@ var rules = map[string]string{
 	"internal/eseal":        "internal/evidence internal/pades internal/pemfile internal/registration internal/signing internal/problem",
 	"internal/verification": "internal/evidence internal/forms internal/pades internal/pdfchild internal/signing internal/problem internal/vn",
 	"internal/telemetry":    "internal/incident internal/limit internal/pdfchild",
-	"internal/pdfchild":     "internal/pades internal/problem",
-	"internal/blob":         "internal/vault internal/signing internal/problem",
-	"activities":            "internal/decision internal/evidence internal/webhook internal/signing internal/registration internal/pades internal/forms internal/problem internal/process internal/vn",
-	"workflows":             "activities internal/decision internal/webhook internal/signing internal/registration internal/problem internal/process",
-	"internal/relay":        "activities workflows internal/page internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem internal/process",
+	"internal/pdfchild":     "internal/pades internal/pdfchild/wire internal/problem",
+	// The program of PDF processes, and what it says over its pipes.
+	"internal/pdfchild/wire":            "internal/pades internal/problem",
+	"internal/pdfchild/child":           "internal/pades internal/pdfchild/wire internal/problem",
+	"internal/pdfchild/kyso-pdf":        "internal/pdfchild/child",
+	"internal/pdfchild/pdftest":         "",
+	"internal/pdfchild/pdftest/hostile": "internal/pades internal/pdfchild/child internal/pdfchild/pdftest internal/pdfchild/wire",
+	"internal/blob":                     "internal/vault internal/signing internal/problem",
+	"activities":                        "internal/decision internal/evidence internal/webhook internal/signing internal/registration internal/pades internal/forms internal/problem internal/process internal/vn",
+	"workflows":                         "activities internal/decision internal/webhook internal/signing internal/registration internal/problem internal/process",
+	"internal/relay":                    "activities workflows internal/page internal/decision internal/incident internal/webhook internal/signing internal/registration internal/problem internal/process",
 
 	// The store is a face over its rooms. No room of one kind of record knows another's; persons reads and erases across them.
 	"internal/store":               "internal/page internal/problem internal/registration internal/signing internal/store/accounts internal/store/kernel internal/store/operations internal/store/persons internal/store/registrations internal/store/signings",
@@ -123,10 +129,10 @@ var rules = map[string]string{
 		"internal/pdfchild internal/pemfile internal/problem internal/process internal/registration internal/relay internal/signing internal/store internal/telemetry internal/truststore " +
 		"internal/vault internal/verification internal/web",
 
-	"internal/doctor": "workflows internal/blob internal/config internal/party internal/pemfile internal/signing internal/store internal/telemetry internal/truststore internal/vault",
+	"internal/doctor": "workflows internal/blob internal/config internal/party internal/pdfchild internal/pemfile internal/signing internal/store internal/telemetry internal/truststore internal/vault",
 
-	"worker":  "internal/app internal/pdfchild internal/problem internal/telemetry",
-	"starter": "internal/app internal/cli internal/cli/operate internal/cli/pdffile internal/apiclient internal/audit internal/pdfchild internal/problem internal/registration internal/signing internal/vn",
+	"worker":  "internal/app internal/problem internal/telemetry",
+	"starter": "internal/app internal/cli internal/cli/operate internal/cli/pdffile internal/apiclient internal/audit internal/problem internal/registration internal/signing internal/vn",
 
 	// The command line: a ground, and rooms of commands on it.
 	"internal/cli":         "internal/apiclient internal/problem internal/vn",
@@ -134,7 +140,7 @@ var rules = map[string]string{
 	"internal/cli/operate": "internal/cli internal/app internal/config internal/doctor internal/telemetry",
 	// The whole world in one process: it also registers the search attributes that workflows names, draws a master
 	// key, and judges what its demo signed.
-	"starter/dev": "internal/app internal/apiclient internal/forms internal/pades internal/pdfchild " +
+	"starter/dev": "internal/app internal/apiclient internal/forms internal/pades " +
 		"internal/eseal internal/pemfile internal/problem internal/registration internal/sandbox internal/telemetry internal/vault workflows internal/vn",
 
 	// Programs to copy from: they know the wire and nothing of kyso.
@@ -163,7 +169,7 @@ var streets = map[string]street{
 type street struct{ any, most string }
 
 // testOnly may be imported by tests only, even from the folder that it lies in.
-var testOnly = []string{"internal/pgtest", "internal/keytest", "internal/storetest", "internal/pades/cms/cmstest", "internal/pades/padestest", "internal/party/partytest"}
+var testOnly = []string{"internal/pgtest", "internal/keytest", "internal/storetest", "internal/pades/cms/cmstest", "internal/pades/padestest", "internal/party/partytest", "internal/pdfchild/pdftest", "internal/pdfchild/pdftest/hostile"}
 
 // owners lists modules that only these folders may import: each part has one place that knows it.
 var owners = map[string]string{
@@ -187,6 +193,9 @@ var standardOnly = []string{"internal/problem", "internal/finding", "internal/li
 var links = map[string]string{
 	"worker":  "go.temporal.io/server modernc.org/sqlite kyso/internal/sandbox",
 	"starter": "go.temporal.io/server modernc.org/sqlite kyso/internal/sandbox",
+	// A PDF process: whatever it links is initialised at each start, and within reach of a hostile file.
+	"internal/pdfchild/kyso-pdf": "go.temporal.io google.golang.org github.com/pdfcpu github.com/jackc modernc.org gocloud.dev database/sql net/http os/exec os/user " +
+		"plugin kyso/activities kyso/workflows kyso/worker kyso/starter kyso/internal/api kyso/internal/store kyso/internal/blob kyso/internal/vault kyso/internal/party kyso/internal/forms",
 }
 
 // TestImports holds every import of every file that is no test against the tables.

@@ -14,11 +14,9 @@ import (
 	"github.com/mattn/go-isatty"
 
 	"kyso/internal/cli"
-	"kyso/internal/pdfchild"
 )
 
 func main() {
-	pdfchild.Main() // serves and exits when this process was started to parse an untrusted file
 	os.Exit(run())
 }
 

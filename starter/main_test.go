@@ -8,11 +8,11 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"kyso/internal/pdfchild"
+	"kyso/internal/pdfchild/pdftest"
 )
 
 func TestMain(m *testing.M) {
-	pdfchild.Main()
+	pdftest.Setenv()
 	testscript.Main(m, map[string]func(){"kyso": main})
 }
 
@@ -26,6 +26,7 @@ func TestScripts(t *testing.T) {
 			env.Defer(server.Close)
 			env.Setenv("KYSO_URL", server.URL)
 			env.Setenv("KYSO_API_KEY", adminKey)
+			env.Setenv(pdftest.Variable, os.Getenv(pdftest.Variable))
 			env.Setenv("LANG", "en_US.UTF-8")
 			env.Setenv("HOME", env.WorkDir)
 			return nil

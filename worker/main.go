@@ -2,7 +2,7 @@
 // configuration comes from the environment (see internal/config.Config). It stops on SIGINT and SIGTERM: running
 // activities get KYSO_STOP_TIMEOUT to finish, what is left is taken over by another worker.
 //
-// It may import internal/app and internal/pdfchild.
+// It may import internal/app.
 package main
 
 import (
@@ -15,7 +15,6 @@ import (
 	"syscall"
 
 	"kyso/internal/app"
-	"kyso/internal/pdfchild"
 	"kyso/internal/telemetry"
 )
 
@@ -24,7 +23,6 @@ environment variables. "kyso config" prints them, docs/operations.md explains th
 `
 
 func main() {
-	pdfchild.Main() // this program is its own PDF process
 	if len(os.Args) > 1 {
 		fmt.Fprint(os.Stderr, usage)
 		os.Exit(2)

@@ -36,6 +36,7 @@ import (
 	"kyso/internal/party/rssp769"
 	"kyso/internal/party/tsa"
 	"kyso/internal/pdfchild"
+	"kyso/internal/pdfchild/pdftest"
 	"kyso/internal/pgtest"
 	"kyso/internal/process"
 	"kyso/internal/sandbox"
@@ -51,7 +52,6 @@ import (
 // its test environment, which skips the time that nobody works in: four days of waiting take a second.
 
 func TestMain(m *testing.M) {
-	pdfchild.Main()
 	os.Exit(pgtest.Main(m))
 }
 
@@ -204,7 +204,7 @@ func (j *journey) openStore(dsn string) {
 
 func (j *journey) wire() {
 	j.acts.Records, j.acts.Segments, j.acts.Decisions = j.store, j.blobs, j.store.Decisions()
-	runner := &pdfchild.Runner{}
+	runner := &pdfchild.Runner{Program: pdftest.Program(j.T)}
 	j.Cleanup(runner.Close)
 	j.acts.PDF = func() activities.PDF { return runner.Session() }
 	j.acts.Open = func(ctx context.Context, u signing.Upload) (pades.Source, error) {

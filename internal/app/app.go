@@ -42,15 +42,13 @@ type App struct {
 	bundle  *truststore.Bundle // behind Trust
 	unwatch func() error       // of the metrics
 
-	workerPDF, apiPDF pdfchild.Runner // the activities' and the API's
+	workerPDF, apiPDF pdfchild.Runner // the activities' and the API's; see reads
 }
 
 // Open connects to the store, the blobs and Temporal, and reads the trusted certificates. It does not wait: what
 // cannot be reached now is an error.
 func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
 	a := &App{Config: cfg, Log: log}
-	a.apiPDF = pdfchild.Runner{MaxParallel: inspections, Background: true, Share: pdfchild.Share(cfg.PDFShare)}
-	a.workerPDF = pdfchild.Runner{MemoryMB: cfg.PDFMemoryMB, MaxParallel: cfg.PDFParallel, Share: pdfchild.Share(cfg.PDFShare)}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -85,6 +83,12 @@ func (a *App) open(ctx context.Context) error {
 		return problem.Wrap(problem.ProviderUnavailable, err, "connecting to Temporal at %s", options.HostPort)
 	}
 	return nil
+}
+
+// reads configures what reads PDF files.
+func (a *App) reads(pdf *pdfchild.Runner, parallel int) *pdfchild.Runner {
+	pdf.Program, pdf.Share, pdf.MaxParallel = a.Config.PDFProgram, pdfchild.Share(a.Config.PDFShare), parallel
+	return pdf
 }
 
 // flushWait is how long a program that ends waits for the receiver of its traces.

@@ -17,16 +17,16 @@ import (
 
 	"kyso/internal/app"
 	"kyso/internal/keytest"
-	"kyso/internal/pdfchild"
+	"kyso/internal/pdfchild/pdftest"
 )
 
 // plain is an environment without the Temporal configuration of whoever runs the tests.
 func plain(more ...string) []string {
-	return append([]string{"TEMPORAL_CONFIG_FILE=" + os.DevNull}, more...)
+	return append([]string{"TEMPORAL_CONFIG_FILE=" + os.DevNull, pdftest.Variable + "=" + os.Getenv(pdftest.Variable)}, more...)
 }
 
 func TestMain(m *testing.M) {
-	pdfchild.Main() // this program is its own PDF process
+	pdftest.Setenv()
 	os.Exit(m.Run())
 }
 

@@ -77,10 +77,12 @@ const inspections = 4
 
 // pdf does what the API needs of PDF files. What a person hands over is read in a child process, which yields to requests.
 func (a *App) pdf() *api.PDF {
+	child := a.reads(&a.apiPDF, inspections)
+	child.Background = true
 	return &api.PDF{
 		Inspection: reflect.TypeFor[pades.Report](), Verification: reflect.TypeFor[pades.Verification](),
 		Inspect: func(ctx context.Context, src api.Source) (json.RawMessage, error) {
-			report, err := a.apiPDF.Inspect(ctx, src, a.Config.Policy)
+			report, err := child.Inspect(ctx, src, a.Config.Policy)
 			return encoded(report, err)
 		},
 		Verify: func(ctx context.Context, src api.Source) (json.RawMessage, error) {
@@ -101,7 +103,7 @@ func (a *App) pdf() *api.PDF {
 			return pades.Preview(opts)
 		},
 		Place: func(ctx context.Context, src api.Source, placement *signing.Placement, reason string) error {
-			return a.apiPDF.CheckPlacement(ctx, src, activities.Placed(placement, pades.PrepareOptions{Policy: a.Config.Policy, Reason: reason}))
+			return child.CheckPlacement(ctx, src, activities.Placed(placement, pades.PrepareOptions{Policy: a.Config.Policy, Reason: reason}))
 		},
 		Unprintable: pades.Unprintable,
 	}
@@ -127,6 +129,7 @@ func encoded(report any, err error) (json.RawMessage, error) {
 // Serve answers the API on listener until ctx ends, then lets running requests finish. It also runs the loops of the
 // relay.
 func (a *App) Serve(ctx context.Context, listener net.Listener) error {
+	handler := a.API()
 	if err := a.apiPDF.Warm(); err != nil {
 		return err
 	}
@@ -143,7 +146,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 		a.Recorder.Run(recording)
 	})
 	a.Log.Info("API started", "address", listener.Addr().String())
-	err := ServeHTTP(ctx, api.NewServer(a.API()), listener, a.Config.StopTimeout)
+	err := ServeHTTP(ctx, api.NewServer(handler), listener, a.Config.StopTimeout)
 	cancel()
 	loops.Wait()
 	stopRecording()

@@ -22,10 +22,10 @@ func (a *App) NewWorker(interceptors ...interceptor.WorkerInterceptor) (*Worker,
 	if err != nil {
 		return nil, err
 	}
+	signings := a.signing()
 	if err := a.workerPDF.Warm(); err != nil {
 		return nil, err
 	}
-	signings := a.signing()
 	w := &Worker{Worker: worker.New(a.Temporal, workflows.TaskQueue, a.workerOptions(interceptors)), log: a.Log, watchers: a.watchers(signings, registrations)}
 	workflows.Register(w)
 	activities.Register(w, signings, registrations, &activities.Webhook{Messages: a.Store.Webhooks(),
@@ -74,6 +74,8 @@ func (a *App) revocation() *revocation.Client {
 
 // signing assembles what the activities of a signing need.
 func (a *App) signing() *activities.Signing {
+	child := a.reads(&a.workerPDF, a.Config.PDFParallel)
+	child.MemoryMB = a.Config.PDFMemoryMB
 	return &activities.Signing{
 		Records:    a.Store,
 		Decisions:  a.Store.Decisions(),
@@ -81,7 +83,7 @@ func (a *App) signing() *activities.Signing {
 		Signers:    a.Config.Signers(),
 		TSA:        a.Config.TSA,
 		Revocation: a.revocation(),
-		PDF:        func() activities.PDF { return a.workerPDF.Session() },
+		PDF:        func() activities.PDF { return child.Session() },
 		Trust:      a.Trust,
 		Policy:     a.Config.Policy,
 		Archiving:  a.Config.Archiving,

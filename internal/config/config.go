@@ -98,6 +98,9 @@ type Config struct {
 	PDFParallel int
 	// PDFMemoryMB is KYSO_PDF_MEMORY_MB: how much memory one PDF process may take.
 	PDFMemoryMB int
+	// PDFProgram is KYSO_PDF_PROGRAM: the program that reads PDF files. By default it is kyso-pdf in the folder of the program that
+	// needs it.
+	PDFProgram string
 	// PDFShare is KYSO_PDF_SHARE: which documents go through one PDF process, one after the other. "any" (the default) is all of
 	// them, "session" those of one signing in one activity, or one upload.
 	PDFShare string
@@ -197,6 +200,7 @@ func (r *reader) config() (Config, error) {
 		},
 		PDFParallel:    r.number("KYSO_PDF_PARALLEL", 2, 1, 256),
 		PDFMemoryMB:    r.number("KYSO_PDF_MEMORY_MB", 512, 64, 64<<10),
+		PDFProgram:     r.text("KYSO_PDF_PROGRAM", ""),
 		PDFShare:       r.oneOf("KYSO_PDF_SHARE", "any", "session"),
 		PollsPerSecond: r.number("KYSO_POLLS_PER_SECOND", 20, 0, 100_000),
 		RetryPauses:    r.durations("KYSO_RETRY_PAUSES", activities.DefaultRetries(), minRetryPause),

@@ -233,7 +233,7 @@ func (r *reader) durations(name string, fallback []time.Duration, least time.Dur
 }
 
 // foreign are variables of this name space that other programs of kyso read.
-var foreign = []string{"KYSO_URL", "KYSO_DATA", "KYSO_PDF_CHILD", "KYSO_API_KEY", "KYSO_API_KEY_FILE", "KYSO_LANG"}
+var foreign = []string{"KYSO_URL", "KYSO_DATA", "KYSO_API_KEY", "KYSO_API_KEY_FILE", "KYSO_LANG"}
 
 // strangers names variables that begin with KYSO_ and mean nothing: a misspelt name would be ignored silently.
 func (r *reader) strangers() {

@@ -23,6 +23,7 @@ import (
 	"kyso/internal/blob"
 	"kyso/internal/config"
 	"kyso/internal/party"
+	"kyso/internal/pdfchild"
 	"kyso/internal/pemfile"
 	"kyso/internal/signing"
 	"kyso/internal/store"
@@ -67,7 +68,7 @@ type doctor struct {
 // url, unless that is empty.
 func Examine(ctx context.Context, cfg config.Config, url string) []Finding {
 	d := &doctor{cfg: cfg, url: url, log: sdklog.NewStructuredLogger(telemetry.NewLog(discard{}, cfg.LogLevel))}
-	for _, look := range []func(context.Context){d.masterKey, d.database, d.blobs, d.temporal, d.trust, d.seal, d.parties, d.api, d.auditFile} {
+	for _, look := range []func(context.Context){d.masterKey, d.database, d.blobs, d.temporal, d.trust, d.seal, d.parties, d.pdf, d.api, d.auditFile} {
 		limited, cancel := context.WithTimeout(ctx, 3*doctorWait)
 		look(limited)
 		cancel()
@@ -107,6 +108,14 @@ func (d *doctor) masterKey(context.Context) {
 	default:
 		d.say("master key", Healthy, path, "")
 	}
+}
+
+// pdf starts a process that reads PDF files.
+func (d *doctor) pdf(context.Context) {
+	child := &pdfchild.Runner{Program: d.cfg.PDFProgram, MaxParallel: 1}
+	defer child.Close()
+	d.judge("PDF process", child.Warm(), "kyso-pdf is there and of this release",
+		"put kyso-pdf of this release into the folder of kyso and kyso-worker, or name it in KYSO_PDF_PROGRAM")
 }
 
 func (d *doctor) database(ctx context.Context) {

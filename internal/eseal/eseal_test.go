@@ -27,16 +27,12 @@ import (
 	"kyso/internal/party/revocation"
 	"kyso/internal/party/tsa"
 	"kyso/internal/pdfchild"
+	"kyso/internal/pdfchild/pdftest"
 	"kyso/internal/problem"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
 	"kyso/internal/verification"
 )
-
-func TestMain(m *testing.M) {
-	pdfchild.Main() // this program is its own PDF process
-	os.Exit(m.Run())
-}
 
 const sealName = "CÔNG TY CỔ PHẦN CHỨNG THỰC THỬ NGHIỆM"
 
@@ -169,7 +165,7 @@ func TestSealIsJudgedByOthers(t *testing.T) {
 			if !bytes.HasPrefix(sealed, file) {
 				t.Error("the paper was rewritten")
 			}
-			found, err := verification.Verify(t.Context(), new(pdfchild.Runner), bytes.NewReader(sealed), trustNow(t, s), s.Revocation, time.Now())
+			found, err := verification.Verify(t.Context(), &pdfchild.Runner{Program: pdftest.Program(t)}, bytes.NewReader(sealed), trustNow(t, s), s.Revocation, time.Now())
 			if err != nil || len(found.Findings) != 0 || len(found.Signatures) != 2 {
 				t.Fatalf("%+v, %v", found, err)
 			}
@@ -297,7 +293,7 @@ func TestSealIsArchivedLater(t *testing.T) {
 	s.TSA = authority
 	file := sealed.PDF
 	for round, level := range []string{"B-T", "B-LTA", "B-LTA"} {
-		found, err := verification.Verify(t.Context(), new(pdfchild.Runner), bytes.NewReader(file), trustNow(t, s), s.Revocation, time.Now())
+		found, err := verification.Verify(t.Context(), &pdfchild.Runner{Program: pdftest.Program(t)}, bytes.NewReader(file), trustNow(t, s), s.Revocation, time.Now())
 		if err != nil || len(found.Findings) != 0 || len(found.Signatures) != round+1 {
 			t.Fatalf("round %d: %+v, %v", round, found, err)
 		}

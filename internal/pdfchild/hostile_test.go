@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -22,152 +21,35 @@ import (
 	"time"
 
 	"kyso/internal/pades"
+	"kyso/internal/pdfchild/pdftest"
+	"kyso/internal/pdfchild/wire"
 	"kyso/internal/problem"
 )
-
-// What a hostile file could make a reader do, and what the tests want to know of the inside of a child. The
-// operations exist in children of this test binary only.
-const (
-	opMemory     = "test-memory"
-	opLoop       = "test-loop"
-	opStack      = "test-stack"
-	opPanic      = "test-panic"
-	opPanicAside = "test-panic-in-goroutine"
-	opSleep      = "test-sleep"
-	opExit       = "test-exit"
-	opHugeFrame  = "test-huge-frame"
-	opHugeResult = "test-huge-result"
-	opBadFrame   = "test-bad-frame"
-	opBadRead    = "test-bad-read"
-	opPrint      = "test-print"
-	opReadAt     = "test-read-at"
-	opLook       = "test-look"
-	opBurn       = "test-burn"
-)
-
-type readResult struct {
-	Data []byte
-	Err  string
-}
-
-// inside is what a child sees of the world.
-type inside struct {
-	Environment []string
-	Arguments   []string
-	Directory   string
-	Files       []string
-	PID         int
-	WriteError  string
-}
-
-// What the operations waste is kept here, so that the compiler cannot leave it out.
-var (
-	hog   [][]byte
-	burnt int
-)
-
-// deeper stands for a reader that follows references without counting.
-func deeper(next []int, at int) int {
-	if at < 0 {
-		return 0
-	}
-	return 1 + deeper(next, next[at])
-}
-
-func init() {
-	add := func(name string, do func(src pades.Source) (any, error)) {
-		operations[name] = func(src pades.Source, _ json.RawMessage) (any, error) { return do(src) }
-	}
-	add(opMemory, func(pades.Source) (any, error) {
-		for {
-			block := make([]byte, 8<<20)
-			for i := range block {
-				block[i] = 1
-			}
-			hog = append(hog, block)
-		}
-	})
-	add(opLoop, func(pades.Source) (any, error) {
-		for n := 0; ; n++ {
-			burnt = n
-		}
-	})
-	add(opStack, func(pades.Source) (any, error) { return deeper([]int{1, 0}, 0), nil })
-	add(opPanic, func(pades.Source) (any, error) {
-		panic("Nguyễn Văn Minh, 079095012345")
-	})
-	add(opPanicAside, func(pades.Source) (any, error) {
-		go func() { panic("out of memory of what Nguyễn Văn Minh wrote") }()
-		select {}
-	})
-	add(opSleep, func(pades.Source) (any, error) { time.Sleep(time.Hour); return nil, nil })
-	add(opExit, func(pades.Source) (any, error) { os.Exit(0); return nil, nil })
-	add(opHugeFrame, func(src pades.Source) (any, error) {
-		_, err := src.(*remoteSource).out.Write([]byte{frameResult, 0xFF, 0xFF, 0xFF, 0xFF})
-		time.Sleep(time.Hour)
-		return nil, err
-	})
-	add(opHugeResult, func(pades.Source) (any, error) { return strings.Repeat("A", maxResult), nil })
-	add(opBadFrame, func(src pades.Source) (any, error) {
-		return nil, writeFrame(src.(*remoteSource).out, 'X', []byte("?"))
-	})
-	add(opBadRead, func(src pades.Source) (any, error) {
-		return src.(*remoteSource).fetch(src.Size()-1, 2)
-	})
-	add(opPrint, func(pades.Source) (any, error) {
-		_, err := fmt.Println("a library that prints")
-		return "fine", err
-	})
-	add(opLook, look)
-	add(opBurn, func(pades.Source) (any, error) {
-		for start := time.Now(); time.Since(start) < 600*time.Millisecond; {
-			burnt++
-		}
-		return nil, nil
-	})
-	operations[opReadAt] = with(func(src pades.Source, at [2]int64) (any, error) {
-		buffer := make([]byte, at[1])
-		n, err := src.ReadAt(buffer, at[0])
-		return readResult{buffer[:n], fmt.Sprint(err)}, nil
-	})
-}
-
-func look(pades.Source) (any, error) {
-	var seen inside
-	seen.Environment, seen.Arguments, seen.PID = os.Environ(), os.Args, os.Getpid()
-	seen.Directory, _ = os.Getwd()
-	links, _ := filepath.Glob("/proc/self/fd/*")
-	for _, link := range links {
-		if target, err := os.Readlink(link); err == nil {
-			seen.Files = append(seen.Files, target)
-		}
-	}
-	f, err := os.CreateTemp("/tmp", "pdfchild")
-	if err == nil {
-		os.Remove(f.Name())
-		_, err = f.WriteString("x")
-	}
-	seen.WriteError = fmt.Sprint(err)
-	return seen, nil
-}
 
 // parentVariable makes this test binary a parent that is about to be killed; see TestChildDiesWithParent.
 const parentVariable = "PDFCHILD_TEST_PARENT"
 
+var hostileProgram string
+
 func TestMain(m *testing.M) {
-	Main()
+	var err error
+	if hostileProgram, err = pdftest.Build(pdftest.Hostile); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
 	if os.Getenv(parentVariable) != "" {
-		session := new(Runner).Session()
-		seen, err := run[inside](context.Background(), session, opLook, bytes.NewReader(nil), nil)
+		session := (&Runner{Program: hostileProgram}).Session()
+		seen, err := run[pdftest.Inside](context.Background(), session, pdftest.Look, bytes.NewReader(nil), nil)
 		fmt.Println(seen.PID, err)
-		_, err = session.do(context.Background(), opSleep, bytes.NewReader(nil), []byte("null"))
+		_, err = session.do(context.Background(), pdftest.Sleep, bytes.NewReader(nil), []byte("null"))
 		fmt.Println("not reached", err)
 	}
 	os.Exit(m.Run())
 }
 
-// runner has its children end with the test.
+// runner has its children be hostile and end with the test.
 func runner(t testing.TB, r *Runner) *Runner {
+	r.Program = hostileProgram
 	t.Cleanup(r.Close)
 	return r
 }
@@ -185,31 +67,28 @@ func hashState(t *testing.T, data []byte) []byte {
 
 // TestHostileFiles lets each operation fail in a session of its own while another session works on.
 func TestHostileFiles(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector needs more memory than a child may have")
-	}
 	for _, tt := range []struct {
 		op     string
 		runner *Runner
 		code   problem.Code
 		words  string
 	}{
-		{opMemory, &Runner{MemoryMB: 256}, problem.DocumentTooComplex, "too much memory"},
-		{opLoop, &Runner{CPU: time.Second}, problem.DocumentTooComplex, "too much CPU time"},
-		{opLoop, &Runner{Wall: 300 * time.Millisecond}, problem.DocumentTooComplex, "longer than 300ms"},
-		{opStack, &Runner{}, problem.DocumentTooComplex, "nested too deeply"},
-		{opPanic, &Runner{}, problem.DocumentBroken, "stumbled over this file at pdfchild.init"},
-		{opPanicAside, &Runner{}, problem.DocumentTooComplex, ""},
-		{opSleep, &Runner{Wall: 300 * time.Millisecond}, problem.DocumentTooComplex, "longer than 300ms"},
-		{opExit, &Runner{}, problem.DocumentTooComplex, "status 0"},
-		{opHugeFrame, &Runner{}, problem.DocumentTooComplex, "result is too large"},
-		{opHugeResult, &Runner{}, problem.DocumentTooComplex, "bytes"},
-		{opBadFrame, &Runner{}, problem.DocumentTooComplex, ""},
-		{opBadRead, &Runner{}, problem.DocumentTooComplex, ""},
+		{pdftest.Memory, &Runner{MemoryMB: 256}, problem.DocumentTooComplex, "too much memory"},
+		{pdftest.Loop, &Runner{CPU: time.Second}, problem.DocumentTooComplex, "too much CPU time"},
+		{pdftest.Loop, &Runner{Wall: 300 * time.Millisecond}, problem.DocumentTooComplex, "longer than 300ms"},
+		{pdftest.Stack, &Runner{}, problem.DocumentTooComplex, "nested too deeply"},
+		{pdftest.Panic, &Runner{}, problem.DocumentBroken, "stumbled over this file at main."},
+		{pdftest.PanicAside, &Runner{}, problem.DocumentTooComplex, ""},
+		{pdftest.Sleep, &Runner{Wall: 300 * time.Millisecond}, problem.DocumentTooComplex, "longer than 300ms"},
+		{pdftest.Exit, &Runner{}, problem.DocumentTooComplex, "status 0"},
+		{pdftest.HugeFrame, &Runner{}, problem.DocumentTooComplex, "result is too large"},
+		{pdftest.HugeResult, &Runner{}, problem.DocumentTooComplex, "bytes"},
+		{pdftest.BadFrame, &Runner{}, problem.DocumentTooComplex, ""},
+		{pdftest.BadRead, &Runner{}, problem.DocumentTooComplex, ""},
 	} {
 		t.Run(tt.op+" "+tt.words, func(t *testing.T) {
 			stop := working(t)
-			defer tt.runner.Close()
+			runner(t, tt.runner)
 			session := tt.runner.Session()
 			defer session.Close()
 			start := time.Now()
@@ -270,13 +149,13 @@ func TestInsideOfAChild(t *testing.T) {
 	defer secret.Close()
 	session := runner(t, &Runner{}).Session()
 	defer session.Close()
-	seen, err := run[inside](context.Background(), session, opLook, bytes.NewReader(nil), nil)
+	seen, err := run[pdftest.Inside](context.Background(), session, pdftest.Look, bytes.NewReader(nil), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, variable := range seen.Environment {
 		name, _, _ := strings.Cut(variable, "=")
-		if !slices.Contains([]string{childVariable, "GOMAXPROCS", "GOTRACEBACK", "GODEBUG"}, name) {
+		if !slices.Contains([]string{"GOMAXPROCS", "GOTRACEBACK", "GODEBUG"}, name) {
 			t.Errorf("environment has %s", variable)
 		}
 	}
@@ -292,7 +171,7 @@ func TestInsideOfAChild(t *testing.T) {
 	if runtime.GOOS == "linux" && !strings.Contains(seen.WriteError, syscall.EFBIG.Error()) {
 		t.Errorf("writing to a file: %s", seen.WriteError)
 	}
-	if printed, err := run[string](context.Background(), session, opPrint, bytes.NewReader(nil), nil); err != nil || printed != "fine" {
+	if printed, err := run[string](context.Background(), session, pdftest.Print, bytes.NewReader(nil), nil); err != nil || printed != "fine" {
 		t.Errorf("after a stray print: %q, %v", printed, err)
 	}
 }
@@ -303,10 +182,10 @@ func TestCPUAllowanceIsForEachOperation(t *testing.T) {
 	defer session.Close()
 	var pids []int
 	for range 5 { // three seconds in all
-		if _, err := session.do(context.Background(), opBurn, bytes.NewReader(nil), []byte("null")); err != nil {
+		if _, err := session.do(context.Background(), pdftest.Burn, bytes.NewReader(nil), []byte("null")); err != nil {
 			t.Fatal(err)
 		}
-		seen, err := run[inside](context.Background(), session, opLook, bytes.NewReader(nil), nil)
+		seen, err := run[pdftest.Inside](context.Background(), session, pdftest.Look, bytes.NewReader(nil), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -322,7 +201,7 @@ func TestCancel(t *testing.T) {
 	defer cancel()
 	session := runner(t, &Runner{}).Session()
 	defer session.Close()
-	_, err := session.do(ctx, opSleep, bytes.NewReader(nil), []byte("null"))
+	_, err := session.do(ctx, pdftest.Sleep, bytes.NewReader(nil), []byte("null"))
 	if !errors.Is(err, context.DeadlineExceeded) || problem.CodeOf(err) == problem.DocumentTooComplex {
 		t.Errorf("got %v: a caller who stops is not the document's fault", err)
 	}
@@ -343,11 +222,11 @@ func (s slowStorage) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func TestSlowStorageIsNotTheDocuments(t *testing.T) {
-	src := slowStorage{bytes.NewReader(make([]byte, 4*maxRead)), 700 * time.Millisecond}
+	src := slowStorage{bytes.NewReader(make([]byte, 4*wire.MaxRead)), 700 * time.Millisecond}
 	session := runner(t, &Runner{Wall: 2 * time.Second}).Session()
 	defer session.Close()
-	got, err := run[readResult](context.Background(), session, opReadAt, src, [2]int64{0, 4 * maxRead})
-	if err != nil || len(got.Data) != 4*maxRead {
+	got, err := run[pdftest.ReadResult](context.Background(), session, pdftest.ReadAt, src, [2]int64{0, 4 * wire.MaxRead})
+	if err != nil || len(got.Data) != 4*wire.MaxRead {
 		t.Errorf("%d bytes, %v", len(got.Data), err)
 	}
 }
@@ -356,7 +235,7 @@ func TestSlowStorageIsNotTheDocuments(t *testing.T) {
 func TestSignalsOfAShutdown(t *testing.T) {
 	session := runner(t, &Runner{MaxParallel: 1}).Session()
 	defer session.Close()
-	seen, err := run[inside](context.Background(), session, opLook, bytes.NewReader(nil), nil)
+	seen, err := run[pdftest.Inside](context.Background(), session, pdftest.Look, bytes.NewReader(nil), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,7 +244,7 @@ func TestSignalsOfAShutdown(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	again, err := run[inside](context.Background(), session, opLook, bytes.NewReader(nil), nil)
+	again, err := run[pdftest.Inside](context.Background(), session, pdftest.Look, bytes.NewReader(nil), nil)
 	if err != nil || again.PID != seen.PID {
 		t.Errorf("process %d, then %d, %v", seen.PID, again.PID, err)
 	}
@@ -388,7 +267,7 @@ func TestMaxParallel(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	full := &Runner{MaxParallel: 1}
+	full := &Runner{Program: hostileProgram, MaxParallel: 1}
 	if err := full.acquire(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -431,11 +310,11 @@ func TestNothingIsLeft(t *testing.T) {
 		return runtime.NumGoroutine(), len(links), children
 	}
 	work := func() {
-		runner := &Runner{Wall: 50 * time.Millisecond}
+		runner := &Runner{Program: hostileProgram, Wall: 50 * time.Millisecond}
 		session := runner.Session()
-		session.do(context.Background(), opSleep, bytes.NewReader(nil), []byte("null"))
-		session.do(context.Background(), opExit, bytes.NewReader(nil), []byte("null"))
-		session.do(context.Background(), opPrint, bytes.NewReader(nil), []byte("null"))
+		session.do(context.Background(), pdftest.Sleep, bytes.NewReader(nil), []byte("null"))
+		session.do(context.Background(), pdftest.Exit, bytes.NewReader(nil), []byte("null"))
+		session.do(context.Background(), pdftest.Print, bytes.NewReader(nil), []byte("null"))
 		session.Close()
 		session.Close()
 		runner.Close()

@@ -213,9 +213,6 @@ var killers = []killer{
 // TestKillerFiles gives the child files that bring readers down, while another child works. Each ends in a code or harmlessly, in
 // seconds, within the memory that a child may have; the other child notices nothing.
 func TestKillerFiles(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector needs more memory than a child may have")
-	}
 	cert, _ := newSigner(t)
 	for _, k := range killers {
 		t.Run(k.name, func(t *testing.T) {

@@ -2,14 +2,16 @@
 // the stack, eat all memory or never end, and a Go program cannot survive the first two: recover does not catch
 // them. Here they cost one typed error, and everything else in the parent goes on.
 //
-// The child is the same executable started again with one environment variable; Main turns it into a child before
-// anything else of the program runs. It gets no file names, no arguments, no environment, and no open files but
+// The child is a program of its own, kyso-pdf, which lies in the folder of the others. It gets no file names, no arguments, no environment
+// but settings of the Go runtime, and no open files but
 // three pipes. It asks the parent for ranges of the document and sends back one result. Before it sees a byte it
 // limits its own memory, CPU time, stack, files and core dumps; the parent limits its wall time.
 //
 // Children are kept: one serves operation after operation, never two at once, with the limits of a new process for each, and
 // forgets each document before the next. It ends after a fault, a limit, many operations or when it has grown; Share says whose
 // documents may follow each other in it.
+//
+// The parent is here, what both sides say to each other in wire, the inside of a child in child, and its main in kyso-pdf.
 //
 // It imports internal/pades, internal/problem and the standard library.
 package pdfchild
@@ -22,11 +24,13 @@ import (
 	"time"
 
 	"kyso/internal/pades"
+	"kyso/internal/pdfchild/wire"
 	"kyso/internal/problem"
 )
 
 // Runner has children do PDF work. The zero value works; it must not be copied after first use, and Close ends its children.
 type Runner struct {
+	Program       string        // the file of kyso-pdf; "" means the one in the folder of this program
 	MemoryMB      int           // of data in the child; 0 means 512
 	CPU           time.Duration // of one operation; 0 means 10 s
 	Wall          time.Duration // of one operation, reading the document not counted; 0 means 20 s
@@ -77,7 +81,7 @@ func (r *Runner) Prepare(ctx context.Context, src pades.Source, opts pades.Prepa
 
 // CheckPlacement is pades.CheckPlacement in a child.
 func (r *Runner) CheckPlacement(ctx context.Context, src pades.Source, opt pades.PrepareOptions) error {
-	_, err := one(r, func(s *Session) (any, error) { return run[any](ctx, s, opPlace, src, opt) })
+	_, err := one(r, func(s *Session) (any, error) { return run[any](ctx, s, wire.Place, src, opt) })
 	return err
 }
 
@@ -103,7 +107,7 @@ func (r *Runner) Verify(ctx context.Context, src pades.Source, opts pades.Verify
 
 // Inspect is Runner.Inspect in this session.
 func (s *Session) Inspect(ctx context.Context, src pades.Source, policy pades.Policy) (*pades.Report, error) {
-	return run[*pades.Report](ctx, s, opInspect, src, policy)
+	return run[*pades.Report](ctx, s, wire.Inspect, src, policy)
 }
 
 // Prepare is Runner.Prepare in this session.
@@ -111,28 +115,28 @@ func (s *Session) Prepare(ctx context.Context, src pades.Source, opts pades.Prep
 	if opts.Certificate == nil {
 		return nil, problem.New(problem.Invalid, "no certificate to prepare a signature for")
 	}
-	return run[*pades.Prepared](ctx, s, opPrepare, src, prepareArgs{PrepareOptions: opts, Certificate: opts.Certificate.Raw})
+	return run[*pades.Prepared](ctx, s, wire.Prepare, src, wire.PrepareArgs{PrepareOptions: opts, Certificate: opts.Certificate.Raw})
 }
 
 // Extend is Runner.Extend in this session.
 func (s *Session) Extend(ctx context.Context, src pades.Source, ev pades.Evidence, hashState []byte) (*pades.Extended, error) {
-	return run[*pades.Extended](ctx, s, opExtend, src, extendArgs{Evidence: ev, HashState: hashState})
+	return run[*pades.Extended](ctx, s, wire.Extend, src, wire.ExtendArgs{Evidence: ev, HashState: hashState})
 }
 
 // PrepareArchive is Runner.PrepareArchive in this session.
 func (s *Session) PrepareArchive(ctx context.Context, src pades.Source, hashState []byte) (*pades.Prepared, error) {
-	return run[*pades.Prepared](ctx, s, opArchive, src, hashState)
+	return run[*pades.Prepared](ctx, s, wire.Archive, src, hashState)
 }
 
 // Needs is Runner.Needs in this session.
 func (s *Session) Needs(ctx context.Context, src pades.Source, opt pades.NeedsOptions) ([]pades.Need, error) {
-	found, err := run[[]needResult](ctx, s, opNeeds, src, opt)
+	found, err := run[[]wire.NeedResult](ctx, s, wire.Needs, src, opt)
 	if err != nil {
 		return nil, err
 	}
 	var needs []pades.Need
 	for _, n := range found {
-		pair, err := parseAll([][]byte{n.Certificate, n.Issuer})
+		pair, err := wire.ParseAll([][]byte{n.Certificate, n.Issuer})
 		if err != nil {
 			return nil, fmt.Errorf("reading what the PDF process found: %w", err)
 		}
@@ -143,7 +147,7 @@ func (s *Session) Needs(ctx context.Context, src pades.Source, opt pades.NeedsOp
 
 // Verify is Runner.Verify in this session.
 func (s *Session) Verify(ctx context.Context, src pades.Source, opts pades.VerifyOptions) (*pades.Verification, error) {
-	return run[*pades.Verification](ctx, s, opVerify, src, verifyArgs{
+	return run[*pades.Verification](ctx, s, wire.Verify, src, wire.VerifyArgs{
 		VerifyOptions: opts, Roots: rawAll(opts.Roots), Intermediates: rawAll(opts.Intermediates), Removed: rawAll(opts.Removed),
 	})
 }
@@ -171,18 +175,6 @@ func rawAll(certificates []*x509.Certificate) [][]byte {
 		list = append(list, c.Raw)
 	}
 	return list
-}
-
-func parseAll(list [][]byte) ([]*x509.Certificate, error) {
-	var certificates []*x509.Certificate
-	for _, der := range list {
-		c, err := pades.ParseCertificate(der)
-		if err != nil {
-			return nil, err
-		}
-		certificates = append(certificates, c)
-	}
-	return certificates, nil
 }
 
 func orDefault[T comparable](value, fallback T) T {

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"kyso/internal/pades"
+	"kyso/internal/pdfchild/pdftest"
+	"kyso/internal/pdfchild/wire"
 	"kyso/internal/problem"
 )
 
@@ -177,15 +179,15 @@ func TestStorageFaultIsNotTheDocuments(t *testing.T) {
 }
 
 func TestRemoteSourceReads(t *testing.T) {
-	file := make([]byte, 5*pageSize+123)
+	file := make([]byte, 5*wire.PageSize+123)
 	rand.Read(file)
 	session := runner(t, &Runner{}).Session()
 	defer session.Close()
 	for _, r := range [][2]int64{
-		{0, 1}, {0, pageSize}, {1, pageSize}, {pageSize - 1, 2}, {5 * pageSize, 123}, {5 * pageSize, 200}, {100, 3 * pageSize},
+		{0, 1}, {0, wire.PageSize}, {1, wire.PageSize}, {wire.PageSize - 1, 2}, {5 * wire.PageSize, 123}, {5 * wire.PageSize, 200}, {100, 3 * wire.PageSize},
 		{int64(len(file)) - 1, 1}, {int64(len(file)), 1}, {int64(len(file)) + 5, 10}, {0, int64(len(file))}, {0, int64(len(file)) + 1},
 	} {
-		got, err := run[readResult](context.Background(), session, opReadAt, bytes.NewReader(file), r)
+		got, err := run[pdftest.ReadResult](context.Background(), session, pdftest.ReadAt, bytes.NewReader(file), r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,10 +197,6 @@ func TestRemoteSourceReads(t *testing.T) {
 			t.Errorf("%d bytes at %d: got %d bytes and %s; want %d and %v", r[1], r[0], len(got.Data), got.Err, n, wantErr)
 		}
 	}
-}
-
-func TestMainReturnsInAnOrdinaryProcess(*testing.T) {
-	Main() // would not come back in a child
 }
 
 func BenchmarkInspect(b *testing.B) {
@@ -212,7 +210,7 @@ func BenchmarkInspect(b *testing.B) {
 	})
 	b.Run("new child", func(b *testing.B) {
 		for b.Loop() {
-			runner := &Runner{}
+			runner := &Runner{Program: hostileProgram}
 			if _, err := runner.Inspect(context.Background(), bytes.NewReader(file), pades.Policy{}); err != nil {
 				b.Fatal(err)
 			}

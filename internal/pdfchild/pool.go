@@ -3,6 +3,7 @@ package pdfchild
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 )
@@ -26,6 +27,7 @@ type pool struct {
 	warm       bool // keep children ready
 	starting   int
 	closed     bool
+	file       *os.File // see open
 	background sync.WaitGroup
 }
 
@@ -100,13 +102,16 @@ func (r *Runner) Warm() error {
 // Close ends the children. Operations that are under way end as they would; later ones find no place to keep their child.
 func (r *Runner) Close() {
 	r.mu.Lock()
-	idle := r.idle
-	r.idle, r.warm, r.closed = nil, false, true
+	idle, file := r.idle, r.file
+	r.idle, r.file, r.warm, r.closed = nil, nil, false, true
 	r.mu.Unlock()
 	for _, child := range idle {
 		r.retire(child, becauseClosed)
 	}
 	r.background.Wait()
+	if file != nil {
+		_ = file.Close() // was read only
+	}
 }
 
 // aside does something while its caller goes on, which a closed Runner has no time for.
@@ -227,7 +232,11 @@ func (r *Runner) replace() {
 }
 
 func (r *Runner) start(why string) (*process, error) {
-	child, err := start(r.Background)
+	program, err := r.open()
+	if err != nil {
+		return nil, err
+	}
+	child, err := start(program, r.Background)
 	if err == nil {
 		count(&counted.started, why)
 	}

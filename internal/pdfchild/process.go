@@ -2,14 +2,19 @@ package pdfchild
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"regexp"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
+	"time"
+
+	"kyso/internal/pdfchild/wire"
 )
 
 // process is a running child.
@@ -24,11 +29,7 @@ type process struct {
 	operations int // begun in it
 }
 
-func start(background bool) (*process, error) {
-	path, err := executable()
-	if err != nil {
-		return nil, err
-	}
+func start(program *os.File, background bool) (*process, error) {
 	if err := keepFiles(); err != nil {
 		return nil, err
 	}
@@ -43,12 +44,12 @@ func start(background bool) (*process, error) {
 		ourIn.Close()
 		return nil, err
 	}
-	p.in, p.out, p.pipes = ourIn, bufio.NewReaderSize(ourOut, pageSize), []*os.File{ourIn, ourOut}
+	p.in, p.out, p.pipes = ourIn, bufio.NewReaderSize(ourOut, wire.PageSize), []*os.File{ourIn, ourOut}
 	p.cmd = &exec.Cmd{
-		Path: path, Args: []string{"kyso-pdf"}, Dir: "/", Stdin: theirIn, Stdout: theirOut, Stderr: p.words,
+		Path: pathOf(program), Args: []string{programName}, Dir: "/", Stdin: theirIn, Stdout: theirOut, Stderr: p.words,
 		// One thread of Go code: a file gets one core. Without traces the runtime's last words stay short. Memory is
 		// overwritten when it is collected, so that nothing of a document is left.
-		Env:         []string{childVariable + "=1", "GOMAXPROCS=1", "GOTRACEBACK=none", "GODEBUG=clobberfree=1"},
+		Env:         []string{"GOMAXPROCS=1", "GOTRACEBACK=none", "GODEBUG=clobberfree=1"},
 		SysProcAttr: childAttributes(),
 	}
 	started := make(chan error)
@@ -66,6 +67,10 @@ func start(background bool) (*process, error) {
 			p.end()
 			return nil, fmt.Errorf("lowering the priority: %w", err)
 		}
+	}
+	if err := p.greet(); err != nil {
+		p.end()
+		return nil, fmt.Errorf("%s: %w %s", program.Name(), err, strings.TrimSpace(p.words.String()))
 	}
 	return p, nil
 }
@@ -85,6 +90,24 @@ func (p *process) run(started chan<- error) {
 
 func (p *process) kill() { _ = p.cmd.Process.Kill() }
 
+// startLimit is how long a child may take until it is ready. Only one that hangs takes that long.
+const startLimit = time.Minute
+
+// greet waits until the child is ready.
+func (p *process) greet() error {
+	limit := time.AfterFunc(startLimit, p.kill)
+	defer limit.Stop()
+	kind, payload, err := wire.Read(p.out, wire.MaxCall)
+	if err != nil {
+		return fmt.Errorf("it does not answer: %w", err)
+	}
+	var hello wire.Hello
+	if kind != wire.FrameHello || json.Unmarshal(payload, &hello) != nil || hello.Shape != wire.Shape() {
+		return errors.New("it belongs to another release of kyso than this program")
+	}
+	return nil
+}
+
 // ended reports whether the child has ended.
 func (p *process) ended() bool {
 	select {
@@ -96,15 +119,15 @@ func (p *process) ended() bool {
 }
 
 // rest waits for what the child says of itself after an operation.
-func (p *process) rest() (rest, error) {
-	kind, payload, err := readFrame(p.out, restSize)
+func (p *process) rest() (wire.Rest, error) {
+	kind, payload, err := wire.Read(p.out, wire.RestSize)
 	if err != nil {
-		return rest{}, err
+		return wire.Rest{}, err
 	}
-	if kind != frameRest {
-		return rest{}, fmt.Errorf("frame %q", kind)
+	if kind != wire.FrameRest {
+		return wire.Rest{}, fmt.Errorf("frame %q", kind)
 	}
-	return decodeRest(payload)
+	return wire.DecodeRest(payload)
 }
 
 // end kills the child if it still lives, waits for it and returns how it ended.
@@ -150,9 +173,9 @@ var (
 // they may quote the document.
 func causeOfDeath(status syscall.WaitStatus, words string, dead error) (string, reason) {
 	switch {
-	case errors.Is(dead, errTooLong):
+	case errors.Is(dead, wire.ErrTooLong):
 		return "its result is too large", becauseLimit
-	case status.ExitStatus() == exitCPU:
+	case status.ExitStatus() == wire.ExitCPU:
 		return "reading it takes too much CPU time", becauseLimit
 	case outOfStack.MatchString(words):
 		return "it is nested too deeply", becauseLimit

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kyso/internal/pades"
+	"kyso/internal/pdfchild/wire"
 	"kyso/internal/problem"
 )
 
@@ -28,14 +29,14 @@ func (s *Session) Close() {
 // death is no verdict: the operation runs again in a child that has seen nothing else.
 func (s *Session) do(ctx context.Context, op string, src pades.Source, args []byte) ([]byte, error) {
 	r := s.runner
-	call, err := json.Marshal(request{
+	call, err := json.Marshal(wire.Call{
 		Op: op, Size: src.Size(), Args: args, MemoryMB: r.memoryMB(),
 		CPUSeconds: uint64((r.cpu() + time.Second - 1) / time.Second),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("writing a call: %w", err)
 	}
-	if len(call) > maxCall {
+	if len(call) > wire.MaxCall {
 		return nil, problem.New(problem.TooLarge, "options of %d bytes", len(call))
 	}
 	if err := r.acquire(ctx); err != nil {
@@ -119,5 +120,5 @@ func (r *Runner) operate(ctx context.Context, child *process, src pades.Source, 
 		return outcome{err: problem.New(problem.DocumentTooComplex, "reading it took longer than %s", r.wall()), end: becauseLimit}
 	}
 	cause, end := causeOfDeath(status, words, dead)
-	return outcome{err: problem.New(problem.DocumentTooComplex, "%s", cause), end: end, again: status.ExitStatus() != exitCPU}
+	return outcome{err: problem.New(problem.DocumentTooComplex, "%s", cause), end: end, again: status.ExitStatus() != wire.ExitCPU}
 }

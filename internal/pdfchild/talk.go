@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kyso/internal/pades"
+	"kyso/internal/pdfchild/wire"
 )
 
 // talk is the exchange with a child over one operation.
@@ -17,8 +18,8 @@ type talk struct {
 	child   *process
 	src     pades.Source
 	wall    *stopwatch
-	failed  *failure // the child's own verdict
-	readErr error    // of src
+	failed  *wire.Failure // the child's own verdict
+	readErr error         // of src
 	buffer  []byte
 }
 
@@ -29,7 +30,7 @@ func (t *talk) verdict() error {
 	case t.readErr != nil:
 		return fmt.Errorf("reading the document: %w", t.readErr)
 	case t.failed != nil:
-		return t.failed.err()
+		return t.failed.Err()
 	}
 	return nil
 }
@@ -37,23 +38,23 @@ func (t *talk) verdict() error {
 // run sends the call and answers the child's questions until it has a result. An error means that the child is
 // dead or makes no sense.
 func (t *talk) run(call []byte) ([]byte, error) {
-	if err := writeFrame(t.child.in, frameCall, call); err != nil {
+	if err := wire.Write(t.child.in, wire.FrameCall, call); err != nil {
 		return nil, err
 	}
 	for {
-		kind, payload, err := readFrame(t.child.out, maxResult)
+		kind, payload, err := wire.Read(t.child.out, wire.MaxResult)
 		if err != nil {
 			return nil, err
 		}
 		switch kind {
-		case frameRead:
+		case wire.FrameRead:
 			if err := t.answerRead(payload); err != nil {
 				return nil, err
 			}
-		case frameResult:
+		case wire.FrameResult:
 			return payload, nil
-		case frameFail:
-			var f failure
+		case wire.FrameFail:
+			var f wire.Failure
 			if err := json.Unmarshal(payload, &f); err != nil {
 				return nil, err
 			}
@@ -72,7 +73,7 @@ func (t *talk) answerRead(payload []byte) error {
 		return errors.New("malformed read")
 	}
 	off, length := binary.BigEndian.Uint64(payload), binary.BigEndian.Uint32(payload[8:])
-	if size := uint64(t.src.Size()); length > maxRead || off > size || uint64(length) > size-off {
+	if size := uint64(t.src.Size()); length > wire.MaxRead || off > size || uint64(length) > size-off {
 		return errors.New("read outside the document")
 	}
 	if cap(t.buffer) < int(length) {
@@ -83,9 +84,9 @@ func (t *talk) answerRead(payload []byte) error {
 	t.wall.resume()
 	if n < int(length) {
 		t.readErr = orDefault(err, io.ErrUnexpectedEOF)
-		return writeFrame(t.child.in, frameNoData, nil)
+		return wire.Write(t.child.in, wire.FrameNoData, nil)
 	}
-	return writeFrame(t.child.in, frameData, t.buffer[:length])
+	return wire.Write(t.child.in, wire.FrameData, t.buffer[:length])
 }
 
 // stopwatch calls expire after a time during which it was not paused.

@@ -3,7 +3,6 @@ package pdfchild
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -16,35 +15,15 @@ import (
 	"time"
 
 	"kyso/internal/pades"
+	"kyso/internal/pdfchild/pdftest"
+	"kyso/internal/pdfchild/wire"
 	"kyso/internal/problem"
 )
-
-// What a document could leave behind in a child for the next one.
-const (
-	opLeaveGoroutine = "test-leave-goroutine"
-	opLeaveBomb      = "test-leave-bomb"
-	opLeaveMemory    = "test-leave-memory"
-)
-
-func init() {
-	operations[opLeaveGoroutine] = func(pades.Source, json.RawMessage) (any, error) {
-		go func() { select {} }()
-		return nil, nil
-	}
-	operations[opLeaveBomb] = func(pades.Source, json.RawMessage) (any, error) {
-		time.AfterFunc(100*time.Millisecond, func() { panic("later") })
-		return nil, nil
-	}
-	operations[opLeaveMemory] = func(pades.Source, json.RawMessage) (any, error) {
-		hog = append(hog, make([]byte, 200<<20))
-		return nil, nil
-	}
-}
 
 // pid runs an operation that names its process.
 func pid(t *testing.T, s *Session) int {
 	t.Helper()
-	seen, err := run[inside](context.Background(), s, opLook, bytes.NewReader(nil), nil)
+	seen, err := run[pdftest.Inside](context.Background(), s, pdftest.Look, bytes.NewReader(nil), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,25 +100,22 @@ func ready(t *testing.T, r *Runner) {
 
 // TestWhyAChildIsReplaced lets a child meet each reason; the next document gets another one, which was ready before.
 func TestWhyAChildIsReplaced(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector needs more memory than a child may have")
-	}
 	stopped, cancel := context.WithCancel(context.Background())
 	for _, tt := range []struct {
 		why reason
 		r   *Runner
 		do  func(*Session) error
 	}{
-		{becauseFault, &Runner{}, func(s *Session) error { return plain(s, opPanic) }},
-		{becauseFault, &Runner{}, func(s *Session) error { return plain(s, opLeaveGoroutine) }},
-		{becauseMemory, &Runner{}, func(s *Session) error { return plain(s, opLeaveMemory) }},
-		{becauseLimit, &Runner{}, func(s *Session) error { return plain(s, opStack) }},
-		{becauseDied, &Runner{}, func(s *Session) error { return plain(s, opExit) }},
-		{becauseOperations, &Runner{MaxOperations: 1}, func(s *Session) error { return plain(s, opPrint) }},
-		{becauseShared, &Runner{Share: ShareSession}, func(s *Session) error { return plain(s, opPrint) }},
+		{becauseFault, &Runner{}, func(s *Session) error { return plain(s, pdftest.Panic) }},
+		{becauseFault, &Runner{}, func(s *Session) error { return plain(s, pdftest.LeaveGoroutine) }},
+		{becauseMemory, &Runner{}, func(s *Session) error { return plain(s, pdftest.LeaveMemory) }},
+		{becauseLimit, &Runner{}, func(s *Session) error { return plain(s, pdftest.Stack) }},
+		{becauseDied, &Runner{}, func(s *Session) error { return plain(s, pdftest.Exit) }},
+		{becauseOperations, &Runner{MaxOperations: 1}, func(s *Session) error { return plain(s, pdftest.Print) }},
+		{becauseShared, &Runner{Share: ShareSession}, func(s *Session) error { return plain(s, pdftest.Print) }},
 		{becauseStopped, &Runner{}, func(s *Session) error {
 			time.AfterFunc(50*time.Millisecond, cancel)
-			_, err := s.do(stopped, opSleep, bytes.NewReader(nil), []byte("null"))
+			_, err := s.do(stopped, pdftest.Sleep, bytes.NewReader(nil), []byte("null"))
 			return err
 		}},
 	} {
@@ -168,11 +144,11 @@ func TestADeathIsTheDocumentsOwn(t *testing.T) {
 	r := runner(t, &Runner{MaxParallel: 1})
 	s := r.Session()
 	first := pid(t, s)
-	if err := plain(s, opLeaveBomb); err != nil {
+	if err := plain(s, pdftest.LeaveBomb); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := plain(s, opBurn); err != nil { // longer than the bomb waits
+		if err := plain(s, pdftest.Burn); err != nil { // longer than the bomb waits
 			t.Errorf("the next document: %v", err)
 		}
 	}
@@ -185,7 +161,7 @@ func TestADeathIsTheDocumentsOwn(t *testing.T) {
 	if err := process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if err := plain(s, opPrint); err != nil {
+	if err := plain(s, pdftest.Print); err != nil {
 		t.Errorf("after a kill: %v", err)
 	}
 }
@@ -212,9 +188,6 @@ func TestSessionsApart(t *testing.T) {
 // TestKillersOneAfterAnother gives all that brings a child down to one warm Runner, without a pause, while others use it for honest
 // work. Each killer gets its own verdict, as in a process of its own, and honest work notices nothing.
 func TestKillersOneAfterAnother(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector needs more memory than a child may have")
-	}
 	r := runner(t, &Runner{CPU: time.Second, MaxParallel: 3})
 	if err := r.Warm(); err != nil {
 		t.Fatal(err)
@@ -222,9 +195,9 @@ func TestKillersOneAfterAnother(t *testing.T) {
 	stop := workingIn(t, r)
 	s := r.Session()
 	for _, tt := range []struct{ op, words string }{
-		{opStack, "nested too deeply"}, {opStack, "nested too deeply"}, {opPanic, "stumbled"}, {opMemory, "too much memory"}, {opExit, "status 0"},
-		{opLeaveMemory, "<nil>"}, {opMemory, "too much memory"}, {opLeaveGoroutine, "<nil>"}, {opStack, "nested too deeply"}, {opHugeFrame, "too large"},
-		{opBadFrame, ""}, {opBadRead, ""}, {opPanicAside, ""}, {opLeaveBomb, "<nil>"}, {opLoop, "too much CPU time"},
+		{pdftest.Stack, "nested too deeply"}, {pdftest.Stack, "nested too deeply"}, {pdftest.Panic, "stumbled"}, {pdftest.Memory, "too much memory"}, {pdftest.Exit, "status 0"},
+		{pdftest.LeaveMemory, "<nil>"}, {pdftest.Memory, "too much memory"}, {pdftest.LeaveGoroutine, "<nil>"}, {pdftest.Stack, "nested too deeply"}, {pdftest.HugeFrame, "too large"},
+		{pdftest.BadFrame, ""}, {pdftest.BadRead, ""}, {pdftest.PanicAside, ""}, {pdftest.LeaveBomb, "<nil>"}, {pdftest.Loop, "too much CPU time"},
 	} {
 		err := plain(s, tt.op)
 		if !strings.Contains(fmt.Sprint(err), tt.words) || (err == nil) != (tt.words == "<nil>") {
@@ -248,24 +221,24 @@ func TestKillersOneAfterAnother(t *testing.T) {
 
 // TestNothingOfADocumentIsLeft looks for a document in the memory of a child: it is there during an operation and gone after it.
 func TestNothingOfADocumentIsLeft(t *testing.T) {
-	if runtime.GOOS != "linux" || raceEnabled {
-		t.Skip("reads /proc; the race detector keeps memory of its own")
+	if runtime.GOOS != "linux" {
+		t.Skip("reads /proc")
 	}
 	cert, _ := newSigner(t)
 	for name, do := range map[string]func(s *Session, src pades.Source, canary string) error{
-		opInspect: func(s *Session, src pades.Source, _ string) error {
+		wire.Inspect: func(s *Session, src pades.Source, _ string) error {
 			_, err := s.Inspect(context.Background(), src, pades.Policy{})
 			return err
 		},
-		opPrepare: func(s *Session, src pades.Source, canary string) error {
+		wire.Prepare: func(s *Session, src pades.Source, canary string) error {
 			_, err := s.Prepare(context.Background(), src, pades.PrepareOptions{Certificate: cert, SigningTime: time.Now(), Reason: canary, Box: pades.Box{Page: 1}})
 			return err
 		},
-		opVerify: func(s *Session, src pades.Source, _ string) error {
+		wire.Verify: func(s *Session, src pades.Source, _ string) error {
 			_, err := s.Verify(context.Background(), src, pades.VerifyOptions{Now: time.Now()})
 			return err
 		},
-		opExtend: func(s *Session, src pades.Source, canary string) error {
+		wire.Extend: func(s *Session, src pades.Source, canary string) error {
 			_, err := s.Extend(context.Background(), src, pades.Evidence{Certificates: [][]byte{[]byte(canary)}}, []byte(canary))
 			t.Log(err)
 			return nil

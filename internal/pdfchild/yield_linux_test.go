@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"kyso/internal/pdfchild/pdftest"
 )
 
 // A child in the background has every thread at the lower priority; others run like their parent.
@@ -20,7 +22,7 @@ func TestAChildInTheBackgroundYields(t *testing.T) {
 	for background, want := range map[bool]string{true: fmt.Sprint(min(20-own+niceness, 19)), false: fmt.Sprint(20 - own)} {
 		session := runner(t, &Runner{Background: background}).Session()
 		defer session.Close()
-		seen, err := run[inside](context.Background(), session, opLook, bytes.NewReader(nil), nil)
+		seen, err := run[pdftest.Inside](context.Background(), session, pdftest.Look, bytes.NewReader(nil), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

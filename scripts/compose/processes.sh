@@ -11,6 +11,7 @@ build() {
 	scripts/web.sh
 	nice -n 10 go build -trimpath -o "$work/bin/kyso" ./starter
 	nice -n 10 go build -trimpath -o "$work/bin/kyso-worker" ./worker
+	CGO_ENABLED=0 nice -n 10 go build -trimpath -o "$work/bin/kyso-pdf" ./internal/pdfchild/kyso-pdf
 	nice -n 10 go build -trimpath -o "$work/bin/kyso-dev" ./starter/dev
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"kyso/internal/app"
 	"kyso/internal/keytest"
+	"kyso/internal/pdfchild/pdftest"
 	"kyso/internal/pgtest"
 	"kyso/internal/telemetry"
 	"kyso/internal/vault"
@@ -142,7 +143,7 @@ func startDeployment(t *testing.T, today ...string) *deployment {
 func (c *deployment) parts() []*part { return append([]*part{c.engine, c.api}, c.workers...) }
 
 // newVariables begin the names of variables that the last release refuses as unknown.
-var newVariables = []string{"KYSO_GUEST_", "KYSO_BUDGET_", "KYSO_SANDBOX_", "KYSO_SEAL_RSA_", "KYSO_KEEP_VERIFICATIONS", "KYSO_GATEWAYS", "KYSO_CA_WIRE", "KYSO_PPROF", "KYSO_PDF_SHARE"}
+var newVariables = []string{"KYSO_GUEST_", "KYSO_BUDGET_", "KYSO_SANDBOX_", "KYSO_SEAL_RSA_", "KYSO_KEEP_VERIFICATIONS", "KYSO_GATEWAYS", "KYSO_CA_WIRE", "KYSO_PPROF", "KYSO_PDF_"}
 
 // startParties starts the sandbox, and reserves a port for the API.
 func (c *deployment) startParties() {
@@ -163,7 +164,7 @@ func (c *deployment) startParties() {
 	_, err = vault.ReadOrCreateMasterKey(f.file("master.key"))
 	do(c.t, err)
 	w.Addresses.Temporal = net.JoinHostPort("127.0.0.1", strconv.Itoa(fourPorts(c.t)))
-	c.env = os.Environ()
+	c.env = slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, pdftest.Variable) })
 	for _, variable := range environment(c.data, w.Addresses, secrets) {
 		if slices.ContainsFunc(newVariables, func(prefix string) bool { return strings.HasPrefix(variable, prefix) }) {
 			c.today = append(c.today, variable)

@@ -47,7 +47,7 @@ func TestDoctor(t *testing.T) {
 			t.Errorf("%s: %s: %s", f.Part, f.State, f.What)
 		}
 	}
-	for _, part := range []string{"master key", "database", "clock", "blobs", "temporal", "namespace", "search attributes", "workers", "trust", "seal", "audit file", "VNeID", "VNPay", "CA", "SMS", "TSA 1", "API"} {
+	for _, part := range []string{"master key", "database", "clock", "blobs", "temporal", "namespace", "search attributes", "workers", "trust", "seal", "audit file", "VNeID", "VNPay", "CA", "SMS", "TSA 1", "PDF process", "API"} {
 		if findings(well)[part].State == "" {
 			t.Errorf("nothing is said of %s", part)
 		}
@@ -72,6 +72,7 @@ func TestDoctor(t *testing.T) {
 		"TEMPORAL_NAMESPACE=nobody":                {Part: "namespace", State: doctor.Fault},
 		"KYSO_TSA=http://127.0.0.1:1/tsa":          {Part: "TSA 1", State: doctor.Warning},
 		"KYSO_PUBLIC_URL=http://kyso.example.vn":   {Part: "public address", State: doctor.Fault},
+		"KYSO_PDF_PROGRAM=/nowhere/kyso-pdf":       {Part: "PDF process", State: doctor.Fault},
 		"KYSO_AUDIT_FILE=":                         {Part: "audit file", State: doctor.Warning},
 	} {
 		got := findings(doctor.Examine(t.Context(), with(change), ""))[want.Part]

@@ -3,7 +3,7 @@
 // killed. It serves loopback addresses only and is not for production.
 //
 // It is package main, so nothing can import it, and the worker never links the Temporal server. It may import
-// internal/app, internal/forms, internal/pades, internal/pdfchild, internal/sandbox, internal/vault, the contract in
+// internal/app, internal/forms, internal/pades, internal/sandbox, internal/vault, the contract in
 // workflows, the Temporal server and the SQLite driver.
 package main
 
@@ -18,12 +18,9 @@ import (
 
 	"github.com/spf13/cobra"
 	_ "modernc.org/sqlite" // the database of development worlds
-
-	"kyso/internal/pdfchild"
 )
 
 func main() {
-	pdfchild.Main() // this program is its own PDF process
 	os.Exit(run())
 }
 

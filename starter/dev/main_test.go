@@ -20,12 +20,12 @@ import (
 	"kyso/internal/forms"
 	"kyso/internal/keytest"
 	"kyso/internal/pades"
-	"kyso/internal/pdfchild"
+	"kyso/internal/pdfchild/pdftest"
 )
 
-// TestMain lets the test binary stand in for the program: as a PDF process, and as the processes that tests kill.
+// TestMain lets the test binary stand in for the program, in the processes that tests kill.
 func TestMain(m *testing.M) {
-	pdfchild.Main()
+	pdftest.Setenv() // inherited by every process that the tests start
 	if len(os.Args) > 1 && os.Getenv(asProgram) != "" {
 		main()
 		return
@@ -114,7 +114,7 @@ func ownWorld(t *testing.T, opts Options) (*World, *client) {
 	return w, newClient(w.Addresses)
 }
 
-// programs are kyso and kyso-worker, compiled once for all tests.
+// programs are kyso and kyso-worker, compiled once for all tests, and kyso-pdf.
 var programs struct {
 	once   sync.Once
 	folder string
@@ -134,6 +134,9 @@ func program(t *testing.T, name string) string {
 			if err != nil {
 				programs.err = fmt.Errorf("building %s: %w: %s", name, err, out)
 			}
+		}
+		if programs.err == nil { // where they look for it
+			programs.err = os.Symlink(pdftest.Program(t), filepath.Join(programs.folder, "kyso-pdf"))
 		}
 	})
 	do(t, programs.err)

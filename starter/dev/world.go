@@ -315,6 +315,7 @@ func environment(data string, a Addresses, s secrets) []string {
 	return slices.Concat(registrationEnvironment(data, a), []string{
 		"KYSO_DATABASE=sqlite:" + filepath.Join(data, "kyso.db"),
 		"KYSO_MASTER_KEY_FILE=" + filepath.Join(data, "master.key"),
+		"KYSO_PDF_PROGRAM=" + os.Getenv("KYSO_PDF_PROGRAM"), // a part of this program, not of its world
 		"KYSO_AUDIT_FILE=" + filepath.Join(data, "audit-checkpoints.jsonl"),
 		"KYSO_BLOBS=" + (&url.URL{Scheme: "file", Path: filepath.Join(data, "blobs")}).String(),
 		"KYSO_TRUST=" + a.Trust,

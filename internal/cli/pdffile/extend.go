@@ -15,7 +15,6 @@ import (
 	"kyso/internal/cli"
 	"kyso/internal/party/revocation"
 	"kyso/internal/party/tsa"
-	"kyso/internal/pdfchild"
 	"kyso/internal/truststore"
 	"kyso/internal/verification"
 )
@@ -78,9 +77,9 @@ func (c *commands) extend(ctx context.Context, f *extendFlags, path string) erro
 	if err := cli.Writable(out); err != nil {
 		return err
 	}
-	pdf := &pdfchild.Runner{}
-	defer pdf.Close()
-	increment, err := verification.Extend(ctx, pdf, source, level, trust, &revocation.Client{AllowPrivate: f.private}, &tsa.Client{URLs: authorities})
+	child := pdf(c.CLI)
+	defer child.Close()
+	increment, err := verification.Extend(ctx, child, source, level, trust, &revocation.Client{AllowPrivate: f.private}, &tsa.Client{URLs: authorities})
 	if err != nil {
 		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}

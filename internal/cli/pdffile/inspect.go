@@ -10,7 +10,7 @@ import (
 
 	"kyso/internal/cli"
 	"kyso/internal/pades"
-	"kyso/internal/pdfchild"
+	"kyso/internal/problem"
 )
 
 func (c *commands) inspectCommand() *cobra.Command {
@@ -33,9 +33,9 @@ func (c *commands) inspect(ctx context.Context, policy pades.Policy, path string
 		return err
 	}
 	defer func() { _ = source.Close() }() // read only
-	pdf := &pdfchild.Runner{}
-	defer pdf.Close()
-	found, err := pdf.Inspect(ctx, source, policy)
+	child := pdf(c.CLI)
+	defer child.Close()
+	found, err := child.Inspect(ctx, source, policy)
 	if err != nil {
 		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
@@ -73,15 +73,19 @@ func (c *commands) inspection(name string, r *pades.Report) []string {
 
 // Warn says what the files may hide, before their owner is asked. Whether they can be signed is the server's word.
 func Warn(ctx context.Context, c *cli.CLI, paths []string) {
-	pdf := &pdfchild.Runner{}
-	defer pdf.Close()
+	child := pdf(c)
+	defer child.Close()
 	for _, path := range paths {
 		source, err := openFile(path)
 		if err != nil {
 			continue
 		}
-		found, err := pdf.Inspect(ctx, source, pades.Policy{})
+		found, err := child.Inspect(ctx, source, pades.Policy{})
 		_ = source.Close() // read only
+		if problem.CodeOf(err) == problem.Internal {
+			c.Say("Không xem trước được tệp trên máy này: %v", "No file is inspected on this machine: %v", err)
+			return
+		}
 		if err != nil {
 			continue
 		}

@@ -13,7 +13,6 @@ import (
 	"kyso/internal/cli"
 	"kyso/internal/pades"
 	"kyso/internal/party/revocation"
-	"kyso/internal/pdfchild"
 	"kyso/internal/signing"
 	"kyso/internal/truststore"
 	"kyso/internal/verification"
@@ -128,10 +127,10 @@ func (c *commands) judge(f *verifyFlags) (func(context.Context, string, pades.So
 	if !f.offline {
 		issuers = &revocation.Client{AllowPrivate: f.private}
 	}
-	pdf := &pdfchild.Runner{MaxParallel: 1} // its child ends with this program
+	child := pdf(c.CLI)
 	return func(ctx context.Context, name string, source pades.Source) (*pades.Verification, error) {
 		now := time.Now()
-		found, err := verification.Verify(ctx, pdf, source, trust, issuers, now)
+		found, err := verification.Verify(ctx, child, source, trust, issuers, now)
 		if err == nil && f.report != "" {
 			err = writeReport(f.report, found, trust, name, source, now.Truncate(time.Second))
 		}

@@ -1,4 +1,8 @@
-package pdfchild
+// Package child is the inside of a PDF process: it reads one document after another through a pipe and says what it found. It sets
+// limits on itself before it sees a byte of a document, and forgets each before the next.
+//
+// It imports internal/pades, internal/problem and the wire.
+package child
 
 import (
 	"bufio"
@@ -7,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"runtime"
@@ -18,37 +23,29 @@ import (
 	"time"
 
 	"kyso/internal/pades"
+	"kyso/internal/pdfchild/wire"
 	"kyso/internal/problem"
 )
-
-// childVariable marks a process as a child.
-const childVariable = "KYSO_PDF_CHILD"
 
 // maxStack bounds the stack of a goroutine in the child. Go's own bound of 1 GB would hit the memory limit first
 // and look like it.
 const maxStack = 64 << 20
 
-// Main must be the first call of every main function (and TestMain) whose program uses a Runner. In an ordinary
-// process it returns at once; in a child it works until the parent closes the pipe, and does not return.
-func Main() {
-	if os.Getenv(childVariable) != "1" {
-		return
-	}
+// Main answers calls until the parent closes the pipe, and returns the exit status. Tests give more operations.
+func Main(more map[string]Operation) int {
 	// Ctrl-C and service managers signal whole groups. The parent decides when the child ends: if the child died
 	// first, a shutdown would look like a hostile document.
 	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	maps.Copy(operations, more)
 	out := os.Stdout
 	os.Stdout = os.Stderr // a stray print must not get among the frames
 	endOnSignal(syscall.SIGXCPU)
 	if err := serve(os.Stdin, out); !errors.Is(err, io.EOF) {
-		fmt.Fprintln(os.Stderr, "kyso PDF process:", err)
-		os.Exit(1)
+		fmt.Fprintln(os.Stderr, "kyso-pdf:", err)
+		return 1
 	}
-	os.Exit(0)
+	return 0
 }
-
-// exitCPU is the exit status of a child that used up its CPU time.
-const exitCPU = 24
 
 // endOnSignal ends the child when its CPU time is used up. The Go runtime catches the kernel's signal and, left to
 // itself, ignores it.
@@ -57,13 +54,20 @@ func endOnSignal(s os.Signal) {
 	signal.Notify(exceeded, s)
 	go func() {
 		<-exceeded
-		os.Exit(exitCPU)
+		os.Exit(wire.ExitCPU)
 	}()
 }
 
 // serve answers calls until in ends, which is io.EOF.
 func serve(in io.Reader, out io.Writer) error {
-	buffered := bufio.NewReaderSize(in, pageSize+headerSize)
+	buffered := bufio.NewReaderSize(in, pageSize+wire.HeaderSize)
+	hello, err := json.Marshal(wire.Hello{Shape: wire.Shape()})
+	if err == nil {
+		err = wire.Write(out, wire.FrameHello, hello)
+	}
+	if err != nil {
+		return fmt.Errorf("saying hello: %w", err)
+	}
 	goroutines, used := runtime.NumGoroutine(), cpuTime()
 	for {
 		broken, err := answer(buffered, out)
@@ -71,9 +75,9 @@ func serve(in io.Reader, out io.Writer) error {
 			return err
 		}
 		forget(buffered, in)
-		left := rest{Broken: broken || runtime.NumGoroutine() > goroutines, Memory: mapped(), CPU: cpuTime() - used}
+		left := wire.Rest{Broken: broken || runtime.NumGoroutine() > goroutines, Memory: mapped(), CPU: cpuTime() - used}
 		used += left.CPU
-		if err := writeFrame(out, frameRest, left.encode()); err != nil {
+		if err := wire.Write(out, wire.FrameRest, left.Encode()); err != nil {
 			return fmt.Errorf("sending what is left: %w", err)
 		}
 	}
@@ -81,12 +85,12 @@ func serve(in io.Reader, out io.Writer) error {
 
 // answer takes one call and sends its result. All that it knows of the document is unreachable once it has returned.
 func answer(in *bufio.Reader, out io.Writer) (broken bool, err error) {
-	kind, payload, err := readFrame(in, maxCall)
+	kind, payload, err := wire.Read(in, wire.MaxCall)
 	if err != nil {
 		return false, err
 	}
-	var call request
-	if kind != frameCall {
+	var call wire.Call
+	if kind != wire.FrameCall {
 		return false, fmt.Errorf("frame %q where a call belongs", kind)
 	}
 	if err := json.Unmarshal(payload, &call); err != nil {
@@ -97,7 +101,7 @@ func answer(in *bufio.Reader, out io.Writer) (broken bool, err error) {
 	}
 	src := &remoteSource{size: call.Size, in: in, out: out}
 	kind, result, broken := perform(call, src)
-	if err := writeFrame(out, kind, result); err != nil {
+	if err := wire.Write(out, kind, result); err != nil {
 		return false, fmt.Errorf("sending a result: %w", err)
 	}
 	return broken, nil
@@ -138,26 +142,26 @@ func confine(memoryMB int, cpuSeconds uint64) error {
 }
 
 // perform runs one operation and encodes what came of it.
-func perform(call request, src *remoteSource) (kind byte, answer []byte, broken bool) {
+func perform(call wire.Call, src *remoteSource) (kind byte, answer []byte, broken bool) {
 	result, broken, err := guarded(call, src)
 	if err == nil {
-		if answer, err = json.Marshal(result); err == nil && len(answer) > maxResult {
+		if answer, err = json.Marshal(result); err == nil && len(answer) > wire.MaxResult {
 			err = problem.New(problem.DocumentTooComplex, "the result has %d bytes", len(answer))
 		}
 	}
 	if err == nil {
-		return frameResult, answer, broken
+		return wire.FrameResult, answer, broken
 	}
-	answer, err = json.Marshal(failureOf(err))
+	answer, err = json.Marshal(wire.FailureOf(err))
 	if err != nil { // strings always marshal
 		panic(err)
 	}
-	return frameFail, answer, broken
+	return wire.FrameFail, answer, broken
 }
 
 // guarded turns a panic into an error. A panic is a mistake in the reader that a broken file brought out: the
 // place goes into the error, its text does not, as it may quote the document.
-func guarded(call request, src *remoteSource) (result any, broken bool, err error) {
+func guarded(call wire.Call, src *remoteSource) (result any, broken bool, err error) {
 	do, ok := operations[call.Op]
 	if !ok {
 		return nil, false, fmt.Errorf("operation %q is not known", call.Op)
@@ -191,7 +195,7 @@ func panicPlace() string {
 }
 
 const (
-	pageSize = 64 << 10
+	pageSize = wire.PageSize
 	maxPages = 64 // kept by a child, so 4 MiB
 )
 
@@ -225,7 +229,7 @@ func (s *remoteSource) ReadAt(p []byte, off int64) (n int, err error) {
 			return n, io.EOF
 		}
 		var got []byte
-		if want := min(int64(len(p)-n), s.size-at, maxRead); want >= pageSize {
+		if want := min(int64(len(p)-n), s.size-at, wire.MaxRead); want >= pageSize {
 			got, err = s.fetch(at, want)
 		} else {
 			got, err = s.page(at / pageSize)
@@ -268,14 +272,14 @@ func (s *remoteSource) fetch(off, length int64) ([]byte, error) {
 	var ask [12]byte
 	binary.BigEndian.PutUint64(ask[:], uint64(off))
 	binary.BigEndian.PutUint32(ask[8:], uint32(length))
-	if err := writeFrame(s.out, frameRead, ask[:]); err != nil {
+	if err := wire.Write(s.out, wire.FrameRead, ask[:]); err != nil {
 		return nil, err
 	}
-	kind, data, err := readFrame(s.in, maxRead)
+	kind, data, err := wire.Read(s.in, wire.MaxRead)
 	if err != nil {
 		return nil, err
 	}
-	if kind != frameData || int64(len(data)) != length {
+	if kind != wire.FrameData || int64(len(data)) != length {
 		return nil, errNoData
 	}
 	return data, nil

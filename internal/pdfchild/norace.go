@@ -1,5 +1,0 @@
-//go:build !race
-
-package pdfchild
-
-const raceEnabled = false
