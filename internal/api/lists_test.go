@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -124,11 +125,70 @@ func TestEveryListGivesEveryRowOnce(t *testing.T) {
 						t.Fatalf("%s is listed %d times; %d of %d rows", id, seen[id], len(seen), len(want))
 					}
 				}
+				asksNoMoreForMore(t, f, d, l.ask)
 				if l.path == "/v1/audit" {
 					delete(seen, fmt.Sprint(len(want)+1)) // that the key of the test came
 				}
 				if len(seen) != len(want) {
 					t.Errorf("%d rows listed, want %d", len(seen), len(want))
+				}
+			})
+		})
+	}
+}
+
+var pageSize = regexp.MustCompile(`limit=\d+`)
+
+// asksNoMoreForMore holds that a page of fifty asks the store as many questions as one of two.
+func asksNoMoreForMore(t *testing.T, f *storetest.Filled, d *desk, path string) {
+	t.Helper()
+	var asked [2]int
+	for i, limit := range []string{"limit=2", "limit=50"} {
+		path := pageSize.ReplaceAllString(path, limit)
+		wantStatus(t, d.get(path), 200)
+		f.Statements.Reset()
+		wantStatus(t, d.get(path), 200)
+		asked[i], _ = f.Statements.Count()
+	}
+	if asked[0] != asked[1] || asked[0] == 0 {
+		t.Errorf("%s asks %d questions for two rows and %d for fifty:\n%s", path, asked[0], asked[1], f.Statements.Often())
+	}
+}
+
+// TestWholeListsAskNoMoreForMore is asksNoMoreForMore for lists that have no pages.
+func TestWholeListsAskNoMoreForMore(t *testing.T) {
+	fills := map[string]func(t *testing.T, f *storetest.Filled, i int){
+		"/v1/keys": func(t *testing.T, f *storetest.Filled, i int) {
+			_, err := f.Access().CreateKey(t.Context(), access.Key{ID: fmt.Sprint("key-", i), Owner: "o", Name: "n", Scopes: []access.Scope{access.Signings}, CreatedAt: storetest.Start, ExpiresAt: storetest.Start.AddDate(9, 0, 0)}, fmt.Sprint(i))
+			must(t, err)
+		},
+		"/v1/webhook-endpoints": func(t *testing.T, f *storetest.Filled, i int) {
+			_, err := f.Webhooks().CreateEndpoint(t.Context(), webhook.Endpoint{ID: fmt.Sprint("ep-", i), Owner: "admin", URL: "https://a.example", Secret: "s", CreatedAt: storetest.Start})
+			must(t, err)
+		},
+		"/v1/incident-groups": func(t *testing.T, f *storetest.Filled, i int) {
+			f.One(fmt.Sprint("r-", i))
+			must(t, f.Store.Registrations().OpenRegistrationIncident(t.Context(), process.Incident{ProcessID: fmt.Sprint("r-", i),
+				Attention: process.Attention{IncidentID: fmt.Sprint("inc-", i), Step: fmt.Sprint("step-", i), Reason: "provider-unavailable", Since: storetest.Start, Attempts: 1}}))
+		},
+	}
+	for path, fill := range fills {
+		if wholeLists[path] == "" {
+			t.Fatalf("%s is no such list", path)
+		}
+		t.Run(path, func(t *testing.T) {
+			storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
+				d := newDeskOn(t, f.Store, withEndpoints)
+				asked := map[int]int{}
+				for i := range 9 {
+					fill(t, f, i)
+					wantStatus(t, d.get(path), 200)
+					f.Statements.Reset()
+					wantStatus(t, d.get(path), 200)
+					asked[i], _ = f.Statements.Count()
+				}
+				if asked[0] != asked[8] || asked[0] == 0 {
+					t.Errorf("%d questions for one row and %d for nine:\n%s", asked[0], asked[8], f.Statements.Often())
 				}
 			})
 		})

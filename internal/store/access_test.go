@@ -1,16 +1,19 @@
 package store_test
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"kyso/internal/access"
+	"kyso/internal/page"
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
 	"kyso/internal/store"
+	"kyso/internal/storetest"
 )
 
 func TestKeysAndSessions(t *testing.T) {
@@ -75,6 +78,46 @@ func TestWhatBelongsToWhom(t *testing.T) {
 		if got, err := a.Granted(t.Context(), "team-a", access.Object{Kind: access.Registration, ID: "s-1"}); err != nil || got {
 			t.Errorf("a grant of another kind: %t, %v", got, err)
 		}
+	})
+}
+
+// TestAnOwnersListIsInTheOrderOfItsRecords: whatever was granted first, and whether the record was there by then.
+func TestAnOwnersListIsInTheOrderOfItsRecords(t *testing.T) {
+	onBothStores(t, func(t *testing.T, s *store.Store) {
+		grant := func(kind access.Kind, id string) {
+			t.Helper()
+			must(t, s.Access().Grant(t.Context(), "team-a", minute(60), access.Object{Kind: kind, ID: id}))
+		}
+		grant(access.Signing, "d") // the API grants before it stores
+		for i, id := range []string{"a", "b", "c", "d"} {
+			in := newSigning(id)
+			in.CreatedAt = minute(i)
+			for _, d := range in.Documents {
+				must(t, s.SaveUpload(t.Context(), newUpload(d.UploadID)))
+			}
+			must(t, s.CreateSigning(t.Context(), in))
+			enrolled(t, s.Registrations(), "r-"+id)
+		}
+		for _, id := range []string{"c", "none", "a"} { // b is another's
+			grant(access.Signing, id)
+			grant(access.Registration, "r-"+id)
+		}
+		var seen []string
+		after := page.Cursor{}
+		for range 4 {
+			list, err := s.Signings(t.Context(), signing.Filter{Owner: "team-a", After: after, Limit: 1})
+			must(t, err)
+			mine, err := s.Mine().SigningsOf(t.Context(), "team-a", []string{"ICA.1"}, registration.Cursor(after), 1)
+			must(t, err)
+			wantEqual(t, "what the owner lists and what the person lists", mine, list)
+			for _, one := range list {
+				seen, after = append(seen, one.ID), page.After(one.CreatedAt, one.ID)
+			}
+		}
+		wantEqual(t, "listed", seen, []string{"d", "c", "a"})
+		list, err := s.Registrations().Registrations(t.Context(), registration.Filter{Owner: "team-a"})
+		must(t, err)
+		wantEqual(t, "registrations", len(list), 2)
 	})
 }
 
@@ -205,6 +248,38 @@ func TestWhoEditedAndLooked(t *testing.T) {
 		must(t, err)
 		if len(reviews) != 2 || reviews[0].Decision != registration.DecisionApprove || len(reviews[0].Checks) != 1 || !reviews[0].At.Before(reviews[1].At.Add(time.Second)) {
 			t.Errorf("reviews %+v", reviews)
+		}
+	})
+}
+
+// TestWhatAPersonHasIsAskedForAtOnce: who holds an account, and what the person has, are as many questions for one process as for nine.
+func TestWhatAPersonHasIsAskedForAtOnce(t *testing.T) {
+	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
+		var asked [9]int
+		var account registration.Account
+		for i := range asked {
+			id := fmt.Sprint("r-", i)
+			f.One(id)
+			if i == 0 {
+				account = accountOf(t, f.Store, id)
+			}
+			must(t, f.Access().Grant(t.Context(), "guest:1", minute(0), access.Object{Kind: access.Signing, ID: id}))
+			f.Statements.Reset()
+			h, err := f.Mine().Holder(t.Context(), account.ID)
+			must(t, err)
+			h.Proven = true // it would be, had VNeID named the phone
+			list, err := f.Mine().RegistrationsOf(t.Context(), h, registration.Cursor{}, 50)
+			must(t, err)
+			more, err := f.Mine().SigningsOf(t.Context(), "account:"+account.ID, []string{"ICA." + h.IDNumber}, registration.Cursor{}, 50)
+			must(t, err)
+			_, err = f.Mine().SessionsOf(t.Context(), account.ID)
+			must(t, err)
+			if asked[i], _ = f.Statements.Count(); len(list) != i+1 || len(more) != i+1 {
+				t.Fatalf("%d registrations and %d signings, want %d of each", len(list), len(more), i+1)
+			}
+		}
+		if asked[0] != asked[8] {
+			t.Errorf("%d questions for one process and %d for nine:\n%s", asked[0], asked[8], f.Statements.Often())
 		}
 	})
 }

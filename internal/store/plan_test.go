@@ -125,6 +125,7 @@ var itsIndex = map[string]string{
 	"behind": "registrations_behind", "unsettled": "payments_unsettled", "undecided": "payments_undecided", "unstarted messages": "webhook_messages_waiting", "open signings": "signings_open",
 	"open registrations": "registrations_open", "archived signings": "signings_archived", "carried messages": "webhook_messages_carried",
 	"open mismatches": "incidents_parked", "list of incidents 0": "incidents_parked", "list of incidents 1": "incidents_parked_of_kind", "due registrations": "registrations_compared",
+	"list of signings 3": "grants_newest", "list of registrations 3": "grants_newest",
 }
 
 // TestLoopsReadTheirPartialIndex holds for both databases, with tables full of what has ended, that each list of a loop is read from
@@ -154,6 +155,7 @@ func TestLoopsReadTheirPartialIndex(t *testing.T) {
 		must(t, f.OpenIncident(t.Context(), process.Incident{ProcessID: "p-1", Attention: process.Attention{IncidentID: "i", Reason: "internal", Since: storetest.Start, Attempts: 1}}))
 		f.Copy("incidents", "id", "i", storetest.Rows, "id")
 		f.Exec(`UPDATE incidents SET closed_at = since`)
+		f.Exec(`INSERT INTO grants (kind, object, owner, created_at) SELECT 'signing', id, 'o', created_at FROM signings UNION ALL SELECT 'registration', id, 'o', created_at FROM registrations`)
 		name, ask := f.Source, "EXPLAIN "
 		if f.Engine == "sqlite" { // kyso never has it gather statistics
 			ask = "EXPLAIN QUERY PLAN "

@@ -97,20 +97,23 @@ type Filled struct {
 	DB     *sql.DB
 	Engine string // sqlite or postgres
 	Source string // of the driver
-	t      *testing.T
+	// Statements are those of the store, not those of DB.
+	Statements *Statements
+	t          *testing.T
 }
 
 func open(t *testing.T, dsn, driver, source string) *Filled {
 	t.Helper()
 	key, err := vault.ReadOrCreateMasterKey(filepath.Join(t.TempDir(), "master.key"))
 	check(t, err)
-	s, err := store.Open(t.Context(), dsn, key)
+	ctx, statements := Counted(t.Context())
+	s, err := store.Open(ctx, dsn, key)
 	check(t, err)
 	t.Cleanup(func() { _ = s.Close() })
 	db, err := sql.Open(driver, source)
 	check(t, err)
 	t.Cleanup(func() { _ = db.Close() })
-	return &Filled{s, db, map[string]string{"sqlite": "sqlite", "pgx": "postgres"}[driver], source, t}
+	return &Filled{s, db, map[string]string{"sqlite": "sqlite", "pgx": "postgres"}[driver], source, statements, t}
 }
 
 func check(t testing.TB, err error) {

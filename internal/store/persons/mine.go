@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
 
 	"kyso/internal/access"
 	"kyso/internal/page"
@@ -80,20 +79,26 @@ const ofGuest = `EXISTS (SELECT 1 FROM grants g WHERE g.kind = 'signing' AND g.o
 // of the signers' user ids. Those of acceptance records belong to their registrations and are left out.
 func (m Mine) SigningsOf(ctx context.Context, owner string, userIDs []string, after registration.Cursor, limit int) ([]signing.Signing, error) {
 	var list []signing.Signing
-	err := m.ReadSealed(ctx, "listing the signings of a person", func(tx *sql.Tx, k *kernel.Keys) error {
-		args := []any{owner}
-		mine := `s.id IN (SELECT object FROM grants WHERE kind = 'signing' AND owner = $1)`
-		if len(userIDs) > 0 {
-			var places []string
-			for _, id := range userIDs {
-				args = append(args, signings.UserLookup(k, id))
-				places = append(places, fmt.Sprintf("$%d", len(args)))
-			}
-			mine += ` OR s.user_lookup IN (` + strings.Join(places, ", ") + `) AND ` + ofGuest
+	err := m.ReadSealed(ctx, "listing the signings of a person", func(tx *sql.Tx, k *kernel.Keys) (err error) {
+		args, place := []any{owner, kernel.LimitOf(limit)}, ""
+		if !after.At.IsZero() {
+			args, place = append(args, kernel.At(after.At), after.ID), ` AND (%s, %s) < ($3, $4)`
 		}
-		tail, args := kernel.PageFrom(` WHERE (`+mine+`)`, args, "s", page.Cursor(after), limit)
-		var err error
-		list, err = (signings.Records{Base: m.Base}).List(ctx, tx, tail, args)
+		behind := func(at, id string) string {
+			if place == "" {
+				return ""
+			}
+			return fmt.Sprintf(place, at, id)
+		}
+		// A page of each, read in its order, has the page of both in it.
+		mine := `SELECT id FROM (SELECT g.object AS id FROM grants g WHERE g.kind = 'signing' AND g.owner = $1 AND g.object_at IS NOT NULL` + behind(kernel.OwnedAt, kernel.OwnedID) +
+			` ORDER BY g.object_at DESC, g.object DESC LIMIT $2) AS owned`
+		for i, id := range userIDs {
+			args = append(args, signings.UserLookup(k, id))
+			mine += fmt.Sprintf(` UNION SELECT id FROM (SELECT s.id FROM signings s WHERE s.user_lookup = $%d AND `, len(args)) + ofGuest + behind(`s.created_at`, `s.id`) +
+				fmt.Sprintf(` ORDER BY s.created_at DESC, s.id DESC LIMIT $2) AS guest_%d`, i)
+		}
+		list, err = (signings.Records{Base: m.Base}).List(ctx, tx, signings.All, ` WHERE s.id IN (`+mine+`) ORDER BY s.created_at DESC, s.id DESC LIMIT $2`, args)
 		return err
 	})
 	return list, err

@@ -93,11 +93,18 @@ func (r Records) insert(ctx context.Context, tx *sql.Tx, k *kernel.Keys, id stri
 	return kernel.Audit(ctx, tx, in.ReceivedAt, "request", id, "", "digest "+in.Digest)
 }
 
-// RegistrationQuery reads registrations r with their open incident, for scanRegistration.
-const RegistrationQuery = `
+// RegistrationQuery reads registrations r with their open incident, for ScanRegistration.
+const RegistrationQuery = registrationColumns + allRegistrations + registrationJoins
+
+// allRegistrations are all registrations as a table r.
+const allRegistrations = `registrations r`
+
+const registrationColumns = `
 	SELECT r.id, r.request_id, r.subject_id, r.issuer, r.status, r.seq, r.reason, r.created_at, r.updated_at, r.deadline, r.facts, r.certificate,
 		COALESCE(i.id, ''), COALESCE(i.step, ''), COALESCE(i.reason, ''), COALESCE(i.message, ''), COALESCE(i.provider, ''), i.since, COALESCE(i.attempts, 0)
-	FROM registrations r LEFT JOIN process_incidents i ON i.id = r.incident_id`
+	FROM `
+
+const registrationJoins = ` LEFT JOIN process_incidents i ON i.id = r.incident_id`
 
 // ScanRegistration reads a row of registrationQuery; the certificate comes sealed.
 func ScanRegistration(row kernel.Scanner) (out registration.Registration, certificate []byte, err error) {
@@ -142,8 +149,8 @@ func (r Records) Registration(ctx context.Context, id string) (registration.Regi
 func (r Records) Registrations(ctx context.Context, f registration.Filter) ([]registration.Registration, error) {
 	var list []registration.Registration
 	err := r.ReadSealed(ctx, "listing registrations", func(tx *sql.Tx, k *kernel.Keys) error {
-		tail, args := narrowRegistrations(k, f)
-		rows, err := tx.QueryContext(ctx, RegistrationQuery+tail, args...)
+		table, tail, args := narrowRegistrations(k, f)
+		rows, err := tx.QueryContext(ctx, registrationColumns+table+registrationJoins+tail, args...)
 		return kernel.Each(rows, err, func(rows *sql.Rows) error {
 			one, _, err := ScanRegistration(rows)
 			list = append(list, one)
@@ -153,9 +160,10 @@ func (r Records) Registrations(ctx context.Context, f registration.Filter) ([]re
 	return list, err
 }
 
-func narrowRegistrations(k *kernel.Keys, f registration.Filter) (string, []any) {
+// narrowRegistrations turns a filter into a table of registrations r and the end of a query over it.
+func narrowRegistrations(k *kernel.Keys, f registration.Filter) (table, tail string, args []any) {
 	var conditions []string
-	var args []any
+	table, at, id := allRegistrations, `r.created_at`, `r.id`
 	add := func(condition string, arg any) {
 		args = append(args, arg)
 		conditions = append(conditions, fmt.Sprintf(condition, len(args)))
@@ -170,7 +178,8 @@ func narrowRegistrations(k *kernel.Keys, f registration.Filter) (string, []any) 
 		add(`r.subject_id = (SELECT id FROM subjects WHERE lookup = $%d)`, k.Citizen(f.IDNumber))
 	}
 	if f.Owner != "" {
-		add(`r.id IN (SELECT object FROM grants WHERE kind = 'registration' AND owner = $%d)`, f.Owner)
+		table, at, id = kernel.OwnedTable(table), kernel.OwnedAt, kernel.OwnedID
+		add(`g.kind = 'registration' AND g.object = r.id AND g.object_at IS NOT NULL AND g.owner = $%d`, f.Owner)
 	}
 	if !f.Before.IsZero() {
 		add(`r.created_at < $%d`, kernel.At(f.Before))
@@ -180,7 +189,7 @@ func narrowRegistrations(k *kernel.Keys, f registration.Filter) (string, []any) 
 	}
 	if !f.After.IsZero() {
 		args = append(args, kernel.At(f.After.At), f.After.ID)
-		condition := `(r.created_at, r.id) < ($%d, $%d)`
+		condition := `(` + at + `, ` + id + `) < ($%d, $%d)`
 		if f.DueFirst {
 			condition = `(r.updated_at, r.id) > ($%d, $%d)`
 		}
@@ -199,16 +208,15 @@ func narrowRegistrations(k *kernel.Keys, f registration.Filter) (string, []any) 
 	if f.AttentionOnly {
 		conditions = append(conditions, `r.incident_id IS NOT NULL`)
 	}
-	tail := ""
 	if len(conditions) > 0 {
 		tail = ` WHERE ` + strings.Join(conditions, ` AND `)
 	}
 	args = append(args, kernel.LimitOf(f.Limit))
-	order := ` ORDER BY r.created_at DESC, r.id DESC`
+	order := ` ORDER BY ` + at + ` DESC, ` + id + ` DESC`
 	if f.DueFirst {
 		order = ` ORDER BY r.updated_at, r.id`
 	}
-	return tail + fmt.Sprintf(order+` LIMIT $%d`, len(args)), args
+	return table, tail + fmt.Sprintf(order+` LIMIT $%d`, len(args)), args
 }
 
 // registered returns problem.NotFound when there is no such registration.

@@ -13,12 +13,14 @@ import (
 
 // What lists show of a signing is nothing that is sealed, so a row of a list opens no key and has no reference to a person.
 
-// listedQuery reads signings as lists show them: signingQuery without what people wrote.
-const listedQuery = `
+// listedColumns and listedJoins read signings s as lists show them: signingQuery without what people wrote.
+const listedColumns = `
 	SELECT s.id, s.provider, s.serial, s.level, s.certificate, s.status, s.created_at, s.updated_at, s.finished_at, s.erased_at,
 		COALESCE(a.our_id, ''), COALESCE(a.short_code, ''), a.accepted_at, a.expires_at, COALESCE(a.outcome, ''),
 		COALESCE(i.id, ''), COALESCE(i.step, ''), COALESCE(i.reason, ''), COALESCE(i.message, ''), COALESCE(i.provider, ''), i.since, COALESCE(i.attempts, 0)
-	FROM signings s
+	FROM `
+
+const listedJoins = `
 	LEFT JOIN approvals a ON a.our_id = s.approval_id
 	LEFT JOIN process_incidents i ON i.id = s.incident_id`
 
@@ -31,11 +33,11 @@ func scanListed(row kernel.Scanner) (out signing.Signing, err error) {
 	return out, err
 }
 
-// List reads the signings s that the end of a query names, with their documents, as signing.Desk says of lists. It asks two questions,
-// however many there are.
-func (s Records) List(ctx context.Context, tx *sql.Tx, tail string, args []any) ([]signing.Signing, error) {
+// List reads the signings s of a table, with their documents, as signing.Desk says of lists. The tail ends the query. It asks two
+// questions, however many there are.
+func (s Records) List(ctx context.Context, tx *sql.Tx, table, tail string, args []any) ([]signing.Signing, error) {
 	var list []signing.Signing
-	rows, err := tx.QueryContext(ctx, listedQuery+tail, args...)
+	rows, err := tx.QueryContext(ctx, listedColumns+table+listedJoins+tail, args...)
 	err = kernel.Each(rows, err, func(rows *sql.Rows) error {
 		one, err := scanListed(rows)
 		list = append(list, one)

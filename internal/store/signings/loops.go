@@ -27,7 +27,7 @@ const (
 func (r Loops) UnstartedSignings(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]signing.Signing, error) {
 	o := new(kernel.Older).Add(unstartedSignings).Add(`s.created_at <= ?1`, kernel.At(before))
 	tail, args := o.Tail(`s.created_at`, `s.id`, after, limit)
-	return Records(r).signings(ctx, "listing signings to start", tail, args)
+	return Records(r).signings(ctx, "listing signings to start", All, tail, args)
 }
 
 // MarkSigningStarted implements relay.NewRecords.
@@ -38,14 +38,14 @@ func (r Loops) MarkSigningStarted(ctx context.Context, id string, when time.Time
 // OpenSignings implements relay.Books.
 func (r Loops) OpenSignings(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]signing.Signing, error) {
 	tail, args := new(kernel.Older).Add(`s.`+openSignings).Add(`s.created_at <= ?1`, kernel.At(before)).Tail(`s.created_at`, `s.id`, after, limit)
-	return Records(r).signings(ctx, "listing signings that have not ended", tail, args)
+	return Records(r).signings(ctx, "listing signings that have not ended", All, tail, args)
 }
 
 // ArchivedSignings implements relay.Books.
 func (r Loops) ArchivedSignings(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]signing.Signing, error) {
 	o := new(kernel.Older).Add(archived).Add(`s.created_at <= ?1`, kernel.At(before))
 	tail, args := o.Tail(`s.created_at`, `s.id`, after, limit)
-	return Records(r).signings(ctx, "listing archived signings", tail, args)
+	return Records(r).signings(ctx, "listing archived signings", All, tail, args)
 }
 
 // LastSeq implements relay.Records: how many transitions a signing has, and the detail of a registration's last one.

@@ -227,22 +227,26 @@ func (s Records) Signings(ctx context.Context, f signing.Filter) ([]signing.Sign
 	if err != nil {
 		return nil, err
 	}
-	tail, args := narrow(k, f)
-	return s.signings(ctx, "listing signings", tail, args)
+	table, tail, args := narrow(k, f)
+	return s.signings(ctx, "listing signings", table, tail, args)
 }
 
-// signings reads the signings s that the end of a query names, as lists show them.
-func (s Records) signings(ctx context.Context, doing, tail string, args []any) (list []signing.Signing, err error) {
+// signings reads the signings s of a table that the end of a query names, as lists show them.
+func (s Records) signings(ctx context.Context, doing, table, tail string, args []any) (list []signing.Signing, err error) {
 	err = s.Read(ctx, doing, func(tx *sql.Tx) (err error) {
-		list, err = s.List(ctx, tx, tail, args)
+		list, err = s.List(ctx, tx, table, tail, args)
 		return err
 	})
 	return list, err
 }
 
-// narrow turns a filter into the end of a query over signings s.
-func narrow(k *kernel.Keys, f signing.Filter) (tail string, args []any) {
+// All are all signings as a table s, for List.
+const All = `signings s`
+
+// narrow turns a filter into a table of signings s and the end of a query over it.
+func narrow(k *kernel.Keys, f signing.Filter) (table, tail string, args []any) {
 	conditions := []string{}
+	table, at, id := All, `s.created_at`, `s.id`
 	add := func(condition string, arg any) {
 		args = append(args, arg)
 		conditions = append(conditions, fmt.Sprintf(condition, len(args)))
@@ -254,14 +258,15 @@ func narrow(k *kernel.Keys, f signing.Filter) (tail string, args []any) {
 		add(`s.user_lookup = $%d`, UserLookup(k, f.UserID))
 	}
 	if f.Owner != "" {
-		add(`s.id IN (SELECT object FROM grants WHERE kind = 'signing' AND owner = $%d)`, f.Owner)
+		table, at, id = kernel.OwnedTable(table), kernel.OwnedAt, kernel.OwnedID
+		add(`g.kind = 'signing' AND g.object = s.id AND g.object_at IS NOT NULL AND g.owner = $%d`, f.Owner)
 	}
 	if !f.Before.IsZero() {
 		add(`s.created_at < $%d`, kernel.At(f.Before))
 	}
 	if !f.After.IsZero() {
 		args = append(args, kernel.At(f.After.At), f.After.ID)
-		conditions = append(conditions, fmt.Sprintf(`(s.created_at, s.id) < ($%d, $%d)`, len(args)-1, len(args)))
+		conditions = append(conditions, fmt.Sprintf(`(%s, %s) < ($%d, $%d)`, at, id, len(args)-1, len(args)))
 	}
 	if f.AttentionOnly {
 		conditions = append(conditions, `s.incident_id IS NOT NULL`)
@@ -270,5 +275,5 @@ func narrow(k *kernel.Keys, f signing.Filter) (tail string, args []any) {
 		tail = ` WHERE ` + strings.Join(conditions, ` AND `)
 	}
 	args = append(args, kernel.LimitOf(f.Limit))
-	return tail + fmt.Sprintf(` ORDER BY s.created_at DESC, s.id DESC LIMIT $%d`, len(args)), args
+	return table, tail + fmt.Sprintf(` ORDER BY %s DESC, %s DESC LIMIT $%d`, at, id, len(args)), args
 }
