@@ -304,6 +304,8 @@ type AcceptanceInput struct {
 	RegistrationID string `json:"registration_id"`
 	SigningID      string `json:"signing_id"`
 	Attempt        int    `json:"attempt"`
+	// Moves are what the registration has come to with the signed record.
+	Moves []registration.Transition `json:"moves,omitempty"`
 }
 
 // SigningStart is what a child Signing is started with.
@@ -405,7 +407,8 @@ func (a *Registration) AwaitAcceptance(ctx context.Context, in AcceptanceInput) 
 
 const acceptancePoll = 5 * time.Second
 
-// RecordAcceptance links the signed acceptance record. Key: the registration.
+// RecordAcceptance links the signed acceptance record, and records the transitions that follow from it. Key: the registration, and
+// the numbers of the transitions.
 func (a *Registration) RecordAcceptance(ctx context.Context, in AcceptanceInput) error {
 	s, err := a.Signings.Signing(ctx, in.SigningID)
 	if err != nil {
@@ -421,8 +424,14 @@ func (a *Registration) RecordAcceptance(ctx context.Context, in AcceptanceInput)
 	if err != nil {
 		return fail(err)
 	}
-	return fail(a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
+	err = a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
 		r.Acceptance.SignedID, r.Acceptance.SignedSHA = signed.ID, signed.SHA256
 		return nil
-	}))
+	})
+	for _, t := range in.Moves {
+		if err == nil {
+			err = a.recordMove(ctx, MoveInput{in.RegistrationID, t})
+		}
+	}
+	return fail(err)
 }

@@ -38,6 +38,15 @@ func (a *Registration) OpenPayment(ctx context.Context, in OpenPaymentInput) (Pa
 	if err != nil {
 		return PaymentOpened{}, fail(err)
 	}
+	opened, err := a.openPayment(ctx, in)
+	return opened, fail(err)
+}
+
+func (a *Registration) openPayment(ctx context.Context, in OpenPaymentInput) (PaymentOpened, error) {
+	r, err := a.Records.Registration(ctx, in.RegistrationID)
+	if err != nil {
+		return PaymentOpened{}, err
+	}
 	ref := process.TxnRef(in.RegistrationID, in.Attempt)
 	now := a.Now().UTC().Truncate(time.Second)
 	err = a.Records.CreatePayment(ctx, registration.Payment{
@@ -45,10 +54,10 @@ func (a *Registration) OpenPayment(ctx context.Context, in OpenPaymentInput) (Pa
 		CreatedAt: now, ExpiresAt: now.Add(PaymentWindow),
 	})
 	if err != nil && problem.CodeOf(err) != problem.Conflict { // the first write of this attempt stands
-		return PaymentOpened{}, fail(err)
+		return PaymentOpened{}, err
 	}
 	p, err := a.Records.Payment(ctx, ref)
-	return PaymentOpened{TxnRef: ref, ExpiresAt: p.ExpiresAt, Gateway: p.Gateway}, fail(err)
+	return PaymentOpened{TxnRef: ref, ExpiresAt: p.ExpiresAt, Gateway: p.Gateway}, err
 }
 
 // PaymentView is how the attempts of a registration stand.

@@ -60,10 +60,14 @@ type MoveInput struct {
 // RecordRegistrationMove writes one transition. Key: registration and seq. Error: Conflict for one whose facts the store does
 // not hold.
 func (a *Registration) RecordRegistrationMove(ctx context.Context, in MoveInput) error {
+	return fail(a.recordMove(ctx, in))
+}
+
+func (a *Registration) recordMove(ctx context.Context, in MoveInput) error {
 	if err := a.moves(ctx, in); err != nil {
-		return fail(err)
+		return err
 	}
-	return fail(a.Records.Move(ctx, in.RegistrationID, in.Transition))
+	return a.Records.Move(ctx, in.RegistrationID, in.Transition)
 }
 
 // RecordRegistrationIncident writes an incident, opened or closed. Key: the incident id. Error: Denied for an end that its actor
@@ -95,19 +99,6 @@ func refundOf(ctx context.Context) (ref string, ok bool) {
 		return "", false
 	}
 	return process.RefundedBy(activity.GetInfo(ctx).WorkflowExecution.ID)
-}
-
-// RecordHandOff notes when the citizen came. Key: the registration. Error: Denied when it was not decided.
-func (a *Registration) RecordHandOff(ctx context.Context, id string) error {
-	if err := decided[struct{}](ctx, a.Decisions, aboutRegistration(id), "hand-off", nil); err != nil {
-		return fail(err)
-	}
-	return fail(a.Records.Change(ctx, id, func(r *registration.Registration) error {
-		if r.HandedOffAt.IsZero() {
-			r.HandedOffAt = a.Now().UTC()
-		}
-		return nil
-	}))
 }
 
 // SendCode sends a one-time code by SMS. Effect: one text. Key: the code's id, which the gateway takes for its own.
@@ -194,32 +185,6 @@ func (a *Registration) phone(ctx context.Context, id string) (string, error) {
 	return person.Phone, err
 }
 
-// AccountInput names an account that is to belong to a registration.
-type AccountInput struct {
-	RegistrationID string `json:"registration_id"`
-	AccountID      string `json:"account_id"`
-}
-
-// RecordAccount binds the account to the registration. Key: the registration. Errors: Denied when the account is
-// another person's.
-func (a *Registration) RecordAccount(ctx context.Context, in AccountInput) error {
-	err := decided(ctx, a.Decisions, aboutRegistration(in.RegistrationID), "account", func(d AccountInput) bool { return d.AccountID == in.AccountID })
-	if err != nil {
-		return fail(err)
-	}
-	account, err := a.Records.Account(ctx, in.AccountID)
-	if err != nil {
-		return fail(err)
-	}
-	return fail(a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
-		if account.SubjectID != r.SubjectID {
-			return problem.New(problem.Denied, "the account belongs to another person")
-		}
-		r.AccountID = account.ID
-		return nil
-	}))
-}
-
 // Holder says whether the citizen has an active certificate.
 type Holder struct {
 	Active bool `json:"active"`
@@ -257,42 +222,6 @@ func (a *Registration) holds(ctx context.Context, r registration.Registration) (
 	return issuer.CA.HasActive(ctx, person.IDNumber)
 }
 
-// PackageInput names a package.
-type PackageInput struct {
-	RegistrationID string `json:"registration_id"`
-	Code           string `json:"code"`
-}
-
-// Ordered is what was ordered.
-type Ordered struct {
-	PriceVND int64 `json:"price_vnd"`
-}
-
-// RecordPackage orders a package: price and months stay as they are now. Key: the registration. Errors: Invalid for
-// an unknown code, Conflict when another package was ordered.
-func (a *Registration) RecordPackage(ctx context.Context, in PackageInput) (Ordered, error) {
-	var ordered Ordered
-	err := decided(ctx, a.Decisions, aboutRegistration(in.RegistrationID), "package", func(d PackageInput) bool { return d.Code == in.Code })
-	if err != nil {
-		return ordered, fail(err)
-	}
-	err = a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
-		if r.Package != "" && r.Package != in.Code {
-			return problem.New(problem.Conflict, "another package was ordered")
-		}
-		if r.Package == "" {
-			p, err := a.plan(in.Code)
-			if err != nil {
-				return err
-			}
-			r.Package, r.PriceVND, r.Months = p.Code, p.PriceVND, p.Months
-		}
-		ordered = Ordered{PriceVND: r.PriceVND}
-		return nil
-	})
-	return ordered, fail(err)
-}
-
 func (a *Registration) plan(code string) (registration.Package, error) {
 	for _, p := range a.Packages {
 		if p.Code == code {
@@ -300,59 +229,6 @@ func (a *Registration) plan(code string) (registration.Package, error) {
 		}
 	}
 	return registration.Package{}, problem.New(problem.Invalid, "no such package")
-}
-
-// CodeCheck names a one-time code that must have been accepted.
-type CodeCheck struct {
-	RegistrationID string               `json:"registration_id"`
-	CodeID         string               `json:"code_id"`
-	Purpose        registration.Purpose `json:"purpose"`
-}
-
-// RecordCodeUse notes an accepted code as the citizen's consent to the contract, or for the activation. It believes
-// the store alone. Key: the code. Errors: Denied when the code was not accepted for this.
-func (a *Registration) RecordCodeUse(ctx context.Context, in CodeCheck) error {
-	code, err := a.Records.Code(ctx, in.CodeID)
-	if err != nil {
-		return fail(err)
-	}
-	if code.RegistrationID != in.RegistrationID || code.Purpose != in.Purpose || code.UsedAt.IsZero() {
-		return fail(problem.New(problem.Denied, "the code was not accepted for this"))
-	}
-	return fail(a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
-		switch {
-		case in.Purpose == registration.PurposeActivation && r.Activation != nil:
-			r.Activation.CodeID = code.ID
-		case in.Purpose == registration.PurposeContract && r.Contract != nil && code.Binding == r.Contract.SHA256:
-			r.Consent = &registration.Consented{CodeID: code.ID, SHA256: r.Contract.SHA256, At: code.UsedAt}
-		default:
-			return problem.New(problem.Denied, "the code was not made for this")
-		}
-		return nil
-	}))
-}
-
-// ReviewInput is a decision to note.
-type ReviewInput struct {
-	RegistrationID string              `json:"registration_id"`
-	Review         registration.Review `json:"review"`
-}
-
-// RecordReview notes the decision that the process turned on. Key: the review's id. Error: Denied when no officer decided so.
-func (a *Registration) RecordReview(ctx context.Context, in ReviewInput) error {
-	err := decided(ctx, a.Decisions, aboutRegistration(in.RegistrationID), "review", func(d ReviewInput) bool {
-		return d.Review.ID == in.Review.ID && d.Review.Decision == in.Review.Decision && d.Review.Officer == in.Review.Officer
-	})
-	if err != nil {
-		return fail(err)
-	}
-	return fail(a.Records.Change(ctx, in.RegistrationID, func(r *registration.Registration) error {
-		if r.Review == nil || r.Review.ID != in.Review.ID {
-			r.Review = &in.Review
-			r.Reviews++
-		}
-		return nil
-	}))
 }
 
 // KeepMoney notes that the price is kept by policy. Key: the registration. Error: Conflict for one that did not expire with an

@@ -97,6 +97,9 @@ func (r *registrationRun) begin(ctx workflow.Context) error {
 				Archive: stand.Archive}
 		}
 		r.gateways = stand.Gateways
+		if r.release >= ridesAlong {
+			r.acts.recorded = r.recordedActs
+		}
 		r.ctx, r.stop = r.deafen(ctx, r.onTemporalCancel)
 	}
 	r.resume(ctx)

@@ -136,16 +136,18 @@ func (c *Client) Ping(ctx context.Context) error {
 }
 
 func (c *Client) update(ctx context.Context, workflowID, updateID, name string, in, out any) error {
-	handle, err := c.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		UpdateID:     updateID,
-		WorkflowID:   workflowID,
-		UpdateName:   name,
-		Args:         []any{in},
-		WaitForStage: client.WorkflowUpdateStageCompleted,
-	})
+	handle, err := c.Temporal.UpdateWorkflow(ctx, updateOptions(workflowID, updateID, name, in, client.WorkflowUpdateStageCompleted))
 	if err == nil {
 		err = handle.Get(ctx, out)
 	}
+	return updateError(name, err)
+}
+
+func updateOptions(workflowID, updateID, name string, in any, until client.WorkflowUpdateStage) client.UpdateWorkflowOptions {
+	return client.UpdateWorkflowOptions{UpdateID: updateID, WorkflowID: workflowID, UpdateName: name, Args: []any{in}, WaitForStage: until}
+}
+
+func updateError(name string, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -27,10 +27,7 @@ func setUpdate[M message, Out any](ctx workflow.Context, i *incidents, name stri
 			if name == UpdateRepair {
 				taker = inRun(ctx, taker)
 			}
-			if in, err = decided(ctx, i, name, in, taker); err == nil {
-				err = check(in)
-			}
-			if err != nil {
+			if in, err = take(ctx, i, name, in, taker, check); err != nil {
 				return out, err
 			}
 		}
@@ -71,18 +68,56 @@ func firstRun(ctx workflow.Context) string {
 	return info.OriginalRunID
 }
 
+// acts are what people do that one local activity takes by its decision and records, one at a time.
+type acts struct {
+	// recorded reports whether an act of a kind is one of them, and which attempt to pay it begins. It is nil for a process that has
+	// none.
+	recorded func(kind string) (attempt int, ok bool)
+	busy     bool
+	done     activities.Acted // the last, until its handler has read it
+}
+
+// take takes the decision that a message carries, and checks what was decided. Nothing is recorded with it that the state does not
+// allow any more.
+func take[M message](ctx workflow.Context, i *incidents, kind string, in M, taker string, check func(M) error) (M, error) {
+	if i.acts.recorded != nil {
+		if err := workflow.Await(ctx, func() bool { return !i.acts.busy }); err != nil {
+			return in, err
+		}
+		if attempt, recorded := i.acts.recorded(kind); recorded && check(in) == nil {
+			i.acts.busy = true
+			defer func() { i.acts.busy = false }()
+			return decided(ctx, i, kind, in, taker, func(take decision.Take) (activity, arg any) {
+				return registrationActivities.RecordAct, activities.ActInput{Take: take, Attempt: attempt}
+			})
+		}
+	}
+	in, err := decided(ctx, i, kind, in, taker, takeOnly)
+	if err == nil {
+		err = check(in)
+	}
+	return in, err
+}
+
+// takeOnly takes a decision and does nothing else.
+func takeOnly(take decision.Take) (activity, arg any) { return decisionActivities.TakeDecision, take }
+
 // decided takes the decision that a message carries and returns its content instead of the message's own.
-func decided[M message](ctx workflow.Context, i *incidents, kind string, in M, taker string) (M, error) {
-	var taken struct { // activities.Decided, its content read as the message
-		Content M `json:"content"`
+func decided[M message](ctx workflow.Context, i *incidents, kind string, in M, taker string, by func(decision.Take) (activity, arg any)) (M, error) {
+	var taken struct { // activities.Acted, its content read as the message
+		Content  M                         `json:"content"`
+		PriceVND int64                     `json:"price_vnd"`
+		Opened   *activities.PaymentOpened `json:"opened"`
 	}
 	take := decision.Take{DecisionID: in.Decision(), Kind: kind, Process: i.kind, Object: i.processID, Taker: taker}
 	if i.open != nil {
 		take.Step, take.Reason = i.open.Step, i.open.Reason
 	}
-	if err := workflow.ExecuteLocalActivity(record(ctx), decisionActivities.TakeDecision, take).Get(ctx, &taken); err != nil {
+	activity, arg := by(take)
+	if err := workflow.ExecuteLocalActivity(record(ctx), activity, arg).Get(ctx, &taken); err != nil {
 		return taken.Content, refuse(codeOf(err), "%s", messageOf(err))
 	}
+	i.acts.done = activities.Acted{PriceVND: taken.PriceVND, Opened: taken.Opened}
 	return taken.Content, nil
 }
 
@@ -117,7 +152,7 @@ func (i *incidents) repairBySignal(ctx workflow.Context, in process.Repair, sign
 		ctx, _ = workflow.NewDisconnectedContext(ctx)
 	}
 	if byDecision(ctx, signal) {
-		if in, err = decided(ctx, i, UpdateRepair, in, inRun(ctx, signal)); err != nil {
+		if in, err = decided(ctx, i, UpdateRepair, in, inRun(ctx, signal), takeOnly); err != nil {
 			return err
 		}
 	}

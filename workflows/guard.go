@@ -57,6 +57,7 @@ var mayAsk = map[string]func(by asker, arg any) bool{
 		in, ok := arg.(process.Incident)
 		return ok && (by == registrationOf(in.ProcessID) || by == contractArchiveOf(in.ProcessID) || by.kind == "Refund")
 	},
+	"RecordAct":          ofRegistration(func(in activities.ActInput) string { return in.Take.Object }),
 	"RecordHandOff":      ofRegistration(itself),
 	"RecordAccount":      ofRegistration(func(in activities.AccountInput) string { return in.RegistrationID }),
 	"RecordPackage":      ofRegistration(func(in activities.PackageInput) string { return in.RegistrationID }),

@@ -36,8 +36,10 @@ type incidents struct {
 	listens    bool                         // parked by a release that tries again by itself
 	waiting    bool                         // parked now, or trying again by itself: a repair is welcome
 	repair     *process.Repair
+	marks      string // of the last wait, that the search attributes say already
 	settled    int    // counts retries that ended
 	outcome    string // of the last of them
+	acts       acts   // of people, that are recorded with their decisions
 	begun      *began // nil for a process whose run takes nothing from the store before it begins
 	ignored    string // what is said of a cancel that did nothing
 	alone             // what the process tries by itself
@@ -168,6 +170,7 @@ func (i *incidents) settle(outcome string) {
 }
 
 func (i *incidents) markAttention(ctx workflow.Context, attention bool) error {
+	i.marks = ""
 	updates := []temporal.SearchAttributeUpdate{AttributeAttention.ValueSet(attention), AttributeStep.ValueSet(i.open.Step)}
 	if attention {
 		updates = append(updates, AttributeReason.ValueSet(i.open.Reason), AttributeDeadline.ValueUnset())

@@ -169,7 +169,7 @@ func (r *registrationRun) refundOthers(ctx workflow.Context, refs []string) erro
 // settleNow ends the attempts of a registration that is over without keeping its citizen waiting: the gateway is asked about each now. Money
 // that is there goes back; an attempt that may still be paid, or about which the gateway gives no answer, is left to a Refund.
 func (r *registrationRun) settleNow(ctx workflow.Context) error {
-	if err := workflow.Await(ctx, func() bool { return r.paying == 0 }); err != nil {
+	if err := workflow.Await(ctx, func() bool { return r.paying == 0 && !r.acts.busy }); err != nil {
 		return err
 	}
 	var paid, open []string
@@ -264,6 +264,11 @@ func (r *registrationRun) checkPay(Pay) error {
 const samePay = time.Minute
 
 func (r *registrationRun) onPay(ctx workflow.Context, _ Pay) (RegistrationStatus, error) {
+	if opened := r.acts.done.Opened; opened != nil {
+		r.acts.done = activities.Acted{}
+		r.begins(ctx, 1, *opened)
+		return r.snapshot(), r.checkPay(Pay{})
+	}
 	r.paying++
 	defer func() { r.paying-- }()
 	if r.attempts > 0 {
@@ -284,6 +289,12 @@ func (r *registrationRun) onPay(ctx workflow.Context, _ Pay) (RegistrationStatus
 	if err != nil {
 		return r.snapshot(), refuse(codeOf(err), "%s", messageOf(err))
 	}
+	r.begins(ctx, attempt, opened)
+	return r.snapshot(), r.checkPay(Pay{}) // the registration may have ended meanwhile; the attempt is looked after all the same
+}
+
+// begins notes an attempt to pay that is recorded.
+func (r *registrationRun) begins(ctx workflow.Context, attempt int, opened activities.PaymentOpened) {
 	r.attempts, r.fresh, r.txnRef, r.payBegan = max(r.attempts, attempt), true, opened.TxnRef, workflow.Now(ctx)
 	r.began = append(r.began, opened)
 	if opened.Gateway != "" && opened.Gateway != registration.FirstGateway {
@@ -292,7 +303,6 @@ func (r *registrationRun) onPay(ctx workflow.Context, _ Pay) (RegistrationStatus
 		}
 		r.gateways[opened.TxnRef] = opened.Gateway
 	}
-	return r.snapshot(), r.checkPay(Pay{}) // the registration may have ended meanwhile; the attempt is looked after all the same
 }
 
 // refundAttributes are the search attributes of a new Refund.

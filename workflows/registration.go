@@ -66,7 +66,9 @@ type registrationRun struct {
 	activated  bool // the code was accepted
 	signAgain  bool
 	withdrawn  *Withdraw
-	codes      []string // one-time codes to send
+	wakes      time.Time // when the timer of the waits ends; zero when none runs
+	rung       int       // how often it did
+	codes      []string  // one-time codes to send
 
 	issuing  bool // a key may exist at the CA
 	archives bool // the contract is sealed by a release that keeps it archived

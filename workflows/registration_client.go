@@ -160,8 +160,17 @@ func (c *Client) RegistrationStatus(ctx context.Context, id string) (Registratio
 	return status, err
 }
 
+// act waits up to process.RepairWait for what follows from an act that the process has accepted; then it asks where the process
+// stands.
 func (c *Client) act(ctx context.Context, id, decisionID, name string, in any) (RegistrationStatus, error) {
 	var status RegistrationStatus
-	err := c.update(ctx, process.RegistrationWorkflowID(id), decisionID, name, in, &status)
-	return status, err
+	handle, err := c.Temporal.UpdateWorkflow(ctx, updateOptions(process.RegistrationWorkflowID(id), decisionID, name, in, client.WorkflowUpdateStageAccepted))
+	if err == nil {
+		within, stop := context.WithTimeout(ctx, process.RepairWait)
+		defer stop()
+		if err = handle.Get(within, &status); err != nil && within.Err() != nil && ctx.Err() == nil {
+			return c.RegistrationStatus(ctx, id)
+		}
+	}
+	return status, updateError(name, err)
 }

@@ -54,8 +54,22 @@ func (r *registrationRun) at(statuses ...registration.Status) error {
 	return nil
 }
 
-// local runs a store write for a handler and turns its failure into the update's answer.
+// recordedActs says which acts are recorded with their decision. One to pay is, unless earlier attempts have to be looked at first.
+func (r *registrationRun) recordedActs(kind string) (attempt int, ok bool) {
+	switch kind {
+	case UpdateHandOff, UpdateAccount, UpdatePackage, UpdateConsent, UpdateReview, UpdateActivate:
+		return 0, true
+	case UpdatePay:
+		return 1, r.attempts == 0
+	}
+	return 0, false
+}
+
+// local runs a store write for a handler and turns its failure into the update's answer. It has been made since ridesAlong, with the decision.
 func (r *registrationRun) local(ctx workflow.Context, activity, in any) error {
+	if r.release >= ridesAlong {
+		return nil
+	}
 	if err := workflow.ExecuteLocalActivity(record(ctx), activity, in).Get(ctx, nil); err != nil {
 		return refuse(codeOf(err), "%s", messageOf(err))
 	}
@@ -77,9 +91,15 @@ func (r *registrationRun) onHandOff(ctx workflow.Context, _ HandOff) (Registrati
 	return r.moved(ctx, registration.StatusRequested)
 }
 
-// moved waits until the registration has left a status or is parked, so that the answer tells what follows.
+// moved waits until the registration has left a status or is parked, so that the answer tells what follows. Who asked waits no
+// longer than process.RepairWait (Client.act); a release before held that time itself, by a timer.
 func (r *registrationRun) moved(ctx workflow.Context, from registration.Status) (RegistrationStatus, error) {
-	_, err := workflow.AwaitWithTimeout(ctx, process.RepairWait, func() bool { return r.stands(r.status != from) || r.open != nil })
+	follows := func() bool { return r.stands(r.status != from) || r.open != nil }
+	if r.release >= ridesAlong {
+		err := workflow.Await(ctx, follows)
+		return r.snapshot(), err
+	}
+	_, err := workflow.AwaitWithTimeout(ctx, process.RepairWait, follows)
 	return r.snapshot(), err
 }
 
@@ -122,11 +142,13 @@ func (r *registrationRun) checkPackage(in ChoosePackage) error {
 }
 
 func (r *registrationRun) onPackage(ctx workflow.Context, in ChoosePackage) (RegistrationStatus, error) {
-	var ordered activities.Ordered
-	err := workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordPackage,
-		activities.PackageInput{RegistrationID: r.in.RegistrationID, Code: in.Code}).Get(ctx, &ordered)
-	if err != nil {
-		return r.snapshot(), refuse(codeOf(err), "%s", messageOf(err))
+	ordered := activities.Ordered{PriceVND: r.acts.done.PriceVND}
+	if r.release < ridesAlong {
+		err := workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordPackage,
+			activities.PackageInput{RegistrationID: r.in.RegistrationID, Code: in.Code}).Get(ctx, &ordered)
+		if err != nil {
+			return r.snapshot(), refuse(codeOf(err), "%s", messageOf(err))
+		}
 	}
 	r.price, r.packageSet = ordered.PriceVND, true
 	return r.moved(ctx, registration.StatusAccountReady)

@@ -222,7 +222,7 @@ func (r *registrationRun) wait(ctx workflow.Context, step string, until time.Tim
 			continue
 		}
 		next, reminds := nextWake(begin, workflow.Now(ctx), until, &sent)
-		ok, err := workflow.AwaitWithTimeout(ctx, next.Sub(workflow.Now(ctx)), func() bool { return done() || len(r.codes) > 0 })
+		ok, err := r.awaitUntil(ctx, next, func() bool { return done() || len(r.codes) > 0 })
 		switch {
 		case err != nil:
 			return err
@@ -235,6 +235,42 @@ func (r *registrationRun) wait(ctx workflow.Context, step string, until time.Tim
 		}
 	}
 	return nil
+}
+
+// awaitUntil waits for something, or until a time; ok is false when that came first.
+func (r *registrationRun) awaitUntil(ctx workflow.Context, at time.Time, done func() bool) (ok bool, err error) {
+	if r.release < ridesAlong {
+		return workflow.AwaitWithTimeout(ctx, at.Sub(workflow.Now(ctx)), done)
+	}
+	for !done() {
+		if !workflow.Now(ctx).Before(at) {
+			return false, nil
+		}
+		r.wakeAt(ctx, at)
+		rung := r.rung
+		if err := workflow.Await(ctx, func() bool { return done() || r.rung > rung }); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// wakeAt has a timer end no later than a time. All waits share it: one that begins while it runs needs one of its own only when it
+// ends earlier, and one that it ends for nothing goes on with the next.
+func (r *registrationRun) wakeAt(ctx workflow.Context, at time.Time) {
+	if !r.wakes.IsZero() && !at.Before(r.wakes) {
+		return
+	}
+	r.wakes = at
+	timer := workflow.NewTimerWithOptions(r.ctx, at.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: "Look at the wait"})
+	workflow.Go(r.ctx, func(ctx workflow.Context) {
+		if timer.Get(ctx, nil) != nil {
+			return // the process ends
+		}
+		if r.rung++; r.wakes.Equal(at) {
+			r.wakes = time.Time{}
+		}
+	})
 }
 
 // nextWake returns when to wake: for the next reminder that lies in the second half of the wait, or at its end.

@@ -135,6 +135,11 @@ func (r *runner[S]) mark(ctx workflow.Context, step string, until time.Time) err
 	}
 	r.atStep, r.deadline = step, until
 	r.describe(ctx)
+	marks := step + " " + until.String()
+	if r.release >= ridesAlong && r.marks == marks {
+		return nil
+	}
+	r.marks = marks
 	return workflow.UpsertTypedSearchAttributes(ctx, AttributeStep.ValueSet(step), AttributeDeadline.ValueSet(until))
 }
 

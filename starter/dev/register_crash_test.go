@@ -21,6 +21,9 @@ import (
 // a process of its own, and so is a notice. A contract is archived years later.
 var offTheWay = []string{"Remind", "RecordRegistrationIncident", "KeepMoney", "SendLoginCode", "SendNotice", "RewritePapers", "ContractDue", "ArchiveContract"}
 
+// ofTheReleaseBefore are activities that only a registration asks for that an earlier release began.
+var ofTheReleaseBefore = []string{"RecordHandOff", "RecordAccount", "RecordPackage", "RecordCodeUse", "RecordReview", "OpenPayment"}
+
 // whenTheRelayStartedIt are activities that only run when the API's relay was faster than the worker that died.
 var whenTheRelayStartedIt = []string{"AwaitAcceptance"}
 
@@ -31,11 +34,11 @@ var onTheWayBack = []string{"RevokeCertificate", "RefundPayment", "AskPayment"}
 func registrationPlans(t *testing.T) []string {
 	var plans []string
 	for method := range reflect.TypeFor[*activities.Registration]().Methods() {
-		if !slices.Contains(offTheWay, method.Name) {
+		if !slices.Contains(offTheWay, method.Name) && !slices.Contains(ofTheReleaseBefore, method.Name) {
 			plans = append(plans, "before:"+method.Name, "after:"+method.Name)
 		}
 	}
-	if len(plans) < 40 {
+	if len(plans) < 34 {
 		t.Fatalf("only %v are activities of a registration; this test does not look at the right type", plans)
 	}
 	return plans
