@@ -23,8 +23,10 @@ type Requested struct {
 // RequestApproval hands the digests to the provider, which asks the owner on the phone. Effect: one prompt. Key:
 // the signing's own transaction id, recorded before it is sent; a retry sends the same id, and tells the adapter
 // that the provider may know it already. Errors: ProviderCredentials and ProviderRefused are final.
-func (a *Signing) RequestApproval(ctx context.Context, signingID string) (Requested, error) {
-	requested, err := a.requestApproval(ctx, signingID)
+func (a *Signing) RequestApproval(ctx context.Context, in Work) (requested Requested, err error) {
+	if err = a.take(ctx, in); err == nil {
+		requested, err = a.requestApproval(ctx, in.SigningID)
+	}
 	return requested, fail(err)
 }
 

@@ -17,9 +17,13 @@ import (
 // the signature, with all digests. Effect: blobs and records. Key: signing and document; what is prepared stays
 // as it is, since the owner may have seen its short code. Errors: document, placement and certificate codes are
 // final.
-func (a *Signing) PrepareDocuments(ctx context.Context, signingID string) error {
+func (a *Signing) PrepareDocuments(ctx context.Context, in Work) error {
 	defer alive(ctx)()
-	return fail(a.prepareDocuments(ctx, signingID))
+	err := a.take(ctx, in)
+	if err == nil {
+		err = a.prepareDocuments(ctx, in.SigningID)
+	}
+	return fail(err)
 }
 
 func (a *Signing) prepareDocuments(ctx context.Context, signingID string) error {

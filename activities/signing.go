@@ -186,10 +186,14 @@ func (a *Signing) checkDates(trust signing.Trust, c signing.Certificate) error {
 
 // RecordTransition writes one transition. Key: signing and seq. Error: Conflict for one whose facts the store does not hold.
 func (a *Signing) RecordTransition(ctx context.Context, in TransitionInput) error {
+	return fail(a.recordTransition(ctx, in))
+}
+
+func (a *Signing) recordTransition(ctx context.Context, in TransitionInput) error {
 	if err := a.moves(ctx, in); err != nil {
-		return fail(err)
+		return err
 	}
-	return fail(a.Records.Move(ctx, in.SigningID, in.Transition))
+	return a.Records.Move(ctx, in.SigningID, in.Transition)
 }
 
 // TransitionInput is one transition to write.

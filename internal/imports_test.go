@@ -139,8 +139,8 @@ var rules = map[string]string{
 	"internal/cli/pdffile": "internal/cli internal/pades internal/party/revocation internal/party/tsa internal/pdfchild internal/problem internal/signing internal/truststore internal/verification internal/vn",
 	"internal/cli/operate": "internal/cli internal/app internal/config internal/doctor internal/telemetry",
 	// The whole world in one process: it also registers the search attributes that workflows names, draws a master
-	// key, and judges what its demo signed.
-	"starter/dev": "internal/app internal/apiclient internal/forms internal/pades " +
+	// key, judges what its demo signed, and kills its workers at stages of activities.
+	"starter/dev": "activities internal/app internal/apiclient internal/forms internal/pades " +
 		"internal/eseal internal/pemfile internal/problem internal/registration internal/sandbox internal/telemetry internal/vault workflows internal/vn",
 
 	// Programs to copy from: they know the wire and nothing of kyso.

@@ -24,7 +24,7 @@ type size struct{ files, lines int }
 // larger are the packages beyond the limits, each with what it may not pass. A package that becomes smaller gets a smaller
 // line, or none.
 var larger = map[string]size{
-	"activities": {32, 4500}, // one file for each step, with the activities that processes of the release before ask for
+	"activities": {34, 4750}, // one file for each step; rooms come when the activities of the releases before go
 	"workflows":  {30, 4750}, // all processes and their typed client: a client of Temporal has to know a process's inputs, and a worker both; with the steps of the releases before (*_before.go)
 }
 

@@ -78,8 +78,8 @@ func (r *signingRun) resume(ctx workflow.Context) {
 }
 
 // signingSteps is with which step a signing goes on that stands at a status.
-var signingSteps = map[signing.Status]int{signing.StatusAwaitingCertificate: 1, signing.StatusAwaitingPlacement: 3, signing.StatusPreparing: 4,
-	signing.StatusRequested: 5, signing.StatusAwaitingApproval: 6, signing.StatusCompleting: 7}
+var signingSteps = map[signing.Status]int{signing.StatusAwaitingPlacement: 2, signing.StatusPreparing: 3, signing.StatusRequested: 4,
+	signing.StatusAwaitingApproval: 5, signing.StatusCompleting: 6}
 
 // resume sets a registration to where its record stands.
 func (r *registrationRun) resume(ctx workflow.Context) {

@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
 
+	"kyso/activities"
 	"kyso/internal/incident"
 	"kyso/internal/problem"
 	"kyso/internal/process"
@@ -32,10 +33,11 @@ var partySteps = map[string]string{
 	"RequestAcceptance": workflows.StepAcceptance, "RevokeCertificate": workflows.StepRevoke, "RefundPayment": workflows.StepRefund,
 	"ReportStatus": workflows.StepReport, "WritePapers": workflows.StepPapers,
 
-	"InspectDocuments": workflows.StepInspect, "FindCertificates": workflows.StepFindCertificates, "PrepareDocuments": workflows.StepPrepare,
-	"RequestApproval": workflows.StepRequest, "PollApproval": workflows.StepAwaitApproval, "EmbedSignatures": workflows.StepEmbed,
-	"TimestampSignatures": workflows.StepTimestamp, "ExtendSignatures": workflows.StepExtend, "ArchiveDocuments": workflows.StepArchive,
-	"DeliverDocuments": workflows.StepDeliver, "ArchiveDue": workflows.StepReadArchive, "RenewArchive": workflows.StepRenewArchive,
+	activities.StageInspect: workflows.StepInspect, activities.StageFindCertificates: workflows.StepFindCertificates,
+	"PrepareDocuments": workflows.StepPrepare, "RequestApproval": workflows.StepRequest, "PollApproval": workflows.StepAwaitApproval,
+	activities.StageEmbed: workflows.StepEmbed, activities.StageTimestamp: workflows.StepTimestamp, activities.StageExtend: workflows.StepExtend,
+	activities.StageArchive: workflows.StepArchive, activities.StageDeliver: workflows.StepDeliver,
+	"ArchiveDue": workflows.StepReadArchive, "RenewArchive": workflows.StepRenewArchive,
 	"ContractDue": workflows.StepReadArchive, "ArchiveContract": workflows.StepRenewArchive,
 }
 
@@ -48,16 +50,16 @@ func TestEveryStepThatParksIsTried(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	call := regexp.MustCompile(`(?:\.step\(ctx, |parkable\{step: )(Step\w+)`)
-	constant := regexp.MustCompile(`(?m)^\s+(Step\w+)\s+= "([a-z-]+)"`)
+	call := regexp.MustCompile(`(?:\.step\(ctx, |\.carry\(ctx, |parkable\{step: |stage\{|\{)(Step\w+)`)
+	constant := regexp.MustCompile(`(?m)^\s+(?:Step|Stage)(\w+)\s+= "([a-z-]+)"`)
 	value, called := map[string]string{}, map[string]bool{}
-	for _, file := range files {
+	for _, file := range append(files, "../activities/stages.go") {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range constant.FindAllStringSubmatch(string(text), -1) {
-			value[m[1]] = m[2]
+			value["Step"+m[1]] = m[2]
 		}
 		for _, m := range call.FindAllStringSubmatch(string(text), -1) {
 			called[m[1]] = true
@@ -100,14 +102,26 @@ func (o *outage) InterceptActivity(_ context.Context, next interceptor.ActivityI
 
 // ExecuteActivity implements interceptor.ActivityInboundInterceptor.
 func (o *outageInbound) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
-	name := activity.GetInfo(ctx).ActivityType.Name
-	if partySteps[name] != "" && (len(o.only) == 0 || o.only[name]) && o.down(name) {
-		if o.later > 0 && o.again() {
-			return nil, temporal.NewApplicationErrorWithOptions("the party is busy", string(problem.ProviderUnavailable), temporal.ApplicationErrorOptions{NextRetryDelay: o.later})
-		}
-		return nil, temporal.NewNonRetryableApplicationError("the party is down", string(o.code), nil)
+	if err := o.meets(activity.GetInfo(ctx).ActivityType.Name); err != nil {
+		return nil, err
 	}
-	return o.Next.ExecuteActivity(ctx, in)
+	return o.Next.ExecuteActivity(activities.AroundStages(ctx, func(ctx context.Context, stage string, do func(context.Context) error) error {
+		if err := o.meets(stage); err != nil {
+			return err
+		}
+		return do(ctx)
+	}), in)
+}
+
+// meets returns the failure of an activity, or of a stage of one, whose party is down.
+func (o *outage) meets(name string) error {
+	if partySteps[name] == "" || len(o.only) > 0 && !o.only[name] || !o.down(name) {
+		return nil
+	}
+	if o.later > 0 && o.again() {
+		return temporal.NewApplicationErrorWithOptions("the party is busy", string(problem.ProviderUnavailable), temporal.ApplicationErrorOptions{NextRetryDelay: o.later})
+	}
+	return temporal.NewNonRetryableApplicationError("the party is down", string(o.code), nil)
 }
 
 // again reports whether it was called before.
@@ -310,7 +324,7 @@ func TestWhatIsTheOperatorsWaits(t *testing.T) {
 // A party that is down for a month costs a bounded number of tries, and the process recovers all the same.
 func TestAMonthOfOutage(t *testing.T) {
 	j := newJourney(t)
-	j.stop(30*24*time.Hour, "InspectDocuments")
+	j.stop(30*24*time.Hour, activities.StageInspect)
 	j.request(signing.Signing{}, page("x"))
 	j.at(30*24*time.Hour-time.Hour, func() {
 		a := j.status().Attention

@@ -49,8 +49,8 @@ func archived(generations int) func(workflow.Context, workflows.SigningInput) er
 func (j *journey) keep(generations int) signing.Signing {
 	j.Helper()
 	run := archived(generations)
-	j.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: patient.DeadlockDetectionTimeout}) // two processes in one run: no guard
-	j.env.SetWorkflowRunTimeout(100 * 365 * 24 * time.Hour)                                            // the environment ends after ten years by default
+	j.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: patient.DeadlockDetectionTimeout, Interceptors: j.watching}) // two processes in one run: no guard
+	j.env.SetWorkflowRunTimeout(100 * 365 * 24 * time.Hour)                                                                      // the environment ends after ten years by default
 	j.env.RegisterWorkflowWithOptions(run, workflow.RegisterOptions{Name: "Archived"})
 	j.env.OnWorkflow(workflows.Archive, mock.Anything, mock.Anything).Return(nil)
 	j.env.OnGetVersion("own-run", workflow.DefaultVersion, workflow.Version(1)).Return(workflow.DefaultVersion)

@@ -22,7 +22,7 @@ func setUpdate[M message, Out any](ctx workflow.Context, i *incidents, name stri
 			return out, err
 		}
 		update := workflow.GetCurrentUpdateInfo(ctx).ID
-		if byDecision(ctx, update) {
+		if i.byDecision(ctx, update) {
 			taker := "update " + update
 			if name == UpdateRepair {
 				taker = inRun(ctx, taker)
@@ -48,9 +48,9 @@ func setUpdate[M message, Out any](ctx workflow.Context, i *incidents, name stri
 // byDecision reports whether a message is taken by its decision. It is, unless a worker of an earlier release took it:
 // that happens in replays only, because validators refuse new updates without an id. A process that began with such a
 // release has a mark for each message since; any other has one.
-func byDecision(ctx workflow.Context, message string) bool {
+func (i *incidents) byDecision(ctx workflow.Context, message string) bool {
 	const change = "decisions"
-	return workflow.GetVersion(ctx, change, workflow.DefaultVersion, 1) != workflow.DefaultVersion ||
+	return i.release >= ridesAlong || workflow.GetVersion(ctx, change, workflow.DefaultVersion, 1) != workflow.DefaultVersion ||
 		workflow.GetVersion(ctx, change+"-"+message, workflow.DefaultVersion, 1) != workflow.DefaultVersion
 }
 
@@ -151,7 +151,7 @@ func (i *incidents) repairBySignal(ctx workflow.Context, in process.Repair, sign
 	if i.begun != nil && i.begun.deaf {
 		ctx, _ = workflow.NewDisconnectedContext(ctx)
 	}
-	if byDecision(ctx, signal) {
+	if i.byDecision(ctx, signal) {
 		if in, err = decided(ctx, i, UpdateRepair, in, inRun(ctx, signal), takeOnly); err != nil {
 			return err
 		}

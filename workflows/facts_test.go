@@ -169,6 +169,7 @@ func way[S comparable](from, to S, all []S, may func(from, to S) bool) []S {
 // refused. nil stands for any, with the reason.
 var dueAt = map[string][]signing.Status{
 	"BeginSigning":        {signing.StatusCreated}, // the others need a decision
+	"InspectAndFind":      nil,                     // as the two that follow
 	"InspectDocuments":    nil,                     // reads
 	"FindCertificates":    nil,                     // asks which certificates there are, until one is chosen
 	"CancelDecided":       nil,                     // reads
@@ -180,6 +181,7 @@ var dueAt = map[string][]signing.Status{
 	"RequestApproval":     {signing.StatusRequested},
 	"PollApproval":        {signing.StatusAwaitingApproval},
 	"CollectLate":         nil, // a request that was never made is never late
+	"CompleteSigning":     {},
 	"EmbedSignatures":     {},
 	"TimestampSignatures": {},
 	"ExtendSignatures":    {},
@@ -244,6 +246,9 @@ func (j *journey) argument(of reflect.Type) any {
 		if f := arg.FieldByName(name); f.IsValid() {
 			f.SetString(j.id)
 		}
+	}
+	if f := arg.FieldByName("Stages"); f.IsValid() {
+		f.Set(reflect.ValueOf([]string{activities.StageEmbed}))
 	}
 	if f := arg.FieldByName("Transition"); f.IsValid() {
 		f.Set(reflect.ValueOf(signing.Transition{Seq: 99, Status: signing.StatusSigned, At: j.env.Now()}))

@@ -33,8 +33,10 @@ var mayAsk = map[string]func(by asker, arg any) bool{
 	"RecordChoice":        ofSigning(func(in activities.ChoiceInput) string { return in.SigningID }),
 	"RecordPlacements":    ofSigning(func(in activities.PlacementsInput) string { return in.SigningID }),
 	"RecordTransition":    ofSigning(func(in activities.TransitionInput) string { return in.SigningID }),
-	"PrepareDocuments":    ofSigning(itself),
-	"RequestApproval":     ofSigning(itself),
+	"InspectAndFind":      ofSigning(work),
+	"PrepareDocuments":    ofSigning(work),
+	"RequestApproval":     ofSigning(work),
+	"CompleteSigning":     ofSigning(work),
 	"PollApproval":        ofSigning(func(in activities.PollInput) string { return in.SigningID }),
 	"CollectLate":         ofSigning(itself),
 	"EmbedSignatures":     ofSigning(itself),
@@ -107,6 +109,8 @@ var mayAsk = map[string]func(by asker, arg any) bool{
 		return ok && slices.Contains(askers[in.Process], by)
 	},
 }
+
+func work(in activities.Work) string { return in.SigningID }
 
 // itself is the argument of an activity that takes only the id of a record.
 func itself(id string) string { return id }

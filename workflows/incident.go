@@ -23,6 +23,7 @@ var errGivenUp = errors.New("given up by a repair")
 // patience, mark the process in the search attributes, record the incident, and wait for a repair. Retry runs
 // the step again from its beginning, which every activity allows.
 type incidents struct {
+	release   workflow.Version // that began the run; zero for a process without one
 	kind      process.Kind
 	processID string // what decisions about the process name
 	record    string // whose incidents they are, when not processID
@@ -52,6 +53,22 @@ type parkable struct {
 	final          func(problem.Code) bool // codes that end the process instead of parking it; nil for none
 }
 
+// failedStage is the failure of one stage of a step.
+type failedStage struct {
+	error
+	at stage
+}
+
+func (f *failedStage) Unwrap() error { return f.error }
+
+// of is the step as the incident shows it: the stage that failed.
+func (p parkable) of(err error) parkable {
+	if failed, ok := errors.AsType[*failedStage](err); ok {
+		p.step, p.provider = failed.at.step, failed.at.provider
+	}
+	return p
+}
+
 // run runs one step.
 func (i *incidents) run(ctx workflow.Context, p parkable, do func(workflow.Context) error) error {
 	for attempt := 1; ; attempt++ {
@@ -63,7 +80,7 @@ func (i *incidents) run(ctx workflow.Context, p parkable, do func(workflow.Conte
 		case ctx.Err() != nil || isEnd(err) || p.final != nil && p.final(codeOf(err)):
 			return errors.Join(err, i.close(ctx, process.RepairFailedAgain))
 		default:
-			if err := i.park(ctx, p, attempt, err); err != nil {
+			if err := i.park(ctx, p.of(err), attempt, err); err != nil {
 				return err
 			}
 		}
@@ -84,7 +101,7 @@ func isEnd(err error) bool {
 
 // park makes the failure visible and waits for a repair.
 func (i *incidents) park(ctx workflow.Context, p parkable, attempt int, cause error) error {
-	i.listens = workflow.GetVersion(ctx, "parked-listens", workflow.DefaultVersion, 1) != workflow.DefaultVersion
+	i.listens = i.release >= ridesAlong || workflow.GetVersion(ctx, "parked-listens", workflow.DefaultVersion, 1) != workflow.DefaultVersion
 	var marked process.Attention
 	if i.open == nil {
 		i.episodes++

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/interceptor"
 
+	"kyso/activities"
 	"kyso/internal/pades"
 	"kyso/internal/process"
 	"kyso/internal/sandbox"
@@ -45,14 +45,25 @@ func TestAnEarlierAnswerSignsNothing(t *testing.T) {
 	}
 }
 
-// before does something in the outside world when an activity first starts.
-func (j *journey) before(name string, do func()) {
+// before does something in the outside world when a stage first begins.
+func (j *journey) before(stage string, do func()) {
 	var once sync.Once
-	j.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
-		if info.ActivityType.Name == name {
+	j.onStages(func(_ string, work activities.Work) {
+		if work.Stages[0] == stage {
 			once.Do(do)
 		}
 	})
+}
+
+// onStages has begins see each stage of an activity, as work of that stage alone, right before it begins.
+func (j *journey) onStages(begins func(activity string, work activities.Work)) {
+	options := patient
+	j.watching = []interceptor.WorkerInterceptor{&stageInterceptor{around: func(activity string, work activities.Work, do func() error) error {
+		begins(activity, work)
+		return do()
+	}}}
+	options.Interceptors = append(j.watching, options.Interceptors...)
+	j.env.SetWorkerOptions(options)
 }
 
 // TestRevokedBeforeDelivery: the certificate was good when the value was embedded, and is revoked when the result is verified. The
@@ -61,7 +72,7 @@ func TestRevokedBeforeDelivery(t *testing.T) {
 	j := newJourney(t)
 	j.request(signing.Signing{Level: signing.LevelB}, page("x"))
 	j.at(10*time.Second, j.approve(user))
-	j.before("DeliverDocuments", func() { j.must(j.world.Revoke(j.serial(), 1, j.env.Now().Add(-time.Second))) })
+	j.before(activities.StageDeliver, func() { j.must(j.world.Revoke(j.serial(), 1, j.env.Now().Add(-time.Second))) })
 	j.at(time.Hour, func() {
 		j.parked(workflows.StepDeliver, "certificate-revoked")
 		if a := j.status().Attention; !slices.Equal(a.Actions, []string{process.RepairRetry, process.RepairCancel}) || !strings.Contains(a.Message, "revoked") {
@@ -98,7 +109,7 @@ func TestADamagedResultIsNoBadSignature(t *testing.T) {
 	}
 	j.request(signing.Signing{Level: signing.LevelB}, page("x"))
 	j.at(10*time.Second, j.approve(user))
-	j.before("DeliverDocuments", func() { damaged = true })
+	j.before(activities.StageDeliver, func() { damaged = true })
 	j.at(time.Hour, func() {
 		j.parked(workflows.StepDeliver, "digest-mismatch")
 		damaged = false

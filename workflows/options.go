@@ -75,12 +75,15 @@ func ask(ctx workflow.Context, summary string) workflow.Context {
 const lastPriority = 5
 
 // heavy is for PDF work on all documents of a process.
-func heavy(ctx workflow.Context, summary string) workflow.Context {
+func heavy(ctx workflow.Context, summary string) workflow.Context { return inStages(ctx, summary, 1) }
+
+// inStages is heavy for an activity of several stages. The activity itself holds how often each of them is tried.
+func inStages(ctx workflow.Context, summary string, stages int) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: 15 * time.Minute,
+		StartToCloseTimeout: time.Duration(stages) * 15 * time.Minute,
 		HeartbeatTimeout:    15 * time.Second,
 		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second, MaximumAttempts: attempts(ctx),
+			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second, MaximumAttempts: attempts(ctx) * int32(stages),
 		},
 		Summary: summary,
 	})

@@ -24,8 +24,7 @@ type runner[S ~string] struct {
 	deadline time.Time        // when the current wait ends by itself
 	ctx      workflow.Context // ends when a person ends the process
 	stop     workflow.CancelFunc
-	resumed  S // where the record stood when this run began again; empty once it has moved, and for a first run
-	release  workflow.Version
+	resumed  S                       // where the record stood when this run began again; empty once it has moved, and for a first run
 	owed     []process.Transition[S] // made, and not recorded for certain yet; none before ridesAlong
 
 	stamp    func(t *process.Transition[S])                            // completes a transition; nil for none

@@ -77,11 +77,16 @@ func newSigningRun(ctx workflow.Context, in SigningInput) (*signingRun, error) {
 
 // business is what a signing does.
 func (r *signingRun) business(ctx workflow.Context) error {
-	steps := r.stepsBefore()
 	if r.in.Again != nil && r.in.Again.Close {
 		return errGivenUp
 	}
-	for _, step := range steps[signingSteps[r.resumed]:] {
+	steps := []func(workflow.Context) error{
+		r.inspectAndFind, r.awaitChoice, r.awaitPlacement, r.prepare, r.request, r.awaitApproval, r.complete, r.keepArchived,
+	}[signingSteps[r.resumed]:]
+	if r.release < ridesAlong {
+		steps = r.stepsBefore()
+	}
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -101,7 +106,17 @@ func (r *signingRun) refuses(code problem.Code) bool {
 
 // step runs one step. A refusal ends the process.
 func (r *signingRun) step(ctx workflow.Context, step, provider string, do func(workflow.Context) error) error {
-	err := r.runner.step(ctx, step, provider, do)
+	return r.orRefused(ctx, r.runner.step(ctx, step, provider, do))
+}
+
+// carry runs one activity, which takes the owed transitions along. A refusal ends the process.
+func (r *signingRun) carry(ctx workflow.Context, step, provider string, do func(workflow.Context, activities.Work) error) error {
+	return r.orRefused(ctx, r.runner.carry(ctx, step, provider, func(ctx workflow.Context, moves []signing.Transition) error {
+		return do(ctx, activities.Work{SigningID: r.in.SigningID, Moves: moves})
+	}))
+}
+
+func (r *signingRun) orRefused(ctx workflow.Context, err error) error {
 	if err != nil && ctx.Err() == nil && r.refuses(codeOf(err)) {
 		return ended[signing.Status]{signing.StatusRefused, codeOf(err)}
 	}

@@ -9,13 +9,17 @@ import (
 
 // Signings that a release before ridesAlong began go on as they began: one activity for each step.
 
-// stepsBefore are the steps of such a signing, as signingSteps counts them.
+// stepsBefore are the steps of such a signing.
 func (r *signingRun) stepsBefore() []func(workflow.Context) error {
-	return []func(workflow.Context) error{
+	steps := []func(workflow.Context) error{
 		r.inspect, r.findCertificates, r.awaitChoice, r.awaitPlacement, r.prepare, r.request, r.awaitApproval,
 		r.embed, r.timestamp, r.extend, r.archive, r.deliver, r.keepArchived,
 	}
+	return steps[signingStepsBefore[r.resumed]:]
 }
+
+var signingStepsBefore = map[signing.Status]int{signing.StatusAwaitingCertificate: 1, signing.StatusAwaitingPlacement: 3, signing.StatusPreparing: 4,
+	signing.StatusRequested: 5, signing.StatusAwaitingApproval: 6, signing.StatusCompleting: 7}
 
 func (r *signingRun) inspect(ctx workflow.Context) error {
 	return r.step(ctx, StepInspect, "", func(ctx workflow.Context) error {
@@ -28,28 +32,6 @@ func (r *signingRun) findCertificates(ctx workflow.Context) error {
 		var found activities.Found
 		err := workflow.ExecuteActivity(call(ctx, "Look the user's certificates up"), signingActivities.FindCertificates, r.in.SigningID).Get(ctx, &found)
 		r.chosen, r.usable = found.Fingerprint, found.Usable
-		return err
-	})
-}
-
-func (r *signingRun) prepare(ctx workflow.Context) error {
-	if err := r.move(ctx, signing.StatusPreparing, 0); err != nil {
-		return err
-	}
-	return r.step(ctx, StepPrepare, "", func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(heavy(ctx, "Check the certificate and prepare the documents"), signingActivities.PrepareDocuments, r.in.SigningID).Get(ctx, nil)
-	})
-}
-
-func (r *signingRun) request(ctx workflow.Context) error {
-	if err := r.move(ctx, signing.StatusRequested, 0); err != nil {
-		return err
-	}
-	r.asked = true
-	return r.step(ctx, StepRequest, r.in.Provider, func(ctx workflow.Context) error {
-		var requested activities.Requested
-		err := workflow.ExecuteActivity(call(ctx, "Ask the owner on the phone"), signingActivities.RequestApproval, r.in.SigningID).Get(ctx, &requested)
-		r.deadline = requested.ExpiresAt
 		return err
 	})
 }
@@ -90,15 +72,5 @@ func (r *signingRun) archive(ctx workflow.Context) error {
 func (r *signingRun) deliver(ctx workflow.Context) error {
 	return r.step(ctx, StepDeliver, "", func(ctx workflow.Context) error {
 		return workflow.ExecuteActivity(heavy(ctx, "Verify the whole result"), signingActivities.DeliverDocuments, r.in.SigningID).Get(ctx, nil)
-	})
-}
-
-// keepArchived starts the process that renews the archive time-stamps for as long as the record is kept.
-func (r *signingRun) keepArchived(ctx workflow.Context) error {
-	if !r.in.Level.AtLeast(signing.LevelLTA) || workflow.GetVersion(ctx, "keep-archived", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
-		return nil
-	}
-	return r.step(ctx, StepArchive, "", func(ctx workflow.Context) error {
-		return beginArchive(ctx, ArchiveInput{SigningID: r.in.SigningID, Generation: 1})
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"kyso/activities"
 	"kyso/internal/process"
 	"kyso/internal/signing"
 )
@@ -17,18 +18,18 @@ const (
 
 // The steps of a signing, as they stand in KysoStep and in incidents.
 const (
-	StepInspect           = "inspect"
-	StepFindCertificates  = "find-certificates"
+	StepInspect           = activities.StageInspect
+	StepFindCertificates  = activities.StageFindCertificates
 	StepChooseCertificate = "choose-certificate"
 	StepPlace             = "place"
 	StepPrepare           = "prepare"
 	StepRequest           = "request"
 	StepAwaitApproval     = "await-approval"
-	StepEmbed             = "embed"
-	StepTimestamp         = "timestamp"
-	StepExtend            = "extend"
-	StepArchive           = "archive"
-	StepDeliver           = "deliver"
+	StepEmbed             = activities.StageEmbed
+	StepTimestamp         = activities.StageTimestamp
+	StepExtend            = activities.StageExtend
+	StepArchive           = activities.StageArchive
+	StepDeliver           = activities.StageDeliver
 	StepDone              = "done"
 )
 

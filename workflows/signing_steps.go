@@ -10,6 +10,23 @@ import (
 	"kyso/internal/signing"
 )
 
+// inspectAndFind knows before any phone rings whether the documents can be signed, and with which certificate.
+func (r *signingRun) inspectAndFind(ctx workflow.Context) error {
+	stages := []stage{{StepInspect, ""}, {StepFindCertificates, r.in.Provider}}
+	if r.resumed == signing.StatusAwaitingCertificate {
+		stages = stages[1:]
+	}
+	return r.inStages(ctx, stages, func(ctx workflow.Context, work activities.Work) error {
+		var found activities.Found
+		err := workflow.ExecuteActivity(inStages(ctx, "Look at the documents, look the user's certificates up", len(work.Stages)),
+			signingActivities.InspectAndFind, work).Get(ctx, &found)
+		if err == nil {
+			r.chosen, r.usable = found.Fingerprint, found.Usable
+		}
+		return err
+	})
+}
+
 // awaitChoice waits for the user when there is more than one usable certificate.
 func (r *signingRun) awaitChoice(ctx workflow.Context) error {
 	if r.chosen != "" {
@@ -27,6 +44,28 @@ func (r *signingRun) awaitPlacement(ctx workflow.Context) error {
 	r.placing = true
 	defer func() { r.placing = false }()
 	return r.awaitPerson(ctx, signing.StatusAwaitingPlacement, StepPlace, func() bool { return r.placed != nil })
+}
+
+func (r *signingRun) prepare(ctx workflow.Context) error {
+	if err := r.move(ctx, signing.StatusPreparing, 0); err != nil {
+		return err
+	}
+	return r.carry(ctx, StepPrepare, "", func(ctx workflow.Context, work activities.Work) error {
+		return workflow.ExecuteActivity(heavy(ctx, "Check the certificate and prepare the documents"), signingActivities.PrepareDocuments, work).Get(ctx, nil)
+	})
+}
+
+func (r *signingRun) request(ctx workflow.Context) error {
+	if err := r.move(ctx, signing.StatusRequested, 0); err != nil {
+		return err
+	}
+	r.asked = true
+	return r.carry(ctx, StepRequest, r.in.Provider, func(ctx workflow.Context, work activities.Work) error {
+		var requested activities.Requested
+		err := workflow.ExecuteActivity(call(ctx, "Ask the owner on the phone"), signingActivities.RequestApproval, work).Get(ctx, &requested)
+		r.deadline = requested.ExpiresAt
+		return err
+	})
 }
 
 func (r *signingRun) awaitApproval(ctx workflow.Context) error {
@@ -55,6 +94,34 @@ func (r *signingRun) awaitApproval(ctx workflow.Context) error {
 		return ended[signing.Status]{signing.StatusDeclined, problem.DeclinedBySigner}
 	}
 	return ended[signing.Status]{signing.StatusExpired, problem.ApprovalExpired}
+}
+
+// complete makes the signed documents out of the values that the owner approved.
+func (r *signingRun) complete(ctx workflow.Context) error {
+	stages := []stage{{StepEmbed, r.in.Provider}}
+	for _, s := range []struct {
+		stage
+		from signing.Level
+	}{{stage{StepTimestamp, "tsa"}, signing.LevelT}, {stage{StepExtend, "ca"}, signing.LevelLT}, {stage{StepArchive, "tsa"}, signing.LevelLTA}} {
+		if r.in.Level.AtLeast(s.from) {
+			stages = append(stages, s.stage)
+		}
+	}
+	return r.inStages(ctx, append(stages, stage{StepDeliver, ""}), func(ctx workflow.Context, work activities.Work) error {
+		return workflow.ExecuteActivity(inStages(ctx, "Embed the values, complete the documents and verify them", len(work.Stages)),
+			signingActivities.CompleteSigning, work).Get(ctx, nil)
+	})
+}
+
+// keepArchived starts the process that renews the archive time-stamps for as long as the record is kept.
+func (r *signingRun) keepArchived(ctx workflow.Context) error {
+	if !r.in.Level.AtLeast(signing.LevelLTA) ||
+		r.release < ridesAlong && workflow.GetVersion(ctx, "keep-archived", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return nil
+	}
+	return r.step(ctx, StepArchive, "", func(ctx workflow.Context) error {
+		return beginArchive(ctx, ArchiveInput{SigningID: r.in.SigningID, Generation: 1})
+	})
 }
 
 // awaitPerson waits until done or until patience ends.

@@ -47,8 +47,9 @@ func (dryRegistrations) Change(context.Context, string, func(*registration.Regis
 }
 
 // readers are the activities that read stored files. The others would ask outside parties.
-var readers = map[string]bool{"InspectDocuments": true, "PrepareDocuments": true, "EmbedSignatures": true, "TimestampSignatures": true,
-	"ExtendSignatures": true, "ArchiveDocuments": true, "DeliverDocuments": true, "ArchiveDue": true, "RenewArchive": true, "SealContract": true}
+var readers = map[string]bool{"PrepareDocuments": true, "ArchiveDue": true, "RenewArchive": true, "SealContract": true,
+	activities.StageInspect: true, activities.StageEmbed: true, activities.StageTimestamp: true, activities.StageExtend: true, activities.StageArchive: true,
+	activities.StageDeliver: true}
 
 // damage flips one byte of every stored file in turn before each activity that reads files runs, and has a copy of the
 // activity that writes nothing meet it.
@@ -66,7 +67,13 @@ func watchDamage(j *journey) *damage {
 	d := &damage{journey: j, acts: &acts, reg: &reg, noticed: map[string]int{}, files: map[string]bool{}}
 	j.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, args converter.EncodedValues) {
 		if readers[info.ActivityType.Name] {
-			d.each(info.ActivityType.Name, args)
+			name := info.ActivityType.Name
+			d.each(name, name, func(arg any) { d.must(args.Get(arg)) })
+		}
+	})
+	j.onStages(func(name string, work activities.Work) {
+		if stage := work.Stages[0]; readers[stage] {
+			d.each(stage, name, func(arg any) { *arg.(*activities.Work) = work })
 		}
 	})
 	return d
@@ -97,16 +104,17 @@ func (j *journey) flip(key string) (back func()) {
 	return func() { j.must(j.blobs.Put(ctx, key, bytes.NewReader(raw))) }
 }
 
-func (d *damage) each(name string, args converter.EncodedValues) {
+// each runs an activity with each file damaged in turn; name is its own, or that of its stage.
+func (d *damage) each(name, of string, read func(arg any)) {
 	if d.noticed[name] > 0 { // at an earlier try
 		return
 	}
-	method := reflect.ValueOf(d.acts).MethodByName(name)
+	method := reflect.ValueOf(d.acts).MethodByName(of)
 	if !method.IsValid() {
-		method = reflect.ValueOf(d.reg).MethodByName(name)
+		method = reflect.ValueOf(d.reg).MethodByName(of)
 	}
 	arg := reflect.New(method.Type().In(1))
-	d.must(args.Get(arg.Interface()))
+	read(arg.Interface())
 	for _, key := range d.stored() {
 		back := d.flip(key)
 		err := d.run(name, method, arg)
@@ -156,8 +164,8 @@ func TestActsNoticeEveryChangedByte(t *testing.T) {
 	j.request(signing.Signing{Level: signing.LevelLTA, Reason: "Lưu trữ"}, page("one"))
 	j.at(10*time.Second, j.approve(user))
 	j.keep(1)
-	d.wantNoticed("InspectDocuments", "PrepareDocuments", "EmbedSignatures", "TimestampSignatures", "ExtendSignatures", "ArchiveDocuments",
-		"DeliverDocuments", "ArchiveDue", "RenewArchive")
+	d.wantNoticed("PrepareDocuments", activities.StageInspect, activities.StageEmbed, activities.StageTimestamp, activities.StageExtend,
+		activities.StageArchive, activities.StageDeliver, "ArchiveDue", "RenewArchive")
 	signed, err := j.store.Upload(context.Background(), j.id+"-0-b-lta") // nothing reads the renewal yet
 	j.must(err)
 	for _, segment := range signed.Segments {
@@ -172,7 +180,7 @@ func TestPapersNoticeEveryChangedByte(t *testing.T) {
 	e := newEnrolment(t, "PS0")
 	d := watchDamage(e.journey)
 	r := e.enrol(registration.StatusActive)
-	d.wantNoticed("SealContract", "InspectDocuments", "EmbedSignatures", "DeliverDocuments") // to prepare reads a few ranges only
+	d.wantNoticed("SealContract", activities.StageInspect, activities.StageEmbed, activities.StageDeliver) // to prepare reads a few ranges only
 	for what, id := range map[string]string{"contract": r.Contract.UploadID, "acceptance record": r.Acceptance.UploadID} {
 		upload, err := e.store.Upload(context.Background(), id)
 		e.must(err)

@@ -78,6 +78,7 @@ type journey struct {
 	in         workflows.SigningInput
 
 	decisions int
+	watching  []interceptor.WorkerInterceptor // besides the guard
 }
 
 // newJourney makes a world in which everybody behaves, apart from the faults that every client must live with.

@@ -54,7 +54,7 @@ type Transition[S ~string] struct {
 	Seq      int // counts from 1 within a process
 	Status   S   // the new one
 	At       time.Time
-	Detail   string    // a problem.Code or a few words, no personal data
-	Deadline time.Time // of the wait that begins; zero when nothing is waited for, and for signings
-	Actor    string    // opaque id of who caused it; empty for the process itself
+	Detail   string    `json:",omitempty"` // a problem.Code or a few words, no personal data
+	Deadline time.Time `json:",omitzero"`  // of the wait that begins; zero when nothing is waited for, and for signings
+	Actor    string    `json:",omitempty"` // opaque id of who caused it; empty for the process itself
 }

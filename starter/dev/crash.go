@@ -10,10 +10,12 @@ import (
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/interceptor"
+
+	"kyso/activities"
 )
 
 // crashVariable makes a worker process of this program kill itself once: before:Activity when the activity is about
-// to run, after:Activity when its effects are done and its result is not yet reported.
+// to run, after:Activity when its effects are done and its result is not yet reported. Activity.stage names one stage of it.
 const crashVariable = "KYSO_CRASH"
 
 // crash is the interceptor behind crashVariable.
@@ -21,6 +23,7 @@ type crash struct {
 	interceptor.WorkerInterceptorBase
 	after    bool
 	activity string
+	stage    string // of the activity; empty for the whole
 	marker   string // a file that exists once it has happened
 }
 
@@ -29,7 +32,8 @@ func parseCrash(plan, data string) (*crash, error) {
 	if !ok || name == "" || (moment != "before" && moment != "after") {
 		return nil, fmt.Errorf("%s has to be before:Activity or after:Activity", crashVariable)
 	}
-	return &crash{after: moment == "after", activity: name, marker: crashMarker(data, plan)}, nil
+	name, stage, _ := strings.Cut(name, ".")
+	return &crash{after: moment == "after", activity: name, stage: stage, marker: crashMarker(data, plan)}, nil
 }
 
 // crashMarker is the file that says that a plan was carried out.
@@ -49,15 +53,32 @@ type crashingActivity struct {
 
 // ExecuteActivity implements interceptor.ActivityInboundInterceptor.
 func (a *crashingActivity) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
-	meant := activity.GetInfo(ctx).ActivityType.Name == a.plan.activity
-	if meant && !a.plan.after {
+	if activity.GetInfo(ctx).ActivityType.Name != a.plan.activity {
+		return a.Next.ExecuteActivity(ctx, in)
+	}
+	if a.plan.stage != "" {
+		return a.Next.ExecuteActivity(activities.AroundStages(ctx, a.plan.around), in)
+	}
+	if !a.plan.after {
 		a.plan.die()
 	}
 	result, err := a.Next.ExecuteActivity(ctx, in)
-	if meant && a.plan.after {
+	if a.plan.after {
 		a.plan.die()
 	}
 	return result, err
+}
+
+// around does one stage of the activity, and dies in front of or behind the one that is meant.
+func (c *crash) around(ctx context.Context, stage string, do func(context.Context) error) error {
+	if stage == c.stage && !c.after {
+		c.die()
+	}
+	err := do(ctx)
+	if stage == c.stage && c.after {
+		c.die()
+	}
+	return err
 }
 
 // die kills the process, the first time only: the marker outlives it.

@@ -100,6 +100,7 @@ func acts(registrationID, signingID string) map[string]any {
 		"SendNotice":             activities.NoticeInput{ID: "n", AccountID: registrationID, Kind: registration.NoticeReset},
 		"RecordTransition":       activities.TransitionInput{SigningID: signingID, Transition: signing.Transition{Seq: 4, Status: signing.StatusCompleting, At: time.Now()}},
 		"DeliverDocuments":       signingID,
+		"CompleteSigning":        activities.Work{SigningID: signingID, Stages: []string{activities.StageDeliver}},
 	}
 }
 
