@@ -8,6 +8,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	sdk "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -16,9 +17,9 @@ import (
 
 // A shape is what the engine has to do for a process, counted in its history.
 type shape struct {
-	Events, Bytes, Tasks                           int
-	Activities, Locals, Timers, Signals, Updates   int
-	WaitsOfActivities, Children, Markers, Searches int
+	Events, Bytes, Tasks                         int
+	Activities, Locals, Timers, Signals, Updates int
+	Markers, Searches                            int
 }
 
 func (s shape) String() string {
@@ -47,8 +48,6 @@ func shapeOf(events []*historypb.HistoryEvent) shape {
 			s.Signals++
 		case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
 			s.Updates++
-		case enumspb.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
-			s.Children++
 		case enumspb.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:
 			s.Searches++
 		}
@@ -67,6 +66,56 @@ func (w *World) shapeOfProcess(b testing.TB, workflowID string) shape {
 		events = append(events, event)
 	}
 	return shapeOf(events)
+}
+
+// processes are the ids of all that were begun so far.
+func (w *World) processes(b testing.TB) map[string]bool {
+	b.Helper()
+	ids := map[string]bool{}
+	for next := []byte(nil); ; {
+		page, err := w.App.Temporal.ListWorkflow(b.Context(), &workflowservice.ListWorkflowExecutionsRequest{NextPageToken: next})
+		must(b, err)
+		for _, e := range page.GetExecutions() {
+			ids[e.GetExecution().GetWorkflowId()] = true
+		}
+		if next = page.GetNextPageToken(); len(next) == 0 {
+			return ids
+		}
+	}
+}
+
+// shapesOf runs a flow alone, and counts the histories of all processes that it begins, its own first.
+func (w *World) shapesOf(b *testing.B, flow func() string) []shape {
+	b.Helper()
+	time.Sleep(2 * time.Second) // what flows before it began
+	known := w.processes(b)
+	id := flow()
+	time.Sleep(2 * time.Second)
+	shapes := []shape{w.shapeOfProcess(b, id)}
+	for one := range w.processes(b) {
+		if !known[one] && one != id {
+			shapes = append(shapes, w.shapeOfProcess(b, one))
+		}
+	}
+	return shapes
+}
+
+// together is the sum of shapes.
+func together(shapes []shape) shape {
+	var sum shape
+	for _, s := range shapes {
+		sum.Events += s.Events
+		sum.Bytes += s.Bytes
+		sum.Tasks += s.Tasks
+		sum.Activities += s.Activities
+		sum.Locals += s.Locals
+		sum.Timers += s.Timers
+		sum.Signals += s.Signals
+		sum.Updates += s.Updates
+		sum.Markers += s.Markers
+		sum.Searches += s.Searches
+	}
+	return sum
 }
 
 // sixActivities is a flow of six activities that do nothing: about what a signing needs.
@@ -94,11 +143,17 @@ func newYardstick(b *testing.B, w *benchWorld) *yardstick {
 	return y
 }
 
-// run runs one in the given shape: acts and signals come from outside, one after the other.
-func (y *yardstick) run(b *testing.B, i int, s shape) {
+// run runs one after the other in the given shapes.
+func (y *yardstick) run(b *testing.B, i int, shapes ...shape) {
+	for n, s := range shapes {
+		y.runOne(b, fmt.Sprintf("%s-%d-%d", y.queue, i, n), s)
+	}
+}
+
+// runOne runs one: acts and signals come from outside, one after the other.
+func (y *yardstick) runOne(b *testing.B, id string, s shape) {
 	ctx, cancel := context.WithTimeout(b.Context(), benchPatience)
 	defer cancel()
-	id := fmt.Sprintf("%s-%d", y.queue, i)
 	run, err := y.w.App.Temporal.ExecuteWorkflow(ctx, sdk.StartWorkflowOptions{ID: id, TaskQueue: y.queue}, "LikeIt", s)
 	must(b, err)
 	for n := range max(s.Signals, s.Updates) {

@@ -85,7 +85,7 @@ func (t *table) notef(format string, args ...any) {
 
 func (t *table) String() string {
 	var out strings.Builder
-	out.WriteString("| flow | per second | CPU of one, ms | engine | worker | API | PDF processes | sandbox, people | ratio of rates | ratio of CPU of engine, worker and API |\n|---|---|---|---|---|---|---|---|---|---|\n")
+	out.WriteString("| flow | per second | CPU of one, ms | engine | worker | API | PDF processes | PostgreSQL | sandbox, people | ratio of rates | ratio of CPU without PDF and sandbox |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
 	out.WriteString(strings.Join(t.flows, "\n"))
 	if len(t.rows) > 0 {
 		out.WriteString("\n\n| what | figure |\n|---|---|\n" + strings.Join(t.rows, "\n"))
@@ -111,8 +111,8 @@ func (m measured) each(seconds float64) float64 { return seconds * 1000 / float6
 
 func (m measured) row(name string, ratio, cpuRatio string) string {
 	u := m.used
-	return fmt.Sprintf("| %s | %.1f | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f | %s | %s |", name, m.perSecond(), m.each(u.total()), m.each(u.engine), m.each(u.worker),
-		m.each(u.api), m.each(u.pdf), m.each(u.here), ratio, cpuRatio)
+	return fmt.Sprintf("| %s | %.1f | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f | %s | %s |", name, m.perSecond(), m.each(u.total()), m.each(u.engine), m.each(u.worker),
+		m.each(u.api), m.each(u.pdf), m.each(u.database), m.each(u.here), ratio, cpuRatio)
 }
 
 // turns is how often each side of a comparison runs.
@@ -141,19 +141,19 @@ func (w *benchWorld) turn(n int, flow func(i int)) measured {
 	return measured{n, time.Since(began), w.used().minus(before)}
 }
 
-// compareFlows runs a flow, workflows in its shape that do nothing, and workflows of six activities, in turns.
+// compareFlows runs a flow, workflows that do nothing in the shapes of its processes, and workflows of six activities, in turns.
 func (w *benchWorld) compareFlows(b *testing.B, t *table, name string, n int, flow func(i int) string) {
 	b.Helper()
 	y := newYardstick(b, w)
 	started := 0
 	w.turn(8, func(i int) { flow(1000*n + i) }) // caches and pollers
-	s := w.shapeOfProcess(b, flow(999*n))
+	shapes := w.shapesOf(b, func() string { return flow(999 * n) })
 	var real, same, six measured
 	for range turns {
 		at := started
 		real = real.plus(w.turn(n, func(i int) { flow(at + i) }))
 		started += n
-		same = same.plus(w.turn(n, func(i int) { y.run(b, y.n+i, s) }))
+		same = same.plus(w.turn(n, func(i int) { y.run(b, y.n+i, shapes...) }))
 		y.n += n
 		six = six.plus(w.turn(n, func(i int) { y.run(b, y.n+i, sixActivities) }))
 		y.n += n
@@ -161,13 +161,14 @@ func (w *benchWorld) compareFlows(b *testing.B, t *table, name string, n int, fl
 	// The no-op's worker is in this process.
 	compared := func(m measured) (string, string) {
 		return fmt.Sprintf("%.2f", real.perSecond()/m.perSecond()),
-			fmt.Sprintf("%.2f", real.each(real.used.engine+real.used.worker+real.used.api)/m.each(m.used.engine+m.used.here))
+			fmt.Sprintf("%.2f", real.each(real.used.total()-real.used.pdf-real.used.here)/m.each(m.used.total()))
 	}
 	r1, c1 := compared(same)
 	r2, c2 := compared(six)
 	t.flows = append(t.flows, real.row(name, "", ""), same.row("no-op of equal shape", r1, c1), six.row("no-op of six activities", r2, c2))
-	t.notef("%s: %d events, %d bytes, %d workflow tasks; %s; %d other markers, %d changes of search attributes, %d child processes.", name, s.Events, s.Bytes,
-		s.Tasks, s, s.Markers, s.Searches, s.Children)
+	s, own := together(shapes), shapes[0]
+	t.notef("%s: %d events and %d bytes in its own history; in all %d processes %d events, %d bytes, %d workflow tasks; %s; %d other markers, "+
+		"%d changes of search attributes.", name, own.Events, own.Bytes, len(shapes), s.Events, s.Bytes, s.Tasks, s, s.Markers, s.Searches)
 }
 
 // medianOf runs something several times.

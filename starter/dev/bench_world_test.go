@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -15,19 +16,22 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"kyso/internal/app"
 	"kyso/internal/keytest"
+	"kyso/internal/pgtest"
 	"kyso/internal/telemetry"
 	"kyso/internal/vault"
 )
 
-// A benchWorld is kyso on SQLite with engine, worker and API each a process of its own, so that the kernel tells what each of them costs.
-// The outside parties, the people who press buttons and the workflows that do nothing are in the measuring process.
+// A benchWorld is kyso with engine, worker and API each a process of its own, so that the kernel tells what each of them costs. The outside
+// parties, the people who press buttons and the workflows that do nothing are in the measuring process. It is on SQLite, and on PostgreSQL
+// with KYSO_ON=postgres.
 type benchWorld struct {
 	*World
-	data        string
-	engine, api *part
-	worker      *workerProcess
+	data                string
+	engine, api, worker *part
 }
 
 // benchPart names the variable that makes the test binary the engine or the API of a benchWorld, in the data folder that benchData names.
@@ -37,7 +41,7 @@ const (
 )
 
 func init() {
-	parts := map[string]func(context.Context, string) error{"engine": runBenchEngine, "api": runBenchAPI}
+	parts := map[string]func(context.Context, string) error{"engine": runBenchEngine, "api": runBenchAPI, "worker": runBenchWorker}
 	if run := parts[os.Getenv(benchPart)]; run != nil {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		if err := run(ctx, os.Getenv(benchData)); err != nil {
@@ -59,15 +63,36 @@ func runBenchEngine(ctx context.Context, data string) error {
 	if err != nil {
 		return err
 	}
+	ready := func() error { return writeFile(f.file("ready"), nil) }
+	if dsn := benchDSN(data, "postgres"); dsn != "" {
+		if err := p.close(); err != nil {
+			return err
+		}
+		return runEngine(ctx, whenWritten(ready), dsn, p.hostPort(portTemporal))
+	}
 	server, err := startTemporal(ctx, f, p)
 	if err != nil {
 		return err
 	}
-	if err := writeFile(f.file("ready"), nil); err != nil {
+	if err := ready(); err != nil {
 		return err
 	}
 	<-ctx.Done()
 	return server.stop()
+}
+
+// whenWritten is called when there is something to read.
+type whenWritten func() error
+
+func (w whenWritten) Write(p []byte) (int, error) { return len(p), w() }
+
+// benchDSN is where a database of the world is, or nothing when the world is on SQLite.
+func benchDSN(data, name string) string {
+	dsns := map[string]string{}
+	if readJSON(filepath.Join(data, "postgres.json"), &dsns) != nil {
+		return ""
+	}
+	return dsns[name]
 }
 
 func runBenchAPI(ctx context.Context, data string) error {
@@ -82,6 +107,14 @@ func runBenchAPI(ctx context.Context, data string) error {
 	return errors.Join(a.Serve(ctx, listener), a.Close())
 }
 
+func runBenchWorker(ctx context.Context, data string) error {
+	a, _, err := openBench(ctx, data, os.Stdout)
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.RunWorker(ctx), a.Close())
+}
+
 // openBench opens the application on the world in a data folder.
 func openBench(ctx context.Context, data string, log io.Writer) (*app.App, Addresses, error) {
 	var addresses Addresses
@@ -93,11 +126,19 @@ func openBench(ctx context.Context, data string, log io.Writer) (*app.App, Addre
 	if err != nil {
 		return nil, addresses, err
 	}
-	cfg, err := app.FromEnvironment(environment(data, addresses, secrets))
-	if err != nil {
-		return nil, addresses, err
+	env := environment(data, addresses, secrets)
+	dsn := benchDSN(data, "kyso")
+	if dsn != "" {
+		env = append(env, "KYSO_DATABASE="+dsn)
 	}
-	if err := app.Migrate(ctx, cfg); err != nil { // nothing to do for the second
+	cfg, err := app.FromEnvironment(env)
+	if err == nil {
+		err = app.Migrate(ctx, cfg) // nothing to do for the second
+	}
+	if dsn != "" && err == nil {
+		_, err = app.MigrateTemporal(ctx, cfg)
+	}
+	if err != nil {
 		return nil, addresses, err
 	}
 	a, err := app.Open(ctx, cfg, telemetry.NewLog(log, slog.LevelInfo))
@@ -120,6 +161,9 @@ func startBench(b *testing.B) (*benchWorld, *client) {
 			b.Error(err)
 		}
 	})
+	if os.Getenv("KYSO_ON") == "postgres" {
+		w.startPostgres(b)
+	}
 	b.Cleanup(w.engine.kill)
 	must(b, w.engine.run(b.Context()))
 	w.startParties(b)
@@ -129,10 +173,26 @@ func startBench(b *testing.B) (*benchWorld, *client) {
 	w.api = w.part("api", answering(w.Addresses.API+"/readyz"))
 	b.Cleanup(w.api.kill)
 	must(b, w.api.run(b.Context()))
-	w.worker, err = startWorkerProcess(b.Context(), w.data)
-	must(b, err)
+	w.worker = w.part("worker", func(context.Context) error { return nil })
 	b.Cleanup(w.worker.kill)
+	must(b, w.worker.run(b.Context()))
 	return w, newClient(w.Addresses)
+}
+
+// startPostgres starts a server for the records and the engine, and leaves their addresses in the data folder.
+func (w *benchWorld) startPostgres(b *testing.B) {
+	b.Helper()
+	server, err := pgtest.Start(true)
+	must(b, err)
+	b.Cleanup(server.Stop)
+	admin, err := pgx.Connect(b.Context(), server.DSN())
+	must(b, err)
+	_, err = admin.Exec(b.Context(), "CREATE DATABASE kyso")
+	must(b, errors.Join(err, admin.Close(b.Context())))
+	dsn, err := url.Parse(server.DSN())
+	must(b, err)
+	dsn.Path = "/kyso"
+	must(b, writeJSON(filepath.Join(w.data, "postgres.json"), map[string]string{"postgres": server.DSN(), "kyso": dsn.String()}))
 }
 
 // startParties starts the outside parties in this process, and leaves the addresses of everything in the data folder.
@@ -166,54 +226,68 @@ func (w *benchWorld) part(name string, ready func(context.Context) error) *part 
 }
 
 // usage is processor time by the one that used it, in seconds.
-type usage struct{ engine, worker, api, pdf, here float64 }
+type usage struct{ engine, worker, api, pdf, database, here float64 }
 
 func (u usage) minus(v usage) usage {
-	return usage{u.engine - v.engine, u.worker - v.worker, u.api - v.api, u.pdf - v.pdf, u.here - v.here}
+	return usage{u.engine - v.engine, u.worker - v.worker, u.api - v.api, u.pdf - v.pdf, u.database - v.database, u.here - v.here}
 }
 
 func (u usage) plus(v usage) usage {
-	return usage{u.engine + v.engine, u.worker + v.worker, u.api + v.api, u.pdf + v.pdf, u.here + v.here}
+	return usage{u.engine + v.engine, u.worker + v.worker, u.api + v.api, u.pdf + v.pdf, u.database + v.database, u.here + v.here}
 }
 
-func (u usage) total() float64 { return u.engine + u.worker + u.api + u.pdf + u.here }
+func (u usage) total() float64 { return u.engine + u.worker + u.api + u.pdf + u.database + u.here }
 
 func (w *benchWorld) used() usage {
-	worker, ofWorker := processUsage(w.worker.cmd.Process.Pid)
-	api, ofAPI := processUsage(w.api.cmd.Process.Pid)
-	engine, _ := processUsage(w.engine.cmd.Process.Pid)
-	return usage{engine, worker, api, ofWorker + ofAPI, cpu(syscall.RUSAGE_SELF)}
-}
-
-// processUsage is the processor time of a process, and that of its children and theirs, the dead ones included, in seconds.
-func processUsage(pid int) (own, children float64) {
-	own, children = statTimes(pid)
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, path := range stats {
-		child, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if fields := statFields(child); err == nil && fields != nil && fields[1] == strconv.Itoa(pid) {
-			its, ofIts := processUsage(child)
-			children += its + ofIts
+	here := cpu(syscall.RUSAGE_SELF) // before this process looks at all others
+	all := processes()
+	pid := func(p *part) int { return p.cmd.Process.Pid }
+	u := usage{engine: all[pid(w.engine)].own, worker: all[pid(w.worker)].own, api: all[pid(w.api)].own, here: here}
+	u.pdf = all.below(pid(w.worker)) + all.below(pid(w.api))
+	for child, times := range all {
+		if times.parent == os.Getpid() && strings.HasPrefix(times.name, "postgres") {
+			u.database += times.own + all.below(child)
 		}
 	}
-	return own, children
+	return u
 }
 
-// statTimes are the processor times of a process and of its children that have ended and that it has waited for, in seconds.
-func statTimes(pid int) (own, ended float64) {
-	fields := statFields(pid)
-	if fields == nil {
-		return 0, 0
-	}
-	ticks := func(i int) float64 { n, _ := strconv.ParseFloat(fields[i], 64); return n / 100 } // of 10 ms
-	return ticks(11) + ticks(12), ticks(13) + ticks(14)
+// processTimes is the processor time of a process, and of those of its children that have ended and that it has waited for, in seconds.
+type processTimes struct {
+	name       string
+	parent     int
+	own, ended float64
 }
 
-// statFields are the fields of /proc/PID/stat after the name: the state, the parent and so on.
-func statFields(pid int) []string {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return nil
+// processTree is all processes of the machine.
+type processTree map[int]processTimes
+
+// below is the processor time of the children of a process and of theirs, in seconds.
+func (t processTree) below(pid int) float64 {
+	sum := t[pid].ended
+	for child, times := range t {
+		if times.parent == pid {
+			sum += times.own + t.below(child)
+		}
 	}
-	return strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	return sum
+}
+
+func processes() processTree {
+	tree := processTree{}
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		stat, err := os.ReadFile(path)
+		pid, notNumber := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil || notNumber != nil { // it has ended meanwhile
+			continue
+		}
+		_, rest, _ := strings.Cut(string(stat), "(")
+		end := strings.LastIndexByte(rest, ')')
+		fields := strings.Fields(rest[end+1:])
+		parent, _ := strconv.Atoi(fields[1])
+		ticks := func(i int) float64 { n, _ := strconv.ParseFloat(fields[i], 64); return n / 100 } // of 10 ms
+		tree[pid] = processTimes{name: rest[:end], parent: parent, own: ticks(11) + ticks(12), ended: ticks(13) + ticks(14)}
+	}
+	return tree
 }

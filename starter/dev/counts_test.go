@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"go.temporal.io/api/workflowservice/v1"
-
 	"kyso/internal/app"
 	"kyso/internal/keytest"
 	"kyso/internal/pdfchild"
@@ -155,22 +153,6 @@ func startCounted(t *testing.T) *countedWorld {
 	time.Sleep(2 * time.Second)
 	counted.idle = statements.Texts()
 	return counted
-}
-
-// processes are the ids of all that were begun so far.
-func (w *countedWorld) processes(t *testing.T) map[string]bool {
-	t.Helper()
-	ids := map[string]bool{}
-	for next := []byte(nil); ; {
-		page, err := w.App.Temporal.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{NextPageToken: next})
-		do(t, err)
-		for _, e := range page.GetExecutions() {
-			ids[e.GetExecution().GetWorkflowId()] = true
-		}
-		if next = page.GetNextPageToken(); len(next) == 0 {
-			return ids
-		}
-	}
 }
 
 // quiet waits until nothing is counted any more.
