@@ -41,7 +41,7 @@ func writes(t *testing.T, most written, flow func(*journey)) {
 
 // TestWhatASigningWrites holds a headless B-LT signing of one document to what it may write.
 func TestWhatASigningWrites(t *testing.T) {
-	writes(t, written{statements: 225, transactions: 68, bytes: 14_000}, func(j *journey) {
+	writes(t, written{statements: 175, transactions: 30, bytes: 14_000}, func(j *journey) {
 		j.request(signing.Signing{Level: signing.LevelLT, Reason: "Đồng ý ký hợp đồng"}, page("one"))
 		j.at(10*time.Second, j.approve(user))
 		j.run(signing.StatusSigned)
@@ -50,7 +50,7 @@ func TestWhatASigningWrites(t *testing.T) {
 
 // TestWhatARegistrationWrites holds a paid registration to what it may write, its acceptance included.
 func TestWhatARegistrationWrites(t *testing.T) {
-	writes(t, written{statements: 750, transactions: 230, bytes: 36_000}, func(j *journey) {
+	writes(t, written{statements: 630, transactions: 140, bytes: 36_000}, func(j *journey) {
 		newEnrolmentOn(j, "PS1").enrol(registration.StatusActive)
 	})
 }

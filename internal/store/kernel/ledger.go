@@ -133,20 +133,24 @@ func (l Ledger) moved(ctx context.Context, tx *sql.Tx, id string, seq int, statu
 // Steps returns the transitions of a process with a Seq above after, oldest first.
 func Steps[S ~string](ctx context.Context, s *Base, l Ledger, id string, after int) ([]process.Transition[S], error) {
 	var list []process.Transition[S]
-	err := s.Read(ctx, "listing transitions", func(tx *sql.Tx) error {
-		if _, _, err := l.standing(ctx, tx, id); err != nil {
-			return err
-		}
-		rows, err := tx.QueryContext(ctx, `SELECT seq, status, at, detail, deadline, actor FROM process_transitions
-			WHERE kind = $1 AND process_id = $2 AND seq > $3 ORDER BY seq`, string(l.kind), id, after)
-		return Each(rows, err, func(rows *sql.Rows) error {
-			var t process.Transition[S]
-			err := rows.Scan(&t.Seq, &t.Status, Into(&t.At), &t.Detail, Into(&t.Deadline), &t.Actor)
-			list = append(list, t)
+	rows, err := s.DB.QueryContext(ctx, `SELECT seq, status, at, detail, deadline, actor FROM process_transitions
+		WHERE kind = $1 AND process_id = $2 AND seq > $3 ORDER BY seq`, string(l.kind), id, after)
+	err = Each(rows, err, func(rows *sql.Rows) error {
+		var t process.Transition[S]
+		err := rows.Scan(&t.Seq, &t.Status, Into(&t.At), &t.Detail, Into(&t.Deadline), &t.Actor)
+		list = append(list, t)
+		return err
+	})
+	if err == nil && len(list) == 0 { // none, or no such process
+		err = s.Read(ctx, "looking for a process", func(tx *sql.Tx) error {
+			_, _, err := l.standing(ctx, tx, id)
 			return err
 		})
-	})
-	return list, err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing transitions: %w", err)
+	}
+	return list, nil
 }
 
 // LockSigning locks the row of a signing; problem.NotFound when there is none.

@@ -111,9 +111,15 @@ func (c *Base) OfSigning(ctx context.Context, tx *sql.Tx, k *Keys, id string) (*
 	err := tx.QueryRowContext(ctx, `
 		SELECT COALESCE(s.subject_id, ''), u.wrapped, s.erased_at FROM signings s LEFT JOIN subjects u ON u.id = s.subject_id WHERE s.id = $1`, id).
 		Scan(&subjectID, &wrapped, Into(&gone))
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, OrNoSuch(err, "signing")
+	}
+	return c.OpenedSigning(ctx, k, subjectID, wrapped, gone)
+}
+
+// OpenedSigning is OfSigning for who has read the signing.
+func (c *Base) OpenedSigning(ctx context.Context, k *Keys, subjectID string, wrapped []byte, gone time.Time) (*Keys, error) {
+	switch {
 	case !gone.IsZero():
 		return nil, Erased("signing")
 	case subjectID == Unowned:
@@ -125,10 +131,12 @@ func (c *Base) OfSigning(ctx context.Context, tx *sql.Tx, k *Keys, id string) (*
 // OfRegistration opens the data key of the person behind a registration.
 func (c *Base) OfRegistration(ctx context.Context, tx *sql.Tx, id string) (*Subject, error) {
 	var subjectID string
-	if err := tx.QueryRowContext(ctx, `SELECT subject_id FROM registrations WHERE id = $1`, id).Scan(&subjectID); err != nil {
+	var wrapped []byte
+	err := tx.QueryRowContext(ctx, `SELECT u.id, u.wrapped FROM registrations r JOIN subjects u ON u.id = r.subject_id WHERE r.id = $1`, id).Scan(&subjectID, &wrapped)
+	if err != nil {
 		return nil, OrNoSuch(err, "registration")
 	}
-	return c.SubjectKey(ctx, tx, subjectID)
+	return c.openedSubject(ctx, subjectID, wrapped)
 }
 
 // Unowned is whose document an upload is until a signing names its signer: its key is under the store's own.

@@ -94,25 +94,26 @@ func (r Records) insert(ctx context.Context, tx *sql.Tx, k *kernel.Keys, id stri
 }
 
 // RegistrationQuery reads registrations r with their open incident, for ScanRegistration.
-const RegistrationQuery = registrationColumns + allRegistrations + registrationJoins
+const RegistrationQuery = registrationColumns + registrationsWithIncident
+
+const registrationsWithIncident = ` FROM ` + allRegistrations + registrationJoins
 
 // allRegistrations are all registrations as a table r.
 const allRegistrations = `registrations r`
 
 const registrationColumns = `
 	SELECT r.id, r.request_id, r.subject_id, r.issuer, r.status, r.seq, r.reason, r.created_at, r.updated_at, r.deadline, r.facts, r.certificate,
-		COALESCE(i.id, ''), COALESCE(i.step, ''), COALESCE(i.reason, ''), COALESCE(i.message, ''), COALESCE(i.provider, ''), i.since, COALESCE(i.attempts, 0)
-	FROM `
+		COALESCE(i.id, ''), COALESCE(i.step, ''), COALESCE(i.reason, ''), COALESCE(i.message, ''), COALESCE(i.provider, ''), i.since, COALESCE(i.attempts, 0)`
 
 const registrationJoins = ` LEFT JOIN process_incidents i ON i.id = r.incident_id`
 
-// ScanRegistration reads a row of registrationQuery; the certificate comes sealed.
-func ScanRegistration(row kernel.Scanner) (out registration.Registration, certificate []byte, err error) {
+// ScanRegistration reads a row of RegistrationQuery, behind which more may follow; the certificate comes sealed.
+func ScanRegistration(row kernel.Scanner, more ...any) (out registration.Registration, certificate []byte, err error) {
 	var facts string
 	n := &out.Attention
-	err = row.Scan(&out.ID, &out.RequestID, &out.SubjectID, &out.Issuer, &out.Status, &out.Seq, &out.Reason, kernel.Into(&out.CreatedAt),
+	err = row.Scan(append([]any{&out.ID, &out.RequestID, &out.SubjectID, &out.Issuer, &out.Status, &out.Seq, &out.Reason, kernel.Into(&out.CreatedAt),
 		kernel.Into(&out.UpdatedAt), kernel.Into(&out.Deadline), &facts, &certificate,
-		&n.IncidentID, &n.Step, &n.Reason, &n.Message, &n.Provider, kernel.Into(&n.Since), &n.Attempts)
+		&n.IncidentID, &n.Step, &n.Reason, &n.Message, &n.Provider, kernel.Into(&n.Since), &n.Attempts}, more...)...)
 	if err != nil {
 		return out, nil, kernel.OrNoSuch(err, "registration")
 	}
@@ -120,14 +121,16 @@ func ScanRegistration(row kernel.Scanner) (out registration.Registration, certif
 }
 
 // load reads one registration with its certificate. A certificate of an erased subject is left out.
-func (r Records) load(ctx context.Context, tx *sql.Tx, id string) (registration.Registration, error) {
-	out, certificate, err := ScanRegistration(tx.QueryRowContext(ctx, RegistrationQuery+` WHERE r.id = $1`, id))
+func (r Records) load(ctx context.Context, from kernel.Querier, id string) (registration.Registration, error) {
+	var wrapped []byte
+	row := from.QueryRowContext(ctx, registrationColumns+`, (SELECT u.wrapped FROM subjects u WHERE u.id = r.subject_id)`+registrationsWithIncident+` WHERE r.id = $1`, id)
+	out, certificate, err := ScanRegistration(row, &wrapped)
 	if err != nil || len(certificate) == 0 || out.Issued == nil {
 		return out, err
 	}
-	subject, err := r.SubjectKey(ctx, tx, out.SubjectID)
+	person, err := r.Unwrapped(ctx, out.SubjectID, wrapped)
 	if err == nil {
-		out.Issued.Certificate, err = subject.Open("registrations", "certificate", id, certificate)
+		out.Issued.Certificate, err = person.Open("registrations", "certificate", id, certificate)
 	}
 	if problem.CodeOf(err) == problem.Erased {
 		err = nil
@@ -137,12 +140,11 @@ func (r Records) load(ctx context.Context, tx *sql.Tx, id string) (registration.
 
 // Registration implements registration.Records.
 func (r Records) Registration(ctx context.Context, id string) (registration.Registration, error) {
-	var out registration.Registration
-	err := r.ReadSealed(ctx, "reading a registration", func(tx *sql.Tx, _ *kernel.Keys) (err error) {
-		out, err = r.load(ctx, tx, id)
-		return err
-	})
-	return out, err
+	out, err := r.load(ctx, r.DB, id)
+	if err != nil {
+		return out, fmt.Errorf("reading a registration: %w", err)
+	}
+	return out, nil
 }
 
 // Registrations implements registration.Records, without certificates.
@@ -150,7 +152,7 @@ func (r Records) Registrations(ctx context.Context, f registration.Filter) ([]re
 	var list []registration.Registration
 	err := r.ReadSealed(ctx, "listing registrations", func(tx *sql.Tx, k *kernel.Keys) error {
 		table, tail, args := narrowRegistrations(k, f)
-		rows, err := tx.QueryContext(ctx, registrationColumns+table+registrationJoins+tail, args...)
+		rows, err := tx.QueryContext(ctx, registrationColumns+` FROM `+table+registrationJoins+tail, args...)
 		return kernel.Each(rows, err, func(rows *sql.Rows) error {
 			one, _, err := ScanRegistration(rows)
 			list = append(list, one)

@@ -130,19 +130,19 @@ func fillApproval(ctx context.Context, tx *sql.Tx, id string, a signing.Approval
 
 // saveApprovalIDs makes the request findable under our id and each of its names.
 func saveApprovalIDs(ctx context.Context, tx *sql.Tx, id string, a signing.Approval) error {
-	for _, known := range append([]string{a.OurID}, a.Names...) {
-		if known == "" {
-			continue
-		}
-		_, err := tx.ExecContext(ctx, `
-			INSERT INTO approval_ids (provider, transaction_id, our_id)
-			SELECT s.provider, $2, $3 FROM signings s WHERE s.id = $1
-			ON CONFLICT (provider, transaction_id) DO NOTHING`, id, known, a.OurID)
-		if err != nil {
-			return err
+	names := `SELECT CAST($3 AS TEXT) AS name`
+	args := []any{id, a.OurID, a.OurID}
+	for _, known := range a.Names {
+		if known != "" {
+			args = append(args, known)
+			names += fmt.Sprintf(` UNION SELECT $%d`, len(args))
 		}
 	}
-	return nil
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO approval_ids (provider, transaction_id, our_id)
+		SELECT s.provider, n.name, $2 FROM signings s CROSS JOIN (`+names+`) AS n WHERE s.id = $1
+		ON CONFLICT (provider, transaction_id) DO NOTHING`, args...)
+	return err
 }
 
 // FindApproval implements signing.Desk.
@@ -210,30 +210,20 @@ func (s Records) SaveValue(ctx context.Context, id string, v signing.SignatureVa
 
 // Values implements signing.Records, in the order of documents, oldest first.
 func (s Records) Values(ctx context.Context, id string) ([]signing.SignatureValue, error) {
-	k, err := s.OpenKeys(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var list []signing.SignatureValue
-	err = s.Read(ctx, "listing signature values", func(tx *sql.Tx) error {
-		k, err := s.OfSigning(ctx, tx, k, id)
-		if err != nil {
-			return err
-		}
-		rows, err := tx.QueryContext(ctx, `
-			SELECT request_id, position, value, received_at, used FROM signature_values
-			WHERE signing_id = $1 ORDER BY position, received_at, request_id`, id)
-		return kernel.Each(rows, err, func(rows *sql.Rows) error {
-			var v signing.SignatureValue
-			var value []byte
-			err := rows.Scan(&v.RequestID, &v.Index, &value, kernel.Into(&v.ReceivedAt), &v.Use)
-			if err != nil {
-				return err
-			}
+	err := s.readSealed(ctx, "listing signature values", id, valuesTable, func(row kernel.Scanner) (func(*kernel.Keys) error, error) {
+		var v signing.SignatureValue
+		var value []byte
+		err := row.Scan(&v.RequestID, &v.Index, &value, kernel.Into(&v.ReceivedAt), &v.Use)
+		return func(k *kernel.Keys) (err error) {
 			v.Value, err = k.Open("signature_values", "value", ValueRow(id, v.RequestID, v.Index), value)
 			list = append(list, v)
 			return err
-		})
+		}, err
 	})
 	return list, err
 }
+
+var valuesTable = sealedTable{table: `signature_values f ON f.signing_id = s.id`,
+	columns: `COALESCE(f.request_id, ''), COALESCE(f.position, 0), f.value, f.received_at, COALESCE(f.used, '')`,
+	tail:    ` ORDER BY f.position, f.received_at, f.request_id`}

@@ -102,50 +102,35 @@ func (s Records) SaveCertificates(ctx context.Context, id string, list []signing
 
 // Certificates implements signing.Records, in the order in which they were saved.
 func (s Records) Certificates(ctx context.Context, id string) ([]signing.Certificate, error) {
-	k, err := s.OpenKeys(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var list []signing.Certificate
-	err = s.Read(ctx, "listing certificates", func(tx *sql.Tx) error {
-		k, err := s.OfSigning(ctx, tx, k, id)
-		if err != nil {
-			return err
-		}
-		contents := openedContents{}
-		rows, err := tx.QueryContext(ctx, `
-			SELECT f.fingerprint, f.certificate, f.shared, c.data FROM certificates f LEFT JOIN contents c ON c.id = f.shared
-			WHERE f.signing_id = $1 ORDER BY f.position`, id)
-		return kernel.Each(rows, err, func(rows *sql.Rows) error {
-			c, err := scanCertificate(rows, k, id, contents)
+	contents := openedContents{}
+	err := s.readSealed(ctx, "listing certificates", id, certificatesTable, func(row kernel.Scanner) (func(*kernel.Keys) error, error) {
+		var fingerprint string
+		var value, common []byte
+		var shared sql.NullInt64
+		err := row.Scan(&fingerprint, &value, &shared, &common)
+		return func(k *kernel.Keys) error {
+			record, err := k.Open("certificates", "certificate", CertificateRow(id, fingerprint), value)
+			if err != nil {
+				return err
+			}
+			with, err := contents.open(shared, common)
+			if err != nil {
+				return err
+			}
+			c, err := readCertificate(record, fingerprint, shared.Valid, with)
+			if err != nil {
+				return fmt.Errorf("reading certificates.certificate: %w", err)
+			}
 			list = append(list, c)
-			return err
-		})
+			return nil
+		}, err
 	})
 	return list, err
 }
 
-func scanCertificate(row kernel.Scanner, k *kernel.Keys, id string, contents openedContents) (signing.Certificate, error) {
-	var fingerprint string
-	var value, common []byte
-	var shared sql.NullInt64
-	if err := row.Scan(&fingerprint, &value, &shared, &common); err != nil {
-		return signing.Certificate{}, err
-	}
-	record, err := k.Open("certificates", "certificate", CertificateRow(id, fingerprint), value)
-	if err != nil {
-		return signing.Certificate{}, err
-	}
-	with, err := contents.open(shared, common)
-	if err != nil {
-		return signing.Certificate{}, err
-	}
-	c, err := readCertificate(record, fingerprint, shared.Valid, with)
-	if err != nil {
-		return c, fmt.Errorf("reading certificates.certificate: %w", err)
-	}
-	return c, nil
-}
+var certificatesTable = sealedTable{table: `certificates f ON f.signing_id = s.id LEFT JOIN contents c ON c.id = f.shared`,
+	columns: `COALESCE(f.fingerprint, ''), f.certificate, f.shared, c.data`, tail: ` ORDER BY f.position`}
 
 // ChooseCertificate implements signing.Records. The certificate must be among those that were looked up
 // (problem.CertificateMissing), and cannot change once digests that name it were sent for approval.

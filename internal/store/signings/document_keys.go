@@ -16,10 +16,6 @@ func (s Records) DocumentKey(ctx context.Context, tx kernel.Querier, k *kernel.K
 	rows, err := tx.QueryContext(ctx, `
 		SELECT d.subject_id, d.wrapped, s.wrapped FROM document_keys d LEFT JOIN subjects s ON s.id = d.subject_id
 		WHERE d.id = $1 ORDER BY d.subject_id`, id)
-	type wrap struct {
-		subjectID       string
-		wrapped, person []byte
-	}
 	var wraps []wrap
 	err = kernel.Each(rows, err, func(rows *sql.Rows) error {
 		var w wrap
@@ -30,13 +26,25 @@ func (s Records) DocumentKey(ctx context.Context, tx kernel.Querier, k *kernel.K
 	if err != nil {
 		return nil, err
 	}
+	return s.unwrapDocument(ctx, k, id, wraps)
+}
+
+// wrap is the key of a document under that of a person, and the person's, as long as it is there.
+type wrap struct {
+	subjectID       sql.NullString
+	wrapped, person []byte
+}
+
+// unwrapDocument opens the key of a document with the first that can.
+func (s Records) unwrapDocument(ctx context.Context, k *kernel.Keys, id string, wraps []wrap) ([]byte, error) {
 	for _, w := range wraps {
 		of := k
-		if w.subjectID != kernel.Unowned {
+		if w.subjectID.String != kernel.Unowned {
 			if len(w.person) == 0 {
 				continue
 			}
-			if of, err = s.Unwrapped(ctx, w.subjectID, w.person); err != nil {
+			var err error
+			if of, err = s.Unwrapped(ctx, w.subjectID.String, w.person); err != nil {
 				return nil, err
 			}
 		}

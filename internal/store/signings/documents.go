@@ -36,29 +36,38 @@ func insertDocument(ctx context.Context, tx *sql.Tx, k *kernel.Keys, id string, 
 	return err
 }
 
-// readDocuments fills the documents of a signing.
-func readDocuments(ctx context.Context, tx *sql.Tx, s *openedSigning) error {
-	rows, err := tx.QueryContext(ctx, `
-		SELECT position, upload_id, name, size, sha256, placement, prepared, COALESCE(signed_id, ''), signed_sha256, level
-		FROM documents WHERE signing_id = $1 ORDER BY position`, s.ID)
-	return kernel.Each(rows, err, func(rows *sql.Rows) error {
-		var placement, prepared string
-		var name []byte
-		var d signing.Document
-		err := rows.Scan(&d.Index, &d.UploadID, &name, &d.Size, &d.SHA256, &placement, &prepared, &d.SignedID, &d.SignedSHA256, &d.Level)
-		if err == nil && s.Keys != nil {
-			err = s.Keys.OpenText(nil, &d.Name, "documents", "name", DocumentRow(s.ID, d.Index), name)
-		}
-		if err == nil && placement != "" {
-			d.Placement = &signing.Placement{}
-			err = json.Unmarshal([]byte(placement), d.Placement)
-		}
-		if err == nil && prepared != "" {
-			d.Prepared, err = readPrepared(prepared)
-		}
-		s.Documents = append(s.Documents, d)
-		return err
-	})
+// documentColumns are those of a document d, which may be none.
+const documentColumns = ` COALESCE(d.position, -1), COALESCE(d.upload_id, ''), d.name, COALESCE(d.size, 0), COALESCE(d.sha256, ''), COALESCE(d.placement, ''),
+		COALESCE(d.prepared, ''), COALESCE(d.signed_id, ''), COALESCE(d.signed_sha256, ''), COALESCE(d.level, '')`
+
+// documentRow is what documentColumns gives.
+type documentRow struct {
+	signing.Document
+	name                []byte
+	placement, prepared string
+}
+
+func (d *documentRow) places() []any {
+	return []any{&d.Index, &d.UploadID, &d.name, &d.Size, &d.SHA256, &d.placement, &d.prepared, &d.SignedID, &d.SignedSHA256, &d.Level}
+}
+
+// add opens a document of the signing.
+func (s *openedSigning) add(d documentRow) (err error) {
+	if d.Index < 0 {
+		return nil
+	}
+	if s.Keys != nil {
+		err = s.Keys.OpenText(nil, &d.Name, "documents", "name", DocumentRow(s.ID, d.Index), d.name)
+	}
+	if err == nil && d.placement != "" {
+		d.Placement = &signing.Placement{}
+		err = json.Unmarshal([]byte(d.placement), d.Placement)
+	}
+	if err == nil && d.prepared != "" {
+		d.Prepared, err = readPrepared(d.prepared)
+	}
+	s.Documents = append(s.Documents, d.Document)
+	return err
 }
 
 // SavePlacement implements signing.Records. A document may be placed again until its digest was sent for approval.

@@ -113,49 +113,40 @@ func (s Records) savePack(ctx context.Context, tx *sql.Tx, k *kernel.Keys, id st
 
 // Evidence implements signing.Records, oldest first.
 func (s Records) Evidence(ctx context.Context, id string) ([]signing.Evidence, error) {
-	k, err := s.OpenKeys(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var list []signing.Evidence
-	err = s.Read(ctx, "listing evidence", func(tx *sql.Tx) error {
-		k, err := s.OfSigning(ctx, tx, k, id)
-		if err != nil {
-			return err
-		}
-		contents := openedContents{}
-		rows, err := tx.QueryContext(ctx, `
-			SELECT e.kind, e.digest, e.position, e.data, e.at, e.shared, c.data FROM evidence e LEFT JOIN contents c ON c.id = e.shared
-			WHERE e.signing_id = $1`, id)
-		return kernel.Each(rows, err, func(rows *sql.Rows) error {
-			more, err := scanEvidence(rows, k, id, contents)
+	contents := openedContents{}
+	err := s.readSealed(ctx, "listing evidence", id, evidenceTable, func(row kernel.Scanner) (func(*kernel.Keys) error, error) {
+		var e signing.Evidence
+		var data, common []byte
+		var shared sql.NullInt64
+		err := row.Scan(&e.Kind, &e.Digest, &e.Index, &data, kernel.Into(&e.At), &shared, &common)
+		return func(k *kernel.Keys) error {
+			data, err := k.Open("evidence", "data", evidenceRow(id, e.Kind, e.Digest), data)
+			if err != nil {
+				return err
+			}
+			with, err := contents.open(shared, common)
+			if err != nil {
+				return err
+			}
+			more, err := unpackEvidence(e, data, shared.Valid, with)
 			list = append(list, more...)
 			return err
-		})
+		}, err
 	})
 	return inOrder(list), err
 }
 
-// scanEvidence reads a row: one piece of evidence of the release before, or a pack.
-func scanEvidence(rows kernel.Scanner, k *kernel.Keys, id string, contents openedContents) ([]signing.Evidence, error) {
-	var e signing.Evidence
-	var data, common []byte
-	var shared sql.NullInt64
-	if err := rows.Scan(&e.Kind, &e.Digest, &e.Index, &data, kernel.Into(&e.At), &shared, &common); err != nil {
-		return nil, err
-	}
-	data, err := k.Open("evidence", "data", evidenceRow(id, e.Kind, e.Digest), data)
-	if err != nil {
-		return nil, err
-	}
-	if !shared.Valid {
+var evidenceTable = sealedTable{table: `evidence f ON f.signing_id = s.id LEFT JOIN contents c ON c.id = f.shared`,
+	columns: `COALESCE(f.kind, ''), COALESCE(f.digest, ''), COALESCE(f.position, 0), f.data, f.at, f.shared, c.data`}
+
+// unpackEvidence reads what a row holds: one piece of evidence of the release before, or a pack.
+func unpackEvidence(e signing.Evidence, data []byte, packed bool, with content) ([]signing.Evidence, error) {
+	if !packed {
 		e.Data = data
 		return []signing.Evidence{e}, nil
 	}
-	with, err := contents.open(shared, common)
-	if err == nil {
-		data, err = unpack(data, with)
-	}
+	data, err := unpack(data, with)
 	if err != nil {
 		return nil, err
 	}

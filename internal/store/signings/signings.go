@@ -155,7 +155,7 @@ func sameContent(ctx context.Context, tx *sql.Tx, id, content string) error {
 // UserLookup is the lookup digest of a user id.
 func UserLookup(k *kernel.Keys, id string) string { return k.Lookup.Digest("user", []byte(id)) }
 
-// signingQuery reads signings with their newest approval and open incident. COALESCE stands where a join may find
+// signingQuery reads a signing with its newest approval and open incident, once for each of its documents. COALESCE stands where a join may find
 // nothing, not on times: SQLite tells the type of a plain column only.
 const signingQuery = `
 	SELECT s.id, s.provider, s.user_id, s.serial, s.level, s.reason, s.location, s.certificate, s.status, s.created_at,
@@ -163,11 +163,13 @@ const signingQuery = `
 		COALESCE(a.our_id, ''), COALESCE(a.response_id, ''), COALESCE(a.tran_code, ''), COALESCE(a.short_code, ''), a.reference,
 		a.accepted_at, a.expires_at, COALESCE(a.outcome, ''), COALESCE(a.watched, FALSE),
 		COALESCE(i.id, ''), COALESCE(i.step, ''), COALESCE(i.reason, ''), COALESCE(i.message, ''), COALESCE(i.provider, ''), i.since,
-		COALESCE(i.attempts, 0), COALESCE(s.subject_id, ''), s.erased_at, u.wrapped
+		COALESCE(i.attempts, 0), COALESCE(s.subject_id, ''), s.erased_at, u.wrapped,` + documentColumns + `
 	FROM signings s
 	LEFT JOIN subjects u ON u.id = s.subject_id
 	LEFT JOIN approvals a ON a.our_id = s.approval_id
-	LEFT JOIN process_incidents i ON i.id = s.incident_id`
+	LEFT JOIN process_incidents i ON i.id = s.incident_id
+	LEFT JOIN documents d ON d.signing_id = s.id
+	WHERE s.id = $1 ORDER BY d.position`
 
 // openedSigning is a signing with what opens the names of its documents; nil once the signer was erased.
 type openedSigning struct {
@@ -175,16 +177,17 @@ type openedSigning struct {
 	Keys *kernel.Keys
 }
 
-func (s Records) scanSigning(ctx context.Context, row kernel.Scanner, k *kernel.Keys) (*openedSigning, error) {
+// scanSigning reads a row of signingQuery; what is of the document goes to doc.
+func (s Records) scanSigning(ctx context.Context, row kernel.Scanner, k *kernel.Keys, doc ...any) (*openedSigning, error) {
 	out := &openedSigning{Keys: k}
 	var user, reason, location, wrapped, reference []byte
 	var subjectID string
 	var before [2]string
 	a, n := &out.Approval, &out.Attention
-	err := row.Scan(&out.ID, &out.Provider, &user, &out.Serial, &out.Level, &reason, &location, &out.Certificate, &out.Status,
+	err := row.Scan(append([]any{&out.ID, &out.Provider, &user, &out.Serial, &out.Level, &reason, &location, &out.Certificate, &out.Status,
 		kernel.Into(&out.CreatedAt), kernel.Into(&out.UpdatedAt), kernel.Into(&out.FinishedAt),
 		&a.OurID, &before[0], &before[1], &a.ShortCode, &reference, kernel.Into(&a.AcceptedAt), kernel.Into(&a.ExpiresAt), &a.Outcome, &a.Watched,
-		&n.IncidentID, &n.Step, &n.Reason, &n.Message, &n.Provider, kernel.Into(&n.Since), &n.Attempts, &subjectID, kernel.Into(&out.ErasedAt), &wrapped)
+		&n.IncidentID, &n.Step, &n.Reason, &n.Message, &n.Provider, kernel.Into(&n.Since), &n.Attempts, &subjectID, kernel.Into(&out.ErasedAt), &wrapped}, doc...)...)
 	if err == nil && !out.ErasedAt.IsZero() {
 		out.Keys = nil
 		return out, nil
@@ -208,17 +211,26 @@ func (s Records) Signing(ctx context.Context, id string) (signing.Signing, error
 	if err != nil {
 		return signing.Signing{}, err
 	}
-	var out signing.Signing
-	err = s.Read(ctx, "reading a signing", func(tx *sql.Tx) error {
-		one, err := s.scanSigning(ctx, tx.QueryRowContext(ctx, signingQuery+` WHERE s.id = $1`, id), k)
+	var out *openedSigning
+	rows, err := s.DB.QueryContext(ctx, signingQuery, id)
+	err = kernel.Each(rows, err, func(rows *sql.Rows) error {
+		var d documentRow
+		one, err := s.scanSigning(ctx, rows, k, d.places()...)
 		if err != nil {
-			return kernel.OrNoSuch(err, "signing")
+			return err
 		}
-		err = readDocuments(ctx, tx, one)
-		out = one.Signing
-		return err
+		if out == nil {
+			out = one
+		}
+		return out.add(d)
 	})
-	return out, err
+	if err == nil && out == nil {
+		err = kernel.NoSuch("signing")
+	}
+	if err != nil {
+		return signing.Signing{}, fmt.Errorf("reading a signing: %w", err)
+	}
+	return out.Signing, nil
 }
 
 // Signings implements signing.Desk.

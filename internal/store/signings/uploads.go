@@ -115,20 +115,32 @@ func (s Records) UploadIn(ctx context.Context, from kernel.Querier, k *kernel.Ke
 	var name, state []byte
 	var segments string
 	var gone time.Time
-	err := from.QueryRowContext(ctx, `
-		SELECT id, name, size, sha256, hash_state, segments, created_at, COALESCE(key_id, ''), erased_at FROM uploads WHERE id = $1`, id).
-		Scan(&u.ID, &name, &u.Size, &u.SHA256, &state, &segments, kernel.Into(&u.CreatedAt), &u.KeyID, kernel.Into(&gone))
-	if err == nil && !gone.IsZero() {
+	var wraps []wrap
+	rows, err := from.QueryContext(ctx, `
+		SELECT u.id, u.name, u.size, u.sha256, u.hash_state, u.segments, u.created_at, COALESCE(u.key_id, ''), u.erased_at, d.subject_id, d.wrapped, p.wrapped
+		FROM uploads u LEFT JOIN document_keys d ON d.id = u.key_id LEFT JOIN subjects p ON p.id = d.subject_id WHERE u.id = $1 ORDER BY d.subject_id`, id)
+	err = kernel.Each(rows, err, func(rows *sql.Rows) error {
+		var w wrap
+		err := rows.Scan(&u.ID, &name, &u.Size, &u.SHA256, &state, &segments, kernel.Into(&u.CreatedAt), &u.KeyID, kernel.Into(&gone), &w.subjectID, &w.wrapped, &w.person)
+		if w.subjectID.Valid {
+			wraps = append(wraps, w)
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+	case u.ID == "":
+		err = kernel.NoSuch("upload")
+	case !gone.IsZero():
 		err = kernel.Erased("document")
-	}
-	if err == nil {
+	default:
 		err = ReadSegments(segments, &u)
 	}
 	if err == nil && u.KeyID != "" {
-		u.Key, err = s.DocumentKey(ctx, from, k, u.KeyID)
+		u.Key, err = s.unwrapDocument(ctx, k, u.KeyID, wraps)
 	}
 	if err != nil {
-		return u, kernel.OrNoSuch(err, "upload")
+		return u, err
 	}
 	box, err := DocumentBox(k, u)
 	err = box.OpenText(err, &u.Name, "uploads", "name", id, name)
