@@ -54,7 +54,29 @@ func Worse(a, b Kind) bool {
 type Rules struct {
 	DocMDP int                    // P of a certification or of the field's lock (12.8.2.2); 0 when there is none
 	Locked func(name string) bool // whether a field may not change (12.8.2.4); nil locks nothing
-	Work   int64                  // bytes that may be parsed before the answer is Unknown; 0 means the default of package pdf
+	Budget *Budget                // what the answer may cost; nil means what package pdf allows each time
+}
+
+// Budget is what all comparisons of one file may cost together, each less than what is left. When it is used up the answer is Unknown.
+type Budget struct {
+	Work  int64 // bytes of signed revisions that are parsed
+	Reads int   // objects of them that are read
+}
+
+// limits are what the next comparison may cost.
+func (b *Budget) limits() pdf.Limits {
+	if b == nil {
+		return pdf.Limits{}
+	}
+	return pdf.Limits{Work: max(1, b.Work), Reads: max(1, b.Reads)}
+}
+
+// take takes what was done on a revision.
+func (b *Budget) take(old *pdf.File) {
+	if b != nil && old != nil {
+		work, reads := old.Spent()
+		b.Work, b.Reads = b.Work-work, b.Reads-reads
+	}
 }
 
 // Result is the finding.
@@ -115,6 +137,7 @@ func Compare(src io.ReaderAt, end int64, whole *pdf.File, rules Rules) (Result, 
 	}
 	c.strict, c.trial = newWalk(c), newWalk(c)
 	err := c.run(src, end)
+	rules.Budget.take(c.old)
 	if reason, ok := errors.AsType[notAllowed](err); ok {
 		return Result{Kind: Other, Why: reason.why, Lost: c.result.Lost}, nil
 	}
@@ -131,7 +154,10 @@ func Compare(src io.ReaderAt, end int64, whole *pdf.File, rules Rules) (Result, 
 }
 
 func (c *comparison) run(src io.ReaderAt, end int64) error {
-	old, err := pdf.Open(io.NewSectionReader(src, 0, end), end, pdf.Limits{Work: c.rules.Work})
+	old, err := pdf.Open(io.NewSectionReader(src, 0, end), end, c.rules.Budget.limits())
+	if problem.CodeOf(err) == problem.DocumentTooComplex && c.rules.Budget != nil {
+		*c.rules.Budget = Budget{} // what it took is not known
+	}
 	if err != nil {
 		return err
 	}

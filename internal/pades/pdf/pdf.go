@@ -29,6 +29,7 @@ type Limits struct {
 	Sections     int   // cross-reference sections; default 4,096
 	Objects      int   // object numbers; default 8,388,607 (ISO 32000-1, annex C)
 	Pages        int   // pages that a walk visits; default 20,000
+	Reads        int   // objects that are read, each time that one is; 0 bounds them by Work alone
 }
 
 func (l Limits) withDefaults() Limits {
@@ -75,12 +76,14 @@ type File struct {
 	open  map[int]bool // objects whose reading depends on where the file ends
 	ended bool         // the last indirect object had an end
 
-	work    int64
-	scratch []byte
-	cache   map[int]Object
-	objStms map[int]*objectStream
-	cached  int64 // decoded bytes held in objStms
-	loading map[int]bool
+	work     int64
+	reads    int
+	scratch  []byte
+	searched []stretch // for endstream, by where they end
+	cache    map[int]Object
+	objStms  map[int]*objectStream
+	cached   int64 // decoded bytes held in objStms
+	loading  map[int]bool
 }
 
 // Open reads the header and the chain of cross-reference sections. When that chain is damaged the whole file is
@@ -288,6 +291,17 @@ func final(err error) bool {
 	}
 	return problem.CodeOf(err) == problem.DocumentTooComplex
 }
+
+// spendRead counts the reading of an object against the limits.
+func (f *File) spendRead() error {
+	if f.reads++; f.lim.Reads > 0 && f.reads > f.lim.Reads {
+		return syntax.TooComplex("more than %d objects have to be read", f.lim.Reads)
+	}
+	return f.spend(16)
+}
+
+// Spent returns the work that was done on the file so far, and how many objects were read; see Limits.
+func (f *File) Spent() (work int64, reads int) { return f.work, f.reads }
 
 // spend counts n bytes of work against the limit.
 func (f *File) spend(n int64) error {

@@ -83,7 +83,7 @@ func (f *File) Get(num int) (Object, error) {
 	if obj, ok := f.cache[num]; ok {
 		return obj, nil
 	}
-	if err := f.spend(16); err != nil {
+	if err := f.spendRead(); err != nil {
 		return nil, err
 	}
 	obj, err := f.find(num)
@@ -248,7 +248,7 @@ func (f *File) Peek(num int) (Object, error) {
 	if obj, ok := f.cache[num]; ok {
 		return obj, nil
 	}
-	if err := f.spend(16); err != nil {
+	if err := f.spendRead(); err != nil {
 		return nil, err
 	}
 	obj, err := f.find(num)

@@ -3,11 +3,13 @@ package pdf
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"compress/lzw"
 	"encoding/ascii85"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"kyso/internal/pades/pdf/syntax"
@@ -216,29 +218,70 @@ func (f *File) streamLength(s *Stream, resolve bool) (int64, error) {
 
 // searchEndstream looks for the keyword from an offset on.
 func (f *File) searchEndstream(from int64) (int64, error) {
-	length, found, err := f.search("endstream", from)
+	at, found, err := f.nextEndstream(max(from, 0))
 	if err == nil && !found {
 		err = syntax.Broken("a stream has no end")
 	}
-	return length, err
+	return at - from, err
 }
 
-// search returns how far from an offset the next appearance of a word is.
-func (f *File) search(word string, from int64) (distance int64, found bool, err error) {
-	const chunk = 64 << 10
-	for at := max(from, 0); at < f.size; at += chunk {
-		buf, err := f.read(at, min(int64(chunk+len(word)), f.size-at))
-		if err != nil {
+// stretch is a part of the file in which no endstream begins, and whether one begins behind it.
+type stretch struct {
+	from, to int64
+	found    bool
+}
+
+// nextEndstream returns where the next endstream begins. What was searched once is not searched again, so that a file of streams
+// without an end costs no more than its size.
+func (f *File) nextEndstream(from int64) (at int64, found bool, err error) {
+	if from >= f.size {
+		return f.size, false, nil
+	}
+	i, _ := slices.BinarySearchFunc(f.searched, from, func(s stretch, from int64) int { return cmp.Compare(s.to, from) })
+	if i < len(f.searched) && f.searched[i].from <= from {
+		return f.searched[i].to, f.searched[i].found, nil
+	}
+	limit := f.size
+	if i < len(f.searched) {
+		limit = f.searched[i].from
+	}
+	at, found, err = f.scan(from, limit)
+	if err != nil {
+		return 0, false, err
+	}
+	if found || limit == f.size {
+		f.searched = slices.Insert(f.searched, i, stretch{from, at, found})
+		return at, found, nil
+	}
+	f.searched[i].from = from
+	return f.searched[i].to, f.searched[i].found, nil
+}
+
+// scan returns where an endstream begins between two offsets; else the second of them.
+func (f *File) scan(from, limit int64) (at int64, found bool, err error) {
+	const longest = 64 << 10
+	word := []byte("endstream")
+	var buf []byte
+	for at, chunk := from, int64(firstWindow); at < limit; at, chunk = at+chunk, min(4*chunk, longest) {
+		length := min(chunk+int64(len(word))-1, f.size-at, limit-at+int64(len(word))-1)
+		if int64(len(buf)) < length {
+			buf = make([]byte, length)
+		}
+		if err := f.readInto(buf[:length], at); err != nil {
 			return 0, false, err
 		}
-		if err := f.spend(int64(len(buf))); err != nil {
+		i := bytes.Index(buf[:length], word)
+		if i >= 0 {
+			length = int64(i)
+		}
+		if err := f.spend(length); err != nil {
 			return 0, false, err
 		}
-		if i := bytes.Index(buf, []byte(word)); i >= 0 {
-			return at + int64(i) - from, true, nil
+		if i >= 0 {
+			return at + int64(i), true, nil
 		}
 	}
-	return 0, false, nil
+	return limit, false, nil
 }
 
 func (f *File) asciiHex(r io.Reader) ([]byte, error) {

@@ -9,8 +9,12 @@ import (
 	"kyso/internal/problem"
 )
 
-// spareWork bounds what Prepare reads of a file that is signed already; it takes a second at most.
-const spareWork = 32 << 20
+// What Prepare reads of a file that is signed already: so much that a contract of many pages is compared whole, and so little that a
+// signature in a book costs no more than one in a contract.
+const (
+	spareReads = 500
+	spareWork  = 8 << 20
+)
 
 // spare refuses a file whose earlier signatures would be judged worse with the increment, before the owner is asked to approve. What
 // is too much to compare is left to the verification of the finished file.
@@ -19,11 +23,11 @@ func (b *builder) spare(src document.Source, increment []byte) error {
 		return nil
 	}
 	whole := document.Append(src, increment)
-	f, err := pdf.Open(whole, whole.Size(), pdf.Limits{})
+	f, err := pdf.Open(whole, whole.Size(), pdf.Limits{Reads: spareReads})
 	if err != nil {
 		return fmt.Errorf("opening the prepared file: %w", err)
 	}
-	found, err := changes.Compare(whole, src.Size(), f, changes.Rules{Work: spareWork})
+	found, err := changes.Compare(whole, src.Size(), f, changes.Rules{Budget: &changes.Budget{Work: spareWork, Reads: spareReads}})
 	if err != nil {
 		return err
 	}

@@ -41,12 +41,16 @@ func (v *verifier) checkCoverage(s *signature) error {
 	return nil
 }
 
+// comparisons is what all comparisons of one file cost together: some seconds of a core, ten times what the largest files of honest
+// writers take. A file of many signatures over many objects could be made to take minutes.
+var comparisons = changes.Budget{Work: 512 << 20, Reads: 1_000_000}
+
 // rulesOf reads what the signature and the lock of its field forbid. With DocMDP and P = 1 that is every change (ISO 32000-2,
 // 12.8.2.2); validation data and document time-stamps are not changes in that sense.
 func (v *verifier) rulesOf(field pdf.SignatureField) (changes.Rules, error) {
 	var rules form.Permissions
 	err := rules.ReadLocks(v.file, field)
-	return changes.Rules{DocMDP: rules.DocMDP, Locked: rules.Locks.Cover}, err
+	return changes.Rules{DocMDP: rules.DocMDP, Locked: rules.Locks.Cover, Budget: &v.budget}, err
 }
 
 // checkCovers adds to the report of a signature, and to those of all before it, that it lies over what they signed. It decides no

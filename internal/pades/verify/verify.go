@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"kyso/internal/finding"
+	"kyso/internal/pades/changes"
 	"kyso/internal/pades/cms"
 	"kyso/internal/pades/cover"
 	"kyso/internal/pades/document"
@@ -29,6 +30,7 @@ type verifier struct {
 	pool    *trust.Pool
 	anchors trust.Anchors
 	poes    []poe
+	budget  changes.Budget
 
 	signatures []*signature
 }
@@ -71,7 +73,7 @@ func File(src document.Source, opt Options) (*Verification, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the signature fields: %w", err)
 	}
-	v := &verifier{src: src, file: f, now: opt.Now, pool: trust.NewPool()}
+	v := &verifier{src: src, file: f, now: opt.Now, pool: trust.NewPool(), budget: comparisons}
 	result := &Verification{Verdict: Indeterminate, Signatures: []SignatureReport{}} // never null in JSON
 	v.addStore(result)
 	signatures, err := v.collect(fields)

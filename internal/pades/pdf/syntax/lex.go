@@ -254,17 +254,21 @@ func decodeName(raw []byte) string {
 	return string(out)
 }
 
-func hexValue(c byte) int {
-	switch {
-	case c >= '0' && c <= '9':
-		return int(c - '0')
-	case c >= 'a' && c <= 'f':
-		return int(c-'a') + 10
-	case c >= 'A' && c <= 'F':
-		return int(c-'A') + 10
+// hexValues are the values of hexadecimal digits by character, and -1 for other characters: signatures are long strings of them.
+var hexValues = func() (values [256]int8) {
+	for c := range values {
+		values[c] = -1
 	}
-	return -1
-}
+	for v, c := range "0123456789abcdef" {
+		values[c] = int8(v)
+	}
+	for v, c := range "ABCDEF" {
+		values[c] = int8(10 + v)
+	}
+	return values
+}()
+
+func hexValue(c byte) int { return int(hexValues[c]) }
 
 func (p *Parser) array() (Object, error) {
 	if p.Depth <= 0 {

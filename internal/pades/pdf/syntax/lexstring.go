@@ -1,5 +1,7 @@
 package syntax
 
+import "bytes"
+
 // literal reads a string in parentheses (7.3.4.2).
 func (p *Parser) literal() (Object, error) {
 	p.Pos++
@@ -73,28 +75,29 @@ func (p *Parser) escape(out []byte) ([]byte, error) {
 // the object unreadable that it stands in. Who depends on the digits reads them in the file, or asks WrongDigits.
 func (p *Parser) Hex() (Object, error) {
 	p.Pos++
-	out := make([]byte, 0, 32)
-	high := -1
-	for p.Pos < len(p.Buf) {
-		c := p.Buf[p.Pos]
-		p.Pos++
-		if c == '>' {
-			if high >= 0 {
-				out = append(out, byte(high<<4))
-			}
-			return String(out), nil
-		}
-		v := hexValue(c)
-		if v < 0 {
-			p.Wrong = p.Wrong || !IsSpace(c)
-			continue
-		}
-		if high < 0 {
-			high = v
-			continue
-		}
-		out = append(out, byte(high<<4|v))
-		high = -1
+	length := bytes.IndexByte(p.Buf[p.Pos:], '>')
+	if length < 0 { // nothing is decoded in vain of a signature that the window cuts
+		p.Pos = len(p.Buf)
+		return nil, p.atEnd()
 	}
-	return nil, p.atEnd()
+	text := p.Buf[p.Pos : p.Pos+length]
+	p.Pos += length + 1
+	out := make([]byte, 0, (length+1)/2)
+	high := -1
+	for _, c := range text {
+		v := hexValue(c)
+		switch {
+		case v < 0:
+			p.Wrong = p.Wrong || !IsSpace(c)
+		case high < 0:
+			high = v
+		default:
+			out = append(out, byte(high<<4|v))
+			high = -1
+		}
+	}
+	if high >= 0 {
+		out = append(out, byte(high<<4))
+	}
+	return String(out), nil
 }
