@@ -76,7 +76,7 @@ func (m Mine) RegistrationsOf(ctx context.Context, h registration.Holder, after 
 const ofGuest = `EXISTS (SELECT 1 FROM grants g WHERE g.kind = 'signing' AND g.object = s.id AND g.owner LIKE 'guest:%')`
 
 // SigningsOf lists signings newest first, from a place on: those that an owner began, and those that guests began for one
-// of the signers' user ids. Those of acceptance records belong to their registrations and are left out.
+// of the signers' user ids, as lists show them but with the names of documents. Those of acceptance records belong to their registrations and are left out.
 func (m Mine) SigningsOf(ctx context.Context, owner string, userIDs []string, after registration.Cursor, limit int) ([]signing.Signing, error) {
 	var list []signing.Signing
 	err := m.ReadSealed(ctx, "listing the signings of a person", func(tx *sql.Tx, k *kernel.Keys) (err error) {
@@ -98,7 +98,11 @@ func (m Mine) SigningsOf(ctx context.Context, owner string, userIDs []string, af
 			mine += fmt.Sprintf(` UNION SELECT id FROM (SELECT s.id FROM signings s WHERE s.user_lookup = $%d AND `, len(args)) + ofGuest + behind(`s.created_at`, `s.id`) +
 				fmt.Sprintf(` ORDER BY s.created_at DESC, s.id DESC LIMIT $2) AS guest_%d`, i)
 		}
-		list, err = (signings.Records{Base: m.Base}).List(ctx, tx, signings.All, ` WHERE s.id IN (`+mine+`) ORDER BY s.created_at DESC, s.id DESC LIMIT $2`, args)
+		records := signings.Records{Base: m.Base}
+		list, err = records.List(ctx, tx, signings.All, ` WHERE s.id IN (`+mine+`) ORDER BY s.created_at DESC, s.id DESC LIMIT $2`, args)
+		if err == nil {
+			err = records.NameDocuments(ctx, tx, k, list)
+		}
 		return err
 	})
 	return list, err

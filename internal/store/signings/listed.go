@@ -51,13 +51,10 @@ func (s Records) List(ctx context.Context, tx *sql.Tx, table, tail string, args 
 
 // listDocuments fills the documents of the listed signings.
 func listDocuments(ctx context.Context, tx *sql.Tx, list []signing.Signing) error {
-	places, ids, at := make([]string, len(list)), make([]any, len(list)), make(map[string]int, len(list))
-	for i, one := range list {
-		places[i], ids[i], at[one.ID] = fmt.Sprintf("$%d", i+1), one.ID, i
-	}
+	at, places, ids := idsOf(list)
 	rows, err := tx.QueryContext(ctx, `
 		SELECT signing_id, position, upload_id, size, sha256, placement, SUBSTR(prepared, 1, 256), COALESCE(signed_id, ''), signed_sha256, level
-		FROM documents WHERE signing_id IN (`+strings.Join(places, ", ")+`) ORDER BY signing_id, position`, ids...)
+		FROM documents WHERE signing_id IN (`+places+`) ORDER BY signing_id, position`, ids...)
 	return kernel.Each(rows, err, func(rows *sql.Rows) error {
 		var id, placement, prepared string
 		var d signing.Document
@@ -72,6 +69,39 @@ func listDocuments(ctx context.Context, tx *sql.Tx, list []signing.Signing) erro
 		one := &list[at[id]]
 		one.Documents = append(one.Documents, d)
 		return err
+	})
+}
+
+// idsOf are the ids of signings as arguments, their places in a statement, and where each is in the list.
+func idsOf(list []signing.Signing) (at map[string]int, places string, ids []any) {
+	at, ids = make(map[string]int, len(list)), make([]any, len(list))
+	all := make([]string, len(list))
+	for i, one := range list {
+		at[one.ID], ids[i], all[i] = i, one.ID, fmt.Sprintf("$%d", i+1)
+	}
+	return at, strings.Join(all, ", "), ids
+}
+
+// NameDocuments adds the names of the documents to signings of List, for the person whose they are. It asks one question, and opens the
+// key of each person once.
+func (s Records) NameDocuments(ctx context.Context, tx *sql.Tx, k *kernel.Keys, list []signing.Signing) error {
+	if len(list) == 0 {
+		return nil
+	}
+	at, places, ids := idsOf(list)
+	keys := map[string]*kernel.Keys{kernel.Unowned: k}
+	rows, err := tx.QueryContext(ctx, `
+		SELECT d.signing_id, d.position, d.name, COALESCE(s.subject_id, ''), u.wrapped FROM documents d JOIN signings s ON s.id = d.signing_id
+		LEFT JOIN subjects u ON u.id = s.subject_id WHERE d.signing_id IN (`+places+`) AND s.erased_at IS NULL ORDER BY d.signing_id, d.position`, ids...)
+	return kernel.Each(rows, err, func(rows *sql.Rows) error {
+		var id, subjectID string
+		var position int
+		var name, wrapped []byte
+		err := rows.Scan(&id, &position, &name, &subjectID, &wrapped)
+		if err == nil && keys[subjectID] == nil {
+			keys[subjectID], err = s.Unwrapped(ctx, subjectID, wrapped)
+		}
+		return keys[subjectID].OpenText(err, &list[at[id]].Documents[position].Name, "documents", "name", DocumentRow(id, position), name)
 	})
 }
 
