@@ -91,6 +91,13 @@ func (a *App) reads(pdf *pdfchild.Runner, parallel int) *pdfchild.Runner {
 	return pdf
 }
 
+// logConfinement warns when PDF processes may do more than they should.
+func (a *App) logConfinement() {
+	if confined := a.workerPDF.Confined(); len(confined.Missing) > 0 {
+		a.Log.Warn("PDF processes are not confined as they should be", "missing", confined.Missing)
+	}
+}
+
 // flushWait is how long a program that ends waits for the receiver of its traces.
 const flushWait = 5 * time.Second
 

@@ -103,6 +103,7 @@ func (a *App) RunWorker(ctx context.Context, interceptors ...interceptor.WorkerI
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("starting the worker: %w", err)
 	}
+	a.logConfinement()
 	a.Log.Info("worker started", "task_queue", workflows.TaskQueue, "providers", a.Config.ProviderNames())
 	<-ctx.Done()
 	w.Stop()

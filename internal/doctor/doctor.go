@@ -114,8 +114,17 @@ func (d *doctor) masterKey(context.Context) {
 func (d *doctor) pdf(context.Context) {
 	child := &pdfchild.Runner{Program: d.cfg.PDFProgram, MaxParallel: 1}
 	defer child.Close()
-	d.judge("PDF process", child.Warm(), "kyso-pdf is there and of this release",
-		"put kyso-pdf of this release into the folder of kyso and kyso-worker, or name it in KYSO_PDF_PROGRAM")
+	const part = "PDF process"
+	if err := child.Warm(); err != nil {
+		d.say(part, Fault, err.Error(), "put kyso-pdf of this release into the folder of kyso and kyso-worker, or name it in KYSO_PDF_PROGRAM")
+		return
+	}
+	if confined := child.Confined(); len(confined.Missing) > 0 {
+		d.say(part, Warning, "not confined by "+strings.Join(confined.Missing, ", "),
+			"a hostile PDF meets fewer walls; a Linux of 5.13 or later has them, and neither container nor service manager may forbid seccomp and landlock")
+		return
+	}
+	d.say(part, Healthy, "kyso-pdf is of this release, and confined by no_new_privs, Landlock and seccomp", "")
 }
 
 func (d *doctor) database(ctx context.Context) {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+
+	"kyso/internal/pdfchild/wire"
 )
 
 // Share says which documents go through one process, one after the other. Two documents are never in a process at the same time.
@@ -28,6 +30,7 @@ type pool struct {
 	starting   int
 	closed     bool
 	file       *os.File // see open
+	confined   wire.Confinement
 	background sync.WaitGroup
 }
 
@@ -97,6 +100,13 @@ func (r *Runner) Warm() error {
 		r.replace()
 	}
 	return nil
+}
+
+// Confined is what the child that was started last has given up. Where it is not all that there is, Missing says why.
+func (r *Runner) Confined() wire.Confinement {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.confined
 }
 
 // Close ends the children. Operations that are under way end as they would; later ones find no place to keep their child.
@@ -237,10 +247,14 @@ func (r *Runner) start(why string) (*process, error) {
 		return nil, err
 	}
 	child, err := start(program, r.Background)
-	if err == nil {
-		count(&counted.started, why)
+	if err != nil {
+		return nil, err
 	}
-	return child, err
+	count(&counted.started, why)
+	r.mu.Lock()
+	r.confined = child.confined
+	r.mu.Unlock()
+	return child, nil
 }
 
 // retire ends a child.

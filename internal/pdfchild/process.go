@@ -27,6 +27,7 @@ type process struct {
 	done  chan struct{}
 
 	operations int // begun in it
+	confined   wire.Confinement
 }
 
 func start(program *os.File, background bool) (*process, error) {
@@ -105,6 +106,7 @@ func (p *process) greet() error {
 	if kind != wire.FrameHello || json.Unmarshal(payload, &hello) != nil || hello.Shape != wire.Shape() {
 		return errors.New("it belongs to another release of kyso than this program")
 	}
+	p.confined = hello.Confinement
 	return nil
 }
 

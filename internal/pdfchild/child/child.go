@@ -61,7 +61,7 @@ func endOnSignal(s os.Signal) {
 // serve answers calls until in ends, which is io.EOF.
 func serve(in io.Reader, out io.Writer) error {
 	buffered := bufio.NewReaderSize(in, pageSize+wire.HeaderSize)
-	hello, err := json.Marshal(wire.Hello{Shape: wire.Shape()})
+	hello, err := json.Marshal(wire.Hello{Shape: wire.Shape(), Confinement: giveUp()})
 	if err == nil {
 		err = wire.Write(out, wire.FrameHello, hello)
 	}

@@ -17,6 +17,7 @@ const (
 	HugeResult     = "test-huge-result"
 	BadFrame       = "test-bad-frame"
 	BadRead        = "test-bad-read"
+	Try            = "test-try"
 	Print          = "test-print"
 	ReadAt         = "test-read-at"
 	Look           = "test-look"
@@ -36,8 +37,6 @@ type ReadResult struct {
 type Inside struct {
 	Environment []string
 	Arguments   []string
-	Directory   string
-	Files       []string
 	PID         int
 	WriteError  string
 }

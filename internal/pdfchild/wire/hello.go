@@ -18,7 +18,16 @@ const ExitCPU = 24
 
 // Hello is what a child says first, when it is ready.
 type Hello struct {
-	Shape string `json:"shape"`
+	Shape       string      `json:"shape"`
+	Confinement Confinement `json:"confinement"`
+}
+
+// Confinement is what a child has given up of what a process may do.
+type Confinement struct {
+	NoNewPrivileges bool     `json:"no_new_privs"`      // prctl(2): no program that it might start has more rights
+	Landlock        bool     `json:"landlock"`          // landlock(7): no file by its name, no TCP
+	Seccomp         bool     `json:"seccomp"`           // seccomp(2): no system call but those of a computation
+	Missing         []string `json:"missing,omitempty"` // what the kernel does not grant, with the reason
 }
 
 // Shape names the form of all that crosses the pipes. A program and a child of different releases have different ones: a field that

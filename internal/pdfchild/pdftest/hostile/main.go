@@ -7,8 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"kyso/internal/pades"
@@ -88,6 +88,7 @@ var operations = map[string]child.Operation{
 		return pdftest.ReadResult{Data: buffer[:n], Err: fmt.Sprint(err)}, nil
 	}),
 	pdftest.Look: look,
+	pdftest.Try:  try,
 	pdftest.LeaveGoroutine: func(pades.Source, json.RawMessage) (any, error) {
 		go func() { select {} }()
 		return nil, nil
@@ -105,13 +106,6 @@ var operations = map[string]child.Operation{
 func look(pades.Source, json.RawMessage) (any, error) {
 	var seen pdftest.Inside
 	seen.Environment, seen.Arguments, seen.PID = os.Environ(), os.Args, os.Getpid()
-	seen.Directory, _ = os.Getwd()
-	links, _ := filepath.Glob("/proc/self/fd/*")
-	for _, link := range links {
-		if target, err := os.Readlink(link); err == nil {
-			seen.Files = append(seen.Files, target)
-		}
-	}
 	f, err := os.CreateTemp("/tmp", "pdfchild")
 	if err == nil {
 		_ = os.Remove(f.Name())
@@ -119,4 +113,34 @@ func look(pades.Source, json.RawMessage) (any, error) {
 	}
 	seen.WriteError = fmt.Sprint(err)
 	return seen, nil
+}
+
+// try is what code of an attacker would try, each with the error that it gets.
+func try(pades.Source, json.RawMessage) (any, error) {
+	tried := map[string]string{}
+	note := func(what string, err error) {
+		tried[what] = fmt.Sprint(err)
+	}
+	_, err := os.ReadFile("/etc/passwd")
+	note("read a file", err)
+	_, err = os.ReadDir("/")
+	note("read a folder", err)
+	note("write a file", os.WriteFile("/tmp/kyso-hostile", []byte("x"), 0o600))
+	note("make a folder", os.Mkdir("/tmp/kyso-hostile-folder", 0o700))
+	_, err = os.Stat("/etc/passwd")
+	note("look at a file", err)
+	_, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	note("open a TCP socket", err)
+	_, err = syscall.Socket(syscall.AF_UNIX, syscall.SOCK_DGRAM, 0)
+	note("open a local socket", err)
+	note("become another program", syscall.Exec("/bin/true", []string{"true"}, nil))
+	_, err = syscall.ForkExec("/bin/true", []string{"true"}, nil)
+	note("start a program", err)
+	note("kill the parent", syscall.Kill(os.Getppid(), 0))
+	_, err = syscall.PtraceGetEventMsg(os.Getppid())
+	note("trace the parent", err)
+	_, err = syscall.Mmap(-1, 0, 4096, syscall.PROT_READ|syscall.PROT_EXEC, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	note("have new code", err)
+	note("learn about the machine", syscall.Sysinfo(new(syscall.Sysinfo_t)))
+	return tried, nil
 }
