@@ -126,11 +126,53 @@ func (a *Signing) PollApproval(ctx context.Context, in PollInput) (Polled, error
 
 func (a *Signing) pollApproval(ctx context.Context, in PollInput) (Polled, error) {
 	s, outcome, err := a.lookAtApproval(ctx, in)
+	if err == nil && s.Approval.Watched {
+		err = a.watchFurther(ctx, s, outcome)
+	}
 	if err == nil && outcome == "" {
 		age := a.Now().Sub(s.Approval.AcceptedAt)
 		return Polled{}, pending(a.Pace.Next(s.Provider, process.PauseAt(age, s.Approval.ExpiresAt.Sub(a.Now()))))
 	}
 	return Polled{Outcome: outcome}, err
+}
+
+// watchFurther has the request looked at that a process has asked about itself, until there is an outcome.
+func (a *Signing) watchFurther(ctx context.Context, s signing.Signing, outcome signing.Outcome) error {
+	if outcome != "" {
+		return a.Waits.EndWait(ctx, process.WaitApproval, s.ID)
+	}
+	return a.Waits.Watch(ctx, signing.ApprovalWait(s.ID, s.Provider, s.Approval))
+}
+
+// watchAgain has a run hear of its answer that was set back to before it waits.
+func (a *Signing) watchAgain(ctx context.Context, s signing.Signing, t signing.Transition) error {
+	if !t.Watched || t.Status != signing.StatusAwaitingApproval {
+		return nil
+	}
+	w := signing.ApprovalWait(s.ID, s.Provider, s.Approval)
+	w.Answered = s.Approval.Outcome != ""
+	return a.Waits.Watch(ctx, w)
+}
+
+// ReadApproval returns the answer that a watcher has recorded, and ends the wait for it. The outcome is empty while there is none: the
+// request is then looked at now. Effect: records. Key: the signing. Errors: the one that asking again does not overcome.
+func (a *Signing) ReadApproval(ctx context.Context, signingID string) (Polled, error) {
+	polled, err := a.readApproval(ctx, signingID)
+	return polled, fail(err)
+}
+
+func (a *Signing) readApproval(ctx context.Context, signingID string) (Polled, error) {
+	s, err := a.Records.Signing(ctx, signingID)
+	if err != nil {
+		return Polled{}, err
+	}
+	if s.Approval.Outcome != "" {
+		return Polled{s.Approval.Outcome}, a.Waits.EndWait(ctx, process.WaitApproval, s.ID)
+	}
+	if s.Status != signing.StatusAwaitingApproval {
+		return Polled{}, problem.New(problem.Conflict, "the signing is %s", s.Status)
+	}
+	return Polled{}, lookNow(ctx, a.Waits, signing.ApprovalWait(s.ID, s.Provider, s.Approval), a.Now())
 }
 
 // lookAtApproval asks once, and keeps what comes. The outcome is empty while the owner has not decided.
@@ -139,8 +181,7 @@ func (a *Signing) lookAtApproval(ctx context.Context, in PollInput) (signing.Sig
 	if err != nil || s.Approval.Outcome != "" {
 		return s, s.Approval.Outcome, err
 	}
-	// A watcher may come before the transition that follows the acceptance is recorded.
-	if s.Status != signing.StatusAwaitingApproval && (s.Status != signing.StatusRequested || s.Approval.AcceptedAt.IsZero()) {
+	if s.Status != signing.StatusAwaitingApproval {
 		return s, "", problem.New(problem.Conflict, "the signing is %s", s.Status)
 	}
 	poll, err := a.poll(ctx, s)
@@ -204,7 +245,7 @@ func (a *Signing) CollectLate(ctx context.Context, signingID string) error {
 
 func (a *Signing) collectLate(ctx context.Context, signingID string) error {
 	over, err := a.lookForLate(ctx, signingID)
-	if err == nil && !over {
+	if !over && (err == nil || problem.CodeOf(err).Kind() == problem.KindUpstream) {
 		return pending(process.PauseLate)
 	}
 	return err
@@ -229,7 +270,13 @@ func (a *Signing) lookForLate(ctx context.Context, signingID string) (over bool,
 	if err == nil && poll.Outcome == signing.OutcomeApproved {
 		return true, a.saveValues(ctx, s, poll, signing.UseLate)
 	}
-	return a.Now().After(signing.LateUntil(s.Approval.ExpiresAt, s.UpdatedAt)) || err == nil && poll.Outcome != "", nil
+	switch {
+	case a.Now().After(signing.LateUntil(s.Approval.ExpiresAt, s.UpdatedAt)):
+		return true, nil
+	case problem.CodeOf(err).Kind() != problem.KindUpstream: // one who does not know the request may learn of it
+		err = nil
+	}
+	return err == nil && poll.Outcome != "", err
 }
 
 // retireValues marks values that came in time for a signing that was given up afterwards.

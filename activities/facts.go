@@ -196,8 +196,11 @@ func (a *Signing) moves(ctx context.Context, in TransitionInput) error {
 		return err
 	}
 	list, err := a.Records.Transitions(ctx, s.ID, 0)
-	if err != nil || in.Transition.Seq <= len(list) {
+	if err != nil {
 		return err
+	}
+	if in.Transition.Seq <= len(list) {
+		return a.watchAgain(ctx, s, in.Transition)
 	}
 	to := in.Transition.Status
 	if facts, known := signingFacts[to]; known && !facts.holds(s) {

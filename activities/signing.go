@@ -34,6 +34,7 @@ type PDF interface {
 type Signing struct {
 	Records    signing.Records
 	Decisions  decision.Records
+	Waits      process.Waits
 	Segments   signing.Segments
 	Signers    map[string]signing.RemoteSigner // by provider name
 	TSA        signing.TimestampAuthority

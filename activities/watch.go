@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
+
 	"kyso/internal/problem"
 	"kyso/internal/process"
 )
@@ -103,4 +105,23 @@ func (p *Pace) Next(party string, pause time.Duration) time.Duration {
 	}
 	p.free[key] = at.Add(time.Second / time.Duration(p.PerSecond))
 	return at.Sub(now)
+}
+
+// lookNow has a wait looked at now whose process came for an answer that is not recorded: a webhook woke it, or its row is lost. The
+// fault of a look is the answer, and ends the wait.
+func lookNow(ctx context.Context, waits process.Waits, w process.Wait, now time.Time) error {
+	stored, err := waits.Wait(ctx, w.Kind, w.Record)
+	switch {
+	case problem.CodeOf(err) == problem.NotFound:
+		return waits.Watch(ctx, w)
+	case err != nil:
+		return err
+	case stored.Fault == "":
+		_, err = waits.Hasten(ctx, w.Kind, w.Record, now)
+		return err
+	}
+	if err := waits.EndWait(ctx, w.Kind, w.Record); err != nil {
+		return err
+	}
+	return temporal.NewNonRetryableApplicationError(stored.Message, stored.Fault, nil)
 }

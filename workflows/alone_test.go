@@ -133,6 +133,16 @@ func (o *outage) again() bool {
 	return before
 }
 
+// look is a look of a watcher, which is down with the activity that asks the same. A party that is merely away would not park the process
+// before its wait is over.
+func (o *outage) look(at process.Wait) error {
+	name := map[process.WaitKind]string{process.WaitApproval: "PollApproval", process.WaitPIN: "AwaitPIN", process.WaitPayment: "QueryPayment"}[at.Kind]
+	if name != "" && (len(o.only) == 0 || o.only[name]) && o.down(name) {
+		return problem.New(problem.PaymentUnclear, "the party says neither yes nor no")
+	}
+	return nil
+}
+
 func (o *outage) down(name string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -151,6 +161,7 @@ func (j *journey) stop(length time.Duration, only ...string) *outage {
 	options := patient
 	options.Interceptors = []interceptor.WorkerInterceptor{o}
 	j.env.SetWorkerOptions(options)
+	j.watch.stop = o.look
 	j.acts.Retries, j.reg.Retries = nil, nil // as the product has it
 	return o
 }
@@ -220,9 +231,10 @@ func TestEveryStepRecoversAlone(t *testing.T) {
 func TestParkedSigningHearsTheWebhook(t *testing.T) {
 	for name, c := range map[string]struct {
 		activity, step string
+		first          problem.Code
 	}{
-		"the request": {"RequestApproval", workflows.StepRequest},
-		"the poll":    {"PollApproval", workflows.StepAwaitApproval},
+		"the request": {"RequestApproval", workflows.StepRequest, problem.ProviderUnavailable},
+		"the answer":  {"PollApproval", workflows.StepAwaitApproval, problem.PaymentUnclear},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := newJourney(t)
@@ -231,7 +243,7 @@ func TestParkedSigningHearsTheWebhook(t *testing.T) {
 			j.acts.Retries = []time.Duration{10 * 365 * 24 * time.Hour}
 			j.request(signing.Signing{}, page("x"))
 			j.at(20*time.Minute, func() {
-				j.parked(c.step, "provider-unavailable")
+				j.parked(c.step, string(c.first))
 				j.env.SignalWorkflow(workflows.SignalNudge, nil) // too early: it is tried, and fails again
 			})
 			j.at(25*time.Minute, func() { j.parked(c.step, "provider-unavailable") })

@@ -180,6 +180,7 @@ var dueAt = map[string][]signing.Status{
 	"PrepareDocuments":    {signing.StatusPreparing},
 	"RequestApproval":     {signing.StatusRequested},
 	"PollApproval":        {signing.StatusAwaitingApproval},
+	"ReadApproval":        {signing.StatusAwaitingApproval},
 	"CollectLate":         nil, // a request that was never made is never late
 	"CompleteSigning":     {},
 	"EmbedSignatures":     {},

@@ -38,6 +38,7 @@ var mayAsk = map[string]func(by asker, arg any) bool{
 	"RequestApproval":     ofSigning(work),
 	"CompleteSigning":     ofSigning(work),
 	"PollApproval":        ofSigning(func(in activities.PollInput) string { return in.SigningID }),
+	"ReadApproval":        ofSigning(itself),
 	"CollectLate":         ofSigning(itself),
 	"EmbedSignatures":     ofSigning(itself),
 	"TimestampSignatures": ofSigning(itself),

@@ -72,6 +72,9 @@ func nudgesOf(ctx workflow.Context) nudges {
 	}}
 }
 
+// maxNudges bounds how often webhooks make a process look at once; after that its own pauses find out.
+const maxNudges = 8
+
 // hearing are the steps whose party sends nudges: an IPN of the gateway, a webhook of the signing provider.
 var hearing = map[string]bool{StepPayment: true, StepSettle: true, StepRefund: true, StepRequest: true, StepAwaitApproval: true}
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"kyso/internal/pades"
 	"kyso/internal/problem"
 	"kyso/internal/process"
+	"kyso/internal/relay"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
 	"kyso/internal/storetest"
@@ -512,11 +514,22 @@ func TestNudges(t *testing.T) {
 			j.request(signing.Signing{}, page("x"))
 			j.at(100*time.Second, func() {
 				j.approve(user)()
-				for range nudges {
-					j.env.SignalWorkflow(workflows.SignalNudge, nil)
+				for i := range nudges {
+					j.webhook(strconv.Itoa(i))
 				}
 			})
 			j.run(signing.StatusSigned)
 		})
 	}
+}
+
+// webhook hands a webhook of the provider over, as the API does.
+func (j *journey) webhook(id string) {
+	j.Helper()
+	inbox := &relay.Inbox{Messages: j.store.Relay(), Engine: j.watch, Now: j.now}
+	m := signing.InboxMessage{ID: id, Provider: "intrustca", Request: process.ApprovalID(j.id), Body: []byte("{}"), ReceivedAt: j.now()}
+	_, err := j.store.Receive(context.Background(), m)
+	j.must(err)
+	j.must(inbox.Handle(context.Background(), m))
+	j.env.RegisterDelayedCallback(j.watch.look, 100*time.Millisecond)
 }

@@ -48,15 +48,15 @@ func (j *journey) registrationActivities() *activities.Registration {
 	a := &activities.Registration{
 		Archiving: activities.Archiving{Margin: 90 * 24 * time.Hour},
 		Records:   j.records, Decisions: j.store.Decisions(), Logins: j.records, Serials: j.records, Signings: j.store, Trust: j.acts.Trust,
-		VNeID: &vneid.Client{BaseURL: j.parties + "/vneid", Secret: sandbox.DefaultVNeIDSecret, Timeout: 2 * time.Second, Clock: j.env.Now},
+		VNeID: &vneid.Client{BaseURL: j.parties + "/vneid", Secret: sandbox.DefaultVNeIDSecret, Timeout: 2 * time.Second, Clock: j.now},
 		SMS: &esms.Client{BaseURL: j.parties + "/esms", APIKey: sandbox.DefaultSMSAPIKey, SecretKey: sandbox.DefaultSMSSecretKey,
-			Brandname: "KYSO", Timeout: 2 * time.Second, Clock: j.env.Now},
+			Brandname: "KYSO", Timeout: 2 * time.Second, Clock: j.now},
 		Gateways: registration.Gateways{registration.FirstGateway: j.vnpay()},
 		Store: func(ctx context.Context, name string, r io.Reader) (signing.Upload, error) {
 			return blob.Upload(ctx, j.blobs, name, r, 1<<24, true)
 		},
 		Open:     j.acts.Open,
-		Packages: testPackages, Now: j.env.Now, Retries: j.acts.Retries,
+		Packages: testPackages, Now: j.now, Retries: j.acts.Retries,
 		Issuers: map[string]activities.Issuer{}, DefaultIssuer: sandbox.FirstIssuer,
 	}
 	a.Issuers[sandbox.FirstIssuer] = j.issuer(sandbox.FirstIssuer, "", sandbox.DefaultCAKey, "CÔNG TY CỔ PHẦN KÝ SỐ THỬ NGHIỆM", "0100000000")
@@ -67,7 +67,7 @@ func (j *journey) registrationActivities() *activities.Registration {
 // issuer is one of the sandbox's CAs with a party and a seal of its own.
 func (j *journey) issuer(code, path, key, party, taxCode string) activities.Issuer {
 	return activities.Issuer{
-		CA:     &ca.Client{BaseURL: j.parties + path, Key: key, Timeout: 2 * time.Second, Clock: j.env.Now},
+		CA:     &ca.Client{BaseURL: j.parties + path, Key: key, Timeout: 2 * time.Second, Clock: j.now},
 		Sealer: j.sealer(code, party), SigningProvider: "vnpt", UserOf: func(idNumber string) string { return idNumber },
 		Party: forms.Provider{Name: party, ShortName: "KYSO", TaxCode: taxCode, Licence: "01/GP-TN",
 			Representative: "Lê Thị Hồng Nhung", Title: "Giám đốc", Address: "Số 1 phố Tràng Tiền, Hà Nội", Hotline: "1900 0000"},
@@ -76,7 +76,7 @@ func (j *journey) issuer(code, path, key, party, taxCode string) activities.Issu
 
 func (j *journey) vnpay() *vnpay.Client {
 	return &vnpay.Client{PayBase: j.parties + "/vnpay/paymentv2/vpcpay.html", APIBase: j.parties + "/vnpay/merchant_webapi/api/transaction",
-		TmnCode: sandbox.DefaultTmnCode, Secret: sandbox.DefaultVNPaySecret, ReturnURL: "http://127.0.0.1/return", Timeout: 2 * time.Second, Clock: j.env.Now}
+		TmnCode: sandbox.DefaultTmnCode, Secret: sandbox.DefaultVNPaySecret, ReturnURL: "http://127.0.0.1/return", Timeout: 2 * time.Second, Clock: j.now}
 }
 
 // enrolment is a citizen on the way to a certificate. The citizen acts whenever the process waits for an act, unless a
@@ -115,13 +115,13 @@ func newEnrolmentWith(j *journey, issuer, plan string) *enrolment {
 		acts: map[registration.Status]func(){}, asked: map[registration.Purpose]bool{}, sent: map[string]bool{}}
 	j.about = decision.Object{Process: process.Registration, ID: e.id}
 	j.runAs(process.RegistrationWorkflowID(e.id))
-	e.accounts = account.New(j.records, j.store.Limits(), j.env.Now, account.Options{})
+	e.accounts = account.New(j.records, j.store.Limits(), j.now, account.Options{})
 	requestID, token, body, header, err := j.world.RequestCertificateOf(issuer, citizen)
 	j.must(err)
 	e.token = token
-	request, err := (&vneid.Client{Secret: sandbox.DefaultVNeIDSecret, Clock: j.env.Now}).Open(header, body)
+	request, err := (&vneid.Client{Secret: sandbox.DefaultVNeIDSecret, Clock: j.now}).Open(header, body)
 	j.must(err)
-	e.request, _, err = account.Input{}.Request(request, j.env.Now())
+	e.request, _, err = account.Input{}.Request(request, j.now())
 	j.must(err)
 	if e.request.RequestID != requestID {
 		j.Fatalf("the request is called %q and %q", e.request.RequestID, requestID)
@@ -493,7 +493,7 @@ func (j *journey) sealer(issuer, party string) *eseal.Sealer {
 	j.must(err)
 	cert, err := x509.ParseCertificate(der)
 	j.must(err)
-	sealer := &eseal.Sealer{Key: key, Certificate: cert, TSA: j.acts.TSA, Revocation: j.acts.Revocation, Trust: j.acts.Trust, Now: j.env.Now}
+	sealer := &eseal.Sealer{Key: key, Certificate: cert, TSA: j.acts.TSA, Revocation: j.acts.Revocation, Trust: j.acts.Trust, Now: j.now}
 	for _, der := range chain {
 		issuer, err := x509.ParseCertificate(der)
 		j.must(err)

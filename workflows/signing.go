@@ -68,7 +68,7 @@ func newSigningRun(ctx workflow.Context, in SigningInput) (*signingRun, error) {
 	r := &signingRun{in: in}
 	r.runner = runner[signing.Status]{incidents: incidents{kind: process.Signing, processID: in.SigningID, begun: &began{}, nudges: nudgesOf(ctx)},
 		table: signing.Table, status: signing.StatusCreated, atStep: StepInspect, kept: r.keepTransition, repairs: signingRepairs, final: r.refuses,
-		headline: r.describeSigning}
+		headline: r.describeSigning, stamp: r.stampTransition}
 	r.before = r.settleOwed
 	r.ctx, r.stop = workflow.WithCancel(ctx)
 	r.receiveSignals(ctx)
@@ -121,6 +121,14 @@ func (r *signingRun) orRefused(ctx workflow.Context, err error) error {
 		return ended[signing.Status]{signing.StatusRefused, codeOf(err)}
 	}
 	return err
+}
+
+// stampTransition has the store begin what is watched for: the owner's answer, and a value that comes after the end. Runs of earlier
+// releases ask themselves.
+func (r *signingRun) stampTransition(t *signing.Transition) {
+	if r.release >= ridesAlong {
+		t.Watched = t.Status == signing.StatusAwaitingApproval || t.Status.Final() && t.Status != signing.StatusSigned && r.asked
+	}
 }
 
 func (r *signingRun) keepTransition(ctx workflow.Context, t signing.Transition) error {

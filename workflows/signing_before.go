@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"time"
+
 	"go.temporal.io/sdk/workflow"
 
 	"kyso/activities"
@@ -73,4 +75,43 @@ func (r *signingRun) deliver(ctx workflow.Context) error {
 	return r.step(ctx, StepDeliver, "", func(ctx workflow.Context) error {
 		return workflow.ExecuteActivity(heavy(ctx, "Verify the whole result"), signingActivities.DeliverDocuments, r.in.SigningID).Get(ctx, nil)
 	})
+}
+
+// pollUntil races the poll against the deadline and against webhooks. The webhook is a hint, the poll is the
+// truth: a lost one costs seconds, a forged one a question to the provider.
+func (r *signingRun) pollUntil(ctx workflow.Context, until time.Time) (activities.Polled, error) {
+	if err := workflow.UpsertTypedSearchAttributes(ctx,
+		AttributeStep.ValueSet(StepAwaitApproval), AttributeDeadline.ValueSet(r.deadline)); err != nil {
+		return activities.Polled{}, err
+	}
+	timerCtx, stopTimer := workflow.WithCancel(ctx)
+	defer stopTimer()
+	timer := workflow.NewTimerWithOptions(timerCtx, until.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: "The provider's window and grace"})
+	nudges := workflow.GetSignalChannel(ctx, SignalNudge)
+	for round := 0; ; round++ {
+		var polled activities.Polled
+		var err error
+		again, late := false, false
+		pollCtx, stopPoll := workflow.WithCancel(ctx)
+		future := workflow.ExecuteActivity(poll(pollCtx, "Ask the provider for the decision"), signingActivities.PollApproval, activities.PollInput{SigningID: r.in.SigningID})
+		selector := workflow.NewSelector(ctx).
+			AddFuture(future, func(f workflow.Future) { err = f.Get(ctx, &polled) }).
+			AddFuture(timer, func(workflow.Future) { late = true })
+		if round < maxNudges {
+			selector.AddReceive(nudges, func(c workflow.ReceiveChannel, _ bool) {
+				c.Receive(ctx, nil)
+				again = true
+			})
+		}
+		selector.Select(ctx)
+		stopPoll()
+		switch {
+		case ctx.Err() != nil:
+			return polled, ctx.Err()
+		case late:
+			return r.lastPoll(ctx)
+		case !again:
+			return polled, err
+		}
+	}
 }

@@ -77,10 +77,15 @@ func (r *signingRun) awaitApproval(ctx workflow.Context) error {
 	until := window.Add(activities.ApprovalGrace)
 	var polled activities.Polled
 	err := r.step(ctx, StepAwaitApproval, r.in.Provider, func(ctx workflow.Context) (err error) {
+		recorded := r.open != nil || r.in.Again != nil // the answer may be, and nothing tells of it again
 		if err := r.look(ctx, "Ask the provider once", signingActivities.PollApproval, activities.PollInput{SigningID: r.in.SigningID}); err != nil {
 			return err
 		}
-		polled, err = r.pollUntil(ctx, until)
+		if r.release < ridesAlong {
+			polled, err = r.pollUntil(ctx, until)
+		} else {
+			polled, err = r.hearUntil(ctx, until, recorded)
+		}
 		return err
 	})
 	r.deadline = time.Time{}
@@ -145,43 +150,21 @@ func (r *signingRun) awaitPerson(ctx workflow.Context, status signing.Status, st
 	return nil
 }
 
-// pollUntil races the poll against the deadline and against webhooks. The webhook is a hint, the poll is the
-// truth: a lost one costs seconds, a forged one a question to the provider.
-func (r *signingRun) pollUntil(ctx workflow.Context, until time.Time) (activities.Polled, error) {
+// hearUntil waits for the provider's answer: a watcher asks, records it and tells the process. It holds one timer and no activity.
+// recorded says that the answer may be there already.
+func (r *signingRun) hearUntil(ctx workflow.Context, until time.Time, recorded bool) (polled activities.Polled, err error) {
 	if err := workflow.UpsertTypedSearchAttributes(ctx,
 		AttributeStep.ValueSet(StepAwaitApproval), AttributeDeadline.ValueSet(r.deadline)); err != nil {
-		return activities.Polled{}, err
+		return polled, err
 	}
-	timerCtx, stopTimer := workflow.WithCancel(ctx)
-	defer stopTimer()
-	timer := workflow.NewTimerWithOptions(timerCtx, until.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: "The provider's window and grace"})
-	nudges := workflow.GetSignalChannel(ctx, SignalNudge)
-	for round := 0; ; round++ {
-		var polled activities.Polled
-		var err error
-		again, late := false, false
-		pollCtx, stopPoll := workflow.WithCancel(ctx)
-		future := workflow.ExecuteActivity(poll(pollCtx, "Ask the provider for the decision"), signingActivities.PollApproval, activities.PollInput{SigningID: r.in.SigningID})
-		selector := workflow.NewSelector(ctx).
-			AddFuture(future, func(f workflow.Future) { err = f.Get(ctx, &polled) }).
-			AddFuture(timer, func(workflow.Future) { late = true })
-		if round < maxNudges {
-			selector.AddReceive(nudges, func(c workflow.ReceiveChannel, _ bool) {
-				c.Receive(ctx, nil)
-				again = true
-			})
-		}
-		selector.Select(ctx)
-		stopPoll()
-		switch {
-		case ctx.Err() != nil:
-			return polled, ctx.Err()
-		case late:
-			return r.lastPoll(ctx)
-		case !again:
-			return polled, err
-		}
+	heard, err := r.hear(ctx, until, "The provider's window and grace", recorded, func(ctx workflow.Context) (bool, error) {
+		err := workflow.ExecuteLocalActivity(record(ctx), signingActivities.ReadApproval, r.in.SigningID).Get(ctx, &polled)
+		return polled.Outcome != "", err
+	})
+	if err != nil || heard {
+		return polled, err
 	}
+	return r.lastPoll(ctx)
 }
 
 // lastPoll asks once more after the deadline. While the provider says nothing, the request has expired; when it
@@ -192,6 +175,3 @@ func (r *signingRun) lastPoll(ctx workflow.Context) (activities.Polled, error) {
 		activities.PollInput{SigningID: r.in.SigningID, Last: true}).Get(ctx, &polled)
 	return polled, err
 }
-
-// maxNudges bounds how often webhooks make the process look at once; after that the poll alone finds out.
-const maxNudges = 8

@@ -79,7 +79,13 @@ type journey struct {
 
 	decisions int
 	watching  []interceptor.WorkerInterceptor // besides the guard
+	watch     *watch
+	laters    []*later
+	after     time.Duration // since the end of the process
 }
+
+// now is the time of the journey.
+func (j *journey) now() time.Time { return j.env.Now().Add(j.after) }
 
 // newJourney makes a world in which everybody behaves, apart from the faults that every client must live with.
 func newJourney(t *testing.T) *journey {
@@ -116,8 +122,9 @@ func newJourneyIn(t *testing.T, dsn string, keys func() (*rsa.PrivateKey, error)
 	j.openWorld(keys)
 	j.openStore(dsn)
 	j.wire()
+	j.watches()
 	workflows.Register(j.env)
-	activities.Register(j.env, j.acts, j.reg, &activities.Webhook{}, &activities.Decisions{Records: j.store.Decisions(), Now: j.env.Now})
+	activities.Register(j.env, j.acts, j.reg, &activities.Webhook{}, &activities.Decisions{Records: j.store.Decisions(), Now: j.now})
 	return j
 }
 
@@ -156,7 +163,7 @@ func seedOf(t *testing.T) uint64 {
 
 func (j *journey) openWorld(keys func() (*rsa.PrivateKey, error)) {
 	var err error
-	j.world, err = sandbox.New(sandbox.Options{Clock: j.env.Now, Seed: seedOf(j.T), Keys: keys})
+	j.world, err = sandbox.New(sandbox.Options{Clock: j.now, Seed: seedOf(j.T), Keys: keys})
 	j.must(err)
 	j.Cleanup(func() { j.world.Close() })
 	parties := httptest.NewServer(j.world.Parties())
@@ -172,17 +179,17 @@ func (j *journey) openWorld(keys func() (*rsa.PrivateKey, error)) {
 	j.acts = &activities.Signing{
 		Signers: map[string]signing.RemoteSigner{
 			"intrustca": &rssp769.Client{Name: "intrustca", BaseURL: parties.URL, SPID: sandbox.DefaultSPID,
-				SPPassword: sandbox.DefaultSPPassword, Profile: intrust, Timeout: 2 * time.Second, Clock: j.env.Now},
+				SPPassword: sandbox.DefaultSPPassword, Profile: intrust, Timeout: 2 * time.Second, Clock: j.now},
 			"vnpt": &rssp769.Client{Name: "vnpt", BaseURL: parties.URL + "/sca/sp769", SPID: sandbox.DefaultSPID,
-				SPPassword: sandbox.DefaultSPPassword, Profile: rssp769.VNPT(), Timeout: 2 * time.Second, Clock: j.env.Now},
+				SPPassword: sandbox.DefaultSPPassword, Profile: rssp769.VNPT(), Timeout: 2 * time.Second, Clock: j.now},
 		},
-		TSA:        &tsa.Client{URLs: []string{parties.URL + "/tsa"}, Clock: j.env.Now},
-		Revocation: &revocation.Client{AllowPrivate: true, Clock: j.env.Now},
+		TSA:        &tsa.Client{URLs: []string{parties.URL + "/tsa"}, Clock: j.now},
+		Revocation: &revocation.Client{AllowPrivate: true, Clock: j.now},
 		Trust: func(context.Context) (signing.Trust, error) {
 			return signing.Trust{Roots: roots, Intermediates: intermediates}, nil
 		},
 		Archiving: activities.Archiving{Margin: 90 * 24 * time.Hour},
-		Now:       j.env.Now,
+		Now:       j.now,
 		// Most journeys are about what an operator does. See alone_test.go for the others.
 		Retries: []time.Duration{10 * 365 * 24 * time.Hour},
 	}
@@ -204,7 +211,7 @@ func (j *journey) openStore(dsn string) {
 }
 
 func (j *journey) wire() {
-	j.acts.Records, j.acts.Segments, j.acts.Decisions = j.store, j.blobs, j.store.Decisions()
+	j.acts.Records, j.acts.Segments, j.acts.Decisions, j.acts.Waits = j.store, j.blobs, j.store.Decisions(), j.store.Waits()
 	runner := &pdfchild.Runner{Program: pdftest.Program(j.T)}
 	j.Cleanup(runner.Close)
 	j.acts.PDF = func() activities.PDF { return runner.Session() }
@@ -218,7 +225,7 @@ func (j *journey) wire() {
 func (j *journey) request(s signing.Signing, files ...[]byte) {
 	j.Helper()
 	ctx := context.Background()
-	s.ID, s.Status, s.CreatedAt, s.UpdatedAt = j.id, signing.StatusCreated, j.env.Now(), j.env.Now()
+	s.ID, s.Status, s.CreatedAt, s.UpdatedAt = j.id, signing.StatusCreated, j.now(), j.now()
 	if s.UserID == "" {
 		s.UserID = user
 	}
@@ -247,7 +254,15 @@ func (j *journey) request(s signing.Signing, files ...[]byte) {
 }
 
 // at does something in the outside world after a time that nobody waits for.
-func (j *journey) at(after time.Duration, do func()) { j.env.RegisterDelayedCallback(do, after) }
+func (j *journey) at(after time.Duration, do func()) {
+	l := &later{at: j.now().Add(after)}
+	l.do = func() {
+		l.done = true
+		do()
+	}
+	j.laters = append(j.laters, l)
+	j.env.RegisterDelayedCallback(l.do, after)
+}
 
 // window makes the owner's time longer, and known from configuration too: when the answer that tells it is lost,
 // that is all there is.
@@ -291,7 +306,7 @@ func (j *journey) decideForMany(step, reason string, repair process.Repair) stri
 func (j *journey) decideOn(d decision.Decision, content any) string {
 	j.decisions++
 	d.ID, d.Actor, d.Principal = fmt.Sprintf("dec-%d", j.decisions), "ops-1", "ops-1"
-	d.CreatedAt, d.ExpiresAt = j.env.Now(), j.env.Now().Add(decision.Life)
+	d.CreatedAt, d.ExpiresAt = j.now(), j.now().Add(decision.Life)
 	var err error
 	d.Content, err = json.Marshal(content)
 	j.must(err)
@@ -348,6 +363,7 @@ func (j *journey) run(want signing.Status) signing.Signing {
 		open, _ := j.store.Parked().List(context.Background(), incident.Filter{})
 		j.Fatalf("the process failed: %v; open incidents: %+v", err, open)
 	}
+	j.watch.rest()
 	s, err := j.store.Signing(context.Background(), j.id)
 	j.must(err)
 	if result.Status != want || s.Status != want {
@@ -457,7 +473,7 @@ func (j *journey) verify(s signing.Signing) []*pades.Verification {
 		src, err := j.acts.Open(context.Background(), upload)
 		j.must(err)
 		trust := trustNow(j, j.acts)
-		result, err := pades.Verify(src, pades.VerifyOptions{Roots: trust.Roots, Removed: trust.Removed, Now: j.env.Now()})
+		result, err := pades.Verify(src, pades.VerifyOptions{Roots: trust.Roots, Removed: trust.Removed, Now: j.now()})
 		j.must(err)
 		all = append(all, result)
 	}

@@ -79,6 +79,7 @@ func (a *App) signing() *activities.Signing {
 	return &activities.Signing{
 		Records:    a.Store,
 		Decisions:  a.Store.Decisions(),
+		Waits:      a.Store.Waits(),
 		Segments:   a.Blobs,
 		Signers:    a.Config.Signers(),
 		TSA:        a.Config.TSA,

@@ -57,4 +57,6 @@ type Transition[S ~string] struct {
 	Detail   string    `json:",omitempty"` // a problem.Code or a few words, no personal data
 	Deadline time.Time `json:",omitzero"`  // of the wait that begins; zero when nothing is waited for, and for signings
 	Actor    string    `json:",omitempty"` // opaque id of who caused it; empty for the process itself
+	// Watched has the store begin the Wait that the status stands for, in the transaction of the transition.
+	Watched bool `json:",omitempty"`
 }

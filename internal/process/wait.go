@@ -75,12 +75,10 @@ func PauseAt(age, left time.Duration) time.Duration {
 type Waits interface {
 	// Watch adds a wait. One that is there stays as it is, with its times.
 	Watch(ctx context.Context, w Wait) error
-	// Waiting returns a wait; problem.NotFound when there is none.
-	Waiting(ctx context.Context, kind WaitKind, record string) (Wait, error)
-	// LookAgain forgets the fault of a wait and has it looked at after a pause.
-	LookAgain(ctx context.Context, kind WaitKind, record string, at time.Time) error
-	// Hasten has a wait looked at now, because the party says that there is news. It reports false when no wait takes that up:
-	// there is none, it is not looked at any more, or too many webhooks came for it.
+	// Wait returns a wait; problem.NotFound when there is none.
+	Wait(ctx context.Context, kind WaitKind, record string) (Wait, error)
+	// Hasten has a wait looked at now, because the party says that there is news; after MaxNudges of them it keeps its own pace. It
+	// reports false when no watcher looks at the wait: there is none, or its process has taken over.
 	Hasten(ctx context.Context, kind WaitKind, record string, now time.Time) (bool, error)
 	// EndWait removes a wait; one that is not there is removed already.
 	EndWait(ctx context.Context, kind WaitKind, record string) error

@@ -7,6 +7,7 @@ import (
 
 	"kyso/internal/page"
 	"kyso/internal/problem"
+	"kyso/internal/process"
 	"kyso/internal/signing"
 )
 
@@ -19,6 +20,8 @@ type Messages interface {
 	// Waiting returns messages that were received before a time and not handed over, oldest first.
 	Waiting(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]signing.InboxMessage, error)
 	FindApproval(ctx context.Context, provider, name string) (signingID string, err error)
+	// Hasten is that of process.Waits.
+	Hasten(ctx context.Context, kind process.WaitKind, record string, now time.Time) (bool, error)
 	MarkHandled(ctx context.Context, id string) error
 }
 
@@ -47,7 +50,17 @@ func (i *Inbox) Once(ctx context.Context) error {
 	return nil
 }
 
-// Handle tells the process that a webhook speaks of to look now, and closes the row.
+// hasten has the request of a signing looked at now, by its watcher. One that no watcher looks at is parked, or was begun by an earlier
+// release: its process looks itself.
+func (i *Inbox) hasten(ctx context.Context, id string) error {
+	taken, err := i.Messages.Hasten(ctx, process.WaitApproval, id, orNow(i.Now))
+	if err != nil || taken {
+		return err
+	}
+	return i.Engine.Nudge(ctx, id)
+}
+
+// Handle has the request that a webhook speaks of looked at now, and closes the row.
 func (i *Inbox) Handle(ctx context.Context, m signing.InboxMessage) error {
 	if m.Request != "" {
 		id, err := i.Messages.FindApproval(ctx, m.Provider, m.Request)
@@ -58,8 +71,8 @@ func (i *Inbox) Handle(ctx context.Context, m signing.InboxMessage) error {
 		case err != nil:
 			return fmt.Errorf("finding the signing of a webhook: %w", err)
 		default:
-			if err := i.Engine.Nudge(ctx, id); err != nil {
-				return fmt.Errorf("nudging signing %s: %w", id, err)
+			if err := i.hasten(ctx, id); err != nil {
+				return fmt.Errorf("handing a webhook to signing %s: %w", id, err)
 			}
 		}
 	}

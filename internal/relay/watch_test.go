@@ -100,7 +100,7 @@ func (w *watched) wants(what string, got []string, want ...string) {
 
 func (w *watched) row(record string) process.Wait {
 	w.Helper()
-	at, err := w.f.Waits().Waiting(w.Context(), process.WaitApproval, record)
+	at, err := w.f.Waits().Wait(w.Context(), process.WaitApproval, record)
 	if problem.CodeOf(err) != problem.NotFound {
 		must(w.T, err)
 	}

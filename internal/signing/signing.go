@@ -141,9 +141,21 @@ type Approval struct {
 	AcceptedAt time.Time
 	ExpiresAt  time.Time // the end of the provider's own window
 	Outcome    Outcome   // empty while waiting
-	// Watched says that the store has a process.Wait for the request: SaveApproval begins it when the provider has accepted. Processes
-	// of earlier releases ask by themselves.
+	// Watched says that the store has a process.Wait for the answer, which began with StatusAwaitingApproval. SaveApproval leaves it
+	// alone. Processes of earlier releases ask by themselves.
 	Watched bool
+}
+
+// ApprovalWait is the wait of a signing for the answer of its owner.
+func ApprovalWait(id, provider string, a Approval) process.Wait {
+	return process.Wait{Kind: process.WaitApproval, Record: id, Party: process.SignerParty(provider), Workflow: process.SigningWorkflowID(id),
+		BeganAt: a.AcceptedAt, EndsAt: a.ExpiresAt, NextAt: a.AcceptedAt, Pause: process.PauseAt(0, 0)}
+}
+
+// LateWait is the watch for a value that comes after the end of a signing.
+func LateWait(id, provider string, a Approval, endedAt time.Time) process.Wait {
+	return process.Wait{Kind: process.WaitLate, Record: id, Party: process.SignerParty(provider), BeganAt: endedAt, EndsAt: LateUntil(a.ExpiresAt, endedAt),
+		NextAt: endedAt, Pause: process.PauseLate}
 }
 
 // LateWatch is how long after the end of the provider's window a cancelled or expired request is watched for a

@@ -92,6 +92,7 @@ type Relay struct {
 	registrationLoops
 	accountLoops
 	operationLoops
+	operations.Waits
 }
 
 // relayedRecords are the records of registrations, behind what Store has under the same name.
@@ -100,7 +101,7 @@ type relayedRecords struct{ registrations.Records }
 // Relay is the part of the store that the loops of internal/relay ask.
 func (s *Store) Relay() Relay {
 	b := s.Base
-	return Relay{s, relayedRecords{registrations.Records{Base: b}}, signings.Loops{Base: b}, registrationLoops{Base: b}, accountLoops{Base: b}, operationLoops{Base: b}}
+	return Relay{s, relayedRecords{registrations.Records{Base: b}}, signings.Loops{Base: b}, registrationLoops{Base: b}, accountLoops{Base: b}, operationLoops{Base: b}, operations.Waits{Base: b}}
 }
 
 // Access returns the part of the store that says who may do what.

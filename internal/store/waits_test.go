@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -41,7 +42,7 @@ func TestWaitsAreTakenOnce(t *testing.T) {
 		again, err := waits.Take(ctx, "signer/p", due, minute(3))
 		must(t, err)
 		wantEqual(t, "taken by the second worker", len(again), 0)
-		at, err := waits.Waiting(ctx, process.WaitApproval, "1")
+		at, err := waits.Wait(ctx, process.WaitApproval, "1")
 		must(t, err)
 		wantEqual(t, "a row that was taken", at, due[1])
 		counts, err := waits.Waited(ctx, minute(4))
@@ -100,7 +101,13 @@ func TestWebhooksHastenAWaitSoOften(t *testing.T) {
 		for range process.MaxNudges - 1 {
 			hastens("s", true)
 		}
-		hastens("s", false)
+		due[0].NextAt, due[0].Pause = minute(60), 3*time.Second
+		_, err = waits.Take(ctx, "signer/p", due, minute(1))
+		must(t, err)
+		hastens("s", true)
+		due, err = waits.Due(ctx, "signer/p", minute(1), process.Pauses(), 3)
+		must(t, err)
+		wantEqual(t, "due after one webhook too many", len(due), 0)
 
 		still := waitOf("still", minute(2))
 		must(t, waits.Watch(ctx, still))
@@ -110,60 +117,50 @@ func TestWebhooksHastenAWaitSoOften(t *testing.T) {
 		list, err := waits.Still(ctx, minute(9), page.Cursor{}, 10)
 		must(t, err)
 		wantEqual(t, "resting", list, []process.Wait{still})
-		must(t, waits.LookAgain(ctx, process.WaitApproval, "still", minute(3)))
-		got, err := waits.Waiting(ctx, process.WaitApproval, "still")
-		must(t, err)
-		wantEqual(t, "looked at again", got, waitOf("still", minute(3)))
 		twice(t, func() error { return waits.EndWait(ctx, process.WaitApproval, "still") })
-		if _, err := waits.Waiting(ctx, process.WaitApproval, "still"); problem.CodeOf(err) != problem.NotFound {
+		if _, err := waits.Wait(ctx, process.WaitApproval, "still"); problem.CodeOf(err) != problem.NotFound {
 			t.Errorf("a wait that ended: %v", err)
 		}
 	})
 }
 
-// TestAWaitFollowsItsRequest takes signings through their requests: the wait begins with the acceptance, and ends with the signing.
+// TestAWaitFollowsItsRequest takes signings through their requests: the wait begins and ends with transitions.
 // One that is given up is watched for a value that comes late.
 func TestAWaitFollowsItsRequest(t *testing.T) {
 	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
 		ctx, s, waits := t.Context(), f.Store, f.Waits()
 		wait := func(kind process.WaitKind, id string) process.Wait {
 			t.Helper()
-			w, err := waits.Waiting(ctx, kind, id)
+			w, err := waits.Wait(ctx, kind, id)
 			if problem.CodeOf(err) != problem.NotFound {
 				must(t, err)
 			}
 			return w
 		}
-		to := func(id string, statuses ...signing.Status) {
-			t.Helper()
-			for i, status := range statuses {
-				must(t, s.Move(ctx, id, signing.Transition{Seq: i + 1, Status: status, At: minute(i + 1)}))
-			}
-		}
 		asks := []signing.Status{signing.StatusPreparing, signing.StatusRequested, signing.StatusAwaitingApproval}
-		asked := func(id string, watched bool) {
+		goes := func(id string, watched bool, end ...signing.Status) {
 			t.Helper()
 			created(t, s, id)
-			a := signing.Approval{OurID: id + "/1", Watched: watched}
-			must(t, s.SaveApproval(ctx, id, a))
-			if w := wait(process.WaitApproval, id); w.Kind != "" {
-				t.Errorf("waits before the provider has accepted: %+v", w)
+			must(t, s.SaveApproval(ctx, id, signing.Approval{OurID: id + "/1", AcceptedAt: minute(2), ExpiresAt: minute(7)}))
+			for i, status := range append(slices.Clone(asks), end...) {
+				twice(t, func() error {
+					return s.Move(ctx, id, signing.Transition{Seq: i + 1, Status: status, At: minute(i + 1), Watched: watched && (i == 2 || status.Final())})
+				})
 			}
-			a.AcceptedAt, a.ExpiresAt = minute(2), minute(7)
-			twice(t, func() error { return s.SaveApproval(ctx, id, a) })
 		}
-		asked("approved", true)
-		want := process.Wait{Kind: process.WaitApproval, Record: "approved", Party: "signer/intrust", Workflow: "signing-approved", BeganAt: minute(2).UTC(), EndsAt: minute(7).UTC(),
+		goes("waits", true)
+		want := process.Wait{Kind: process.WaitApproval, Record: "waits", Party: "signer/intrust", Workflow: "signing-waits", BeganAt: minute(2).UTC(), EndsAt: minute(7).UTC(),
 			NextAt: minute(2).UTC(), Pause: 3 * time.Second}
-		wantEqual(t, "an accepted request", wait(process.WaitApproval, "approved"), want)
-		to("approved", append(asks, signing.StatusCompleting, signing.StatusSigned)...)
-		asked("cancelled", true)
-		to("cancelled", append(asks, signing.StatusCancelled)...)
+		wantEqual(t, "a request that waits", wait(process.WaitApproval, "waits"), want)
+		if got, err := s.Signing(ctx, "waits"); err != nil || !got.Approval.Watched {
+			t.Errorf("a signing that is watched: %+v, %v", got.Approval, err)
+		}
+		goes("signed", true, signing.StatusCompleting, signing.StatusSigned)
+		goes("cancelled", true, signing.StatusCancelled)
 		wantEqual(t, "a cancelled request", wait(process.WaitLate, "cancelled"), process.Wait{Kind: process.WaitLate, Record: "cancelled", Party: "signer/intrust", BeganAt: minute(4).UTC(),
 			EndsAt: minute(9).UTC(), NextAt: minute(4).UTC(), Pause: process.PauseLate})
-		asked("before", false)
-		to("before", append(asks, signing.StatusCancelled)...)
-		for _, id := range []string{"approved", "cancelled", "before"} {
+		goes("before", false, signing.StatusCancelled)
+		for _, id := range []string{"signed", "cancelled", "before"} {
 			if w := wait(process.WaitApproval, id); w.Kind != "" {
 				t.Errorf("%s still waits: %+v", id, w)
 			}

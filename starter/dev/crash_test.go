@@ -32,7 +32,7 @@ func stampedImprint(pdf []byte) (string, error) {
 
 // notOnThePath are activities that a signing with one certificate and a placement does not run. The journeys in
 // workflows reach them; the last are asked for by processes of earlier releases only.
-var notOnThePath = []string{"CancelDecided", "RecordChoice", "RecordPlacements", "RecordIncident", "CollectLate", "ArchiveDue", "RenewArchive",
+var notOnThePath = []string{"PollApproval", "CancelDecided", "RecordChoice", "RecordPlacements", "RecordIncident", "CollectLate", "ArchiveDue", "RenewArchive",
 	"InspectDocuments", "FindCertificates", "EmbedSignatures", "TimestampSignatures", "ExtendSignatures", "ArchiveDocuments", "DeliverDocuments"}
 
 // stagesOf are the stages of an activity that has several.

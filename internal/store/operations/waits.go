@@ -36,8 +36,8 @@ func (s Waits) Watch(ctx context.Context, w process.Wait) error {
 	return s.Write(ctx, "beginning a wait", func(tx *sql.Tx) error { return kernel.Watch(ctx, tx, w) })
 }
 
-// Waiting implements process.Waits.
-func (s Waits) Waiting(ctx context.Context, kind process.WaitKind, record string) (process.Wait, error) {
+// Wait implements process.Waits.
+func (s Waits) Wait(ctx context.Context, kind process.WaitKind, record string) (process.Wait, error) {
 	w, err := scanWait(s.DB.QueryRowContext(ctx, waitQuery+` WHERE kind = $1 AND record_id = $2`, string(kind), record))
 	if err != nil {
 		return w, fmt.Errorf("reading a wait: %w", kernel.OrNoSuch(err, "wait"))
@@ -45,18 +45,12 @@ func (s Waits) Waiting(ctx context.Context, kind process.WaitKind, record string
 	return w, nil
 }
 
-// LookAgain implements process.Waits.
-func (s Waits) LookAgain(ctx context.Context, kind process.WaitKind, record string, at time.Time) error {
-	return s.Exec(ctx, "having a wait looked at again", `UPDATE waits SET fault = '', message = '', answered = FALSE, next_at = $3, pause = $4 WHERE kind = $1 AND record_id = $2`,
-		string(kind), record, kernel.At(at), seconds(process.PauseAt(0, 0)))
-}
-
 // Hasten implements process.Waits.
 func (s Waits) Hasten(ctx context.Context, kind process.WaitKind, record string, now time.Time) (taken bool, err error) {
 	err = s.Write(ctx, "hastening a wait", func(tx *sql.Tx) error {
-		n, err := kernel.Affected(tx.ExecContext(ctx, `UPDATE waits SET next_at = CASE WHEN next_at < $3 THEN next_at ELSE $3 END,
-				pause = CASE WHEN pause < $4 THEN pause ELSE $4 END, nudges = nudges + 1
-			WHERE kind = $1 AND record_id = $2 AND next_at IS NOT NULL AND nudges < $5`,
+		n, err := kernel.Affected(tx.ExecContext(ctx, `UPDATE waits SET next_at = CASE WHEN next_at < $3 OR nudges >= $5 THEN next_at ELSE $3 END,
+				pause = CASE WHEN pause < $4 OR nudges >= $5 THEN pause ELSE $4 END, nudges = nudges + 1
+			WHERE kind = $1 AND record_id = $2 AND next_at IS NOT NULL`,
 			string(kind), record, kernel.At(now), seconds(process.PauseNudged), process.MaxNudges))
 		taken = n > 0
 		return err

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"kyso/internal/problem"
-	"kyso/internal/process"
 	"kyso/internal/signing"
 	"kyso/internal/store/kernel"
 )
@@ -32,9 +31,9 @@ func (s Records) SaveApproval(ctx context.Context, id string, a signing.Approval
 		before := namesOfBefore(a.Names)
 		inserted, err := kernel.Affected(tx.ExecContext(ctx, `
 			INSERT INTO approvals (our_id, signing_id, response_id, tran_code, short_code, accepted_at, expires_at,
-				outcome, reference, watched)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (our_id) DO NOTHING`,
-			a.OurID, id, before[0], before[1], a.ShortCode, kernel.At(a.AcceptedAt), kernel.At(a.ExpiresAt), string(a.Outcome), reference, a.Watched))
+				outcome, reference)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (our_id) DO NOTHING`,
+			a.OurID, id, before[0], before[1], a.ShortCode, kernel.At(a.AcceptedAt), kernel.At(a.ExpiresAt), string(a.Outcome), reference))
 		if err != nil {
 			return err
 		}
@@ -52,29 +51,8 @@ func (s Records) SaveApproval(ctx context.Context, id string, a signing.Approval
 				return err
 			}
 		}
-		if err := saveApprovalIDs(ctx, tx, id, a); err != nil {
-			return err
-		}
-		return watchApproval(ctx, tx, id, a)
+		return saveApprovalIDs(ctx, tx, id, a)
 	})
-}
-
-// watchApproval begins the wait for an accepted request.
-func watchApproval(ctx context.Context, tx *sql.Tx, id string, a signing.Approval) error {
-	if !a.Watched || a.AcceptedAt.IsZero() {
-		return nil
-	}
-	var provider string
-	if err := tx.QueryRowContext(ctx, `SELECT provider FROM signings WHERE id = $1`, id).Scan(&provider); err != nil {
-		return err
-	}
-	return kernel.Watch(ctx, tx, ApprovalWait(id, provider, a))
-}
-
-// ApprovalWait is the wait of a signing for the answer of its owner.
-func ApprovalWait(id, provider string, a signing.Approval) process.Wait {
-	return process.Wait{Kind: process.WaitApproval, Record: id, Party: process.SignerParty(provider), Workflow: process.SigningWorkflowID(id),
-		BeganAt: a.AcceptedAt, EndsAt: a.ExpiresAt, NextAt: a.AcceptedAt, Pause: process.PauseAt(0, 0)}
 }
 
 // sealedReference seals the reference of an approval with the people's data of its signing; nil for none.
@@ -121,10 +99,9 @@ func fillApproval(ctx context.Context, tx *sql.Tx, id string, a signing.Approval
 			accepted_at = COALESCE($4, accepted_at),
 			expires_at  = COALESCE($5, expires_at),
 			outcome     = COALESCE(NULLIF($6, ''), outcome),
-			reference   = COALESCE($8, reference),
-			watched     = watched OR $9
+			reference   = COALESCE($8, reference)
 		WHERE our_id = $7`,
-		before[0], before[1], a.ShortCode, kernel.At(a.AcceptedAt), kernel.At(a.ExpiresAt), string(a.Outcome), a.OurID, reference, a.Watched)
+		before[0], before[1], a.ShortCode, kernel.At(a.AcceptedAt), kernel.At(a.ExpiresAt), string(a.Outcome), a.OurID, reference)
 	return outcome == "" && a.Outcome != "", err
 }
 

@@ -20,32 +20,40 @@ func (s Records) Move(ctx context.Context, id string, t signing.Transition) erro
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE signings SET status = $1, updated_at = $2, finished_at = $3 WHERE id = $4`,
 			string(t.Status), kernel.At(t.At), finished, id)
-		if err == nil && t.Status.Final() {
-			err = endApproval(ctx, tx, id, t)
+		if err == nil && (t.Watched || t.Status.Final()) {
+			err = watch(ctx, tx, id, t)
 		}
 		return err
 	})
 }
 
-// endApproval removes the wait of a signing that has ended. A request whose signing is given up, or has expired,
-// is watched until its window is well over: a value that still comes is recorded and never used.
-func endApproval(ctx context.Context, tx *sql.Tx, id string, t signing.Transition) error {
-	err := kernel.EndWaits(ctx, tx, id, process.WaitApproval)
-	if err != nil || t.Status == signing.StatusSigned {
-		return err
+// watch begins the wait for the owner's answer, and ends it with the signing. One that ends without it may be watched for a value that
+// still comes, until the provider's window is well over: such a value is recorded and never used.
+func watch(ctx context.Context, tx *sql.Tx, id string, t signing.Transition) error {
+	if t.Status.Final() {
+		if err := kernel.EndWaits(ctx, tx, id, process.WaitApproval); err != nil {
+			return err
+		}
 	}
-	var provider string
-	var until time.Time
-	err = tx.QueryRowContext(ctx, `SELECT s.provider, a.expires_at FROM signings s JOIN approvals a ON a.our_id = s.approval_id
-		WHERE s.id = $1 AND a.watched`, id).Scan(&provider, kernel.Into(&until))
-	if errors.Is(err, sql.ErrNoRows) {
+	if !t.Watched {
 		return nil
 	}
-	if err != nil {
+	var provider string
+	var a signing.Approval
+	err := tx.QueryRowContext(ctx, `SELECT s.provider, a.accepted_at, a.expires_at FROM signings s JOIN approvals a ON a.our_id = s.approval_id WHERE s.id = $1`, id).
+		Scan(&provider, kernel.Into(&a.AcceptedAt), kernel.Into(&a.ExpiresAt))
+	switch {
+	case errors.Is(err, sql.ErrNoRows): // nothing was asked
+		return nil
+	case err != nil:
+		return err
+	case t.Status.Final():
+		return kernel.Watch(ctx, tx, signing.LateWait(id, provider, a, t.At))
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE approvals SET watched = TRUE WHERE our_id = (SELECT approval_id FROM signings WHERE id = $1)`, id); err != nil {
 		return err
 	}
-	return kernel.Watch(ctx, tx, process.Wait{Kind: process.WaitLate, Record: id, Party: process.SignerParty(provider), BeganAt: t.At, EndsAt: signing.LateUntil(until, t.At),
-		NextAt: t.At, Pause: process.PauseLate})
+	return kernel.Watch(ctx, tx, signing.ApprovalWait(id, provider, a))
 }
 
 // Transitions implements signing.Desk.
