@@ -149,7 +149,7 @@ var rules = map[string]string{
 	// For tests: nothing may import them.
 	"internal/pgtest":            "",
 	"internal/keytest":           "",
-	"internal/storetest":         "internal/pgtest internal/registration internal/vault internal/signing internal/store",
+	"internal/storetest":         "internal/audit internal/pgtest internal/registration internal/vault internal/signing internal/store",
 	"internal/party/partytest":   "internal/keytest internal/party internal/problem internal/sandbox",
 	"internal/pades/cms/cmstest": "internal/pades/cms",
 	"internal/pades/padestest":   "internal/pades internal/pades/cms/cmstest",

@@ -32,6 +32,7 @@ import (
 	"kyso/internal/registration"
 	"kyso/internal/sandbox"
 	"kyso/internal/signing"
+	"kyso/internal/storetest"
 	"kyso/workflows"
 )
 
@@ -452,7 +453,7 @@ func (e *enrolment) checkLedger(r registration.Registration) {
 // checkAudit verifies the chain, and that the consents come before everything else.
 func (e *enrolment) checkAudit() {
 	e.Helper()
-	entries, err := e.records.Audit(context.Background(), 0, 10_000)
+	entries, err := storetest.Chained(context.Background(), e.store.AuditLog(), 0, 10_000)
 	e.must(err)
 	e.must(registration.VerifyAudit(registration.FirstPrev, 0, entries))
 	accepted := map[string]bool{}

@@ -15,6 +15,7 @@ import (
 	"kyso/internal/problem"
 	"kyso/internal/process"
 	"kyso/internal/registration"
+	"kyso/internal/storetest"
 	"kyso/workflows"
 )
 
@@ -207,9 +208,7 @@ func TestTheAdministratorNamesAnother(t *testing.T) {
 	if acts := d.flows.acts; len(acts) != 1 || acts[0] != any(process.Repair{Action: "retry", Actor: "op-7", Reason: "the CA is back"}) {
 		t.Errorf("told %+v", acts)
 	}
-	_, err := d.store.AuditLog().Chain(t.Context())
-	must(t, err)
-	log, err := d.store.Registrations().Audit(t.Context(), 0, 100)
+	log, err := storetest.Chained(t.Context(), d.store.AuditLog(), 0, 100)
 	must(t, err)
 	if !slices.ContainsFunc(log, func(e registration.AuditEntry) bool {
 		return e.Kind == "decision" && e.Object == "r" && e.Actor == "op-7" && strings.HasSuffix(e.Detail, "authenticated: admin")

@@ -87,6 +87,8 @@ var pagedLists = []struct {
 		for i := range storetest.Rows {
 			must(t, f.Store.Registrations().NoteAccess(t.Context(), "reg-a", "off-1", "dossier", storetest.Half(i)))
 		}
+		_, err := storetest.Chained(t.Context(), f.AuditLog(), 0, 1)
+		must(t, err)
 		return f.IDs("audit", "seq")
 	}},
 }

@@ -11,6 +11,7 @@ import (
 	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/store"
+	"kyso/internal/storetest"
 )
 
 func decided(id string) decision.Decision {
@@ -158,9 +159,7 @@ func TestDecisionsAreTakenOnceInParallel(t *testing.T) {
 			t.Errorf("taken %d times", took.Load())
 		}
 		must(t, d.NoteNamed(ctx, "admin", "op-2", "noteIncident", "i-1", minute(2)))
-		_, err = s.AuditLog().Chain(ctx)
-		must(t, err)
-		log, err := s.Registrations().Audit(ctx, 0, 10)
+		log, err := storetest.Chained(ctx, s.AuditLog(), 0, 10)
 		must(t, err)
 		must(t, registration.VerifyAudit(registration.FirstPrev, 0, log))
 		if len(log) != 2 || log[0].Actor != "op-1" || log[0].Detail != "registration repair d-1 authenticated: admin" || log[1].Detail != "noteIncident authenticated: admin" {

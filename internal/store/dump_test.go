@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"kyso/internal/pgtest"
@@ -214,11 +215,14 @@ func TestMigrationsDifferInColumnTypesOnly(t *testing.T) {
 var (
 	function = regexp.MustCompile(`CREATE FUNCTION (\w+)\(\) RETURNS TRIGGER LANGUAGE plpgsql AS \$\$ BEGIN\n([^$]*?)    RETURN NULL;\nEND \$\$;\n-- \+goose StatementEnd\n(CREATE TRIGGER .*) EXECUTE FUNCTION \w+\(\);\n`)
 	dropped  = regexp.MustCompile(`DROP FUNCTION \w+\(\);\n`)
+	alone    = regexp.MustCompile(`(?s)\n-- On PostgreSQL only: .*?\n-- So far\.\n`)
 	off      = regexp.MustCompile(`DROP TRIGGER (\w+) ON \w+;`)
 )
 
-// asOnSQLite writes a migration's triggers as SQLite has them: with what they do in place, and not in a function.
+// asOnSQLite writes a migration's triggers as SQLite has them: with what they do in place, and not in a function. What PostgreSQL alone
+// needs, because it lets several write at once, is left out.
 func asOnSQLite(text string) string {
+	text = strings.NewReplacer(" CONCURRENTLY", "", "-- +goose NO TRANSACTION\n", "").Replace(alone.ReplaceAllString(text, ""))
 	text = function.ReplaceAllString(text, "$3 BEGIN\n${2}END;\n-- +goose StatementEnd\n")
 	return off.ReplaceAllString(dropped.ReplaceAllString(text, ""), "DROP TRIGGER $1;")
 }

@@ -10,6 +10,7 @@ import (
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 	"kyso/internal/store"
+	"kyso/internal/storetest"
 )
 
 // registrationCanaries are the personal data and secrets of one registration's life.
@@ -193,7 +194,7 @@ func TestAuditNoticesWhatWasChanged(t *testing.T) {
 		ctx, r := t.Context(), s.Registrations()
 		liveRegistration(t, r)
 		all := auditOf(t, r, "")
-		page, err := r.Audit(ctx, 3, 2)
+		page, err := storetest.Chained(ctx, r.Store().AuditLog(), 3, 2)
 		must(t, err)
 		wantEqual(t, "page", page, all[3:5])
 		must(t, registration.VerifyAudit(all[2].Hash, 3, page))
@@ -212,7 +213,7 @@ func TestAuditNoticesWhatWasChanged(t *testing.T) {
 		} {
 			_, err = s.DB().ExecContext(ctx, tampering)
 			must(t, err)
-			read, err := r.Audit(ctx, 0, 0)
+			read, err := storetest.Chained(ctx, r.Store().AuditLog(), 0, 0)
 			must(t, err)
 			if problem.CodeOf(registration.VerifyAudit(registration.FirstPrev, 0, read)) != problem.VerificationFailed {
 				t.Errorf("not noticed: %s", tampering)
@@ -225,7 +226,7 @@ func TestAuditNoticesWhatWasChanged(t *testing.T) {
 		_, err = s.DB().ExecContext(ctx, `DELETE FROM audit WHERE seq = $1`, head.Seq)
 		must(t, err)
 		must(t, r.Correct(ctx, "canary", registration.Round{}, "corr-2", "citizen-1", map[string]string{"address": "x"}))
-		entries, err := r.Audit(ctx, 0, 0)
+		entries, err := storetest.Chained(ctx, r.Store().AuditLog(), 0, 0)
 		must(t, err)
 		wantCode(t, registration.VerifyAudit(registration.FirstPrev, 0, entries), problem.VerificationFailed)
 	})

@@ -10,6 +10,7 @@ import (
 	"kyso/internal/problem"
 	"kyso/internal/registration"
 	"kyso/internal/store"
+	"kyso/internal/storetest"
 )
 
 // onBothRecords is onBothStores for registrations.
@@ -52,7 +53,7 @@ func wantRegistration(t *testing.T, r store.Registrations, want registration.Reg
 // auditOf verifies the whole chain and returns the entries of one kind.
 func auditOf(t *testing.T, r store.Registrations, kind string) []registration.AuditEntry {
 	t.Helper()
-	all, err := r.Audit(t.Context(), 0, 10_000)
+	all, err := storetest.Chained(t.Context(), r.Store().AuditLog(), 0, 10_000)
 	must(t, err)
 	must(t, registration.VerifyAudit(registration.FirstPrev, 0, all))
 	var some []registration.AuditEntry

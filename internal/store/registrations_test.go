@@ -13,6 +13,7 @@ import (
 	"kyso/internal/process"
 	"kyso/internal/registration"
 	"kyso/internal/store"
+	"kyso/internal/storetest"
 )
 
 const citizen = "001302004567"
@@ -268,7 +269,7 @@ func TestAuditChainAndIncidents(t *testing.T) {
 		})
 		wantCode(t, r.Correct(ctx, "r-1", registration.Round{}, "k-2", "citizen", map[string]string{"full_name": "X"}), problem.Invalid)
 
-		entries, err := r.Audit(ctx, 0, 100)
+		entries, err := storetest.Chained(ctx, r.Store().AuditLog(), 0, 100)
 		must(t, err)
 		must(t, registration.VerifyAudit(registration.FirstPrev, 0, entries))
 		if entries[0].Kind != "consent" || entries[1].Kind != "consent" || len(entries) < 6 {
@@ -276,7 +277,7 @@ func TestAuditChainAndIncidents(t *testing.T) {
 		}
 		_, err = s.DB().ExecContext(ctx, `UPDATE audit SET actor = 'somebody else' WHERE seq = 2`)
 		must(t, err)
-		entries, err = r.Audit(ctx, 0, 100)
+		entries, err = storetest.Chained(ctx, r.Store().AuditLog(), 0, 100)
 		must(t, err)
 		wantCode(t, registration.VerifyAudit(registration.FirstPrev, 0, entries), problem.VerificationFailed)
 	})

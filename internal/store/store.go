@@ -79,11 +79,6 @@ func (s *Store) Registrations() Registrations {
 	return Registrations{registrations.Records{Base: b}, accountRecords{Base: b}, personRecords{Base: b}}
 }
 
-// Audit returns entries of the chain with a seq above after, oldest first.
-func (r Registrations) Audit(ctx context.Context, after int64, limit int) ([]registration.AuditEntry, error) {
-	return operations.AuditLog{Base: r.Records.Base}.Entries(ctx, after, limit)
-}
-
 // Relay implements the ports of internal/relay.
 type Relay struct {
 	*Store

@@ -16,6 +16,7 @@ import (
 
 	_ "modernc.org/sqlite" // driver "sqlite"
 
+	"kyso/internal/audit"
 	"kyso/internal/pgtest"
 	"kyso/internal/registration"
 	"kyso/internal/signing"
@@ -224,3 +225,16 @@ func (f *Filled) ids(table, column string) map[string]bool {
 
 // IDs returns the values of a column.
 func (f *Filled) IDs(table, column string) map[string]bool { return f.ids(table, column) }
+
+// Chained takes what waits into the audit log, as a running API does each second, and returns entries with a seq above after, oldest first.
+func Chained(ctx context.Context, log audit.Log, after int64, limit int) ([]audit.Entry, error) {
+	for {
+		n, err := log.Chain(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			return log.Entries(ctx, after, limit)
+		}
+	}
+}

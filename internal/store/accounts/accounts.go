@@ -59,7 +59,7 @@ func (r Records) SaveAccount(ctx context.Context, a registration.Account) error 
 	if a.ID == "" || a.Phone == "" || a.CreatedAt.IsZero() {
 		return problem.New(problem.Invalid, "an account has an id, a phone and a time of creation")
 	}
-	return r.WriteChained(ctx, "saving an account", func(tx *sql.Tx, k *kernel.Keys) error {
+	return r.WriteOf(ctx, "saving an account", kernel.Account(a.ID), func(tx *sql.Tx, k *kernel.Keys) error {
 		lookup := k.Lookup.Digest("phone", []byte(a.Phone))
 		var owner string
 		err := tx.QueryRowContext(ctx, `SELECT id FROM accounts WHERE phone_lookup = $1`, lookup).Scan(&owner)

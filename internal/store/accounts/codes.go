@@ -26,7 +26,7 @@ func (r Records) SaveCode(ctx context.Context, c registration.Code, digits strin
 	return r.saveCode(ctx, c, digits, func(*sql.Tx, *kernel.Keys) error { return nil })
 }
 
-// AskCode implements registration.Records. Writers queue at the head of the audit log, so each sees the code before it.
+// AskCode implements registration.Records. Writers of one registration follow each other, so each sees the code before it.
 func (r Records) AskCode(ctx context.Context, c registration.Code, digits string, gap time.Duration, limits ...limit.Limit) error {
 	return r.saveCode(ctx, c, digits, func(tx *sql.Tx, k *kernel.Keys) error {
 		var last time.Time
@@ -46,7 +46,7 @@ func (r Records) saveCode(ctx context.Context, c registration.Code, digits strin
 	if c.ID == "" || c.Purpose == "" || digits == "" || c.CreatedAt.IsZero() || c.ExpiresAt.IsZero() {
 		return problem.New(problem.Invalid, "a code has an id, a purpose, digits and times")
 	}
-	return r.WriteChained(ctx, "saving a code", func(tx *sql.Tx, k *kernel.Keys) error {
+	return r.WriteOf(ctx, "saving a code", kernel.Registration(c.RegistrationID), func(tx *sql.Tx, k *kernel.Keys) error {
 		s, err := r.OfRegistration(ctx, tx, c.RegistrationID)
 		if err != nil {
 			return err
@@ -150,7 +150,7 @@ func (r Records) CodeToSend(ctx context.Context, id string) (phone, digits strin
 
 // MarkCodeSent implements registration.Records.
 func (r Records) MarkCodeSent(ctx context.Context, id string, when time.Time) error {
-	return r.WriteChained(ctx, "marking a code as sent", func(tx *sql.Tx, _ *kernel.Keys) error {
+	return r.Write(ctx, "marking a code as sent", func(tx *sql.Tx) error {
 		marked, err := kernel.Affected(tx.ExecContext(ctx, `UPDATE codes SET digits = NULL, sent_at = COALESCE(sent_at, $1) WHERE id = $2`, kernel.At(when), id))
 		if err == nil && marked == 0 {
 			return kernel.NoSuch("code")
@@ -159,12 +159,12 @@ func (r Records) MarkCodeSent(ctx context.Context, id string, when time.Time) er
 	})
 }
 
-// UseCode implements registration.Records. Writers queue at the head of the audit log, and each statement names what it
-// needs, so of many tries at once one is accepted and every wrong one is counted.
+// UseCode implements registration.Records. Writers of one registration follow each other, and each statement names what
+// it needs, so of many tries at once one is accepted and every wrong one is counted.
 func (r Records) UseCode(ctx context.Context, id string, purpose registration.Purpose, binding, digits string, now time.Time) (registration.Code, error) {
 	var used registration.Code
 	var verdict error // an answer that is committed
-	err := r.WriteChained(ctx, "using a code", func(tx *sql.Tx, k *kernel.Keys) error {
+	err := r.WriteOf(ctx, "using a code", kernel.Registration(id), func(tx *sql.Tx, k *kernel.Keys) error {
 		c, _, err := r.code(ctx, tx, newestCode, id, string(purpose))
 		if problem.CodeOf(err) == problem.NotFound {
 			return errStale
@@ -218,7 +218,7 @@ func acceptCode(ctx context.Context, tx *sql.Tx, c storedCode, now time.Time) (r
 		return c.Code, errStale
 	}
 	c.UsedAt = now.UTC().Truncate(time.Microsecond)
-	return c.Code, kernel.Audit(ctx, tx, now, "code-accepted", c.RegistrationID, "", string(c.Purpose)+" "+c.ID)
+	return c.Code, kernel.Note(ctx, tx, now, "code-accepted", c.RegistrationID, "", string(c.Purpose)+" "+c.ID)
 }
 
 // countWrong counts a wrong try and returns what to answer.

@@ -21,11 +21,14 @@ func (r Records) OpenChallenge(ctx context.Context, c registration.Challenge, ph
 	if c.ID == "" || c.Purpose == "" || c.Owner == "" || digits == "" || c.CreatedAt.IsZero() || c.ExpiresAt.IsZero() {
 		return problem.New(problem.Invalid, "a challenge has an id, a purpose, an owner, digits and times")
 	}
-	return r.WriteChained(ctx, "opening a challenge", func(tx *sql.Tx, k *kernel.Keys) error {
+	return r.WriteSealed(ctx, "opening a challenge", func(tx *sql.Tx, k *kernel.Keys) error {
+		lookup := k.Lookup.Digest("phone", []byte(phone))
+		if err := r.Follow(ctx, tx, kernel.Phone(lookup)); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM login_challenges WHERE created_at < $1`, kernel.At(c.CreatedAt.Add(-challengeLife))); err != nil {
 			return err
 		}
-		lookup := k.Lookup.Digest("phone", []byte(phone))
 		if err := holdWindows(ctx, tx, lookup, c.CreatedAt, windows); err != nil {
 			return err
 		}
@@ -77,12 +80,12 @@ func readChallenge(ctx context.Context, tx *sql.Tx, id string) (storedChallenge,
 	return c, kernel.OrNoSuch(err, "challenge")
 }
 
-// ProveChallenge implements registration.Logins. Writers queue at the head of the audit log, so of many tries at once one
-// is accepted and every wrong one is counted.
+// ProveChallenge implements registration.Logins. Tries of one challenge follow each other, so of many at once one is accepted and
+// every wrong one is counted.
 func (r Records) ProveChallenge(ctx context.Context, purpose registration.Purpose, id, owner, digits string, now, since time.Time) (registration.Challenge, error) {
 	var out registration.Challenge
 	var verdict error // an answer that is committed
-	err := r.WriteChained(ctx, "proving a phone", func(tx *sql.Tx, k *kernel.Keys) error {
+	err := r.WriteOf(ctx, "proving a phone", kernel.Challenge(id), func(tx *sql.Tx, k *kernel.Keys) error {
 		c, err := readChallenge(ctx, tx, id)
 		if err == nil && (c.Owner != owner || c.Purpose != purpose) {
 			err = kernel.NoSuch("challenge")
@@ -126,7 +129,7 @@ func (r Records) ProveChallenge(ctx context.Context, purpose registration.Purpos
 
 // CloseChallenge implements registration.Logins.
 func (r Records) CloseChallenge(ctx context.Context, id string, when time.Time) error {
-	return r.WriteChained(ctx, "closing a challenge", func(tx *sql.Tx, _ *kernel.Keys) error {
+	return r.WriteOf(ctx, "closing a challenge", kernel.Challenge(id), func(tx *sql.Tx, _ *kernel.Keys) error {
 		c, err := readChallenge(ctx, tx, id)
 		if err != nil {
 			return err
@@ -139,7 +142,7 @@ func (r Records) CloseChallenge(ctx context.Context, id string, when time.Time) 
 		if closed == 0 {
 			return errStale
 		}
-		return kernel.Audit(ctx, tx, when, string(c.Purpose), c.AccountID, accountActor(c.AccountID), c.ID)
+		return kernel.Note(ctx, tx, when, string(c.Purpose), c.AccountID, accountActor(c.AccountID), c.ID)
 	})
 }
 
@@ -169,7 +172,7 @@ func (r Records) ChallengeToSend(ctx context.Context, id string, now time.Time) 
 
 // MarkChallengeSent implements registration.Logins.
 func (r Records) MarkChallengeSent(ctx context.Context, id string, when time.Time) error {
-	return r.WriteChained(ctx, "marking a code as sent", func(tx *sql.Tx, _ *kernel.Keys) error {
+	return r.WriteOf(ctx, "marking a code as sent", kernel.Challenge(id), func(tx *sql.Tx, _ *kernel.Keys) error {
 		marked, err := kernel.Affected(tx.ExecContext(ctx, `UPDATE login_challenges SET digits = NULL, sent_at = COALESCE(sent_at, $1) WHERE id = $2`, kernel.At(when), id))
 		if err == nil && marked == 0 {
 			return kernel.NoSuch("challenge")

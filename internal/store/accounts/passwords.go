@@ -25,7 +25,7 @@ func (r Records) SaveReset(ctx context.Context, in registration.Reset) error {
 	if in.PasswordHash == "" || in.RequestedAt.IsZero() || !in.EffectiveAt.After(in.RequestedAt) {
 		return problem.New(problem.Invalid, "a reset has a password and a cooling time")
 	}
-	return r.WriteChained(ctx, "keeping a password reset", func(tx *sql.Tx, _ *kernel.Keys) error {
+	return r.WriteOf(ctx, "keeping a password reset", kernel.Account(in.AccountID), func(tx *sql.Tx, _ *kernel.Keys) error {
 		s, err := r.ofAccount(ctx, tx, in.AccountID)
 		if err != nil {
 			return err
@@ -36,7 +36,7 @@ func (r Records) SaveReset(ctx context.Context, in registration.Reset) error {
 		if err != nil {
 			return err
 		}
-		return kernel.Audit(ctx, tx, in.RequestedAt, "password", in.AccountID, accountActor(in.AccountID), "reset asked for")
+		return kernel.Note(ctx, tx, in.RequestedAt, "password", in.AccountID, accountActor(in.AccountID), "reset asked for")
 	})
 }
 
@@ -61,18 +61,18 @@ func (r Records) Reset(ctx context.Context, accountID string) (registration.Rese
 
 // DropReset implements registration.Passwords.
 func (r Records) DropReset(ctx context.Context, accountID, why string, when time.Time) error {
-	return r.WriteChained(ctx, "dropping a password reset", func(tx *sql.Tx, _ *kernel.Keys) error {
+	return r.WriteOf(ctx, "dropping a password reset", kernel.Account(accountID), func(tx *sql.Tx, _ *kernel.Keys) error {
 		dropped, err := kernel.Affected(tx.ExecContext(ctx, `DELETE FROM password_resets WHERE account_id = $1`, accountID))
 		if err != nil || dropped == 0 {
 			return err
 		}
-		return kernel.Audit(ctx, tx, when, "password", accountID, accountActor(accountID), why)
+		return kernel.Note(ctx, tx, when, "password", accountID, accountActor(accountID), why)
 	})
 }
 
 // SetPassword implements registration.Passwords.
 func (r Records) SetPassword(ctx context.Context, accountID, hash, why, keep string, when time.Time) error {
-	return r.WriteChained(ctx, "changing a password", func(tx *sql.Tx, _ *kernel.Keys) error {
+	return r.WriteOf(ctx, "changing a password", kernel.Account(accountID), func(tx *sql.Tx, _ *kernel.Keys) error {
 		s, err := r.ofAccount(ctx, tx, accountID)
 		if err != nil {
 			return err
@@ -88,7 +88,7 @@ func (r Records) SetPassword(ctx context.Context, accountID, hash, why, keep str
 		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE account_id = $1 AND id <> $2`, accountID, keep); err != nil {
 			return err
 		}
-		return kernel.Audit(ctx, tx, when, "password", accountID, accountActor(accountID), why)
+		return kernel.Note(ctx, tx, when, "password", accountID, accountActor(accountID), why)
 	})
 }
 
@@ -103,9 +103,9 @@ func triesID(k *kernel.Keys, accountID, network string) string {
 	return k.Lookup.Digest("password-tries", []byte(accountID+"\x00"+network))
 }
 
-// TryPassword implements registration.Passwords. Writers queue at the head of the audit log, so each sees the try before it.
+// TryPassword implements registration.Passwords. Tries of one account follow each other, so each sees the one before it.
 func (r Records) TryPassword(ctx context.Context, accountID, network string, now time.Time, free int, delay time.Duration) error {
-	return r.WriteChained(ctx, "counting a password", func(tx *sql.Tx, k *kernel.Keys) error {
+	return r.WriteOf(ctx, "counting a password", kernel.Account(accountID), func(tx *sql.Tx, k *kernel.Keys) error {
 		var failures int
 		var freeAt int64
 		id := triesID(k, accountID, network)
@@ -147,7 +147,7 @@ func waitAfter(failures, free int, delay time.Duration) time.Duration {
 
 // RightPassword implements registration.Passwords.
 func (r Records) RightPassword(ctx context.Context, accountID, network string) error {
-	return r.WriteChained(ctx, "forgetting wrong passwords", func(tx *sql.Tx, k *kernel.Keys) error {
+	return r.WriteOf(ctx, "forgetting wrong passwords", kernel.Account(accountID), func(tx *sql.Tx, k *kernel.Keys) error {
 		if _, err := tx.ExecContext(ctx, `UPDATE accounts SET failures = 0 WHERE id = $1`, accountID); err != nil {
 			return err
 		}

@@ -147,13 +147,13 @@ func (s *Base) Write(ctx context.Context, doing string, fn func(tx *sql.Tx) erro
 	return s.Roomy(s.inTx(ctx, doing, nil, fn))
 }
 
-// Alone makes transactions that count what one owner has follow each other until they end: on PostgreSQL two of them do
-// not see what the other has not committed. SQLite writes one transaction at a time.
-func (s *Base) Alone(ctx context.Context, tx *sql.Tx, what, owner string) error {
+// Alone makes transactions about one thing follow each other until they end: on PostgreSQL two of them do not see what the other
+// has not committed. SQLite writes one transaction at a time.
+func (s *Base) Alone(ctx context.Context, tx *sql.Tx, what, id string) error {
 	if s.Engine != PostgresEngine {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, what+"/"+owner)
+	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, what+"/"+id)
 	return err
 }
 
@@ -218,18 +218,23 @@ func OrNoSuch(err error, what string) error {
 	return err
 }
 
-// WriteChained runs fn in one transaction. Every one takes the head of the audit log first, so writers queue in one order.
-func (s *Base) WriteChained(ctx context.Context, doing string, fn func(tx *sql.Tx, k *Keys) error) error {
-	k, err := s.OpenKeys(ctx)
-	if err != nil {
-		return err
-	}
-	return s.Write(ctx, doing, func(tx *sql.Tx) error {
-		if err := LockAudit(ctx, tx, ""); err != nil {
+// WriteOf runs fn in one transaction that follows the others about the same thing.
+func (s *Base) WriteOf(ctx context.Context, doing string, of Thing, fn func(tx *sql.Tx, k *Keys) error) error {
+	return s.WriteSealed(ctx, doing, func(tx *sql.Tx, k *Keys) error {
+		if err := s.Follow(ctx, tx, of); err != nil {
 			return err
 		}
 		return fn(tx, k)
 	})
+}
+
+// WriteSealed is Write with what seals cells.
+func (s *Base) WriteSealed(ctx context.Context, doing string, fn func(tx *sql.Tx, k *Keys) error) error {
+	k, err := s.OpenKeys(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Write(ctx, doing, func(tx *sql.Tx) error { return fn(tx, k) })
 }
 
 // ReadSealed is read with what opens sealed cells.

@@ -13,17 +13,8 @@ import (
 	auditlog "kyso/internal/audit"
 )
 
-// Audit appends one entry to the chain. The caller's transaction holds the head. Who acts is the caller of the API when
-// the act itself does not know.
-func Audit(ctx context.Context, tx *sql.Tx, when time.Time, kind, object, actor, detail string) error {
-	if actor == "" {
-		actor = access.Actor(ctx)
-	}
-	return Link(ctx, tx, []auditlog.Entry{{At: when, Kind: kind, Object: object, Actor: actor, Detail: detail}})
-}
-
 // Note writes an entry down with the act that it tells of. It is chained a moment later, so that writers do not queue at
-// the head of the log.
+// the head of the log. Who acts is the caller of the API when the act itself does not know.
 func Note(ctx context.Context, tx *sql.Tx, when time.Time, kind, object, actor, detail string) error {
 	if actor == "" {
 		actor = access.Actor(ctx)
@@ -85,8 +76,9 @@ func Link(ctx context.Context, tx *sql.Tx, entries []auditlog.Entry) error {
 	return err
 }
 
-// LockAudit takes the head of the audit log, so writers queue in one order.
-func LockAudit(ctx context.Context, tx *sql.Tx, _ string) error {
-	_, err := tx.ExecContext(ctx, `UPDATE audit_head SET seq = seq WHERE id = 1`)
+// LockAudit takes the head of the audit log, so that one program chains at a time. It leaves the number alone: a statement that sets it
+// to what it is says that a program of the release before writes (migration 45).
+func LockAudit(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, `UPDATE audit_head SET hash = hash WHERE id = 1`)
 	return err
 }

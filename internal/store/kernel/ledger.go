@@ -20,16 +20,16 @@ type Ledger struct {
 	Records string // table of the records
 	// cells is the table that sealed cells of incidents are bound to: the one in which the release before looks for them.
 	cells string
-	// lock makes writers of the process queue: at its record, or at the head of the audit log, which its entries go into at once.
-	lock func(ctx context.Context, tx *sql.Tx, id string) error
+	// lock makes writers of the process follow each other.
+	lock func(ctx context.Context, s *Base, tx *sql.Tx, id string) error
 	// audit writes down what has happened, in the order of the kind's other entries.
 	audit func(ctx context.Context, tx *sql.Tx, when time.Time, kind, object, actor, detail string) error
 }
 
 // The ledgers, one for each kind of process. Rows of the two tables carry the kind, so nothing else knows how many there are.
 var (
-	SigningLedger      = Ledger{process.Signing, "signings", "incidents", LockSigning, noteUnnamed}
-	RegistrationLedger = Ledger{process.Registration, "registrations", "registration_incidents", LockAudit, Audit}
+	SigningLedger      = Ledger{process.Signing, "signings", "incidents", lockSigning, noteUnnamed}
+	RegistrationLedger = Ledger{process.Registration, "registrations", "registration_incidents", followRegistration, Note}
 )
 
 // ledgers are those of all kinds.
@@ -47,12 +47,8 @@ func LedgerOf(kind process.Kind) (Ledger, error) {
 
 // write runs fn in one transaction that holds the process.
 func (l Ledger) write(ctx context.Context, s *Base, doing, id string, fn func(tx *sql.Tx, k *Keys) error) error {
-	k, err := s.OpenKeys(ctx)
-	if err != nil {
-		return err
-	}
-	return s.Write(ctx, doing, func(tx *sql.Tx) error {
-		if err := l.lock(ctx, tx, id); err != nil {
+	return s.WriteSealed(ctx, doing, func(tx *sql.Tx, k *Keys) error {
+		if err := l.lock(ctx, s, tx, id); err != nil {
 			return err
 		}
 		return fn(tx, k)
@@ -162,6 +158,14 @@ func LockSigning(ctx context.Context, tx *sql.Tx, id string) error {
 		err = NoSuch("signing")
 	}
 	return err
+}
+
+func lockSigning(ctx context.Context, _ *Base, tx *sql.Tx, id string) error {
+	return LockSigning(ctx, tx, id)
+}
+
+func followRegistration(ctx context.Context, s *Base, tx *sql.Tx, id string) error {
+	return s.Follow(ctx, tx, Registration(id))
 }
 
 // noteUnnamed is note without who acted: operators of signings are named in sealed cells only.

@@ -38,7 +38,7 @@ func (l AuditLog) Chain(ctx context.Context) (int, error) {
 	}
 	taken := 0
 	err := l.Write(ctx, "chaining the audit log", func(tx *sql.Tx) error {
-		if err := kernel.LockAudit(ctx, tx, ""); err != nil {
+		if err := kernel.LockAudit(ctx, tx); err != nil {
 			return err
 		}
 		entries, err := takeWaiting(ctx, tx)

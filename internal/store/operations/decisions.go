@@ -32,7 +32,7 @@ func (r Decisions) Decide(ctx context.Context, d decision.Decision) (decision.De
 		return d, problem.New(problem.Invalid, "a decision about many names a step and a reason")
 	}
 	stored := d
-	err := r.write(ctx, "recording a decision", func(tx *sql.Tx, k *kernel.Keys) error {
+	err := r.WriteSealed(ctx, "recording a decision", func(tx *sql.Tx, k *kernel.Keys) error {
 		made, err := kernel.Affected(tx.ExecContext(ctx, `
 			INSERT INTO decisions (id, kind, process, object, step, reason, actor, principal, key_id, content, created_at, expires_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING`,
@@ -85,7 +85,7 @@ func scanDecision(k *kernel.Keys, row kernel.Scanner) (decision.Decision, error)
 // Take implements decision.Records.
 func (r Decisions) Take(ctx context.Context, t decision.Take, now time.Time) (decision.Decision, error) {
 	var d decision.Decision
-	err := r.write(ctx, "taking a decision", func(tx *sql.Tx, k *kernel.Keys) (err error) {
+	err := r.WriteSealed(ctx, "taking a decision", func(tx *sql.Tx, k *kernel.Keys) (err error) {
 		d, err = scanDecision(k, tx.QueryRowContext(ctx, decisionQuery+` WHERE id = $1`, t.DecisionID))
 		if problem.CodeOf(err) == problem.NotFound {
 			return problem.New(problem.Denied, "no such decision is recorded")
@@ -138,15 +138,6 @@ func (r Decisions) Taken(ctx context.Context, about decision.Object, kind string
 		return nil, fmt.Errorf("reading decisions: %w", err)
 	}
 	return list, nil
-}
-
-// write runs fn in one transaction. It leaves the head of the audit log to others: entries are chained a moment later.
-func (r Decisions) write(ctx context.Context, doing string, fn func(tx *sql.Tx, k *kernel.Keys) error) error {
-	k, err := r.OpenKeys(ctx)
-	if err != nil {
-		return err
-	}
-	return r.Write(ctx, doing, func(tx *sql.Tx) error { return fn(tx, k) })
 }
 
 // fits refuses a decision that was made for something else.
@@ -204,7 +195,7 @@ func (r Decisions) like(ctx context.Context, about decision.Object, kind string,
 
 // NoteNamed implements decision.Records.
 func (r Decisions) NoteNamed(ctx context.Context, principal, actor, what, object string, when time.Time) error {
-	return r.write(ctx, "noting who acted", func(tx *sql.Tx, _ *kernel.Keys) error {
+	return r.WriteSealed(ctx, "noting who acted", func(tx *sql.Tx, _ *kernel.Keys) error {
 		return kernel.Note(ctx, tx, when, "named", object, actor, strings.Join(append([]string{what}, authenticated(principal, actor)...), " "))
 	})
 }

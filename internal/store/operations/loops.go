@@ -107,16 +107,7 @@ func (r Loops) OpenMismatch(ctx context.Context, in process.Incident) (fresh boo
 	case records > 0:
 		return true, l.Open(ctx, r.Base, in)
 	}
-	return true, r.straying(ctx, "opening an incident", func(tx *sql.Tx, k *kernel.Keys) error { return kernel.InsertIncident(ctx, tx, k, in, true) })
-}
-
-// straying writes about a process without a record.
-func (r Loops) straying(ctx context.Context, doing string, fn func(tx *sql.Tx, k *kernel.Keys) error) error {
-	k, err := r.OpenKeys(ctx)
-	if err != nil {
-		return err
-	}
-	return r.Write(ctx, doing, func(tx *sql.Tx) error { return fn(tx, k) })
+	return true, r.WriteSealed(ctx, "opening an incident", func(tx *sql.Tx, k *kernel.Keys) error { return kernel.InsertIncident(ctx, tx, k, in, true) })
 }
 
 // OpenMismatches implements relay.Mismatches.
@@ -181,7 +172,7 @@ func (o openOne) close(ctx context.Context, r Loops, in process.Incident) error 
 		}
 		return l.Close(ctx, r.Base, in)
 	}
-	return r.straying(ctx, "closing an incident", func(tx *sql.Tx, k *kernel.Keys) error {
+	return r.WriteSealed(ctx, "closing an incident", func(tx *sql.Tx, k *kernel.Keys) error {
 		_, err := kernel.CloseIncident(ctx, tx, k, in, kernel.StrayCells)
 		return err
 	})

@@ -95,6 +95,6 @@ func (t Trusted) ChangeTrust(ctx context.Context, decide func(before []signing.T
 		if change.Removed {
 			detail = "removed"
 		}
-		return kernel.Audit(ctx, tx, change.At, "trust", change.Fingerprint, change.Actor, detail)
+		return kernel.Note(ctx, tx, change.At, "trust", change.Fingerprint, change.Actor, detail)
 	})
 }

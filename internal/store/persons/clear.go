@@ -76,7 +76,7 @@ func (c Clear) places(ctx context.Context, table string, o *kernel.Older, after 
 
 // SealSigning puts a signing with its certificates, values and evidence under the key of its signer.
 func (c Clear) SealSigning(ctx context.Context, id string) error {
-	return c.WriteChained(ctx, "sealing a signing", func(tx *sql.Tx, k *kernel.Keys) error {
+	return c.WriteOf(ctx, "sealing a signing", kernel.Documents, func(tx *sql.Tx, k *kernel.Keys) error {
 		var provider string
 		var user []byte
 		err := tx.QueryRowContext(ctx, `
@@ -150,7 +150,7 @@ func (c Clear) SealUpload(ctx context.Context, id string, seal SealSegments) err
 // sealUpload writes the sealed segments first and points the record to them then. What lay in clear goes later, see Blobs.
 func (c Clear) sealUpload(ctx context.Context, id, subjectID string, seal SealSegments) error {
 	var before, doc signing.Upload
-	err := c.WriteChained(ctx, "giving a document a key", func(tx *sql.Tx, k *kernel.Keys) error {
+	err := c.WriteOf(ctx, "giving a document a key", kernel.Documents, func(tx *sql.Tx, k *kernel.Keys) error {
 		var err error
 		before, err = (signings.Records{Base: c.Base}).UploadIn(ctx, tx, k, id)
 		if code := problem.CodeOf(err); code == problem.Erased || code == problem.NotFound || err == nil && before.KeyID != "" {
@@ -167,7 +167,7 @@ func (c Clear) sealUpload(ctx context.Context, id, subjectID string, seal SealSe
 	if doc.Segments, err = seal(ctx, doc); err != nil {
 		return fmt.Errorf("sealing upload %s: %w", id, err)
 	}
-	return c.WriteChained(ctx, "pointing to a sealed document", func(tx *sql.Tx, k *kernel.Keys) error {
+	return c.WriteOf(ctx, "pointing to a sealed document", kernel.Documents, func(tx *sql.Tx, k *kernel.Keys) error {
 		return c.settle(ctx, tx, k, before, doc)
 	})
 }

@@ -38,7 +38,7 @@ func (p Records) SubjectOf(ctx context.Context, id string) (string, error) {
 // problem.Conflict while a process of the person runs.
 func (p Records) EraseSubject(ctx context.Context, subjectID, actor string, when time.Time, years int) (registration.Erasure, error) {
 	var out registration.Erasure
-	err := p.WriteChained(ctx, "erasing a subject", func(tx *sql.Tx, _ *kernel.Keys) error {
+	err := p.WriteOf(ctx, "erasing a subject", kernel.Documents, func(tx *sql.Tx, _ *kernel.Keys) error {
 		e := &erasing{Base: p.Base, tx: tx, subjectID: subjectID, now: when.UTC().Truncate(time.Microsecond), keepDocs: map[string]bool{}, keepUploads: map[string]bool{},
 			keepSignings: map[string]bool{}}
 		err := e.run(ctx, actor, years)
@@ -89,11 +89,14 @@ func (e *erasing) run(ctx context.Context, actor string, years int) error {
 	if !first {
 		return nil
 	}
-	return kernel.Audit(ctx, e.tx, e.now, "erasure", e.subjectID, actor, e.summary())
+	return kernel.Note(ctx, e.tx, e.now, "erasure", e.subjectID, actor, e.summary())
 }
 
 // plan reads what there is and what stays. A person is not erased while a process of theirs runs.
 func (e *erasing) plan(ctx context.Context, years int) error {
+	if err := e.alone(ctx); err != nil {
+		return err
+	}
 	rows, err := e.tx.QueryContext(ctx, registrations.RegistrationQuery+` WHERE r.subject_id = $1 ORDER BY r.created_at, r.id`, e.subjectID)
 	err = kernel.Each(rows, err, func(rows *sql.Rows) error {
 		one, _, err := registrations.ScanRegistration(rows)
@@ -126,6 +129,29 @@ func (e *erasing) plan(ctx context.Context, years int) error {
 		}
 		if has(kept, registration.KindAcceptance) {
 			e.keepSignings[one.Acceptance.SigningID] = true
+		}
+	}
+	return nil
+}
+
+// alone waits for those who write to a registration or an account of the person, and keeps others from it until the erasure is done: what
+// they seal under the old key could not be opened. New registrations wait at the person's row.
+func (e *erasing) alone(ctx context.Context) error {
+	for _, of := range []struct {
+		query string
+		thing func(id string) kernel.Thing
+	}{
+		{`SELECT id FROM accounts WHERE subject_id = $1 ORDER BY id`, kernel.Account},
+		{`SELECT id FROM registrations WHERE subject_id = $1 ORDER BY id`, kernel.Registration},
+	} {
+		ids, err := e.texts(ctx, of.query, e.subjectID)
+		for _, id := range ids {
+			if err == nil {
+				err = e.Follow(ctx, e.tx, of.thing(id))
+			}
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

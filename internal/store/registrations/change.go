@@ -13,7 +13,7 @@ import (
 
 // Change implements registration.Records.
 func (r Records) Change(ctx context.Context, id string, fn func(*registration.Registration) error) error {
-	return r.WriteChained(ctx, "changing a registration", func(tx *sql.Tx, _ *kernel.Keys) error {
+	return r.WriteOf(ctx, "changing a registration", kernel.Registration(id), func(tx *sql.Tx, _ *kernel.Keys) error {
 		one, err := r.load(ctx, tx, id)
 		if err != nil {
 			return err

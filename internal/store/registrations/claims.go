@@ -15,7 +15,7 @@ import (
 // Claim implements registration.Records.
 func (r Records) Claim(ctx context.Context, id, officer string, now, until time.Time) (registration.Claim, error) {
 	claim := registration.Claim{RegistrationID: id, Officer: officer, ClaimedAt: now.UTC().Truncate(time.Microsecond), ExpiresAt: until.UTC().Truncate(time.Microsecond)}
-	err := r.WriteChained(ctx, "claiming a dossier", func(tx *sql.Tx, _ *kernel.Keys) error {
+	err := r.WriteOf(ctx, "claiming a dossier", kernel.Registration(id), func(tx *sql.Tx, _ *kernel.Keys) error {
 		if err := registered(ctx, tx, id); err != nil {
 			return err
 		}
@@ -41,14 +41,14 @@ func (r Records) Claim(ctx context.Context, id, officer string, now, until time.
 		if before == officer && ended.After(now) { // prolonged
 			return tx.QueryRowContext(ctx, `SELECT claimed_at FROM claims WHERE registration_id = $1`, id).Scan(kernel.Into(&claim.ClaimedAt))
 		}
-		return kernel.Audit(ctx, tx, now, "claim", id, officer, "")
+		return kernel.Note(ctx, tx, now, "claim", id, officer, "")
 	})
 	return claim, err
 }
 
 // Release implements registration.Records.
 func (r Records) Release(ctx context.Context, id, officer string) error {
-	return r.WriteChained(ctx, "releasing a dossier", func(tx *sql.Tx, _ *kernel.Keys) error {
+	return r.Write(ctx, "releasing a dossier", func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM claims WHERE registration_id = $1 AND officer = $2`, id, officer)
 		return err
 	})
@@ -69,11 +69,15 @@ func (r Records) Claims(ctx context.Context, now time.Time) (map[string]registra
 	return claims, err
 }
 
+// corrections are the entries of the audit log that tell of one, chained or not.
+const corrections = `kind IN ('correction', 'fix-proposed', 'fix-agreed')`
+
 // Editors implements registration.Records.
 func (r Records) Editors(ctx context.Context, id string) ([]string, error) {
 	var editors []string
 	err := r.ReadSealed(ctx, "reading who corrected", func(tx *sql.Tx, _ *kernel.Keys) error {
-		rows, err := tx.QueryContext(ctx, `SELECT DISTINCT actor FROM audit WHERE kind IN ('correction', 'fix-proposed', 'fix-agreed') AND object = $1 ORDER BY actor`, id)
+		rows, err := tx.QueryContext(ctx, `SELECT actor FROM audit WHERE object = $1 AND `+corrections+`
+			UNION SELECT actor FROM audit_waiting WHERE object = $1 AND `+corrections+` ORDER BY actor`, id)
 		return kernel.Each(rows, err, func(rows *sql.Rows) error {
 			var actor string
 			err := rows.Scan(&actor)
@@ -106,10 +110,10 @@ func (r Records) Reviews(ctx context.Context, id string) ([]registration.Review,
 
 // NoteAccess implements registration.Records.
 func (r Records) NoteAccess(ctx context.Context, id, actor, what string, when time.Time) error {
-	return r.WriteChained(ctx, "noting an access", func(tx *sql.Tx, _ *kernel.Keys) error {
+	return r.Write(ctx, "noting an access", func(tx *sql.Tx) error {
 		if err := registered(ctx, tx, id); err != nil {
 			return err
 		}
-		return kernel.Audit(ctx, tx, when, "access", id, actor, what)
+		return kernel.Note(ctx, tx, when, "access", id, actor, what)
 	})
 }

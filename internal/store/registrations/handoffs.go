@@ -20,7 +20,7 @@ func (r Records) AddHandoff(ctx context.Context, h registration.Handoff) (regist
 		return registration.Registration{}, problem.New(problem.Invalid, "a hand-off has a request, a token and a life")
 	}
 	var id string
-	err := r.WriteChained(ctx, "keeping a hand-off token", func(tx *sql.Tx, k *kernel.Keys) error {
+	err := r.WriteOf(ctx, "keeping a hand-off token", kernel.Request(h.RequestID), func(tx *sql.Tx, k *kernel.Keys) error {
 		if err := tx.QueryRowContext(ctx, `SELECT id FROM registrations WHERE request_id = $1`, h.RequestID).Scan(&id); err != nil {
 			return kernel.OrNoSuch(err, "request")
 		}
@@ -69,8 +69,11 @@ func readHandoff(ctx context.Context, tx *sql.Tx, digest string) (storedHandoff,
 func (r Records) ResolveHandoff(ctx context.Context, token string, now time.Time) (string, error) {
 	var id string
 	var verdict error
-	err := r.WriteChained(ctx, "taking a hand-off token", func(tx *sql.Tx, k *kernel.Keys) error {
+	err := r.WriteSealed(ctx, "taking a hand-off token", func(tx *sql.Tx, k *kernel.Keys) error {
 		digest := k.Lookup.Digest("hand-off", []byte(token))
+		if err := r.Follow(ctx, tx, kernel.Handoff(digest)); err != nil {
+			return err
+		}
 		h, err := readHandoff(ctx, tx, digest)
 		if err != nil {
 			return err
@@ -86,7 +89,7 @@ func (r Records) ResolveHandoff(ctx context.Context, token string, now time.Time
 			return err
 		}
 		id = h.ID
-		return kernel.Audit(ctx, tx, now, "hand-off", id, "", "")
+		return kernel.Note(ctx, tx, now, "hand-off", id, "", "")
 	})
 	if err != nil {
 		return "", err

@@ -15,7 +15,7 @@ import (
 // AgreeFix implements registration.Records.
 func (r Records) AgreeFix(ctx context.Context, id, actor string, fields map[string]string, now time.Time) (bool, error) {
 	agreed := false
-	err := r.WriteChained(ctx, "agreeing on a correction", func(tx *sql.Tx, k *kernel.Keys) error {
+	err := r.WriteOf(ctx, "agreeing on a correction", kernel.Registration(id), func(tx *sql.Tx, k *kernel.Keys) error {
 		if err := registered(ctx, tx, id); err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func (r Records) AgreeFix(ctx context.Context, id, actor string, fields map[stri
 			if err != nil {
 				return err
 			}
-			return kernel.Audit(ctx, tx, now, "fix-proposed", id, actor, names)
+			return kernel.Note(ctx, tx, now, "fix-proposed", id, actor, names)
 		case makers.Same(actor, proposer): // by another name, perhaps, but by the same hand
 			return nil
 		case second != "": // the answer was lost, or a third person sends the same
@@ -53,7 +53,7 @@ func (r Records) AgreeFix(ctx context.Context, id, actor string, fields map[stri
 		if _, err = tx.ExecContext(ctx, `UPDATE identity_fixes SET agreed_by = $1 WHERE registration_id = $2`, actor, id); err != nil {
 			return err
 		}
-		return kernel.Audit(ctx, tx, now, "fix-agreed", id, actor, names)
+		return kernel.Note(ctx, tx, now, "fix-agreed", id, actor, names)
 	})
 	return agreed && err == nil, err
 }

@@ -56,7 +56,7 @@ func (r Records) CreatePayment(ctx context.Context, p registration.Payment) erro
 		return problem.New(problem.Invalid, "a new payment has a reference, an amount and times, and is pending")
 	}
 	p.Gateway = cmp.Or(p.Gateway, registration.FirstGateway)
-	return r.WriteChained(ctx, "creating a payment", func(tx *sql.Tx, k *kernel.Keys) error {
+	return r.WriteOf(ctx, "creating a payment", kernel.Registration(p.RegistrationID), func(tx *sql.Tx, k *kernel.Keys) error {
 		if err := registered(ctx, tx, p.RegistrationID); err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func (r Records) CreatePayment(ctx context.Context, p registration.Payment) erro
 		if made == 0 {
 			return samePayment(ctx, tx, k, p)
 		}
-		return kernel.Audit(ctx, tx, p.CreatedAt, "payment", p.RegistrationID, "", fmt.Sprintf("%s pending %d VND", p.TxnRef, p.AmountVND))
+		return kernel.Note(ctx, tx, p.CreatedAt, "payment", p.RegistrationID, "", fmt.Sprintf("%s pending %d VND", p.TxnRef, p.AmountVND))
 	})
 }
 
@@ -116,7 +116,7 @@ func (r Records) Payments(ctx context.Context, id string) ([]registration.Paymen
 
 // KeepReference implements registration.Records.
 func (r Records) KeepReference(ctx context.Context, ref string, reference registration.Reference) error {
-	return r.WriteChained(ctx, "keeping the reference of a payment", func(tx *sql.Tx, k *kernel.Keys) error {
+	return r.WriteOf(ctx, "keeping the reference of a payment", kernel.Payment(ref), func(tx *sql.Tx, k *kernel.Keys) error {
 		if _, err := payment(ctx, tx, k, ref); err != nil {
 			return err
 		}
@@ -129,7 +129,7 @@ func (r Records) KeepReference(ctx context.Context, ref string, reference regist
 // pays another attempt already is not money of this one: it goes to review. So does a payment without a name of its
 // transaction.
 func (r Records) ApplyNotice(ctx context.Context, n registration.PaymentNotice) (p registration.Payment, fresh bool, err error) {
-	err = r.WriteChained(ctx, "recording a payment", func(tx *sql.Tx, k *kernel.Keys) (err error) {
+	err = r.WriteOf(ctx, "recording a payment", kernel.Payment(n.TxnRef), func(tx *sql.Tx, k *kernel.Keys) (err error) {
 		if p, err = payment(ctx, tx, k, n.TxnRef); err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func (r Records) ApplyNotice(ctx context.Context, n registration.PaymentNotice) 
 		if err := compareAgain(ctx, tx, p.RegistrationID); err != nil {
 			return err
 		}
-		return kernel.Audit(ctx, tx, n.At, "payment", p.RegistrationID, p.Gateway, fmt.Sprintf("%s %s %s", p.TxnRef, to, n.Said))
+		return kernel.Note(ctx, tx, n.At, "payment", p.RegistrationID, p.Gateway, fmt.Sprintf("%s %s %s", p.TxnRef, to, n.Said))
 	})
 	if err != nil {
 		return registration.Payment{}, false, err
@@ -233,7 +233,7 @@ func (r Records) MarkRefund(ctx context.Context, ref, refundID string, when time
 	if refundID == "" {
 		return problem.New(problem.Invalid, "a refund has an id")
 	}
-	return r.WriteChained(ctx, "recording a refund", func(tx *sql.Tx, k *kernel.Keys) error {
+	return r.WriteOf(ctx, "recording a refund", kernel.Payment(ref), func(tx *sql.Tx, k *kernel.Keys) error {
 		p, err := payment(ctx, tx, k, ref)
 		switch {
 		case err != nil:
@@ -261,6 +261,6 @@ func (r Records) MarkRefund(ctx context.Context, ref, refundID string, when time
 		if when.IsZero() {
 			when = r.Now()
 		}
-		return kernel.Audit(ctx, tx, when, "refund", p.RegistrationID, "", ref+" "+p.RefundID+" "+word)
+		return kernel.Note(ctx, tx, when, "refund", p.RegistrationID, "", ref+" "+p.RefundID+" "+word)
 	})
 }

@@ -61,7 +61,7 @@ func (r Records) Correct(ctx context.Context, id string, round registration.Roun
 		return problem.New(problem.Invalid, "a correction has an id and a field")
 	}
 	slices.Sort(names)
-	return r.WriteChained(ctx, "correcting a person", func(tx *sql.Tx, _ *kernel.Keys) error {
+	return r.WriteOf(ctx, "correcting a person", kernel.Registration(id), func(tx *sql.Tx, _ *kernel.Keys) error {
 		s, err := r.OfRegistration(ctx, tx, id)
 		if err != nil {
 			return err
@@ -83,7 +83,7 @@ func (r Records) Correct(ctx context.Context, id string, round registration.Roun
 		if _, err := tx.ExecContext(ctx, `UPDATE corrections SET changes = $1 WHERE id = $2`, s.Sealed("corrections", "changes", correctionID, text), correctionID); err != nil {
 			return err
 		}
-		return kernel.Audit(ctx, tx, r.Now(), "correction", id, actor, correctionID+" "+strings.Join(names, " "))
+		return kernel.Note(ctx, tx, r.Now(), "correction", id, actor, correctionID+" "+strings.Join(names, " "))
 	})
 }
 

@@ -23,7 +23,7 @@ func (r Records) CreateRegistration(ctx context.Context, id string, in registrat
 	if err := checkRequest(id, in); err != nil {
 		return registration.Registration{}, err
 	}
-	err := r.WriteChained(ctx, "creating a registration", func(tx *sql.Tx, k *kernel.Keys) error {
+	err := r.WriteOf(ctx, "creating a registration", kernel.Request(in.RequestID), func(tx *sql.Tx, k *kernel.Keys) error {
 		var digest string
 		err := tx.QueryRowContext(ctx, `SELECT id, request_digest FROM registrations WHERE request_id = $1`, in.RequestID).Scan(&id, &digest)
 		switch {
@@ -86,11 +86,11 @@ func (r Records) insert(ctx context.Context, tx *sql.Tx, k *kernel.Keys, id stri
 		if _, err := tx.ExecContext(ctx, `INSERT INTO consents (registration_id, purpose, consent) VALUES ($1, $2, $3)`, id, c.Purpose, string(text)); err != nil {
 			return err
 		}
-		if err := kernel.Audit(ctx, tx, in.ReceivedAt, "consent", id, "", c.Purpose+" "+c.TextVersion+" "+c.TextSHA256); err != nil {
+		if err := kernel.Note(ctx, tx, in.ReceivedAt, "consent", id, "", c.Purpose+" "+c.TextVersion+" "+c.TextSHA256); err != nil {
 			return err
 		}
 	}
-	return kernel.Audit(ctx, tx, in.ReceivedAt, "request", id, "", "digest "+in.Digest)
+	return kernel.Note(ctx, tx, in.ReceivedAt, "request", id, "", "digest "+in.Digest)
 }
 
 // RegistrationQuery reads registrations r with their open incident, for ScanRegistration.

@@ -23,7 +23,7 @@ func (r Records) SaveReview(ctx context.Context, id string, round registration.R
 	if err != nil {
 		return fmt.Errorf("saving a review: %w", err)
 	}
-	return r.WriteChained(ctx, "saving a review", func(tx *sql.Tx, _ *kernel.Keys) error {
+	return r.WriteOf(ctx, "saving a review", kernel.Registration(id), func(tx *sql.Tx, _ *kernel.Keys) error {
 		s, err := r.OfRegistration(ctx, tx, id)
 		if err != nil {
 			return err
@@ -42,7 +42,7 @@ func (r Records) SaveReview(ctx context.Context, id string, round registration.R
 		if err != nil {
 			return err
 		}
-		return kernel.Audit(ctx, tx, review.At, "review", id, review.Officer, fmt.Sprintf("%s %s %s %v", review.ID, review.Decision, review.Reason, review.Fields))
+		return kernel.Note(ctx, tx, review.At, "review", id, review.Officer, fmt.Sprintf("%s %s %s %v", review.ID, review.Decision, review.Reason, review.Fields))
 	})
 }
 
@@ -85,7 +85,7 @@ func inRound(ctx context.Context, tx *sql.Tx, id string, round registration.Roun
 
 // DropReview implements registration.Records.
 func (r Records) DropReview(ctx context.Context, id, reviewID string) error {
-	return r.WriteChained(ctx, "dropping a review", func(tx *sql.Tx, _ *kernel.Keys) error {
+	return r.WriteOf(ctx, "dropping a review", kernel.Registration(id), func(tx *sql.Tx, _ *kernel.Keys) error {
 		err := r.dropReview(ctx, tx, id, reviewID, r.Now())
 		if problem.CodeOf(err) == problem.Conflict {
 			return nil
@@ -107,7 +107,7 @@ func (r Records) dropReview(ctx context.Context, tx *sql.Tx, id, reviewID string
 	if err != nil || dropped == 0 {
 		return err
 	}
-	return kernel.Audit(ctx, tx, when, "review-dropped", id, "", reviewID)
+	return kernel.Note(ctx, tx, when, "review-dropped", id, "", reviewID)
 }
 
 // sameReview is sql.ErrNoRows while there is no review with this id.

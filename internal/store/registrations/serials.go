@@ -9,7 +9,7 @@ import (
 
 // TakeSerial implements registration.Serials, in one statement, so that two that race cannot both have the number.
 func (r Records) TakeSerial(ctx context.Context, issuer, serial, registrationID string) error {
-	return r.WriteChained(ctx, "keeping a serial number", func(tx *sql.Tx, _ *kernel.Keys) error {
+	return r.Write(ctx, "keeping a serial number", func(tx *sql.Tx) error {
 		var owner string
 		err := tx.QueryRowContext(ctx, `
 			INSERT INTO issued_serials (issuer, serial, registration_id) VALUES ($1, $2, $3)
