@@ -44,7 +44,7 @@ func TestOwnersSeeThatSomethingIsParked(t *testing.T) {
 		if one.Attention == nil || !slices.Equal(one.Attention.Actions, []string{act}) || one.Attention.Title == "" || one.Attention.Since.IsZero() {
 			t.Errorf("%s: the owner sees %s", path, got.body)
 		}
-		for _, inside := range []string{"secret-incident", "timestamp", "503", "tsa", "provider-unavailable", `"attempts"`} {
+		for _, inside := range []string{"secret-incident", "timestamp", "answered 503", "tsa", "provider-unavailable", `"attempts"`} {
 			if strings.Contains(string(got.body), inside) {
 				t.Errorf("%s tells the owner %q: %s", path, inside, got.body)
 			}

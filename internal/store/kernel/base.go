@@ -96,10 +96,19 @@ func Observed(ctx context.Context, wrap func(d driver.Driver, name string) drive
 // openDriver is sql.Open, observed when the context says so.
 func openDriver(ctx context.Context, driverName, name string) (*sql.DB, error) {
 	db, err := sql.Open(driverName, name)
-	if wrap, ok := ctx.Value(observer{}).(func(driver.Driver, string) driver.Connector); ok && err == nil {
+	if err != nil {
+		return nil, err
+	}
+	wrap, observed := ctx.Value(observer{}).(func(driver.Driver, string) driver.Connector)
+	switch {
+	case driverName == "sqlite" && observed:
+		return sql.OpenDB(wrap(preparing{db.Driver()}, name)), db.Close()
+	case driverName == "sqlite":
+		return sql.OpenDB(opened{preparing{db.Driver()}, name}), db.Close()
+	case observed:
 		return sql.OpenDB(wrap(db.Driver(), name)), db.Close()
 	}
-	return db, err
+	return db, nil
 }
 
 func openPostgres(ctx context.Context, dsn string) (*sql.DB, error) {
