@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 
 	"kyso/internal/access"
 	"kyso/internal/page"
@@ -91,15 +92,15 @@ func (m Mine) SigningsOf(ctx context.Context, owner string, userIDs []string, af
 			return fmt.Sprintf(place, at, id)
 		}
 		// A page of each, read in its order, has the page of both in it.
-		mine := `SELECT id FROM (SELECT g.object AS id FROM grants g WHERE g.kind = 'signing' AND g.owner = $1 AND g.object_at IS NOT NULL` + behind(kernel.OwnedAt, kernel.OwnedID) +
-			` ORDER BY g.object_at DESC, g.object DESC LIMIT $2) AS owned`
+		mine := []string{`SELECT id FROM (SELECT g.object AS id FROM grants g WHERE g.kind = 'signing' AND g.owner = $1 AND g.object_at IS NOT NULL` + behind(kernel.OwnedAt, kernel.OwnedID) +
+			` ORDER BY g.object_at DESC, g.object DESC LIMIT $2) AS owned`}
 		for i, id := range userIDs {
 			args = append(args, signings.UserLookup(k, id))
-			mine += fmt.Sprintf(` UNION SELECT id FROM (SELECT s.id FROM signings s WHERE s.user_lookup = $%d AND `, len(args)) + ofGuest + behind(`s.created_at`, `s.id`) +
-				fmt.Sprintf(` ORDER BY s.created_at DESC, s.id DESC LIMIT $2) AS guest_%d`, i)
+			mine = append(mine, fmt.Sprintf(`SELECT id FROM (SELECT s.id FROM signings s WHERE s.user_lookup = $%d AND `, len(args))+ofGuest+behind(`s.created_at`, `s.id`)+
+				fmt.Sprintf(` ORDER BY s.created_at DESC, s.id DESC LIMIT $2) AS guest_%d`, i))
 		}
 		records := signings.Records{Base: m.Base}
-		list, err = records.List(ctx, tx, signings.All, ` WHERE s.id IN (`+mine+`) ORDER BY s.created_at DESC, s.id DESC LIMIT $2`, args)
+		list, err = records.List(ctx, tx, signings.All, ` WHERE s.id IN (`+strings.Join(mine, ` UNION `)+`) ORDER BY s.created_at DESC, s.id DESC LIMIT $2`, args)
 		if err == nil {
 			err = records.NameDocuments(ctx, tx, k, list)
 		}

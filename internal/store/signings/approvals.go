@@ -107,17 +107,17 @@ func fillApproval(ctx context.Context, tx *sql.Tx, id string, a signing.Approval
 
 // saveApprovalIDs makes the request findable under our id and each of its names.
 func saveApprovalIDs(ctx context.Context, tx *sql.Tx, id string, a signing.Approval) error {
-	names := `SELECT CAST($3 AS TEXT) AS name`
+	names := []string{`SELECT CAST($3 AS TEXT) AS name`}
 	args := []any{id, a.OurID, a.OurID}
 	for _, known := range a.Names {
 		if known != "" {
 			args = append(args, known)
-			names += fmt.Sprintf(` UNION SELECT $%d`, len(args))
+			names = append(names, fmt.Sprintf(`SELECT $%d`, len(args)))
 		}
 	}
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO approval_ids (provider, transaction_id, our_id)
-		SELECT s.provider, n.name, $2 FROM signings s CROSS JOIN (`+names+`) AS n WHERE s.id = $1
+		SELECT s.provider, n.name, $2 FROM signings s CROSS JOIN (`+strings.Join(names, " UNION ")+`) AS n WHERE s.id = $1
 		ON CONFLICT (provider, transaction_id) DO NOTHING`, args...)
 	return err
 }
