@@ -31,19 +31,19 @@ type counts map[string]int
 // polled for; VNPay and the CA are also asked when the books are compared.
 var mostCounts = map[string]counts{
 	"signing": {
-		"processes": 1, "events": 53, "bytes of history": 7_700, "events of all processes": 53, "bytes of all histories": 7_700,
-		"workflow tasks": 8, "activities": 6, "local activities": 3, "timers": 1, "signals": 1,
-		"statements SELECT": 94, "statements INSERT": 32, "statements UPDATE": 31, "statements DELETE": 2,
-		"requests to the engine, StartWorkflowExecution": 1, "requests to the engine, SignalWorkflowExecution": 1,
-		"requests to the engine, RespondWorkflowTaskCompleted": 9, "requests to the engine, RespondActivityTaskCompleted": 7,
+		"processes": 1, "events": 47, "bytes of history": 7_200, "events of all processes": 47, "bytes of all histories": 7_200,
+		"workflow tasks": 7, "activities": 4, "local activities": 5, "timers": 1, "signals": 2,
+		"statements SELECT": 101, "statements INSERT": 34, "statements UPDATE": 36, "statements DELETE": 3,
+		"requests to the engine, StartWorkflowExecution": 1, "requests to the engine, SignalWorkflowExecution": 2,
+		"requests to the engine, RespondWorkflowTaskCompleted": 8, "requests to the engine, RespondActivityTaskCompleted": 6,
 		"calls of intrustca": 4, "calls of the address": 7, "calls of the authority": 1, "PDF operations": 9, "PDF processes": 1,
 	},
 	"paid registration": {
 		"processes": 7, "events": 168, "bytes of history": 27_200, "events of all processes": 285, "bytes of all histories": 44_800,
 		"workflow tasks": 25, "activities": 12, "local activities": 21, "timers": 3, "signals": 1, "updates": 7,
-		"statements SELECT": 289, "statements INSERT": 79, "statements UPDATE": 108, "statements DELETE": 4,
+		"statements SELECT": 281, "statements INSERT": 80, "statements UPDATE": 71, "statements DELETE": 5,
 		"requests to the engine, StartWorkflowExecution": 4, "requests to the engine, SignalWorkflowExecution": 2, "requests to the engine, UpdateWorkflowExecution": 8,
-		"requests to the engine, PollWorkflowExecutionUpdate":  6,
+		"requests to the engine, PollWorkflowExecutionUpdate":  7,
 		"requests to the engine, RespondWorkflowTaskCompleted": 46, "requests to the engine, RespondActivityTaskCompleted": 25,
 		"calls of VNPay": 3, "calls of VNeID": 1, "calls of eSMS": 3, "calls of the CA": 16, "calls of the address": 11, "calls of the authority": 4, "calls of vnpt": 6,
 		"PDF operations": 9, "PDF processes": 1,
@@ -51,9 +51,9 @@ var mostCounts = map[string]counts{
 	"free registration": {
 		"processes": 7, "events": 148, "bytes of history": 23_400, "events of all processes": 264, "bytes of all histories": 40_800,
 		"workflow tasks": 22, "activities": 11, "local activities": 17, "timers": 3, "signals": 1, "updates": 6,
-		"statements SELECT": 260, "statements INSERT": 74, "statements UPDATE": 101, "statements DELETE": 4,
+		"statements SELECT": 257, "statements INSERT": 75, "statements UPDATE": 68, "statements DELETE": 5,
 		"requests to the engine, StartWorkflowExecution": 4, "requests to the engine, SignalWorkflowExecution": 1, "requests to the engine, UpdateWorkflowExecution": 7,
-		"requests to the engine, PollWorkflowExecutionUpdate":  6,
+		"requests to the engine, PollWorkflowExecutionUpdate":  7,
 		"requests to the engine, RespondWorkflowTaskCompleted": 43, "requests to the engine, RespondActivityTaskCompleted": 25,
 		"calls of VNPay": 3, "calls of VNeID": 1, "calls of eSMS": 3, "calls of the CA": 16, "calls of the address": 11, "calls of the authority": 4, "calls of vnpt": 6,
 		"PDF operations": 9, "PDF processes": 1,
