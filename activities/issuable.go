@@ -40,7 +40,7 @@ func (a *Registration) issuable(ctx context.Context, id string, at ...registrati
 
 // acceptable returns a registration whose acceptance record is due: the key is active.
 func (a *Registration) acceptable(ctx context.Context, id string) (registration.Registration, error) {
-	r, err := a.issuable(ctx, id, registration.StatusAccepting, registration.StatusActive)
+	r, err := a.issuable(ctx, id, registration.StatusActivating, registration.StatusAccepting, registration.StatusActive)
 	if err == nil && (r.Issued == nil || r.Activation == nil || r.Activation.ActivatedAt.IsZero()) {
 		err = problem.New(problem.Conflict, "the key is not active")
 	}

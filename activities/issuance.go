@@ -20,10 +20,14 @@ import (
 // public key is recorded before a certificate is asked for. Errors: Conflict when the store does not hold what an issuance
 // needs; see issuable.
 func (a *Registration) CreateKey(ctx context.Context, id string) error {
+	return fail(a.issuableKey(ctx, id))
+}
+
+func (a *Registration) issuableKey(ctx context.Context, id string) error {
 	if _, err := a.issuable(ctx, id, registration.StatusIssuing, registration.StatusActivating, registration.StatusAccepting, registration.StatusActive); err != nil {
-		return fail(err)
+		return err
 	}
-	return fail(a.createKey(ctx, id))
+	return a.createKey(ctx, id)
 }
 
 func (a *Registration) createKey(ctx context.Context, id string) error {

@@ -428,10 +428,8 @@ func (a *Registration) RecordAcceptance(ctx context.Context, in AcceptanceInput)
 		r.Acceptance.SignedID, r.Acceptance.SignedSHA = signed.ID, signed.SHA256
 		return nil
 	})
-	for _, t := range in.Moves {
-		if err == nil {
-			err = a.recordMove(ctx, MoveInput{in.RegistrationID, t})
-		}
+	if err == nil {
+		err = a.recordMoves(ctx, in.RegistrationID, in.Moves)
 	}
 	return fail(err)
 }

@@ -63,6 +63,15 @@ func (a *Registration) RecordRegistrationMove(ctx context.Context, in MoveInput)
 	return fail(a.recordMove(ctx, in))
 }
 
+func (a *Registration) recordMoves(ctx context.Context, id string, moves []registration.Transition) error {
+	for _, t := range moves {
+		if err := a.recordMove(ctx, MoveInput{id, t}); err != nil {
+			return fmt.Errorf("recording transition %d: %w", t.Seq, err)
+		}
+	}
+	return nil
+}
+
 func (a *Registration) recordMove(ctx context.Context, in MoveInput) error {
 	if err := a.moves(ctx, in); err != nil {
 		return err

@@ -12,10 +12,11 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"kyso/internal/problem"
+	"kyso/internal/registration"
 	"kyso/internal/signing"
 )
 
-// An activity may do several steps of a signing in turn: its stages. Each is done when the store holds what came of it, and does
+// An activity may do several steps of a process in turn: its stages. Each is done when the store holds what came of it, and does
 // nothing then, so that an attempt may begin with any stage that an attempt before came to.
 
 // The stages, named as the steps that incidents show.
@@ -27,6 +28,13 @@ const (
 	StageExtend           = "extend"
 	StageArchive          = "archive"
 	StageDeliver          = "deliver"
+
+	StageKey        = "create-key"
+	StageIssue      = "issue"
+	StageInstall    = "install"
+	StageActivate   = "activate"
+	StagePapers     = "write-papers"
+	StageAcceptance = "sign-acceptance"
 )
 
 // Work is what an activity of a signing is asked to do.
@@ -53,8 +61,15 @@ type AtStage struct {
 	Since int32  `json:"since"` // the attempt of the activity that came to it
 }
 
-// doStage does one stage of a signing.
-type doStage func(ctx context.Context, signingID string) error
+// doStage does one stage, for a record.
+type doStage func(ctx context.Context, id string) error
+
+// stagesOf are the stages that are to be done for a record.
+type stagesOf struct {
+	id       string
+	stages   []string
+	attempts int32
+}
 
 // take records what the process has come to. Key: signing and seq.
 func (a *Signing) take(ctx context.Context, in Work) error {
@@ -79,12 +94,16 @@ func AroundStages(ctx context.Context, around Around) context.Context {
 // stageLimit is how long one stage may take.
 const stageLimit = 15 * time.Minute
 
-// inStages does the stages that are asked for, from the one that the attempt before failed at.
 func (a *Signing) inStages(ctx context.Context, in Work, stages map[string]doStage) error {
-	if len(in.Stages) == 0 {
+	return inStages(ctx, stagesOf{in.SigningID, in.Stages, in.Attempts}, func(ctx context.Context) error { return a.take(ctx, in) }, stages)
+}
+
+// inStages records what the process has come to, and does the stages that are asked for, from the one that the attempt before failed at.
+func inStages(ctx context.Context, of stagesOf, take func(context.Context) error, stages map[string]doStage) error {
+	if len(of.stages) == 0 {
 		return fail(problem.New(problem.Invalid, "no stage is asked for"))
 	}
-	at := AtStage{Stage: in.Stages[0], Since: 1}
+	at := AtStage{Stage: of.stages[0], Since: 1}
 	if activity.HasHeartbeatDetails(ctx) {
 		if err := activity.GetHeartbeatDetails(ctx, &at); err != nil {
 			return fail(fmt.Errorf("reading how far the attempt before came: %w", err))
@@ -92,27 +111,27 @@ func (a *Signing) inStages(ctx context.Context, in Work, stages map[string]doSta
 	}
 	tell, stop := aliveAt(ctx, at)
 	defer stop()
-	err := a.take(ctx, in)
-	for n := max(slices.Index(in.Stages, at.Stage), 0); err == nil && n < len(in.Stages); n++ {
-		if at.Stage != in.Stages[n] {
-			at = AtStage{Stage: in.Stages[n], Since: activity.GetInfo(ctx).Attempt}
+	err := take(ctx)
+	for n := max(slices.Index(of.stages, at.Stage), 0); err == nil && n < len(of.stages); n++ {
+		if at.Stage != of.stages[n] {
+			at = AtStage{Stage: of.stages[n], Since: activity.GetInfo(ctx).Attempt}
 			tell(at)
 		}
-		err = inStage(ctx, at.Stage, in.SigningID, stages[at.Stage])
+		err = inStage(ctx, at.Stage, of.id, stages[at.Stage])
 	}
-	return failedAt(ctx, err, at, in.Attempts)
+	return failedAt(ctx, err, at, of.attempts)
 }
 
-func inStage(ctx context.Context, stage, signingID string, do doStage) error {
+func inStage(ctx context.Context, stage, id string, do doStage) error {
 	if do == nil {
 		return problem.New(problem.Invalid, "this activity has no stage %s", stage)
 	}
 	ctx, cancel := context.WithTimeout(ctx, stageLimit)
 	defer cancel()
 	if around, ok := ctx.Value(aroundKey{}).(Around); ok {
-		return around(ctx, stage, func(ctx context.Context) error { return do(ctx, signingID) })
+		return around(ctx, stage, func(ctx context.Context) error { return do(ctx, id) })
 	}
-	return do(ctx, signingID)
+	return do(ctx, id)
 }
 
 // failedAt is fail for a stage. A stage is tried as often as an activity of its own would be, and after the same pauses, however
@@ -152,4 +171,59 @@ func (a *Signing) CompleteSigning(ctx context.Context, in Work) error {
 		StageEmbed: a.embedSignatures, StageTimestamp: a.timestampSignatures, StageExtend: a.extendSignatures,
 		StageArchive: a.archiveDocuments, StageDeliver: a.deliverDocuments,
 	})
+}
+
+// CertificateWork asks for stages of issuing a certificate and handing it over.
+type CertificateWork struct {
+	RegistrationID string                    `json:"registration_id"`
+	Moves          []registration.Transition `json:"moves,omitempty"`    // made by the process; the activity records them before it does anything
+	Stages         []string                  `json:"stages"`             // to do, in this order
+	Attempts       int32                     `json:"attempts,omitempty"` // of each stage, before the process parks
+	Acceptance     AcceptanceInput           `json:"acceptance,omitzero"`
+}
+
+func (a *Registration) inStages(ctx context.Context, in CertificateWork, stages map[string]doStage) error {
+	return inStages(ctx, stagesOf{in.RegistrationID, in.Stages, in.Attempts}, func(ctx context.Context) error {
+		return a.recordMoves(ctx, in.RegistrationID, in.Moves)
+	}, stages)
+}
+
+// Obtained says how far a certificate is.
+type Obtained struct {
+	Pending bool `json:"pending,omitempty"` // the CA takes its time; IssueCertificate asks again, and nothing is installed
+}
+
+// ObtainCertificate has a key made, and a certificate issued and installed. Effects, keys and errors: those of CreateKey,
+// IssueCertificate and InstallCertificate.
+func (a *Registration) ObtainCertificate(ctx context.Context, in CertificateWork) (obtained Obtained, err error) {
+	err = a.inStages(ctx, in, map[string]doStage{
+		StageKey: a.issuableKey,
+		StageIssue: func(ctx context.Context, id string) error {
+			err := a.issueCertificate(ctx, id)
+			if app, ok := errors.AsType[*temporal.ApplicationError](err); ok && app.Type() == ErrorPending {
+				obtained.Pending, err = true, nil
+			}
+			return err
+		},
+		StageInstall: func(ctx context.Context, id string) error {
+			if obtained.Pending {
+				return nil
+			}
+			return a.installCertificate(ctx, id)
+		},
+	})
+	return obtained, err
+}
+
+// HandOver makes the key usable, and has the acceptance record written and its signing stored. Effects, keys and errors: those of
+// ActivateKey, WriteAcceptance and RequestAcceptance.
+func (a *Registration) HandOver(ctx context.Context, in CertificateWork) (start SigningStart, err error) {
+	err = a.inStages(ctx, in, map[string]doStage{
+		StageActivate: a.activateKey, StagePapers: a.writeAcceptance,
+		StageAcceptance: func(ctx context.Context, _ string) (err error) {
+			start, err = a.requestAcceptance(ctx, in.Acceptance)
+			return err
+		},
+	})
+	return start, err
 }

@@ -25,7 +25,7 @@ type size struct{ files, lines int }
 // line, or none.
 var larger = map[string]size{
 	"activities": {34, 4750}, // one file for each step; rooms come when the activities of the releases before go
-	"workflows":  {30, 4850}, // all processes and their typed client: a client of Temporal has to know a process's inputs, and a worker both; with the steps of the releases before (*_before.go)
+	"workflows":  {32, 4980}, // all processes and their typed client: a client of Temporal has to know a process's inputs, and a worker both; with the steps of the releases before (*_before.go)
 }
 
 // smaller are packages that have one thing to do, each with the lines that it may have for it.

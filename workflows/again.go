@@ -100,7 +100,7 @@ func (r *registrationRun) resume(ctx workflow.Context) {
 // registrationSteps is with which step a registration goes on that stands at a status.
 var registrationSteps = map[registration.Status]int{registration.StatusHandedOff: 1, registration.StatusAccountReady: 3,
 	registration.StatusAwaitingPayment: 4, registration.StatusAwaitingConsent: 6, registration.StatusInReview: 8, registration.StatusNeedsMore: 8,
-	registration.StatusIssuing: 9, registration.StatusActivating: 12, registration.StatusAccepting: 15}
+	registration.StatusIssuing: 9, registration.StatusActivating: 10, registration.StatusAccepting: 12}
 
 // endings is how a registration ends whose record is closing for a reason.
 var endings = map[problem.Code]registration.Status{problem.RefusedByOfficer: registration.StatusRefused, problem.AlreadyHolder: registration.StatusIneligible,

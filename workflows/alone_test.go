@@ -28,9 +28,9 @@ import (
 // partySteps are all steps that an outside party can stop, by the activity that asks it.
 var partySteps = map[string]string{
 	"CheckHolder": workflows.StepCheckHolder, "SendCode": workflows.StepSendCode, "QueryPayment": workflows.StepPayment, "AskPayment": workflows.StepPayment,
-	"SealContract": workflows.StepSeal, "CreateKey": workflows.StepKey, "IssueCertificate": workflows.StepIssue,
-	"InstallCertificate": workflows.StepInstall, "AwaitPIN": workflows.StepPIN, "ActivateKey": workflows.StepActivate,
-	"RequestAcceptance": workflows.StepAcceptance, "RevokeCertificate": workflows.StepRevoke, "RefundPayment": workflows.StepRefund,
+	"SealContract": workflows.StepSeal, activities.StageKey: workflows.StepKey, activities.StageIssue: workflows.StepIssue,
+	activities.StageInstall: workflows.StepInstall, "AwaitPIN": workflows.StepPIN, activities.StageActivate: workflows.StepActivate,
+	activities.StagePapers: workflows.StepPapers, activities.StageAcceptance: workflows.StepAcceptance, "RequestAcceptance": workflows.StepAcceptance, "RevokeCertificate": workflows.StepRevoke, "RefundPayment": workflows.StepRefund,
 	"ReportStatus": workflows.StepReport, "WritePapers": workflows.StepPapers,
 
 	activities.StageInspect: workflows.StepInspect, activities.StageFindCertificates: workflows.StepFindCertificates,
@@ -210,8 +210,15 @@ func TestEveryStepRecoversAlone(t *testing.T) {
 	})
 	t.Run("registration", func(t *testing.T) {
 		e := newEnrolment(t, "PS1")
-		e.stop(10*time.Minute, "SendCode", "CheckHolder", "WritePapers", "QueryPayment", "SealContract", "CreateKey", "IssueCertificate",
-			"InstallCertificate", "AwaitPIN", "ActivateKey", "RequestAcceptance", "ReportStatus")
+		e.stop(10*time.Minute, "SendCode", "CheckHolder", "WritePapers", "QueryPayment", "SealContract", activities.StageKey, activities.StageIssue,
+			activities.StageInstall, "AwaitPIN", activities.StageActivate, activities.StagePapers, activities.StageAcceptance, "ReportStatus")
+		var look func() // the phone rings as soon as the key is active, whenever that is
+		look = func() {
+			if n, _ := e.world.Approve(citizen); n == 0 && !e.registration().Status.Final() {
+				e.at(time.Minute, look)
+			}
+		}
+		e.at(time.Minute, look)
 		e.checkActive(e.enrol(registration.StatusActive))
 		e.recoveredAlone(workflows.StepCheckHolder, workflows.StepSendCode, workflows.StepPapers, workflows.StepSeal, workflows.StepKey, workflows.StepIssue,
 			workflows.StepInstall, workflows.StepPIN, workflows.StepActivate, workflows.StepAcceptance, workflows.StepReport)

@@ -75,6 +75,8 @@ var mayAsk = map[string]func(by asker, arg any) bool{
 	"CreateKey":          ofRegistration(itself),
 	"IssueCertificate":   ofRegistration(itself),
 	"InstallCertificate": ofRegistration(itself),
+	"ObtainCertificate":  ofRegistration(func(in activities.CertificateWork) string { return in.RegistrationID }),
+	"HandOver":           ofRegistration(func(in activities.CertificateWork) string { return in.RegistrationID }),
 	"AwaitPIN":           ofRegistration(itself),
 	"ActivateKey":        ofRegistration(itself),
 	"RevokeCertificate":  ofRegistration(itself),

@@ -56,7 +56,8 @@ type parkable struct {
 // failedStage is the failure of one stage of a step.
 type failedStage struct {
 	error
-	at stage
+	at      stage
+	actions []string // what a repair may do
 }
 
 func (f *failedStage) Unwrap() error { return f.error }
@@ -64,7 +65,7 @@ func (f *failedStage) Unwrap() error { return f.error }
 // of is the step as the incident shows it: the stage that failed.
 func (p parkable) of(err error) parkable {
 	if failed, ok := errors.AsType[*failedStage](err); ok {
-		p.step, p.provider = failed.at.step, failed.at.provider
+		p.step, p.provider, p.actions = failed.at.step, failed.at.provider, failed.actions
 	}
 	return p
 }

@@ -92,7 +92,12 @@ func inStages(ctx workflow.Context, summary string, stages int) workflow.Context
 // effect is call for an act in the outside world that may have to be undone: a cancelled process waits for its end,
 // so that what has come of it is known.
 func effect(ctx workflow.Context, summary string) workflow.Context {
-	return workflow.WithWaitForCancellation(call(ctx, summary), true)
+	return toTheEnd(call(ctx, summary))
+}
+
+// toTheEnd is the rule of effect.
+func toTheEnd(ctx workflow.Context) workflow.Context {
+	return workflow.WithWaitForCancellation(ctx, true)
 }
 
 // paper is heavy under the rule of effect.

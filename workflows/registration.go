@@ -47,6 +47,7 @@ type registrationRun struct {
 	txnRef    string                     // the attempt to pay that is open now
 	began     []activities.PaymentOpened // attempts to pay
 	signingID string                     // the signing of the acceptance record that runs now
+	stored    activities.SigningStart    // of the signing that is stored and not begun
 	// What people have done; the handlers set it after the store agreed.
 	handedOff  bool
 	account    string
@@ -110,13 +111,15 @@ func setDefaults(l *RegistrationLimits) {
 func (r *registrationRun) business(ctx workflow.Context) error {
 	steps := []func(workflow.Context) error{
 		r.awaitHandOff, r.awaitAccount, r.checkHolder, r.awaitPackage, r.awaitPayment, r.writePapers, r.awaitConsent,
-		r.sealContract, r.awaitReview, r.createKey, r.issue, r.install, r.awaitPIN, r.awaitActivation, r.activate,
-		r.writeAcceptance, r.signAcceptance,
+		r.sealContract, r.awaitReview, r.obtain, r.awaitPIN, r.awaitActivation, r.handOver, r.signAcceptance,
+	}[registrationSteps[r.resumed]:]
+	if r.release < ridesAlong {
+		steps = r.stepsBefore(r.resumed)
 	}
 	if err := r.over(); err != nil {
 		return err
 	}
-	for _, step := range steps[registrationSteps[r.resumed]:] {
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -28,8 +28,10 @@ func (r *registrationRun) finish(ctx workflow.Context, err error) (RegistrationR
 			return RegistrationResult{}, err
 		}
 	}
-	if err := r.moveFor(ctx, end.status, end.reason, 0); err != nil {
-		return RegistrationResult{}, err
+	if r.status != end.status { // it is active since its acceptance record is signed
+		if err := r.moveFor(ctx, end.status, end.reason, 0); err != nil {
+			return RegistrationResult{}, err
+		}
 	}
 	if err := r.report(ctx, end.status); err != nil {
 		return RegistrationResult{}, err

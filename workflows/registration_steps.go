@@ -128,32 +128,6 @@ func (r *registrationRun) awaitCorrection(ctx workflow.Context) error {
 	return r.await(ctx, StepCorrection, r.in.Deadlines.Correction, func() bool { return r.corrected })
 }
 
-func (r *registrationRun) createKey(ctx workflow.Context) error {
-	r.issuing = true
-	return r.step(ctx, StepKey, "ca", func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(effect(ctx, "Make the key pair"), registrationActivities.CreateKey, r.in.RegistrationID).Get(ctx, nil)
-	})
-}
-
-func (r *registrationRun) issue(ctx workflow.Context) error {
-	return r.step(ctx, StepIssue, "ca", func(ctx workflow.Context) error {
-		if err := r.look(workflow.WithWaitForCancellation(ctx, true), "Ask the CA once", registrationActivities.IssueCertificate, r.in.RegistrationID); err != nil {
-			return err
-		}
-		return r.pollIssue(ctx)
-	})
-}
-
-func (r *registrationRun) install(ctx workflow.Context) error {
-	err := r.step(ctx, StepInstall, "ca", func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(effect(ctx, "Install the certificate, inactive"), registrationActivities.InstallCertificate, r.in.RegistrationID).Get(ctx, nil)
-	})
-	if err != nil {
-		return err
-	}
-	return r.move(ctx, registration.StatusActivating, r.in.Deadlines.Activation)
-}
-
 // awaitPIN waits for the PIN, which the citizen sets on the phone and nowhere else.
 func (r *registrationRun) awaitPIN(ctx workflow.Context) error {
 	return r.step(ctx, StepPIN, "ca", func(ctx workflow.Context) error {
@@ -178,19 +152,17 @@ func (r *registrationRun) awaitActivation(ctx workflow.Context) error {
 	return r.wait(ctx, StepActivation, r.deadline, func() bool { return r.activated })
 }
 
-func (r *registrationRun) activate(ctx workflow.Context) error {
-	return r.step(ctx, StepActivate, "ca", func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(effect(ctx, "Activate the key"), registrationActivities.ActivateKey, r.in.RegistrationID).Get(ctx, nil)
-	})
+// firstSigning is the attempt to have the acceptance record signed that a run begins with.
+func (r *registrationRun) firstSigning() int {
+	if r.in.Again != nil {
+		return max(1, r.in.Again.Signings)
+	}
+	return 1
 }
 
-func (r *registrationRun) writeAcceptance(ctx workflow.Context) error {
-	if err := r.move(ctx, registration.StatusAccepting, r.in.Deadlines.Acceptance); err != nil {
-		return err
-	}
-	return r.step(ctx, StepPapers, "", func(ctx workflow.Context) error {
-		return workflow.ExecuteActivity(paper(ctx, "Write the acceptance record"), registrationActivities.WriteAcceptance, r.in.RegistrationID).Get(ctx, nil)
-	})
+func (r *registrationRun) acceptance(attempt int) activities.AcceptanceInput {
+	return activities.AcceptanceInput{RegistrationID: r.in.RegistrationID, Attempt: attempt,
+		SigningID: process.AcceptanceSigningID(r.in.RegistrationID, attempt)}
 }
 
 // await waits for a person from now on.
@@ -310,26 +282,11 @@ func (r *registrationRun) awaitOfficer(ctx workflow.Context) error {
 	return workflow.Await(ctx, func() bool { return r.review != nil })
 }
 
-// pollIssue waits for the CA, which may take days. What it did when the process was cancelled meanwhile is found out
-// when the issuance is undone.
-func (r *registrationRun) pollIssue(ctx workflow.Context) error {
-	issueCtx := workflow.WithWaitForCancellation(poll(ctx, "Have the certificate issued"), true)
-	issueCtx = workflow.WithRetryPolicy(issueCtx, temporal.RetryPolicy{
-		InitialInterval: 3 * time.Second, BackoffCoefficient: 1.5, MaximumInterval: time.Minute, MaximumAttempts: unlimited})
-	issueCtx = workflow.WithStartToCloseTimeout(issueCtx, time.Minute)
-	issued := workflow.ExecuteActivity(issueCtx, registrationActivities.IssueCertificate, r.in.RegistrationID)
-	return issued.Get(ctx, nil)
-}
-
 // signAcceptance has the acceptance record signed with the new certificate, which proves that it works. The first
 // request goes to the phone by itself, later ones when the citizen asks.
 func (r *registrationRun) signAcceptance(ctx workflow.Context) error {
 	until := r.deadline
-	first := 1
-	if r.in.Again != nil {
-		first = max(first, r.in.Again.Signings)
-	}
-	for attempt := first; ; attempt++ {
+	for attempt := r.firstSigning(); ; attempt++ {
 		signed, err := r.signOnce(ctx, attempt)
 		if signed || err != nil {
 			return err
@@ -342,14 +299,16 @@ func (r *registrationRun) signAcceptance(ctx workflow.Context) error {
 }
 
 func (r *registrationRun) signOnce(ctx workflow.Context, attempt int) (bool, error) {
-	in := activities.AcceptanceInput{RegistrationID: r.in.RegistrationID, Attempt: attempt,
-		SigningID: process.AcceptanceSigningID(r.in.RegistrationID, attempt)}
+	in := r.acceptance(attempt)
 	var status signing.Status
 	err := r.step(ctx, StepAcceptance, "", func(ctx workflow.Context) error {
-		var start activities.SigningStart
-		err := workflow.ExecuteActivity(call(ctx, "Ask for the signature on the acceptance record"), registrationActivities.RequestAcceptance, in).Get(ctx, &start)
-		if err != nil {
-			return err
+		start := r.stored
+		r.stored = activities.SigningStart{}
+		if start.Provider == "" { // asked for again, or by a release before
+			err := workflow.ExecuteActivity(call(ctx, "Ask for the signature on the acceptance record"), registrationActivities.RequestAcceptance, in).Get(ctx, &start)
+			if err != nil {
+				return err
+			}
 		}
 		if r.listens { // what stopped the step is over; the phone may take its time
 			if err := r.close(ctx, process.RepairRecovered); err != nil {
@@ -357,6 +316,7 @@ func (r *registrationRun) signOnce(ctx workflow.Context, attempt int) (bool, err
 			}
 		}
 		r.signingID = in.SigningID
+		var err error
 		status, err = runAcceptance(ctx, in, start)
 		return err
 	})
@@ -364,7 +324,22 @@ func (r *registrationRun) signOnce(ctx workflow.Context, attempt int) (bool, err
 	if err != nil || status != signing.StatusSigned {
 		return false, err
 	}
-	return true, workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordAcceptance, in).Get(ctx, nil)
+	return true, r.accepted(ctx, in)
+}
+
+// accepted records that the acceptance record is signed, and since ridesAlong that the certificate is active.
+func (r *registrationRun) accepted(ctx workflow.Context, in activities.AcceptanceInput) error {
+	if r.release >= ridesAlong {
+		if err := r.move(ctx, registration.StatusActive, 0); err != nil {
+			return err
+		}
+		in.Moves = r.owed
+	}
+	err := workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordAcceptance, in).Get(ctx, nil)
+	if err == nil {
+		r.owed = r.owed[len(in.Moves):]
+	}
+	return err
 }
 
 // runAcceptance runs the signing of the acceptance record as a child. One that exists already was started by the API's

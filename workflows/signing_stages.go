@@ -8,6 +8,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"kyso/activities"
+	"kyso/internal/process"
+	"kyso/internal/signing"
 )
 
 // stage is a step that shares its activity with others. In incidents and repairs it is a step like any other.
@@ -16,24 +18,30 @@ type stage struct{ step, provider string }
 // inStages does several steps in one activity. One that fails parks by its own name, and its repair tries it alone; the rest then
 // follows together.
 func (r *signingRun) inStages(ctx workflow.Context, left []stage, do func(workflow.Context, activities.Work) error) error {
+	return r.orRefused(ctx, r.runner.inStages(ctx, left, func(ctx workflow.Context, moves []signing.Transition, stages []string) error {
+		return do(ctx, activities.Work{SigningID: r.in.SigningID, Moves: moves, Stages: stages, Attempts: attempts(ctx)})
+	}))
+}
+
+func (r *runner[S]) inStages(ctx workflow.Context, left []stage, do func(ctx workflow.Context, moves []process.Transition[S], stages []string) error) error {
 	for len(left) > 0 {
-		err := r.carry(ctx, left[0].step, left[0].provider, func(ctx workflow.Context, work activities.Work) error {
+		err := r.carry(ctx, left[0].step, left[0].provider, func(ctx workflow.Context, moves []process.Transition[S]) error {
 			now := left
 			if r.open != nil {
 				now = left[:1]
 			}
+			var stages []string
 			for _, s := range now {
-				work.Stages = append(work.Stages, s.step)
+				stages = append(stages, s.step)
 			}
-			work.Attempts = attempts(ctx)
-			err := do(ctx, work)
+			err := do(ctx, moves, stages)
 			if err == nil {
 				left = left[len(now):]
 				return nil
 			}
 			left = left[failedAt(now, err):]
 			r.atStep = left[0].step
-			return &failedStage{err, left[0]}
+			return &failedStage{err, left[0], r.repairs(left[0].step)}
 		})
 		if err != nil {
 			return err

@@ -39,6 +39,9 @@ var notOnThePath = []string{"PollApproval", "CancelDecided", "RecordChoice", "Re
 var stagesOf = map[string][]string{
 	"InspectAndFind":  {activities.StageInspect, activities.StageFindCertificates},
 	"CompleteSigning": {activities.StageEmbed, activities.StageTimestamp, activities.StageExtend, activities.StageArchive, activities.StageDeliver},
+
+	"ObtainCertificate": {activities.StageKey, activities.StageIssue, activities.StageInstall},
+	"HandOver":          {activities.StageActivate, activities.StagePapers, activities.StageAcceptance},
 }
 
 // onThePath returns every other activity of a signing, so that a new one is killed too, and each stage of one that has several.
