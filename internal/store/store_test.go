@@ -59,7 +59,8 @@ func masterKey(t testing.TB) *vault.MasterKey {
 
 func open(t testing.TB, dsn string, key store.Sealer) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), dsn, key)
+	ctx, _ := storetest.Counted(t.Context())
+	s, err := store.Open(ctx, dsn, key)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,7 +87,11 @@ func (c countedDriver) Connect(context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &countedConn{conn.(fullConn), c.notes}, nil
+	engine := "postgres"
+	if strings.Contains(fmt.Sprintf("%T", c.driver), "sqlite") {
+		engine = "sqlite"
+	}
+	return &countedConn{conn.(fullConn), c.notes, engine}, nil
 }
 
 // fullConn is what connections of both drivers do.
@@ -104,7 +108,8 @@ type fullConn interface {
 // countedConn passes everything on. It needs no driver.NamedValueChecker: what the store sends are values of database/sql.
 type countedConn struct {
 	fullConn
-	notes *Statements
+	notes  *Statements
+	engine string
 }
 
 func (c *countedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
@@ -116,11 +121,13 @@ func (c *countedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (drive
 
 func (c *countedConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
 	c.notes.note(text)
+	Everything.note(c.engine, text, args)
 	return c.fullConn.ExecContext(ctx, text, args)
 }
 
 func (c *countedConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
 	c.notes.note(text)
+	Everything.note(c.engine, text, args)
 	return c.fullConn.QueryContext(ctx, text, args)
 }
 

@@ -58,7 +58,7 @@ func (r Records) saveCode(ctx context.Context, c registration.Code, digits strin
 		if err := counted(tx, k); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE codes SET superseded = TRUE, digits = NULL WHERE registration_id = $1 AND purpose = $2`,
+		_, err = tx.ExecContext(ctx, `UPDATE codes SET superseded = TRUE, digits = NULL`+newestCode,
 			c.RegistrationID, string(c.Purpose))
 		if err != nil {
 			return err

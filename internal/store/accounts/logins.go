@@ -26,7 +26,8 @@ func (r Records) OpenChallenge(ctx context.Context, c registration.Challenge, ph
 		if err := r.Follow(ctx, tx, kernel.Phone(lookup)); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM login_challenges WHERE created_at < $1`, kernel.At(c.CreatedAt.Add(-challengeLife))); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM login_challenges WHERE id IN (
+			SELECT id FROM login_challenges WHERE created_at < $1 ORDER BY created_at LIMIT 20)`, kernel.At(c.CreatedAt.Add(-challengeLife))); err != nil {
 			return err
 		}
 		if err := holdWindows(ctx, tx, lookup, c.CreatedAt, windows); err != nil {

@@ -85,7 +85,7 @@ func (r Records) SetPassword(ctx context.Context, accountID, hash, why, keep str
 		if _, err := tx.ExecContext(ctx, `DELETE FROM password_resets WHERE account_id = $1`, accountID); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE account_id = $1 AND id <> $2`, accountID, keep); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE account_id = $1 AND account_id <> '' AND id <> $2`, accountID, keep); err != nil {
 			return err
 		}
 		return kernel.Note(ctx, tx, when, "password", accountID, accountActor(accountID), why)

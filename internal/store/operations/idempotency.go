@@ -11,7 +11,7 @@ import (
 )
 
 // forgetAtOnce bounds one deletion, so that no writer waits long for it.
-const forgetAtOnce = 1000
+const forgetAtOnce = 250
 
 // Answers keeps the answers to Idempotency-Keys.
 type Answers struct{ *kernel.Base }

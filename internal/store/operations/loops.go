@@ -64,8 +64,17 @@ func (r Loops) MarkStarted(ctx context.Context, m webhook.Message, when time.Tim
 
 // Purge implements relay.Outgoing.
 func (r Loops) Purge(ctx context.Context, before time.Time) error {
-	return r.Exec(ctx, "forgetting old messages",
-		`DELETE FROM webhook_messages WHERE created_at < $1 AND (delivered_at IS NOT NULL OR failed_at IS NOT NULL)`, kernel.At(before))
+	for {
+		var n int64
+		err := r.Write(ctx, "forgetting old messages", func(tx *sql.Tx) (err error) {
+			n, err = kernel.Affected(tx.ExecContext(ctx, `DELETE FROM webhook_messages WHERE (endpoint_id, id) IN (SELECT endpoint_id, id FROM webhook_messages
+				WHERE created_at < $1 AND (delivered_at IS NOT NULL OR failed_at IS NOT NULL) ORDER BY created_at LIMIT $2)`, kernel.At(before), forgetAtOnce))
+			return err
+		})
+		if err != nil || n < forgetAtOnce {
+			return err
+		}
+	}
 }
 
 // Carried implements relay.Books.

@@ -122,7 +122,7 @@ func (m Mine) OfGuest(ctx context.Context, signingID string) (bool, error) {
 func (m Mine) SessionsOf(ctx context.Context, accountID string) ([]access.Session, error) {
 	var list []access.Session
 	err := m.ReadSealed(ctx, "listing sessions", func(tx *sql.Tx, _ *kernel.Keys) error {
-		rows, err := tx.QueryContext(ctx, accounts.SessionColumns+` WHERE account_id = $1 ORDER BY seen_at DESC, id`, accountID)
+		rows, err := tx.QueryContext(ctx, accounts.SessionColumns+` WHERE account_id = $1 AND account_id <> '' ORDER BY seen_at DESC, id`, accountID)
 		return kernel.Each(rows, err, func(rows *sql.Rows) error {
 			one, err := accounts.ScanSession(rows)
 			list = append(list, one)

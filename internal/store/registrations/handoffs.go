@@ -34,7 +34,7 @@ func (r Records) AddHandoff(ctx context.Context, h registration.Handoff) (regist
 		case problem.CodeOf(err) != problem.NotFound:
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM handoffs WHERE expires_at < $1`, kernel.At(h.At.Add(-handoffKept))); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM handoffs WHERE digest IN (SELECT digest FROM handoffs WHERE expires_at < $1 ORDER BY expires_at LIMIT 20)`, kernel.At(h.At.Add(-handoffKept))); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO handoffs (digest, registration_id, created_at, expires_at) VALUES ($1, $2, $3, $4)`,
