@@ -46,7 +46,7 @@ var rules = map[string]string{
 	"internal/truststore":   "internal/pemfile internal/signing internal/problem",
 	"internal/eseal":        "internal/evidence internal/pades internal/pemfile internal/registration internal/signing internal/problem",
 	"internal/verification": "internal/evidence internal/forms internal/pades internal/pdfchild internal/signing internal/problem internal/vn",
-	"internal/telemetry":    "internal/incident internal/limit internal/pdfchild",
+	"internal/telemetry":    "internal/incident internal/limit internal/pdfchild internal/process",
 	"internal/pdfchild":     "internal/pades internal/pdfchild/wire internal/problem",
 	// The program of PDF processes, and what it says over its pipes.
 	"internal/pdfchild/wire":            "internal/pades internal/problem",

@@ -76,7 +76,7 @@ func (a *App) open(ctx context.Context) error {
 	if err := telemetry.Instrument(&options); err != nil {
 		return err
 	}
-	if a.unwatch, err = telemetry.Watch(a.Store.Parked().Groups, a.Store.Limits().Refusals); err != nil {
+	if a.unwatch, err = telemetry.Watch(a.Store.Parked().Groups, a.Store.Limits().Refusals, a.Store.Waits().Waited); err != nil {
 		return err
 	}
 	if a.Temporal, err = client.DialContext(ctx, options); err != nil {

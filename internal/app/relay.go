@@ -61,7 +61,7 @@ func (a *App) forget(ctx context.Context) error {
 func (a *App) books() *relay.Mender {
 	records, engine := a.Store.Relay(), a.Workflows()
 	return &relay.Mender{
-		Reconciler: &relay.Reconciler{Books: records, Records: records, Paid: records, Found: records, Told: records, Ended: records, Engine: engine, Gateways: a.Config.Registration.PaymentGateways(), CAs: a.keys()},
+		Reconciler: &relay.Reconciler{Books: records, Records: records, Paid: records, Found: records, Told: records, Ended: records, Waits: a.Store.Waits(), Engine: engine, Gateways: a.Config.Registration.PaymentGateways(), CAs: a.keys()},
 		Incidents:  a.Store.Parked(), Processes: engine, Decisions: a.Store.Decisions(), Limits: a.Config.Registration.Limits,
 	}
 }

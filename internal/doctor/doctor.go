@@ -160,6 +160,7 @@ func (d *doctor) database(ctx context.Context) {
 	} else if err == nil {
 		d.say("clock", Healthy, "agrees with the database's", "")
 	}
+	d.waits(ctx, s)
 }
 
 func (d *doctor) blobs(ctx context.Context) {

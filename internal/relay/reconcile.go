@@ -103,7 +103,8 @@ type Reconciler struct {
 	Told     Toldness
 	Engine   Runs
 	Ended    Ended
-	Gateways Gateway // nil compares no payments
+	Waits    process.Waits // nil compares no waits
+	Gateways Gateway       // nil compares no payments
 	// CAs are asked for keys and certificates, by the code of the issuer.
 	CAs map[string]registration.Keys
 	Now func() time.Time // default time.Now

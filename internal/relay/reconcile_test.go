@@ -236,3 +236,31 @@ func TestPaymentsAreAskedAbout(t *testing.T) {
 func opened(ref string) activities.PaymentOpened {
 	return activities.PaymentOpened{TxnRef: ref, ExpiresAt: storetest.Start.Add(15 * time.Minute)}
 }
+
+// TestASigningThatWaitsGetsItsRowBack takes the rows away from signings that wait for their owners: each gets its own back, but for one
+// that was begun by an earlier release, which asks itself, and one whose answer is recorded.
+func TestASigningThatWaitsGetsItsRowBack(t *testing.T) {
+	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
+		e := &runs{engine: &engine{}, states: map[string]workflows.RunState{}, stands: workflows.SigningStatus{Seq: 3}}
+		r := reconciler(f, e)
+		r.Waits = f.Waits()
+		ids := []string{"lost", "before", "answered"}
+		for _, id := range ids {
+			f.One(id)
+			e.states[process.SigningWorkflowID(id)] = workflows.RunRunning
+			must(t, f.SaveApproval(t.Context(), id, signing.Approval{OurID: id + "/1", AcceptedAt: storetest.Start, ExpiresAt: storetest.Start.AddDate(9, 0, 0)}))
+			for n, status := range []signing.Status{signing.StatusPreparing, signing.StatusRequested, signing.StatusAwaitingApproval} {
+				must(t, f.Move(t.Context(), id, signing.Transition{Seq: n + 1, Status: status, At: storetest.Start, Watched: id != "before" && status == signing.StatusAwaitingApproval}))
+			}
+		}
+		must(t, f.SaveApproval(t.Context(), "answered", signing.Approval{OurID: "answered/1", Outcome: signing.OutcomeApproved}))
+		f.Exec(`DELETE FROM waits`)
+		everything(t, r)
+		for _, id := range ids {
+			w, err := f.Waits().Wait(t.Context(), process.WaitApproval, id)
+			if got := problem.CodeOf(err) != problem.NotFound; got != (id == "lost") {
+				t.Errorf("%s has its row back: %v (%+v)", id, got, w)
+			}
+		}
+	})
+}

@@ -51,7 +51,24 @@ func (r *Reconciler) signing(ctx context.Context, s signing.Signing, report *inc
 		}
 		pause(ctx, secondLook)
 	}
+	if err := r.wait(ctx, s); err != nil {
+		return err
+	}
 	return r.gone(ctx, report, process.Signing, s.ID, s.Attention.IncidentID)
+}
+
+// wait gives a signing that waits for its owner the row that a watcher looks at, when a restored database has lost it. A parked process
+// asks itself; so does one whose window is over.
+func (r *Reconciler) wait(ctx context.Context, s signing.Signing) error {
+	if r.Waits == nil || s.Status != signing.StatusAwaitingApproval || !s.Approval.Watched || s.Approval.Outcome != "" || s.Attention.Open() || !orNow(r.Now).Before(s.Approval.ExpiresAt) {
+		return nil
+	}
+	w := signing.ApprovalWait(s.ID, s.Provider, s.Approval)
+	_, err := r.Waits.Wait(ctx, w.Kind, w.Record)
+	if problem.CodeOf(err) == problem.NotFound {
+		err = r.Waits.Watch(ctx, w)
+	}
+	return err
 }
 
 // mayBeLost reports whether a record without a process is old enough not to be waiting for its start.

@@ -33,7 +33,7 @@ type telemetry struct {
 // seconds are the bounds of every histogram of durations: from what a store takes to what a party may take.
 var seconds = []float64{0.005, 0.02, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300}
 
-var process = sync.OnceValues(func() (*telemetry, error) {
+var ofThisProcess = sync.OnceValues(func() (*telemetry, error) {
 	t := &telemetry{registry: prometheus.NewRegistry()}
 	t.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(t.registry), otelprometheus.WithoutScopeInfo(), otelprometheus.WithoutTargetInfo())
@@ -62,7 +62,7 @@ func (t *telemetry) startTraces() error {
 
 // Instrument has the client of Temporal and its workers tell of themselves.
 func Instrument(options *client.Options) error {
-	t, err := process()
+	t, err := ofThisProcess()
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (t *telemetry) instrument(options *client.Options) error {
 
 // Metrics answers /metrics in the format of Prometheus.
 func Metrics() http.Handler {
-	t, err := process()
+	t, err := ofThisProcess()
 	if err != nil {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -96,7 +96,7 @@ func Metrics() http.Handler {
 
 // FlushTraces sends the traces that wait for their batch to fill, as a program does at its end.
 func FlushTraces(ctx context.Context) error {
-	t, err := process()
+	t, err := ofThisProcess()
 	if err != nil || t.traces == nil {
 		return err
 	}

@@ -13,23 +13,59 @@ import (
 	"kyso/internal/incident"
 	"kyso/internal/limit"
 	"kyso/internal/pdfchild"
+	"kyso/internal/process"
 )
 
-// Watch tells of parked processes, refusals and PDF processes from now on, until stop.
-func Watch(groups Groups, refusals func() map[string]int64) (stop func() error, err error) {
-	incidents, err := watchIncidents(groups)
-	if err != nil {
-		return nil, err
+// Watch tells of parked processes, refusals, waits and PDF processes from now on, until stop.
+func Watch(groups Groups, refusals func() map[string]int64, waited Waited) (stop func() error, err error) {
+	var all []metric.Registration
+	stop = func() error {
+		var errs []error
+		for _, one := range all {
+			errs = append(errs, one.Unregister())
+		}
+		return errors.Join(errs...)
 	}
-	limits, err := watchLimits(refusals)
-	if err != nil {
-		return nil, errors.Join(err, incidents.Unregister())
+	for _, begin := range []func() (metric.Registration, error){
+		func() (metric.Registration, error) { return watchIncidents(groups) },
+		func() (metric.Registration, error) { return watchLimits(refusals) },
+		func() (metric.Registration, error) { return watchWaits(waited) },
+		watchPDF,
+	} {
+		one, err := begin()
+		if err != nil {
+			return nil, errors.Join(err, stop())
+		}
+		all = append(all, one)
 	}
-	children, err := watchPDF()
+	return stop, nil
+}
+
+// Waited counts what is waited for at outside parties.
+type Waited func(ctx context.Context, now time.Time) ([]process.Waited, error)
+
+// watchWaits tells how many processes wait for each party, and how long the look at one is overdue. Every API and worker tells the same.
+func watchWaits(waited Waited) (metric.Registration, error) {
+	meter := otel.Meter("kyso")
+	waits, err := meter.Int64ObservableGauge("kyso_waits", metric.WithDescription("What processes wait for by party and pause between two looks"))
 	if err != nil {
-		return nil, errors.Join(err, incidents.Unregister(), limits.Unregister())
+		return nil, fmt.Errorf("making metrics: %w", err)
 	}
-	return func() error { return errors.Join(incidents.Unregister(), limits.Unregister(), children.Unregister()) }, nil
+	overdue, err := meter.Float64ObservableGauge("kyso_wait_overdue_seconds", metric.WithDescription("How long the oldest look is overdue by party and pause between two looks"))
+	if err != nil {
+		return nil, fmt.Errorf("making metrics: %w", err)
+	}
+	return meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		list, err := waited(ctx, time.Now())
+		for _, at := range list {
+			of := metric.WithAttributes(attribute.String("party", at.Party), attribute.String("pause", at.Pause.String()))
+			o.ObserveInt64(waits, int64(at.Count), of)
+			o.ObserveFloat64(overdue, at.Overdue.Seconds(), of)
+		}
+		return err
+	}, waits, overdue)
 }
 
 // Groups counts parked processes by cause.

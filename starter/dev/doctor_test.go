@@ -47,7 +47,7 @@ func TestDoctor(t *testing.T) {
 			t.Errorf("%s: %s: %s", f.Part, f.State, f.What)
 		}
 	}
-	for _, part := range []string{"master key", "database", "clock", "blobs", "temporal", "namespace", "search attributes", "workers", "trust", "seal", "audit file", "VNeID", "VNPay", "CA", "SMS", "TSA 1", "PDF process", "API"} {
+	for _, part := range []string{"master key", "database", "clock", "waits", "blobs", "temporal", "namespace", "search attributes", "workers", "trust", "seal", "audit file", "VNeID", "VNPay", "CA", "SMS", "TSA 1", "PDF process", "API"} {
 		if findings(well)[part].State == "" {
 			t.Errorf("nothing is said of %s", part)
 		}

@@ -16,7 +16,7 @@ import (
 // listedColumns and listedJoins read signings s as lists show them: signingQuery without what people wrote.
 const listedColumns = `
 	SELECT s.id, s.provider, s.serial, s.level, s.certificate, s.status, s.created_at, s.updated_at, s.finished_at, s.erased_at,
-		COALESCE(a.our_id, ''), COALESCE(a.short_code, ''), a.accepted_at, a.expires_at, COALESCE(a.outcome, ''),
+		COALESCE(a.our_id, ''), COALESCE(a.short_code, ''), a.accepted_at, a.expires_at, COALESCE(a.outcome, ''), COALESCE(a.watched, FALSE),
 		COALESCE(i.id, ''), COALESCE(i.step, ''), COALESCE(i.reason, ''), COALESCE(i.message, ''), COALESCE(i.provider, ''), i.since, COALESCE(i.attempts, 0)
 	FROM `
 
@@ -28,7 +28,7 @@ func scanListed(row kernel.Scanner) (out signing.Signing, err error) {
 	a, n := &out.Approval, &out.Attention
 	err = row.Scan(&out.ID, &out.Provider, &out.Serial, &out.Level, &out.Certificate, &out.Status,
 		kernel.Into(&out.CreatedAt), kernel.Into(&out.UpdatedAt), kernel.Into(&out.FinishedAt), kernel.Into(&out.ErasedAt),
-		&a.OurID, &a.ShortCode, kernel.Into(&a.AcceptedAt), kernel.Into(&a.ExpiresAt), &a.Outcome,
+		&a.OurID, &a.ShortCode, kernel.Into(&a.AcceptedAt), kernel.Into(&a.ExpiresAt), &a.Outcome, &a.Watched,
 		&n.IncidentID, &n.Step, &n.Reason, &n.Message, &n.Provider, kernel.Into(&n.Since), &n.Attempts)
 	return out, err
 }
