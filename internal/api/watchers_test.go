@@ -141,3 +141,18 @@ func TestARevokedKeyEndsItsOwnStreamOnly(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+// A GET of a signing asks for the session, for whom the signing belongs to, for the signing and for its transitions, each once.
+func TestAGetAsksForNothingTwice(t *testing.T) {
+	on, statements := countedStore(t)
+	b := newBenchOn(t, on, pdfStub)
+	v := b.visitor("127.0.0.1")
+	id := v.signing("ICA.079095012346", v.document())
+	b.move(id, 1, signing.StatusPreparing)
+	wantStatus(t, v.do(http.MethodGet, "/v1/signings/"+id, nil), http.StatusOK)
+	statements.Reset()
+	wantStatus(t, v.do(http.MethodGet, "/v1/signings/"+id, nil), http.StatusOK)
+	if n, _ := statements.Count(); n > 5 || statements.Often() != "" {
+		t.Errorf("%d statements: %v", n, statements.Texts())
+	}
+}

@@ -179,7 +179,8 @@ type Records interface {
 	// Move records a transition. Seq makes it idempotent: the same seq with the same status again does nothing,
 	// with another status it is problem.Conflict. It sets Status, UpdatedAt and, for a final status, FinishedAt.
 	Move(ctx context.Context, id string, t Transition) error
-	// Transitions returns the transitions with a Seq above after, oldest first.
+	// Transitions returns the transitions with a Seq above after, oldest first. Error: problem.NotFound when after is 0 and there is no
+	// such signing.
 	Transitions(ctx context.Context, id string, after int) ([]Transition, error)
 
 	// SaveCertificates replaces the list that was looked up for the signing.

@@ -137,7 +137,7 @@ func Steps[S ~string](ctx context.Context, s *Base, l Ledger, id string, after i
 		list = append(list, t)
 		return err
 	})
-	if err == nil && len(list) == 0 { // none, or no such process
+	if err == nil && len(list) == 0 && after <= 0 { // none, or no such process; who names a transition knows that there is one
 		err = s.Read(ctx, "looking for a process", func(tx *sql.Tx) error {
 			_, _, err := l.standing(ctx, tx, id)
 			return err
