@@ -17,7 +17,8 @@ const ApprovalGrace = 30 * time.Second
 
 // Requested is the provider's word that the phone is being asked.
 type Requested struct {
-	ExpiresAt time.Time `json:"expires_at"` // end of the provider's window
+	ExpiresAt time.Time `json:"expires_at,omitzero"` // end of the provider's window; zero when the owner is not asked yet
+	AskedAt   time.Time `json:"asked_at,omitzero"`   // not after the provider accepted
 }
 
 // RequestApproval hands the digests to the provider, which asks the owner on the phone. Effect: one prompt. Key:
@@ -25,20 +26,21 @@ type Requested struct {
 // that the provider may know it already. Errors: ProviderCredentials and ProviderRefused are final.
 func (a *Signing) RequestApproval(ctx context.Context, in Work) (requested Requested, err error) {
 	if err = a.take(ctx, in); err == nil {
-		requested, err = a.requestApproval(ctx, in.SigningID)
+		requested, err = a.requestApproval(ctx, in.SigningID, signing.StatusRequested)
 	}
 	return requested, fail(err)
 }
 
-func (a *Signing) requestApproval(ctx context.Context, signingID string) (Requested, error) {
+// requestApproval asks for a signing that stands at a status.
+func (a *Signing) requestApproval(ctx context.Context, signingID string, at signing.Status) (Requested, error) {
 	s, err := a.Records.Signing(ctx, signingID)
 	if err != nil {
 		return Requested{}, err
 	}
 	if !s.Approval.AcceptedAt.IsZero() {
-		return Requested{ExpiresAt: s.Approval.ExpiresAt}, nil
+		return Requested{ExpiresAt: s.Approval.ExpiresAt, AskedAt: s.Approval.AcceptedAt}, nil
 	}
-	if _, err := a.due(ctx, s.ID, signing.StatusRequested); err != nil {
+	if _, err := a.due(ctx, s.ID, at); err != nil {
 		return Requested{}, err
 	}
 	signer, err := a.signer(s.Provider)
@@ -53,6 +55,7 @@ func (a *Signing) requestApproval(ctx context.Context, signingID string) (Reques
 	if err := a.Records.SaveApproval(ctx, s.ID, approval); err != nil {
 		return Requested{}, err
 	}
+	asked := a.Now()
 	accepted, err := signer.Request(ctx, req)
 	if err != nil {
 		return Requested{}, err
@@ -60,7 +63,7 @@ func (a *Signing) requestApproval(ctx context.Context, signingID string) (Reques
 	approval.Reference, approval.Names = accepted.Reference, accepted.Names
 	approval.AcceptedAt = a.Now()
 	approval.ExpiresAt = approval.AcceptedAt.Add(accepted.Window)
-	return Requested{ExpiresAt: approval.ExpiresAt}, a.Records.SaveApproval(ctx, s.ID, approval)
+	return Requested{ExpiresAt: approval.ExpiresAt, AskedAt: asked}, a.Records.SaveApproval(ctx, s.ID, approval)
 }
 
 func (a *Signing) approvalRequest(ctx context.Context, s signing.Signing) (signing.ApprovalRequest, error) {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"kyso/internal/pades"
 	"kyso/internal/problem"
 	"kyso/internal/signing"
@@ -17,13 +19,34 @@ import (
 // the signature, with all digests. Effect: blobs and records. Key: signing and document; what is prepared stays
 // as it is, since the owner may have seen its short code. Errors: document, placement and certificate codes are
 // final.
-func (a *Signing) PrepareDocuments(ctx context.Context, in Work) error {
+//
+// With Ask it also asks the owner, once, under the rules of RequestApproval, which is left to ask when this fails.
+func (a *Signing) PrepareDocuments(ctx context.Context, in Work) (requested Requested, err error) {
 	defer alive(ctx)()
-	err := a.take(ctx, in)
-	if err == nil {
+	if err = a.take(ctx, in); err == nil {
 		err = a.prepareDocuments(ctx, in.SigningID)
 	}
-	return fail(err)
+	if err == nil && in.Ask {
+		requested = a.askAtOnce(ctx, in.SigningID)
+	}
+	return requested, fail(err)
+}
+
+// askAtOnceLimit is how long a record may say "preparing" while a provider takes its time to answer.
+const askAtOnceLimit = 10 * time.Second
+
+func (a *Signing) askAtOnce(ctx context.Context, signingID string) (requested Requested) {
+	asking, cancel := context.WithTimeout(ctx, askAtOnceLimit)
+	defer cancel()
+	err := inStage(asking, StageRequest, signingID, func(ctx context.Context, id string) (err error) {
+		requested, err = a.requestApproval(ctx, id, signing.StatusPreparing)
+		return err
+	})
+	if err != nil {
+		activity.GetLogger(ctx).Info("The owner is asked by an activity of its own", "code", string(problem.CodeOf(err)))
+		return Requested{}
+	}
+	return requested
 }
 
 func (a *Signing) prepareDocuments(ctx context.Context, signingID string) error {

@@ -185,9 +185,9 @@ func (a *Signing) checkDates(trust signing.Trust, c signing.Certificate) error {
 	return err
 }
 
-// RecordTransition writes one transition. Key: signing and seq. Error: Conflict for one whose facts the store does not hold.
+// RecordTransition writes transitions. Key: signing and seq. Error: Conflict for one whose facts the store does not hold.
 func (a *Signing) RecordTransition(ctx context.Context, in TransitionInput) error {
-	return fail(a.recordTransition(ctx, in))
+	return fail(a.take(ctx, Work{SigningID: in.SigningID, Moves: append([]signing.Transition{in.Transition}, in.Then...)}))
 }
 
 func (a *Signing) recordTransition(ctx context.Context, in TransitionInput) error {
@@ -197,10 +197,11 @@ func (a *Signing) recordTransition(ctx context.Context, in TransitionInput) erro
 	return a.Records.Move(ctx, in.SigningID, in.Transition)
 }
 
-// TransitionInput is one transition to write.
+// TransitionInput is one transition to write, and those that follow it.
 type TransitionInput struct {
-	SigningID  string             `json:"signing_id"`
-	Transition signing.Transition `json:"transition"`
+	SigningID  string               `json:"signing_id"`
+	Transition signing.Transition   `json:"transition"`
+	Then       []signing.Transition `json:"then,omitempty"`
 }
 
 // RecordChoice writes the certificate that the user chose, after checking that it is one of theirs and may sign.

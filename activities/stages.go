@@ -23,6 +23,7 @@ import (
 const (
 	StageInspect          = "inspect"
 	StageFindCertificates = "find-certificates"
+	StageRequest          = "request"
 	StageEmbed            = "embed"
 	StageTimestamp        = "timestamp"
 	StageExtend           = "extend"
@@ -42,6 +43,7 @@ type Work struct {
 	SigningID string               `json:"signing_id"`
 	Moves     []signing.Transition `json:"moves,omitempty"`    // made by the process; the activity records them before it does anything
 	Stages    []string             `json:"stages,omitempty"`   // to do, in this order
+	Ask       bool                 `json:"ask,omitempty"`      // PrepareDocuments asks the owner as well
 	Attempts  int32                `json:"attempts,omitempty"` // of each stage, before the process parks; zero means as many as the activity has
 }
 
@@ -74,7 +76,7 @@ type stagesOf struct {
 // take records what the process has come to. Key: signing and seq.
 func (a *Signing) take(ctx context.Context, in Work) error {
 	for _, t := range in.Moves {
-		if err := a.recordTransition(ctx, TransitionInput{in.SigningID, t}); err != nil {
+		if err := a.recordTransition(ctx, TransitionInput{SigningID: in.SigningID, Transition: t}); err != nil {
 			return fmt.Errorf("recording transition %d: %w", t.Seq, err)
 		}
 	}
@@ -122,6 +124,7 @@ func inStages(ctx context.Context, of stagesOf, take func(context.Context) error
 	return failedAt(ctx, err, at, of.attempts)
 }
 
+// inStage does one stage.
 func inStage(ctx context.Context, stage, id string, do doStage) error {
 	if do == nil {
 		return problem.New(problem.Invalid, "this activity has no stage %s", stage)

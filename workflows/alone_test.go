@@ -106,7 +106,11 @@ func (o *outageInbound) ExecuteActivity(ctx context.Context, in *interceptor.Exe
 		return nil, err
 	}
 	return o.Next.ExecuteActivity(activities.AroundStages(ctx, func(ctx context.Context, stage string, do func(context.Context) error) error {
-		if err := o.meets(stage); err != nil {
+		if stage == activities.StageRequest { // RequestApproval follows
+			if o.stops("RequestApproval") {
+				return problem.New(o.code, "the party is down")
+			}
+		} else if err := o.meets(stage); err != nil {
 			return err
 		}
 		return do(ctx)
@@ -115,13 +119,17 @@ func (o *outageInbound) ExecuteActivity(ctx context.Context, in *interceptor.Exe
 
 // meets returns the failure of an activity, or of a stage of one, whose party is down.
 func (o *outage) meets(name string) error {
-	if partySteps[name] == "" || len(o.only) > 0 && !o.only[name] || !o.down(name) {
+	if !o.stops(name) {
 		return nil
 	}
 	if o.later > 0 && o.again() {
 		return temporal.NewApplicationErrorWithOptions("the party is busy", string(problem.ProviderUnavailable), temporal.ApplicationErrorOptions{NextRetryDelay: o.later})
 	}
 	return temporal.NewNonRetryableApplicationError("the party is down", string(o.code), nil)
+}
+
+func (o *outage) stops(name string) bool {
+	return partySteps[name] != "" && (len(o.only) == 0 || o.only[name]) && o.down(name)
 }
 
 // again reports whether it was called before.

@@ -172,9 +172,15 @@ func (r *registrationRun) stampTransition(t *registration.Transition) {
 	}
 }
 
-func (r *registrationRun) keepTransition(ctx workflow.Context, t registration.Transition) error {
-	return workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordRegistrationMove,
-		activities.MoveInput{RegistrationID: r.in.RegistrationID, Transition: t}).Get(ctx, nil)
+func (r *registrationRun) keepTransition(ctx workflow.Context, moves ...registration.Transition) error {
+	for _, t := range moves {
+		err := workflow.ExecuteLocalActivity(record(ctx), registrationActivities.RecordRegistrationMove,
+			activities.MoveInput{RegistrationID: r.in.RegistrationID, Transition: t}).Get(ctx, nil)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *registrationRun) describeRegistration() string {

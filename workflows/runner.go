@@ -27,11 +27,11 @@ type runner[S ~string] struct {
 	resumed  S                       // where the record stood when this run began again; empty once it has moved, and for a first run
 	owed     []process.Transition[S] // made, and not recorded for certain yet; none before ridesAlong
 
-	stamp    func(t *process.Transition[S])                            // completes a transition; nil for none
-	kept     func(ctx workflow.Context, t process.Transition[S]) error // records a transition
-	repairs  func(step string) []string                                // what a repair may do at a step
-	final    func(problem.Code) bool                                   // codes that end the process instead of parking it; nil for none
-	headline func() string                                             // begins the description
+	stamp    func(t *process.Transition[S])                                   // completes a transition; nil for none
+	kept     func(ctx workflow.Context, moves ...process.Transition[S]) error // records transitions
+	repairs  func(step string) []string                                       // what a repair may do at a step
+	final    func(problem.Code) bool                                          // codes that end the process instead of parking it; nil for none
+	headline func() string                                                    // begins the description
 }
 
 // ended is how a step says that the process is over, with an outcome other than success.
@@ -115,13 +115,14 @@ func (r *runner[S]) moveFor(ctx workflow.Context, to S, reason problem.Code, wai
 
 // settleOwed records what is owed.
 func (r *runner[S]) settleOwed(ctx workflow.Context) error {
-	for len(r.owed) > 0 {
-		if err := r.kept(ctx, r.owed[0]); err != nil {
-			return err
-		}
-		r.owed = r.owed[1:]
+	if len(r.owed) == 0 {
+		return nil
 	}
-	return nil
+	err := r.kept(ctx, r.owed...)
+	if err == nil {
+		r.owed = nil
+	}
+	return err
 }
 
 // stands reports whether the process has come to a status, and the store holds it.

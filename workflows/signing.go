@@ -58,6 +58,7 @@ type signingRun struct {
 	placing  bool // waiting for a placement
 	choosing bool // waiting for a choice
 	asked    bool // the provider may know the request
+	accepted activities.Requested
 	cancel   *Cancel
 }
 
@@ -131,9 +132,9 @@ func (r *signingRun) stampTransition(t *signing.Transition) {
 	}
 }
 
-func (r *signingRun) keepTransition(ctx workflow.Context, t signing.Transition) error {
+func (r *signingRun) keepTransition(ctx workflow.Context, moves ...signing.Transition) error {
 	return workflow.ExecuteLocalActivity(record(ctx), signingActivities.RecordTransition,
-		activities.TransitionInput{SigningID: r.in.SigningID, Transition: t}).Get(ctx, nil)
+		activities.TransitionInput{SigningID: r.in.SigningID, Transition: moves[0], Then: moves[1:]}).Get(ctx, nil)
 }
 
 func (r *signingRun) describeSigning() string {

@@ -51,7 +51,11 @@ func (r *signingRun) prepare(ctx workflow.Context) error {
 		return err
 	}
 	return r.carry(ctx, StepPrepare, "", func(ctx workflow.Context, work activities.Work) error {
-		return workflow.ExecuteActivity(heavy(ctx, "Check the certificate and prepare the documents"), signingActivities.PrepareDocuments, work).Get(ctx, nil)
+		if r.release < ridesAlong {
+			return workflow.ExecuteActivity(heavy(ctx, "Check the certificate and prepare the documents"), signingActivities.PrepareDocuments, work).Get(ctx, nil)
+		}
+		r.asked, work.Ask = true, true
+		return workflow.ExecuteActivity(heavy(ctx, "Prepare the documents and ask the owner"), signingActivities.PrepareDocuments, work).Get(ctx, &r.accepted)
 	})
 }
 
@@ -60,6 +64,10 @@ func (r *signingRun) request(ctx workflow.Context) error {
 		return err
 	}
 	r.asked = true
+	if !r.accepted.ExpiresAt.IsZero() { // the activity that prepared has asked
+		r.deadline, r.owed[len(r.owed)-1].At = r.accepted.ExpiresAt, r.accepted.AskedAt
+		return nil
+	}
 	return r.carry(ctx, StepRequest, r.in.Provider, func(ctx workflow.Context, work activities.Work) error {
 		var requested activities.Requested
 		err := workflow.ExecuteActivity(call(ctx, "Ask the owner on the phone"), signingActivities.RequestApproval, work).Get(ctx, &requested)

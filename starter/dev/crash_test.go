@@ -32,13 +32,14 @@ func stampedImprint(pdf []byte) (string, error) {
 
 // notOnThePath are activities that a signing with one certificate and a placement does not run. The journeys in
 // workflows reach them; the last are asked for by processes of earlier releases only.
-var notOnThePath = []string{"PollApproval", "CancelDecided", "RecordChoice", "RecordPlacements", "RecordIncident", "CollectLate", "ArchiveDue", "RenewArchive",
+var notOnThePath = []string{"PollApproval", "RequestApproval", "CancelDecided", "RecordChoice", "RecordPlacements", "RecordIncident", "CollectLate", "ArchiveDue", "RenewArchive",
 	"InspectDocuments", "FindCertificates", "EmbedSignatures", "TimestampSignatures", "ExtendSignatures", "ArchiveDocuments", "DeliverDocuments"}
 
 // stagesOf are the stages of an activity that has several.
 var stagesOf = map[string][]string{
-	"InspectAndFind":  {activities.StageInspect, activities.StageFindCertificates},
-	"CompleteSigning": {activities.StageEmbed, activities.StageTimestamp, activities.StageExtend, activities.StageArchive, activities.StageDeliver},
+	"InspectAndFind":   {activities.StageInspect, activities.StageFindCertificates},
+	"PrepareDocuments": {activities.StageRequest},
+	"CompleteSigning":  {activities.StageEmbed, activities.StageTimestamp, activities.StageExtend, activities.StageArchive, activities.StageDeliver},
 
 	"ObtainCertificate": {activities.StageKey, activities.StageIssue, activities.StageInstall},
 	"HandOver":          {activities.StageActivate, activities.StagePapers, activities.StageAcceptance},

@@ -96,13 +96,13 @@ func (c *deployment) oldWorker() string {
 // oldProgram is where oldWorker puts the worker of the last release.
 func (c *deployment) oldProgram() string { return filepath.Join(c.data, "bin", "old-worker") }
 
-// oldReadsNew reports whether the old worker knows that a run reads its record first, which today's workers write into histories.
+// oldReadsNew reports whether the old worker knows what today's workers write into histories first: that transitions ride along.
 func (c *deployment) oldReadsNew() bool {
 	if _, err := os.Stat(c.oldProgram()); err != nil { // it is today's
 		return true
 	}
-	_, err := os.Stat(filepath.Join(c.data, "old", "workflows", "begin.go"))
-	return err == nil
+	text, err := os.ReadFile(filepath.Join(c.data, "old", "workflows", "begin.go"))
+	return err == nil && strings.Contains(string(text), "ridesAlong")
 }
 
 // TestPinnedReleases rolls out a second version of the workers: what began with the first ends with it, what begins gets the
