@@ -263,12 +263,15 @@ func callSites(t *testing.T) []callSite {
 	must(t, err)
 	var list []callSite
 	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
 		set := token.NewFileSet()
 		parsed, err := parser.ParseFile(set, file, nil, 0)
 		must(t, err)
 		for _, decl := range parsed.Decls {
 			f, ok := decl.(*ast.FuncDecl)
-			if !ok {
+			if !ok || f.Name.Name == "ExecContext" || f.Name.Name == "QueryContext" { // a connection that passes statements on
 				continue
 			}
 			ast.Inspect(f, func(n ast.Node) bool {

@@ -87,9 +87,9 @@ func (c countedDriver) Connect(context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine := "postgres"
-	if strings.Contains(fmt.Sprintf("%T", c.driver), "sqlite") {
-		engine = "sqlite"
+	engine := "sqlite"
+	if strings.HasPrefix(c.name, "postgres") {
+		engine = "postgres"
 	}
 	return &countedConn{conn.(fullConn), c.notes, engine}, nil
 }
