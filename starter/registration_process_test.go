@@ -117,6 +117,14 @@ func (p *registrations) HandOff(ctx context.Context, id, _ string) (workflows.Re
 	return p.to(ctx, id, nil, registration.StatusHandedOff)
 }
 
+// SendsCodesApart implements api.RegistrationWorkflows.
+func (p *registrations) SendsCodesApart(context.Context, string) (bool, error) { return true, nil }
+
+// SendCodeFromWithin implements api.RegistrationWorkflows.
+func (p *registrations) SendCodeFromWithin(context.Context, string, string, workflows.SendCode) (workflows.RegistrationStatus, error) {
+	return workflows.RegistrationStatus{}, nil
+}
+
 // SendCode implements api.RegistrationWorkflows.
 func (p *registrations) SendCode(context.Context, string) error { return nil }
 

@@ -14,9 +14,12 @@ const (
 	ridesAlong  workflow.Version = 2 // transitions ride along with activities; see runner.move
 )
 
+// releaseChange is the change id of that marker.
+const releaseChange = "from-the-record"
+
 // releaseOf returns which release began a run.
 func releaseOf(ctx workflow.Context) workflow.Version {
-	return workflow.GetVersion(ctx, "from-the-record", workflow.DefaultVersion, ridesAlong)
+	return workflow.GetVersion(ctx, releaseChange, workflow.DefaultVersion, ridesAlong)
 }
 
 // began is how far the beginning of a run is. Updates wait for it.

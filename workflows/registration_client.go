@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
+	"strings"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/workflow"
 
 	"kyso/internal/problem"
 	"kyso/internal/process"
@@ -77,6 +81,31 @@ func (c *Client) NudgeRefund(ctx context.Context, txnRef string) error {
 // HandOff says that the citizen came. decisionID names the recorded decision that every act needs.
 func (c *Client) HandOff(ctx context.Context, id, decisionID string) (RegistrationStatus, error) {
 	return c.act(ctx, id, decisionID, UpdateHandOff, HandOff{process.Recorded{DecisionID: decisionID}})
+}
+
+// SendsCodesApart reports whether Text sends the codes of a registration. Where an earlier release began it, or none has yet, the
+// workers that run it may know no such text; SendCodeFromWithin is for those.
+func (c *Client) SendsCodesApart(ctx context.Context, id string) (bool, error) {
+	described, err := c.Temporal.DescribeWorkflowExecution(ctx, process.RegistrationWorkflowID(id), "")
+	if err != nil {
+		return false, clientError("asking which release began a registration", err)
+	}
+	var changes []string
+	attributes := described.GetWorkflowExecutionInfo().GetSearchAttributes().GetIndexedFields()
+	if err := converter.GetDefaultDataConverter().FromPayload(attributes["TemporalChangeVersion"], &changes); err != nil {
+		return false, nil // its first task is still to come
+	}
+	return slices.ContainsFunc(changes, func(change string) bool {
+		number, ours := strings.CutPrefix(change, releaseChange+"-")
+		release, err := strconv.Atoi(number)
+		return ours && err == nil && workflow.Version(release) >= ridesAlong
+	}), nil
+}
+
+// SendCodeFromWithin has a registration send a recorded one-time code.
+func (c *Client) SendCodeFromWithin(ctx context.Context, id, decisionID string, in SendCode) (RegistrationStatus, error) {
+	in.DecisionID = decisionID
+	return c.act(ctx, id, decisionID, UpdateSendCode, in)
 }
 
 // AccountReady says that the account exists.

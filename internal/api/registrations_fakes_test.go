@@ -340,6 +340,7 @@ type fakeFlows struct {
 	err     error
 	status  workflows.RegistrationStatus
 	behind  *workflows.RegistrationStatus // what the process says of itself; nil knows everything
+	before  bool                          // an earlier release began the registration
 }
 
 func (f *fakeFlows) act(in any) (workflows.RegistrationStatus, error) {
@@ -374,6 +375,12 @@ func (f *fakeFlows) NudgeRefund(_ context.Context, ref string) error {
 
 func (f *fakeFlows) HandOff(context.Context, string, string) (workflows.RegistrationStatus, error) {
 	return f.act(workflows.HandOff{})
+}
+
+func (f *fakeFlows) SendsCodesApart(context.Context, string) (bool, error) { return !f.before, nil }
+
+func (f *fakeFlows) SendCodeFromWithin(_ context.Context, _, _ string, in workflows.SendCode) (workflows.RegistrationStatus, error) {
+	return f.act(in)
 }
 
 func (f *fakeFlows) SendCode(_ context.Context, codeID string) error {

@@ -59,6 +59,9 @@ func UpdateID(key string) string {
 // HandOffUpdate names the one hand-off of a registration, whoever reports it: Temporal and the decisions of the store take it once.
 func HandOffUpdate(registrationID string) string { return UpdateID("hand-off/" + registrationID) }
 
+// SendCodeUpdate names the sending of one recorded code by a registration that an earlier release began.
+func SendCodeUpdate(codeID string) string { return UpdateID("send/" + codeID) }
+
 // DecisionID is the id of a decision, made of the caller, what is decided about what, and the caller's Idempotency-Key: the store
 // keeps the first content, and Temporal takes the update of that id once.
 func DecisionID(caller string, kind Kind, id, what, key string) string {

@@ -23,6 +23,7 @@ func TestKeysStayAsTheyAre(t *testing.T) {
 		"webhook-e-m-2":                                  process.DeliveryWorkflowID("e", "m", 2),
 		"8fa3aab2faa9b79e0a0398da5b5abd07":               process.UpdateID("a key"),
 		"5c7149622fb185e8d41d8c6f40669457":               process.HandOffUpdate(id),
+		"569ae8cb4025fe18273a360657a792a6":               process.SendCodeUpdate("code-1"),
 		"dec-419ddc2fc19d272745e45442f41f03e4":           process.DecisionID("key:k1", process.Signing, id, "cancel", "a key"),
 		"rev-8fa3aab2faa9b79e0a0398da5b5abd07":           process.ReviewID("a key"),
 		"corr-8fa3aab2faa9b79e0a0398da5b5abd07":          process.CorrectionID("a key"),

@@ -35,54 +35,6 @@ func registrationMoved(ctx context.Context, id string, status workflows.Registra
 	return &registrationStatusOutput{view.RegistrationMoveOf(ctx, id, status)}, nil
 }
 
-// CodeRequest asks for a one-time code.
-type CodeRequest struct {
-	Purpose registration.Purpose `json:"purpose" enum:"account,contract,activation"`
-	Phone   string               `json:"phone,omitempty" maxLength:"32" doc:"Only for account; the others go to the phone of the account" example:"0901234567"`
-}
-
-type codeInput struct {
-	kernel.Act
-	Body CodeRequest
-}
-
-// CodeBody says when a code ends. It says the same whether the phone has an account or not.
-type CodeBody struct {
-	ResendAfter time.Time `json:"resend_after" doc:"When another code may be asked for"`
-	ExpiresAt   time.Time `json:"expires_at"`
-}
-
-type codeOutput struct {
-	Body CodeBody
-}
-
-// sendCode records a code and has it sent. A code that is recorded and not sent yet is handed over again,
-// so that a retry after a fault does not have to wait for the next one.
-func (s *Handler) sendCode(ctx context.Context, in *codeInput) (*codeOutput, error) {
-	record, err := s.Records.Registration(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	phone, binding, err := s.codeFor(ctx, record, in.Body)
-	if err != nil {
-		return nil, err
-	}
-	code, err := s.Accounts.NewCode(ctx, in.ID, in.Body.Purpose, phone, binding)
-	if problem.CodeOf(err) == problem.RateLimited {
-		last, lastErr := s.Records.LastCode(ctx, in.ID, in.Body.Purpose)
-		if lastErr == nil && last.SentAt.IsZero() && last.UsedAt.IsZero() && last.Phone == phone && last.Binding == binding && s.Now().Before(last.ExpiresAt) {
-			code, err = last, nil
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := s.Workflows.SendCode(ctx, code.ID); err != nil {
-		return nil, err
-	}
-	return &codeOutput{CodeBody{ResendAfter: code.CreatedAt.Add(kernel.ResendGap).UTC(), ExpiresAt: code.ExpiresAt.UTC()}}, nil
-}
-
 // codeFor says where a code goes and what it is bound to, and refuses a code that no step needs now.
 func (s *Handler) codeFor(ctx context.Context, r registration.Registration, in CodeRequest) (phone, binding string, err error) {
 	if in.Purpose != registration.PurposeAccount && in.Phone != "" {

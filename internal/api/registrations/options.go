@@ -15,7 +15,9 @@ type Workflows interface {
 	StartRegistration(ctx context.Context, in workflows.RegistrationInput) error
 	StartRefund(ctx context.Context, in workflows.RefundInput) error
 	HandOff(ctx context.Context, id, updateID string) (workflows.RegistrationStatus, error)
+	SendsCodesApart(ctx context.Context, id string) (bool, error)
 	SendCode(ctx context.Context, codeID string) error
+	SendCodeFromWithin(ctx context.Context, id, updateID string, in workflows.SendCode) (workflows.RegistrationStatus, error)
 	AccountReady(ctx context.Context, id, updateID string, in workflows.AccountReady) (workflows.RegistrationStatus, error)
 	ChoosePackage(ctx context.Context, id, updateID string, in workflows.ChoosePackage) (workflows.RegistrationStatus, error)
 	Pay(ctx context.Context, id, updateID string) (workflows.RegistrationStatus, error)
