@@ -10,7 +10,7 @@ version=${VULNDB:-v0.0.0-20261105234957-e22db6528018}
 govulncheck=golang.org/x/vuln/cmd/govulncheck@v1.9.0
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/kyso
 
-# Vulnerabilities that no version of the module mends and that kyso does not reach, with the reason. Look again when the list is raised.
+# Vulnerabilities that no version of the module corrects and that kyso does not reach, with the reason. Look again when the list is raised.
 accepted=(
 	GO-2026-6872 # echo takes X-Forwarded-For for an address: only its rate limiter asks, and Temporal's UI, which kyso dev serves on loopback, has none
 	GO-2026-6875 # echo's reverse proxy hands X-Real-IP on: Temporal's UI has no reverse proxy

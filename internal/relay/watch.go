@@ -100,7 +100,7 @@ func Watch(ctx context.Context, logger *slog.Logger, watchers []*Watcher) {
 	running.Wait()
 }
 
-// Once begins the looks that are due now. Those that are slow go on beside the next rounds; see Wait.
+// Once begins the looks that are due now. Those that are slow go on while the next rounds begin; see Wait.
 func (w *Watcher) Once(ctx context.Context) error {
 	now := orNow(w.Now)
 	held, err := w.hold(ctx, now)
