@@ -34,7 +34,7 @@ func (w Watch) Look(ctx context.Context, at process.Wait) (answered bool, err er
 	return false, problem.New(problem.Invalid, "there is no wait of kind %q", at.Kind)
 }
 
-// Fault is what a process is told of an error that asking again does not overcome, without personal data; final is false for an error
+// Fault is what a process learns of an error that asking again does not overcome, without personal data; final is false for an error
 // that passes.
 func Fault(err error) (code, message string, final bool) {
 	of := problem.CodeOf(err)

@@ -44,7 +44,7 @@ func Watch(groups Groups, refusals func() map[string]int64, waited Waited) (stop
 // Waited counts what is waited for at outside parties.
 type Waited func(ctx context.Context, now time.Time) ([]process.Waited, error)
 
-// watchWaits tells how many processes wait for each party, and how long the most overdue look is. Every API and worker tells the same.
+// watchWaits tells how many processes wait for each party, and how long the most overdue look is. Every API and worker has the same figures.
 func watchWaits(waited Waited) (metric.Registration, error) {
 	meter := otel.Meter("kyso")
 	waits, err := meter.Int64ObservableGauge("kyso_waits", metric.WithDescription("What processes wait for by party and pause between two looks"))
