@@ -90,7 +90,11 @@ func (s *stageInterceptor) InterceptActivity(_ context.Context, next interceptor
 func (s *stageInbound) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	name := activity.GetInfo(ctx).ActivityType.Name
 	return s.Next.ExecuteActivity(activities.AroundStages(ctx, func(ctx context.Context, stage string, do func(context.Context) error) error {
-		work := activities.Work{SigningID: in.Args[0].(activities.Work).SigningID, Stages: []string{stage}}
+		asked, ok := in.Args[0].(activities.Work)
+		if !ok { // of a registration
+			return do(ctx)
+		}
+		work := activities.Work{SigningID: asked.SigningID, Stages: []string{stage}}
 		return s.around(name, work, func() error { return do(ctx) })
 	}), in)
 }

@@ -67,7 +67,7 @@ func askingSite() string {
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(4, pcs)])
 	for {
 		frame, more := frames.Next()
-		if _, place, ours := strings.Cut(frame.File, "kyso/internal/store/"); ours && strings.Contains(place, "/") {
+		if _, place, ours := strings.Cut(frame.File, "internal/store/"); ours && strings.Contains(place, "/") {
 			return fmt.Sprintf("%s:%d", place, frame.Line)
 		}
 		if !more {

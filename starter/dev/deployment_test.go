@@ -300,7 +300,7 @@ func (c *deployment) run(args ...string) ([]byte, error) {
 // open opens the application in the test itself, to look and to verify.
 func (c *deployment) open() {
 	c.t.Helper()
-	cfg, err := app.FromEnvironment(slices.Concat(c.env, c.today))
+	cfg, err := app.FromEnvironment(slices.Concat(c.env, c.today, []string{pdftest.Variable + "=" + pdftest.Program(c.t)}))
 	do(c.t, err)
 	c.world.App, err = app.Open(c.t.Context(), cfg, telemetry.NewLog(io.Discard, 0))
 	do(c.t, err)
