@@ -92,8 +92,10 @@ func (c *Client) SendsCodesApart(ctx context.Context, id string) (bool, error) {
 	}
 	var changes []string
 	attributes := described.GetWorkflowExecutionInfo().GetSearchAttributes().GetIndexedFields()
-	if err := converter.GetDefaultDataConverter().FromPayload(attributes["TemporalChangeVersion"], &changes); err != nil {
-		return false, nil // its first task is still to come
+	if changed := attributes["TemporalChangeVersion"]; changed != nil { // else its first task is still to come
+		if err := converter.GetDefaultDataConverter().FromPayload(changed, &changes); err != nil {
+			return false, problem.Wrap(problem.Internal, err, "reading which release began a registration")
+		}
 	}
 	return slices.ContainsFunc(changes, func(change string) bool {
 		number, ours := strings.CutPrefix(change, releaseChange+"-")

@@ -160,7 +160,7 @@ func TestWhoWaitsForATurnHoldsNothing(t *testing.T) {
 	b := newBench(t, pdfStub, func(o *api.Options) {
 		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 		o.Limits.PlaceWait = time.Minute
-		inside := func(ctx context.Context, _ api.Source) (json.RawMessage, error) {
+		inside := func(_ context.Context, _ api.Source) (json.RawMessage, error) {
 			reading.Add(1)
 			<-release
 			return json.RawMessage(`{}`), nil

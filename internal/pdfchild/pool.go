@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -165,9 +166,9 @@ func (r *Runner) take(mayBeUsed bool) (*process, error) {
 func (r *Runner) pop(mayBeUsed bool) *process {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i := len(r.idle) - 1; i >= 0; i-- {
-		if child := r.idle[i]; mayBeUsed || child.operations == 0 {
-			r.idle = append(r.idle[:i], r.idle[i+1:]...)
+	for i, child := range slices.Backward(r.idle) {
+		if mayBeUsed || child.operations == 0 {
+			r.idle = slices.Delete(r.idle, i, i+1)
 			return child
 		}
 	}

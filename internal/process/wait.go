@@ -84,7 +84,7 @@ type Waits interface {
 	EndWait(ctx context.Context, kind WaitKind, record string) error
 }
 
-// MaxNudges is how many webhooks have a request looked at at once; after that the watcher's own pace finds out.
+// MaxNudges is how many webhooks bring a request its look forward; after that the watcher's own pace finds out.
 const MaxNudges = 8
 
 // Waited says how many waits of a party have one pause, and how long the oldest look at them is overdue.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,7 +56,6 @@ type benchCitizen struct {
 	plan   string
 	id     string
 	phone  string
-	status atomic.Value // string; of the last transition
 }
 
 // registers takes a citizen from VNeID to an active certificate and returns the registration.

@@ -148,10 +148,10 @@ func (w *benchWorld) compareFlows(b *testing.B, t *table, name string, n int, fl
 	started := 0
 	w.turn(8, func(i int) { flow(1000*n + i) }) // caches and pollers
 	shapes := w.shapesOf(b, func() string { return flow(999 * n) })
-	var real, same, six measured
+	var ours, same, six measured
 	for range turns {
 		at := started
-		real = real.plus(w.turn(n, func(i int) { flow(at + i) }))
+		ours = ours.plus(w.turn(n, func(i int) { flow(at + i) }))
 		started += n
 		same = same.plus(w.turn(n, func(i int) { y.run(b, y.n+i, shapes...) }))
 		y.n += n
@@ -160,12 +160,12 @@ func (w *benchWorld) compareFlows(b *testing.B, t *table, name string, n int, fl
 	}
 	// The no-op's worker is in this process.
 	compared := func(m measured) (string, string) {
-		return fmt.Sprintf("%.2f", real.perSecond()/m.perSecond()),
-			fmt.Sprintf("%.2f", real.each(real.used.total()-real.used.pdf-real.used.here)/m.each(m.used.total()))
+		return fmt.Sprintf("%.2f", ours.perSecond()/m.perSecond()),
+			fmt.Sprintf("%.2f", ours.each(ours.used.total()-ours.used.pdf-ours.used.here)/m.each(m.used.total()))
 	}
 	r1, c1 := compared(same)
 	r2, c2 := compared(six)
-	t.flows = append(t.flows, real.row(name, "", ""), same.row("no-op of equal shape", r1, c1), six.row("no-op of six activities", r2, c2))
+	t.flows = append(t.flows, ours.row(name, "", ""), same.row("no-op of equal shape", r1, c1), six.row("no-op of six activities", r2, c2))
 	s, own := together(shapes), shapes[0]
 	t.notef("%s: %d events and %d bytes in its own history; in all %d processes %d events, %d bytes, %d workflow tasks; %s; %d other markers, "+
 		"%d changes of search attributes.", name, own.Events, own.Bytes, len(shapes), s.Events, s.Bytes, s.Tasks, s, s.Markers, s.Searches)

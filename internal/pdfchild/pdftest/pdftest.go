@@ -2,6 +2,7 @@
 package pdftest
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -69,7 +70,7 @@ func Build(of string) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(folder, filepath.Base(of))
-	build := exec.Command("go", "build", "-o", path+".new", of)
+	build := exec.CommandContext(context.Background(), "go", "build", "-o", path+".new", of)
 	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0") // as make builds it
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %s: %w: %s", of, err, out)

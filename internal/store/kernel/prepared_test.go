@@ -93,7 +93,7 @@ func nested(t *testing.T, db *sql.DB) int {
 	t.Helper()
 	tx, err := db.BeginTx(t.Context(), nil)
 	do(t, err)
-	defer tx.Rollback() //nolint:errcheck // nothing was written
+	defer tx.Rollback() // nothing was written
 	const text = `SELECT id FROM things`
 	outer, err := tx.QueryContext(t.Context(), text)
 	do(t, err)

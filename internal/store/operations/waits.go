@@ -20,7 +20,10 @@ type Waits struct{ *kernel.Base }
 
 var _ process.Waits = Waits{}
 
-const waitQuery = `SELECT kind, record_id, party, workflow, began_at, ends_at, next_at, pause, answered, fault, message FROM waits`
+const (
+	waitColumns = `kind, record_id, party, workflow, began_at, ends_at, next_at, pause, answered, fault, message`
+	waitQuery   = `SELECT ` + waitColumns + ` FROM waits`
+)
 
 func scanWait(row kernel.Scanner) (process.Wait, error) {
 	var w process.Wait
@@ -92,7 +95,7 @@ func (s Waits) Due(ctx context.Context, party string, now time.Time, pauses []ti
 	parts, args := make([]string, len(pauses)), []any{party, kernel.At(now), limit}
 	for i, pause := range pauses {
 		args = append(args, seconds(pause))
-		parts[i] = `SELECT * FROM (` + waitQuery + ` WHERE party = $1 AND pause = $` + strconv.Itoa(len(args)) + ` AND next_at <= $2 ORDER BY next_at LIMIT $3) AS w` + strconv.Itoa(i)
+		parts[i] = `SELECT ` + waitColumns + ` FROM (` + waitQuery + ` WHERE party = $1 AND pause = $` + strconv.Itoa(len(args)) + ` AND next_at <= $2 ORDER BY next_at LIMIT $3) AS w` + strconv.Itoa(i)
 	}
 	var list []process.Wait
 	rows, err := s.DB.QueryContext(ctx, strings.Join(parts, ` UNION ALL `), args...)
