@@ -42,13 +42,14 @@ type App struct {
 	bundle  *truststore.Bundle // behind Trust
 	unwatch func() error       // of the metrics
 
-	workerPDF, apiPDF pdfchild.Runner // the activities' and the API's; see reads
+	workerPDF, apiPDF pdfchild.Runner // the activities' and the API's; see readPDF
 }
 
 // Open connects to the store, the blobs and Temporal, and reads the trusted certificates. It does not wait: what
 // cannot be reached now is an error.
 func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
 	a := &App{Config: cfg, Log: log}
+	a.readPDF()
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -85,10 +86,13 @@ func (a *App) open(ctx context.Context) error {
 	return nil
 }
 
-// reads configures what reads PDF files.
-func (a *App) reads(pdf *pdfchild.Runner, parallel int) *pdfchild.Runner {
-	pdf.Program, pdf.Share, pdf.MaxParallel = a.Config.PDFProgram, pdfchild.Share(a.Config.PDFShare), parallel
-	return pdf
+// readPDF configures what reads PDF files. What a person hands to the API is read by processes that yield to requests.
+func (a *App) readPDF() {
+	for _, pdf := range []*pdfchild.Runner{&a.workerPDF, &a.apiPDF} {
+		pdf.Program, pdf.Share = a.Config.PDFProgram, pdfchild.Share(a.Config.PDFShare)
+	}
+	a.workerPDF.MaxParallel, a.workerPDF.MemoryMB = a.Config.PDFParallel, a.Config.PDFMemoryMB
+	a.apiPDF.MaxParallel, a.apiPDF.Background = inspections, true
 }
 
 // logConfinement warns when PDF processes may do more than they should.

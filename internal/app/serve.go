@@ -75,10 +75,9 @@ func (a *App) apiOptions() api.Options {
 // inspections is how many files the API reads at the same time, each in a child process that it has alone meanwhile.
 const inspections = 4
 
-// pdf does what the API needs of PDF files. What a person hands over is read in a child process, which yields to requests.
+// pdf does what the API needs of PDF files. What a person hands over is read in a child process.
 func (a *App) pdf() *api.PDF {
-	child := a.reads(&a.apiPDF, inspections)
-	child.Background = true
+	child := &a.apiPDF
 	return &api.PDF{
 		Inspection: reflect.TypeFor[pades.Report](), Verification: reflect.TypeFor[pades.Verification](),
 		Inspect: func(ctx context.Context, src api.Source) (json.RawMessage, error) {

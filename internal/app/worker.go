@@ -74,8 +74,6 @@ func (a *App) revocation() *revocation.Client {
 
 // signing assembles what the activities of a signing need.
 func (a *App) signing() *activities.Signing {
-	child := a.reads(&a.workerPDF, a.Config.PDFParallel)
-	child.MemoryMB = a.Config.PDFMemoryMB
 	return &activities.Signing{
 		Records:    a.Store,
 		Decisions:  a.Store.Decisions(),
@@ -84,7 +82,7 @@ func (a *App) signing() *activities.Signing {
 		Signers:    a.Config.Signers(),
 		TSA:        a.Config.TSA,
 		Revocation: a.revocation(),
-		PDF:        func() activities.PDF { return child.Session() },
+		PDF:        func() activities.PDF { return a.workerPDF.Session() },
 		Trust:      a.Trust,
 		Policy:     a.Config.Policy,
 		Archiving:  a.Config.Archiving,
