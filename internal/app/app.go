@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -42,14 +43,14 @@ type App struct {
 	bundle  *truststore.Bundle // behind Trust
 	unwatch func() error       // of the metrics
 
-	workerPDF, apiPDF pdfchild.Runner // the activities' and the API's; see readPDF
+	workerPDF, apiPDF pdfchild.Runner // use pdfOfWorker and pdfOfAPI
+	readsPDF          sync.Once
 }
 
 // Open connects to the store, the blobs and Temporal, and reads the trusted certificates. It does not wait: what
 // cannot be reached now is an error.
 func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
 	a := &App{Config: cfg, Log: log}
-	a.readPDF()
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -86,8 +87,19 @@ func (a *App) open(ctx context.Context) error {
 	return nil
 }
 
-// readPDF configures what reads PDF files. What a person hands to the API is read by processes that yield to requests.
-func (a *App) readPDF() {
+// pdfOfWorker reads PDF files for activities.
+func (a *App) pdfOfWorker() *pdfchild.Runner {
+	a.readsPDF.Do(a.configurePDF)
+	return &a.workerPDF
+}
+
+// pdfOfAPI reads what a person hands over, in processes that yield to requests.
+func (a *App) pdfOfAPI() *pdfchild.Runner {
+	a.readsPDF.Do(a.configurePDF)
+	return &a.apiPDF
+}
+
+func (a *App) configurePDF() {
 	for _, pdf := range []*pdfchild.Runner{&a.workerPDF, &a.apiPDF} {
 		pdf.Program, pdf.Share = a.Config.PDFProgram, pdfchild.Share(a.Config.PDFShare)
 	}
@@ -97,7 +109,7 @@ func (a *App) readPDF() {
 
 // logConfinement warns when PDF processes may do more than they should.
 func (a *App) logConfinement() {
-	if confined := a.workerPDF.Confined(); len(confined.Missing) > 0 {
+	if confined := a.pdfOfWorker().Confined(); len(confined.Missing) > 0 {
 		a.Log.Warn("PDF processes are not confined as they should be", "missing", confined.Missing)
 	}
 }

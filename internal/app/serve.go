@@ -77,7 +77,7 @@ const inspections = 4
 
 // pdf does what the API needs of PDF files. What a person hands over is read in a child process.
 func (a *App) pdf() *api.PDF {
-	child := &a.apiPDF
+	child := a.pdfOfAPI()
 	return &api.PDF{
 		Inspection: reflect.TypeFor[pades.Report](), Verification: reflect.TypeFor[pades.Verification](),
 		Inspect: func(ctx context.Context, src api.Source) (json.RawMessage, error) {
@@ -93,7 +93,7 @@ func (a *App) pdf() *api.PDF {
 			if err != nil {
 				return signing.Verification{}, err
 			}
-			return verification.Record(ctx, &a.apiPDF, src, trust, a.revocation(), time.Now())
+			return verification.Record(ctx, a.pdfOfAPI(), src, trust, a.revocation(), time.Now())
 		},
 		Report: verification.PDF,
 		Preview: func(look api.Look) ([]byte, error) {
@@ -115,7 +115,7 @@ func (a *App) Verify(ctx context.Context, src pades.Source) (*pades.Verification
 	if err != nil {
 		return nil, err
 	}
-	return verification.Verify(ctx, &a.apiPDF, src, trust, a.revocation(), time.Now())
+	return verification.Verify(ctx, a.pdfOfAPI(), src, trust, a.revocation(), time.Now())
 }
 
 func encoded(report any, err error) (json.RawMessage, error) {
@@ -129,7 +129,7 @@ func encoded(report any, err error) (json.RawMessage, error) {
 // relay.
 func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	handler := a.API()
-	if err := a.apiPDF.Warm(); err != nil {
+	if err := a.pdfOfAPI().Warm(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)

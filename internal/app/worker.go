@@ -23,7 +23,7 @@ func (a *App) NewWorker(interceptors ...interceptor.WorkerInterceptor) (*Worker,
 		return nil, err
 	}
 	signings := a.signing()
-	if err := a.workerPDF.Warm(); err != nil {
+	if err := a.pdfOfWorker().Warm(); err != nil {
 		return nil, err
 	}
 	w := &Worker{Worker: worker.New(a.Temporal, workflows.TaskQueue, a.workerOptions(interceptors)), log: a.Log, watchers: a.watchers(signings, registrations)}
@@ -82,7 +82,7 @@ func (a *App) signing() *activities.Signing {
 		Signers:    a.Config.Signers(),
 		TSA:        a.Config.TSA,
 		Revocation: a.revocation(),
-		PDF:        func() activities.PDF { return a.workerPDF.Session() },
+		PDF:        func() activities.PDF { return a.pdfOfWorker().Session() },
 		Trust:      a.Trust,
 		Policy:     a.Config.Policy,
 		Archiving:  a.Config.Archiving,
