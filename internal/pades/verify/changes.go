@@ -41,8 +41,7 @@ func (v *verifier) checkCoverage(s *signature) error {
 	return nil
 }
 
-// comparisons is what all comparisons of one file cost together: some seconds of a core, ten times what the largest files of honest
-// writers take. A file of many signatures over many objects could be made to take minutes.
+// comparisons is what all comparisons of one file cost together: some seconds of a core. A file of many signatures over many objects could be made to take minutes.
 var comparisons = changes.Budget{Work: 512 << 20, Reads: 1_000_000}
 
 // rulesOf reads what the signature and the lock of its field forbid. With DocMDP and P = 1 that is every change (ISO 32000-2,
