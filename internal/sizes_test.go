@@ -30,7 +30,7 @@ var larger = map[string]size{
 
 // smaller are packages that have one thing to do, each with the lines that it may have for it.
 var smaller = map[string]int{
-	"internal/app": 1020, // it only assembles; what can be configured stands in internal/config
+	"internal/app": 1000, // it only assembles; what can be configured stands in internal/config
 }
 
 // longer are the files beyond the limit, in the same manner.

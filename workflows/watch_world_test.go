@@ -12,7 +12,6 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/process"
-	"kyso/internal/registration"
 	"kyso/internal/relay"
 	"kyso/workflows"
 )
@@ -40,12 +39,6 @@ func (j *journey) watches() {
 	var parties []string
 	for name := range j.acts.Signers {
 		parties = append(parties, process.SignerParty(name))
-	}
-	for code := range j.reg.Issuers {
-		parties = append(parties, process.CAParty(code))
-	}
-	for name := range j.reg.Gateways.(registration.Gateways) {
-		parties = append(parties, process.GatewayParty(name))
 	}
 	slices.Sort(parties)
 	for _, party := range parties {

@@ -10,7 +10,7 @@ import (
 type Wait struct {
 	Kind   WaitKind
 	Record string // what the look is about: a signing, a registration, an attempt to pay
-	Party  string // who is asked, by SignerParty, CAParty or GatewayParty
+	Party  string // who is asked, by SignerParty
 	// Workflow is the workflow id of the process that hears of the answer; empty when no process waits.
 	Workflow string
 	BeganAt  time.Time
@@ -35,12 +35,6 @@ const (
 
 // SignerParty names a signing provider as the party of waits, apart from a CA of the same name.
 func SignerParty(name string) string { return "signer/" + name }
-
-// CAParty names a CA as the party of waits, by its code.
-func CAParty(code string) string { return "ca/" + code }
-
-// GatewayParty names a payment party as the party of waits.
-func GatewayParty(name string) string { return "gateway/" + name }
 
 // The pauses that do not follow from the age of a wait.
 const (

@@ -15,8 +15,6 @@ import (
 	"time"
 
 	"kyso/internal/apiclient"
-	"kyso/internal/process"
-	"kyso/workflows"
 )
 
 // flowSigners is how many people sign in turn: making their keys is the sandbox's work, and done before.
@@ -30,25 +28,6 @@ func (w *World) signers(b *testing.B, c *client, n int) {
 	for i := range n {
 		must(b, c.knobs(context.Background(), flowSigner(i), map[string]any{"decision": "approve"}))
 	}
-}
-
-// signsAtOnce signs the sample for a user whose phone approves by itself, and returns the id when it is signed.
-func (w *World) signsAtOnce(b *testing.B, c *client, user string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	pdf, err := samplePDF()
-	must(b, err)
-	uploaded, err := c.upload(ctx, testFile, bytes.NewReader(pdf))
-	must(b, err)
-	s, err := c.sign(ctx, apiclient.SigningRequest{User: user, Level: "B-LT", Documents: []apiclient.DocumentRequest{{ID: uploaded.ID, Placement: &apiclient.Placement{}}}})
-	must(b, err)
-	// A client that asks again and again would be most of the load.
-	var result workflows.SigningResult
-	must(b, w.App.Temporal.GetWorkflow(ctx, process.SigningWorkflowID(s.ID), "").Get(ctx, &result))
-	if result.Status != "signed" {
-		b.Errorf("a signing is %s", result.Status)
-	}
-	return s.ID
 }
 
 // cpu is the processor time that was used, in seconds.
@@ -161,7 +140,7 @@ func (w *World) newFlows(b *testing.B, c *client, when string, n int) {
 		two.Go(func() {
 			for i := half; i < n; i += 2 {
 				began := time.Now()
-				w.signsAtOnce(b, c, flowSigner(i))
+				w.signsHeadless(b, c, flowSigner(i))
 				mu.Lock()
 				took = append(took, time.Since(began))
 				mu.Unlock()
