@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 
 	"go.temporal.io/sdk/activity"
@@ -24,7 +25,10 @@ type crash struct {
 	after    bool
 	activity string
 	stage    string // of the activity; empty for the whole
-	marker   string // a file that exists once it has happened
+	marker   string // a file that exists once it has happened; it names the processes whose activities died as well
+
+	mu   sync.Mutex
+	busy map[string]int // activities that run, by the id of their process
 }
 
 func parseCrash(plan, data string) (*crash, error) {
@@ -33,7 +37,7 @@ func parseCrash(plan, data string) (*crash, error) {
 		return nil, fmt.Errorf("%s has to be before:Activity or after:Activity", crashVariable)
 	}
 	name, stage, _ := strings.Cut(name, ".")
-	return &crash{after: moment == "after", activity: name, stage: stage, marker: crashMarker(data, plan)}, nil
+	return &crash{after: moment == "after", activity: name, stage: stage, marker: crashMarker(data, plan), busy: map[string]int{}}, nil
 }
 
 // crashMarker is the file that says that a plan was carried out.
@@ -53,7 +57,9 @@ type crashingActivity struct {
 
 // ExecuteActivity implements interceptor.ActivityInboundInterceptor.
 func (a *crashingActivity) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
-	if activity.GetInfo(ctx).ActivityType.Name != a.plan.activity {
+	info := activity.GetInfo(ctx)
+	defer a.plan.runs(info.WorkflowExecution.ID)()
+	if info.ActivityType.Name != a.plan.activity {
 		return a.Next.ExecuteActivity(ctx, in)
 	}
 	if a.plan.stage != "" {
@@ -67,6 +73,30 @@ func (a *crashingActivity) ExecuteActivity(ctx context.Context, in *interceptor.
 		a.plan.die()
 	}
 	return result, err
+}
+
+// runs notes that an activity of a process runs, until what it returns is called.
+func (c *crash) runs(id string) (ended func()) {
+	add := func(n int) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.busy[id] += n
+	}
+	add(1)
+	return func() { add(-1) }
+}
+
+// interrupted lists the processes whose activities run.
+func (c *crash) interrupted() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var list strings.Builder
+	for id, n := range c.busy {
+		if n > 0 {
+			list.WriteString(id + "\n")
+		}
+	}
+	return list.String()
 }
 
 // around does one stage of the activity, and dies in front of or behind the one that is meant.
@@ -87,6 +117,7 @@ func (c *crash) die() {
 	if err != nil {
 		return // it has happened before
 	}
+	_, _ = marker.WriteString(c.interrupted())
 	_ = marker.Close()
 	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	select {} // until the signal arrives

@@ -258,7 +258,7 @@ func checkSigned(t *testing.T, w *World, c *client, s apiclient.Signing, mostSta
 		}
 	}
 	if stamps < 1 || stamps > mostStamps {
-		t.Errorf("signing %s: the authority stamped its signature %d times, want once", s.ID, stamps)
+		t.Errorf("signing %s: the authority stamped its signature %d times, want at least once and at most %d times", s.ID, stamps, mostStamps)
 	}
 }
 

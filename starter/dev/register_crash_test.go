@@ -15,6 +15,7 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/apiclient"
+	"kyso/internal/process"
 )
 
 // offTheWay are activities of a registration that the ways below do not run; the journeys in workflows reach them. A log-in is
@@ -91,7 +92,7 @@ func TestWorkerKilledAtEachActivityOfARegistration(t *testing.T) {
 		running.Go(func() { walk.run(ctx) })
 		if slices.Contains(whenTheRelayStartedIt, activity) {
 			dieOnce(ctx, t, data, "after:HandOver")
-			time.Sleep(relaysTurn)
+			w.relayStarts(ctx, t, data)
 		}
 		dieOnce(ctx, t, data, plan)
 	}
@@ -109,8 +110,24 @@ func TestWorkerKilledAtEachActivityOfARegistration(t *testing.T) {
 	checkLedgers(t, w)
 }
 
-// relaysTurn is more than what the API's relay leaves a stored signing alone for, and its interval.
-const relaysTurn = 20 * time.Second
+// relayStarts waits until the API's relay has started the signing of an acceptance record that a worker died on after HandOver.
+func (w *World) relayStarts(ctx context.Context, t *testing.T, data string) {
+	t.Helper()
+	list, err := os.ReadFile(crashMarker(data, "after:HandOver"))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Second) {
+		for of := range strings.FieldsSeq(string(list)) {
+			id := process.AcceptanceSigningID(strings.TrimPrefix(of, process.RegistrationWorkflowID("")), 1)
+			if _, err := w.App.Temporal.DescribeWorkflowExecution(ctx, process.SigningWorkflowID(id), ""); err == nil {
+				return
+			}
+		}
+	}
+	t.Errorf("the relay started no signing of an acceptance record of %s", list)
+}
 
 // dieOnce runs a worker until it dies on its plan.
 func dieOnce(ctx context.Context, t *testing.T, data, plan string) {
