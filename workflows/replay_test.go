@@ -16,7 +16,7 @@ import (
 )
 
 // minHistories guards against histories that get lost: every release adds its own and none goes.
-const minHistories = 42
+const minHistories = 63
 
 // TestHistoriesOfReleases replays what processes of earlier releases went through with the code of today. A failure
 // means that processes in flight would block after an upgrade: keep the old way behind workflow.GetVersion.
