@@ -12,6 +12,7 @@ import (
 const (
 	readsRecord workflow.Version = 1 // from the store; runs before believed their input
 	ridesAlong  workflow.Version = 2 // transitions ride along with activities; see runner.move
+	isTold      workflow.Version = 3 // a registration is told, and polls nothing
 )
 
 // releaseChange is the change id of that marker.
@@ -19,7 +20,7 @@ const releaseChange = "from-the-record"
 
 // releaseOf returns which release began a run.
 func releaseOf(ctx workflow.Context) workflow.Version {
-	return workflow.GetVersion(ctx, releaseChange, workflow.DefaultVersion, ridesAlong)
+	return workflow.GetVersion(ctx, releaseChange, workflow.DefaultVersion, isTold)
 }
 
 // began is how far the beginning of a run is. Updates wait for it.
