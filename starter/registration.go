@@ -101,7 +101,7 @@ func (c *commands) registrationTable(w io.Writer, r apiclient.Registration) {
 		pair("Thẩm định", "Review", strings.Join(cells, " · "))
 	}
 	if i := r.Certificate; i != nil {
-		pair("Chứng thư", "Certificate", i.Serial+" · "+i.KeyID+" · "+cli.Shown(i.NotAfter))
+		pair("Chứng thư số", "Certificate", i.Serial+" · "+i.KeyID+" · "+cli.Shown(i.NotAfter))
 	}
 	pair("Phiên ký nghiệm thu", "Acceptance signing", r.SigningID)
 	for _, t := range r.Transitions {

@@ -71,9 +71,9 @@ func (r Rule) budget() Budget {
 
 // Findings about an issuer that did not answer.
 var (
-	statusMissing = finding.Define("revocation-status-missing", "Chưa biết trạng thái thu hồi của chứng thư “{subject}” (số sê-ri {serial}): {why}.",
+	statusMissing = finding.Define("revocation-status-missing", "Chưa biết trạng thái thu hồi của chứng thư số “{subject}” (số sê-ri {serial}): {why}.",
 		"The revocation status of the certificate “{subject}” (serial number {serial}) is not known: {why}.")
-	notAnchored = finding.Define("not-anchored", "chuỗi chứng thư không dẫn tới gốc tin cậy, nên không hỏi đơn vị cấp", "its chain ends at no trusted root, so its issuer is not asked")
+	notAnchored = finding.Define("not-anchored", "chuỗi chứng thư số không dẫn tới gốc tin cậy, nên không hỏi đơn vị cấp", "its chain ends at no trusted root, so its issuer is not asked")
 	timeSpent   = finding.Define("time-spent", "đã hết thời gian hỏi dành cho một tệp", "the time for questions about one file is used up")
 )
 

@@ -48,7 +48,7 @@ var pages = []page{
 // menu is what the header of every page offers.
 var menu = []struct{ Path, VI, EN string }{
 	{"/sign", "Ký văn bản", "Sign"},
-	{"/register", "Đăng ký chứng thư", "Register"},
+	{"/register", "Đăng ký chứng thư số", "Register"},
 	{"/verify", "Kiểm tra chữ ký", "Verify"},
 }
 

@@ -63,7 +63,7 @@ func (k *citizenWalk) vneid() {
 	for _, link := range []string{"Dịch vụ khác", "Chứng thư chữ ký số", "Đăng ký chứng thư chữ ký số"} {
 		k.press(link)
 	}
-	k.sees("Tổ chức cấp chứng thư")
+	k.sees("Tổ chức cấp chứng thư số")
 	k.run(chromedp.Click(`input[name=issuer]`))
 	k.fill("Mã truy cập", "271828")
 	k.submit("Xem yêu cầu")
@@ -286,7 +286,7 @@ func (k *citizenWalk) accept() {
 	phone.accessible("phone-request")
 	phone.submit("Xác nhận")
 	phone.sees("Đã xác nhận ký")
-	k.sees("Chứng thư của bạn đã hoạt động")
+	k.sees("Chứng thư số của bạn đã hoạt động")
 	k.sees("Biên bản nghiệm thu")
 	k.accessible("active")
 }

@@ -156,7 +156,7 @@ func (d *demonstration) enrol(ctx context.Context) error {
 		return err
 	}
 	d.before, d.user = len(effects), "ICA."+e.citizen
-	d.sayf("Ký văn bản bằng chứng thư vừa cấp · signing with the certificate just issued")
+	d.sayf("Ký văn bản bằng chứng thư số vừa cấp · signing with the certificate just issued")
 	d.enrolled, err = e.view(ctx)
 	return err
 }
@@ -191,7 +191,7 @@ func (d *demonstration) request(ctx context.Context, pdf []byte) (string, error)
 // words are the statuses for people.
 var words = map[string]string{
 	"created":           "Đã nhận · accepted",
-	"preparing":         "Kiểm tra chứng thư, chuẩn bị tài liệu · checking the certificate, preparing",
+	"preparing":         "Kiểm tra chứng thư số, chuẩn bị tài liệu · checking the certificate, preparing",
 	"requested":         "Gửi yêu cầu tới nhà cung cấp · handing the digest to the provider",
 	"awaiting-approval": "Chờ phê duyệt trên điện thoại · the phone shows the request",
 	"completing":        "Đã phê duyệt, đang hoàn tất · approved; verifying, embedding, time-stamping",

@@ -28,10 +28,10 @@ var registrationWords = map[string]string{
 	"awaiting-payment":  "Chờ thanh toán · waiting for the payment",
 	"awaiting-contract": "Đã thanh toán, chờ ký hợp đồng · paid; the contract waits for the citizen's code",
 	"in-review":         "Hợp đồng đã ký, hồ sơ được thẩm định · contract signed and sealed; in review",
-	"issuing":           "Được duyệt, tạo khóa và cấp chứng thư · approved; key and certificate",
+	"issuing":           "Được duyệt, tạo khóa và cấp chứng thư số · approved; key and certificate",
 	"activating":        "Đã cấp, chờ kích hoạt (PIN, OTP) · issued; PIN on the phone, then a code",
 	"accepting":         "Đã kích hoạt, chờ ký biên bản nghiệm thu · active key; the acceptance record is on the phone",
-	"active":            "Chứng thư đang hoạt động · the certificate is active",
+	"active":            "Chứng thư số đang hoạt động · the certificate is active",
 }
 
 // enrolment is one citizen's way to a certificate, through the API and the sandbox's screens.

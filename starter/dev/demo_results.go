@@ -87,8 +87,8 @@ func (d *demonstration) printVerification(v *pades.Verification) {
 			{"Dấu thời gian · time-stamp", inVietnam(s.TimestampTime)},
 			{"Toàn vẹn · intact", strconv.FormatBool(s.Intact)},
 			{"Thay đổi sau đó · later changes", s.LaterChanges},
-			{"Chứng thư khi ký · certificate then", string(s.CertificateThen)},
-			{"Chứng thư hiện nay · certificate now", string(s.CertificateNow)},
+			{"Chứng thư số khi ký · certificate then", string(s.CertificateThen)},
+			{"Chứng thư số hiện nay · certificate now", string(s.CertificateNow)},
 		} {
 			if row[1] != "" {
 				tellf(d.out, "    %-38s %s\n", row[0], row[1])

@@ -75,13 +75,13 @@ func (a Addresses) print(out io.Writer) {
 		{"Cán bộ", a.API + "/officer", "thẩm định, đăng nhập bằng api_key trong addresses.json · officers log in with that key"},
 		{"API", a.API + "/docs", "giao diện lập trình · documents, signings, OpenAPI"},
 		{"Điện thoại", a.Phone, "phê duyệt ở đây · approve here, as the owner of the key"},
-		{"VNeID", a.VNeID, "xin cấp chứng thư ở đây · ask for a certificate here"},
+		{"VNeID", a.VNeID, "xin cấp chứng thư số ở đây · ask for a certificate here"},
 		{"Tin nhắn", a.Inbox, "mã OTP gửi tới điện thoại · text messages to phones"},
 		{"Temporal UI", a.TemporalUI, "các tiến trình · every process, step by step"},
 		{"Điều khiển", a.Control, "gây lỗi, sổ tác động · faults, delays, ledger of effects"},
 		{"Bên ngoài", a.Parties, "RSSP, TSA, CA · the outside parties"},
 		{"Temporal", a.Temporal, "gRPC"},
-		{"Chứng thư gốc", a.Trust, "trust this to check signatures of this world"},
+		{"Chứng thư số gốc", a.Trust, "trust this to check signatures of this world"},
 	} {
 		tellf(table, "  %s\t%s\t%s\n", row[0], row[1], row[2])
 	}

@@ -22,7 +22,7 @@ var registrationActs = map[registration.Status]act{
 	registration.StatusAwaitingConsent: {true, problem.Text{VI: "Ký hợp đồng", EN: "Agree to the contract"}},
 	registration.StatusInReview:        {false, problem.Text{VI: "Cán bộ đang thẩm định", EN: "An officer reviews it"}},
 	registration.StatusNeedsMore:       {true, problem.Text{VI: "Bổ sung thông tin", EN: "Correct what was asked for"}},
-	registration.StatusIssuing:         {false, problem.Text{VI: "Đang cấp chứng thư", EN: "The certificate is being issued"}},
+	registration.StatusIssuing:         {false, problem.Text{VI: "Đang cấp chứng thư số", EN: "The certificate is being issued"}},
 	registration.StatusActivating:      {true, problem.Text{VI: "Đặt mã PIN và kích hoạt", EN: "Set the PIN and activate"}},
 	registration.StatusAccepting:       {true, problem.Text{VI: "Ký biên bản nghiệm thu trên điện thoại", EN: "Sign the acceptance record on the phone"}},
 	registration.StatusClosing:         {false, problem.Text{VI: "Đang kết thúc", EN: "Closing"}},
@@ -30,8 +30,8 @@ var registrationActs = map[registration.Status]act{
 
 // signingActs are the same of signings.
 var signingActs = map[signing.Status]act{
-	signing.StatusCreated:             {false, problem.Text{VI: "Đang tìm chứng thư", EN: "Looking for the certificate"}},
-	signing.StatusAwaitingCertificate: {true, problem.Text{VI: "Chọn chứng thư", EN: "Choose the certificate"}},
+	signing.StatusCreated:             {false, problem.Text{VI: "Đang tìm chứng thư số", EN: "Looking for the certificate"}},
+	signing.StatusAwaitingCertificate: {true, problem.Text{VI: "Chọn chứng thư số", EN: "Choose the certificate"}},
 	signing.StatusAwaitingPlacement:   {true, problem.Text{VI: "Đặt khung chữ ký", EN: "Place the signature"}},
 	signing.StatusPreparing:           {false, problem.Text{VI: "Đang chuẩn bị", EN: "Preparing"}},
 	signing.StatusRequested:           {false, problem.Text{VI: "Đang gửi tới điện thoại", EN: "On its way to the phone"}},

@@ -21,7 +21,7 @@ var (
 	ownUnreadable    = finding.Define("signature-unreadable", "Không đọc được một phần của chữ ký này.", "A part of this signature cannot be read.")
 	tooMuchToJudge   = finding.Define("signature-too-complex", "Chữ ký này quá phức tạp để đánh giá.", "This signature is too complex to be judged.")
 	signerUnreadable = finding.Define("signer-certificate-unreadable", "Không đọc được chứng thư số của người ký: {why}.", "The signer's certificate cannot be read: {why}.")
-	noSignerFound    = finding.Define("no-signer-certificate", "Chứng thư số của người ký bị thiếu hoặc không phải là chứng thư đã dùng để ký.",
+	noSignerFound    = finding.Define("no-signer-certificate", "Chứng thư số của người ký bị thiếu hoặc không phải là chứng thư số đã dùng để ký.",
 		"The signer's certificate is missing or is not the one that was signed for.")
 	valueFails       = finding.Define("value-fails", "Giá trị chữ ký không khớp với chứng thư số.", "The signature value does not verify.")
 	stampFails       = finding.Define("document-time-stamp-fails", "Dấu thời gian tài liệu không hợp lệ: {why}.", "The document time-stamp does not verify: {why}.")
@@ -46,20 +46,20 @@ var (
 
 // What Verify says of certificates, of signers and of time-stamp authorities.
 var (
-	noChain          = finding.Define("no-chain", "Không có chuỗi chứng thư nào dẫn tới gốc tin cậy.", "No chain of certificates leads to a trusted root.")
-	removedAuthority = finding.Define("removed-authority", "Một đơn vị chứng thực trong chuỗi chứng thư đã bị loại khỏi danh sách tin cậy.", "An authority in the chain was removed from those that are trusted.")
-	noTrust          = finding.Define("no-trust", "Chưa có danh sách gốc tin cậy, nên chưa kết luận được về chuỗi chứng thư; hãy chỉ định tệp PEM chứa các chứng thư gốc (KYSO_TRUST, hoặc --trust trên dòng lệnh).",
+	noChain          = finding.Define("no-chain", "Không có chuỗi chứng thư số nào dẫn tới gốc tin cậy.", "No chain of certificates leads to a trusted root.")
+	removedAuthority = finding.Define("removed-authority", "Một đơn vị chứng thực trong chuỗi chứng thư số đã bị loại khỏi danh sách tin cậy.", "An authority in the chain was removed from those that are trusted.")
+	noTrust          = finding.Define("no-trust", "Chưa có danh sách gốc tin cậy, nên chưa kết luận được về chuỗi chứng thư số; hãy chỉ định tệp PEM chứa các chứng thư số gốc (KYSO_TRUST, hoặc --trust trên dòng lệnh).",
 		"No trust list was given, so the chain of certificates cannot be judged; name a PEM file of root certificates (KYSO_TRUST, or --trust on the command line).")
-	criticalExtension = finding.Define("critical-extension", "Một chứng thư có phần mở rộng quan trọng mà phần mềm này không biết.", "A certificate has a critical extension that is not known.")
-	weakKeyInChain    = finding.Define("weak-key", "Một khóa trong chuỗi chứng thư quá yếu.", "A key in the chain of certificates is too weak.")
-	issuerRevoked     = finding.Define("issuer-revoked", "Chứng thư của đơn vị cấp đã bị thu hồi.", "An issuer's certificate was revoked.")
+	criticalExtension = finding.Define("critical-extension", "Một chứng thư số có phần mở rộng quan trọng mà phần mềm này không biết.", "A certificate has a critical extension that is not known.")
+	weakKeyInChain    = finding.Define("weak-key", "Một khóa trong chuỗi chứng thư số quá yếu.", "A key in the chain of certificates is too weak.")
+	issuerRevoked     = finding.Define("issuer-revoked", "Chứng thư số của đơn vị cấp đã bị thu hồi.", "An issuer's certificate was revoked.")
 	wasRevoked        = finding.Define("revoked", "Chứng thư số đã bị thu hồi, và không có gì chứng minh chữ ký được tạo trước đó.",
 		"The certificate was revoked, and nothing proves that the signature existed before.")
 	wasNotValid = finding.Define("not-yet-valid", "Chứng thư số chưa có hiệu lực tại thời điểm được chứng minh.", "The certificate was not valid yet at the proven time.")
 	hasExpired  = finding.Define("expired", "Chứng thư số đã hết hạn, và không có gì chứng minh chữ ký được tạo trước đó.",
 		"The certificate has expired, and nothing proves that the signature existed before.")
 	onHold = finding.Define("on-hold", "Chứng thư số đang bị tạm dừng; chưa biết sẽ bị thu hồi hay không.", "The certificate was suspended; whether it will be revoked is not known yet.")
-	noInfo = finding.Define("status-unknown", "Chưa biết trạng thái thu hồi của một chứng thư trong chuỗi.", "The revocation status of a certificate in the chain is not known.")
+	noInfo = finding.Define("status-unknown", "Chưa biết trạng thái thu hồi của một chứng thư số trong chuỗi.", "The revocation status of a certificate in the chain is not known.")
 )
 
 // What Verify says of time-stamps.
@@ -71,8 +71,8 @@ var (
 	stampStatus      = finding.Define("time-stamp-status-unknown", "Chưa biết trạng thái thu hồi của tổ chức cấp dấu thời gian.", "The revocation status of the time-stamp authority is not known.")
 	stampFuture      = finding.Define("time-stamp-in-future", "Thời điểm ghi trong dấu thời gian nằm ở tương lai.", "The time of the time-stamp lies in the future.")
 	stampSHA1        = finding.Define("time-stamp-sha-1", "Dấu thời gian dùng thuật toán băm yếu SHA-1.", "The time-stamp uses SHA-1.")
-	authorityExpired = finding.Define("authority-expired", "Chứng thư của tổ chức cấp dấu thời gian đã hết hạn.", "The certificate of the time-stamp authority has expired.")
-	authorityRevoked = finding.Define("authority-revoked", "Chứng thư của tổ chức cấp dấu thời gian đã bị thu hồi.", "The certificate of the time-stamp authority was revoked.")
+	authorityExpired = finding.Define("authority-expired", "Chứng thư số của tổ chức cấp dấu thời gian đã hết hạn.", "The certificate of the time-stamp authority has expired.")
+	authorityRevoked = finding.Define("authority-revoked", "Chứng thư số của tổ chức cấp dấu thời gian đã bị thu hồi.", "The certificate of the time-stamp authority was revoked.")
 )
 
 // Why a signature is malformed, or of a kind that is not judged: clauses.

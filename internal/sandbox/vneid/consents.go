@@ -35,7 +35,7 @@ var consentTexts = [2]consentText{
 		Button: "Tiếp tục", ButtonEnglish: "Continue",
 		Text: "Dịch vụ chứng thực chữ ký số công cộng VNPT-CA được cung cấp theo Luật Giao dịch điện tử số 20/2023/QH15. Người " +
 			"đăng ký chịu trách nhiệm về tính chính xác của thông tin và tự bảo vệ mã PIN của mình.\n\n" +
-			"Đây là bản thử nghiệm: chứng thư không có giá trị pháp lý.\n\n" +
+			"Đây là bản thử nghiệm: chứng thư số không có giá trị pháp lý.\n\n" +
 			"The public signature certification service of VNPT-CA is provided under Law 20/2023/QH15 on electronic " +
 			"transactions. This is a sandbox: its certificates have no legal value.",
 	},

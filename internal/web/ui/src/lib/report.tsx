@@ -16,10 +16,10 @@ function words(verdict: string): string {
 
 function meaning(verdict: string): string {
   switch (verdict) {
-    case 'TOTAL_PASSED': return t('Tài liệu không bị thay đổi sau khi ký, chứng thư của người ký có hiệu lực lúc ký.', 'The document is as it was signed, and the signer’s certificate was good at that time.')
-    case 'TOTAL_FAILED': return t('Tài liệu đã bị thay đổi, hoặc chữ ký hay chứng thư không dùng được.', 'The document was changed, or the signature or its certificate is no good.')
+    case 'TOTAL_PASSED': return t('Tài liệu không bị thay đổi sau khi ký, chứng thư số của người ký có hiệu lực lúc ký.', 'The document is as it was signed, and the signer’s certificate was good at that time.')
+    case 'TOTAL_FAILED': return t('Tài liệu đã bị thay đổi, hoặc chữ ký hay chứng thư số không dùng được.', 'The document was changed, or the signature or its certificate is no good.')
   }
-  return t('Thiếu thông tin để kết luận, ví dụ không biết tổ chức cấp chứng thư. Điều này chưa có nghĩa là chữ ký sai.', 'Something is missing for a verdict, for example the issuer is unknown here. That does not mean that the signature is wrong.')
+  return t('Thiếu thông tin để kết luận, ví dụ không biết tổ chức cấp chứng thư số. Điều này chưa có nghĩa là chữ ký sai.', 'Something is missing for a verdict, for example the issuer is unknown here. That does not mean that the signature is wrong.')
 }
 
 function standing(state?: string): string {
@@ -69,7 +69,7 @@ function owner(c?: CertificateReport): [string, ComponentChildren][] {
     [t('Chức danh', 'Title'), list(c.subject.titles)],
     [t('Tổ chức cấp', 'Issuer'), [c.issuer.common_name, ...(c.issuer.organizations ?? [])].filter(Boolean).join(', ')],
     [t('Số sê-ri', 'Serial number'), <span class="code small">{c.serial}</span>],
-    [t('Thời hạn chứng thư', 'Validity'), `${moment(c.not_before)} – ${moment(c.not_after)}`],
+    [t('Thời hạn chứng thư số', 'Validity'), `${moment(c.not_before)} – ${moment(c.not_after)}`],
   ]
 }
 
@@ -103,8 +103,8 @@ function one(s: SignatureReport) {
         [t('Toàn vẹn', 'Integrity'), s.intact ? t('nội dung còn nguyên', 'the content is untouched') : t('nội dung không khớp', 'the content does not match')],
         [t('Phạm vi', 'Coverage'), coverage(s)],
         [t('Chuỗi tin cậy', 'Chain'), s.chain_trusted ? t('dẫn tới gốc tin cậy', 'leads to a trusted root') : t('không dẫn tới gốc tin cậy', 'does not lead to a trusted root')],
-        [t('Chứng thư lúc ký', 'Certificate then'), standing(s.certificate_then)],
-        [t('Chứng thư hiện nay', 'Certificate now'), standing(s.certificate_now)],
+        [t('Chứng thư số lúc ký', 'Certificate then'), standing(s.certificate_then)],
+        [t('Chứng thư số hiện nay', 'Certificate now'), standing(s.certificate_now)],
         [t('Trạng thái được công bố lúc', 'Status published at'), s.status_made && moment(s.status_made)],
         ['ETSI EN 319 102-1', <span class="code small">{s.verdict}{s.sub_indication ? ` / ${s.sub_indication}` : ''}</span>],
       ]} />

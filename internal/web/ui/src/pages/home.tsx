@@ -5,14 +5,14 @@ function Home() {
   return (
     <div class="page">
       <h1>{t('Ký số từ xa, ngay trên điện thoại của bạn', 'Remote signing, from your own phone')}</h1>
-      <p class="lead">{t('Tải văn bản lên, chọn chứng thư, đặt khung chữ ký và xác nhận trên điện thoại. Khóa ký không rời khỏi tổ chức cấp chứng thư.', 'Upload a document, choose a certificate, place the signature and confirm on the phone. The key never leaves the certification authority.')}</p>
+      <p class="lead">{t('Tải văn bản lên, chọn chứng thư số, đặt khung chữ ký và xác nhận trên điện thoại. Khóa ký không rời khỏi tổ chức cấp chứng thư số.', 'Upload a document, choose a certificate, place the signature and confirm on the phone. The key never leaves the certification authority.')}</p>
       <div class="choices">
         <a class="card choice" href="/sign">
           <h2>{t('Ký văn bản', 'Sign documents')}</h2>
           <p>{t('Một hoặc nhiều tệp PDF, xác nhận một lần.', 'One PDF or several, with one confirmation.')}</p>
         </a>
         <a class="card choice" href="/register">
-          <h2>{t('Đăng ký chứng thư', 'Register a certificate')}</h2>
+          <h2>{t('Đăng ký chứng thư số', 'Register a certificate')}</h2>
           <p>{t('Bắt đầu trong VNeID, hoàn tất tại đây: tài khoản, gói, hợp đồng, kích hoạt.', 'Begin in VNeID and go on here: account, package, contract, activation.')}</p>
         </a>
         <a class="card choice" href="/verify">

@@ -15,7 +15,7 @@ function LogIn() {
     <div class="page narrow">
       <h1>{reset ? t('Quên mật khẩu', 'Forgotten password') : t('Đăng nhập', 'Log in')}</h1>
       <p class="lead">{reset ? t('Mật khẩu mới có hiệu lực sau 24 giờ, để chủ tài khoản kịp hủy nếu không phải họ yêu cầu.', 'The new password counts after 24 hours, so that its owner can stop what another person asked for.')
-        : t('Tài khoản được tạo khi bạn đăng ký chứng thư.', 'Your account was made when you registered a certificate.')}</p>
+        : t('Tài khoản được tạo khi bạn đăng ký chứng thư số.', 'Your account was made when you registered a certificate.')}</p>
       <LogInForm key={String(reset)} reset={reset} done={() => location.replace(target())} />
       <div><Button kind="quiet" onPress={() => setReset(!reset)}>{reset ? t('Quay lại đăng nhập', 'Back to the log-in') : t('Quên mật khẩu?', 'Forgotten the password?')}</Button></div>
     </div>

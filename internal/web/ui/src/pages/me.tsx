@@ -48,7 +48,7 @@ type Item = MyRegistration | MySigning
 
 /** A registration by who issues the certificate, a signing by its files. */
 function nameOf(i: Item): string {
-  if ('issuer' in i) return [t('Chứng thư của ', 'Certificate of ') + i.issuer, i.package].filter(Boolean).join(' · ')
+  if ('issuer' in i) return [t('Chứng thư số của ', 'Certificate of ') + i.issuer, i.package].filter(Boolean).join(' · ')
   return i.documents.map((d) => d.name).filter(Boolean).join(', ') || (lang === 'vi' ? i.title : i.title_en)
 }
 

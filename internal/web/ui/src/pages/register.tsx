@@ -143,7 +143,7 @@ function Stage(p: StageProps) {
     case 'awaiting-payment': return <Pay {...p} />
     case 'awaiting-contract': return <Contract {...p} />
     case 'in-review': return <Review {...p} />
-    case 'issuing': return <><Heading step="issuing">{t('Hồ sơ đã được duyệt', 'Approved')}</Heading><Waiting text={t('Đang tạo khóa và cấp chứng thư…', 'Making the key and the certificate…')} /></>
+    case 'issuing': return <><Heading step="issuing">{t('Hồ sơ đã được duyệt', 'Approved')}</Heading><Waiting text={t('Đang tạo khóa và cấp chứng thư số…', 'Making the key and the certificate…')} /></>
     case 'needs-more': return <Correct {...p} />
     case 'activating': return <Activate {...p} />
     case 'accepting': return <Accept {...p} />
@@ -198,7 +198,7 @@ function Packages({ r, path, look }: StageProps) {
           <section class="card choice" key={p.code} aria-label={p.code}>
             <h2>{lang === 'vi' ? p.name_vi : p.name_en}</h2>
             <p class="price">{p.price_vnd === 0 ? t('Miễn phí', 'Free') : money(p.price_vnd)}</p>
-            <p class="muted">{t(`Chứng thư có hiệu lực ${p.months} tháng`, `The certificate is valid for ${p.months} months`)} · {p.code}</p>
+            <p class="muted">{t(`Chứng thư số có hiệu lực ${p.months} tháng`, `The certificate is valid for ${p.months} months`)} · {p.code}</p>
             <Button kind="primary" onPress={() => choose(p)}>{t('Chọn gói', 'Choose')} {p.code}</Button>
           </section>
         ))}
@@ -261,7 +261,7 @@ function Review({ r }: StageProps) {
     <>
       <Heading step="review">{t('Hồ sơ đang được thẩm định', 'Your application is being reviewed')}</Heading>
       <Notice title={t('Bạn không cần làm gì lúc này', 'There is nothing for you to do now')}>
-        <span>{t('Cán bộ của tổ chức cấp chứng thư đang đối chiếu hồ sơ. Có thể đóng trang này và quay lại sau.', 'An officer of the certification authority compares your application. You can close this page and come back.')}</span>
+        <span>{t('Cán bộ của tổ chức cấp chứng thư số đang đối chiếu hồ sơ. Có thể đóng trang này và quay lại sau.', 'An officer of the certification authority compares your application. You can close this page and come back.')}</span>
       </Notice>
       <Facts rows={[[t('Mã yêu cầu VNeID', 'VNeID request'), <span class="code small">{r.request_id}</span>]]} />
     </>
@@ -310,7 +310,7 @@ function Activate({ r, path, look }: StageProps) {
   }
   return (
     <>
-      <Heading step="activate">{t('Kích hoạt chứng thư', 'Activate the certificate')}</Heading>
+      <Heading step="activate">{t('Kích hoạt chứng thư số', 'Activate the certificate')}</Heading>
       {!set && (
         <div class="card">
           <p class="big">{t('Đặt mã PIN trên điện thoại', 'Set the PIN on the phone')}</p>
@@ -348,7 +348,7 @@ function Accept({ r, path, look }: StageProps) {
   return (
     <>
       <Heading step="accept">{t('Ký biên bản nghiệm thu', 'Sign the acceptance record')}</Heading>
-      <p>{t('Biên bản được ký bằng chính chứng thư vừa cấp. Hãy xác nhận trên điện thoại.', 'It is signed with the new certificate itself. Confirm on the phone.')}</p>
+      <p>{t('Biên bản được ký bằng chính chứng thư số vừa cấp. Hãy xác nhận trên điện thoại.', 'It is signed with the new certificate itself. Confirm on the phone.')}</p>
       <Trouble error={error} />
       {over && <Notice kind="warn" title={signing.status === 'declined' ? t('Bạn đã từ chối trên điện thoại', 'Declined on the phone') : t('Đã hết thời gian xác nhận', 'The time to confirm is over')} />}
       {signing && !signing.final && (signing.countdown ? <Approval signing={signing} /> : <Waiting text={t('Đang gửi yêu cầu tới điện thoại…', 'Sending the request to the phone…')} />)}
@@ -374,7 +374,7 @@ function Files({ r }: { r: Registration }) {
 function Active({ r }: StageProps) {
   return (
     <>
-      <Heading step="active">{t('Chứng thư của bạn đã hoạt động', 'Your certificate is active')}</Heading>
+      <Heading step="active">{t('Chứng thư số của bạn đã hoạt động', 'Your certificate is active')}</Heading>
       <Notice kind="good" title={t('Bạn có thể ký văn bản ngay', 'You can sign now')} />
       <div class="card">
         <Facts rows={[
@@ -428,7 +428,7 @@ function Withdraw({ path, look }: { path: string; look: () => Promise<void> }) {
   if (!sure) return <div><Button kind="quiet" onPress={() => setSure(true)}>{t('Rút yêu cầu', 'Withdraw')}</Button></div>
   return (
     <Notice kind="warn" title={t('Rút yêu cầu đăng ký?', 'Withdraw the registration?')}>
-      <span>{t('Tiền đã trả được hoàn, chứng thư đã cấp bị thu hồi. Không thể khôi phục.', 'What was paid is refunded, what was issued is revoked. This cannot be undone.')}</span>
+      <span>{t('Tiền đã trả được hoàn, chứng thư số đã cấp bị thu hồi. Không thể khôi phục.', 'What was paid is refunded, what was issued is revoked. This cannot be undone.')}</span>
       <Trouble error={error} />
       <div class="row">
         <Button kind="danger" onPress={withdraw}>{t('Rút yêu cầu', 'Withdraw')}</Button>

@@ -11,7 +11,7 @@ import { Report } from '../lib/report'
 import type { Certificate, CertificateList, Document, DocumentFinding, Inspection, Placement, SignedDocument, Signing, SigningRequest, Verification } from '../lib/shapes.gen'
 import { Button, Field, Heading, Notice, Steps, Trouble, Waiting, mount } from '../lib/ui'
 
-const steps = [t('Tài liệu', 'Documents'), t('Chứng thư', 'Certificate'), t('Vị trí', 'Position'), t('Xác nhận', 'Confirmation'), t('Kết quả', 'Result')]
+const steps = [t('Tài liệu', 'Documents'), t('Chứng thư số', 'Certificate'), t('Vị trí', 'Position'), t('Xác nhận', 'Confirmation'), t('Kết quả', 'Result')]
 
 /** The step of the header that a status belongs to. */
 function stepOf(status: string): number {
@@ -171,7 +171,7 @@ interface StageProps {
 function Stage(p: StageProps) {
   switch (p.signing.status) {
     case 'created':
-      return <><Heading step="created">{t('Đang tìm chứng thư', 'Looking for certificates')}</Heading><Waiting text={t('Đang hỏi nhà cung cấp…', 'Asking the provider…')} /></>
+      return <><Heading step="created">{t('Đang tìm chứng thư số', 'Looking for certificates')}</Heading><Waiting text={t('Đang hỏi nhà cung cấp…', 'Asking the provider…')} /></>
     case 'awaiting-certificate': return <Choose {...p} />
     case 'awaiting-placement': return <Placing {...p} />
     case 'preparing': case 'requested':
@@ -202,7 +202,7 @@ function Choose({ signing, look }: StageProps) {
   }
   return (
     <>
-      <Heading step="choose">{t('Chọn chứng thư để ký', 'Choose the certificate')}</Heading>
+      <Heading step="choose">{t('Chọn chứng thư số để ký', 'Choose the certificate')}</Heading>
       <Trouble error={error} />
       {!list && !error && <Waiting text={t('Đang tải…', 'Loading…')} />}
       {list && <Certificates list={list} choose={choose} />}
