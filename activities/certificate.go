@@ -65,9 +65,6 @@ type statusCheck struct {
 	NextUpdate  time.Time               `json:"next_update,omitzero"`
 }
 
-// certificateCheck is the kind of evidence that the results of one look are.
-const certificateCheck = "certificate-check"
-
 // answers is what one look at a certificate's path found: the results, and the answers that say so.
 type answers struct {
 	checked []statusCheck
@@ -92,7 +89,7 @@ func (a *Signing) saveAnswers(ctx context.Context, signingID string, found answe
 	if err != nil {
 		return fmt.Errorf("writing down a check: %w", err)
 	}
-	if err := a.Records.SaveEvidence(ctx, signingID, append(found.proof, pieceOfEvidence(certificateCheck, -1, data, a.Now()))...); err != nil {
+	if err := a.Records.SaveEvidence(ctx, signingID, append(found.proof, pieceOfEvidence(signing.CertificateCheck, -1, data, a.Now()))...); err != nil {
 		return fmt.Errorf("keeping revocation data: %w", err)
 	}
 	return nil

@@ -18,6 +18,8 @@ type LeftoverRecords interface {
 	PurgeUnused(ctx context.Context, before time.Time, limit int) (int, error)
 	// PurgeVerifications deletes verifications that were kept before a time, and returns how many.
 	PurgeVerifications(ctx context.Context, before time.Time, limit int) (int, error)
+	// Trim takes from signings that ended long ago what only their processes needed, and returns how many it looked at.
+	Trim(ctx context.Context, now time.Time, limit int) (int, error)
 	// PurgeContents looks at what records have in common and was not used for days, deletes what none names any more, and returns how
 	// many it looked at.
 	PurgeContents(ctx context.Context, limit int) (int, error)
@@ -55,7 +57,7 @@ type Leftovers struct {
 
 // Once does all of it, as far as it is due.
 func (l *Leftovers) Once(ctx context.Context) error {
-	return errors.Join(l.ended(ctx), l.unused(ctx), l.verifications(ctx), l.contents(ctx), l.Remove(ctx))
+	return errors.Join(l.ended(ctx), l.unused(ctx), l.verifications(ctx), l.trim(ctx), l.contents(ctx), l.Remove(ctx))
 }
 
 // ended goes on until no person's time has come: an erased one has a later end or none.
@@ -88,6 +90,15 @@ func (l *Leftovers) unused(ctx context.Context) error {
 func (l *Leftovers) verifications(ctx context.Context) error {
 	for {
 		n, err := l.Records.PurgeVerifications(ctx, orNow(l.Now).Add(-l.Verifications), pageSize)
+		if err != nil || n < pageSize {
+			return err
+		}
+	}
+}
+
+func (l *Leftovers) trim(ctx context.Context) error {
+	for {
+		n, err := l.Records.Trim(ctx, orNow(l.Now), pageSize)
 		if err != nil || n < pageSize {
 			return err
 		}

@@ -236,9 +236,12 @@ const (
 	UseRejected Use = "rejected" // does not verify
 )
 
+// CertificateCheck is the kind of evidence that the results of one look at a certificate's path are.
+const CertificateCheck = "certificate-check"
+
 // Evidence is a piece of proof kept with the documents.
 type Evidence struct {
-	Kind   string // "ocsp", "crl", "timestamp", "certificate-check", "certificate"
+	Kind   string // "ocsp", "crl", "timestamp", CertificateCheck, "certificate"
 	Index  int    // document, -1 for the whole signing
 	Digest string // hex SHA-256 of Data
 	Data   []byte

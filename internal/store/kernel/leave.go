@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// What an erasure leaves to be removed.
+// What is left to be removed.
 const (
-	LeftoverBlobs = "blobs" // a folder of blobs, or one blob
-	LeftoverPages = "pages" // of the database, which held keys
+	LeftoverBlobs   = "blobs"   // a folder of blobs, or one blob
+	LeftoverPages   = "pages"   // of the database, which held keys
+	LeftoverSigning = "signing" // what only the process of a signing needed
 )
 
 // Leave notes what is to be removed, and when. The earliest time counts.

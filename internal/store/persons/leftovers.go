@@ -138,6 +138,11 @@ func (l Leftovers) PurgeVerifications(ctx context.Context, before time.Time, lim
 	return len(ids), errors.Join(append(errs, err)...)
 }
 
+// Trim takes from signings that ended long ago what only their processes needed, and returns how many it looked at.
+func (l Leftovers) Trim(ctx context.Context, now time.Time, limit int) (int, error) {
+	return signings.Records{Base: l.Base}.Trim(ctx, now, limit)
+}
+
 // PurgeContents deletes contents that no record names any more, and returns how many it looked at.
 func (l Leftovers) PurgeContents(ctx context.Context, limit int) (int, error) {
 	return signings.SweepContents(ctx, l.Base, limit)

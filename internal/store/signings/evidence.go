@@ -116,25 +116,39 @@ func (s Records) Evidence(ctx context.Context, id string) ([]signing.Evidence, e
 	var list []signing.Evidence
 	contents := openedContents{}
 	err := s.readSealed(ctx, "listing evidence", id, evidenceTable, func(row kernel.Scanner) (func(*kernel.Keys) error, error) {
-		var e signing.Evidence
-		var data, common []byte
-		var shared sql.NullInt64
-		err := row.Scan(&e.Kind, &e.Digest, &e.Index, &data, kernel.Into(&e.At), &shared, &common)
-		return func(k *kernel.Keys) error {
-			data, err := k.Open("evidence", "data", evidenceRow(id, e.Kind, e.Digest), data)
-			if err != nil {
-				return err
-			}
-			with, err := contents.open(shared, common)
-			if err != nil {
-				return err
-			}
-			more, err := unpackEvidence(e, data, shared.Valid, with)
-			list = append(list, more...)
-			return err
-		}, err
+		e, err := scanEvidence(row, contents)
+		return func(k *kernel.Keys) error { return e.open(k, id, &list) }, err
 	})
 	return inOrder(list), err
+}
+
+// sealedEvidence is a row of evidence as it lies there.
+type sealedEvidence struct {
+	signing.Evidence
+	data, common []byte
+	shared       sql.NullInt64
+	contents     openedContents
+}
+
+func scanEvidence(row kernel.Scanner, contents openedContents) (sealedEvidence, error) {
+	e := sealedEvidence{contents: contents}
+	err := row.Scan(&e.Kind, &e.Digest, &e.Index, &e.data, kernel.Into(&e.At), &e.shared, &e.common)
+	return e, err
+}
+
+// open adds what the row of a signing holds to a list.
+func (e sealedEvidence) open(k *kernel.Keys, id string, list *[]signing.Evidence) error {
+	data, err := k.Open("evidence", "data", evidenceRow(id, e.Kind, e.Digest), e.data)
+	if err != nil {
+		return err
+	}
+	with, err := e.contents.open(e.shared, e.common)
+	if err != nil {
+		return err
+	}
+	more, err := unpackEvidence(e.Evidence, data, e.shared.Valid, with)
+	*list = append(*list, more...)
+	return err
 }
 
 var evidenceTable = sealedTable{table: `evidence f ON f.signing_id = s.id LEFT JOIN contents c ON c.id = f.shared`,

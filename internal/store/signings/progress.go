@@ -23,6 +23,9 @@ func (s Records) Move(ctx context.Context, id string, t signing.Transition) erro
 		if err == nil && (t.Watched || t.Status.Final()) {
 			err = watch(ctx, tx, id, t)
 		}
+		if err == nil && t.Status.Final() {
+			err = kernel.Leave(ctx, tx, kernel.LeftoverSigning, id, t.At.Add(trimAfter))
+		}
 		return err
 	})
 }
