@@ -75,11 +75,10 @@ func TestHostileFiles(t *testing.T) {
 	}{
 		{pdftest.Memory, &Runner{MemoryMB: 256}, problem.DocumentTooComplex, "too much memory"},
 		{pdftest.Loop, &Runner{CPU: time.Second}, problem.DocumentTooComplex, "too much CPU time"},
-		{pdftest.Loop, &Runner{Wall: 300 * time.Millisecond}, problem.DocumentTooComplex, "longer than 300ms"},
 		{pdftest.Stack, &Runner{}, problem.DocumentTooComplex, "nested too deeply"},
 		{pdftest.Panic, &Runner{}, problem.DocumentBroken, "stumbled over this file at main."},
 		{pdftest.PanicAside, &Runner{}, problem.DocumentTooComplex, ""},
-		{pdftest.Sleep, &Runner{Wall: 300 * time.Millisecond}, problem.DocumentTooComplex, "longer than 300ms"},
+		{pdftest.Sleep, &Runner{Wall: 300 * time.Millisecond}, problem.Busy, "of CPU time in 300ms"},
 		{pdftest.Exit, &Runner{}, problem.DocumentTooComplex, "status 0"},
 		{pdftest.HugeFrame, &Runner{}, problem.DocumentTooComplex, "result is too large"},
 		{pdftest.HugeResult, &Runner{}, problem.DocumentTooComplex, "bytes"},
@@ -209,6 +208,30 @@ func TestCancel(t *testing.T) {
 	}
 	if _, err := session.Inspect(context.Background(), bytes.NewReader(smallPDF(10)), pades.Policy{}); err != nil {
 		t.Errorf("the next one: %v", err)
+	}
+}
+
+// TestWallTimeIsJudgedByCPUTime: an overloaded machine is not the document's fault, also in a child that worked for others before.
+func TestWallTimeIsJudgedByCPUTime(t *testing.T) {
+	r := &Runner{CPU: 10 * time.Second, Wall: 20 * time.Second}
+	for used, want := range map[time.Duration]problem.Code{
+		0: problem.Busy, 4 * time.Second: problem.Busy, 5 * time.Second: problem.DocumentTooComplex, 9 * time.Second: problem.DocumentTooComplex,
+	} {
+		end, err := r.tooSlow(used)
+		if problem.CodeOf(err) != want || (end == becauseLimit) != (want == problem.DocumentTooComplex) {
+			t.Errorf("%s of CPU time: %v, %s", used, err, end)
+		}
+	}
+	r = runner(t, &Runner{CPU: 2 * time.Second, Wall: 3 * time.Second, MaxParallel: 1})
+	session := r.Session()
+	defer session.Close()
+	for range 3 { // together more than half of what one may use
+		if _, err := session.do(t.Context(), pdftest.Burn, bytes.NewReader(nil), []byte("null")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := session.do(t.Context(), pdftest.Sleep, bytes.NewReader(nil), []byte("null")); problem.CodeOf(err) != problem.Busy {
+		t.Errorf("it slept, and the verdict is %v", err)
 	}
 }
 

@@ -41,6 +41,7 @@ type reason string
 const (
 	becauseFault      reason = "fault"      // the reader panicked, or left a goroutine behind
 	becauseLimit      reason = "limit"      // it used up memory, stack, CPU or wall time
+	becauseBusy       reason = "busy"       // it came to the limit of wall time without having had the CPU
 	becauseDied       reason = "died"       // it ended otherwise, or made no sense
 	becauseStopped    reason = "stopped"    // the caller went away, or the document's storage failed
 	becauseOperations reason = "operations" // it had its number of operations
@@ -58,7 +59,7 @@ const (
 // Counts is what the children of all Runners of this process did so far.
 type Counts struct {
 	Started    map[string]int64 // by "ahead" (before it was needed) and "need" (while an operation waited)
-	Ended      map[string]int64 // by reason: fault, limit, died, stopped, operations, memory, shared, closed
+	Ended      map[string]int64 // by reason: fault, limit, busy, died, stopped, operations, memory, shared, closed
 	Operations int64
 	CPU        float64 // of the operations, in seconds; that of starts is not in it
 }
@@ -210,6 +211,7 @@ func (r *Runner) rested(child *process) reason {
 	watch.stop()
 	counted.operations.Add(1)
 	counted.cpu.Add(int64(left.CPU))
+	child.rested += left.CPU
 	switch {
 	case err != nil:
 		return becauseDied

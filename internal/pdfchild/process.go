@@ -26,7 +26,8 @@ type process struct {
 	words *tail      // what it said on stderr
 	done  chan struct{}
 
-	operations int // begun in it
+	operations int           // begun in it
+	rested     time.Duration // CPU time of those that have ended
 	confined   wire.Confinement
 }
 
@@ -141,6 +142,11 @@ func (p *process) end() syscall.WaitStatus {
 	<-p.done
 	status, _ := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	return status
+}
+
+// used is the CPU time of the operation that an ended child died in. The few milliseconds of its start count as well.
+func (p *process) used() time.Duration {
+	return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime() - p.rested
 }
 
 // tail keeps the last words of a child.

@@ -117,8 +117,18 @@ func (r *Runner) operate(ctx context.Context, child *process, src pades.Source, 
 	case ctx.Err() != nil:
 		return outcome{err: fmt.Errorf("PDF work was stopped: %w", context.Cause(ctx)), end: becauseStopped}
 	case talk.wall.over():
-		return outcome{err: problem.New(problem.DocumentTooComplex, "reading it took longer than %s", r.wall()), end: becauseLimit}
+		end, err := r.tooSlow(child.used())
+		return outcome{err: err, end: end}
 	}
 	cause, end := causeOfDeath(status, words, dead)
 	return outcome{err: problem.New(problem.DocumentTooComplex, "%s", cause), end: end, again: status.ExitStatus() != wire.ExitCPU}
+}
+
+// tooSlow judges an operation that came to its limit of wall time by the CPU time that it used. One that had the CPU for half of
+// what it may use says that the document is too complex; otherwise the machine was busy, and another attempt may succeed.
+func (r *Runner) tooSlow(used time.Duration) (reason, error) {
+	if used < min(r.cpu(), r.wall())/2 {
+		return becauseBusy, problem.New(problem.Busy, "reading the document got %s of CPU time in %s", used.Round(time.Millisecond), r.wall())
+	}
+	return becauseLimit, problem.New(problem.DocumentTooComplex, "reading it took longer than %s", r.wall())
 }
