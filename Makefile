@@ -57,7 +57,8 @@ test-quick: ## Run the tests of single rooms, the rules over the tree and the re
 	$(GO) test -short -vet=off ./workflows -run 'Histories|EveryActivityIsGuarded'
 
 # KYSO_FLOWS, KYSO_PARKED and KYSO_MANY say how many flows make a turn, how many signings wait for phones and how many documents one
-# command signs; ten minutes on two cores without them. KYSO_ON=postgres has engine and records on PostgreSQL.
+# command signs; a quarter of an hour on two cores without them. KYSO_ON=postgres has engine and records on PostgreSQL, KYSO_PROFILES=folder
+# leaves CPU profiles of engine, worker and API there.
 bench: ## Print one table: flows and requests against what they cannot do without, and who uses the processor
 	$(GO) test -run '^$$' -bench Kyso -benchtime 1x -timeout 6h ./starter/dev
 

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -44,13 +45,31 @@ func init() {
 	parts := map[string]func(context.Context, string) error{"engine": runBenchEngine, "api": runBenchAPI, "worker": runBenchWorker}
 	if run := parts[os.Getenv(benchPart)]; run != nil {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		if err := run(ctx, os.Getenv(benchData)); err != nil {
+		if err := profiled(os.Getenv(benchPart), func() error { return run(ctx, os.Getenv(benchData)) }); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			stop()
 			os.Exit(1)
 		}
 		os.Exit(0)
 	}
+}
+
+// profiled writes a CPU profile of a part of the world into the folder that KYSO_PROFILES names, where it names one.
+func profiled(name string, run func() error) error {
+	folder := os.Getenv("KYSO_PROFILES")
+	if folder == "" {
+		return run()
+	}
+	file, err := os.Create(filepath.Join(folder, name+".prof"))
+	if err == nil {
+		err = pprof.StartCPUProfile(file)
+	}
+	if err != nil {
+		return err
+	}
+	err = run()
+	pprof.StopCPUProfile()
+	return errors.Join(err, file.Close())
 }
 
 // runBenchEngine runs Temporal in a folder of its own, where it leaves its ports.
@@ -164,17 +183,17 @@ func startBench(b *testing.B) (*benchWorld, *client) {
 	if os.Getenv("KYSO_ON") == "postgres" {
 		w.startPostgres(b)
 	}
-	b.Cleanup(w.engine.kill)
+	b.Cleanup(func() { w.engine.finish() })
 	must(b, w.engine.run(b.Context()))
 	w.startParties(b)
 	if w.App, _, err = openBench(b.Context(), w.data, io.Discard); err != nil {
 		b.Fatal(err)
 	}
 	w.api = w.part("api", answering(w.Addresses.API+"/readyz"))
-	b.Cleanup(w.api.kill)
+	b.Cleanup(func() { w.api.finish() })
 	must(b, w.api.run(b.Context()))
 	w.worker = w.part("worker", func(context.Context) error { return nil })
-	b.Cleanup(w.worker.kill)
+	b.Cleanup(func() { w.worker.finish() })
 	must(b, w.worker.run(b.Context()))
 	return w, newClient(w.Addresses)
 }
@@ -214,6 +233,15 @@ func (w *benchWorld) startParties(b *testing.B) {
 	_, err = vault.ReadOrCreateMasterKey(w.folder.file("master.key"))
 	must(b, err)
 	must(b, writeJSON(w.folder.file(addressesFile), w.Addresses))
+}
+
+// finish ends a part, which writes its profile first where one is asked for.
+func (p *part) finish() {
+	if p.cmd != nil && os.Getenv("KYSO_PROFILES") != "" {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+		<-p.done
+	}
+	p.kill()
 }
 
 // part is this test binary as a part of the world.
