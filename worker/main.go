@@ -42,6 +42,7 @@ func run(ctx context.Context) error {
 	}
 	log := telemetry.NewLog(os.Stdout, cfg.LogLevel)
 	slog.SetDefault(log)
+	telemetry.RaiseHeap()
 	a, err := app.Open(ctx, cfg, log)
 	if err != nil {
 		return err

@@ -160,6 +160,7 @@ func openBench(ctx context.Context, data string, log io.Writer) (*app.App, Addre
 	if err != nil {
 		return nil, addresses, err
 	}
+	telemetry.RaiseHeap()
 	a, err := app.Open(ctx, cfg, telemetry.NewLog(log, slog.LevelInfo))
 	return a, addresses, err
 }

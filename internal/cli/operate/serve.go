@@ -26,6 +26,7 @@ TLS in front, its names in KYSO_API_HOSTS and its address in KYSO_PUBLIC_URL.`,
 			if err != nil {
 				return &cli.ExitError{Code: cli.ExitUsage, Err: err}
 			}
+			telemetry.RaiseHeap()
 			service, err := app.Open(cmd.Context(), config, telemetry.NewLog(c.Words, config.LogLevel))
 			if err != nil {
 				return err
