@@ -189,20 +189,32 @@ func placedAll(s signing.Signing) bool {
 // choicePatience is how long a person may take to choose a certificate or to place a box.
 const choicePatience = 24 * time.Hour
 
-// moves returns Conflict unless the store holds the facts of a signing's next transition.
-func (a *Signing) moves(ctx context.Context, in TransitionInput) error {
+// moves returns how many of the transitions the store holds the facts of, and Conflict when these are not all. Facts stand in the
+// record, and not in its status, so that one look at it serves for transitions that follow each other.
+func (a *Signing) moves(ctx context.Context, in Work) (hold int, err error) {
 	s, err := a.Records.Signing(ctx, in.SigningID)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	list, err := a.Records.Transitions(ctx, s.ID, 0)
-	if err != nil {
-		return err
+	for _, t := range in.Moves {
+		if err == nil && t.Seq <= len(list) {
+			err = a.watchAgain(ctx, s, t)
+		} else if err == nil {
+			err = a.mayMove(ctx, s, list, t)
+			list = append(list, t)
+		}
+		if err != nil {
+			return hold, err
+		}
+		hold++
 	}
-	if in.Transition.Seq <= len(list) {
-		return a.watchAgain(ctx, s, in.Transition)
-	}
-	to := in.Transition.Status
+	return hold, err
+}
+
+// mayMove returns Conflict unless the store holds the facts of a signing's next transition, which follows those of the list.
+func (a *Signing) mayMove(ctx context.Context, s signing.Signing, list []signing.Transition, t signing.Transition) (err error) {
+	to := t.Status
 	if facts, known := signingFacts[to]; known && !facts.holds(s) {
 		return notYet(to, facts.lacks)
 	}

@@ -190,13 +190,6 @@ func (a *Signing) RecordTransition(ctx context.Context, in TransitionInput) erro
 	return fail(a.take(ctx, Work{SigningID: in.SigningID, Moves: append([]signing.Transition{in.Transition}, in.Then...)}))
 }
 
-func (a *Signing) recordTransition(ctx context.Context, in TransitionInput) error {
-	if err := a.moves(ctx, in); err != nil {
-		return err
-	}
-	return a.Records.Move(ctx, in.SigningID, in.Transition)
-}
-
 // TransitionInput is one transition to write, and those that follow it.
 type TransitionInput struct {
 	SigningID  string               `json:"signing_id"`

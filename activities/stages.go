@@ -73,14 +73,21 @@ type stagesOf struct {
 	attempts int32
 }
 
-// take records what the process has come to. Key: signing and seq.
+// take records what the process has come to, up to the first transition whose facts the store does not hold. Key: signing and seq.
 func (a *Signing) take(ctx context.Context, in Work) error {
-	for _, t := range in.Moves {
-		if err := a.recordTransition(ctx, TransitionInput{SigningID: in.SigningID, Transition: t}); err != nil {
-			return fmt.Errorf("recording transition %d: %w", t.Seq, err)
+	if len(in.Moves) == 0 {
+		return nil
+	}
+	hold, refused := a.moves(ctx, in)
+	if hold > 0 {
+		if err := a.Records.Move(ctx, in.SigningID, in.Moves[:hold]...); err != nil {
+			return fmt.Errorf("recording transition %d: %w", in.Moves[0].Seq, err)
 		}
 	}
-	return nil
+	if refused != nil && hold < len(in.Moves) {
+		return fmt.Errorf("recording transition %d: %w", in.Moves[hold].Seq, refused)
+	}
+	return refused
 }
 
 // Around does one stage, or something in its place.

@@ -176,9 +176,9 @@ type Records interface {
 	Upload(ctx context.Context, id string) (Upload, error)
 	SaveUpload(ctx context.Context, upload Upload) error
 
-	// Move records a transition. Seq makes it idempotent: the same seq with the same status again does nothing,
+	// Move records transitions, all of them or none. Seq makes each idempotent: the same seq with the same status again does nothing,
 	// with another status it is problem.Conflict. It sets Status, UpdatedAt and, for a final status, FinishedAt.
-	Move(ctx context.Context, id string, t Transition) error
+	Move(ctx context.Context, id string, list ...Transition) error
 	// Transitions returns the transitions with a Seq above after, oldest first. Error: problem.NotFound when after is 0 and there is no
 	// such signing.
 	Transitions(ctx context.Context, id string, after int) ([]Transition, error)

@@ -75,40 +75,54 @@ func (l Ledger) standing(ctx context.Context, tx *sql.Tx, id string) (status str
 	return status, seq, OrNoSuch(err, string(l.kind))
 }
 
-// Move records a transition and has record write what it changes in the process's record. The same transition again does nothing. One
-// that the table does not know, or a gap in the sequence, is problem.Conflict: either means that two runs write to one process.
-func Move[S ~string](ctx context.Context, s *Base, l Ledger, table process.Table[S], id string, t process.Transition[S], record func(tx *sql.Tx) error) error {
+// Move records transitions in one transaction, and has record write what each changes in the process's record. The same transition again
+// does nothing. One that the table does not know, or a gap in the sequence, is problem.Conflict: either means that two runs write to
+// one process.
+func Move[S ~string](ctx context.Context, s *Base, l Ledger, table process.Table[S], id string, list []process.Transition[S],
+	record func(tx *sql.Tx, t process.Transition[S]) error,
+) error {
 	return l.write(ctx, s, "moving a "+string(l.kind), id, func(tx *sql.Tx, _ *Keys) error {
-		from, last, err := l.standing(ctx, tx, id)
-		if err != nil {
-			return err
+		for _, t := range list {
+			if err := moveOne(ctx, tx, l, table, id, t, record); err != nil {
+				return err
+			}
 		}
-		if done, err := l.moved(ctx, tx, id, t.Seq, string(t.Status)); done || err != nil {
-			return err
-		}
-		if t.Seq != last+1 {
-			return Conflict("transition %d does not follow transition %d", t.Seq, last)
-		}
-		if err := table.Check(S(from), t.Status); err != nil {
-			return err
-		}
-		if t.At.IsZero() {
-			return problem.New(problem.Invalid, "a transition has a time")
-		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO process_transitions (kind, process_id, seq, status, at, detail, deadline, actor)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, string(l.kind), id, t.Seq, string(t.Status), At(t.At), t.Detail, At(t.Deadline), t.Actor)
-		if err == nil {
-			err = record(tx)
-		}
-		if err == nil {
-			err = Announce(ctx, tx, webhook.Event{Kind: string(l.kind), ID: id, Status: string(t.Status), Seq: t.Seq, Final: table.Final(t.Status), Detail: t.Detail,
-				Self: l.self(id), At: t.At})
-		}
-		if err != nil {
-			return err
-		}
-		return l.audit(ctx, tx, t.At, "transition", id, t.Actor, strings.TrimSpace(fmt.Sprintf("%d %s→%s %s", t.Seq, from, t.Status, t.Detail)))
+		return nil
 	})
+}
+
+func moveOne[S ~string](ctx context.Context, tx *sql.Tx, l Ledger, table process.Table[S], id string, t process.Transition[S],
+	record func(tx *sql.Tx, t process.Transition[S]) error,
+) error {
+	from, last, err := l.standing(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	if done, err := l.moved(ctx, tx, id, t.Seq, string(t.Status)); done || err != nil {
+		return err
+	}
+	if t.Seq != last+1 {
+		return Conflict("transition %d does not follow transition %d", t.Seq, last)
+	}
+	if err := table.Check(S(from), t.Status); err != nil {
+		return err
+	}
+	if t.At.IsZero() {
+		return problem.New(problem.Invalid, "a transition has a time")
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO process_transitions (kind, process_id, seq, status, at, detail, deadline, actor)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, string(l.kind), id, t.Seq, string(t.Status), At(t.At), t.Detail, At(t.Deadline), t.Actor)
+	if err == nil {
+		err = record(tx, t)
+	}
+	if err == nil {
+		err = Announce(ctx, tx, webhook.Event{Kind: string(l.kind), ID: id, Status: string(t.Status), Seq: t.Seq, Final: table.Final(t.Status), Detail: t.Detail,
+			Self: l.self(id), At: t.At})
+	}
+	if err != nil {
+		return err
+	}
+	return l.audit(ctx, tx, t.At, "transition", id, t.Actor, strings.TrimSpace(fmt.Sprintf("%d %s→%s %s", t.Seq, from, t.Status, t.Detail)))
 }
 
 // moved reports whether this transition is recorded already.

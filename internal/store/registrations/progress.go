@@ -11,7 +11,7 @@ import (
 
 // Move implements registration.Records.
 func (r Records) Move(ctx context.Context, id string, t registration.Transition) error {
-	return kernel.Move(ctx, r.Base, kernel.RegistrationLedger, registration.Table, id, t, func(tx *sql.Tx) error {
+	return kernel.Move(ctx, r.Base, kernel.RegistrationLedger, registration.Table, id, []registration.Transition{t}, func(tx *sql.Tx, t registration.Transition) error {
 		reason := ""
 		if t.Status.Final() {
 			reason = t.Detail

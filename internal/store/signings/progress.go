@@ -12,8 +12,8 @@ import (
 )
 
 // Move implements signing.Records.
-func (s Records) Move(ctx context.Context, id string, t signing.Transition) error {
-	return kernel.Move(ctx, s.Base, kernel.SigningLedger, signing.Table, id, t, func(tx *sql.Tx) error {
+func (s Records) Move(ctx context.Context, id string, list ...signing.Transition) error {
+	return kernel.Move(ctx, s.Base, kernel.SigningLedger, signing.Table, id, list, func(tx *sql.Tx, t signing.Transition) error {
 		finished := kernel.At(time.Time{})
 		if t.Status.Final() {
 			finished = kernel.At(t.At)
