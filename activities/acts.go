@@ -14,6 +14,7 @@ import (
 type ActInput struct {
 	Take    decision.Take `json:"take"`
 	Attempt int           `json:"attempt,omitempty"` // to pay, which the act begins
+	Watched bool          `json:"watched,omitempty"` // as in OpenPaymentInput
 }
 
 // Acted is what was decided, and what stands in the record since.
@@ -57,7 +58,7 @@ func (a *Registration) recordAct(ctx context.Context, in ActInput) (Acted, error
 		acted.PriceVND = ordered.PriceVND
 	case "pay":
 		var opened PaymentOpened
-		opened, err = a.openPayment(ctx, OpenPaymentInput{id, in.Attempt})
+		opened, err = a.openPayment(ctx, OpenPaymentInput{id, in.Attempt, in.Watched})
 		acted.Opened = &opened
 	case "consent":
 		err = a.noteCode(ctx, CodeCheck{id, act.CodeID, registration.PurposeContract})

@@ -61,13 +61,17 @@ var registrationFacts = map[registration.Status]struct {
 var registrationEnds = map[registration.Status]problem.Code{registration.StatusRefused: problem.RefusedByOfficer,
 	registration.StatusIneligible: problem.AlreadyHolder, registration.StatusWithdrawn: problem.Withdrawn, registration.StatusExpired: problem.DeadlinePassed}
 
-// moves returns Conflict unless the store holds the facts of a registration's next transition.
-func (a *Registration) moves(ctx context.Context, in MoveInput) error {
+// moves returns the registration as it stands, and Conflict unless the store holds the facts of its next transition.
+func (a *Registration) moves(ctx context.Context, in MoveInput) (registration.Registration, error) {
 	r, err := a.Records.Registration(ctx, in.RegistrationID)
-	if err != nil || in.Transition.Seq <= r.Seq {
-		return err
+	if err == nil && in.Transition.Seq > r.Seq {
+		err = a.holdsFor(ctx, r, in.Transition)
 	}
-	to := in.Transition.Status
+	return r, err
+}
+
+func (a *Registration) holdsFor(ctx context.Context, r registration.Registration, t registration.Transition) error {
+	to := t.Status
 	if facts, known := registrationFacts[to]; known {
 		if !facts.holds(r) {
 			return notYet(to, facts.lacks)
@@ -75,7 +79,7 @@ func (a *Registration) moves(ctx context.Context, in MoveInput) error {
 		return nil
 	}
 	if to == registration.StatusClosing {
-		return a.closes(ctx, r, in.Transition)
+		return a.closes(ctx, r, t)
 	}
 	return a.ends(ctx, r, to)
 }

@@ -242,6 +242,26 @@ func (a *Registration) awaitPIN(ctx context.Context, id string) error {
 	return err
 }
 
+// ReadPIN reports whether the PIN is set, as a watcher has recorded, and ends the wait for it. While it is not, the CA is asked now.
+// Effect: records. Key: the registration. Errors: the one that asking again does not overcome.
+func (a *Registration) ReadPIN(ctx context.Context, id string) (bool, error) {
+	set, err := a.readPIN(ctx, id)
+	return set, fail(err)
+}
+
+func (a *Registration) readPIN(ctx context.Context, id string) (bool, error) {
+	r, err := a.Records.Registration(ctx, id)
+	switch {
+	case err != nil:
+		return false, err
+	case r.Activation == nil:
+		return false, problem.New(problem.Conflict, "the activation has not begun")
+	case !r.Activation.PINSetAt.IsZero():
+		return true, a.Waits.EndWait(ctx, process.WaitPIN, id)
+	}
+	return false, lookNow(ctx, a.Waits, registration.PINWait(id, a.issuerCode(r), r.Activation.StartedAt, r.Deadline), a.Now())
+}
+
 // lookForPIN asks once, and notes that the PIN is set.
 func (a *Registration) lookForPIN(ctx context.Context, id string) (r registration.Registration, set bool, err error) {
 	if r, err = a.Records.Registration(ctx, id); err != nil {

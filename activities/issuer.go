@@ -34,6 +34,14 @@ func (a *Registration) issuer(r registration.Registration) (Issuer, error) {
 	return Issuer{}, problem.New(problem.Invalid, "the issuer of the registration is not configured (KYSO_ISSUERS)")
 }
 
+// issuerCode is the code of the CA that issuer returns.
+func (a *Registration) issuerCode(r registration.Registration) string {
+	if _, ok := a.Issuers[r.Issuer]; ok {
+		return r.Issuer
+	}
+	return a.DefaultIssuer
+}
+
 // issued reports whether a path, the certificate first, leads to this CA.
 func (i Issuer) issued(path []*x509.Certificate) bool {
 	if len(i.Authorities) == 0 {

@@ -12,13 +12,12 @@ import (
 // PaymentWindow is how long the gateway's page stays open for one attempt.
 const PaymentWindow = 15 * time.Minute
 
-// paymentGrace is how long after the window the gateway is first asked: an IPN is usually there by then.
-const paymentGrace = 5 * time.Minute
-
 // OpenPaymentInput is an attempt to begin.
 type OpenPaymentInput struct {
 	RegistrationID string `json:"registration_id"`
 	Attempt        int    `json:"attempt"` // counts from 1
+	// Watched has the store begin the wait for the gateway's word with the attempt.
+	Watched bool `json:"watched,omitempty"`
 }
 
 // PaymentOpened is an attempt that the gateway may be asked for.
@@ -26,6 +25,8 @@ type PaymentOpened struct {
 	TxnRef    string    `json:"txn_ref"`
 	ExpiresAt time.Time `json:"expires_at"`
 	Gateway   string    `json:"gateway,omitempty"` // empty means registration.FirstGateway
+	// Decided says that the gateway's word on it is recorded: the run that asks was set back.
+	Decided bool `json:"decided,omitempty"`
 }
 
 // OpenPayment records an attempt to pay before the browser is sent to the gateway. Key: registration and attempt, which make the
@@ -49,15 +50,20 @@ func (a *Registration) openPayment(ctx context.Context, in OpenPaymentInput) (Pa
 	}
 	ref := process.TxnRef(in.RegistrationID, in.Attempt)
 	now := a.Now().UTC().Truncate(time.Second)
-	err = a.Records.CreatePayment(ctx, registration.Payment{
+	p := registration.Payment{
 		TxnRef: ref, RegistrationID: r.ID, Attempt: in.Attempt, AmountVND: r.PriceVND, Gateway: a.Gateway, Status: registration.PaymentPending,
 		CreatedAt: now, ExpiresAt: now.Add(PaymentWindow),
-	})
+	}
+	var waits []process.Wait
+	if in.Watched {
+		waits = append(waits, registration.PaymentWait(p))
+	}
+	err = a.Records.CreatePayment(ctx, p, waits...)
 	if err != nil && problem.CodeOf(err) != problem.Conflict { // the first write of this attempt stands
 		return PaymentOpened{}, err
 	}
-	p, err := a.Records.Payment(ctx, ref)
-	return PaymentOpened{TxnRef: ref, ExpiresAt: p.ExpiresAt, Gateway: p.Gateway}, err
+	p, err = a.Records.Payment(ctx, ref)
+	return PaymentOpened{TxnRef: ref, ExpiresAt: p.ExpiresAt, Gateway: p.Gateway, Decided: p.Status != "" && p.Status != registration.PaymentPending}, err
 }
 
 // PaymentView is how the attempts of a registration stand.
@@ -65,12 +71,63 @@ type PaymentView struct {
 	PaidRef string   `json:"paid_ref,omitempty"` // the attempt that pays
 	Unclear string   `json:"unclear,omitempty"`  // an attempt that the gateway is still checking
 	Others  []string `json:"others,omitempty"`   // attempts besides PaidRef whose money may have to go back
+	Stuck   []string `json:"stuck,omitempty"`    // attempts that the gateway could not be asked about, which asking again does not overcome
 }
 
 // LookAtPayments says which attempt pays, and notes it. Effect: records. Key: the registration.
 func (a *Registration) LookAtPayments(ctx context.Context, id string) (PaymentView, error) {
 	view, err := a.lookAtPayments(ctx, id)
 	return view, fail(err)
+}
+
+// ReadPayments is LookAtPayments, and ends the waits for what is decided. Every attempt that is open has one afterwards. Effect: records.
+// Key: the registration.
+func (a *Registration) ReadPayments(ctx context.Context, id string) (PaymentView, error) {
+	view, err := a.readPayments(ctx, id)
+	return view, fail(err)
+}
+
+func (a *Registration) readPayments(ctx context.Context, id string) (PaymentView, error) {
+	view, err := a.lookAtPayments(ctx, id)
+	if err != nil {
+		return view, err
+	}
+	list, err := a.Records.Payments(ctx, id)
+	if err != nil {
+		return view, err
+	}
+	for _, p := range list {
+		if view.PaidRef != "" || p.Status != registration.PaymentPending {
+			if err := a.Waits.EndWait(ctx, process.WaitPayment, p.TxnRef); err != nil {
+				return view, err
+			}
+			continue
+		}
+		stuck, err := a.waitFurther(ctx, p)
+		if err != nil {
+			return view, err
+		}
+		if stuck {
+			view.Stuck = append(view.Stuck, p.TxnRef)
+		}
+	}
+	return view, nil
+}
+
+// waitFurther has an open attempt watched. It reports whether the look at it failed for good, and ends that wait.
+func (a *Registration) waitFurther(ctx context.Context, p registration.Payment) (stuck bool, err error) {
+	w := registration.PaymentWait(p)
+	stored, err := a.Waits.Wait(ctx, w.Kind, w.Record)
+	switch {
+	case problem.CodeOf(err) == problem.NotFound:
+		if soon := a.Now().Add(process.PausePayment); soon.After(w.NextAt) {
+			w.NextAt = soon
+		}
+		return false, a.Waits.Watch(ctx, w)
+	case err != nil || stored.Fault == "":
+		return false, err
+	}
+	return true, a.Waits.EndWait(ctx, w.Kind, w.Record)
 }
 
 func (a *Registration) lookAtPayments(ctx context.Context, id string) (PaymentView, error) {
@@ -126,7 +183,7 @@ func (a *Registration) queryPayment(ctx context.Context, ref string) (PaymentDec
 	if p.Status.Decided() {
 		return PaymentDecided{p.Status}, nil
 	}
-	ask := p.ExpiresAt.Add(paymentGrace)
+	ask := p.ExpiresAt.Add(registration.PaymentGrace)
 	if wait := ask.Sub(a.Now()); wait > 0 && p.Status == registration.PaymentPending {
 		if wait < time.Minute {
 			return PaymentDecided{}, pending(wait)

@@ -22,6 +22,7 @@ import (
 type Registration struct {
 	Records   registration.Records
 	Decisions decision.Records
+	Waits     process.Waits
 	Logins    registration.Logins
 	Serials   registration.Serials
 	Signings  signing.Desk // for papers, and for signing the acceptance record
@@ -73,10 +74,21 @@ func (a *Registration) recordMoves(ctx context.Context, id string, moves []regis
 }
 
 func (a *Registration) recordMove(ctx context.Context, in MoveInput) error {
-	if err := a.moves(ctx, in); err != nil {
+	r, err := a.moves(ctx, in)
+	if err != nil {
 		return err
 	}
-	return a.Records.Move(ctx, in.RegistrationID, in.Transition)
+	t := in.Transition
+	if !t.Watched || t.Status != registration.StatusActivating {
+		return a.Records.Move(ctx, r.ID, t)
+	}
+	w := registration.PINWait(r.ID, a.issuerCode(r), t.At, t.Deadline)
+	t.Wait = &w
+	if err := a.Records.Move(ctx, r.ID, t); err != nil || t.Seq > r.Seq {
+		return err
+	}
+	w.Answered = r.Activation != nil && !r.Activation.PINSetAt.IsZero()
+	return a.Waits.Watch(ctx, w) // for a run that was set back to before it waits
 }
 
 // RecordRegistrationIncident writes an incident, opened or closed. Key: the incident id. Error: Denied for an end that its actor

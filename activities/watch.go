@@ -9,6 +9,8 @@ import (
 
 	"kyso/internal/problem"
 	"kyso/internal/process"
+	"kyso/internal/registration"
+	"kyso/internal/signing"
 )
 
 // Watch looks at what processes wait for, once for each call. It does what the activities do that ask until there is an answer, for
@@ -30,6 +32,11 @@ func (w Watch) Look(ctx context.Context, at process.Wait) (answered bool, err er
 	case process.WaitPIN:
 		_, set, err := w.Registration.lookForPIN(ctx, at.Record)
 		return set, err
+	case process.WaitPayment:
+		asked, err := w.Registration.askPayment(ctx, at.Record)
+		return asked.Status.Decided(), err
+	case process.WaitAcceptance:
+		return w.Registration.acceptanceEnded(ctx, at.Record)
 	}
 	return false, problem.New(problem.Invalid, "there is no wait of kind %q", at.Kind)
 }
@@ -124,4 +131,32 @@ func lookNow(ctx context.Context, waits process.Waits, w process.Wait, now time.
 		return err
 	}
 	return temporal.NewNonRetryableApplicationError(stored.Message, stored.Fault, nil)
+}
+
+// ReadAcceptance returns how the signing of the acceptance record ended; empty while it goes on, and then the store has a watcher tell
+// the process of its end. It is for a signing that another process started, as AwaitAcceptance is. Effect: records. Key: the signing.
+func (a *Registration) ReadAcceptance(ctx context.Context, in AcceptanceInput) (signing.Status, error) {
+	status, err := a.readAcceptance(ctx, in)
+	return status, fail(err)
+}
+
+func (a *Registration) readAcceptance(ctx context.Context, in AcceptanceInput) (signing.Status, error) {
+	if of, ok := process.OfAcceptance(in.SigningID); !ok || of != in.RegistrationID {
+		return "", problem.New(problem.Conflict, "the signing is not of this registration")
+	}
+	// The wait begins before the signing is read, so that no end is missed.
+	if err := a.Waits.Watch(ctx, registration.AcceptanceWait(in.RegistrationID, in.SigningID, a.Now())); err != nil {
+		return "", err
+	}
+	s, err := a.Signings.Signing(ctx, in.SigningID)
+	if err != nil || !s.Status.Final() {
+		return "", err
+	}
+	return s.Status, a.Waits.EndWait(ctx, process.WaitAcceptance, s.ID)
+}
+
+// acceptanceEnded reports whether a signing of an acceptance record has ended.
+func (a *Registration) acceptanceEnded(ctx context.Context, signingID string) (bool, error) {
+	s, err := a.Signings.Signing(ctx, signingID)
+	return s.Status.Final(), err
 }

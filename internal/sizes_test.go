@@ -24,13 +24,13 @@ type size struct{ files, lines int }
 // larger are the packages beyond the limits, each with what it may not pass. A package that becomes smaller gets a smaller
 // line, or none.
 var larger = map[string]size{
-	"activities": {34, 4750}, // one file for each step; rooms come when the activities of the releases before go
-	"workflows":  {32, 4980}, // all processes and their typed client: a client of Temporal has to know a process's inputs, and a worker both; with the steps of the releases before (*_before.go)
+	"activities": {34, 4870}, // one file for each step; rooms come when the activities of the releases before go
+	"workflows":  {32, 5060}, // all processes and their typed client: a client of Temporal has to know a process's inputs, and a worker both; with the steps of the releases before (*_before.go)
 }
 
 // smaller are packages that have one thing to do, each with the lines that it may have for it.
 var smaller = map[string]int{
-	"internal/app": 1000, // it only assembles; what can be configured stands in internal/config
+	"internal/app": 1020, // it only assembles; what can be configured stands in internal/config
 }
 
 // longer are the files beyond the limit, in the same manner.

@@ -105,8 +105,8 @@ func signingAttributes(in SigningInput) temporal.SearchAttributes {
 }
 
 // registrationAttributes are those with which a registration begins.
-func registrationAttributes(in RegistrationInput) temporal.SearchAttributes {
-	all := []temporal.SearchAttributeUpdate{AttributeStep.ValueSet(StepHandOff), AttributeAttention.ValueSet(false)}
+func registrationAttributes(in RegistrationInput, more ...temporal.SearchAttributeUpdate) temporal.SearchAttributes {
+	all := append([]temporal.SearchAttributeUpdate{AttributeStep.ValueSet(StepHandOff), AttributeAttention.ValueSet(false)}, more...)
 	if in.Issuer != "" {
 		all = append(all, AttributeProvider.ValueSet(in.Issuer))
 	}

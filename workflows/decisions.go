@@ -88,7 +88,7 @@ func take[M message](ctx workflow.Context, i *incidents, kind string, in M, take
 			i.acts.busy = true
 			defer func() { i.acts.busy = false }()
 			return decided(ctx, i, kind, in, taker, func(take decision.Take) (activity, arg any) {
-				return registrationActivities.RecordAct, activities.ActInput{Take: take, Attempt: attempt}
+				return registrationActivities.RecordAct, activities.ActInput{Take: take, Attempt: attempt, Watched: attempt > 0 && i.release >= isTold}
 			})
 		}
 	}

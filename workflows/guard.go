@@ -78,14 +78,17 @@ var mayAsk = map[string]func(by asker, arg any) bool{
 	"ObtainCertificate":  ofRegistration(func(in activities.CertificateWork) string { return in.RegistrationID }),
 	"HandOver":           ofRegistration(func(in activities.CertificateWork) string { return in.RegistrationID }),
 	"AwaitPIN":           ofRegistration(itself),
+	"ReadPIN":            ofRegistration(itself),
 	"ActivateKey":        ofRegistration(itself),
 	"RevokeCertificate":  ofRegistration(itself),
 	"WriteAcceptance":    ofRegistration(itself),
 	"RequestAcceptance":  ofRegistration(func(in activities.AcceptanceInput) string { return in.RegistrationID }),
 	"AwaitAcceptance":    ofRegistration(func(in activities.AcceptanceInput) string { return in.RegistrationID }),
+	"ReadAcceptance":     ofRegistration(func(in activities.AcceptanceInput) string { return in.RegistrationID }),
 	"RecordAcceptance":   ofRegistration(func(in activities.AcceptanceInput) string { return in.RegistrationID }),
 	"KeepMoney":          ofRegistration(itself),
 	"LookAtPayments":     ofRegistration(itself),
+	"ReadPayments":       ofRegistration(itself),
 	"ReportStatus":       ofRegistration(func(in activities.ReportInput) string { return in.RegistrationID }),
 	"SendCode": func(by asker, arg any) bool { // the store knows whose code it is, and sends it once
 		return by.kind == "Registration" || by == asker{"Text", process.TextWorkflowID(text(arg))}

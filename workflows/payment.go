@@ -25,6 +25,9 @@ func (r *registrationRun) awaitPayment(ctx workflow.Context) error {
 		return err
 	}
 	until := r.deadline
+	if r.release >= isTold {
+		return r.hearPayment(ctx, until)
+	}
 	var decided []workflow.Future // one for each attempt
 	pollCtx, stop := workflow.WithCancel(ctx)
 	defer stop()
@@ -144,7 +147,12 @@ func (r *registrationRun) lookAtPayments(ctx workflow.Context) (bool, error) {
 
 func (r *registrationRun) payments(ctx workflow.Context) (activities.PaymentView, error) {
 	var view activities.PaymentView
-	err := workflow.ExecuteLocalActivity(record(ctx), registrationActivities.LookAtPayments, r.in.RegistrationID).Get(ctx, &view)
+	look := registrationActivities.LookAtPayments
+	if r.release >= isTold {
+		look = registrationActivities.ReadPayments
+	}
+	err := workflow.ExecuteLocalActivity(record(ctx), look, r.in.RegistrationID).Get(ctx, &view)
+	r.stuck = append(r.stuck, view.Stuck...)
 	return view, err
 }
 
@@ -285,7 +293,7 @@ func (r *registrationRun) onPay(ctx workflow.Context, _ Pay) (RegistrationStatus
 	attempt := r.attempts + 1
 	var opened activities.PaymentOpened
 	err := workflow.ExecuteLocalActivity(record(ctx), registrationActivities.OpenPayment,
-		activities.OpenPaymentInput{RegistrationID: r.in.RegistrationID, Attempt: attempt}).Get(ctx, &opened)
+		activities.OpenPaymentInput{RegistrationID: r.in.RegistrationID, Attempt: attempt, Watched: r.release >= isTold}).Get(ctx, &opened)
 	if err != nil {
 		return r.snapshot(), refuse(codeOf(err), "%s", messageOf(err))
 	}
@@ -297,6 +305,10 @@ func (r *registrationRun) onPay(ctx workflow.Context, _ Pay) (RegistrationStatus
 func (r *registrationRun) begins(ctx workflow.Context, attempt int, opened activities.PaymentOpened) {
 	r.attempts, r.fresh, r.txnRef, r.payBegan = max(r.attempts, attempt), true, opened.TxnRef, workflow.Now(ctx)
 	r.began = append(r.began, opened)
+	r.strays = 0
+	if opened.Decided && r.release >= isTold {
+		r.nudged = true
+	}
 	if opened.Gateway != "" && opened.Gateway != registration.FirstGateway {
 		if r.gateways == nil {
 			r.gateways = map[string]string{}

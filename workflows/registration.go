@@ -58,6 +58,8 @@ type registrationRun struct {
 	payBegan   time.Time         // the last of them
 	paying     int               // attempts that are being recorded
 	fresh      bool              // there is a new attempt
+	stuck      []string          // attempts that the gateway could not be asked about
+	strays     int               // nudges in a row without an answer
 	news       bool              // a nudge came
 	nudged     bool              // as news, for a parked process
 	consented  bool
@@ -167,6 +169,7 @@ func (r *registrationRun) step(ctx workflow.Context, step, provider string, do f
 
 func (r *registrationRun) stampTransition(t *registration.Transition) {
 	t.Deadline = r.deadline
+	t.Watched = r.release >= isTold && t.Status == registration.StatusActivating
 	if r.withdrawn != nil && t.Status == registration.StatusClosing {
 		t.Actor = r.withdrawn.Actor
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -29,6 +30,8 @@ func (c *Client) known(issuer string) string {
 // StartRegistration starts the process. Starting the same registration again does nothing, also after it has closed.
 func (c *Client) StartRegistration(ctx context.Context, in RegistrationInput) error {
 	in.Issuer = c.known(in.Issuer)
+	setDefaults(&in.Deadlines)
+	until := time.Now().Add(in.Deadlines.HandOff) // of the wait that it begins with, so that it need not say so itself
 	summary := "Register a certificate"
 	if in.Issuer != "" {
 		summary += " with " + in.Issuer
@@ -41,7 +44,7 @@ func (c *Client) StartRegistration(ctx context.Context, in RegistrationInput) er
 		EnableEagerStart:         true,
 		StaticSummary:            summary,
 		StaticDetails:            "From VNeID to an active certificate. The record is in kyso's store; no personal data here.",
-		TypedSearchAttributes:    registrationAttributes(in),
+		TypedSearchAttributes:    registrationAttributes(in, AttributeDeadline.ValueSet(until)),
 	}, Registration, in)
 	return startError("starting registration", err)
 }

@@ -239,6 +239,7 @@ func TestDeadlines(t *testing.T) {
 		registration.StatusAwaitingConsent, registration.StatusNeedsMore, registration.StatusActivating, registration.StatusAccepting} {
 		t.Run(string(status), func(t *testing.T) {
 			e := newEnrolment(t, "PS1")
+			e.reg.Limits.Activation = 5 * 24 * time.Hour // a month of looks at the CA tells no more
 			e.acts[status] = func() {}
 			if status == registration.StatusNeedsMore {
 				e.acts[registration.StatusInReview] = func() { e.once("ask", func() { e.decide(registration.DecisionAsk, "address") }) }

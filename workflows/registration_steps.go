@@ -131,7 +131,13 @@ func (r *registrationRun) awaitCorrection(ctx workflow.Context) error {
 // awaitPIN waits for the PIN, which the citizen sets on the phone and nowhere else.
 func (r *registrationRun) awaitPIN(ctx workflow.Context) error {
 	return r.step(ctx, StepPIN, "ca", func(ctx workflow.Context) error {
+		recorded := r.open != nil || r.in.Again != nil // the PIN may be set, and nothing tells of it again
 		if err := r.look(ctx, "Look once whether the PIN is set", registrationActivities.AwaitPIN, r.in.RegistrationID); err != nil {
+			return err
+		}
+		if r.release >= isTold {
+			err := r.hearPIN(ctx, recorded)
+			r.pinSet = err == nil
 			return err
 		}
 		pollCtx, stop := workflow.WithCancel(ctx)
@@ -317,7 +323,7 @@ func (r *registrationRun) signOnce(ctx workflow.Context, attempt int) (bool, err
 		}
 		r.signingID = in.SigningID
 		var err error
-		status, err = runAcceptance(ctx, in, start)
+		status, err = r.runAcceptance(ctx, in, start)
 		return err
 	})
 	r.signingID = ""
@@ -344,7 +350,7 @@ func (r *registrationRun) accepted(ctx workflow.Context, in activities.Acceptanc
 
 // runAcceptance runs the signing of the acceptance record as a child. One that exists already was started by the API's
 // relay, which starts every stored signing that has no process; it is then waited for, and cancelled with its parent.
-func runAcceptance(ctx workflow.Context, in activities.AcceptanceInput, start activities.SigningStart) (signing.Status, error) {
+func (r *registrationRun) runAcceptance(ctx workflow.Context, in activities.AcceptanceInput, start activities.SigningStart) (signing.Status, error) {
 	id := process.SigningWorkflowID(in.SigningID)
 	child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID: id, WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
@@ -357,13 +363,21 @@ func runAcceptance(ctx workflow.Context, in activities.AcceptanceInput, start ac
 	if !alreadyStarted(err) && !refusedToBegin(ctx, err) {
 		return result.Status, err
 	}
-	var status signing.Status
-	err = workflow.ExecuteActivity(poll(ctx, "Wait for the signature"), registrationActivities.AwaitAcceptance, in).Get(ctx, &status)
+	status, err := r.awaitAcceptance(ctx, in)
 	if temporal.IsCanceledError(err) {
 		detached, _ := workflow.NewDisconnectedContext(ctx)
 		// It fails only when the signing has ended, and then there is nothing to cancel.
 		_ = workflow.RequestCancelExternalWorkflow(detached, id, "").Get(detached, nil)
 	}
+	return status, err
+}
+
+// awaitAcceptance waits for the end of a signing that another process started.
+func (r *registrationRun) awaitAcceptance(ctx workflow.Context, in activities.AcceptanceInput) (status signing.Status, err error) {
+	if r.release >= isTold {
+		return r.hearAcceptance(ctx, in)
+	}
+	err = workflow.ExecuteActivity(poll(ctx, "Wait for the signature"), registrationActivities.AwaitAcceptance, in).Get(ctx, &status)
 	return status, err
 }
 

@@ -48,7 +48,7 @@ var testPackages = []registration.Package{
 func (j *journey) registrationActivities() *activities.Registration {
 	a := &activities.Registration{
 		Archiving: activities.Archiving{Margin: 90 * 24 * time.Hour},
-		Records:   j.records, Decisions: j.store.Decisions(), Logins: j.records, Serials: j.records, Signings: j.store, Trust: j.acts.Trust,
+		Records:   j.records, Decisions: j.store.Decisions(), Waits: j.store.Waits(), Logins: j.records, Serials: j.records, Signings: j.store, Trust: j.acts.Trust,
 		VNeID: &vneid.Client{BaseURL: j.parties + "/vneid", Secret: sandbox.DefaultVNeIDSecret, Timeout: 2 * time.Second, Clock: j.now},
 		SMS: &esms.Client{BaseURL: j.parties + "/esms", APIKey: sandbox.DefaultSMSAPIKey, SecretKey: sandbox.DefaultSMSSecretKey,
 			Brandname: "KYSO", Timeout: 2 * time.Second, Clock: j.now},

@@ -135,12 +135,23 @@ func (r *runner[S]) mark(ctx workflow.Context, step string, until time.Time) err
 	}
 	r.atStep, r.deadline = step, until
 	r.describe(ctx)
+	if r.release >= isTold && r.marks == "" && step == StepHandOff && marked(ctx, step) {
+		return nil
+	}
 	marks := step + " " + until.String()
 	if r.release >= ridesAlong && r.marks == marks {
 		return nil
 	}
 	r.marks = marks
 	return workflow.UpsertTypedSearchAttributes(ctx, AttributeStep.ValueSet(step), AttributeDeadline.ValueSet(until))
+}
+
+// marked reports whether a process was started with the marks of its first wait.
+func marked(ctx workflow.Context, step string) bool {
+	attributes := workflow.GetTypedSearchAttributes(ctx)
+	at, ok := attributes.GetKeyword(AttributeStep)
+	_, ends := attributes.GetTime(AttributeDeadline)
+	return ok && ends && at == step
 }
 
 // done records the end and takes the marks of the last wait away.

@@ -12,6 +12,7 @@ import (
 
 	"kyso/activities"
 	"kyso/internal/process"
+	"kyso/internal/registration"
 	"kyso/internal/relay"
 	"kyso/workflows"
 )
@@ -35,18 +36,34 @@ type watch struct {
 // watches has what processes wait for looked at from now on.
 func (j *journey) watches() {
 	w := &watch{j: j}
+	j.watch = w
+	j.env.SetOnActivityCompletedListener(func(*activity.Info, converter.EncodedValue, error) { w.wake() })
+	j.env.SetOnLocalActivityCompletedListener(func(*activity.Info, converter.EncodedValue, error) { w.wake() })
+}
+
+// watchers are those of the parties that a test has by the time of the first look.
+func (w *watch) watchers() []*relay.Watcher {
+	if w.by != nil {
+		return w.by
+	}
+	j := w.j
 	look := activities.Watch{Signing: j.acts, Registration: j.reg}
 	var parties []string
 	for name := range j.acts.Signers {
 		parties = append(parties, process.SignerParty(name))
 	}
+	for code := range j.reg.Issuers {
+		parties = append(parties, process.CAParty(code))
+	}
+	for name := range j.reg.Gateways.(registration.Gateways) {
+		parties = append(parties, process.GatewayParty(name))
+	}
+	parties = append(parties, process.OwnParty)
 	slices.Sort(parties)
 	for _, party := range parties {
 		w.by = append(w.by, &relay.Watcher{Party: party, Holder: "journey", Waits: j.store.Waits(), Look: w.looks(look), Engine: w, Now: j.now})
 	}
-	j.watch = w
-	j.env.SetOnActivityCompletedListener(func(*activity.Info, converter.EncodedValue, error) { w.wake() })
-	j.env.SetOnLocalActivityCompletedListener(func(*activity.Info, converter.EncodedValue, error) { w.wake() })
+	return w.by
 }
 
 func (w *watch) looks(look activities.Watch) func(context.Context, process.Wait) (bool, error) {
@@ -99,7 +116,12 @@ func (w *watch) round() {
 }
 
 func (w *watch) look() {
-	for _, by := range w.by {
+	waited, err := w.j.store.Waits().Waited(context.Background(), w.j.now())
+	w.j.must(err)
+	for _, by := range w.watchers() {
+		if !slices.ContainsFunc(waited, func(at process.Waited) bool { return at.Party == by.Party }) {
+			continue // a month of looks is a journey
+		}
 		if err := by.Once(context.Background()); err != nil {
 			w.j.Logf("watching: %v", err)
 		}

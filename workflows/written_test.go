@@ -60,7 +60,7 @@ func TestWhatASigningWrites(t *testing.T) {
 
 // TestWhatARegistrationWrites holds a paid registration to what it may write, its acceptance included.
 func TestWhatARegistrationWrites(t *testing.T) {
-	writes(t, written{statements: 630, transactions: 146, bytes: 37_500}, func(j *journey) {
+	writes(t, written{statements: 630, transactions: 150, bytes: 37_500}, func(j *journey) {
 		newEnrolmentOn(j, "PS1").enrol(registration.StatusActive)
 	})
 }

@@ -31,6 +31,7 @@ func (a *App) registration() (*activities.Registration, error) {
 		Archiving:     a.Config.Archiving,
 		Records:       a.Store.Registrations(),
 		Decisions:     a.Store.Decisions(),
+		Waits:         a.Store.Waits(),
 		Limits:        cfg.Limits,
 		Logins:        a.Store.Registrations(),
 		NoticeText:    a.accounts().NoticeText,

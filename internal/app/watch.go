@@ -44,16 +44,28 @@ func (w *Worker) Stop() {
 	w.Worker.Stop()
 }
 
-// oftenDue is how often a watcher asks the store what is due: a webhook makes something due.
-const oftenDue = 100 * time.Millisecond
+// How often a watcher asks the store what is due. A webhook of a signing provider makes something due.
+const (
+	oftenDue  = 100 * time.Millisecond
+	seldomDue = time.Second
+)
 
-// watchers look at what processes wait for, one for each signing provider that is configured.
+// watchers look at what processes wait for, one for each party that is configured, and one for what kyso does itself.
 func (a *App) watchers(s *activities.Signing, r *activities.Registration) []*relay.Watcher {
 	look, pace, holder := activities.Watch{Signing: s, Registration: r}, &activities.Pace{PerSecond: a.Config.PollsPerSecond}, rand.Text()
 	var list []*relay.Watcher
-	for name := range s.Signers {
-		list = append(list, &relay.Watcher{Party: process.SignerParty(name), Every: oftenDue, Holder: holder, Waits: a.Store.Waits(), Look: look.Look,
-			Engine: a.Workflows(), Pace: pace})
+	add := func(party string, every time.Duration) {
+		list = append(list, &relay.Watcher{Party: party, Every: every, Holder: holder, Waits: a.Store.Waits(), Look: look.Look, Engine: a.Workflows(), Pace: pace})
 	}
+	for name := range s.Signers {
+		add(process.SignerParty(name), oftenDue)
+	}
+	for code := range r.Issuers {
+		add(process.CAParty(code), seldomDue)
+	}
+	for _, g := range a.Config.Registration.Gateways {
+		add(process.GatewayParty(g.Name), seldomDue)
+	}
+	add(process.OwnParty, seldomDue)
 	return list
 }

@@ -59,4 +59,6 @@ type Transition[S ~string] struct {
 	Actor    string    `json:",omitempty"` // opaque id of who caused it; empty for the process itself
 	// Watched has the store begin the Wait that the status stands for, in the transaction of the transition.
 	Watched bool `json:",omitempty"`
+	// Wait is that Wait, where the store cannot tell it.
+	Wait *Wait `json:"-"`
 }

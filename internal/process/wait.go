@@ -10,7 +10,7 @@ import (
 type Wait struct {
 	Kind   WaitKind
 	Record string // what the look is about: a signing, a registration, an attempt to pay
-	Party  string // who is asked, by SignerParty
+	Party  string // who is asked, by SignerParty, CAParty or GatewayParty; OwnParty for kyso itself
 	// Workflow is the workflow id of the process that hears of the answer; empty when no process waits.
 	Workflow string
 	BeganAt  time.Time
@@ -31,10 +31,21 @@ const (
 	WaitLate     WaitKind = "late"     // a value that comes after the signing has ended, to be recorded and never used
 	WaitPIN      WaitKind = "pin"      // set on the phone, for a registration
 	WaitPayment  WaitKind = "payment"  // the gateway's word on an attempt to pay
+	// WaitAcceptance is the end of the signing of an acceptance record that the registration did not start itself.
+	WaitAcceptance WaitKind = "acceptance"
 )
 
 // SignerParty names a signing provider as the party of waits, apart from a CA of the same name.
 func SignerParty(name string) string { return "signer/" + name }
+
+// CAParty names a CA as the party of waits, by its code.
+func CAParty(code string) string { return "ca/" + code }
+
+// GatewayParty names a payment party as the party of waits.
+func GatewayParty(name string) string { return "gateway/" + name }
+
+// OwnParty is the party of waits for another process of kyso.
+const OwnParty = "kyso"
 
 // The pauses that do not follow from the age of a wait.
 const (
@@ -42,6 +53,7 @@ const (
 	PauseNudged   = time.Second // a webhook came
 	PauseLate     = 15 * time.Second
 	PausePayment  = time.Minute
+	PauseTold     = 2 * time.Second // whoever recorded the answer tells the process first
 )
 
 // Pauses are all pauses of waits, the most urgent first. Each has its own share of the party's rate.

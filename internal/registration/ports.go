@@ -205,7 +205,9 @@ type Records interface {
 	Correct(ctx context.Context, registrationID string, round Round, correctionID, actor string, fields map[string]string) error
 
 	// Payments.
-	CreatePayment(ctx context.Context, p Payment) error // idempotent by TxnRef
+	//
+	// CreatePayment is idempotent by TxnRef. The waits begin with the attempt, while it is open and the order is.
+	CreatePayment(ctx context.Context, p Payment, waits ...process.Wait) error
 	Payment(ctx context.Context, txnRef string) (Payment, error)
 	Payments(ctx context.Context, registrationID string) ([]Payment, error)
 	// KeepReference keeps what the gateway gave when the payment was begun, until the gateway decides it.

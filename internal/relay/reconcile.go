@@ -55,7 +55,7 @@ type Records interface {
 // Paid is what the store knows of attempts to pay.
 type Paid interface {
 	Payments(ctx context.Context, registrationID string) ([]registration.Payment, error)
-	CreatePayment(ctx context.Context, p registration.Payment) error
+	CreatePayment(ctx context.Context, p registration.Payment, waits ...process.Wait) error
 	ApplyNotice(ctx context.Context, n registration.PaymentNotice) (p registration.Payment, fresh bool, err error)
 	MarkRefund(ctx context.Context, txnRef, refundID string, at time.Time) error
 }

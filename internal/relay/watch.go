@@ -206,10 +206,10 @@ func next(at process.Wait, now time.Time) (time.Time, time.Duration) {
 		return now.Add(retell), process.PauseAnswered
 	case at.Kind == process.WaitLate:
 		return now.Add(process.PauseLate), process.PauseLate
-	case at.Kind == process.WaitPayment:
-		return now.Add(process.PausePayment), process.PausePayment
 	case !at.EndsAt.IsZero() && now.After(at.EndsAt.Add(activities.ApprovalGrace)):
 		return time.Time{}, at.Pause
+	case at.Kind == process.WaitPayment:
+		return now.Add(process.PausePayment), process.PausePayment
 	}
 	left := time.Duration(longest)
 	if !at.EndsAt.IsZero() {

@@ -9,6 +9,7 @@ import (
 	"kyso/internal/page"
 	"kyso/internal/problem"
 	"kyso/internal/process"
+	"kyso/internal/registration"
 	"kyso/internal/signing"
 	"kyso/internal/storetest"
 )
@@ -167,6 +168,76 @@ func TestAWaitFollowsItsRequest(t *testing.T) {
 		}
 		if w := wait(process.WaitLate, "before"); w.Kind != "" {
 			t.Errorf("a process of the release before watches by itself, and has %+v", w)
+		}
+	})
+}
+
+// TestWaitsFollowARegistration takes a registration through what it waits for: an attempt to pay while its order is open, and the PIN. The
+// word of the gateway is the answer, whoever brings it.
+func TestWaitsFollowARegistration(t *testing.T) {
+	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
+		ctx, waits := t.Context(), f.Waits()
+		r, one := registered(t, f.Store, 1)
+		wants := func(what string, kind process.WaitKind, record string, want process.Wait) {
+			t.Helper()
+			got, err := waits.Wait(ctx, kind, record)
+			if problem.CodeOf(err) != problem.NotFound {
+				must(t, err)
+			}
+			wantEqual(t, what, got, want)
+		}
+		seq := 0
+		goes := func(w *process.Wait, to ...registration.Status) {
+			t.Helper()
+			for _, status := range to {
+				seq++
+				must(t, r.Move(ctx, one.ID, registration.Transition{Seq: seq, Status: status, At: minute(seq), Wait: w}))
+			}
+		}
+		pays := func(attempt int) process.Wait {
+			p := newPayment(one.ID, attempt)
+			w := registration.PaymentWait(p)
+			twice(t, func() error { return r.CreatePayment(ctx, p, w) })
+			return w
+		}
+		goes(nil, registration.StatusHandedOff, registration.StatusAccountReady)
+		first := pays(1)
+		goes(nil, registration.StatusAwaitingPayment)
+		second := pays(2)
+		wants("the first attempt", process.WaitPayment, "KS01", first)
+		wants("the second attempt", process.WaitPayment, "KS02", second)
+		_, _, err := r.ApplyNotice(ctx, notice(2, registration.PaymentCaptured))
+		must(t, err)
+		paid, err := waits.Wait(ctx, process.WaitPayment, "KS02")
+		must(t, err)
+		if !paid.Answered || paid.Pause != process.PauseAnswered {
+			t.Errorf("a wait for an attempt that is paid: %+v", paid)
+		}
+		goes(nil, registration.StatusAwaitingConsent)
+		pays(3)
+		for _, ref := range []string{"KS01", "KS02", "KS03"} {
+			wants("an attempt that is not waited for", process.WaitPayment, ref, process.Wait{})
+		}
+		goes(nil, registration.StatusInReview, registration.StatusIssuing)
+		pin := registration.PINWait(one.ID, "VNPT-CA", minute(20).UTC(), minute(90).UTC())
+		goes(&pin, registration.StatusActivating)
+		wants("the PIN", process.WaitPIN, one.ID, pin)
+		goes(nil, registration.StatusAccepting)
+		wants("the PIN that is set", process.WaitPIN, one.ID, process.Wait{})
+	})
+}
+
+// TestTheEndOfAnAcceptanceIsTold ends the signing of an acceptance record that a registration waits for.
+func TestTheEndOfAnAcceptanceIsTold(t *testing.T) {
+	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
+		id := process.AcceptanceSigningID("r", 1)
+		created(t, f.Store, id)
+		must(t, f.Waits().Watch(t.Context(), registration.AcceptanceWait("r", id, minute(1))))
+		must(t, f.Move(t.Context(), id, signing.Transition{Seq: 1, Status: signing.StatusCancelled, At: minute(2)}))
+		due, err := f.Waits().Due(t.Context(), process.OwnParty, minute(2), []time.Duration{process.PauseAnswered}, 5)
+		must(t, err)
+		if len(due) != 1 || !due[0].Answered || due[0].Workflow != process.RegistrationWorkflowID("r") {
+			t.Errorf("due to be told: %+v", due)
 		}
 	})
 }

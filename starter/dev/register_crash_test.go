@@ -25,10 +25,10 @@ var offTheWay = []string{"Remind", "RecordRegistrationIncident", "KeepMoney", "S
 // ofTheReleaseBefore are activities that a registration asks for that an earlier release began. Some are also for a CA that takes its
 // time, for a second attempt to pay and for a second signature; the journeys reach those.
 var ofTheReleaseBefore = []string{"RecordHandOff", "RecordAccount", "RecordPackage", "RecordCodeUse", "RecordReview", "OpenPayment", "CreateKey", "IssueCertificate",
-	"InstallCertificate", "ActivateKey", "WriteAcceptance", "RequestAcceptance"}
+	"InstallCertificate", "ActivateKey", "WriteAcceptance", "RequestAcceptance", "LookAtPayments", "QueryPayment", "AwaitPIN", "AwaitAcceptance"}
 
 // whenTheRelayStartedIt are activities that only run when the API's relay was faster than the worker that died.
-var whenTheRelayStartedIt = []string{"AwaitAcceptance"}
+var whenTheRelayStartedIt = []string{"ReadAcceptance"}
 
 // onTheWayBack are activities that only a registration runs that is given up after it was paid and issued.
 var onTheWayBack = []string{"RevokeCertificate", "RefundPayment", "AskPayment"}

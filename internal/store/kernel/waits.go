@@ -29,3 +29,10 @@ func EndWaits(ctx context.Context, tx *sql.Tx, record string, kinds ...process.W
 	}
 	return nil
 }
+
+// Answered notes that what is waited for is recorded. A watcher tells the process, unless it has read the answer by then.
+func Answered(ctx context.Context, tx *sql.Tx, kind process.WaitKind, record string, when time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE waits SET answered = TRUE, next_at = $3, pause = $4 WHERE kind = $1 AND record_id = $2 AND NOT answered`,
+		string(kind), record, At(when.Add(process.PauseTold)), int(process.PauseAnswered/time.Second))
+	return err
+}

@@ -51,7 +51,7 @@ func payment(ctx context.Context, tx *sql.Tx, k *kernel.Keys, ref string) (regis
 }
 
 // CreatePayment implements registration.Records. The first record of an attempt stays, with its times.
-func (r Records) CreatePayment(ctx context.Context, p registration.Payment) error {
+func (r Records) CreatePayment(ctx context.Context, p registration.Payment, waits ...process.Wait) error {
 	if p.TxnRef == "" || p.AmountVND <= 0 || p.CreatedAt.IsZero() || p.ExpiresAt.IsZero() || p.Status != "" && p.Status != registration.PaymentPending {
 		return problem.New(problem.Invalid, "a new payment has a reference, an amount and times, and is pending")
 	}
@@ -70,8 +70,31 @@ func (r Records) CreatePayment(ctx context.Context, p registration.Payment) erro
 		if made == 0 {
 			return samePayment(ctx, tx, k, p)
 		}
+		if err := waitToPay(ctx, tx, p.RegistrationID, waits); err != nil {
+			return err
+		}
 		return kernel.Note(ctx, tx, p.CreatedAt, "payment", p.RegistrationID, "", fmt.Sprintf("%s pending %d VND", p.TxnRef, p.AmountVND))
 	})
+}
+
+// waitToPay begins waits of a registration whose order is open. It may be recorded a moment later that it awaits its payment.
+func waitToPay(ctx context.Context, tx *sql.Tx, id string, waits []process.Wait) error {
+	if len(waits) == 0 {
+		return nil
+	}
+	var status registration.Status
+	if err := tx.QueryRowContext(ctx, `SELECT status FROM registrations WHERE id = $1`, id).Scan(&status); err != nil {
+		return err
+	}
+	if status != registration.StatusAccountReady && status != registration.StatusAwaitingPayment {
+		return nil
+	}
+	for _, w := range waits {
+		if err := kernel.Watch(ctx, tx, w); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func samePayment(ctx context.Context, tx *sql.Tx, k *kernel.Keys, p registration.Payment) error {
@@ -155,6 +178,9 @@ func (r Records) ApplyNotice(ctx context.Context, n registration.PaymentNotice) 
 			return err
 		}
 		if err := compareAgain(ctx, tx, p.RegistrationID); err != nil {
+			return err
+		}
+		if err := kernel.Answered(ctx, tx, process.WaitPayment, p.TxnRef, r.Now()); err != nil {
 			return err
 		}
 		return kernel.Note(ctx, tx, n.At, "payment", p.RegistrationID, p.Gateway, fmt.Sprintf("%s %s %s", p.TxnRef, to, n.Said))

@@ -18,8 +18,31 @@ func (r Records) Move(ctx context.Context, id string, t registration.Transition)
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE registrations SET status = $1, seq = $2, reason = $3, deadline = $4, updated_at = $5 WHERE id = $6`,
 			string(t.Status), t.Seq, reason, kernel.At(t.Deadline), kernel.At(t.At), id)
+		if err == nil {
+			err = waits(ctx, tx, id, t)
+		}
 		return err
 	})
+}
+
+// waits begins the wait that a transition stands for, and ends those that it leaves behind.
+func waits(ctx context.Context, tx *sql.Tx, id string, t registration.Transition) error {
+	over := t.Status == registration.StatusClosing || t.Status.Final() && t.Status != registration.StatusActive
+	if over || t.Status == registration.StatusAccepting {
+		if err := kernel.EndWaits(ctx, tx, id, process.WaitPIN); err != nil {
+			return err
+		}
+	}
+	if over || t.Status == registration.StatusAwaitingConsent {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM waits WHERE kind = $1 AND record_id IN (SELECT txn_ref FROM payments WHERE registration_id = $2)`,
+			string(process.WaitPayment), id); err != nil {
+			return err
+		}
+	}
+	if t.Wait == nil {
+		return nil
+	}
+	return kernel.Watch(ctx, tx, *t.Wait)
 }
 
 // Transitions implements registration.Records.

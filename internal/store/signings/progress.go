@@ -37,6 +37,11 @@ func watch(ctx context.Context, tx *sql.Tx, id string, t signing.Transition) err
 		if err := kernel.EndWaits(ctx, tx, id, process.WaitApproval); err != nil {
 			return err
 		}
+		if _, ok := process.OfAcceptance(id); ok {
+			if err := kernel.Answered(ctx, tx, process.WaitAcceptance, id, t.At.Add(-process.PauseTold)); err != nil { // a watcher alone tells of it
+				return err
+			}
+		}
 	}
 	if !t.Watched {
 		return nil
