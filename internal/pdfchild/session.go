@@ -2,7 +2,6 @@ package pdfchild
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -29,10 +28,10 @@ func (s *Session) Close() {
 // death is no verdict: the operation runs again in a child that has seen nothing else.
 func (s *Session) do(ctx context.Context, op string, src pades.Source, args []byte) ([]byte, error) {
 	r := s.runner
-	call, err := json.Marshal(wire.Call{
+	call, err := wire.Call{
 		Op: op, Size: src.Size(), Args: args, MemoryMB: r.memoryMB(),
 		CPUSeconds: uint64((r.cpu() + time.Second - 1) / time.Second),
-	})
+	}.Encode()
 	if err != nil {
 		return nil, fmt.Errorf("writing a call: %w", err)
 	}

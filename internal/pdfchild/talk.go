@@ -20,7 +20,7 @@ type talk struct {
 	wall    *stopwatch
 	failed  *wire.Failure // the child's own verdict
 	readErr error         // of src
-	buffer  []byte
+	frame   []byte        // of the range that was read last
 }
 
 // verdict is the error of an operation that the child survived. Storage that failed is our trouble, whatever the
@@ -76,17 +76,18 @@ func (t *talk) answerRead(payload []byte) error {
 	if size := uint64(t.src.Size()); length > wire.MaxRead || off > size || uint64(length) > size-off {
 		return errors.New("read outside the document")
 	}
-	if cap(t.buffer) < int(length) {
-		t.buffer = make([]byte, length)
+	if cap(t.frame) < wire.HeaderSize+int(length) {
+		t.frame = make([]byte, wire.HeaderSize+length)
 	}
+	frame := t.frame[:wire.HeaderSize+length]
 	t.wall.pause()
-	n, err := t.src.ReadAt(t.buffer[:length], int64(off))
+	n, err := t.src.ReadAt(frame[wire.HeaderSize:], int64(off))
 	t.wall.resume()
 	if n < int(length) {
 		t.readErr = orDefault(err, io.ErrUnexpectedEOF)
 		return wire.Write(t.child.in, wire.FrameNoData, nil)
 	}
-	return wire.Write(t.child.in, wire.FrameData, t.buffer[:length])
+	return wire.WriteFramed(t.child.in, wire.FrameData, frame)
 }
 
 // stopwatch calls expire after a time during which it was not paused.

@@ -89,11 +89,11 @@ func answer(in *bufio.Reader, out io.Writer) (broken bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	var call wire.Call
 	if kind != wire.FrameCall {
 		return false, fmt.Errorf("frame %q where a call belongs", kind)
 	}
-	if err := json.Unmarshal(payload, &call); err != nil {
+	call, err := wire.DecodeCall(payload)
+	if err != nil {
 		return false, fmt.Errorf("reading a call: %w", err)
 	}
 	if err := confine(call.MemoryMB, call.CPUSeconds); err != nil {

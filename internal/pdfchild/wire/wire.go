@@ -17,7 +17,7 @@ import (
 
 // The kinds of frames. A frame is one byte of kind, four bytes of length (big endian) and the payload.
 const (
-	FrameCall   = 'C' // parent: Call as JSON
+	FrameCall   = 'C' // parent: an encoded Call
 	FrameData   = 'D' // parent: the bytes of a range
 	FrameNoData = 'N' // parent: the range could not be read; the parent knows why
 	FrameRead   = 'R' // child: offset (8 bytes) and length (4 bytes)
@@ -46,7 +46,29 @@ type Call struct {
 	Size       int64           `json:"size"` // of the document
 	MemoryMB   int             `json:"memory_mb"`
 	CPUSeconds uint64          `json:"cpu_seconds"`
-	Args       json.RawMessage `json:"args"`
+	Args       json.RawMessage `json:"-"` // follow the rest: within it, each side would read them once more
+}
+
+// Encode writes a call: the length of the rest (four bytes, big endian), the rest as JSON, the arguments.
+func (c Call) Encode() ([]byte, error) {
+	rest, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	out := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(rest)+len(c.Args)), uint32(len(rest)))
+	return append(append(out, rest...), c.Args...), nil
+}
+
+// DecodeCall reads it. The arguments are a part of in.
+func DecodeCall(in []byte) (Call, error) {
+	var c Call
+	if len(in) < 4 || uint64(binary.BigEndian.Uint32(in)) > uint64(len(in)-4) {
+		return c, fmt.Errorf("a call of %d bytes", len(in))
+	}
+	end := 4 + int(binary.BigEndian.Uint32(in))
+	err := json.Unmarshal(in[4:end], &c)
+	c.Args = in[end:]
+	return c, err
 }
 
 // Rest is what a child says of itself when it has forgotten a document and is ready for the next one.
@@ -106,10 +128,16 @@ func (f Failure) Err() error {
 
 // Write writes a frame.
 func Write(w io.Writer, kind byte, payload []byte) error {
-	frame := make([]byte, HeaderSize, HeaderSize+len(payload))
+	frame := make([]byte, HeaderSize+len(payload))
+	copy(frame[HeaderSize:], payload)
+	return WriteFramed(w, kind, frame)
+}
+
+// WriteFramed writes a frame whose payload stands in its place already, after HeaderSize bytes.
+func WriteFramed(w io.Writer, kind byte, frame []byte) error {
 	frame[0] = kind
-	binary.BigEndian.PutUint32(frame[1:], uint32(len(payload)))
-	_, err := w.Write(append(frame, payload...))
+	binary.BigEndian.PutUint32(frame[1:], uint32(len(frame)-HeaderSize))
+	_, err := w.Write(frame)
 	return err
 }
 
