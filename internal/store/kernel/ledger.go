@@ -28,7 +28,7 @@ type Ledger struct {
 
 // The ledgers, one for each kind of process. Rows of the two tables carry the kind, so nothing else knows how many there are.
 var (
-	SigningLedger      = Ledger{process.Signing, "signings", "incidents", lockSigning, noteUnnamed}
+	SigningLedger      = Ledger{process.Signing, "signings", "incidents", LockSigning, noteUnnamed}
 	RegistrationLedger = Ledger{process.Registration, "registrations", "registration_incidents", followRegistration, Note}
 )
 
@@ -163,19 +163,14 @@ func Steps[S ~string](ctx context.Context, s *Base, l Ledger, id string, after i
 	return list, nil
 }
 
-// LockSigning locks the row of a signing; problem.NotFound when there is none.
-func LockSigning(ctx context.Context, tx *sql.Tx, id string) error {
-	// An update that changes nothing locks the row on PostgreSQL; SQLite has no SELECT … FOR UPDATE, and its
-	// transaction holds the lock of the whole file already.
-	locked, err := Affected(tx.ExecContext(ctx, `UPDATE signings SET status = status WHERE id = $1`, id))
-	if err == nil && locked == 0 {
-		err = NoSuch("signing")
+// LockSigning locks the row of a signing; problem.NotFound when there is none. SQLite has no FOR UPDATE, and its transaction holds the
+// lock of the whole file already.
+func LockSigning(ctx context.Context, s *Base, tx *sql.Tx, id string) error {
+	query := `SELECT 1 FROM signings WHERE id = $1`
+	if s.Engine == PostgresEngine {
+		query += ` FOR NO KEY UPDATE`
 	}
-	return err
-}
-
-func lockSigning(ctx context.Context, _ *Base, tx *sql.Tx, id string) error {
-	return LockSigning(ctx, tx, id)
+	return OrNoSuch(tx.QueryRowContext(ctx, query, id).Scan(new(int)), "signing")
 }
 
 func followRegistration(ctx context.Context, s *Base, tx *sql.Tx, id string) error {

@@ -21,7 +21,7 @@ type Records struct{ *kernel.Base }
 // change is write for one signing: fn runs while its row is locked. problem.NotFound when there is none.
 func (s Records) change(ctx context.Context, doing, id string, fn func(tx *sql.Tx) error) error {
 	return s.Write(ctx, doing, func(tx *sql.Tx) error {
-		if err := kernel.LockSigning(ctx, tx, id); err != nil {
+		if err := kernel.LockSigning(ctx, s.Base, tx, id); err != nil {
 			return err
 		}
 		return fn(tx)
