@@ -57,9 +57,11 @@ func (a *Signing) deliver(ctx context.Context, pdf PDF, s signing.Signing, doc s
 		return err
 	}
 	defer func() { err = orChanged(err, src, finished) }()
-	found, err := a.gather(ctx, pdf, s.ID, evidence.Rule{ByteRange: doc.Prepared.ByteRange}, src, known) // nothing for B-LT, which carries it all
-	if err != nil {
-		return err
+	var found pades.Evidence // nothing for B-LT, which carries it all
+	if !s.Level.AtLeast(signing.LevelLT) {
+		if found, err = a.gather(ctx, pdf, s.ID, evidence.Rule{ByteRange: doc.Prepared.ByteRange}, src, known); err != nil {
+			return err
+		}
 	}
 	trust, err := a.Trust(ctx)
 	if err != nil {
