@@ -59,6 +59,8 @@ type RegistrationStatus struct {
 	Issuing bool `json:"issuing,omitempty"`
 	// SigningID is the signing of the acceptance record that runs now.
 	SigningID string `json:"signing_id,omitempty"`
+	// Told says that the process polls nothing: what it waits for at a party has a process.Wait.
+	Told bool `json:"told,omitempty"`
 }
 
 // Recorded is how many transitions the store must hold.

@@ -43,7 +43,8 @@ func (r *registrationRun) setHandlers(ctx workflow.Context) error {
 
 func (r *registrationRun) snapshot() RegistrationStatus {
 	return RegistrationStatus{RegistrationID: r.in.RegistrationID, Status: r.status, Step: r.atStep, Seq: r.seq, Owed: len(r.owed), Attention: r.open, Deadline: r.deadline,
-		TxnRef: r.txnRef, Attempts: r.began, Issuing: r.issuing, SigningID: r.signingID}
+		TxnRef: r.txnRef, Attempts: r.began, Issuing: r.issuing, SigningID: r.signingID,
+		Told: r.release >= isTold}
 }
 
 // at refuses an act unless the registration stands at one of these statuses.

@@ -18,6 +18,7 @@ func (a *App) loops() []relay.Loop {
 	behind := &relay.Behind{Records: records, Decisions: a.Store.Decisions(), Engine: engine}
 	refunds := &relay.Refunds{Records: records, Engine: engine}
 	texts := &relay.Texts{Records: records, Decisions: a.Store.Decisions(), Engine: engine}
+	resting := &relay.Resting{Waits: a.Store.Waits(), Engine: engine}
 	deliveries := &relay.Deliveries{Messages: records, Engine: engine}
 	loops := []relay.Loop{
 		{Name: "inbox", Every: 20 * time.Second, Once: a.inbox().Once},
@@ -25,6 +26,7 @@ func (a *App) loops() []relay.Loop {
 		{Name: "unstarted registrations", Every: 20 * time.Second, Once: unstarted.Registrations},
 		{Name: "behind", Every: 20 * time.Second, Once: behind.Once},
 		{Name: "refunds", Every: 10 * time.Minute, Once: refunds.Once},
+		{Name: "resting waits", Every: 10 * time.Minute, Once: resting.Once},
 		{Name: "texts", Every: 20 * time.Second, Once: texts.Once},
 		{Name: "reconcile", Every: 20 * time.Second, Once: a.books().Once},
 		{Name: "deliveries", Every: time.Second, Once: deliveries.Once},

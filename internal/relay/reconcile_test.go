@@ -264,3 +264,54 @@ func TestASigningThatWaitsGetsItsRowBack(t *testing.T) {
 		}
 	})
 }
+
+// TestARegistrationThatWaitsGetsItsRowsBack has a registration wait for its payment and then for its PIN without rows. One that an earlier
+// release began asks itself, and gets none.
+func TestARegistrationThatWaitsGetsItsRowsBack(t *testing.T) {
+	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
+		records, id := f.Store.Registrations(), "r-1"
+		_, err := records.CreateRegistration(t.Context(), id, storetest.Request(id, storetest.Start))
+		must(t, err)
+		must(t, records.Change(t.Context(), id, func(r *registration.Registration) error {
+			r.PriceVND, r.Activation = 200_000, &registration.Activation{StartedAt: storetest.Start}
+			return nil
+		}))
+		s, err := records.Registration(t.Context(), id)
+		must(t, err)
+		for n, status := range []string{"pending", "failed"} {
+			ref := fmt.Sprintf("KS0%d", n+1)
+			must(t, records.CreatePayment(t.Context(), registration.Payment{TxnRef: ref, RegistrationID: id, Attempt: n + 1, AmountVND: 200_000,
+				CreatedAt: storetest.Start, ExpiresAt: time.Now().Add(time.Hour)}))
+			f.Exec(`UPDATE payments SET status = $1 WHERE txn_ref = $2`, status, ref)
+		}
+		for _, c := range []struct {
+			status registration.Status
+			step   string
+			told   bool
+			want   []string
+		}{
+			{registration.StatusAwaitingPayment, workflows.StepPayment, false, nil},
+			{registration.StatusAwaitingPayment, workflows.StepPayment, true, []string{"KS01"}},
+			{registration.StatusActivating, workflows.StepPIN, true, []string{id}},
+			{registration.StatusActivating, workflows.StepActivation, true, nil},
+		} {
+			f.Exec(`DELETE FROM waits`)
+			f.Exec(`UPDATE registrations SET status = $1, seq = 5`, string(c.status))
+			e := &runs{engine: &engine{knows: map[string]workflows.RegistrationStatus{id: {Status: c.status, Seq: 5, Step: c.step, Told: c.told}}},
+				states: map[string]workflows.RunState{process.RegistrationWorkflowID(id): workflows.RunRunning}}
+			r := reconciler(f, e)
+			r.Waits, r.CAs = f.Waits(), map[string]registration.Keys{s.Issuer: nil}
+			everything(t, r)
+			var got []string
+			for _, at := range []process.Wait{{Kind: process.WaitPayment, Record: "KS01"}, {Kind: process.WaitPayment, Record: "KS02"}, {Kind: process.WaitPIN, Record: id}} {
+				if _, err := f.Waits().Wait(t.Context(), at.Kind, at.Record); problem.CodeOf(err) != problem.NotFound {
+					must(t, err)
+					got = append(got, at.Record)
+				}
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%s at %s, told %v: rows for %v, want %v", c.status, c.step, c.told, got, c.want)
+			}
+		}
+	})
+}

@@ -63,12 +63,48 @@ func (r *Reconciler) wait(ctx context.Context, s signing.Signing) error {
 	if r.Waits == nil || s.Status != signing.StatusAwaitingApproval || !s.Approval.Watched || s.Approval.Outcome != "" || s.Attention.Open() || !orNow(r.Now).Before(s.Approval.ExpiresAt) {
 		return nil
 	}
-	w := signing.ApprovalWait(s.ID, s.Provider, s.Approval)
-	_, err := r.Waits.Wait(ctx, w.Kind, w.Record)
-	if problem.CodeOf(err) == problem.NotFound {
-		err = r.Waits.Watch(ctx, w)
+	return r.waitsAgain(ctx, signing.ApprovalWait(s.ID, s.Provider, s.Approval))
+}
+
+// waitsAgain adds waits that are not there.
+func (r *Reconciler) waitsAgain(ctx context.Context, waits ...process.Wait) error {
+	for _, w := range waits {
+		_, err := r.Waits.Wait(ctx, w.Kind, w.Record)
+		if problem.CodeOf(err) == problem.NotFound {
+			err = r.Waits.Watch(ctx, w)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
+}
+
+// registrationWaits is wait for a registration that hears of its PIN and of its attempts to pay.
+func (r *Reconciler) registrationWaits(ctx context.Context, s registration.Registration, at workflows.RegistrationStatus) error {
+	if r.Waits == nil || !at.Told || at.Status != s.Status || s.Attention.Open() {
+		return nil
+	}
+	var waits []process.Wait
+	switch at.Step {
+	case workflows.StepPIN:
+		if _, known := r.CAs[s.Issuer]; known && s.Activation != nil {
+			w := registration.PINWait(s.ID, s.Issuer, s.Activation.StartedAt, s.Deadline)
+			w.Answered = !s.Activation.PINSetAt.IsZero()
+			waits = append(waits, w)
+		}
+	case workflows.StepPayment:
+		list, err := r.Paid.Payments(ctx, s.ID)
+		if err != nil {
+			return err
+		}
+		for _, p := range list {
+			if p.Status == registration.PaymentPending {
+				waits = append(waits, registration.PaymentWait(p))
+			}
+		}
+	}
+	return r.waitsAgain(ctx, waits...)
 }
 
 // mayBeLost reports whether a record without a process is old enough not to be waiting for its start.
@@ -122,6 +158,9 @@ func (r *Reconciler) registration(ctx context.Context, s registration.Registrati
 				status.Seq, status.Status, now.Seq, now.Status)
 		}
 		pause(ctx, secondLook)
+	}
+	if err := r.registrationWaits(ctx, s, status); err != nil {
+		return err
 	}
 	if err := r.gone(ctx, report, process.Registration, s.ID, s.Attention.IncidentID); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"kyso/internal/process"
 	"kyso/internal/relay"
 	"kyso/internal/storetest"
+	"kyso/workflows"
 )
 
 // watched is a party and the processes that wait for it, over a real store and with a clock of its own.
@@ -233,6 +234,41 @@ func TestWhatCannotBeAnsweredIsTold(t *testing.T) {
 		w.wants("after the window", w.round(by, time.Hour))
 		if at := w.row("over"); at.Kind == "" || !at.NextAt.IsZero() {
 			t.Errorf("a row whose window is over: %+v", at)
+		}
+	})
+}
+
+// State implements relay.RestingEngine: processes run unless they are gone.
+func (w *watched) State(_ context.Context, workflowID string) (workflows.RunState, error) {
+	if w.gone[workflowID] {
+		return workflows.RunBroken, w.untold
+	}
+	return workflows.RunRunning, w.untold
+}
+
+// Ping implements relay.Engine.
+func (w *watched) Ping(context.Context) error { return w.untold }
+
+// TestWaitsOfDeadProcessesGo holds that a wait whose window is over is removed when its process is gone, and no other.
+func TestWaitsOfDeadProcessesGo(t *testing.T) {
+	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
+		w := newWatched(t, f)
+		w.waits("signer/p", 0, "runs", "dead")
+		by := w.watcher("a", "signer/p")
+		w.round(by, 49*time.Hour)
+		w.waits("signer/p", 0, "looked-at")
+		w.gone["signing-dead"], w.gone["signing-looked-at"] = true, true
+		resting := &relay.Resting{Waits: f.Waits(), Engine: w, Now: func() time.Time { return w.now }}
+		w.untold = problem.New(problem.ProviderUnavailable, "Temporal is away")
+		if err := resting.Once(t.Context()); err == nil || w.row("dead").Kind == "" {
+			t.Errorf("while Temporal is away: %v", err)
+		}
+		w.untold = nil
+		must(t, resting.Once(t.Context()))
+		for record, want := range map[string]bool{"runs": true, "dead": false, "looked-at": true} {
+			if there := w.row(record).Kind != ""; there != want {
+				t.Errorf("%s is there: %v", record, there)
+			}
 		}
 	})
 }

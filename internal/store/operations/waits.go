@@ -157,7 +157,7 @@ func (s Waits) Settle(ctx context.Context, w process.Wait) error {
 		string(w.Kind), w.Record, w.Answered, w.Fault, w.Message, kernel.At(w.NextAt), seconds(w.Pause))
 }
 
-// Still lists waits that are not looked at any more, oldest first.
+// Still implements relay.RestingWaits.
 func (s Waits) Still(ctx context.Context, before time.Time, after page.Cursor, limit int) ([]process.Wait, error) {
 	o := new(kernel.Older).Add(`next_at IS NULL`).Add(`began_at <= ?1`, kernel.At(before))
 	if !after.IsZero() {
