@@ -113,7 +113,7 @@ func (c *crash) around(ctx context.Context, stage string, do func(context.Contex
 
 // die kills the process, the first time only: the marker outlives it.
 func (c *crash) die() {
-	marker, err := os.OpenFile(c.marker, os.O_CREATE|os.O_EXCL, 0o600)
+	marker, err := os.OpenFile(c.marker, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return // it has happened before
 	}
