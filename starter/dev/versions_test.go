@@ -96,13 +96,13 @@ func (c *deployment) oldWorker() string {
 // oldProgram is where oldWorker puts the worker of the last release.
 func (c *deployment) oldProgram() string { return filepath.Join(c.data, "bin", "old-worker") }
 
-// oldReadsNew reports whether the old worker knows what today's workers write into histories first: that transitions ride along.
+// oldReadsNew reports whether the old worker knows what today's workers write into histories first: that registrations are told.
 func (c *deployment) oldReadsNew() bool {
 	if _, err := os.Stat(c.oldProgram()); err != nil { // it is today's
 		return true
 	}
 	text, err := os.ReadFile(filepath.Join(c.data, "old", "workflows", "begin.go"))
-	return err == nil && strings.Contains(string(text), "ridesAlong")
+	return err == nil && strings.Contains(string(text), "isTold")
 }
 
 // TestPinnedReleases rolls out a second version of the workers: what began with the first ends with it, what begins gets the
