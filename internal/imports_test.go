@@ -136,7 +136,7 @@ var rules = map[string]string{
 
 	// The command line: a ground, and rooms of commands on it.
 	"internal/cli":         "internal/apiclient internal/problem internal/vn",
-	"internal/cli/pdffile": "internal/cli internal/pades internal/party/revocation internal/party/tsa internal/pdfchild internal/problem internal/signing internal/truststore internal/verification internal/vn",
+	"internal/cli/pdffile": "internal/cli internal/finding internal/pades internal/party/revocation internal/party/tsa internal/pdfchild internal/problem internal/signing internal/truststore internal/verification internal/vn",
 	"internal/cli/operate": "internal/cli internal/app internal/config internal/doctor internal/telemetry",
 	// The whole world in one process: it also registers the search attributes that workflows names, draws a master
 	// key, judges what its demo signed, and kills its workers at stages of activities.

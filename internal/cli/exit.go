@@ -27,6 +27,7 @@ const (
 	ExitIndeterminate = 9
 	ExitUnsigned      = 10
 	ExitUnreadable    = 11
+	ExitCovered       = 12
 
 	ExitInterrupted = 130
 )
@@ -53,7 +54,8 @@ func ExitCodesTopic() *cobra.Command {
        or a repair has no result yet
     9  verify: a file is INDETERMINATE
    10  verify: a file has no signature
-   11  verify: a file could not be read; the worst file counts, in the order 1, 11, 10, 9
+   11  verify: a file could not be read; the worst file counts, in the order 1, 11, 10, 9, 12
+   12  verify --strict: a file is TOTAL_PASSED, and a signature in it covers what was signed before
   130  interrupted; what was started goes on`,
 	}
 }

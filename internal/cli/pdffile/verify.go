@@ -22,6 +22,7 @@ type verifyFlags struct {
 	trust   string
 	offline bool
 	private bool
+	strict  bool
 	report  string
 }
 
@@ -44,12 +45,14 @@ The exit code is that of the worst file, in this order:
     1  TOTAL_FAILED
    11  a file could not be read: missing, a folder, too large, or no PDF
    10  a file has no signature
-    9  INDETERMINATE
+    9  INDETERMINATE, as it is when fields were filled in or annotations came after a signature
+   12  with --strict: TOTAL_PASSED, and a signature covers content or a signature that was signed before it
     0  every file is TOTAL_PASSED`,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.verify(cmd.Context(), f, args) }}
 	cmd.Flags().StringVar(&f.trust, "trust", "", "PEM bundle; self-signed certificates in it are trusted roots")
 	cmd.Flags().BoolVar(&f.offline, "offline", false, "ask no responder; what the file does not carry is not known")
 	cmd.Flags().BoolVar(&f.private, "allow-private", false, "let addresses in certificates lead into private networks (on for a development world)")
+	cmd.Flags().BoolVar(&f.strict, "strict", false, "end with 12 when a signature covers what was signed before it; the verdict stays")
 	cmd.Flags().StringVar(&f.report, "report", "", "write the report to a file as well: NAME.pdf or NAME.json")
 	return cmd
 }
@@ -88,7 +91,7 @@ func (c *commands) verify(ctx context.Context, f *verifyFlags, paths []string) e
 	if err != nil {
 		return err
 	}
-	tally := &verdicts{several: len(paths) > 1}
+	tally := &verdicts{several: len(paths) > 1, strict: f.strict}
 	for _, path := range paths {
 		file := verifiedFile{File: path}
 		if path != stdinPDF {

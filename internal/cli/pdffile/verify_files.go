@@ -6,8 +6,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"kyso/internal/cli"
+	"kyso/internal/finding"
 	"kyso/internal/pades"
 	"kyso/internal/problem"
 )
@@ -69,6 +71,15 @@ func (f *verifiedFile) outcome() string {
 	return string(f.Verdict)
 }
 
+// covered reports whether a signature lies over what was signed before it. Each signature is valid then: no verdict says it.
+func (f verifiedFile) covered() bool {
+	return f.Verification != nil && slices.ContainsFunc(f.Signatures, func(s pades.SignatureReport) bool {
+		return slices.ContainsFunc(s.Findings, func(found finding.Finding) bool {
+			return found.Code == pades.CoversSigned || found.Code == pades.CoversSignature
+		})
+	})
+}
+
 // worst lists outcomes with their exit codes, the worst first.
 var worst = []struct {
 	outcome string
@@ -83,6 +94,7 @@ var worst = []struct {
 // verdicts is what became of all files.
 type verdicts struct {
 	several bool
+	strict  bool // what is signed over is no success
 	files   []verifiedFile
 }
 
@@ -103,6 +115,9 @@ func (v *verdicts) exit() int {
 		if v.number(bad.outcome) > 0 {
 			return bad.code
 		}
+	}
+	if v.strict && slices.ContainsFunc(v.files, verifiedFile.covered) {
+		return cli.ExitCovered
 	}
 	return cli.ExitOK
 }
