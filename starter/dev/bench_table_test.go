@@ -269,10 +269,10 @@ func (w *benchWorld) getsBesideInspections(b *testing.B, t *table, c *client) {
 		float64(busy[250])/float64(idle[250]))
 }
 
-// manyInOneCommand signs KYSO_MANY documents (300) with one command of the real program.
+// manyInOneCommand signs KYSO_MANY documents (1,000) with one command of the real program.
 func (w *benchWorld) manyInOneCommand(b *testing.B, t *table) {
 	b.Helper()
-	count, folder := setting("KYSO_MANY", 300), b.TempDir()
+	count, folder := setting("KYSO_MANY", 1000), b.TempDir()
 	starter := filepath.Join(folder, "kyso")
 	out, err := exec.CommandContext(b.Context(), "go", "build", "-o", starter, "..").CombinedOutput()
 	if err != nil {
