@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -29,20 +30,29 @@ const (
 
 // State asks for the newest run of a process by its workflow id.
 func (c *Client) State(ctx context.Context, workflowID string) (RunState, error) {
+	state, _, err := c.Stand(ctx, workflowID)
+	return state, err
+}
+
+// Stand is State with a mark of how far the run has come: as long as the mark stays, nothing has happened to the process, and it
+// answers every question as before. It is empty when there is no process.
+func (c *Client) Stand(ctx context.Context, workflowID string) (state RunState, mark string, err error) {
 	described, err := c.Temporal.DescribeWorkflowExecution(ctx, workflowID, "")
 	if _, none := errors.AsType[*serviceerror.NotFound](err); none {
-		return RunMissing, nil
+		return RunMissing, "", nil
 	}
 	if err != nil {
-		return "", clientError("asking for a process", err)
+		return "", "", clientError("asking for a process", err)
 	}
-	switch described.GetWorkflowExecutionInfo().GetStatus() {
+	info := described.GetWorkflowExecutionInfo()
+	mark = fmt.Sprintf("%s/%d", info.GetExecution().GetRunId(), info.GetHistoryLength())
+	switch info.GetStatus() {
 	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW, enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED:
-		return RunRunning, nil
+		return RunRunning, mark, nil
 	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
-		return RunCompleted, nil
+		return RunCompleted, mark, nil
 	}
-	return RunBroken, nil
+	return RunBroken, mark, nil
 }
 
 // Run is a process that Temporal lists.

@@ -50,6 +50,10 @@ func (l *lostRuns) State(context.Context, string) (workflows.RunState, error) {
 	return workflows.RunMissing, nil
 }
 
+func (l *lostRuns) Stand(context.Context, string) (workflows.RunState, string, error) {
+	return workflows.RunMissing, "", nil
+}
+
 func (l *lostRuns) Runs(context.Context, string, int) ([]workflows.Run, string, error) {
 	return nil, "", nil
 }

@@ -26,12 +26,17 @@ func (a *App) NewWorker(interceptors ...interceptor.WorkerInterceptor) (*Worker,
 	if err := a.pdfOfWorker().Warm(); err != nil {
 		return nil, err
 	}
+	worker.SetStickyWorkflowCacheSize(cachedProcesses)
 	w := &Worker{Worker: worker.New(a.Temporal, workflows.TaskQueue, a.workerOptions(interceptors)), log: a.Log, watchers: a.watchers(signings, registrations)}
 	workflows.Register(w)
 	activities.Register(w, signings, registrations, &activities.Webhook{Messages: a.Store.Webhooks(),
 		Sender: &receiver.Client{AllowPrivate: a.Config.WebhookPrivate}, Now: time.Now}, &activities.Decisions{Records: a.Store.Decisions(), Now: time.Now})
 	return w, nil
 }
+
+// cachedProcesses is how many processes a worker holds unfolded, some 70 KB each. Those that do something are among them; one that has
+// waited for long is read and replayed again when its answer comes, which takes some milliseconds.
+const cachedProcesses = 500
 
 func (a *App) workerOptions(interceptors []interceptor.WorkerInterceptor) worker.Options {
 	return worker.Options{

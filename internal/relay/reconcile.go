@@ -75,6 +75,8 @@ type Mismatches interface {
 // Runs is Temporal as the reconciler asks it; *workflows.Client is the real one.
 type Runs interface {
 	State(ctx context.Context, workflowID string) (workflows.RunState, error)
+	// Stand is State with a mark that stays as long as nothing happens to the process; empty when that is not known.
+	Stand(ctx context.Context, workflowID string) (state workflows.RunState, mark string, err error)
 	Runs(ctx context.Context, after string, limit int) (runs []workflows.Run, next string, err error)
 	// BrokenRuns are those that ended and did not complete.
 	BrokenRuns(ctx context.Context, after string, limit int) (runs []workflows.Run, next string, err error)
@@ -110,12 +112,19 @@ type Reconciler struct {
 	Now func() time.Time // default time.Now
 
 	place string // where the loop goes on
+
+	signings      statuses[workflows.SigningStatus]
+	registrations statuses[workflows.RegistrationStatus]
 }
 
 // Once compares the next part of the books. It does nothing while Temporal is away. What could not be compared is its
 // error, after everything else was.
 func (r *Reconciler) Once(ctx context.Context) error {
 	var failures []error
+	if r.place == "" {
+		r.signings.turn()
+		r.registrations.turn()
+	}
 	for checked := 0; checked < round; {
 		report, err := r.Step(ctx, r.place)
 		if err != nil {

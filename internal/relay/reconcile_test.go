@@ -27,6 +27,8 @@ type runs struct {
 	listed []workflows.Run
 	broken []workflows.Run
 	again  map[string]int // attempts to pay of earlier runs, of a registration that was begun again
+	mark   string         // of every process
+	asked  int            // signings that were asked how they stand
 	mute   bool           // closed runs do not answer: there is no worker
 }
 
@@ -38,6 +40,11 @@ func (r *runs) State(_ context.Context, id string) (workflows.RunState, error) {
 		return state, nil
 	}
 	return workflows.RunMissing, nil
+}
+
+func (r *runs) Stand(ctx context.Context, id string) (workflows.RunState, string, error) {
+	state, err := r.State(ctx, id)
+	return state, r.mark, err
 }
 
 func (r *runs) Runs(context.Context, string, int) ([]workflows.Run, string, error) {
@@ -70,7 +77,10 @@ func (r *runs) Stop(_ context.Context, workflowID, _ string) error {
 	return nil
 }
 
-func (r *runs) Status(context.Context, string) (workflows.SigningStatus, error) { return r.stands, nil }
+func (r *runs) Status(context.Context, string) (workflows.SigningStatus, error) {
+	r.asked++
+	return r.stands, nil
+}
 
 // everything compares all of both books.
 func everything(t *testing.T, r *relay.Reconciler) incident.Report {
@@ -235,6 +245,33 @@ func TestPaymentsAreAskedAbout(t *testing.T) {
 
 func opened(ref string) activities.PaymentOpened {
 	return activities.PaymentOpened{TxnRef: ref, ExpiresAt: storetest.Start.Add(15 * time.Minute)}
+}
+
+// TestAProcessToWhichNothingHappenedIsNotAskedAgain: one that waits is asked how it stands once, and again when something happened to it. Its
+// record is read each time: one that went on alone is seen.
+func TestAProcessToWhichNothingHappenedIsNotAskedAgain(t *testing.T) {
+	storetest.Both(t, func(t *testing.T, f *storetest.Filled) {
+		e := &runs{engine: &engine{}, states: map[string]workflows.RunState{process.SigningWorkflowID("s"): workflows.RunRunning}, mark: "run/9"}
+		f.One("s")
+		r := reconciler(f, e)
+		for pass, want := range []int{1, 1, 1} {
+			must(t, r.Once(t.Context()))
+			if e.asked != want {
+				t.Errorf("pass %d: asked %d times, want %d", pass, e.asked, want)
+			}
+		}
+		must(t, f.Move(t.Context(), "s", signing.Transition{Seq: 1, Status: signing.StatusPreparing, At: storetest.Start}))
+		report, err := r.Step(t.Context(), "")
+		must(t, err)
+		if len(report.Behind) != 1 {
+			t.Errorf("a record that went on alone: %+v", report)
+		}
+		e.mark, e.stands = "run/12", workflows.SigningStatus{Seq: 1}
+		must(t, r.Once(t.Context()))
+		if e.asked != 2 {
+			t.Errorf("asked %d times after something happened, want 2", e.asked)
+		}
+	})
 }
 
 // TestASigningThatWaitsGetsItsRowBack takes the rows away from signings that wait for their owners: each gets its own back, but for one

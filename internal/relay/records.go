@@ -16,7 +16,7 @@ import (
 // signing compares one signing. The record is read again after Temporal has answered: a process writes its end before
 // it ends, so a record that is open then has lost its process.
 func (r *Reconciler) signing(ctx context.Context, s signing.Signing, report *incident.Report) error {
-	state, err := r.Engine.State(ctx, process.SigningWorkflowID(s.ID))
+	state, mark, err := r.Engine.Stand(ctx, process.SigningWorkflowID(s.ID))
 	if err != nil {
 		return err
 	}
@@ -32,10 +32,11 @@ func (r *Reconciler) signing(ctx context.Context, s signing.Signing, report *inc
 		return err
 	}
 	for look := range 2 {
-		status, err := r.Engine.Status(ctx, s.ID)
+		status, err := r.signings.of(s.ID, mark, func() (workflows.SigningStatus, error) { return r.Engine.Status(ctx, s.ID) })
 		if err != nil {
 			return err
 		}
+		mark = "" // a second look asks again
 		if status.Seq < stood { // it asks the provider itself, and comes after
 			r.behind(report, process.Signing, s.ID, status.Seq, stood)
 		}
@@ -119,13 +120,14 @@ func pause(ctx context.Context, d time.Duration) {
 
 // registration compares one registration and its payments.
 func (r *Reconciler) registration(ctx context.Context, s registration.Registration, report *incident.Report) error {
-	state, err := r.Engine.State(ctx, process.RegistrationWorkflowID(s.ID))
+	state, mark, err := r.Engine.Stand(ctx, process.RegistrationWorkflowID(s.ID))
 	if err != nil {
 		return err
 	}
 	var status workflows.RegistrationStatus
 	if state != workflows.RunMissing { // a closed run answers as long as its history is kept
-		if status, err = r.Engine.RegistrationStatus(ctx, s.ID); err != nil && state == workflows.RunRunning {
+		ask := func() (workflows.RegistrationStatus, error) { return r.Engine.RegistrationStatus(ctx, s.ID) }
+		if status, err = r.registrations.of(s.ID, mark, ask); err != nil && state == workflows.RunRunning {
 			return err
 		}
 	}

@@ -21,7 +21,15 @@ func (w *benchWorld) parkedBeside(b *testing.B, t *table, c *client) {
 		must(b, c.knobs(b.Context(), idler(i), map[string]any{"decision": "never", "window_s": 86_400}))
 	}
 	alone := func() time.Duration { return medianOf(21, func() { w.signsHeadless(b, c, flowSigner(0)) }) }
-	empty, memory, began := alone(), w.memory(), time.Now()
+	empty := alone()
+	const over = 20 * time.Second
+	waits := func() usage {
+		time.Sleep(time.Duration(setting("KYSO_SETTLE", 5)) * time.Second)
+		before := w.used()
+		time.Sleep(over)
+		return w.used().minus(before)
+	}
+	idle, memory, began := waits(), w.memory(), time.Now()
 	w.turn(count, func(i int) {
 		ctx, cancel := context.WithTimeout(b.Context(), benchPatience)
 		defer cancel()
@@ -38,18 +46,20 @@ func (w *benchWorld) parkedBeside(b *testing.B, t *table, c *client) {
 		})
 	})
 	begun := time.Since(began)
-	time.Sleep(5 * time.Second)
-	before, more := w.used(), w.memory()-memory
-	const over = 20 * time.Second
-	time.Sleep(over)
-	used := w.used().minus(before)
+	used, more := waits().minus(idle), w.memory().minus(memory)
 	share := func(seconds float64) float64 { return seconds / over.Seconds() }
-	t.rowf("signings that wait for phones", "%d (begun in %.0f s) take %.3f cores: engine %.3f, worker %.3f, API %.3f, sandbox %.3f; %.0f KB of memory each; "+
+	t.rowf("signings that wait for phones", "%d (begun in %.0f s) take %.3f cores: engine %.3f, worker %.3f, API %.3f, sandbox %.3f; memory grew by %d MB: engine %d, worker %d, API %d; "+
 		"a new signing takes %.2f × that beside none (%.2f s)", count, begun.Seconds(), share(used.total()), share(used.engine), share(used.worker), share(used.api+used.pdf),
-		share(used.here), float64(more)*1024/float64(count), float64(alone())/float64(empty), empty.Seconds())
+		share(used.here), more.engine+more.worker+more.api, more.engine, more.worker, more.api, float64(alone())/float64(empty), empty.Seconds())
 }
 
-// memory is the resident memory of engine, worker and API, in MB.
-func (w *benchWorld) memory() int {
-	return residentMB(w.engine.cmd.Process.Pid) + residentMB(w.worker.cmd.Process.Pid) + residentMB(w.api.cmd.Process.Pid)
+// resident is memory by the program that holds it, in MB.
+type resident struct{ engine, worker, api int }
+
+func (r resident) minus(q resident) resident {
+	return resident{r.engine - q.engine, r.worker - q.worker, r.api - q.api}
+}
+
+func (w *benchWorld) memory() resident {
+	return resident{residentMB(w.engine.cmd.Process.Pid), residentMB(w.worker.cmd.Process.Pid), residentMB(w.api.cmd.Process.Pid)}
 }
