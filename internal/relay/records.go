@@ -36,7 +36,7 @@ func (r *Reconciler) signing(ctx context.Context, s signing.Signing, report *inc
 		if err != nil {
 			return err
 		}
-		mark = "" // a second look asks again
+		mark = ""               // a second look asks again
 		if status.Seq < stood { // it asks the provider itself, and comes after
 			r.behind(report, process.Signing, s.ID, status.Seq, stood)
 		}

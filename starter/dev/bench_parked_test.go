@@ -17,7 +17,7 @@ func (w *benchWorld) parkedBeside(b *testing.B, t *table, c *client) {
 	must(b, err)
 	uploaded, err := w.uploads(b.Context(), testFile, pdf)
 	must(b, err)
-	for i := range idlers {
+	for i := range min(idlers, count) {
 		must(b, c.knobs(b.Context(), idler(i), map[string]any{"decision": "never", "window_s": 86_400}))
 	}
 	alone := func() time.Duration { return medianOf(21, func() { w.signsHeadless(b, c, flowSigner(0)) }) }

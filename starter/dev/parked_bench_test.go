@@ -105,7 +105,7 @@ func BenchmarkParked(b *testing.B) {
 }
 
 // idlers is how many people do not look at their phones.
-const idlers = 200
+const idlers = 2_000
 
 func idler(i int) string { return fmt.Sprintf("ICA.0790958%05d", i%idlers) }
 
