@@ -65,9 +65,9 @@ bench: ## Print one table: flows and requests against what they cannot do withou
 bench-rooms: ## Run the benchmarks of single rooms: what a signature costs against hashing, sealing, uploads, parsing
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./internal/...
 
-# KYSO_PARKED=20000 make bench-parked: that many take hours to begin.
-bench-parked: ## Fill a world with signings that wait for phones, 3,000 or KYSO_PARKED
-	$(GO) test -run '^$$' -bench Parked -benchtime 1x -v -timeout 6h ./starter/dev
+# KYSO_PARKED=20000 make bench-parked: that many take 20 minutes to begin.
+bench-parked: ## Measure what signings that wait for phones take, 3,000 or KYSO_PARKED
+	KYSO_PARKED=$${KYSO_PARKED:-3000} KYSO_SETTLE=$${KYSO_SETTLE:-60} $(GO) test -run '^$$' -bench Kyso/parked -benchtime 1x -timeout 6h ./starter/dev
 
 # FUZZ=10m make fuzz: how long each target runs.
 fuzz: ## Give every fuzz target a minute, or as long as FUZZ says
