@@ -13,7 +13,7 @@ import (
 )
 
 // rooms are where programs that run for weeks keep something in memory between two requests.
-var rooms = []string{"account", "api", "app", "audit", "blob", "evidence", "limit", "party", "registration", "signing", "vault", "store", "telemetry", "truststore", "web", "../activities", "../worker"}
+var rooms = []string{"account", "api", "app", "audit", "blob", "evidence", "limit", "party", "registration", "relay", "signing", "vault", "store", "telemetry", "truststore", "web", "../activities", "../worker"}
 
 // TestEverythingKeptInMemoryIsListed finds every type that keeps something between calls (it has a lock, a sync.Once, a
 // sync.Map or an atomic value) and every variable of that sort. Each has its row in docs/operations.md under "What is kept in

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -34,25 +33,23 @@ func (c *Client) State(ctx context.Context, workflowID string) (RunState, error)
 	return state, err
 }
 
-// Stand is State with a mark of how far the run has come: as long as the mark stays, nothing has happened to the process, and it
-// answers every question as before. It is empty when there is no process.
+// Stand is State with a mark: as long as it stays, nothing has happened to the process. It is empty when there is no process.
 func (c *Client) Stand(ctx context.Context, workflowID string) (state RunState, mark string, err error) {
 	described, err := c.Temporal.DescribeWorkflowExecution(ctx, workflowID, "")
 	if _, none := errors.AsType[*serviceerror.NotFound](err); none {
 		return RunMissing, "", nil
-	}
-	if err != nil {
+	} else if err != nil {
 		return "", "", clientError("asking for a process", err)
 	}
 	info := described.GetWorkflowExecutionInfo()
-	mark = fmt.Sprintf("%s/%d", info.GetExecution().GetRunId(), info.GetHistoryLength())
+	state, mark = RunBroken, process.Mark(info.GetExecution().GetRunId(), info.GetHistoryLength())
 	switch info.GetStatus() {
 	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW, enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED:
-		return RunRunning, mark, nil
+		state = RunRunning
 	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
-		return RunCompleted, mark, nil
+		state = RunCompleted
 	}
-	return RunBroken, mark, nil
+	return state, mark, nil
 }
 
 // Run is a process that Temporal lists.

@@ -110,6 +110,9 @@ func MadeID(key string) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
 }
 
+// Mark tells how far a run of a process has come: its id and the number of events of its history.
+func Mark(runID string, events int64) string { return fmt.Sprintf("%s/%d", runID, events) }
+
 // AcceptanceSigningID is the id of the signing of an attempt to have the acceptance record signed. The store keeps one record
 // under it, and the provider one request.
 func AcceptanceSigningID(registrationID string, attempt int) string {
