@@ -43,6 +43,7 @@ var pages = []page{
 	{"login", []string{"GET /login"}, "Đăng nhập", "Log in"},
 	{"me", []string{"GET /me"}, "Hồ sơ và văn bản của tôi", "My registrations and documents"},
 	{"officer", []string{"GET /officer", "GET /officer/{id}"}, "Thẩm định hồ sơ", "Review"},
+	{"ops", []string{"GET /ops", "GET /ops/{id}"}, "Vận hành", "Operations"},
 }
 
 // menu is what the header of every page offers.

@@ -65,7 +65,7 @@ func TestShells(t *testing.T) {
 
 // Every page is reached under its path and has a name in both languages.
 func TestEveryPage(t *testing.T) {
-	for _, path := range []string{"/", "/sign", "/sign/x", "/register", "/register/x", "/verify", "/resume", "/officer", "/officer/x"} {
+	for _, path := range []string{"/", "/sign", "/sign/x", "/register", "/register/x", "/verify", "/resume", "/officer", "/officer/x", "/ops", "/ops/x"} {
 		for lang, other := range map[string]string{"vi": "English", "en": "Tiếng Việt"} {
 			got := ask(t, routes(build), path, "Cookie", "kyso-lang="+lang)
 			if got.Code != http.StatusOK || !strings.Contains(got.Body.String(), other) {

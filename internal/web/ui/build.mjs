@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 const here = fileURLToPath(new URL('.', import.meta.url))
 const dist = join(here, '..', 'dist')
 const pdfjs = join(here, 'node_modules', 'pdfjs-dist')
-const pages = ['home', 'sign', 'verify', 'register', 'resume', 'officer', 'login', 'me']
+const pages = ['home', 'sign', 'verify', 'register', 'resume', 'officer', 'ops', 'login', 'me']
 
 for (const name of await readdir(dist).catch(() => [])) {
   if (name !== '.gitkeep') await rm(join(dist, name), { recursive: true })
