@@ -203,7 +203,7 @@ func (w *Watcher) choose(due []process.Wait, looks, tells int, now time.Time) []
 func next(at process.Wait, now time.Time) (time.Time, time.Duration) {
 	switch {
 	case at.Answered:
-		return now.Add(retell), process.PauseAnswered
+		return now.Add(firstRetell), process.PauseAnswered // this worker may die before it tells
 	case at.Kind == process.WaitLate:
 		return now.Add(process.PauseLate), process.PauseLate
 	case !at.EndsAt.IsZero() && now.After(at.EndsAt.Add(activities.ApprovalGrace)):
@@ -244,7 +244,11 @@ func (w *Watcher) begin(ctx context.Context, at process.Wait) {
 // handle looks at one wait, and tells its process what there is to tell.
 func (w *Watcher) handle(ctx context.Context, at process.Wait) error {
 	if at.Answered {
-		return w.tell(ctx, at)
+		if err := w.tell(ctx, at); err != nil {
+			return err
+		}
+		at.NextAt = orNow(w.Now).Add(retell)
+		return w.Waits.Settle(ctx, at)
 	}
 	answered, err := w.look(ctx, at)
 	if err != nil {
