@@ -17,7 +17,8 @@ const (
 )
 
 // spare refuses a file whose earlier signatures would be judged worse with the increment, before the owner is asked to approve. What
-// is too much to compare is left to the verification of the finished file.
+// is too much to compare is left to the verification of the finished file. TestTheShortComparisonRefusesWhatTheWholeOneDoes signs the corpus
+// twice: the whole comparison finds no harm in the files that are too large for this one. It tries no files that are made to do harm.
 func (b *builder) spare(src document.Source, increment []byte) error {
 	if b.form.Signed() == 0 || b.file.Rebuilt() {
 		return nil
