@@ -112,6 +112,8 @@ type Options struct {
 	Limits Limits
 	// Pages are served on the same origin, by their pattern of http.ServeMux; nil serves none.
 	Pages map[string]http.Handler
+	// Missing answers a browser that asks for a page that is none; nil has it get the problem that programs get.
+	Missing http.Handler
 	// Registration serves registrations of certificates; nil serves none of their routes.
 	Registration *RegistrationOptions
 	// People lets citizens log in to their accounts; nil serves none of their routes.
@@ -161,7 +163,7 @@ func assemble(options Options) (map[string]*kernel.Served, http.Handler) {
 	}
 	mux := http.NewServeMux()
 	around := layers.New(k, layers.Ports{Answers: options.Desk, Audit: options.Audit, Counter: options.Counter, Rate: options.Rate,
-		TrustedProxies: options.TrustedProxies, Hosts: options.Hosts}, mux)
+		TrustedProxies: options.TrustedProxies, Hosts: options.Hosts, Missing: options.Missing}, mux)
 	files := &kernel.Files{Desk: options.Desk, Open: options.Open, PDF: options.PDF, Turn: around.TurnToRead}
 	config := configuration(k.CookieName())
 	served := kernel.Serve(humago.New(mux, config), rooms(options, k, files))

@@ -267,3 +267,26 @@ func references(t *testing.T, spec []byte) []string {
 		isRef = text == "$ref"
 	}
 }
+
+// TestABrowserGetsAPage: who follows a wrong link in a browser reads a page, and a program gets a problem.
+func TestABrowserGetsAPage(t *testing.T) {
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(http.StatusNotFound)
+	})
+	b := newBench(t, func(o *api.Options) { o.Missing = page })
+	const browser = "text/html,application/xhtml+xml,*/*;q=0.8"
+	for _, c := range []struct {
+		method, path, accept string
+		page                 bool
+	}{
+		{http.MethodGet, "/sing", browser, true}, {http.MethodHead, "/sing", browser, true}, {http.MethodGet, "/sing", "application/json", false},
+		{http.MethodGet, "/sing", "", false}, {http.MethodPost, "/sing", browser, false}, {http.MethodGet, "/v1/nothing", browser, false},
+		{http.MethodGet, "/assets/none.js", browser, false},
+	} {
+		got := b.do(c.method, c.path, "", "Accept", c.accept)
+		if html := strings.HasPrefix(got.header.Get("Content-Type"), "text/html"); got.status != http.StatusNotFound || html != c.page {
+			t.Errorf("%s %s for %q: %d %s", c.method, c.path, c.accept, got.status, got.header.Get("Content-Type"))
+		}
+	}
+}

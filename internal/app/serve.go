@@ -69,6 +69,7 @@ func (a *App) apiOptions() api.Options {
 		Registration: a.registrationDoor(),
 		People:       a.peopleDoor(),
 		Pages:        web.Routes(),
+		Missing:      web.Missing(),
 	}
 }
 

@@ -146,7 +146,7 @@ func (r *Reconciler) Once(ctx context.Context) error {
 }
 
 // statuses are the answers of processes, each with the mark of how far its process had come. Asking a process that waits has a worker replay
-// it; one whose mark is the same would answer the same.
+// it; the answer of one whose mark has not changed has not changed either.
 type statuses[S any] struct {
 	mu          sync.Mutex
 	now, before map[string]marked[S] // of this pass over the books and of the one before

@@ -46,6 +46,9 @@ var pages = []page{
 	{"ops", []string{"GET /ops", "GET /ops/{id}"}, "Vận hành", "Operations"},
 }
 
+// missing is shown for an address that none of them has. It has no script.
+var missing = page{name: "missing", titleVI: "Không tìm thấy trang này", titleEN: "There is no such page"}
+
 // menu is what the header of every page offers.
 var menu = []struct{ Path, VI, EN string }{
 	{"/sign", "Ký văn bản", "Sign"},
@@ -62,11 +65,25 @@ func Routes() map[string]http.Handler {
 	return routes(files)
 }
 
-func routes(files fs.FS) map[string]http.Handler {
+// Missing returns the handler of an address that has no page: 404, in words of people.
+func Missing() http.Handler {
+	files, err := fs.Sub(built, "dist")
+	if err != nil {
+		panic("web: " + err.Error()) // the name is a constant
+	}
+	return newSite(files).shell(missing)
+}
+
+func newSite(files fs.FS) *site {
 	s := &site{files: files}
 	if raw, err := fs.ReadFile(files, "manifest.json"); err == nil {
 		_ = json.Unmarshal(raw, &s.manifest) // a broken build is no build
 	}
+	return s
+}
+
+func routes(files fs.FS) map[string]http.Handler {
+	s := newSite(files)
 	out := map[string]http.Handler{"GET /assets/{file...}": http.HandlerFunc(s.asset)}
 	for _, p := range pages {
 		for _, pattern := range p.patterns {
@@ -93,7 +110,7 @@ var policy = strings.Join([]string{
 type shellData struct {
 	Lang, Title, Page, Script, Style, Path, OtherLang string
 	Menu                                              []menuItem
-	English                                           bool
+	English, Missing                                  bool
 }
 
 type menuItem struct {
@@ -109,7 +126,7 @@ func (s *site) shell(p page) http.Handler {
 		}
 		lang := language(r)
 		data := shellData{Lang: lang, Page: p.name, Script: s.manifest[p.name], Style: s.manifest["app"], Path: r.URL.Path,
-			English: lang == "en", Title: p.titleVI, OtherLang: "en"}
+			English: lang == "en", Missing: p.name == missing.name, Title: p.titleVI, OtherLang: "en"}
 		if data.English {
 			data.Title, data.OtherLang = p.titleEN, "vi"
 		}
@@ -137,6 +154,9 @@ func (s *site) render(w http.ResponseWriter, data shellData) {
 	h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Vary", "Cookie, Accept-Language")
+	if data.Missing {
+		w.WriteHeader(http.StatusNotFound)
+	}
 	_, _ = w.Write(out.Bytes()) // the peer may be gone
 }
 
@@ -173,11 +193,11 @@ func language(r *http.Request) string {
 	return "vi"
 }
 
-// asset serves a built file. Names with a hash never change their content.
+// asset serves a built file, as small as the browser takes it. Names with a hash never change their content.
 func (s *site) asset(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
 	data, err := fs.ReadFile(s.files, name)
-	if err != nil || name == "manifest.json" || name == ".gitkeep" {
+	if err != nil || name == "manifest.json" || name == ".gitkeep" || packed(name) {
 		http.NotFound(w, r)
 		return
 	}
@@ -185,10 +205,38 @@ func (s *site) asset(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", contentType(name))
 	h.Set("Content-Security-Policy", policy) // the worker's own
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Vary", "Accept-Encoding")
 	if strings.Contains(name, "/") { // data of pdf.js: named by its version, not by its content
 		h.Set("Cache-Control", "public, max-age=86400")
 	}
+	for _, e := range encodings {
+		if small, err := fs.ReadFile(s.files, name+e.ending); err == nil && accepts(r, e.name) {
+			h.Set("Content-Encoding", e.name)
+			data = small
+			break
+		}
+	}
 	_, _ = w.Write(data) //nolint:gosec // a built file of ours; the peer may be gone
+}
+
+// encodings are what the build compresses with, the smaller first.
+var encodings = []struct{ name, ending string }{{"br", ".br"}, {"gzip", ".gz"}}
+
+// packed reports whether a built file is another one compressed.
+func packed(name string) bool {
+	return strings.HasSuffix(name, ".br") || strings.HasSuffix(name, ".gz")
+}
+
+// accepts reports whether a request takes an encoding (RFC 9110, section 12.5.3); one with q=0 is refused.
+func accepts(r *http.Request, encoding string) bool {
+	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
+		name, quality, _ := strings.Cut(strings.ToLower(strings.TrimSpace(part)), ";")
+		if strings.TrimSpace(name) == encoding {
+			q, found := strings.CutPrefix(strings.ReplaceAll(quality, " ", ""), "q=")
+			return !found || strings.Trim(q, "0.") != ""
+		}
+	}
+	return false
 }
 
 func contentType(name string) string {

@@ -63,6 +63,22 @@ func TestShells(t *testing.T) {
 	}
 }
 
+// TestAMissingPage says so in the reader's language, with a way on and without a script.
+func TestAMissingPage(t *testing.T) {
+	for lang, want := range map[string]string{"vi": "<h1>Không tìm thấy trang này</h1>", "en": "<h1>There is no such page</h1>"} {
+		for _, files := range []fstest.MapFS{build, {".gitkeep": {}}} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/sing", nil)
+			r.Header.Set("Cookie", "kyso-lang="+lang)
+			got := httptest.NewRecorder()
+			newSite(files).shell(missing).ServeHTTP(got, r)
+			page := got.Body.String()
+			if got.Code != http.StatusNotFound || !strings.Contains(page, want) || !strings.Contains(page, `href="/"`) || strings.Contains(page, "<script") || strings.Contains(page, "<noscript") {
+				t.Errorf("in %s: %d %s", lang, got.Code, page)
+			}
+		}
+	}
+}
+
 // Every page is reached under its path and has a name in both languages.
 func TestEveryPage(t *testing.T) {
 	for _, path := range []string{"/", "/sign", "/sign/x", "/register", "/register/x", "/verify", "/resume", "/officer", "/officer/x", "/ops", "/ops/x"} {
@@ -102,6 +118,29 @@ func TestAssets(t *testing.T) {
 	}
 	for _, path := range []string{"/assets/manifest.json", "/assets/.gitkeep", "/assets/none.js", "/assets/wasm", "/assets/..%2Fweb.go", "/assets/"} {
 		if got := ask(t, routes(build), path); got.Code != http.StatusNotFound {
+			t.Errorf("%s: %d", path, got.Code)
+		}
+	}
+}
+
+// TestAssetsAreCompressed: a browser gets the smallest form that it takes, with the type of what it is.
+func TestAssetsAreCompressed(t *testing.T) {
+	files := fstest.MapFS{"manifest.json": {Data: []byte(`{}`)}, "a-1.js": {Data: []byte("plain")}, "a-1.js.br": {Data: []byte("b")}, "a-1.js.gz": {Data: []byte("gz")},
+		"b-1.css": {Data: []byte("plain")}, "b-1.css.gz": {Data: []byte("gz")}, "c-1.woff2": {Data: []byte("plain")}}
+	for _, c := range []struct{ path, takes, encoding, body string }{
+		{"a-1.js", "gzip, deflate, br, zstd", "br", "b"}, {"a-1.js", "GZIP;q=0.5", "gzip", "gz"}, {"a-1.js", "br;q=0, gzip", "gzip", "gz"},
+		{"a-1.js", "br; q=0.000", "", "plain"}, {"a-1.js", "br;q=0.001", "br", "b"}, {"a-1.js", "", "", "plain"}, {"a-1.js", "identity, brotli", "", "plain"},
+		{"b-1.css", "br, gzip", "gzip", "gz"}, {"b-1.css", "br", "", "plain"}, {"c-1.woff2", "br, gzip", "", "plain"},
+	} {
+		got := ask(t, routes(files), "/assets/"+c.path, "Accept-Encoding", c.takes)
+		h := got.Header()
+		if got.Code != http.StatusOK || h.Get("Content-Encoding") != c.encoding || got.Body.String() != c.body || h.Get("Vary") != "Accept-Encoding" ||
+			strings.Contains(h.Get("Content-Type"), "gzip") || h.Get("Content-Type") == "application/octet-stream" {
+			t.Errorf("%s for %q: %d %q, %v", c.path, c.takes, got.Code, got.Body, h)
+		}
+	}
+	for _, path := range []string{"/assets/a-1.js.br", "/assets/a-1.js.gz"} {
+		if got := ask(t, routes(files), path); got.Code != http.StatusNotFound {
 			t.Errorf("%s: %d", path, got.Code)
 		}
 	}

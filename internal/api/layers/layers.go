@@ -30,6 +30,7 @@ type Ports struct {
 	Rate           int // reads of one caller in a minute; zero means no limit
 	TrustedProxies []netip.Prefix
 	Hosts          []string
+	Missing        http.Handler // what a browser gets for an address that is none; nil means a problem
 }
 
 // Layers stand around the handlers of a mux.

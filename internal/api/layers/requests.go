@@ -210,7 +210,17 @@ func (s *Layers) noRoute(w http.ResponseWriter, r *http.Request, handler http.Ha
 		w.WriteHeader(probe.status)
 		return
 	}
+	if s.Missing != nil && probe.status == http.StatusNotFound && asksForPage(r) {
+		s.Missing.ServeHTTP(w, r)
+		return
+	}
 	kernel.WriteProblem(w, r, &kernel.Refusal{Code: kernel.CodeOfStatus(probe.status), Status: probe.status, Detail: "no such path or method; see /docs"})
+}
+
+// asksForPage reports whether a person in a browser asks, and not for something of the API.
+func asksForPage(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.Contains(r.Header.Get("Accept"), "text/html") &&
+		!strings.HasPrefix(r.URL.Path, "/v1/") && !strings.HasPrefix(r.URL.Path, "/assets/")
 }
 
 // headerProbe is a ResponseWriter that keeps nothing but status and header.

@@ -2,6 +2,8 @@
 // Names carry a hash of the content; manifest.json says which file is which.
 import { build } from 'esbuild'
 import { createHash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { brotliCompress, constants, gzip } from 'node:zlib'
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,6 +12,21 @@ const here = fileURLToPath(new URL('.', import.meta.url))
 const dist = join(here, '..', 'dist')
 const pdfjs = join(here, 'node_modules', 'pdfjs-dist')
 const pages = ['home', 'sign', 'verify', 'register', 'resume', 'officer', 'ops', 'login', 'me']
+
+// Browsers get what is smaller; the server has no more to do than to choose.
+async function compress(folder) {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (!entry.isFile() || !/\.(js|mjs|css|wasm)$/.test(entry.name)) continue
+    const data = await readFile(join(folder, entry.name))
+    const packed = {
+      br: await promisify(brotliCompress)(data, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: data.length } }),
+      gz: await promisify(gzip)(data, { level: 9 }),
+    }
+    for (const [ending, small] of Object.entries(packed)) {
+      if (small.length < data.length) await writeFile(join(folder, `${entry.name}.${ending}`), small)
+    }
+  }
+}
 
 for (const name of await readdir(dist).catch(() => [])) {
   if (name !== '.gitkeep') await rm(join(dist, name), { recursive: true })
@@ -49,4 +66,6 @@ for (const [path, output] of Object.entries(result.metafile.outputs)) {
   if (output.entryPoint) manifest[basename(output.entryPoint).replace(/\.(tsx|css)$/, '')] = basename(path)
 }
 await writeFile(join(dist, 'manifest.json'), JSON.stringify(manifest, null, 2) + '\n')
+await compress(dist)
+await compress(join(dist, 'wasm'))
 console.log(`pages built: ${Object.keys(manifest).sort().join(', ')}`)
