@@ -25,7 +25,7 @@ type crash struct {
 	after    bool
 	activity string
 	stage    string // of the activity; empty for the whole
-	marker   string // a file that exists once it has happened; it names the processes whose activities died as well
+	marker   string // a file that exists once it has happened; it names the process that it happened on, and then those whose activities died as well
 
 	mu   sync.Mutex
 	busy map[string]int // activities that run, by the id of their process
@@ -66,11 +66,11 @@ func (a *crashingActivity) ExecuteActivity(ctx context.Context, in *interceptor.
 		return a.Next.ExecuteActivity(activities.AroundStages(ctx, a.plan.around), in)
 	}
 	if !a.plan.after {
-		a.plan.die()
+		a.plan.die(info.WorkflowExecution.ID)
 	}
 	result, err := a.Next.ExecuteActivity(ctx, in)
 	if a.plan.after {
-		a.plan.die()
+		a.plan.die(info.WorkflowExecution.ID)
 	}
 	return result, err
 }
@@ -86,38 +86,38 @@ func (c *crash) runs(id string) (ended func()) {
 	return func() { add(-1) }
 }
 
-// interrupted lists the processes whose activities run.
-func (c *crash) interrupted() string {
+// interrupted lists the process that the worker dies on, and then the others whose activities run.
+func (c *crash) interrupted(on string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var list strings.Builder
+	list := on + "\n"
 	for id, n := range c.busy {
-		if n > 0 {
-			list.WriteString(id + "\n")
+		if n > 0 && id != on {
+			list += id + "\n"
 		}
 	}
-	return list.String()
+	return list
 }
 
 // around does one stage of the activity, and dies in front of or behind the one that is meant.
 func (c *crash) around(ctx context.Context, stage string, do func(context.Context) error) error {
 	if stage == c.stage && !c.after {
-		c.die()
+		c.die(activity.GetInfo(ctx).WorkflowExecution.ID)
 	}
 	err := do(ctx)
 	if stage == c.stage && c.after {
-		c.die()
+		c.die(activity.GetInfo(ctx).WorkflowExecution.ID)
 	}
 	return err
 }
 
-// die kills the process, the first time only: the marker outlives it.
-func (c *crash) die() {
+// die kills the process on an activity of id, the first time only: the marker outlives it.
+func (c *crash) die(id string) {
 	marker, err := os.OpenFile(c.marker, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return // it has happened before
 	}
-	_, _ = marker.WriteString(c.interrupted())
+	_, _ = marker.WriteString(c.interrupted(id))
 	_ = marker.Close()
 	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	select {} // until the signal arrives

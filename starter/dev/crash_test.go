@@ -111,7 +111,8 @@ func TestWorkerKilledAtEachActivity(t *testing.T) {
 	}
 }
 
-// interruptions counts how often each signing had an activity in a worker that died on another signing.
+// interruptions counts how often each signing had an activity in a worker that died on another signing. That is not always the one that
+// was begun for the plan: one whose worker died before may come to the same point sooner.
 func interruptions(t *testing.T, data string, all []crashed) map[string]int {
 	t.Helper()
 	died := map[string]int{}
@@ -120,10 +121,8 @@ func interruptions(t *testing.T, data string, all []crashed) map[string]int {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for id := range strings.FieldsSeq(string(list)) {
-			if id = strings.TrimPrefix(id, process.SigningWorkflowID("")); id != on.id {
-				died[id]++
-			}
+		for _, id := range strings.Fields(string(list))[1:] {
+			died[strings.TrimPrefix(id, process.SigningWorkflowID(""))]++
 		}
 	}
 	return died
