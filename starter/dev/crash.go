@@ -90,13 +90,13 @@ func (c *crash) runs(id string) (ended func()) {
 func (c *crash) interrupted(on string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	list := on + "\n"
+	list := []string{on}
 	for id, n := range c.busy {
 		if n > 0 && id != on {
-			list += id + "\n"
+			list = append(list, id)
 		}
 	}
-	return list
+	return strings.Join(list, "\n")
 }
 
 // around does one stage of the activity, and dies in front of or behind the one that is meant.
