@@ -31,16 +31,18 @@ func (s Records) Trim(ctx context.Context, now time.Time, limit int) (int, error
 		return 0, fmt.Errorf("listing signings to trim: %w", err)
 	}
 	k, err := s.OpenKeys(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var failed []error // one that fails does not keep the others waiting
 	for _, id := range ids {
-		if err != nil {
-			break
-		}
-		err = s.changeOf(ctx, "trimming a signing", id, k, func(tx *sql.Tx, k *kernel.Keys) error { return s.trim(ctx, tx, k, id, now) })
+		err := s.changeOf(ctx, "trimming a signing", id, k, func(tx *sql.Tx, k *kernel.Keys) error { return s.trim(ctx, tx, k, id, now) })
 		if code := problem.CodeOf(err); code == problem.Erased || code == problem.NotFound {
 			err = s.Write(ctx, "trimming an erased signing", func(tx *sql.Tx) error { return trimmed(ctx, tx, id) })
 		}
+		failed = append(failed, err)
 	}
-	return len(ids), err
+	return len(ids), errors.Join(failed...)
 }
 
 func (s Records) ended(ctx context.Context, now time.Time, limit int) ([]string, error) {
